@@ -1,0 +1,58 @@
+"""Every error that leukbench raises on purpose: what failed, where, what was expected, what was found, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LeukbenchError(Exception):
+    """Base of all deliberate errors; the command line prints its message without a traceback and exits with 2."""
+
+
+class LeukbenchWarning(UserWarning):
+    """Something a reader of a report should know; tests turn it into an error."""
+
+
+class InputError(LeukbenchError):
+    """A file, value or argument that cannot be used as given."""
+
+    def __init__(self, what: str, *, where: str = "", expected: str = "", found: str = "", do: str = "") -> None:
+        parts = [what]
+        for label, text in (("where", where), ("expected", expected), ("found", found), ("what to do", do)):
+            if text:
+                parts.append(f"  {label}: {text}")
+        super().__init__("\n".join(parts))
+        self.what, self.where, self.expected, self.found, self.do = what, where, expected, found, do
+
+
+class DataError(InputError):
+    """An image, manifest, store or archive that is not what its card or its hash says."""
+
+
+class SplitError(InputError):
+    """A split that cannot be made as its rule demands, or that breaks what its protocol promises."""
+
+
+class WeightsUnavailable(InputError):
+    """Pretrained weights that a recipe asks for and that cannot be had here."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "") -> InputError:
+    """Return the error for a wrong name, listing the right ones and the nearest.
+
+    >>> print(unknown_name("paper", "alnett", ["alnet", "ddrnet"]))
+    unknown paper 'alnett'
+      expected: one of: alnet, ddrnet
+      found: alnett
+      what to do: did you mean 'alnet'?
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return InputError(
+        f"unknown {kind} {name!r}",
+        where=where,
+        expected="one of: " + (", ".join(names) or "(none is defined)"),
+        found=name,
+        do=f"did you mean {near[0]!r}?" if near else "use one of the names above",
+    )

@@ -1,0 +1,270 @@
+"""paper.yaml, validated: everything that a paper says about its own experiments, as data.
+
+Unknown keys are errors. Values of claims are strings as printed. ``leukbench/papers/README.md`` explains the file to
+somebody who adds a paper.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from leukbench.papers.vocabulary import METRICS, SPLITS, UNITS
+from leukbench.records import NetworkSpec, Protocol, Reading, Recipe, SplitRule
+
+
+class Strict(BaseModel):
+    """Frozen; unknown keys raise; strings are not guessed from numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Citation(Strict):
+    authors: str
+    title: str
+    venue: str
+    year: str
+    doi: str = ""
+
+
+class Assumed(Strict):
+    """What the paper leaves open, what was chosen, what else it could be, and why."""
+
+    field: str
+    value: Any
+    alternatives: tuple[Any, ...] = ()
+    reason: str
+
+
+class Network(Strict):
+    """A network that an arm trains: the name of a builder in this paper's model.py and its options."""
+
+    builder: str
+    options: dict[str, Any] = {}
+    where: str
+    printed_name: str
+    parameters: tuple[str, ...] = ()  # ids of the claims that print its parameter counts
+    assumed: tuple[Assumed, ...] = ()
+
+
+class NamedRecipe(Strict):
+    recipe: Recipe
+    where: str
+    assumed: tuple[Assumed, ...] = ()
+
+
+class Study(Strict):
+    """One of the paper's experiments on one source."""
+
+    title: str
+    source: str
+    classes: dict[str, tuple[str, ...]]  # class of the study -> labels of the source that it holds, in output order
+    positive: str | None = None  # the positive class of a binary study, as far as the paper says or implies
+    protocols: dict[Protocol, tuple[Reading, ...]]
+    headline: str  # the one claim that the family-wise error is held over
+    stand_in: str = ""  # synthetic source for runs without the data
+    where: str
+    notes: str = ""
+
+
+class Arm(Strict):
+    study: str
+    network: str
+    recipe: str
+    role: Literal["proposed", "baseline", "ablation", "variant"]
+    where: str = ""
+
+
+class Matrix(Strict):
+    """A printed confusion matrix, whose cells are claims that name it in ``matrix``."""
+
+    id: str
+    where: str
+    rows: Literal["actual", "predicted", "unstated"]
+    classes: tuple[str, ...]  # order in which rows and columns are printed
+    positive: str | None = None
+    note: str = ""
+
+
+class Claim(Strict):
+    """One printed figure, with everything needed to compare it mechanically."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+(\.[A-Za-z0-9_\-]+)+$")
+    kind: Literal["own", "cited"] = "own"
+    model: str = ""
+    study: str = ""
+    arm: str = ""
+    dataset: str = ""
+    task: str = ""
+    split: str = ""
+    fold: str = ""
+    condition: str = ""
+    metric: str
+    class_: str = Field(default="", alias="class")
+    average: str = ""  # none, macro, weighted, micro, positive:<class>; "" where unstated
+    aggregation: str = ""  # fold:k, mean, pooled, best, single; "" where unstated
+    n: str = ""  # images the figure was counted on, if printed
+    value: str
+    unit: str = ""
+    spread: str = ""
+    where: str
+    matrix: str = ""
+    row: str = ""
+    column: str = ""
+    approximate: bool = False  # the paper says "about", "almost", "close to"
+    derived_from: tuple[str, ...] = ()  # claims from which a stated gain, ratio or mean is said to come
+    note: str = ""
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str) -> str:
+        if value not in METRICS:
+            from leukbench.errors import unknown_name
+
+            raise ValueError(str(unknown_name("metric", value, METRICS)))
+        return value
+
+    @field_validator("split")
+    @classmethod
+    def _known_split(cls, value: str) -> str:
+        if value not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {value!r}")
+        return value
+
+    @field_validator("unit")
+    @classmethod
+    def _known_unit(cls, value: str) -> str:
+        if value not in UNITS:
+            raise ValueError(f"unit must be one of {UNITS}, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _note_where_needed(self) -> Claim:
+        if self.metric in {"other", "detection_rate"} and not self.note:
+            raise ValueError(f"claim {self.id}: metric {self.metric!r} needs a note that says what it is")
+        return self
+
+    @property
+    def number(self) -> Decimal | None:
+        """The printed value as an exact decimal in the printed unit; None where it is not one number.
+
+        >>> Claim(id="p.a", metric="accuracy", value="1.8e+02", where="Table 1").number
+        Decimal('1.8E+2')
+        """
+        text = self.value.replace(",", "").replace("%", "").replace("−", "-").strip()
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            return None
+
+    @property
+    def half_unit(self) -> Decimal | None:
+        """Half a unit of the last printed digit: the true value lies within ± this, if it was rounded."""
+        number = self.number
+        if number is None:
+            return None
+        exponent = number.as_tuple().exponent
+        assert isinstance(exponent, int)
+        return Decimal(5).scaleb(exponent - 1)
+
+    @property
+    def scale(self) -> Decimal:
+        """What a fraction is multiplied by to be in the printed unit: 100 for %, 1 otherwise."""
+        return Decimal(100) if self.unit == "%" else Decimal(1)
+
+    @property
+    def fraction(self) -> float | None:
+        """The value as a fraction (percent divided by 100)."""
+        return None if self.number is None else float(self.number / self.scale)
+
+
+class ClaimBlock(Strict):
+    """Claims that share a place and other keys; ``common`` holds these, each row the rest (and may override)."""
+
+    where: str
+    common: dict[str, Any] = {}
+    rows: tuple[dict[str, Any], ...]
+
+    def claims(self) -> list[Claim]:
+        return [Claim.model_validate({"where": self.where, **self.common, **row}) for row in self.rows]
+
+
+class Paper(Strict):
+    """All that a paper says. ``claims`` are expanded from the blocks of the file."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    made_up: bool = False  # a demonstration, not a publication
+    citation: Citation
+    author_response: str = ""
+    studies: dict[str, Study]
+    networks: dict[str, Network] = {}
+    recipes: dict[str, NamedRecipe] = {}
+    arms: dict[str, Arm] = {}
+    matrices: tuple[Matrix, ...] = ()
+    protocol_facts: dict[str, str] = {}  # stated facts about the protocol that audits read; see papers/README.md
+    ambiguities: tuple[Assumed, ...] = ()  # what belongs to no single network or recipe
+    claims: tuple[Claim, ...]
+
+    @field_validator("claims", mode="before")
+    @classmethod
+    def _expand(cls, blocks: Any) -> Any:
+        if isinstance(blocks, list | tuple) and blocks and isinstance(blocks[0], dict) and "rows" in blocks[0]:
+            return [claim for block in blocks for claim in ClaimBlock.model_validate(block).claims()]
+        return blocks
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Paper:
+        problems = list(_dangling(self))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def claim(self, claim_id: str) -> Claim:
+        """Return the claim with this id; KeyError where there is none."""
+        return {claim.id: claim for claim in self.claims}[claim_id]
+
+
+def _dangling(paper: Paper) -> list[str]:
+    """Return what is wrong with the names by which parts of a paper refer to each other."""
+    ids = [claim.id for claim in paper.claims]
+    matrices = {matrix.id for matrix in paper.matrices}
+    problems = [f"claim id {i} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})] if len(
+        set(ids)
+    ) < len(ids) else []
+    known = set(ids)
+    problems += [f"claim id {i} must start with {paper.key!r} and a dot" for i in ids if not i.startswith(paper.key + ".")]
+    for name, study in paper.studies.items():
+        if study.headline not in known:
+            problems.append(f"study {name}: headline {study.headline!r} is no claim")
+        if study.positive is not None and study.positive not in study.classes:
+            problems.append(f"study {name}: positive {study.positive!r} is no class")
+    for name, arm in paper.arms.items():
+        for kind, value, names in (
+            ("study", arm.study, paper.studies),
+            ("network", arm.network, paper.networks),
+            ("recipe", arm.recipe, paper.recipes),
+        ):
+            if value not in names:
+                problems.append(f"arm {name}: {kind} {value!r} does not exist")
+    for name, network in paper.networks.items():
+        problems += [f"network {name}: {i!r} is no claim" for i in network.parameters if i not in known]
+    for claim in paper.claims:
+        if claim.study and claim.study not in paper.studies:
+            problems.append(f"claim {claim.id}: study {claim.study!r} does not exist")
+        if claim.arm and claim.arm not in paper.arms:
+            problems.append(f"claim {claim.id}: arm {claim.arm!r} does not exist")
+        if claim.matrix and claim.matrix not in matrices:
+            problems.append(f"claim {claim.id}: matrix {claim.matrix!r} does not exist")
+        problems += [f"claim {claim.id}: derived_from {i!r} is no claim" for i in claim.derived_from if i not in known]
+        if re.search(r"\s$|^\s", claim.value):
+            problems.append(f"claim {claim.id}: value {claim.value!r} has outer blanks")
+    return problems
+
+
+__all__ = [
+    "Arm", "Assumed", "Citation", "Claim", "ClaimBlock", "Matrix", "NamedRecipe", "Network", "NetworkSpec", "Paper",
+    "Reading", "Recipe", "SplitRule", "Study",
+]

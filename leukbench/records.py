@@ -1,0 +1,301 @@
+"""What crosses the boundaries between parts: frozen records and the columns of the tables. No torch, no pydantic.
+
+The dataclasses whose values come from a file (:class:`SplitRule`, :class:`Augmentation`, :class:`Recipe`,
+:class:`Limits`) are validated by pydantic where they are read; ``__pydantic_config__`` makes unknown keys an error there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Evidence = Literal["verified", "inferred", "absent"]
+Deviation = Literal["surrogate_data", "weights_absent", "limited"]
+Protocol = Literal["as_published", "image", "augment_first", "patient", "challenge"]
+Role = Literal["train", "validation", "test"]
+
+StringArray: TypeAlias = npt.NDArray[np.str_]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+# ---------------------------------------------------------------------------------------------------- tables
+
+MANIFEST_COLUMNS = (
+    "image_id",  # unique within the source
+    "path",  # below the source's folder, POSIX; never empty
+    "sha256",  # of the file; "" where neither the file nor a published hash is at hand
+    "pixel_sha256",  # of the decoded RGB pixels and their shape; "" where the file is not at hand
+    "label",  # a class of the card; "" where no label is published
+    "patient",  # "" where the publisher gives none
+    "evidence",  # of the patient id: verified, inferred, absent
+    "origin",  # image_id of the original; itself for an original; "" where it is an augmented copy of an unknown one
+    "pool",  # the publisher's part, e.g. train, prelim, final
+    "official_fold",  # "" where there is none
+    "present",  # 1 if the file is at hand, else 0
+    "width_px",  # 0 where the file is not at hand
+    "height_px",
+)
+GROUP_COLUMNS = ("image_id", "group", "reason", "evidence")
+"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical (joined by
+``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
+SPLIT_COLUMNS = ("fold", "role", "image_id", "origin", "copy", "label", "group", "patient")
+"""One row per fold and image. ``copy`` 0 is the image itself; copy k > 0 is the k-th augmented copy of ``origin``, with
+image_id ``origin#k``, whose pixels render from the seed of (origin, k)."""
+
+# ------------------------------------------------------------------------------------------------ how it is split
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRule:
+    """Who is tested on whom, as data.
+
+    The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``; ``validation``
+    is the share of the training side that is then set apart by the same unit. ``within`` cuts each part of that manifest
+    column by itself (part p becomes fold p). ``test_pool`` gives the test part instead of a cut (a challenge).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    unit: Literal["image", "origin", "group"]
+    pool: tuple[str, ...] = ()  # empty: every labelled image
+    test_pool: tuple[str, ...] = ()
+    within: Literal["official_fold"] | None = None
+    k: int | None = None
+    shares: tuple[float, float] | None = None  # training side (validation included), test; must sum to 1
+    validation: float = 0.0
+    stratified: bool = True
+    augment: Literal["none", "before", "after_train", "after_both"] = "none"
+    copies: int = 0  # augmented copies planned per image
+    class_size: int | None = None  # instead of copies: plan copies until each class of the augmented part has so many rows
+    class_size_test: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One way to understand what a paper says about its split."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    name: str
+    basis: Literal["stated", "inferred"]
+    evidence: str
+    rule: SplitRule
+
+
+# ------------------------------------------------------------------------------------------------ how it is trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Ranges of one random affine map and of contrast and brightness, as printed.
+
+    ``when``: ``every_epoch`` draws anew for each image and epoch; ``copies_only`` augments only the planned copies
+    (rows with copy > 0), each always in the same way.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    when: Literal["every_epoch", "copies_only"] = "every_epoch"
+    rotation_deg: float = 0.0  # uniform in ± this
+    rotation_fixed: bool = False  # the angle is always + or - rotation_deg
+    shift: float = 0.0  # uniform in ± this fraction of the side, each axis
+    shear_deg: float = 0.0  # uniform in ±
+    zoom: tuple[float, float] = (1.0, 1.0)  # factor by which things become larger, uniform
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    contrast: tuple[float, float] = (1.0, 1.0)  # factor about the mean grey of the image, uniform
+    brightness: tuple[float, float] = (1.0, 1.0)  # factor, uniform
+    fill: Literal["constant", "nearest", "reflect"] = "constant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained: the closed set of what the five papers vary. One loop runs it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    input_px: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    optimiser: Literal["sgd", "rmsprop", "adam", "adamax"]
+    loss: Literal[
+        "categorical_cross_entropy",
+        "sparse_categorical_cross_entropy",
+        "binary_cross_entropy",
+        "mean_squared_error",
+        "kl_divergence",
+    ]
+    output: Literal["softmax", "sigmoid"] = "softmax"
+    crop: float = 1.0  # share of each side kept around the centre before resizing
+    normalisation: Literal["unit", "imagenet", "minmax", "zscore"] = "unit"  # x/255; torchvision's; per image; per image
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    momentum: float = 0.0
+    l2: float = 0.0  # λ of λ·Σw² added to the loss
+    schedule: Literal["constant", "step", "reduce_on_plateau"] = "constant"
+    step_epoch: int = 0  # step: from this epoch on (counted from 0) the rate is learning_rate × step_factor
+    step_factor: float = 0.1
+    plateau_patience: int = 5
+    plateau_factor: float = 0.1
+    pretrained: bool = False
+    trainable: str = "all"  # all; head; last:N (head and the last N parameterised layers of the backbone)
+    balance: Literal["none", "oversample", "class_weights"] = "none"
+    checkpoint: Literal["last", "best_validation_accuracy", "best_validation_loss"] = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much of a study to run. Limits shrink data, epochs, folds, seeds; never the architecture or the metric."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    images: int | None = None  # original images, drawn by group and class, before the split
+    epochs: int | None = None
+    folds: int | None = None
+    seeds: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """A network by name: ``build(**options)`` in a paper's model.py."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    paper: str
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    folder: str = ""  # of a paper.yaml outside the suite; "" inside it
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that decides the predictions of one run: arm × protocol × fold × seed. Its digest is the run key."""
+
+    study: str
+    arm: str
+    protocol: str
+    reading: str
+    fold: int
+    seed: int
+    network: NetworkSpec
+    recipe: Recipe  # after limits
+    classes: tuple[str, ...]
+    precision: Literal["fp32", "bf16"]
+    rows_sha256: str  # of the ids, copies and roles of the rows
+    store_sha256: str
+    code_sha256: str
+
+    @property
+    def key(self) -> str:
+        """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
+        kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading"}}
+        return digest(kept)
+
+
+# ---------------------------------------------------------------------------------------------- what comes out of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """One row per tested image (and fold, seed), all arrays of length ``n_rows``; ``scores`` is ``(n_rows, n_classes)``.
+
+    ``label`` and ``predicted`` index ``classes``. Scores are in [0, 1] and rows sum to 1 (NaN where only a predicted
+    class is known).
+    """
+
+    classes: tuple[str, ...]
+    image_id: StringArray
+    label: IntArray
+    predicted: IntArray
+    scores: FloatArray
+    group: StringArray
+    origin: StringArray
+    patient: StringArray
+    fold: IntArray
+    seed: IntArray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, rows: npt.NDArray[Any]) -> Predictions:
+        """Return the rows selected by an index or a boolean mask."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self) if f.name != "classes"}
+        return Predictions(classes=self.classes, **arrays)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined, with the reason in note."""
+
+    metric: str
+    value: float
+    class_: str = ""  # the class it speaks of, if any
+    average: str = "none"  # none, macro, weighted, micro, positive:<class>
+    aggregation: str = "pooled"  # pooled, mean, fold:k, single
+    low: float = float("nan")  # group-level 95 %
+    high: float = float("nan")
+    method: str = ""
+    df: float = float("nan")
+    standard_error: float = float("nan")
+    low_images: float = float("nan")  # image-level 95 %, which everybody prints and nobody should
+    high_images: float = float("nan")
+    method_images: str = ""
+    n_images: int = 0
+    n_groups: int = 0
+    effective_groups: float = float("nan")
+    n_seeds: int = 1
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What arithmetic or reading says about claims."""
+
+    id: str  # stable: paper.check.n
+    paper: str
+    check: str  # name of the function that found it
+    status: Literal["consistent", "inconsistent", "implausible", "uncheckable"]
+    kind: Literal["arithmetic", "protocol", "ambiguity"]
+    claims: tuple[str, ...]  # ids of the claims it speaks of
+    where: str  # places in the paper
+    statement: str  # one sentence
+    witness: str = ""  # the arithmetic, redoable by hand
+    repair: str = ""  # the nearest reading that would make it true; for uncheckable: the missing number
+    severity: int = 0  # 0 (a note) to 3 (the headline cannot be as printed)
+    accused: tuple[str, ...] = ()  # claims that are inconsistent: impossible alone or in every minimal conflict
+
+
+# ------------------------------------------------------------------------------------------------------ canonical form
+
+
+def as_plain(value: Any) -> Any:
+    """Return nested dicts, lists, strings, numbers: the canonical JSON value of a record."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): as_plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces.
+
+    >>> canonical_json({"b": (1, 2.0), "a": None})
+    '{"a":null,"b":[1,2.0]}'
+    """
+    return json.dumps(as_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 (hex) of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
