@@ -48,8 +48,11 @@ def replacing(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise InputError(
-            "cannot write an output", where=str(path), expected="a folder that can be written",
-            found=error.strerror or str(error), do="make the folder writable, or set LEUKBENCH_HOME to another one",
+            "cannot write an output",
+            where=str(path),
+            expected="a folder that can be written",
+            found=error.strerror or str(error),
+            do="make the folder writable, or set LEUKBENCH_HOME to another one",
         ) from error
     os.close(handle)
     temporary = Path(name)

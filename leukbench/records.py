@@ -72,7 +72,9 @@ class SplitRule:
     stratified: bool = True
     augment: Literal["none", "before", "after_train", "after_both"] = "none"
     copies: int = 0  # augmented copies planned per image
-    class_size: int | None = None  # instead of copies: plan copies until each class of the augmented part has so many rows
+    class_size: int | None = (
+        None  # instead of copies: plan copies until each class of the augmented part has so many rows
+    )
     class_size_test: int | None = None
 
 
@@ -134,7 +136,9 @@ class Recipe:
     ]
     output: Literal["softmax", "sigmoid"] = "softmax"
     crop: float = 1.0  # share of each side kept around the centre before resizing
-    normalisation: Literal["unit", "imagenet", "minmax", "zscore"] = "unit"  # x/255; torchvision's; per image; per image
+    normalisation: Literal["unit", "imagenet", "minmax", "zscore"] = (
+        "unit"  # x/255; torchvision's; per image; per image
+    )
     augmentation: Augmentation = field(default_factory=Augmentation)
     momentum: float = 0.0
     l2: float = 0.0  # λ of λ·Σw² added to the loss

@@ -49,7 +49,9 @@ def read_paper(file: Path) -> Paper:
     try:
         raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # a safe loader, chosen above
     except OSError as error:
-        raise InputError("cannot read a paper file", where=str(file), found=str(error), do="give a readable file") from error
+        raise InputError(
+            "cannot read a paper file", where=str(file), found=str(error), do="give a readable file"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("this is not a YAML file in UTF-8", where=str(file), found=str(error)) from error
     if not isinstance(raw, dict):

@@ -231,11 +231,15 @@ def _dangling(paper: Paper) -> list[str]:
     """Return what is wrong with the names by which parts of a paper refer to each other."""
     ids = [claim.id for claim in paper.claims]
     matrices = {matrix.id for matrix in paper.matrices}
-    problems = [f"claim id {i} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})] if len(
-        set(ids)
-    ) < len(ids) else []
+    problems = (
+        [f"claim id {i} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
+        if len(set(ids)) < len(ids)
+        else []
+    )
     known = set(ids)
-    problems += [f"claim id {i} must start with {paper.key!r} and a dot" for i in ids if not i.startswith(paper.key + ".")]
+    problems += [
+        f"claim id {i} must start with {paper.key!r} and a dot" for i in ids if not i.startswith(paper.key + ".")
+    ]
     for name, study in paper.studies.items():
         if study.headline not in known:
             problems.append(f"study {name}: headline {study.headline!r} is no claim")
@@ -265,6 +269,18 @@ def _dangling(paper: Paper) -> list[str]:
 
 
 __all__ = [
-    "Arm", "Assumed", "Citation", "Claim", "ClaimBlock", "Matrix", "NamedRecipe", "Network", "NetworkSpec", "Paper",
-    "Reading", "Recipe", "SplitRule", "Study",
+    "Arm",
+    "Assumed",
+    "Citation",
+    "Claim",
+    "ClaimBlock",
+    "Matrix",
+    "NamedRecipe",
+    "Network",
+    "NetworkSpec",
+    "Paper",
+    "Reading",
+    "Recipe",
+    "SplitRule",
+    "Study",
 ]
