@@ -73,10 +73,10 @@ def _timm_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Mo
     options: dict[str, Any] = {"num_classes": 0}
     if features == "map":
         options["global_pool"] = ""
-    local = _local_weights(name)
+    local = _local_weights(name) if pretrained else None
     try:
-        if not (pretrained and local is not None):
-            model = timm.create_model(_TIMM[name], pretrained=pretrained, **options)
+        if local is None:
+            model: Any = timm.create_model(_TIMM[name], pretrained=pretrained, **options)
         else:
             overlay = {"file": str(local)}
             model = timm.create_model(_TIMM[name], pretrained=True, pretrained_cfg_overlay=overlay, **options)

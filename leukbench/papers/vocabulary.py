@@ -71,7 +71,20 @@ METRICS: dict[str, str] = {
 """Metric name -> meaning. ``detection_rate`` and ``other`` need a ``note``."""
 
 SCORES = frozenset(
-    "accuracy balanced_accuracy error_rate precision recall sensitivity specificity f1 auc mcc kappa detection_rate".split()
+    [
+        "accuracy",
+        "balanced_accuracy",
+        "error_rate",
+        "precision",
+        "recall",
+        "sensitivity",
+        "specificity",
+        "f1",
+        "auc",
+        "mcc",
+        "kappa",
+        "detection_rate",
+    ]
 )
 """Metrics that a reproduced estimate can be compared with."""
 
