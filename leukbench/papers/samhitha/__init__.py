@@ -1,0 +1,1 @@
+"""Samhitha et al.: EfficientNet-B0 with multi-head attention on C-NMC."""
