@@ -1,0 +1,45 @@
+"""Minimal conflict sets: the smallest sets of figures that cannot hold together, and who stands in every one of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def minimal_conflicts(
+    items: Sequence[Item], feasible: Callable[[tuple[Item, ...]], bool], *, largest: int = 5
+) -> list[tuple[Item, ...]]:
+    """Return every subset of up to ``largest`` items that is infeasible while all its parts are feasible, smallest first.
+
+    ``feasible`` must be monotone: a part of a feasible set is feasible.
+
+    >>> minimal_conflicts([1, 2, 3], lambda s: sum(s) < 5)
+    [(2, 3)]
+    """
+    found: list[tuple[Item, ...]] = []
+    for size in range(1, min(largest, len(items)) + 1):
+        for subset in itertools.combinations(items, size):
+            if any(set(conflict) <= set(subset) for conflict in found):
+                continue
+            if not feasible(subset):
+                found.append(subset)
+    return found
+
+
+def accused(conflicts: Sequence[tuple[Item, ...]]) -> tuple[Item, ...]:
+    """Return the items that are impossible alone, or that stand in every one of several minimal conflicts.
+
+    The members of a single larger conflict are only flagged: nothing says which of them is wrong.
+
+    >>> accused([("a", "b"), ("a", "c")]), accused([("a", "b")]), accused([("a",), ("b", "c")])
+    (('a',), (), ('a',))
+    """
+    alone = tuple(conflict[0] for conflict in conflicts if len(conflict) == 1)
+    if alone:
+        return alone
+    if len(conflicts) < 2:
+        return ()
+    return tuple(item for item in conflicts[0] if all(item in conflict for conflict in conflicts))

@@ -1,0 +1,589 @@
+"""Is there a confusion matrix that gives all printed scores at once? Exact enumeration, linear programs, bounded search."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leukbench.audit.conflicts import accused, minimal_conflicts
+from leukbench.audit.rounding import Interval, shown
+from leukbench.audit.selection import (
+    Draft,
+    Printed,
+    Row,
+    Sizes,
+    class_sizes,
+    headlines,
+    matrices,
+    n_classes,
+    rows,
+)
+from leukbench.errors import InputError
+from leukbench.papers.schema import Claim, Paper
+
+MAX_CELLS = 1_200_000
+READINGS = ("positive:first", "positive:second", "macro", "weighted", "macro, harmonic F1")
+LINEAR = ("accuracy", "precision", "recall", "specificity", "f1")
+SLACK = 1e-9
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A printed score to satisfy: its metric, what it can stand for (a fraction), and its class if it has one."""
+
+    metric: str
+    interval: Interval
+    class_: str = ""
+    average: str = ""
+    name: str = ""
+
+    def label(self) -> str:
+        """A name for sentences."""
+        return self.name or " ".join(p for p in (self.metric, self.class_, self.average) if p)
+
+
+# -------------------------------------------------------------------------------------------- binary, class sizes known
+
+
+class BinaryGrid:
+    """All confusion matrices with p images of the first and q of the second class; masks of those that give a score."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        if len(sizes) != 2:
+            raise InputError("a binary grid needs two classes", expected="2", found=str(len(sizes)))
+        self.classes = tuple(sizes)
+        self.p, self.q = sizes.values()
+        if (self.p + 1) * (self.q + 1) > MAX_CELLS or min(self.p, self.q) < 1:
+            raise InputError("the grid of matrices is too large or empty", expected=f"at most {MAX_CELLS} matrices of classes "
+                             "with images", found=f"{self.p} and {self.q} images", do="use the linear programs instead")
+        self.a = np.arange(self.p + 1, dtype=np.float64)[:, None]  # right in the first class
+        self.b = np.arange(self.q + 1, dtype=np.float64)[None, :]  # right in the second class
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019  the grid lives for one row of a table
+    def values(self, metric: str, reading: str) -> npt.NDArray[np.float64]:
+        """Return the metric of every matrix, shape ``(p + 1, q + 1)``; NaN where undefined."""
+        n = self.p + self.q
+        if metric == "accuracy" or (reading == "micro" and metric in {"recall", "precision", "f1", "specificity"}):
+            return (self.a + self.b) / n
+        if metric in {"mcc", "kappa"}:
+            return self._agreement(metric)
+        if metric == "balanced_accuracy":
+            return self.values("recall", "macro")
+        if reading.startswith("positive:"):
+            return self._of_class(metric, first=reading in {"positive:first", f"positive:{self.classes[0]}"})
+        parts = [self._of_class(metric, first=f) for f in (True, False)]
+        if reading == "macro, harmonic F1":
+            if metric != "f1":
+                return (parts[0] + parts[1]) / 2
+            precision, recall = self.values("precision", "macro"), self.values("recall", "macro")
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return 2 * precision * recall / (precision + recall)
+        weights = (0.5, 0.5) if reading == "macro" else (self.p / n, self.q / n)
+        return weights[0] * parts[0] + weights[1] * parts[1]
+
+    def _of_class(self, metric: str, *, first: bool) -> npt.NDArray[np.float64]:
+        tp, tn, fn, fp = (self.a, self.b, self.p - self.a, self.q - self.b)
+        if not first:
+            tp, tn, fn, fp = tn, tp, fp, fn
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio: npt.NDArray[np.float64] = {
+                "recall": lambda: tp / (tp + fn) + 0 * fp,
+                "specificity": lambda: tn / (tn + fp) + 0 * fn,
+                "precision": lambda: tp / (tp + fp),
+                "f1": lambda: 2 * tp / (2 * tp + fp + fn),
+            }[metric]()
+        return ratio
+
+    def _agreement(self, metric: str) -> npt.NDArray[np.float64]:
+        n = self.p + self.q
+        called = self.a + (self.q - self.b)
+        chance = self.p * called + self.q * (n - called)
+        top = n * (self.a + self.b) - chance
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if metric == "kappa":
+                kappa: npt.NDArray[np.float64] = top / (n * n - chance)
+                return kappa
+            spread = (n * n - self.p**2 - self.q**2) * (n * n - called**2 - (n - called) ** 2)
+            mcc: npt.NDArray[np.float64] = np.where(spread > 0, top / np.sqrt(np.maximum(spread, 1)), np.nan)
+            return mcc
+
+    def mask(self, score: Score, reading: str) -> Mask:
+        """Return which matrices print as this score when overall scores are read as ``reading``."""
+        if score.class_ and score.class_ in self.classes:
+            reading = f"positive:{score.class_}"
+        elif score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}:
+            reading = score.average
+        values = self.values(score.metric, reading)
+        with np.errstate(invalid="ignore"):
+            found: Mask = (values >= float(score.interval.low) - SLACK) & (values <= float(score.interval.high) + SLACK)
+        # an undefined ratio is sometimes printed as 0
+        return found | (np.isnan(values) if score.interval.contains(0) else np.zeros_like(found))
+
+    def witness(self, mask: Mask) -> list[list[int]] | None:
+        """Return one matrix of the mask (rows actual), or None."""
+        if not mask.any():
+            return None
+        a, b = (int(x) for x in np.argwhere(mask)[len(np.argwhere(mask)) // 2])
+        return [[a, self.p - a], [self.q - b, b]]
+
+
+def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[str, list[list[int]]] | None:
+    """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any reading.
+
+    Readings: either class positive, macro, weighted, macro with F1 as the harmonic mean of macro precision and recall.
+    Exact for counts: every matrix is tried.
+
+    >>> from leukbench.audit.rounding import printed_interval
+    >>> s = [Score("accuracy", printed_interval("0.90")), Score("recall", printed_interval("0.75"))]
+    >>> binary_matrix({"ill": 549, "well": 96}, s)[0]
+    'positive:well'
+    """
+    grid = BinaryGrid(sizes)
+    for reading in READINGS:
+        mask = np.ones((grid.p + 1, grid.q + 1), dtype=bool)
+        for score in scores:
+            mask &= grid.mask(score, reading)
+        counts = grid.witness(mask)
+        if counts is not None:
+            return reading.replace("first", grid.classes[0]).replace("second", grid.classes[1]), counts
+    return None
+
+
+# ---------------------------------------------------------------------------------------- binary, any n (linear program)
+
+
+def binary_shares(scores: Sequence[Score], *, prevalence: Interval | None = None) -> tuple[float, float, float, float] | None:
+    """Return shares (tp, fn, fp, tn) of one confusion matrix of any size that give all scores, None where there are none.
+
+    Accuracy, precision, recall, specificity and F1 within intervals are linear in the four shares, e.g. F1 ≥ a means
+    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. Averages over folds with equal class sizes satisfy it too for
+    accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
+    """
+    from scipy.optimize import linprog
+
+    upper: list[list[float]] = []
+    for score in scores:
+        if score.metric in LINEAR:
+            upper += _half_planes(score.metric, float(score.interval.low) - SLACK, float(score.interval.high) + SLACK)
+    if prevalence is not None:
+        low, high = float(prevalence.low), float(prevalence.high)
+        upper += [[low - 1, low - 1, low, low], [1 - high, 1 - high, -high, -high]]
+    answer = linprog(
+        np.zeros(4), A_ub=np.array(upper) if upper else None, b_ub=np.zeros(len(upper)) if upper else None,
+        A_eq=np.ones((1, 4)), b_eq=[1.0], bounds=[(0, 1)] * 4, method="highs",
+    )
+    return tuple(float(x) for x in answer.x) if answer.status == 0 else None  # type: ignore[return-value]
+
+
+def _half_planes(metric: str, low: float, high: float) -> list[list[float]]:
+    """Return the coefficients over (tp, fn, fp, tn), ≤ 0, of low · denominator ≤ numerator ≤ high · denominator."""
+    top, bottom = {
+        "accuracy": ((1, 0, 0, 1), (1, 1, 1, 1)),
+        "precision": ((1, 0, 0, 0), (1, 0, 1, 0)),
+        "recall": ((1, 0, 0, 0), (1, 1, 0, 0)),
+        "specificity": ((0, 0, 0, 1), (0, 0, 1, 1)),
+        "f1": ((2, 0, 0, 0), (2, 1, 1, 0)),
+    }[metric]
+    return [
+        [low * b - t for t, b in zip(top, bottom, strict=True)],
+        [t - high * b for t, b in zip(top, bottom, strict=True)],
+    ]
+
+
+def macro_shares(scores: Sequence[Score], *, steps: int = 400) -> tuple[float, float, float] | None:
+    """Return (share of the first class, its recall, the second's recall) of a binary matrix whose *macro* averages fit.
+
+    A search over the share and both recalls for matrices of any size; finding none proves nothing.
+    """
+    wanted = [s for s in scores if s.metric in {"accuracy", "precision", "recall", "f1", "specificity"}]
+    share = np.linspace(0.02, 0.98, 97)[:, None, None]
+    by_metric = {s.metric: s.interval for s in wanted}
+    recall = by_metric.get("recall") or by_metric.get("specificity")
+    if recall is None:
+        return None
+    middle = np.linspace(float(recall.low), float(recall.high), 9)[None, None, :]
+    first = np.linspace(0, 1, steps)[None, :, None]
+    second = 2 * middle - first
+    ok = (second >= 0) & (second <= 1) & (share > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        tp, fn, tn, fp = share * first, share * (1 - first), (1 - share) * second, (1 - share) * (1 - second)
+        values = {
+            "accuracy": tp + tn, "recall": middle + 0 * tp, "specificity": middle + 0 * tp,
+            "precision": (tp / (tp + fp) + tn / (tn + fn)) / 2,
+            "f1": tp / (2 * tp + fp + fn) + tn / (2 * tn + fp + fn),
+        }
+        for score in wanted:
+            v = values[score.metric]
+            ok = ok & (v >= float(score.interval.low) - SLACK) & (v <= float(score.interval.high) + SLACK)
+    if not ok.any():
+        return None
+    i, j, k = (int(x) for x in np.argwhere(ok)[0])
+    return float(share[i, 0, 0]), float(first[0, j, 0]), float(second[0, j, k])
+
+
+# ------------------------------------------------------------------------------------------------------- several classes
+
+
+def multiclass_matrix(
+    sizes: Sequence[int], scores: Sequence[Score], *, reading: str, budget: int = 4000, seed: int = 0
+) -> list[list[int]] | None:
+    """Return a confusion matrix (rows actual) with these class sizes that gives all scores, None if the search finds none.
+
+    A seeded local search over integer matrices for accuracy with macro or weighted precision, recall, F1, specificity and
+    MCC: single images are moved between cells of a row while the distance to the printed intervals shrinks. Finding none
+    within the budget proves nothing (``uncheckable (search budget)``); impossibility is proved by :func:`linear_conflict` and by
+    the bounds in identities.
+    """
+    from leukbench.seeds import generator_for
+
+    rng = generator_for(seed, "audit.multiclass", *sizes)
+    k = len(sizes)
+    row = np.asarray(sizes)
+    accuracy = next((s.interval for s in scores if s.metric == "accuracy"), None)
+    rate = float(accuracy.low + accuracy.high) / 2 if accuracy else 0.9
+    counts = np.zeros((k, k), dtype=np.int64)
+    for i in range(k):
+        counts[i, i] = round(rate * row[i])
+        rest = row[i] - counts[i, i]
+        others = [j for j in range(k) if j != i]
+        counts[i, others] += rng.multinomial(rest, np.full(k - 1, 1 / (k - 1)))
+    distance = _distance(counts, scores, reading)
+    for step in range(budget):
+        if distance <= 0:
+            return [[int(v) for v in line] for line in counts]
+        trial = counts.copy()
+        size = max(1, int(row.min() * 0.02 * rng.random() ** 3)) if step % 3 else 1
+        i = int(rng.integers(k))
+        source, target = rng.permutation(k)[:2]
+        moved = min(size, int(trial[i, source]))
+        trial[i, source] -= moved
+        trial[i, target] += moved
+        if rng.random() < 0.5:  # keep the number of right answers: move it back in another row
+            other = int(rng.integers(k))
+            back = min(moved, int(trial[other, target]))
+            trial[other, target] -= back
+            trial[other, source] += back
+        new = _distance(trial, scores, reading)
+        if new <= distance or rng.random() < 0.002:
+            counts, distance = trial, new
+    return None
+
+
+def _distance(counts: npt.NDArray[np.int64], scores: Sequence[Score], reading: str) -> float:
+    values = fast_scores(counts, reading)
+    total = 0.0
+    for score in scores:
+        value = values.get(score.metric, np.nan)
+        if np.isnan(value):
+            return np.inf
+        total += max(0.0, float(score.interval.low) - SLACK - value, value - float(score.interval.high) - SLACK)
+    return total
+
+
+def fast_scores(counts: npt.NDArray[np.int64], reading: str) -> dict[str, float]:
+    """Return accuracy, precision, recall, specificity, F1 (macro or weighted) and MCC of a matrix, in floating point."""
+    n = counts.sum()
+    row, column, hit = counts.sum(1), counts.sum(0), np.diag(counts)
+    weight = np.full(len(row), 1 / len(row)) if reading == "macro" else row / n
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = float(n * n - (row.astype(float) ** 2).sum()) * float(n * n - (column.astype(float) ** 2).sum())
+        return {
+            "accuracy": float(hit.sum() / n),
+            "recall": float((weight * hit / row).sum()),
+            "precision": float((weight * hit / column).sum()),
+            "f1": float((weight * 2 * hit / (row + column)).sum()),
+            "specificity": float((weight * (n - row - column + hit) / (n - row)).sum()),
+            "mcc": float((n * hit.sum() - (row * column).sum()) / np.sqrt(spread)) if spread > 0 else float("nan"),
+        }
+
+
+def linear_conflict(sizes: Sequence[int], accuracy: Interval, macro_recall: Interval) -> bool:
+    """Return whether no per-class recalls in [0, 1] give both the accuracy and the macro recall for these class sizes.
+
+    Accuracy is Σ n_i r_i / n and macro recall Σ r_i / K: at a given accuracy the macro recall is largest when the small
+    classes are served first and smallest when the large ones are.
+
+    >>> I = lambda a, b: Interval(Fraction(a), Fraction(b))
+    >>> linear_conflict([10, 10], I("0.9", "0.9"), I("0.95", "0.96")), linear_conflict([18, 2], I("0.9", "0.9"), I("0.5", "0.51"))
+    (True, False)
+    """
+    n, k = sum(sizes), len(sizes)
+
+    def extreme(correct: Fraction, order: Sequence[int]) -> Fraction:
+        total = Fraction(0)
+        for size in order:
+            served = min(Fraction(size), correct)
+            total += served / size
+            correct -= served
+        return total / k
+
+    most = extreme(accuracy.high * n, sorted(sizes))
+    least = extreme(accuracy.low * n, sorted(sizes, reverse=True))
+    slack = Fraction(1, 10**9)
+    return macro_recall.low > most + slack or macro_recall.high < least - slack
+
+
+# ----------------------------------------------------------------------------------------------------------------- folds
+
+
+def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
+    """Return whether some numbers of right answers k_i of n_i have a mean of k_i/n_i within the interval.
+
+    For folds of these sizes, accuracy as the mean of the folds' scores. A sumset search over the common denominator,
+    small because neighbouring sizes share few values: every fold but the first two is tried near the mean only.
+
+    >>> fold_mean_is_possible([10, 10], Interval(Fraction("0.851"), Fraction("0.849999") + Fraction("0.002")))
+    False
+    """
+    k = len(sizes)
+    step = sum((Fraction(1, n) for n in sizes), Fraction(0)) / k
+    if mean.high - mean.low >= step:
+        return True
+    reachable: set[Fraction] = {Fraction(0)}
+    for i, n in enumerate(sizes):
+        rest = Fraction(k - i - 1)
+        span = range(n + 1)
+        new = {total + Fraction(c, n) for total in reachable for c in span}
+        reachable = {t for t in new if t + rest >= mean.low * k and t <= mean.high * k}
+        if len(reachable) > 20_000:
+            return True  # so many values that one lies within any printed interval; not refused
+    return any(mean.low * k <= t <= mean.high * k for t in reachable)
+
+
+# -------------------------------------------------------------------------------------------------------- mlscorecheck
+
+MLSCORECHECK_NAMES = {
+    "accuracy": "acc", "recall": "sens", "specificity": "spec", "precision": "ppv", "f1": "f1", "mcc": "mcc", "kappa": "kappa",
+    "balanced_accuracy": "bacc",
+}
+
+
+def mlscorecheck_agrees(p: int, n: int, scores: Mapping[str, float], *, eps: float) -> bool:
+    """Return mlscorecheck's verdict (Fazekas & Kovács 2024) for one binary test set: True where the scores can hold together.
+
+    ``p`` positives, ``n`` negatives; scores as fractions under our metric names; ``eps`` the largest numerical deviation.
+    The library ignores names that it does not know, so unknown ones raise InputError here; its macro accuracy (one class
+    against the rest) is never fed a top-1 accuracy, since only binary test sets are passed.
+    """
+    unknown = sorted(set(scores) - set(MLSCORECHECK_NAMES))
+    if unknown:
+        raise InputError("scores that mlscorecheck would silently ignore", expected=", ".join(sorted(MLSCORECHECK_NAMES)),
+                         found=", ".join(unknown))
+    import logging
+
+    from mlscorecheck.check.binary import check_1_testset_no_kfold
+
+    logging.getLogger("mlscorecheck").setLevel(logging.WARNING)
+    answer: dict[str, Any] = check_1_testset_no_kfold(
+        testset={"p": p, "n": n}, scores={MLSCORECHECK_NAMES[k]: float(v) for k, v in scores.items()}, eps=eps,
+    )
+    return not bool(answer["inconsistency"])
+
+
+# ------------------------------------------------------------------------------------------------------------ the checks
+
+
+def row_scores(row: Row) -> list[tuple[Score, tuple[Claim, ...]]]:
+    """Return the printed scores of a row that an enumeration can use (no AUC)."""
+    from leukbench.audit.selection import score_interval
+
+    found = []
+    for (metric, class_, average), claims in row.scores.items():
+        interval = score_interval(claims[0])
+        if interval is not None and metric != "auc":
+            found.append((Score(metric, interval, class_, average, f"{claims[0].metric} {claims[0].value}"
+                                + (f" ({class_})" if class_ else "")), claims))
+    return found
+
+
+def is_mean(row: Row) -> bool:
+    """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix' identities)."""
+    return row.key[5] == "mean" or any(c.spread for claims in row.scores.values() for c in claims)
+
+
+def check_binary_rows(paper: Paper) -> list[Draft]:
+    """Is there a 2×2 matrix that gives all scores of a row: with the class sizes by enumeration, else for any size.
+
+    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted); without,
+    a linear program decides for one positive class, and a macro reading is searched.
+    """
+    found = []
+    heads, printed = headlines(paper), matrices(paper)
+    for row in rows(paper):
+        pairs = row_scores(row)
+        if n_classes(paper, row.key) != 2 or len(pairs) < 2 or is_mean(row):
+            continue
+        sizes = class_sizes(paper, row.key, printed)
+        head = any(c.id in heads for _, claims in pairs for c in claims)
+        if sizes is not None and len(sizes.counts) == 2 and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS:
+            found.append(_with_sizes(row, pairs, sizes, printed, head))
+        elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
+            found.append(_any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_], head))
+    return found
+
+
+def _with_sizes(
+    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, printed: Sequence[Printed], head: bool
+) -> Draft:
+    grid = BinaryGrid(sizes.counts)
+    masks = {r: [grid.mask(score, r) for score, _ in pairs] for r in READINGS}
+
+    def feasible(subset: tuple[int, ...]) -> bool:
+        return any(functools.reduce(np.logical_and, [masks[r][i] for i in subset]).any() for r in READINGS)
+
+    everything = tuple(range(len(pairs)))
+    claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
+    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
+    if feasible(everything):
+        reading, counts = binary_matrix(sizes.counts, [s for s, _ in pairs]) or ("", [[0, 0], [0, 0]])
+        from leukbench.audit.matrices import drawn
+
+        return Draft(check="binary_rows", status="consistent", kind="arithmetic", claims=claims,
+                     statement=f"The scores of {row.label} can hold together on {stated}, read as {reading}.",
+                     witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.")
+    conflicts = minimal_conflicts(everything, feasible)
+    return _conflict_draft("binary_rows", row, pairs, conflicts, f"on {stated} ({sizes.basis})",
+                           f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
+                           "positive, macro and weighted", claims, head, _fit_repair(pairs))
+
+
+def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
+    scores = [s for s, _ in pairs if s.metric in LINEAR and not s.class_]
+    shares = binary_shares(scores) if len(scores) >= 2 else None
+    if shares is None:
+        return "figures of different runs, parts or definitions in one row."
+    tp, fn, fp, tn = shares
+    return (f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
+            f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images).")
+
+
+def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], head: bool) -> Draft:
+    def feasible(subset: tuple[int, ...]) -> bool:
+        return binary_shares([pairs[i][0] for i in subset]) is not None
+
+    everything = tuple(range(len(pairs)))
+    claims = tuple(c for _, cs in pairs for c in cs)
+    shares = binary_shares([s for s, _ in pairs])
+    if shares is not None:
+        tp, fn, fp, tn = (shown(100 * x, 2) for x in shares)
+        return Draft(check="binary_rows", status="consistent", kind="arithmetic", claims=claims,
+                     statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
+                     witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
+                     repair="The class sizes of this test set would allow a sharper check.")
+    macro = macro_shares([s for s, _ in pairs])
+    if macro is not None:
+        share, first, second = macro
+        return Draft(check="binary_rows", status="consistent", kind="arithmetic", claims=claims, severity=1,
+                     statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
+                     witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
+                     f"{_list(pairs, everything)}.", repair="say that precision, recall and F1 are macro averages.")
+    conflicts = minimal_conflicts(everything, feasible)
+    if not _beyond_averages(pairs):
+        return Draft(check="binary_rows", status="uncheckable", kind="arithmetic", claims=claims, severity=1,
+                     statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
+                     "not decided (search budget).", witness=_conflict_words(pairs, conflicts[0]),
+                     repair="the class sizes of this test set and the averaging used.")
+    return _conflict_draft("binary_rows", row, pairs, conflicts, "for a test set of any size", "By the bounds "
+                           "F1 ≤ (precision + recall)/2 (any averaging) and by a linear program over TP, FN, FP, TN (one positive class)",
+                           claims, head, "figures of different runs, parts or definitions in one row.")
+
+
+def _beyond_averages(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> bool:
+    value = {s.metric: s.interval for s, _ in pairs}
+    if not {"f1", "precision", "recall"} <= set(value):
+        return False
+    return value["f1"].low > (value["precision"].high + value["recall"].high) / 2
+
+
+def _conflict_words(pairs: list[tuple[Score, tuple[Claim, ...]]], conflict: tuple[int, ...]) -> str:
+    parts = [f"{pairs[i][0].label()} ({100 * float(pairs[i][0].interval.low):.2f} to "
+             f"{100 * float(pairs[i][0].interval.high):.2f} %)" for i in conflict]
+    return f"Smallest set that cannot hold together: {', '.join(parts)}."
+
+
+def _list(pairs: list[tuple[Score, tuple[Claim, ...]]], which: Sequence[int]) -> str:
+    return ", ".join(pairs[i][0].label() for i in which)
+
+
+def _conflict_draft(
+    check: str, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], conflicts: list[tuple[int, ...]], basis: str, how: str,
+    claims: tuple[Claim, ...], head: bool, repair: str,
+) -> Draft:
+    guilty = accused(conflicts)
+    smallest = conflicts[0]
+    others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
+    blame = (" In every one of them stands " + ", ".join(pairs[i][0].label() for i in guilty) + ".") if guilty else ""
+    return Draft(
+        check=check, status="inconsistent", kind="arithmetic", claims=claims, severity=3 if head else 2,
+        statement=f"The scores of {row.label} cannot hold together {basis}.",
+        witness=f"{_conflict_words(pairs, smallest)} {how}; none prints as these.{others}{blame}", repair=repair,
+        members=tuple(tuple(c.id for c in pairs[i][1]) for i in smallest),
+        accused=tuple(c.id for i in guilty for c in pairs[i][1]),
+    )
+
+
+def check_multiclass_rows(paper: Paper) -> list[Draft]:
+    """Is there a K×K matrix that gives accuracy and macro or weighted precision, recall, F1, specificity, MCC at once.
+
+    Impossibility by class sizes is proved for accuracy with macro recall (:func:`linear_conflict`); otherwise a witness
+    matrix is searched within a budget.
+    """
+    found = []
+    heads, printed = headlines(paper), matrices(paper)
+    for row in rows(paper):
+        k = n_classes(paper, row.key)
+        pairs = [(s, c) for s, c in row_scores(row) if not s.class_ and s.metric not in {"kappa", "balanced_accuracy"}]
+        if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
+            continue
+        sizes = class_sizes(paper, row.key, printed)
+        head = any(c.id in heads for _, cs in pairs for c in cs)
+        found.append(_multiclass(row, pairs, sizes, k, head))
+    return found
+
+
+def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes | None, k: int, head: bool) -> Draft:
+    claims = tuple(c for _, cs in pairs for c in cs)
+    scores = [s for s, _ in pairs]
+    if sizes is None:
+        guess = [250] * k
+        matrix = _first_witness(guess, scores)
+        return Draft(
+            check="multiclass_rows", status="uncheckable", kind="arithmetic", claims=claims,
+            statement=f"Whether the scores of {row.label} can hold together depends on class sizes that are not stated.",
+            witness=f"On {k} classes of 250 images " + (f"a matrix was found ({matrix[0]} averages)." if matrix else
+                                                        "no matrix was found within the search budget."),
+            repair="the number of test images of each class, and the averaging used.",
+        )
+    values = {s.metric: s.interval for s in scores}
+    claims += sizes.claims
+    stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
+    if "accuracy" in values and "recall" in values and linear_conflict(list(sizes.counts.values()), values["accuracy"], values["recall"]):
+        pair = [i for i, s in enumerate(scores) if s.metric in {"accuracy", "recall"}]
+        return _conflict_draft("multiclass_rows", row, pairs, [tuple(pair)], f"on {stated} with macro averages",
+                               "Accuracy is the recalls weighted by class size, macro recall their plain mean; weighted and micro recall "
+                               "are the accuracy itself", claims, head, "another class balance in the test set, or a binary reading.")
+    matrix = _first_witness(list(sizes.counts.values()), scores)
+    if matrix is None:
+        return Draft(check="multiclass_rows", status="uncheckable", kind="arithmetic", claims=claims, severity=1,
+                     statement=f"No matrix was found for the scores of {row.label} on {stated} (search budget).",
+                     repair="the confusion matrix.")
+    from leukbench.audit.matrices import drawn
+
+    return Draft(check="multiclass_rows", status="consistent", kind="arithmetic", claims=claims,
+                 statement=f"The scores of {row.label} can hold together on {stated}, as {matrix[0]} averages.",
+                 witness=f"{drawn(matrix[1], list(sizes.counts))}.")
+
+
+def _first_witness(sizes: list[int], scores: list[Score]) -> tuple[str, list[list[int]]] | None:
+    for reading in ("macro", "weighted"):
+        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=1500)
+        if matrix is not None:
+            return reading, matrix
+    return None

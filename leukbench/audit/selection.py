@@ -1,0 +1,243 @@
+"""Which claims speak of the same result: rows of scores, matrices, class sizes, selected by the keys of the ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from leukbench.audit.rounding import Interval, heat_map_interval, printed_interval, printed_number
+from leukbench.papers.schema import Claim, Matrix, Paper
+
+RowKey = tuple[str, str, str, str, str, str]
+SCORE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auc", "mcc", "kappa")
+CANONICAL = {"sensitivity": "recall"}
+CELLS = ("tp", "fp", "fn", "tn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A finding before it gets its id: what a check hands over."""
+
+    check: str
+    status: str
+    kind: str
+    claims: tuple[Claim, ...]
+    statement: str
+    witness: str = ""
+    repair: str = ""
+    severity: int = 0
+    accused: tuple[str, ...] = ()
+    where: str = ""  # only for what belongs to no claim
+    members: tuple[tuple[str, ...], ...] = ()  # of a minimal conflict: each block is one figure (claims printing it) or matrix
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one result: (metric, class, average) -> its claims, the most precise first."""
+
+    key: RowKey
+    scores: dict[tuple[str, str, str], tuple[Claim, ...]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """A name for sentences."""
+        _, model, split, fold, condition, aggregation = self.key
+        parts = [model or "the result", f"fold {fold}" if fold else "", condition, split, aggregation]
+        return ", ".join(p for p in parts if p)
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Return one claim a score."""
+        return tuple(claims[0] for claims in self.scores.values())
+
+
+def own(paper: Paper) -> list[Claim]:
+    """Return the claims about the paper's own experiments."""
+    return [claim for claim in paper.claims if claim.kind == "own"]
+
+
+def canonical(metric: str) -> str:
+    """Return the metric's one name (sensitivity is recall)."""
+    return CANONICAL.get(metric, metric)
+
+
+def scale_of(claim: Claim) -> int:
+    """Return 100 where the score is printed in percent, else 1; without a unit figures above 1 are percent."""
+    number = printed_number(claim.value)
+    if claim.unit == "%" or "%" in claim.value:
+        return 100
+    return 100 if not claim.unit and number is not None and number > 1 else 1
+
+
+def score_interval(claim: Claim) -> Interval | None:
+    """Return what a printed score can stand for, as a fraction; None where it is not one number or only approximate."""
+    interval = printed_interval(claim.value)
+    if interval is None:
+        return None
+    scale = Fraction(1, scale_of(claim))
+    found = interval.times(scale)
+    if claim.approximate:
+        found = Interval(found.low - scale * 2, found.high + scale * 2) if scale != 1 else Interval(
+            found.low - Fraction(2, 100), found.high + Fraction(2, 100)
+        )
+    low = -1 if canonical(claim.metric) in {"mcc", "kappa"} else 0
+    return found.clipped(low, 1)
+
+
+def count_of(claim: Claim) -> int | None:
+    """Return a printed count; None where it is not a whole number or only approximate."""
+    number = printed_number(claim.value)
+    if number is None or claim.approximate or number != number.to_integral_value() or "e" in claim.value.lower():
+        return None
+    return int(number)
+
+
+def fold_of(claim: Claim) -> str:
+    """Return the fold that a claim speaks of, from ``fold`` or ``aggregation: fold:k``."""
+    if claim.fold:
+        return claim.fold
+    return claim.aggregation.removeprefix("fold:") if claim.aggregation.startswith("fold:") else ""
+
+
+def row_key(claim: Claim) -> RowKey:
+    """Return the key under which scores belong to one result."""
+    aggregation = claim.aggregation if claim.aggregation in {"mean", "best", "pooled"} else ""
+    return (claim.study, claim.model or claim.arm, claim.split, fold_of(claim), claim.condition, aggregation)
+
+
+def rows(paper: Paper) -> list[Row]:
+    """Return the results of a paper in ledger order, each with its printed scores."""
+    found: dict[RowKey, dict[tuple[str, str, str], list[Claim]]] = {}
+    for claim in own(paper):
+        if canonical(claim.metric) in SCORE_METRICS and score_interval(claim) is not None:
+            name = (canonical(claim.metric), claim.class_, claim.average)
+            found.setdefault(row_key(claim), {}).setdefault(name, []).append(claim)
+    return [
+        Row(key, {name: tuple(sorted(claims, key=_coarseness)) for name, claims in scores.items()})
+        for key, scores in found.items()
+    ]
+
+
+def _coarseness(claim: Claim) -> tuple[bool, int]:
+    number = printed_number(claim.value)
+    exponent = number.as_tuple().exponent if number is not None else 0
+    return (claim.approximate, (exponent if isinstance(exponent, int) else 0) + (-2 if scale_of(claim) == 100 else 0))
+
+
+# ------------------------------------------------------------------------------------------------------- matrices
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A printed confusion matrix, rows actual: cell intervals, claims, and the row key of its result."""
+
+    matrix: Matrix
+    key: RowKey
+    cells: tuple[tuple[Interval, ...], ...]
+    claims: tuple[Claim, ...]
+    actual_known: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether every cell is one count."""
+        return all(c.low == c.high for line in self.cells for c in line)
+
+    def counts(self) -> list[list[int]]:
+        """Return the cells as counts (midpoints where printed with an exponent)."""
+        return [[round((c.low + c.high) / 2) for c in line] for line in self.cells]
+
+
+def matrices(paper: Paper) -> list[Printed]:
+    """Return the printed matrices whose every cell is in the ledger, with rows as actual classes."""
+    found = []
+    for matrix in paper.matrices:
+        claims = [c for c in own(paper) if c.matrix == matrix.id]
+        grid = _grid(matrix, claims)
+        if grid is not None:
+            lines = list(zip(*grid, strict=True)) if matrix.rows == "predicted" else [tuple(line) for line in grid]
+            found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), matrix.rows != "unstated"))
+    return found
+
+
+def _grid(matrix: Matrix, claims: list[Claim]) -> list[list[Interval]] | None:
+    places = {name: i for i, name in enumerate(matrix.classes)}
+    size = len(places)
+    grid: list[list[Interval | None]] = [[None] * size for _ in range(size)]
+    for claim in claims:
+        interval = heat_map_interval(claim.value)
+        if claim.metric == "matrix_cell" and claim.row in places and claim.column in places:
+            # a matrix printed with predicted classes in rows is turned by the caller
+            grid[places[claim.row]][places[claim.column]] = interval
+        elif claim.metric in CELLS and size == 2:
+            i, j = _binary_place(claim.metric, matrix)
+            grid[i][j] = interval
+    if any(cell is None for line in grid for cell in line):
+        return None
+    return [[cell for cell in line if cell is not None] for line in grid]
+
+
+def _binary_place(metric: str, matrix: Matrix) -> tuple[int, int]:
+    positive = matrix.classes.index(matrix.positive) if matrix.positive in matrix.classes else 0
+    negative = 1 - positive
+    actual, predicted = {
+        "tp": (positive, positive), "fn": (positive, negative), "fp": (negative, positive), "tn": (negative, negative)
+    }[metric]
+    return (predicted, actual) if matrix.rows == "predicted" else (actual, predicted)
+
+
+# ----------------------------------------------------------------------------------------------------- class sizes
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many images of each class a result was counted on, and the claims that say so."""
+
+    counts: dict[str, int]
+    claims: tuple[Claim, ...]
+    basis: str
+
+    @property
+    def total(self) -> int:
+        """All images."""
+        return sum(self.counts.values())
+
+
+def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes | None:
+    """Return the class sizes behind a result: from its exact matrix, else from stated counts of the same part."""
+    for matrix in printed:
+        if matrix.key == key and matrix.exact and matrix.actual_known:
+            sums = {n: int(sum((c.low for c in line), Fraction(0))) for n, line in zip(matrix.matrix.classes, matrix.cells, strict=True)}
+            return Sizes(sums, matrix.claims, "the row sums of the printed matrix")
+    _, model, split, fold, condition, _ = key
+    stated = [c for c in own(paper) if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) is not None]
+    for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
+        group = [c for c in stated if (c.model, c.condition) == wanted and fold_of(c) in {fold, ""} and c.study in {key[0], ""}]
+        counts = {c.class_: count_of(c) or 0 for c in group}
+        if len(counts) == len(group) and _complete(paper, key[0], counts):
+            return Sizes(counts, tuple(group), "the stated class counts of this part")
+    return None
+
+
+def _complete(paper: Paper, study: str, counts: dict[str, int]) -> bool:
+    """Whether the counts cover every class of the study, whatever the classes are called there."""
+    if len(counts) < 2:
+        return False
+    return len(counts) == len(paper.studies[study].classes) if study in paper.studies else True
+
+
+def n_classes(paper: Paper, key: RowKey) -> int | None:
+    """Return the number of classes of a result's study."""
+    if key[0] in paper.studies:
+        return len(paper.studies[key[0]].classes)
+    return len(next(iter(paper.studies.values())).classes) if len(paper.studies) == 1 else None
+
+
+def headlines(paper: Paper) -> frozenset[str]:
+    """Return the ids of the headline claims and of those that print the same figure of the same result."""
+    chosen = {study.headline for study in paper.studies.values()}
+    heads = [c for c in paper.claims if c.id in chosen]
+    same = {
+        c.id for c in paper.claims for h in heads
+        if c.metric == h.metric and printed_number(c.value) == printed_number(h.value) and c.model == h.model and c.kind == "own"
+    }
+    return frozenset(chosen | same)
