@@ -54,7 +54,7 @@ class MultiHeadSelfAttention(nn.Module):
         return joined
 
     def _split(self, projected: Tensor) -> Tensor:
-        return projected.unflatten(-1, (self.heads, self.key_dim)).transpose(1, 2)
+        return projected.reshape(*projected.shape[:-1], self.heads, self.key_dim).transpose(1, 2)
 
 
 class AttentionOverPositions(nn.Module):
