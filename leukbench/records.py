@@ -161,8 +161,25 @@ class Limits:
 
     images: int | None = None  # original images, drawn by group and class, before the split
     epochs: int | None = None
-    folds: int | None = None
+    folds: int | None = None  # the first so many folds are run
     seeds: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One box of the plan: a study under one protocol, at a budget; a row of params.yaml."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    paper: str
+    study: str
+    protocol: Protocol
+    reading: str = ""  # of as_published; "" where the protocol has one reading
+    source: str  # the study's own, or a stand-in
+    arms: tuple[str, ...]
+    limits: Limits = field(default_factory=Limits)
+    pretrained: bool | None = None  # false: random weights even where the recipe wants ImageNet's
+    precision: Literal["fp32", "bf16"] = "fp32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +216,7 @@ class RunSpec:
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
         kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading"}}
+        kept["network"].pop("folder")  # where the code lies does not matter: code_sha256 says what it is
         return digest(kept)
 
 

@@ -1,0 +1,5 @@
+"""``python -m leukbench.cli``."""
+
+from leukbench.cli import main
+
+main()

@@ -1,0 +1,219 @@
+"""The subcommands. Each imports what it needs when it is called, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from leukbench.params import Params
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Does the number hold when no patient, and no copy of an image, stands on both sides of the split?",
+)  # fmt: skip
+Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
+Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
+
+
+def _params() -> Params:
+    from leukbench.params import load_params
+
+    return load_params()
+
+
+def _formats(given: str, *known: str) -> str:
+    from leukbench.errors import unknown_name
+
+    if given not in known:
+        raise unknown_name("format", given, known, where="--format")
+    return given
+
+
+# ------------------------------------------------------------------------------------------------ stages that do
+
+
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="a source; see --list")] = "",
+    from_dir: Annotated[str, typer.Option("--from", help="a folder in the publisher's layout")] = "",
+    listing: Annotated[
+        bool, typer.Option("--list", help="list the sources: size, licence, what is needed, what is here")
+    ] = False,
+) -> None:
+    """Put a source's files in place and write its receipt."""
+    from leukbench.cli import doing, tools
+
+    print(tools.sources_table() if listing or not source else doing.fetch(_params(), source, from_dir=from_dir or None))
+
+
+@app.command()
+def index(source: Name) -> None:
+    """Write a source's manifest: one row per image."""
+    from leukbench.cli import doing
+
+    print(doing.index(_params(), source))
+
+
+@app.command()
+def group(source: Name) -> None:
+    """Find duplicates and write what must stay together."""
+    from leukbench.cli import doing
+
+    print(doing.group(_params(), source))
+
+
+@app.command()
+def decode(store: Name) -> None:
+    """Decode a source once into a packed pixel store."""
+    from leukbench.cli import doing
+
+    print(doing.decode(_params(), store))
+
+
+@app.command()
+def resolve(study: Name) -> None:
+    """Write a study of a paper without its claims."""
+    from leukbench.cli import doing
+
+    print(doing.resolve(_params(), study))
+
+
+@app.command()
+def split(cell: Name) -> None:
+    """Write a cell's split and its certificate."""
+    from leukbench.cli import doing
+
+    print(doing.split(_params(), cell))
+
+
+@app.command()
+def train(cell: Name) -> None:
+    """Train what is missing of a cell's runs and collect their predictions."""
+    from leukbench.cli import doing
+
+    print(doing.train(_params(), cell))
+
+
+# ---------------------------------------------------------------------------------------------- stages that judge
+
+
+@app.command()
+def evaluate(cell: Name) -> None:
+    """Turn a cell's predictions into estimates with intervals."""
+    from leukbench.cli import judging
+
+    print(judging.evaluate(_params(), cell))
+
+
+@app.command()
+def audit(
+    files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files of your own")] = None,
+    paper: Annotated[list[str] | None, typer.Option(help="a paper of the suite (repeatable)")] = None,
+    format: Format = "md",
+    strict: Annotated[bool, typer.Option(help="exit with 1 if anything is inconsistent")] = False,
+    power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
+    stage: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Could the printed figures be true together?"""
+    from leukbench.cli import judging
+
+    if stage:
+        print(judging.audit_stage(_params()))
+        return
+    text, inconsistent = judging.audit(files or [], paper or [], _formats(format, "md", "json"), power=power)
+    print(text)
+    if strict and inconsistent:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare() -> None:
+    """Hold the claims against the estimates and findings: verdicts."""
+    from leukbench.cli import judging
+
+    print(judging.compare(_params()))
+
+
+@app.command()
+def report() -> None:
+    """Write the pages of the profile into reports/."""
+    from leukbench.cli import judging
+
+    print(judging.report(_params()))
+
+
+# --------------------------------------------------------------------------------------------------------- tools
+
+
+@app.command()
+def claims(
+    paper: Annotated[list[str] | None, typer.Option(help="a paper, by key or file (repeatable); default: all")] = None,
+    format: Format = "md",
+) -> None:
+    """Print the ledger: every figure that the papers print."""
+    from leukbench.cli import tools
+
+    sys.stdout.write(tools.claims_text(paper or [], _formats(format, "csv", "json", "md")))
+
+
+@app.command()
+def params(
+    paper: Annotated[list[str] | None, typer.Option(help="a paper (repeatable); default: all")] = None,
+    format: Format = "md",
+) -> None:
+    """Print every claimed parameter count beside ours, in the PyTorch and the Keras convention."""
+    from leukbench.cli import tools
+
+    print(tools.parameters_text(paper or [], _formats(format, "md", "json")))
+
+
+@app.command()
+def certify(
+    cell: Annotated[str, typer.Argument(help="a cell; empty: all")] = "",
+) -> None:
+    """Check that splits keep what their protocols promise; exit with 1 where one does not."""
+    from leukbench.cli import tools
+
+    text, broken = tools.certify(_params(), cell)
+    print(text)
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    predictions: Annotated[
+        Path, typer.Argument(help="a CSV file: image_id, label, group or patient, score_<class>… or predicted")
+    ],
+    claims: Annotated[Path | None, typer.Option(help="a paper.yaml whose claims to compare with")] = None,
+    format: Format = "md",
+) -> None:
+    """Score predictions of your own with group-level intervals. Uploads nothing."""
+    from leukbench.cli import tools
+
+    print(tools.score(predictions, claims, _formats(format, "md", "json")))
+
+
+@app.command()
+def profile(name: Annotated[str, typer.Argument(help="a profile; empty: list them")] = "") -> None:
+    """Put a profile's params.yaml in place; what was computed before stays."""
+    from leukbench.cli import tools
+
+    print(tools.use_profile(name))
+
+
+@app.command()
+def check(
+    update: Annotated[bool, typer.Option(help="run the reference seeds again and store them")] = False,
+) -> None:
+    """Regression check: hold a small run against the prediction interval of stored reference seeds."""
+    from leukbench.cli import tools
+
+    text, failed = tools.regression_check(update=update)
+    print(text)
+    if failed:
+        raise typer.Exit(1)

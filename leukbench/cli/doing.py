@@ -1,0 +1,203 @@
+"""The stages that do: fetch, index, group, split, decode, resolve, train. Each reads files, calls the parts, writes files."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from leukbench.cli.layout import cell_file, files_of, json_text, read_json, source_file, store_file, study_file
+from leukbench.errors import unknown_name
+from leukbench.params import Params
+from leukbench.paths import write_text
+from leukbench.records import Cell, Recipe, SplitRule
+
+
+def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
+    """Put a source's files in place and write its receipt; return a line that says what is there."""
+    from pathlib import Path
+
+    from leukbench.sources import load_source
+    from leukbench.sources.fetching import make_receipt, write_receipt
+
+    loaded, folder = load_source(source), files_of(params, source)
+    if loaded.make is not None:
+        wanted = params.sources[source]
+        loaded.make(folder, images=wanted.images, seed=wanted.seed)
+    else:
+        assert loaded.fetch is not None
+        loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
+    receipt = make_receipt(source, folder)
+    write_receipt(source_file(params, source, "receipt.json"), receipt)
+    return f"{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"
+
+
+def index(params: Params, source: str) -> str:
+    """Write a source's manifest."""
+    from leukbench.cohort.manifest import as_manifest, write_manifest
+    from leukbench.sources import load_source
+
+    manifest = as_manifest(load_source(source).index(files_of(params, source)))
+    write_manifest(manifest, source_file(params, source, "manifest.csv"))
+    present = int((manifest["present"] == "1").sum())
+    return f"{source}: {len(manifest)} images, {present} at hand"
+
+
+def group(params: Params, source: str) -> str:
+    """Write a source's duplicate pairs and groups."""
+    from leukbench.cohort.duplicates import find_duplicates, write_pairs
+    from leukbench.cohort.groups import make_groups
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.tables import write_groups
+
+    manifest = read_manifest(source_file(params, source, "manifest.csv"))
+    pairs = find_duplicates(manifest, files_of(params, source))
+    groups = make_groups(manifest, pairs)
+    write_pairs(pairs, source_file(params, source, "pairs.csv"))
+    write_groups(groups, source_file(params, source, "groups.csv"))
+    return f"{source}: {groups['group'].nunique()} groups, {len(pairs)} pairs of equal or near-equal images"
+
+
+def resolve(params: Params, name: str) -> str:
+    """Write a study without its claims."""
+    from leukbench.papers.loader import load_paper
+    from leukbench.papers.resolve import resolve_study
+
+    if name not in params.studies:
+        raise unknown_name("study", name, params.studies, where="params.yaml")
+    wanted = params.studies[name]
+    study = resolve_study(load_paper(wanted.paper), wanted.study)
+    write_text(study_file(params, wanted.paper, wanted.study), json_text(study))
+    return f"{name}: {len(study['arms'])} arms, protocols {', '.join(study['protocols'])}"
+
+
+def rule_of(study: dict[str, Any], cell: Cell) -> tuple[dict[str, Any], SplitRule]:
+    """Return the reading of a cell's protocol and its rule. Raises InputError where the study has none of that name."""
+    readings = study["protocols"].get(cell.protocol, [])
+    by_name = {r["name"]: r for r in readings}
+    if not readings:
+        raise unknown_name("protocol", cell.protocol, study["protocols"], where=f"study {cell.paper}.{cell.study}")
+    if cell.reading and cell.reading not in by_name:
+        raise unknown_name("reading", cell.reading, by_name, where=f"study {cell.paper}.{cell.study}")
+    reading = by_name[cell.reading] if cell.reading else readings[0]
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in reading["rule"].items()}
+    return reading, SplitRule(**plain)
+
+
+def split(params: Params, name: str) -> str:
+    """Write a cell's split and its certificate; only images at hand take part."""
+    from leukbench.cohort.certificate import check_certificate, make_certificate
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.splits import make_splits
+    from leukbench.cohort.tables import read_groups, write_split
+    from leukbench.errors import SplitError
+
+    cell = params.cell(name)
+    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
+    reading, rule = rule_of(study, cell)
+    manifest = read_manifest(source_file(params, cell.source, "manifest.csv"))
+    groups = read_groups(source_file(params, cell.source, "groups.csv"))
+    effective, rule = _effective(manifest, groups, study, rule, cell, seed=params.seed)
+    table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
+    certificate = make_certificate(effective, groups, table, rule=rule, protocol=cell.protocol)
+    violations = check_certificate(certificate)
+    if violations:
+        raise SplitError(
+            "this split breaks what its protocol promises", where=f"cell {name}", found="; ".join(violations)
+        )
+    write_split(table, cell_file(params, "splits", name, ".csv"))
+    write_text(cell_file(params, "splits", name, ".certificate.json"), json_text(certificate))
+    plan = {
+        "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
+        "sizes": _sizes(manifest, effective, study, rule),
+    }
+    write_text(cell_file(params, "splits", name, ".plan.json"), json_text(plan))
+    return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
+
+
+def _effective(
+    manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, cell: Cell, *, seed: int
+) -> tuple[Any, SplitRule]:
+    """Return the rows that take part, and the rule with its planned class sizes scaled to them."""
+    from leukbench.cohort.manifest import limit_manifest
+    from leukbench.pixels.store import present_rows
+
+    pools = set(rule.pool) | set(rule.test_pool) or set(manifest["pool"])
+    labels = {label for of_class in study["classes"].values() for label in of_class}
+    rows = manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
+    effective = present_rows(rows).reset_index(drop=True)
+    n_present = len(effective)
+    if cell.limits.images is not None and cell.limits.images < n_present:
+        effective = limit_manifest(effective, cell.limits.images, seed=seed, groups=groups)
+        share = len(effective) / n_present
+        sizes = {
+            k: v and max(1, round(v * share))
+            for k, v in (("class_size", rule.class_size), ("class_size_test", rule.class_size_test))
+        }
+        rule = dataclasses.replace(rule, **sizes)
+    return effective, rule
+
+
+def _sizes(manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule) -> dict[str, Any]:
+    """Return effective beside original counts; ``complete`` says that no published image of these parts is missing."""
+    pools = set(rule.pool) | set(rule.test_pool) or set(manifest["pool"])
+    labels = {label for of_class in study["classes"].values() for label in of_class}
+    published = manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
+    if rule.within:
+        published = published[published[rule.within].isin(set(effective[rule.within]))]
+    return {
+        "n_images": len(effective),
+        "n_images_published": len(published),
+        "complete": len(effective) == len(published),
+        "parts": sorted(set(effective["official_fold"]) - {""}) if rule.within else sorted(pools),
+    }
+
+
+def decode(params: Params, name: str) -> str:
+    """Write a pixel store."""
+    from leukbench.cli.progress import bar
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.pixels.store import build_store
+
+    if name not in params.stores:
+        raise unknown_name("store", name, params.stores, where="params.yaml")
+    store = params.stores[name]
+    manifest = read_manifest(source_file(params, store.source, "manifest.csv"))
+    with bar(f"decode {name}") as advance:
+        build_store(
+            manifest, files_of(params, store.source), store_file(params, name), side_px=store.side_px, crop=store.crop, progress=advance
+        )  # fmt: skip
+    return f"{name}: {store.side_px} px"
+
+
+def train(params: Params, name: str) -> str:
+    """Train what is missing of a cell's runs; write its predictions and its receipt."""
+    import torch
+
+    from leukbench.cli.progress import run_progress
+    from leukbench.cohort.tables import read_split
+    from leukbench.paths import replacing
+    from leukbench.pixels.store import Store, open_store
+    from leukbench.training.cell import train_cell
+    from leukbench.training.hardware import choose_device
+
+    cell = params.cell(name)
+    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
+    table = read_split(cell_file(params, "splits", name, ".csv"))
+    sizes = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")["sizes"]
+    device = choose_device()
+    if device.type == "cpu":
+        torch.set_num_threads(min(torch.get_num_threads(), 2))
+
+    def open_arm_store(recipe: Recipe) -> Store:
+        return open_store(store_file(params, params.store_name(cell.source, side_px=recipe.input_px, crop=recipe.crop)))
+
+    limited = not sizes["complete"] or params.sources[cell.source].images is not None
+    with run_progress(name) as progress:
+        predictions, receipt = train_cell(
+            study, cell, table, open_arm_store=open_arm_store, device=device, limited_source=limited, progress=progress
+        )  # fmt: skip
+    with replacing(cell_file(params, "predictions", name, ".parquet")) as temporary:
+        predictions.to_parquet(temporary, index=False, compression="zstd")
+    receipt["sizes"] = sizes
+    write_text(cell_file(params, "predictions", name, ".receipt.json"), json_text(receipt))
+    return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"

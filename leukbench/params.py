@@ -1,0 +1,119 @@
+"""params.yaml, validated: how much of the plan to run, and on which stand-ins. What the papers did stands in paper.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from leukbench.errors import InputError, unknown_name
+from leukbench.paths import workspace
+from leukbench.records import Cell
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class SourceParams(_Strict):
+    """``images``: how many a synthetic source makes; null for the papers' size. Real sources are taken as they are."""
+
+    images: int | None = Field(default=None, ge=4)
+    seed: int = 0
+
+
+class StoreParams(_Strict):
+    source: str
+    side_px: int = Field(ge=8, le=1024)
+    crop: float = Field(default=1.0, gt=0, le=1)
+
+
+class StudyParams(_Strict):
+    paper: str
+    study: str
+
+
+class VerdictParams(_Strict):
+    """Frozen before results exist: ``sha256`` locks the other fields (``leukbench freeze`` writes it)."""
+
+    margin: float = Field(gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    sha256: str = ""
+
+
+class Params(_Strict):
+    """One profile of the plan."""
+
+    profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    seed: int = 0
+    papers: tuple[str, ...]
+    verdicts: VerdictParams
+    sources: dict[str, SourceParams]
+    stores: dict[str, StoreParams]
+    studies: dict[str, StudyParams]
+    cells: dict[str, Cell]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Params:
+        problems = [
+            f"store {n}: source {s.source!r} is not under sources"
+            for n, s in self.stores.items()
+            if s.source not in self.sources
+        ]
+        known = {(s.paper, s.study) for s in self.studies.values()}
+        for name, cell in self.cells.items():
+            if cell.source not in self.sources:
+                problems.append(f"cell {name}: source {cell.source!r} is not under sources")
+            if (cell.paper, cell.study) not in known:
+                problems.append(f"cell {name}: study {cell.paper}.{cell.study} is not under studies")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def cell(self, name: str) -> Cell:
+        """Return a cell; InputError, naming the nearest, where there is none."""
+        if name not in self.cells:
+            raise unknown_name("cell", name, self.cells, where="params.yaml")
+        return self.cells[name]
+
+    def store_name(self, source: str, *, side_px: int, crop: float) -> str:
+        """Return the name of the store that serves a recipe on a source. Raises InputError where none does."""
+        for name, store in self.stores.items():
+            if (store.source, store.side_px, store.crop) == (source, side_px, crop):
+                return name
+        raise InputError(
+            "no pixel store serves this arm",
+            where="params.yaml, stores",
+            expected=f"one with source {source}, side_px {side_px}, crop {crop}",
+            found=", ".join(self.stores),
+            do="add it, or use arms with another input size",
+        )
+
+
+def load_params(file: Path | None = None) -> Params:
+    """Return the validated params.yaml of the workspace (or of ``file``). Raises InputError, naming key and value."""
+    file = file or workspace() / "params.yaml"
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Params.model_validate(raw)
+    except OSError as error:
+        raise InputError(
+            "cannot read params.yaml",
+            where=str(file),
+            found=error.strerror or "",
+            do="run leukbench in the project's folder",
+        ) from error
+    except yaml.YAMLError as error:
+        raise InputError("params.yaml is no YAML", where=str(file), found=str(error)) from error
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']} (found {str(e.get('input'))[:60]!r})"
+            for e in error.errors()[:6]
+        )
+        raise InputError(
+            "params.yaml is not as it should be",
+            where=str(file),
+            found=wrong,
+            do="mend these keys; README.md describes the file",
+        ) from error

@@ -1,0 +1,129 @@
+"""Random affine maps, contrast and brightness: parameters drawn per image, rendered on CPU (OpenCV) or on the device.
+
+One affine resample of uint8 pixels replaces a chain of them; both renderers take the same parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from leukbench.records import Augmentation, FloatArray
+from leukbench.seeds import generator_for
+
+if TYPE_CHECKING:
+    import torch
+
+_BORDERS = {"constant": cv2.BORDER_CONSTANT, "nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
+_PADDING = {"constant": "zeros", "nearest": "border", "reflect": "reflection"}
+_IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Parameters of ``n`` images: ``matrices`` (n, 2, 3) map output to input pixels, ``gain`` (n,) contrast, ``light`` (n,)."""
+
+    matrices: FloatArray
+    gain: FloatArray
+    light: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.gain)
+
+
+def identity_draws(n_images: int) -> Draws:
+    """Return parameters that change nothing."""
+    return Draws(np.repeat(_IDENTITY[None], n_images, axis=0), np.ones(n_images), np.ones(n_images))
+
+
+def draw_augmentation(augmentation: Augmentation, n_images: int, *, side_px: int, rng: np.random.Generator) -> Draws:
+    """Return independent parameters for ``n_images`` square images, uniform in the printed ranges.
+
+    Order of the map, about the image's centre: flip, zoom, shear, rotation, shift (the order of Keras' generator).
+    """
+    a = augmentation
+
+    def symmetric(limit: float) -> FloatArray:
+        return rng.uniform(-limit, limit, n_images)
+
+    angle = np.deg2rad(symmetric(a.rotation_deg))
+    if a.rotation_fixed:
+        angle = np.where(angle < 0, -1.0, 1.0) * np.deg2rad(a.rotation_deg)
+    shear = np.deg2rad(symmetric(a.shear_deg))
+    shift_x, shift_y = symmetric(a.shift) * side_px, symmetric(a.shift) * side_px
+    zoom = rng.uniform(*a.zoom, n_images)
+    flip_x = np.where(rng.random(n_images) < 0.5, -1.0, 1.0) if a.flip_horizontal else np.ones(n_images)
+    flip_y = np.where(rng.random(n_images) < 0.5, -1.0, 1.0) if a.flip_vertical else np.ones(n_images)
+    gain, light = rng.uniform(*a.contrast, n_images), rng.uniform(*a.brightness, n_images)
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotate = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+    shearing = np.repeat(np.eye(2)[None], n_images, axis=0)
+    shearing[:, 0, 1], shearing[:, 1, 1] = -np.sin(shear), np.cos(shear)
+    scale = np.zeros((n_images, 2, 2))
+    scale[:, 0, 0], scale[:, 1, 1] = flip_x / zoom, flip_y / zoom
+    linear = rotate @ shearing @ scale
+    centre = np.full(2, (side_px - 1) / 2)
+    offset = centre - linear @ centre - np.stack([shift_x, shift_y], -1)
+    return Draws(np.concatenate([linear, offset[..., None]], axis=-1), gain, light)
+
+
+def draw_copy(augmentation: Augmentation, image_id: str, copy: int, *, side_px: int) -> Draws:
+    """Return the parameters of one planned copy, always the same for (image, copy)."""
+    return draw_augmentation(augmentation, 1, side_px=side_px, rng=generator_for(0, "copy", image_id, copy))
+
+
+def join_draws(parts: list[Draws]) -> Draws:
+    """Return one block of parameters from several."""
+    return Draws(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("matrices", "gain", "light")))
+
+
+def take_draws(draws: Draws, rows: npt.NDArray[Any]) -> Draws:
+    """Return the parameters of some rows."""
+    return Draws(draws.matrices[rows], draws.gain[rows], draws.light[rows])
+
+
+def render(images: npt.NDArray[np.uint8], draws: Draws, *, fill: str) -> npt.NDArray[np.uint8]:
+    """Return augmented images ``(n, side, side, 3)`` uint8, on CPU, by one bilinear resample and one lookup table each."""
+    out = np.empty_like(images)
+    size = (images.shape[2], images.shape[1])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = (draws.matrices != _IDENTITY).any(axis=(1, 2))
+    toned = (draws.gain != 1.0) | (draws.light != 1.0)
+    levels = np.arange(256, dtype=np.float64)
+    for i, image in enumerate(images):
+        if moved[i]:
+            cv2.warpAffine(image, draws.matrices[i], size, dst=out[i], flags=flags, borderMode=_BORDERS[fill])
+        else:
+            out[i] = image
+        if toned[i]:
+            grey = float(image.mean())
+            table = ((levels - grey) * draws.gain[i] + grey) * draws.light[i]
+            out[i] = cv2.LUT(out[i], np.clip(np.rint(table), 0, 255).astype(np.uint8))
+    return out
+
+
+def render_on_device(images: torch.Tensor, draws: Draws, *, fill: str) -> torch.Tensor:
+    """Return augmented images ``(n, 3, side, side)`` float32 in [0, 255] from uint8 of that shape, in one batched pass.
+
+    The same map as :func:`render`; values agree up to OpenCV's fixed-point interpolation (about one grey level).
+    """
+    import torch
+
+    device, side = images.device, images.shape[-1]
+    m = torch.as_tensor(draws.matrices, dtype=torch.float32, device=device)
+    half = (side - 1) / 2
+    # pixel coordinates p = half * (u + 1); theta maps output u to input u with align_corners=True
+    theta = m.clone()
+    theta[:, :, 2] = (m[:, :, 2] + (m[:, :, :2] * half).sum(-1)) / half - 1
+    grid = torch.nn.functional.affine_grid(theta, list(images.shape), align_corners=True)
+    moved = torch.nn.functional.grid_sample(
+        images.float(), grid, mode="bilinear", padding_mode=_PADDING[fill], align_corners=True
+    )
+    gain = torch.as_tensor(draws.gain, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
+    light = torch.as_tensor(draws.light, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
+    grey = images.float().mean(dim=(1, 2, 3), keepdim=True)
+    return (((moved - grey) * gain + grey) * light).clamp_(0, 255)

@@ -1,0 +1,211 @@
+"""A cell of the plan: every arm × fold × seed of a study under one protocol, collected into one table of predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from leukbench.errors import unknown_name
+from leukbench.pixels.store import Store
+from leukbench.records import Augmentation, Cell, FloatArray, NetworkSpec, Recipe, RunSpec
+from leukbench.training.data import Pixels, Rows, rows_digest, rows_of
+from leukbench.training.network import code_digest
+from leukbench.training.run import Finished, FoldRows, execute_run
+from leukbench.training.trivial import trivial_scores
+
+SELECTIONS = ("last", "best_validation", "best_test")
+"""Which epoch's scores: the last; the one with the best validation accuracy; the one with the best test accuracy (a leak)."""
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """An arm as it will be trained: its recipe after limits, and how that differs from the paper's."""
+
+    name: str
+    network: NetworkSpec
+    recipe: Recipe
+    deviations: tuple[str, ...]
+
+
+def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
+    """Return a recipe from its JSON form."""
+    values = {**plain, "augmentation": Augmentation(**_tuples(plain["augmentation"]))}
+    return Recipe(**values)
+
+
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+
+
+def plan_arm(study: dict[str, Any], arm: str, cell: Cell, *, limited_source: bool) -> ArmPlan:
+    """Return how an arm of a resolved study is trained in a cell. Raises InputError for an arm that does not exist."""
+    if arm not in study["arms"]:
+        raise unknown_name("arm", arm, study["arms"], where=f"study {cell.paper}.{cell.study}")
+    plain = study["arms"][arm]
+    recipe = recipe_from_plain(plain["recipe"])
+    limits, deviations = cell.limits, []
+    if cell.source != study["source"]:
+        deviations.append("surrogate_data")
+    if recipe.pretrained and cell.pretrained is False:
+        recipe = dataclasses.replace(recipe, pretrained=False)
+        deviations.append("weights_absent")
+    fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
+    if fewer_epochs or limits.images is not None or limits.folds is not None or limited_source:
+        deviations.append("limited")
+    if fewer_epochs:
+        assert limits.epochs is not None
+        recipe = dataclasses.replace(recipe, epochs=limits.epochs)
+    return ArmPlan(arm, NetworkSpec(**plain["network"]), recipe, tuple(deviations))
+
+
+def folds_of(split: pd.DataFrame, cell: Cell) -> list[int]:
+    """Return the folds to run: all, or the first so many."""
+    folds = sorted({int(f) for f in split["fold"]})
+    return folds[: cell.limits.folds] if cell.limits.folds else folds
+
+
+def fold_rows(split: pd.DataFrame, *, fold: int, classes: tuple[str, ...], store: Store) -> FoldRows:
+    """Return the three roles of a fold."""
+    train, validation, test = (
+        rows_of(split, fold=fold, role=role, classes=classes, store=store) for role in ("train", "validation", "test")
+    )
+    return FoldRows(train, validation, test)
+
+
+def make_spec(
+    cell: Cell, arm: ArmPlan, rows: FoldRows, *, classes: tuple[str, ...], store: Store, fold: int, seed: int
+) -> RunSpec:
+    """Return the spec of one run."""
+    return RunSpec(
+        study=f"{cell.paper}.{cell.study}",
+        arm=arm.name,
+        protocol=cell.protocol,
+        reading=cell.reading,
+        fold=fold,
+        seed=seed,
+        network=arm.network,
+        recipe=arm.recipe,
+        classes=classes,
+        precision=cell.precision,
+        rows_sha256=rows_digest(rows.train, rows.validation, rows.test),
+        store_sha256=store.sha256,
+        code_sha256=code_digest(arm.network),
+    )
+
+
+def plan_cell(
+    study: dict[str, Any],
+    cell: Cell,
+    split: pd.DataFrame,
+    *,
+    open_arm_store: Callable[[Recipe], Store],
+    limited_source: bool,
+) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows, Store]]:
+    """Yield the runs of a cell in a fixed order: arms, folds, seeds."""
+    classes = tuple(study["classes"])
+    for name in cell.arms:
+        arm = plan_arm(study, name, cell, limited_source=limited_source)
+        store = open_arm_store(arm.recipe)
+        for fold in folds_of(split, cell):
+            rows = fold_rows(split, fold=fold, classes=classes, store=store)
+            for seed in range(cell.limits.seeds):
+                yield arm, make_spec(cell, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows, store
+
+
+def train_cell(
+    study: dict[str, Any],
+    cell: Cell,
+    split: pd.DataFrame,
+    *,
+    open_arm_store: Callable[[Recipe], Store],
+    device: torch.device,
+    limited_source: bool,
+    progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the predictions of all runs of a cell (trivial models included) and a receipt without times.
+
+    The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group, patient,
+    label, predicted and ``score_<class>``.
+    """
+    classes = tuple(study["classes"])
+    tables: list[pd.DataFrame] = []
+    receipt: dict[str, Any] = {"arms": {}, "runs": []}
+    trivial_done: set[int] = set()
+    for arm, spec, rows, store in plan_cell(
+        study, cell, split, open_arm_store=open_arm_store, limited_source=limited_source
+    ):
+        name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
+        done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
+        chosen = selected_epochs(done, rows)
+        for selection, epoch in chosen.items():
+            tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
+        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done)
+        receipt["runs"].append(
+            {
+                "key": spec.key,
+                "arm": arm.name,
+                "fold": spec.fold,
+                "seed": spec.seed,
+                "epochs_selected": chosen,
+                "train_accuracy": done.history["train_accuracy"][-1],
+                "n_train_rows": len(rows.train),
+                "n_validation_rows": len(rows.validation),
+                "n_test_rows": len(rows.test),
+            }
+        )
+        if spec.fold not in trivial_done:
+            trivial_done.add(spec.fold)
+            for trivial, scores in _trivial(rows, store, arm.recipe, len(classes)).items():
+                tables.append(
+                    _table(rows.test, scores, classes, f"trivial:{trivial}", "last", dataclasses.replace(spec, seed=0))
+                )
+    return pd.concat(tables, ignore_index=True), receipt
+
+
+def selected_epochs(done: Finished, rows: FoldRows) -> dict[str, int]:
+    """Return the epoch (from 0) of each selection; the first of equals; no best_validation without validation rows."""
+    chosen = {"last": len(done.test) - 1}
+    if len(rows.validation):
+        chosen["best_validation"] = int(np.argmax((done.validation.argmax(2) == rows.validation.label).mean(1)))
+    chosen["best_test"] = int(np.argmax((done.test.argmax(2) == rows.test.label).mean(1)))
+    return chosen
+
+
+def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> dict[str, FloatArray]:
+    cpu = torch.device("cpu")
+    train, test = (Pixels(part, store, recipe, device=cpu) for part in (rows.train, rows.test))
+    return trivial_scores(train, test, n_classes=n_classes, seed=0)
+
+
+def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished) -> dict[str, Any]:
+    return {
+        "deviations": list(arm.deviations),
+        "epochs": arm.recipe.epochs,
+        "epochs_published": published["epochs"],
+        "n_parameters": done.receipt["n_parameters"],
+        "n_parameters_trainable": done.receipt["n_parameters_trainable"],
+    }
+
+
+def _table(rows: Rows, scores: Any, classes: tuple[str, ...], arm: str, selection: str, spec: RunSpec) -> pd.DataFrame:
+    columns: dict[str, Any] = {
+        "arm": arm,
+        "selection": selection,
+        "fold": spec.fold,
+        "seed": spec.seed,
+        "image_id": rows.image_id,
+        "origin": rows.origin,
+        "group": rows.group,
+        "patient": rows.patient,
+        "label": [classes[i] for i in rows.label],
+        "predicted": [classes[i] for i in np.asarray(scores).argmax(axis=1)],
+    }
+    for i, name in enumerate(classes):
+        columns[f"score_{name}"] = np.asarray(scores)[:, i].astype(np.float32)
+    return pd.DataFrame(columns)

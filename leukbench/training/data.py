@@ -1,0 +1,167 @@
+"""The rows of one fold, and their pixels: batches for training (augmented) and for scoring (as planned)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from leukbench.errors import DataError, SplitError
+from leukbench.pixels.augmentation import (
+    Draws,
+    draw_augmentation,
+    draw_copy,
+    identity_draws,
+    join_draws,
+    render,
+    render_on_device,
+    take_draws,
+)
+from leukbench.pixels.store import Store
+from leukbench.records import IntArray, Recipe, StringArray, digest
+from leukbench.seeds import generator_for
+from leukbench.training.recipe import normalise
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one role in one fold: arrays of length n_rows; ``label`` indexes the study's classes, ``pixel_row`` the store."""
+
+    image_id: StringArray
+    origin: StringArray
+    copy: IntArray
+    label: IntArray
+    group: StringArray
+    patient: StringArray
+    pixel_row: IntArray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, rows: npt.NDArray[Any]) -> Rows:
+        """Return some rows, in the order given."""
+        return Rows(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+
+
+def rows_of(split: pd.DataFrame, *, fold: int, role: str, classes: tuple[str, ...], store: Store) -> Rows:
+    """Return the rows of one fold and role. Raises DataError for an unknown class or an image that the store lacks."""
+    part = split[(split["fold"].astype(int) == fold) & (split["role"] == role)]
+    unknown = sorted(set(part["label"]) - set(classes))
+    if unknown:
+        raise DataError(
+            "a split holds labels outside the study's classes", expected=", ".join(classes), found=str(unknown)
+        )
+    copy = part["copy"].astype(int).to_numpy()
+    image_id = part["image_id"].to_numpy(dtype=str)
+    origin = part["origin"].to_numpy(dtype=str)
+    pixels = copied_images(image_id, copy)
+    missing = [name for name in pixels if name not in store.row_of]
+    if missing:
+        raise DataError(
+            f"{len(missing)} image(s) of the split are not in the pixel store",
+            found=", ".join(missing[:3]),
+            do="run the decode stage again, or fetch the missing files",
+        )
+    return Rows(
+        image_id=image_id,
+        origin=origin,
+        copy=copy.astype(np.int64),
+        label=np.array([classes.index(label) for label in part["label"]], dtype=np.int64),
+        group=part["group"].to_numpy(dtype=str),
+        patient=part["patient"].to_numpy(dtype=str),
+        pixel_row=np.array([store.row_of[name] for name in pixels], dtype=np.int64),
+    )
+
+
+def copied_images(image_id: StringArray, copy: IntArray) -> list[str]:
+    """Return the stored image that each row shows: itself, or for ``<image>#k`` with copy k > 0 the image copied."""
+    return [str(name).rsplit("#", 1)[0] if k > 0 else str(name) for name, k in zip(image_id, copy, strict=True)]
+
+
+def rows_digest(*parts: Rows) -> str:
+    """Return the digest of which rows stand where, in order."""
+    return digest([[list(p.image_id), p.copy.tolist(), p.label.tolist()] for p in parts])
+
+
+def balanced_order(rows: Rows, n_classes: int, *, seed: int) -> IntArray:
+    """Return row indices in which every class stands as often as the largest: smaller ones are drawn again.
+
+    Raises SplitError where a class has no training row.
+    """
+    counts = np.bincount(rows.label, minlength=n_classes)
+    if (counts == 0).any():
+        raise SplitError(
+            "a class has no training image", found=str(counts.tolist()), do="use another split or more images"
+        )
+    rng = generator_for(seed, "oversample")
+    extra = [rng.choice(np.flatnonzero(rows.label == c), counts.max() - counts[c]) for c in range(n_classes)]
+    return np.concatenate([np.arange(len(rows)), *extra]).astype(np.int64)
+
+
+class Pixels:
+    """Serves batches of one role: planned copies always rendered alike, training augmentation drawn anew for each epoch."""
+
+    def __init__(self, rows: Rows, store: Store, recipe: Recipe, *, device: torch.device) -> None:
+        self.rows, self.store, self.recipe, self.device = rows, store, recipe, device
+        side = store.side_px
+        planned = [
+            draw_copy(recipe.augmentation, image, int(copy), side_px=side) if copy > 0 else identity_draws(1)
+            for image, copy in zip(copied_images(rows.image_id, rows.copy), rows.copy, strict=True)
+        ]
+        self.planned = join_draws(planned) if planned else identity_draws(0)
+        self.on_device = self._resident() if device.type == "cuda" else None
+
+    def _resident(self) -> Tensor:
+        """Return this role's distinct images as uint8 ``(n, 3, side, side)`` on the device; copies share their origin's row."""
+        distinct, self._resident_row = np.unique(self.rows.pixel_row, return_inverse=True)
+        packed = torch.from_numpy(np.ascontiguousarray(self.store.images[distinct]))
+        return packed.to(self.device).permute(0, 3, 1, 2).contiguous()
+
+    def draws_for_epoch(self, seed: int, epoch: int) -> Draws:
+        """Return the parameters of all rows for a training epoch."""
+        if self.recipe.augmentation.when == "copies_only":
+            return self.planned
+        rng = generator_for(seed, "augmentation", epoch)
+        return draw_augmentation(self.recipe.augmentation, len(self.rows), side_px=self.store.side_px, rng=rng)
+
+    def uint8_images(self, index: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Return images ``(n, side, side, 3)`` of some rows as planned, on the CPU."""
+        stored = np.asarray(self.store.images[self.rows.pixel_row[index]])
+        return render(stored, take_draws(self.planned, index), fill=self.recipe.augmentation.fill)
+
+    def batch(self, index: npt.NDArray[Any], draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return normalised images ``(n, 3, side, side)`` float32 and class indices ``(n,)`` of some rows."""
+        some, fill = take_draws(draws, index), self.recipe.augmentation.fill
+        labels = torch.from_numpy(self.rows.label[index]).to(self.device)
+        if self.on_device is not None:
+            rows = torch.from_numpy(self._resident_row[index]).to(self.device)
+            images = render_on_device(self.on_device[rows], some, fill=fill)
+        else:
+            stored = np.asarray(self.store.images[self.rows.pixel_row[index]])
+            images = torch.from_numpy(render(stored, some, fill=fill)).permute(0, 3, 1, 2)
+        return normalise(images, self.recipe.normalisation).contiguous(memory_format=torch.channels_last), labels
+
+    def training_batches(self, order: IntArray, *, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the epoch's batches in a random order of its own; a last batch of one image is left out.
+
+        (Batch normalisation cannot be trained on one image.)
+        """
+        shuffled = order[generator_for(seed, "shuffle", epoch).permutation(len(order))]
+        draws = self.draws_for_epoch(seed, epoch)
+        size = self.recipe.batch_size
+        for start in range(0, len(shuffled), size):
+            index = shuffled[start : start + size]
+            if len(index) > 1 or len(shuffled) == 1:
+                yield self.batch(index, draws)
+
+    def scoring_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all rows in order, only planned copies augmented."""
+        size = max(64, self.recipe.batch_size)
+        for start in range(0, len(self.rows), size):
+            yield self.batch(np.arange(start, min(start + size, len(self.rows))), self.planned)

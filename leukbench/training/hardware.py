@@ -1,0 +1,88 @@
+"""The hardware and software that a run happened on: recorded beside every result, never part of its key."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leukbench.errors import InputError
+
+
+def choose_device() -> torch.device:
+    """Return the device to train on: ``LEUKBENCH_DEVICE`` where set, else CUDA where there is one, else the CPU.
+
+    Raises InputError where the variable asks for a device that is not there.
+    """
+    wanted = os.environ.get("LEUKBENCH_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    if wanted not in {"cpu", "cuda"} or (wanted == "cuda" and not torch.cuda.is_available()):
+        raise InputError(
+            "that device is not to be had",
+            where="LEUKBENCH_DEVICE",
+            expected="cpu" + (" or cuda" if torch.cuda.is_available() else ""),
+            found=wanted,
+        )
+    return torch.device(wanted)
+
+
+def hardware_card(device: torch.device) -> dict[str, Any]:
+    """Return what a reader needs to judge a time: processor, threads, accelerator, versions."""
+    versions = {
+        name: metadata.version(name)
+        for name in ("torch", "torchvision", "timm", "numpy", "opencv-python-headless")
+        if _has(name)
+    }
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name(device) if device.type == "cuda" else "none",
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": _commit(),
+    }
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """Return the peak memory in MiB: allocated on the accelerator, or resident in this process."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device)) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _has(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """Return the project's commit, with ``+changes`` where the work tree differs; "" outside a checkout."""
+    folder = Path(__file__).resolve().parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,208 @@
+"""One run: a content-addressed folder that ends in scores, survives a kill, and is found again by whoever needs it.
+
+``runs/<key>/`` holds ``spec.json`` and ``environment.json`` from the start, ``checkpoint.safetensors`` while it runs, and at the
+end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``, ``history.json`` and, last of all, ``receipt.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from leukbench.errors import DataError, SplitError
+from leukbench.paths import replacing, runs_folder, write_text
+from leukbench.pixels.store import Store
+from leukbench.records import RunSpec, as_plain
+from leukbench.training.data import Pixels, Rows
+from leukbench.training.engine import Epochs, State, set_up, train
+from leukbench.training.hardware import hardware_card, peak_memory_mib
+from leukbench.training.network import build_network
+
+_SERIES = ("train_loss", "train_accuracy", "validation_loss", "train_s", "scoring_s")
+
+
+@dataclass(frozen=True)
+class FoldRows:
+    """The three roles of one fold."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: scores of every epoch ``(n_epochs, n_rows, n_classes)`` and what was recorded beside them."""
+
+    key: str
+    test: npt.NDArray[np.float32]
+    validation: npt.NDArray[np.float32]
+    history: dict[str, list[float]]
+    receipt: dict[str, Any]
+
+
+def run_folder(key: str) -> Path:
+    """Return the folder of a run key."""
+    return runs_folder() / key
+
+
+def find_run(key: str) -> Finished | None:
+    """Return a finished run, or None. Raises DataError where a finished run's files are damaged."""
+    folder = run_folder(key)
+    if not (folder / "receipt.json").is_file():
+        return None
+    try:
+        return Finished(
+            key=key,
+            test=np.load(folder / "test.npy", allow_pickle=False),
+            validation=np.load(folder / "validation.npy", allow_pickle=False),
+            history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
+            receipt=json.loads((folder / "receipt.json").read_text(encoding="utf-8")),
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "a finished run is damaged", where=str(folder), found=str(error), do="delete the folder"
+        ) from error
+
+
+def execute_run(
+    spec: RunSpec,
+    rows: FoldRows,
+    store: Store,
+    *,
+    device: torch.device,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Finished:
+    """Return the finished run of a spec, training only what is missing of it.
+
+    Raises SplitError where a class has no training image, TrainingDiverged, WeightsUnavailable.
+    """
+    found = find_run(spec.key)
+    if found is not None:
+        return found
+    missing = sorted(set(range(len(spec.classes))) - set(rows.train.label.tolist()))
+    if missing or not len(rows.test):
+        raise SplitError(
+            "a fold cannot be trained" if missing else "a fold has no test image",
+            where=f"study {spec.study}, protocol {spec.protocol}, fold {spec.fold}",
+            expected="training images of every class, and test images",
+            found="no training image of " + ", ".join(spec.classes[c] for c in missing) if missing else "none",
+            do="use another split rule, more images or fewer folds",
+        )
+    folder = run_folder(spec.key)
+    write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
+    write_text(folder / "environment.json", json.dumps(hardware_card(device), indent=1, sort_keys=True) + "\n")
+    started = time.perf_counter()
+    state, earlier_s = _start_or_resume(spec, folder, device)
+    parts = {
+        role: Pixels(getattr(rows, role), store, spec.recipe, device=device) for role in ("train", "validation", "test")
+    }
+
+    def after_epoch(state: State) -> None:
+        _save_checkpoint(folder / "checkpoint.safetensors", state, wall_s=earlier_s + time.perf_counter() - started)
+        progress(len(state.epochs), spec.recipe.epochs)
+
+    train(
+        state,
+        spec.recipe,
+        **parts,
+        n_classes=len(spec.classes),
+        seed=spec.seed,
+        precision=spec.precision,
+        after_epoch=after_epoch,
+    )
+    wall_s = earlier_s + time.perf_counter() - started
+    return _finish(spec, folder, state, rows, device, wall_s=wall_s)
+
+
+def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple[State, float]:
+    def build() -> nn.Module:
+        size, pretrained = spec.recipe.input_px, spec.recipe.pretrained
+        return build_network(spec.network, n_classes=len(spec.classes), input_px=size, pretrained=pretrained)
+
+    state = set_up(build, spec.recipe, seed=spec.seed, device=device)
+    file = folder / "checkpoint.safetensors"
+    return (state, _load_checkpoint(file, state, device)) if file.is_file() else (state, 0.0)
+
+
+def _save_checkpoint(file: Path, state: State, *, wall_s: float) -> None:
+    """Write the state as plain tensors: ``model.<name>``, ``optimiser.<i>.<key>``, ``scores.<role>``."""
+    tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in state.model.state_dict().items()}
+    for i, values in state.optimiser.state_dict()["state"].items():
+        for key, value in values.items():
+            tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
+    for role in ("test", "validation"):
+        tensors[f"scores.{role}"] = torch.from_numpy(np.stack(getattr(state.epochs, role)))
+    series = {name: getattr(state.epochs, name) for name in _SERIES}
+    flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    with replacing(file) as temporary:
+        save_file(flat, temporary, metadata={"series": json.dumps(series), "wall_s": repr(wall_s)})
+
+
+def _load_checkpoint(file: Path, state: State, device: torch.device) -> float:
+    """Fill the state from a checkpoint and return the seconds already spent."""
+    try:
+        with safe_open(file, framework="pt", device="cpu") as opened:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            notes = opened.metadata()
+    except (OSError, SafetensorError) as error:
+        raise DataError("a checkpoint is damaged", where=str(file), found=str(error), do="delete it") from error
+    state.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    fresh = state.optimiser.state_dict()
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            slots.setdefault(int(index), {})[key] = value
+    state.optimiser.load_state_dict({"state": slots, "param_groups": fresh["param_groups"]})
+    for name, values in json.loads(notes["series"]).items():
+        getattr(state.epochs, name).extend(values)
+    for role in ("test", "validation"):
+        getattr(state.epochs, role).extend(tensors[f"scores.{role}"].numpy())
+    return float(notes["wall_s"])
+
+
+def _finish(
+    spec: RunSpec, folder: Path, state: State, rows: FoldRows, device: torch.device, *, wall_s: float
+) -> Finished:
+    epochs: Epochs = state.epochs
+    for role in ("test", "validation"):
+        with replacing(folder / f"{role}.npy") as temporary, temporary.open("wb") as out:
+            np.save(out, np.stack(getattr(epochs, role)), allow_pickle=False)
+    table = pd.concat([_row_table(rows.validation, "validation"), _row_table(rows.test, "test")])
+    write_text(folder / "rows.csv", table.to_csv(index=False, lineterminator="\n"))
+    history = {name: getattr(epochs, name) for name in _SERIES}
+    write_text(folder / "history.json", json.dumps(history) + "\n")
+    n_train = len(rows.train)
+    receipt = {
+        "key": spec.key,
+        "wall_s": wall_s,
+        "n_train_rows": n_train,
+        "n_validation_rows": len(rows.validation),
+        "n_test_rows": len(rows.test),
+        "peak_memory_mib": peak_memory_mib(device),
+        "n_parameters": sum(p.numel() for p in state.model.parameters()),
+        "n_parameters_trainable": sum(p.numel() for p in state.model.parameters() if p.requires_grad),
+    }
+    write_text(folder / "receipt.json", json.dumps(receipt, indent=1, sort_keys=True) + "\n")
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    done = find_run(spec.key)
+    assert done is not None
+    return done
+
+
+def _row_table(rows: Rows, role: str) -> pd.DataFrame:
+    columns = {name: getattr(rows, name) for name in ("image_id", "origin", "copy", "label", "group", "patient")}
+    return pd.DataFrame({"role": role, **columns})
