@@ -70,11 +70,13 @@ def test_head_sizes_are_those_of_hand_arithmetic(paper: Paper) -> None:
     ("name", "backbone", "units"),
     [
         ("resnet50", 23_508_032, 7 * 7 * 2048),
-        ("efficientnet_b0", 4_007_548, 7 * 7 * 1280),
+        ("efficientnet_b0", 4_007_548, 1280),  # pooled first
         ("inception_v3", 21_785_568, 5 * 5 * 2048),
     ],
 )
-def test_baselines_flatten_their_feature_map(paper: Paper, name: str, backbone: int, units: int) -> None:
+def test_baseline_heads_take_the_flattened_map_or_the_pooled_vector(
+    paper: Paper, name: str, backbone: int, units: int
+) -> None:
     network = build(paper.networks[name])
     assert weights(network.backbone) == backbone
     assert weights(network.head) == units * 256 + 256 + 256 * 2 + 2
@@ -176,6 +178,7 @@ def test_every_named_network_recipe_and_arm_of_the_paper_is_there(paper: Paper) 
     printed, coded = (paper.recipes[name].recipe for name in ("as_printed", "as_coded"))
     assert (printed.epochs, printed.trainable, printed.normalisation) == (60, "last:20", "unit")
     assert (coded.epochs, coded.trainable, coded.learning_rate, coded.batch_size) == (100, "all", 1e-5, 32)
+    assert (printed.balance, coded.balance) == ("oversample", "none")
     assert coded.augmentation.rotation_deg == 0.0
     assert coded.augmentation.flip_horizontal
 

@@ -123,15 +123,16 @@ def efficientnet_b0_as_coded(n_classes: int, *, input_px: int, pretrained: bool)
     return Classifier(backbone, _keras_head(head))
 
 
-def baseline(n_classes: int, *, input_px: int, pretrained: bool, backbone: str) -> nn.Module:
-    """Return a baseline: backbone, flattened feature map, dense 256, dropout 0.5, dense ``n_classes`` (the notebook's head).
+def baseline(n_classes: int, *, input_px: int, pretrained: bool, backbone: str, features: str = "map") -> nn.Module:
+    """Return a baseline: backbone, dense 256 ReLU, dropout 0.5, dense ``n_classes`` (the notebook's head).
 
-    ``backbone``: resnet50, efficientnet_b0 or inception_v3. The dense layer's inputs follow from ``input_px`` (ResNet-50 at
-    224: 7 x 7 x 2048 = 100,352). Raises WeightsUnavailable where ImageNet weights are missing.
+    ``backbone``: resnet50, efficientnet_b0 or inception_v3. ``features``: ``map`` flattens the feature map, so that the dense
+    layer's inputs follow from ``input_px`` (ResNet-50 at 224: 7 x 7 x 2048 = 100,352), ``pooled`` averages it first.
+    Raises WeightsUnavailable where ImageNet weights are missing.
     """
-    body, _ = make_backbone(backbone, pretrained=pretrained, features="map")
+    body, _ = make_backbone(backbone, pretrained=pretrained, features=features)
     head = nn.Sequential(
-        nn.Flatten(), nn.Linear(_map_units(body, input_px), 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, n_classes)
+        nn.Flatten(), nn.Linear(_units(body, input_px), 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, n_classes)
     )
     return Classifier(body, keras_init_(head))
 
@@ -155,8 +156,8 @@ def _glorot_limits(fans: int) -> tuple[float, float]:
     return -limit, limit
 
 
-def _map_units(body: nn.Module, input_px: int) -> int:
-    """Return channels * height * width of the feature map of one image."""
+def _units(body: nn.Module, input_px: int) -> int:
+    """Return the number of values that a backbone yields for one image."""
     training = body.training
     with torch.no_grad():
         units = body.eval()(torch.zeros(1, 3, input_px, input_px)).numel()
