@@ -1,9 +1,11 @@
-"""Networks of Batool & Byun (2023): EfficientNet-B3 in two readings, and four pretrained baselines.
+"""Networks of Batool & Byun (2023): EfficientNet-B3 in two readings and four baselines.
 
 All take images ``(n, 3, input_px, input_px)`` and return logits ``(n, n_classes)``; the softmax comes after them.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +44,7 @@ def efficientnet_b3_table7(
     """
     backbone, width = make_backbone("efficientnet_b3", pretrained=pretrained)  # pooled: (n, 1536)
     head = nn.Sequential(
-        nn.BatchNorm1d(width, **KERAS_BN),
+        nn.BatchNorm1d(width, momentum=KERAS_BN["momentum"], eps=KERAS_BN["eps"]),
         nn.Linear(width, units),  # (n, 256)
         nn.ReLU(),
         nn.Dropout(dropout),
@@ -51,26 +53,39 @@ def efficientnet_b3_table7(
     return Classifier(backbone, keras_init_(head))
 
 
+def efficientnet_b3_flatten(n_classes: int, *, input_px: int, pretrained: bool, units: int = 1024) -> nn.Module:
+    """Return EfficientNet-B3 with a flattened head: what Table 7's row for EfficientNet-B0 counts, 167,984,681.
+
+    The head is that of :func:`vgg19`, and so are the outputs and the errors.
+    """
+    backbone, channels = make_backbone("efficientnet_b3", pretrained=pretrained, features="map")
+    side = math.ceil(input_px / 32)  # padded at each halving: (n, 1536, 10, 10) at 300 px
+    return Classifier(backbone, _flattened_head(channels, side=side, units=units, n_classes=n_classes))
+
+
 def vgg19(n_classes: int, *, input_px: int, pretrained: bool, units: int = 1024) -> nn.Module:
     """Return VGG19 with the head that Table 7's 45,716,545 implies at 224 px: flatten, dense 1024, one sigmoid unit.
 
     A binary study keeps the single unit, given as two logits; more classes get one unit each. Raises InputError below
     32 px, where no pixel is left to flatten.
     """
-    backbone, channels = make_backbone("vgg19", pretrained=pretrained, features="map")  # (n, 512, px/32, px/32)
-    side = input_px // 32
+    backbone, channels = make_backbone("vgg19", pretrained=pretrained, features="map")  # (n, 512, 7, 7) at 224 px
+    return Classifier(backbone, _flattened_head(channels, side=input_px // 32, units=units, n_classes=n_classes))
+
+
+def _flattened_head(channels: int, *, side: int, units: int, n_classes: int) -> nn.Module:
     if side < 1:
-        raise InputError("VGG19 halves its input five times", expected="input_px of at least 32", found=str(input_px))
+        raise InputError("nothing is left to flatten", expected="input_px of at least 32", found="less")
     outputs = 1 if n_classes == 2 else n_classes
     head = nn.Sequential(
-        nn.Flatten(),  # (n, 25088) at 224 px
+        nn.Flatten(),  # (n, channels * side * side)
         nn.Linear(channels * side * side, units),  # (n, 1024)
         nn.ReLU(),
         nn.Linear(units, outputs),
     )
     if outputs == 1:
         head.append(SigmoidAsTwoLogits())
-    return Classifier(backbone, keras_init_(head))
+    return keras_init_(head)
 
 
 def xception(n_classes: int, *, input_px: int, pretrained: bool) -> nn.Module:
