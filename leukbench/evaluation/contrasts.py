@@ -1,0 +1,254 @@
+"""Differences between two sets of predictions on the same images or origins, with the group as the sampling unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from leukbench.errors import InputError, unknown_name
+from leukbench.evaluation.estimates import average_copies
+from leukbench.evaluation.intervals import NAN, effective_groups, join_notes, pooled_variance, satterthwaite
+from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
+from leukbench.evaluation.reservations import domain_note
+from leukbench.records import FloatArray, Predictions, StringArray
+from leukbench.seeds import generator_for
+
+Compared = Literal["accuracy", "mcc", "auc", "balanced_accuracy", "macro_f1", "kappa"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """``first`` - ``second`` of a metric with its group-level interval; NaN where undefined, with the reason in note.
+
+    ``low_percentile`` and ``high_percentile`` are the bootstrap's own limits, known to be too narrow with few groups.
+    ``p_mcnemar`` compares images and ignores groups: a cross-check, not a test to rely on.
+    """
+
+    metric: str
+    first: float
+    second: float
+    difference: float
+    low: float = NAN
+    high: float = NAN
+    method: str = ""
+    df: float = NAN
+    standard_error: float = NAN
+    p_value: float = NAN
+    low_percentile: float = NAN
+    high_percentile: float = NAN
+    p_mcnemar: float = NAN
+    n_images: int = 0
+    n_groups: int = 0
+    effective_groups: float = NAN
+    note: str = ""
+
+
+def compare(
+    first: Predictions,
+    second: Predictions,
+    *,
+    metric: Compared = "accuracy",
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Contrast:
+    """Return the difference of a metric between two arms tested on the same images, by a paired group bootstrap.
+
+    Both are resampled by the same draws of groups (within classes where every group has one label), every seed of an arm
+    at once; the interval is the difference ± t √(V_boot G/(G-1) + Σ s²/S), df by Satterthwaite from the effective
+    groups, as percentiles are too narrow with few groups. Raises InputError where the arms were not tested on the same
+    images, or where an image's label or group differs between them.
+    """
+    first, second = average_copies(first), average_copies(second)
+    _same_images(first, second)
+    return _contrast(first, second, metric, level, n_resamples, seed)
+
+
+def inflation(
+    rung: Predictions,
+    patient: Predictions,
+    *,
+    metric: Compared = "accuracy",
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Contrast:
+    """Return by how much a rung of the ladder exceeds the ``patient`` rung, paired by origin, group-level interval.
+
+    Copies of one origin are averaged; origins tested in only one of the two are left out and counted in the note; groups
+    are those of ``patient``. Positive means that the rung flatters. Raises InputError where no origin is shared.
+    """
+    rung, patient = _by_origin(average_copies(rung)), _by_origin(average_copies(patient))
+    shared = np.intersect1d(rung.image_id, patient.image_id)
+    if not len(shared):
+        raise InputError("the rungs share no test origin", expected="the same test origins", found="none in common")
+    dropped = len(np.union1d(rung.image_id, patient.image_id)) - len(shared)
+    rung, patient = (p.take(np.isin(p.image_id, shared)) for p in (rung, patient))
+    names, at = np.unique(patient.image_id, return_index=True)
+    group = patient.group[at][np.searchsorted(names, rung.image_id)]
+    note = f"{dropped} origins tested in one rung only left out" if dropped else ""
+    rung = _regrouped(rung, group)
+    _same_labels(rung, patient)
+    return _contrast(rung, patient, metric, level, n_resamples, seed, note=note)
+
+
+def _by_origin(p: Predictions) -> Predictions:
+    origin = np.where(p.origin == "", p.image_id, p.origin)
+    return dataclasses.replace(p, image_id=origin)
+
+
+def _regrouped(p: Predictions, group: StringArray) -> Predictions:
+    return dataclasses.replace(p, group=group)
+
+
+def _same_images(first: Predictions, second: Predictions) -> None:
+    ours, theirs = set(first.image_id.tolist()), set(second.image_id.tolist())
+    if ours != theirs:
+        odd = sorted(ours ^ theirs)
+        raise InputError(
+            "the two arms were not tested on the same images", expected=f"the same {len(ours)} images",
+            found=f"{len(odd)} in one only, such as {', '.join(odd[:3])}", do="compare arms of the same split",
+        )  # fmt: skip
+    _same_labels(first, second)
+
+
+def _same_labels(first: Predictions, second: Predictions) -> None:
+    if first.classes != second.classes:
+        raise InputError("the two have different classes", expected=str(first.classes), found=str(second.classes))
+    names, at = np.unique(first.image_id, return_index=True)
+    place = at[np.searchsorted(names, second.image_id)]
+    for what, ours, theirs in (("label", first.label, second.label), ("group", first.group, second.group)):
+        wrong = np.flatnonzero(ours[place] != theirs)
+        if len(wrong):
+            i = int(wrong[0])
+            raise InputError(
+                f"an image's {what} differs between the two", where=f"image {second.image_id[i]}",
+                expected=str(ours[place][i]), found=str(theirs[i]), do="score both against one manifest",
+            )  # fmt: skip
+
+
+def _contrast(
+    first: Predictions, second: Predictions, metric: Compared, level: float, n_resamples: int, seed: int, note: str = ""
+) -> Contrast:
+    if metric not in get_args(Compared):
+        raise unknown_name("metric of a contrast", metric, get_args(Compared))
+    groups = np.unique(first.group)
+    runs = [_runs(p, groups) for p in (first, second)]
+    observed = [
+        bootstrap_runs(r, np.ones((1, len(groups)), dtype=np.int64), names=[metric])[metric][:, 0] for r in runs
+    ]
+    a, b = (float(values.mean()) for values in observed)
+    sizes = runs[0][0].counts.sum(axis=(1, 2))
+    kish = effective_groups(sizes)
+    base = Contrast(
+        metric=metric, first=a, second=b, difference=a - b, n_images=len(np.unique(first.image_id)),
+        n_groups=len(groups), effective_groups=kish,
+    )  # fmt: skip
+    if math.isnan(a - b) or len(groups) < 2:
+        reason = "one group only" if len(groups) < 2 else "the metric is undefined for one of the two"
+        return dataclasses.replace(base, note=join_notes(reason, note))
+    strata = group_strata(runs[0][0])
+    generator = generator_for(seed, "bootstrap", metric)
+    weights = draw_weights(len(groups), n_resamples, generator=generator, strata=strata)
+    drawn = [bootstrap_runs(r, weights, names=[metric])[metric].mean(axis=0) for r in runs]
+    return _interval(base, drawn[0] - drawn[1], observed, strata, sizes, level, first, second, note)
+
+
+def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
+    return [group_run(p.take(p.seed == s), groups=groups) for s in np.unique(p.seed)]
+
+
+def _interval(
+    base: Contrast, drawn: FloatArray, observed: list[FloatArray], strata: npt.NDArray[np.int64] | None,
+    sizes: npt.NDArray[np.int64], level: float, first: Predictions, second: Predictions, note: str,
+) -> Contrast:  # fmt: skip
+    """Turn resampled differences into a t interval, with the percentile limits and McNemar's p beside it."""
+    kept = drawn[~np.isnan(drawn)]
+    lost = f"{len(drawn) - len(kept)} resamples without a class left out" if len(kept) < len(drawn) else ""
+    parts = _group_variance(kept, strata, sizes)
+    seeds = [(pooled_variance(values)[0] / len(values), pooled_variance(values)[1]) for values in observed]
+    variance, df = satterthwaite(parts, *seeds)
+    difference = float(observed[0].mean() - observed[1].mean())
+    p_mcnemar = mcnemar_p(first, second)
+    if not variance > 1e-15 or not df > 0:
+        reason = "the two never differ in a way that groups tell apart: no interval"
+        return dataclasses.replace(base, p_mcnemar=p_mcnemar, note=join_notes(reason, note, lost))
+    error = math.sqrt(variance)
+    half = float(stats.t.isf((1 - level) / 2, df)) * error
+    percentiles = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+    return dataclasses.replace(
+        base, low=max(difference - half, -2.0), high=min(difference + half, 2.0),
+        method="paired group bootstrap standard error, t", df=df, standard_error=error,
+        p_value=float(2 * stats.t.sf(abs(difference) / error, df)), low_percentile=float(percentiles[0]),
+        high_percentile=float(percentiles[1]), p_mcnemar=p_mcnemar,
+        note=join_notes(note, lost, domain_note(effective_groups(sizes))),
+    )  # fmt: skip
+
+
+def _group_variance(
+    drawn: FloatArray, strata: npt.NDArray[np.int64] | None, sizes: npt.NDArray[np.int64]
+) -> tuple[float, float]:
+    """Return the bootstrap variance, enlarged by G/(G-1) (the smallest stratum's), and its degrees of freedom."""
+    if len(drawn) < 2:
+        return NAN, NAN
+    members = [np.arange(len(sizes))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    smallest = min(len(m) for m in members)
+    df = sum(effective_groups(sizes[m]) - 1 for m in members)
+    return float(np.var(drawn, ddof=1)) * smallest / (smallest - 1), df
+
+
+def mcnemar_p(first: Predictions, second: Predictions) -> float:
+    """Return McNemar's p-value over images, exact below 25 discordant ones; 1 where none is.
+
+    With several seeds an image counts as right where more than half of them are. Images must be the same in both.
+    Groups are ignored, so with groups it is too small.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    ours, theirs = _mostly_right(first), _mostly_right(second)
+    only_first, only_second = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    table = [[int((ours & theirs).sum()), only_first], [only_second, int((~ours & ~theirs).sum())]]
+    return float(mcnemar(table, exact=only_first + only_second < 25, correction=True).pvalue)
+
+
+def _mostly_right(p: Predictions) -> npt.NDArray[np.bool_]:
+    _, at = np.unique(p.image_id, return_inverse=True)
+    return np.asarray(np.bincount(at, weights=p.label == p.predicted) * 2 > np.bincount(at))
+
+
+def holm(p_values: Sequence[float]) -> FloatArray:
+    """Return p-values adjusted by Holm (1979), which holds the family-wise error; NaN stays NaN and does not count.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    return _adjusted(p_values, "holm")
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> FloatArray:
+    """Return p-values adjusted by Benjamini & Hochberg (1995), which holds the false discovery rate; NaN stays NaN.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(6).tolist()
+    [0.03, 0.04, 0.04]
+    """
+    return _adjusted(p_values, "fdr_bh")
+
+
+def _adjusted(p_values: Sequence[float], method: str) -> FloatArray:
+    from statsmodels.stats.multitest import multipletests
+
+    values = np.asarray(p_values, dtype=np.float64)
+    known = ~np.isnan(values)
+    if known.any():
+        values = values.copy()
+        values[known] = multipletests(values[known], method=method)[1]
+    return values

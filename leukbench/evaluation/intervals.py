@@ -1,0 +1,386 @@
+"""Intervals whose sampling unit is the group: proportions, jackknife, AUC, seeds, design effects.
+
+Pure functions of counts per group. A result is an :class:`Interval`; where none can be given its ends are NaN and
+``note`` says why. No interval has zero width. ``leukbench/evaluation/README.md`` tabulates the measured coverage.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from leukbench.errors import InputError
+from leukbench.records import FloatArray
+
+Scale = Literal["identity", "log", "logit", "fisher"]
+NAN = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A confidence interval and how it was made; ``note`` carries reasons and reservations."""
+
+    low: float = NAN
+    high: float = NAN
+    method: str = ""
+    df: float = NAN
+    standard_error: float = NAN
+    effective_groups: float = NAN
+    note: str = ""
+
+
+def no_interval(reason: str, *, effective_groups: float = NAN) -> Interval:
+    """Return the interval of what has none, with the reason."""
+    return Interval(note=reason, effective_groups=effective_groups)
+
+
+def join_notes(*notes: str) -> str:
+    """Return the notes that say something, each once, joined by '; '."""
+    return "; ".join(dict.fromkeys(note for note in notes if note))
+
+
+# -------------------------------------------------------------------------------------------------------- ingredients
+
+
+def effective_groups(sizes: npt.NDArray[Any]) -> float:
+    """Return Kish's effective number of groups, (Σn)² / Σn²; 0 where no group has an image.
+
+    >>> effective_groups(np.array([10, 10, 10])), effective_groups(np.array([20, 10, 10, 0]))
+    (3.0, 2.6666666666666665)
+    """
+    sizes = np.asarray(sizes, dtype=np.float64)
+    squares = float((sizes**2).sum())
+    return float(sizes.sum()) ** 2 / squares if squares else 0.0
+
+
+def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Return the sum of independent variances, each given as (variance, degrees of freedom), and its effective df.
+
+    df = (ΣV)² / Σ(V² / df) (Satterthwaite 1946). Parts that are 0 do not count; with none left df is infinite.
+
+    >>> satterthwaite((1.0, 10.0), (1.0, 10.0))
+    (2.0, 20.0)
+    """
+    kept = [(variance, df) for variance, df in parts if variance > 0]
+    total = sum(variance for variance, _ in kept)
+    below = sum(variance**2 / df if df > 0 else math.inf for variance, df in kept)
+    return total, (total**2 / below if below else math.inf)
+
+
+def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the variance s² between seeds pooled over the arms of a study, and its degrees of freedom.
+
+    Each series holds one arm's values, one a seed; s² = Σ(x - mean of its arm)² / Σ(S - 1). (0, 0) where no arm has two.
+
+    >>> pooled_variance(np.array([0.8, 0.9]), np.array([0.5, 0.5, 0.8]))  # (0.005 + 0.06) / (1 + 2)
+    (0.02166666666666667, 3.0)
+    """
+    df = float(sum(max(len(s) - 1, 0) for s in series))
+    squares = float(sum(((np.asarray(s) - np.mean(s)) ** 2).sum() for s in series if len(s)))
+    return (squares / df, df) if df else (0.0, 0.0)
+
+
+def proportion_variance(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
+    """Return the linearised variance of Σy / Σn over groups: G/(G-1) Σ(y - p n)² / (Σn)²; NaN with fewer than 2 groups.
+
+    >>> proportion_variance(np.array([4, 2]), np.array([4, 4]))  # 2 · (1 + 1) / 64
+    0.0625
+    """
+    there = np.asarray(totals) > 0
+    y, n = np.asarray(successes, dtype=np.float64)[there], np.asarray(totals, dtype=np.float64)[there]
+    if len(n) < 2:
+        return NAN
+    p = y.sum() / n.sum()
+    return float(len(n) / (len(n) - 1) * ((y - p * n) ** 2).sum() / n.sum() ** 2)
+
+
+def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
+    """Return how many times larger the variance of a proportion is than if images were independent (Kish 1965).
+
+    NaN where it cannot be told: fewer than two groups, or every image right, or none.
+
+    >>> design_effect(np.array([4, 2]), np.array([4, 4]))  # 0.0625 / (0.75 · 0.25 / 8)
+    2.6666666666666665
+    """
+    n = float(np.sum(totals))
+    p = float(np.sum(successes)) / n if n else NAN
+    return proportion_variance(successes, totals) / (p * (1 - p) / n) if 0 < p < 1 else NAN
+
+
+def intraclass_correlation(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
+    """Return (design effect - 1) / (m - 1), at least 0, with m = Σn² / Σn, the group size that an image sees.
+
+    >>> intraclass_correlation(np.array([4, 2]), np.array([4, 4]))  # 1.667 / 3
+    0.5555555555555555
+    """
+    n = np.asarray(totals, dtype=np.float64)
+    size = float((n**2).sum() / n.sum()) if n.sum() else NAN
+    return max((design_effect(successes, totals) - 1) / (size - 1), 0.0) if size > 1 else NAN
+
+
+# -------------------------------------------------------------------------------------------------------- proportions
+
+
+def wilson(successes: float, total: float, *, level: float = 0.95) -> Interval:
+    """Return Wilson's (1927) score interval of a proportion of independent images; NaN for no images.
+
+    >>> interval = wilson(8, 10)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.4902, 0.9433)
+    """
+    if not total > 0:
+        return no_interval("no images")
+    z, p = float(stats.norm.isf((1 - level) / 2)), successes / total
+    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(max(p * (1 - p), 0.0) / total + z * z / (4 * total * total))
+    return Interval(
+        low=max(centre - half, 0.0), high=min(centre + half, 1.0), method="Wilson", df=math.inf,
+        standard_error=math.sqrt(max(p * (1 - p), 0.0) / total),
+    )  # fmt: skip
+
+
+def clopper_pearson(value: float, total: float, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact binomial limits of a proportion; ``value * total`` and ``total`` need not be whole numbers."""
+    x, alpha = value * total, 1 - level
+    low = float(stats.beta.ppf(alpha / 2, x, total - x + 1)) if x > 0 else 0.0
+    high = float(stats.beta.isf(alpha / 2, x + 1, total - x)) if x < total else 1.0
+    return low, high
+
+
+def korn_graubard(
+    successes: npt.NDArray[Any],
+    totals: npt.NDArray[Any],
+    *,
+    level: float = 0.95,
+    value: float | None = None,
+    extra: tuple[float, float] = (0.0, 0.0),
+) -> Interval:
+    """Return Korn and Graubard's (1998) interval of a proportion whose images come in groups.
+
+    ``successes`` and ``totals`` are counts per group ``(n_groups,)`` (means over seeds may be fractions; groups without
+    images are left out). The linearised variance V gives an effective sample n* = p(1-p)/V, shrunk by
+    (t_{n-1} / t_df)², to which the exact binomial limits apply; df = effective groups - 1. ``extra`` is a further
+    (variance, df), that of seeds; ``value`` the estimate where it is not Σy/Σn. Without variation between groups each
+    group counts as one observation, which is conservative.
+
+    By hand: p = 0.85, V = 4/3 · 5 / 1600, n* = 30.6, shrunk by (2.023 / 3.182)² to 12.36.
+
+    >>> interval = korn_graubard(np.array([9, 8, 10, 7]), np.array([10, 10, 10, 10]))
+    >>> round(interval.low, 3), round(interval.high, 3), interval.df
+    (0.54, 0.983, 3.0)
+    """
+    there = np.asarray(totals) > 0
+    y, n = np.asarray(successes, dtype=np.float64)[there], np.asarray(totals, dtype=np.float64)[there]
+    if (y < -1e-9).any() or (y > n + 1e-9).any():
+        raise InputError(
+            "more successes than images in a group", expected="0 <= successes <= totals", found=f"{y}, {n}"
+        )
+    count, kish = len(n), effective_groups(n)
+    if count < 2:
+        return no_interval(_too_few(count), effective_groups=kish)
+    p = float(y.sum() / n.sum()) if value is None else value
+    variance, df = satterthwaite((proportion_variance(y, n), kish - 1), extra)
+    if variance < 1e-15 or not 0 < p < 1:
+        return flat_interval(p, kish, level=level, scale="logit")
+    images, alpha = float(n.sum()), 1 - level
+    shrink = (stats.t.isf(alpha / 2, images - 1) / stats.t.isf(alpha / 2, df)) ** 2
+    low, high = clopper_pearson(p, min(p * (1 - p) / variance * shrink, images), level=level)
+    return Interval(
+        low=low, high=high, method="Korn-Graubard", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
+        note=join_notes(boundary_note(n - y, n), boundary_note(y, n, what="right ones")),
+    )  # fmt: skip
+
+
+def _too_few(groups: int) -> str:
+    return "no groups" if groups == 0 else "one group only: nothing says how much groups differ"
+
+
+def boundary_note(errors: npt.NDArray[Any], totals: npt.NDArray[Any], *, what: str = "errors") -> str:
+    """Return the reservation for a proportion near its end whose few errors lie in a few groups; "" elsewhere.
+
+    It applies below 5 % errors where fewer than five effective groups hold them: no method covers there.
+    """
+    share = float(np.sum(errors)) / float(np.sum(totals))
+    spread = effective_groups(np.asarray(errors))
+    if not 0 < share < 0.05 or spread >= 5:
+        return ""
+    holding = int((np.asarray(errors) > 0).sum())
+    return (
+        f"near the end of the scale with the {what} in {holding} of {len(errors)} groups: no interval covers reliably"
+    )
+
+
+def flat_interval(value: float, groups: float, *, level: float = 0.95, scale: Scale = "logit") -> Interval:
+    """Return the interval where groups show no variation at all: each group counts as one binomial observation.
+
+    With every group perfect this is the one-group-in-G bound, low = (α/2)^(1/G). On the Fisher scale the value in
+    [-1, 1] is mapped to [0, 1] and back.
+    """
+    shrunk = (value + 1) / 2 if scale == "fisher" else value
+    if not groups >= 1 or not 0 <= shrunk <= 1:
+        return no_interval("groups show no variation: no interval can be given", effective_groups=groups)
+    low, high = clopper_pearson(shrunk, groups, level=level)
+    if scale == "fisher":
+        low, high = 2 * low - 1, 2 * high - 1
+    return Interval(
+        low=low, high=high, method="exact binomial, one observation a group", df=groups, effective_groups=groups,
+        note="groups show no variation: no method covers reliably, a conservative bound is given",
+    )  # fmt: skip
+
+
+def mover(
+    values: npt.NDArray[Any], lows: npt.NDArray[Any], highs: npt.NDArray[Any], *,
+    weights: npt.NDArray[Any], correlation: npt.NDArray[Any] | None = None,
+) -> tuple[float, float]:  # fmt: skip
+    """Return the limits of Σ w v from the limits of each v (MOVER, Zou & Donner 2008), independent unless correlated.
+
+    >>> [round(x, 4) for x in mover(np.array([0.9, 0.5]), np.array([0.8, 0.4]), np.array([0.95, 0.6]), weights=np.array([0.5, 0.5]))]
+    [0.6293, 0.7559]
+    """
+    v, w = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    r = np.eye(len(v)) if correlation is None else np.asarray(correlation, dtype=np.float64)
+    down = np.where(w >= 0, v - np.asarray(lows), np.asarray(highs) - v) * w
+    up = np.where(w >= 0, np.asarray(highs) - v, v - np.asarray(lows)) * w
+    centre = float(w @ v)
+    return centre - math.sqrt(max(float(down @ r @ down), 0.0)), centre + math.sqrt(max(float(up @ r @ up), 0.0))
+
+
+def mean_of_proportions(
+    successes: FloatArray,
+    totals: FloatArray,
+    *,
+    level: float = 0.95,
+    values: FloatArray | None = None,
+    extra: tuple[float, float] = (0.0, 0.0),
+) -> Interval:
+    """Return the interval of a mean of proportions, such as balanced accuracy: MOVER over Korn-Graubard parts.
+
+    ``successes`` and ``totals`` are ``(n_classes, n_groups)``; correlations between the parts come from their
+    linearised covariance over groups (zero where every group has one label). ``extra`` is a further (variance, df) of
+    the mean, that of seeds, added on both sides.
+    """
+    classes = len(totals)
+    parts = [korn_graubard(y, n, level=level) for y, n in zip(successes, totals, strict=True)]
+    kish = min(effective_groups(n) for n in totals)
+    if any(math.isnan(part.low) for part in parts):
+        return no_interval(join_notes(*(part.note for part in parts if math.isnan(part.low))), effective_groups=kish)
+    own = successes.sum(axis=1) / totals.sum(axis=1)
+    scores = (successes - own[:, None] * totals) / totals.sum(axis=1)[:, None]
+    covariance = scores @ scores.T
+    sd = np.sqrt(np.diag(covariance))
+    correlation = np.divide(covariance, np.outer(sd, sd), out=np.eye(classes), where=np.outer(sd, sd) > 0)
+    v = own if values is None else values
+    low, high = mover(
+        v,
+        np.array([p.low for p in parts]),
+        np.array([p.high for p in parts]),
+        weights=np.full(classes, 1 / classes),
+        correlation=correlation,
+    )
+    factors = np.array([g / (g - 1) for g in (totals > 0).sum(axis=1)])
+    within = float((covariance * np.sqrt(np.outer(factors, factors))).sum()) / classes**2
+    shares = [(float(c * f) / classes**2, part.effective_groups - 1)
+              for c, f, part in zip(np.diag(covariance), factors, parts, strict=True)]  # fmt: skip
+    df_groups = satterthwaite(*shares)[1]
+    variance, df = satterthwaite((max(within, 0.0), df_groups if math.isfinite(df_groups) else kish - 1), extra)
+    centre = float(np.mean(v))
+    widen = stats.t.isf((1 - level) / 2, extra[1]) ** 2 * extra[0] if extra[0] > 0 and extra[1] > 0 else 0.0
+    return Interval(
+        low=max(centre - math.hypot(centre - low, math.sqrt(widen)), 0.0),
+        high=min(centre + math.hypot(high - centre, math.sqrt(widen)), 1.0),
+        method="MOVER of Korn-Graubard parts", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
+        note=join_notes(*(part.note for part in parts)),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- t on a scale, jackknife
+
+
+def to_scale(value: Any, scale: Scale) -> Any:
+    """Return a metric on the scale where a t interval is made: logit, atanh (fisher), log or identity."""
+    value = np.asarray(value, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "logit":
+            return np.log(value) - np.log1p(-value)
+        if scale == "fisher":
+            return np.arctanh(value)
+        return np.log(value) if scale == "log" else value
+
+
+def from_scale(value: float, scale: Scale) -> float:
+    """Return the inverse of :func:`to_scale`."""
+    if scale == "logit":
+        return float(1 / (1 + math.exp(-value))) if value > -700 else 0.0
+    if scale == "fisher":
+        return math.tanh(value)
+    return math.exp(min(value, 700.0)) if scale == "log" else value
+
+
+def slope(value: float, scale: Scale) -> float:
+    """Return d(scale) / d(value), which carries a variance onto the scale (delta method)."""
+    below = {"logit": value * (1 - value), "fisher": 1 - value * value, "log": value, "identity": 1.0}[scale]
+    return 1 / below if below > 0 else math.inf
+
+
+def t_interval(
+    value: float, variance: float, *, df: float, scale: Scale = "identity", level: float = 0.95,
+    on_scale: bool = False, method: str = "t", groups: float = NAN,
+) -> Interval:  # fmt: skip
+    """Return value ± t_df · √variance made on a scale and brought back.
+
+    ``variance`` is of the value itself unless ``on_scale``. With no variance, or at the end of the scale, each group
+    counts as one binomial observation (:func:`flat_interval`). NaN where value, variance or df is undefined.
+    """
+    if math.isnan(value) or math.isnan(variance):
+        return no_interval("the value or its variance is undefined", effective_groups=groups)
+    if not df > 0:
+        return no_interval("too few groups for an interval", effective_groups=groups)
+    steep = slope(value, scale)
+    if not variance > 1e-15 or math.isinf(steep):
+        if scale in ("logit", "fisher"):
+            return flat_interval(value, groups, level=level, scale=scale)
+        return no_interval("groups show no variation", effective_groups=groups)
+    spread = math.sqrt(variance) if on_scale else math.sqrt(variance) * steep
+    half, centre = float(stats.t.isf((1 - level) / 2, df)) * spread, float(to_scale(value, scale))
+    return Interval(
+        low=from_scale(centre - half, scale), high=from_scale(centre + half, scale), method=method, df=df,
+        standard_error=spread / steep, effective_groups=groups,
+    )  # fmt: skip
+
+
+def jackknife(
+    value: float, left_out: npt.NDArray[Any], *, scale: Scale, groups: float, df: float | None = None,
+    level: float = 0.95, extra: tuple[float, float] = (0.0, 0.0),
+) -> Interval:  # fmt: skip
+    """Return the delete-one-group jackknife interval with t on a scale (Fisher z for MCC, logit for F1).
+
+    ``left_out`` ``(n_groups,)`` are the metric's values without each group; V = (G-1)/G Σ(z_(g) - mean z)² (Efron &
+    Stein 1981); ``groups`` the effective groups, df that minus 1 unless given. ``extra`` is a further (variance, df) of
+    the value, that of seeds. NaN where the metric is undefined without one of the groups.
+    """
+    label = {"fisher": "Fisher z", "logit": "logit", "log": "log", "identity": "own scale"}[scale]
+    method = f"group jackknife, t on {label}"
+    if math.isnan(value):
+        return no_interval("undefined", effective_groups=groups)
+    count = len(left_out)
+    if count < 2:
+        return no_interval(_too_few(count), effective_groups=groups)
+    if np.isnan(left_out).any():
+        return no_interval(
+            f"undefined without one of the groups ({int(np.isnan(left_out).sum())} of {count})", effective_groups=groups
+        )
+    z, steep = to_scale(left_out, scale), slope(value, scale)
+    if not np.isfinite(z).all() and math.isfinite(steep):
+        z = np.asarray(left_out, dtype=np.float64) * steep  # without one group there is no error left: delta method
+    if math.isinf(steep):
+        return t_interval(value, 0.0, df=1.0, scale=scale, level=level, groups=groups)
+    own = float((count - 1) / count * ((z - z.mean()) ** 2).sum())
+    variance, degrees = satterthwaite((own, groups - 1 if df is None else df), (extra[0] * steep**2, extra[1]))
+    return t_interval(
+        value, variance, df=degrees, scale=scale, level=level, on_scale=True, method=method, groups=groups
+    )
