@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
+WORDS = {w: i for i, w in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"])}
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -55,12 +57,14 @@ def shown(value: Fraction | float | int, digits: int = 4) -> str:
 
 
 def printed_number(text: str) -> Decimal | None:
-    """Return a printed figure as an exact decimal (thousands commas and % ignored); None where it is not one number.
+    """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None where it is not one number.
 
     >>> printed_number("10,661"), printed_number("1.8e+02"), printed_number("3x3")
     (Decimal('10661'), Decimal('1.8E+2'), None)
     """
     cleaned = text.replace(",", "").replace("%", "").replace("−", "-").strip()
+    if cleaned.lower() in WORDS:
+        return Decimal(WORDS[cleaned.lower()])
     try:
         number = Decimal(cleaned)
     except InvalidOperation:

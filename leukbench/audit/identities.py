@@ -1,0 +1,402 @@
+"""Order and identity: what scores of one result must satisfy among themselves, whatever the matrix behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from statistics import median
+
+from leukbench.audit.feasibility import is_mean
+from leukbench.audit.rounding import Interval, shown
+from leukbench.audit.selection import (
+    Draft,
+    Row,
+    count_of,
+    headlines,
+    n_classes,
+    own,
+    row_key,
+    rows,
+    score_interval,
+)
+from leukbench.papers.schema import Claim, Paper
+
+Claims = tuple[Claim, ...]
+TIE = Fraction(1, 10**9)
+
+
+def _percent(interval: Interval) -> str:
+    return f"{100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %"
+
+
+def harmonic(precision: Interval, recall: Interval) -> Interval:
+    """Return the harmonic mean of two positive intervals; it grows with both."""
+
+    def mean(p: Fraction, r: Fraction) -> Fraction:
+        return 2 * p * r / (p + r) if p + r else Fraction(0)
+
+    return Interval(mean(precision.low, recall.low), mean(precision.high, recall.high))
+
+
+def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
+    """Return, per class and averaging, the claims of precision, recall, F1 where all three are printed."""
+    found = []
+    for class_, average in dict.fromkeys((c, a) for _, c, a in row.scores):
+        triple = {m: row.scores[(m, class_, average)] for m in ("precision", "recall", "f1") if (m, class_, average) in row.scores}
+        if len(triple) == 3:
+            found.append((class_, triple))
+    return found
+
+
+def check_f1_of_precision_recall(paper: Paper) -> list[Draft]:
+    """F1 lies between precision and recall of one class, as their harmonic mean, and never above their plain mean.
+
+    For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and means over folds,
+    are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only the last bound is used
+    where the averaging is unstated or the figures are means.
+    """
+    found = []
+    heads = headlines(paper)
+    for row in rows(paper):
+        for class_, triple in _triples(row):
+            value = {m: score_interval(c[0]) for m, c in triple.items()}
+            p, r, f = value["precision"], value["recall"], value["f1"]
+            if p is None or r is None or f is None:
+                continue
+            found.append(_f1_draft(row, class_, triple, (p, r, f), heads))
+    return found
+
+
+def _f1_draft(row: Row, class_: str, triple: dict[str, Claims], values: tuple[Interval, Interval, Interval], heads: frozenset[str]) -> Draft:
+    p, r, f = values
+    claims = tuple(c for cs in triple.values() for c in cs)
+    named = f"{row.label}{', ' + class_ if class_ else ''}"
+    expected, ceiling = harmonic(p, r), (p.high + r.high) / 2
+    printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
+    words = (f"{printed}. Harmonic mean of precision and recall: {_percent(expected)}; printed F1 stands for {_percent(f)}.")
+    members = tuple(tuple(c.id for c in cs) for cs in triple.values())
+    one_class = bool(class_) and not is_mean(row)
+    if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
+        return Draft(check="f1_of_precision_recall", status="consistent", kind="arithmetic", claims=claims,
+                     statement=f"The F1 of {named} is the harmonic mean of its precision and recall.", witness=words)
+    head = any(c.id in heads for c in claims) or (not class_ and any(
+        c.id in heads for cs in row.scores.values() for c in cs))
+    if f.low > ceiling + TIE:
+        above = " It is above both." if f.low > max(p.high, r.high) else ""
+        return Draft(
+            check="f1_of_precision_recall", status="inconsistent", kind="arithmetic", claims=claims, members=members,
+            severity=3 if head else 2,
+            statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
+            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2 = at most {100 * float(ceiling):.3f} %.",
+            repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
+            f"from these it would be {shown(100 * (expected.low + expected.high) / 2, 2)} %.",
+        )
+    if one_class:
+        return Draft(check="f1_of_precision_recall", status="inconsistent", kind="arithmetic", claims=claims, members=members,
+                     severity=2, statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
+                     witness=words, repair=f"F1 {shown(100 * (expected.low + expected.high) / 2, 2)} %, or figures of different results.")
+    low = f.high < min(p.low, r.low)
+    return Draft(
+        check="f1_of_precision_recall", status="implausible" if low else "uncheckable", kind="arithmetic", claims=claims,
+        severity=1, statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, folds or "
+        "runs could differ so.", witness=words,
+        repair="which averaging was used, or the confusion matrix.",
+    )
+
+
+def _overall(row: Row, metric: str) -> Claims | None:
+    found = [claims for (m, class_, _), claims in row.scores.items() if m == metric and not class_]
+    return found[0] if found else None
+
+
+def check_accuracy_between(paper: Paper) -> list[Draft]:
+    """In a binary problem accuracy = π·sensitivity + (1 − π)·specificity, so it lies between the two.
+
+    Linear, hence true of means over folds and runs on the same test set. π is the share of positives that follows.
+    """
+    found = []
+    for row in rows(paper):
+        triple = [_overall(row, m) for m in ("accuracy", "recall", "specificity")]
+        if n_classes(paper, row.key) != 2 or any(t is None for t in triple):
+            continue
+        (a, r, s), claims = _intervals(triple)
+        low, high = min(r.low, s.low), max(r.high, s.high)
+        words = f"accuracy {claims[0][0].value}, sensitivity {claims[1][0].value}, specificity {claims[2][0].value}"
+        flat = tuple(c for cs in claims for c in cs)
+        if a.high < low - TIE or a.low > high + TIE:
+            found.append(Draft(
+                check="accuracy_between", status="inconsistent", kind="arithmetic", claims=flat, severity=2,
+                members=tuple(tuple(c.id for c in cs) for cs in claims),
+                statement=f"The accuracy of {row.label} does not lie between sensitivity and specificity.",
+                witness=f"{words}; accuracy is their weighted mean.", repair="figures of different runs or parts."))
+            continue
+        share = implied_share(a, r, s)
+        found.append(Draft(
+            check="accuracy_between", status="consistent", kind="arithmetic", claims=flat,
+            statement=f"The accuracy of {row.label} lies between its sensitivity and specificity"
+            + (f", which needs {shown(100 * share.low, 1)} to {shown(100 * share.high, 1)} % positives." if share else "."),
+            witness=f"{words}; share of positives = (accuracy − specificity)/(sensitivity − specificity)."))
+    return found
+
+
+def _intervals(triple: Sequence[Claims | None]) -> tuple[list[Interval], list[Claims]]:
+    claims = [t for t in triple if t is not None]
+    return [i for i in (score_interval(c[0]) for c in claims) if i is not None], claims
+
+
+def implied_share(accuracy: Interval, recall: Interval, specificity: Interval) -> Interval | None:
+    """Return the shares of positives π for which accuracy = π·recall + (1 − π)·specificity is possible; None where it is open.
+
+    >>> I = lambda a: Interval(Fraction(a), Fraction(a))
+    >>> float(implied_share(I("0.95"), I("0.98"), I("0.94")).low)
+    0.25
+    """
+    corners = []
+    for r in (recall.low, recall.high):
+        for s in (specificity.low, specificity.high):
+            if (r - s) * (recall.low - specificity.high) <= 0:
+                return None  # the order of the two is not certain
+            corners += [(a - s) / (r - s) for a in (accuracy.low, accuracy.high)]
+    low, high = max(min(corners), Fraction(0)), min(max(corners), Fraction(1))
+    return Interval(low, high) if low <= high else None
+
+
+# ------------------------------------------------------------------------------------------- several classes, balanced
+
+
+def balance(paper: Paper, row: Row) -> tuple[int, Claims] | None:
+    """Return (images a class, claims) where all classes of the row's part, or of its whole dataset, are said to be equal."""
+    k = n_classes(paper, row.key)
+    for split in (row.key[2], "all", ""):
+        by_condition: dict[tuple[str, str], dict[str, Claim]] = {}
+        for c in own(paper):
+            if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) and c.study in {row.key[0], ""}:
+                by_condition.setdefault((c.model, c.condition), {})[c.class_] = c
+        for group in by_condition.values():
+            counts = {count_of(c) for c in group.values()}
+            if len(group) == k and len(counts) == 1:
+                return counts.pop() or 0, tuple(group.values())
+    return None
+
+
+def check_balanced_classes(paper: Paper) -> list[Draft]:
+    """With equally large classes top-1 accuracy = macro recall, and macro specificity = 1 − (1 − accuracy)/(K − 1).
+
+    Weighted and micro recall are the accuracy for any class sizes. All three are linear in the matrix, so they hold for means
+    over runs. The largest class share that would be needed instead is stated: with recall deficits d_c ≥ 0 of sum D = K(1 − macro
+    recall), 1 − accuracy = Σ w_c d_c ≤ w_max·D; with false positives of sum 1 − accuracy,
+    K(1 − macro specificity) ≤ (1 − accuracy)/(1 − w_max).
+    """
+    found = []
+    heads = headlines(paper)
+    for row in rows(paper):
+        k = n_classes(paper, row.key)
+        equal = balance(paper, row)
+        accuracy, recall, spec = (_overall(row, m) for m in ("accuracy", "recall", "specificity"))
+        if k is None or k < 3 or equal is None or accuracy is None or (recall is None and spec is None):
+            continue
+        found += _balanced_row(row, k, equal, accuracy, recall, spec, heads)
+    return found
+
+
+def _balanced_row(
+    row: Row, k: int, equal: tuple[int, Claims], accuracy: Claims, recall: Claims | None, spec: Claims | None, heads: frozenset[str]
+) -> list[Draft]:
+    found = []
+    a = score_interval(accuracy[0])
+    head = any(c.id in heads for c in accuracy)
+    for name, claims in (("recall", recall), ("specificity", spec)):
+        value = score_interval(claims[0]) if claims else None
+        if a is None or value is None or claims is None:
+            continue
+        must = a if name == "recall" else Interval(1 - (1 - a.low) / (k - 1), 1 - (1 - a.high) / (k - 1))
+        words = (f"accuracy {accuracy[0].value}, {claims[0].metric} {claims[0].value}, {k} classes of {equal[0]}. Then macro {name} "
+                 + (f"= accuracy = {_percent(must)}" if name == "recall" else f"= 1 − (1 − accuracy)/{k - 1} = {_percent(must)}")
+                 + f"; printed: {_percent(value)}.")
+        flat = (*accuracy, *claims, *equal[1])
+        if value.meets(Interval(must.low - TIE, must.high + TIE)):
+            found.append(Draft(check="balanced_classes", status="consistent", kind="arithmetic", claims=flat,
+                               statement=f"The {claims[0].metric} of {row.label} is what {k} equal classes and the accuracy demand.",
+                               witness=words))
+            continue
+        share = _needed_share(a, value, k, name)
+        found.append(Draft(
+            check="balanced_classes", status="inconsistent", kind="arithmetic", claims=flat, severity=3 if head else 2,
+            statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} equally large classes.",
+            witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
+            repair=(f"a test part of which one class makes at least {shown(100 * share, 0)} %, or " if share else "")
+            + "a binary reading (some classes pooled against the others), with the averaging stated.",
+            members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims), tuple(c.id for c in equal[1])),
+        ))
+    return found
+
+
+def _needed_share(a: Interval, value: Interval, k: int, name: str) -> Fraction | None:
+    wrong, deficit = 1 - a.high, k * (1 - value.low)
+    if name == "recall":
+        return wrong / deficit if deficit > 0 and wrong / deficit > Fraction(1, k) else None
+    deficit = k * (1 - value.high)
+    wrong = 1 - a.low
+    return 1 - wrong / deficit if deficit > 0 and 1 - wrong / deficit > Fraction(1, k) else None
+
+
+def check_binary_reading(paper: Paper) -> list[Draft]:
+    """Which share of positives a binary reading of multi-class rows needs, and whether one share fits all rows of a study.
+
+    accuracy = π·sensitivity + (1 − π)·specificity; one class against the rest of a balanced set has π = 1/K or 1 − 1/K.
+    """
+    groups: dict[tuple[str, str], list[tuple[Row, Interval, list[Claims]]]] = {}
+    for row in rows(paper):
+        triple = [_overall(row, m) for m in ("accuracy", "recall", "specificity")]
+        if (n_classes(paper, row.key) or 0) < 3 or any(t is None for t in triple):
+            continue
+        (a, r, s), claims = _intervals(triple)
+        share = implied_share(a, r, s)
+        if share is not None:
+            groups.setdefault((row.key[0], row.key[2]), []).append((row, share, claims))
+    return [_shares_draft(paper, members) for members in groups.values() if len(members) >= 2]
+
+
+def _shares_draft(paper: Paper, members: list[tuple[Row, Interval, list[Claims]]]) -> Draft:
+    low = max(members, key=lambda m: m[1].low)
+    high = min(members, key=lambda m: m[1].high)
+    k = n_classes(paper, low[0].key) or 0
+    claims = tuple(c for _, _, triple in members for cs in triple for c in cs[:1])
+    one = low[1].low <= high[1].high
+    spread = (f"{high[0].label} needs at most {shown(100 * high[1].high, 1)} %, {low[0].label} at least "
+              f"{shown(100 * low[1].low, 1)} % positives.")
+    rest = [p for p in (Fraction(1, k), Fraction(k - 1, k)) if all(m[1].contains(p) for m in members)]
+    return Draft(
+        check="binary_reading", status="consistent" if one else "implausible", kind="arithmetic", claims=claims, severity=0 if one else 2,
+        statement=(f"Read as one pooled binary problem, all {len(members)} rows fit a common share of positives."
+                   if one else f"No single binary test set explains all {len(members)} rows of accuracy, sensitivity and specificity."),
+        witness=f"Share of positives = (accuracy − specificity)/(sensitivity − specificity), e.g. {shown(100 * members[0][1].low, 1)} to "
+        f"{shown(100 * members[0][1].high, 1)} % for {members[0][0].label}. " + ("" if one else spread)
+        + ("" if rest else f" One class against the rest of {k} equal classes would be {shown(Fraction(100, k), 1)} % or "
+           f"{shown(100 - Fraction(100, k), 1)} %, which not all rows allow."),
+        repair="the definition of sensitivity and specificity for several classes, and the test set of each row.",
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- coincidences
+
+FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] = {
+    # metric whose column is suspected: (its ingredients, formula, words, usual definition)
+    "f1": (("recall", "specificity"), lambda r, s: 2 * r * s / (r + s) if r + s else Fraction(0),
+           "the harmonic mean of sensitivity and specificity", "F1 is the harmonic mean of precision and recall"),
+    "auc": (("recall", "specificity"), lambda r, s: (r + s) / 2, "the mean of sensitivity and specificity",
+            "that is the area under the curve of hard decisions at one threshold, not of scores"),
+    "accuracy": (("recall", "specificity"), lambda r, s: (r + s) / 2, "the mean of sensitivity and specificity",
+                 "that is the balanced accuracy, equal to accuracy only when half of the images are positive"),
+}
+FEW = 4
+
+
+def check_coincidences(paper: Paper) -> list[Draft]:
+    """Columns that coincide in every row, or that follow from other columns by a formula that is not theirs.
+
+    AUC and F-score measure different things; equality to the printed digits in every row of several is no accident.
+    """
+    found = []
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows(paper):
+        groups.setdefault((row.key[0], row.key[2]), []).append(row)
+    for members in groups.values():
+        for pair in (("auc", "f1"), ("auc", "accuracy"), ("precision", "accuracy"), ("recall", "accuracy")):
+            found += _equal_columns(members, pair)
+        for metric, (ingredients, formula, words, usual) in FORMULAS.items():
+            found += _formula_column(members, metric, ingredients, formula, words, usual)
+    return found
+
+
+def _middle(claims: Claims) -> Fraction:
+    interval = score_interval(claims[0])
+    assert interval is not None
+    # the printed number itself: intervals reach further up (truncation) than down
+    return (interval.low * 2 + interval.high) / 3
+
+
+def _width(claims: Claims) -> Fraction:
+    interval = score_interval(claims[0])
+    assert interval is not None
+    return (interval.high - interval.low) * 2 / 3
+
+
+def _equal_columns(members: list[Row], pair: tuple[str, str]) -> list[Draft]:
+    both = [(r, x, y) for r in members if (x := _overall(r, pair[0])) and (y := _overall(r, pair[1]))]
+    if len(both) < FEW or pair == ("recall", "accuracy"):
+        return []
+    gaps = [abs(_middle(x) - _middle(y)) / max(_width(x), _width(y)) for _, x, y in both]
+    if sum(g <= Fraction(6, 5) for g in gaps) < 0.9 * len(gaps):
+        return []
+    claims = tuple(c for _, x, y in both for c in (x[0], y[0]))
+    exact = sum(g < Fraction(1, 2) for g in gaps)
+    return [Draft(
+        check="coincidences", status="implausible", kind="arithmetic", claims=claims, severity=2,
+        statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly all of {len(both)} rows.",
+        witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in {sum(g <= Fraction(6, 5) for g in gaps)}; "
+        f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure different things.",
+        repair="one column computed from the other's formula: see which formula fits.")]
+
+
+def _formula_column(
+    members: list[Row], metric: str, ingredients: tuple[str, ...], formula: Callable[..., Fraction], words: str, usual: str
+) -> list[Draft]:
+    fits, used = 0, []
+    gaps: list[float] = []
+    for row in members:
+        columns = [_overall(row, m) for m in (metric, *ingredients)]
+        if any(c is None for c in columns):
+            continue
+        target, *rest = [c for c in columns if c is not None]
+        value = formula(*(_middle(c) for c in rest))
+        gap = abs(value - _middle(target)) / _width(target)
+        gaps.append(float(gap))
+        fits += gap <= Fraction(3, 2)
+        used.append((row, target, rest, value))
+    if len(used) < FEW or fits < 0.85 * len(used):
+        return []
+    row, target, rest, value = used[0]
+    claims = tuple(c for _, t, r, _ in used for c in (t[0], *(x[0] for x in r)))
+    return [Draft(
+        check="coincidences", status="implausible" if metric != "accuracy" else "consistent", kind="arithmetic", claims=claims,
+        severity=2 if metric != "accuracy" else 0,
+        statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
+        witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give {shown(100 * value, 2)}; printed "
+        f"{target[0].value}. Median distance {shown(median(gaps), 2)} units of the last digit. Note: {usual}.",
+        repair=f"call the column by what it is, or give {metric} by its usual definition.")]
+
+
+def check_perfect_scores(paper: Paper) -> list[Draft]:
+    """MCC, precision, recall and F1 of 1 mean no error at all; an accuracy below 100 % of the same result means some.
+
+    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged.
+    """
+    found = []
+    by_result: dict[tuple[str, str], list[Claim]] = {}
+    for c in own(paper):
+        if c.split in {"test", "unstated", ""} and c.study:
+            by_result.setdefault((c.study, c.model or c.arm), []).append(c)
+    for (study, model), claims in by_result.items():
+        ones = [c for c in claims if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"} and not c.class_
+                and (i := score_interval(c)) is not None and i.high >= 1 and c.value.strip("0.") in {"1", ""} and c.unit != "%"]
+        less = [c for c in claims if c.metric == "accuracy" and not c.class_ and not c.condition
+                and (i := score_interval(c)) is not None and i.high < 1]
+        if not ones or not less:
+            continue
+        whole = all("." not in c.value for c in ones)
+        classes = len(paper.studies[study].classes)
+        # with macro recall or F1 ≥ 0.995 every class has ≥ 1 − 0.005 K, hence the accuracy too
+        proved = not whole and any(
+            row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 100)
+            for c in ones if "." in c.value for d in less if (i := score_interval(d)) is not None
+        )
+        found.append(Draft(
+            check="perfect_scores", status="inconsistent" if proved else "implausible", kind="arithmetic", claims=(*ones, *less),
+            severity=3,
+            statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+            f"{', '.join(sorted({c.value for c in less}))}.",
+            witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %. "
+            + ("Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
+            repair="give the scores with two decimals, from the confusion matrix."))
+    return found
