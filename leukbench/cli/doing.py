@@ -129,11 +129,11 @@ def _effective(
     if cell.limits.images is not None and cell.limits.images < n_present:
         effective = limit_manifest(effective, cell.limits.images, seed=seed, groups=groups)
         share = len(effective) / n_present
-        sizes = {
-            k: v and max(1, round(v * share))
-            for k, v in (("class_size", rule.class_size), ("class_size_test", rule.class_size_test))
-        }
-        rule = dataclasses.replace(rule, **sizes)
+        rule = dataclasses.replace(
+            rule,
+            class_size=rule.class_size and max(1, round(rule.class_size * share)),
+            class_size_test=rule.class_size_test and max(1, round(rule.class_size_test * share)),
+        )
     return effective, rule
 
 
