@@ -8,14 +8,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from leukbench.cohort.splits import make_splits
 from leukbench.errors import InputError, WeightsUnavailable
 from leukbench.papers.dscnet import model
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Arm, Claim, Paper
+from leukbench.records import MANIFEST_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = ROOT.parent / "shared" / "papers" / "dscnet.txt"
@@ -138,7 +141,7 @@ def test_every_trained_network_gives_finite_logits_and_its_weights_move(paper: P
         logits = network(images)
         assert tuple(logits.shape) == (2, 4) and bool(torch.isfinite(logits).all())
         optimiser.zero_grad()
-        nn.functional.cross_entropy(logits, labels).backward()
+        nn.functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     changed = [not torch.equal(a, b) for a, b in zip(before, kernels, strict=True)]
     assert all(changed)
@@ -205,6 +208,34 @@ def test_rungs_train_on_equally_many_images(paper: Paper) -> None:
     assert first.class_size is not None and first.k is not None
     expected = first.class_size * (first.k - 1) / first.k * (1 - first.validation)
     assert rungs["image"].class_size == rungs["patient"].class_size == round(expected) == 3600
+
+
+def aria_like_manifest() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As many originals a class as Aria et al. published, in groups of sixteen."""
+    published = {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}
+    ids = [(f"{label}-{i:03d}", label, f"{label}-{i // 16}") for label, n in published.items() for i in range(n)]
+    blank = dict.fromkeys(MANIFEST_COLUMNS, "")
+    rows = [{**blank, "image_id": i, "origin": i, "label": label, "pool": "original"} for i, label, _ in ids]
+    groups = [{"image_id": i, "group": g, "reason": "near_identical", "evidence": "inferred"} for i, _, g in ids]
+    return pd.DataFrame(rows), pd.DataFrame(groups)
+
+
+def test_protocols_have_the_printed_size_and_copies_cross_only_where_they_come_first(paper: Paper) -> None:
+    manifest, groups = aria_like_manifest()
+    study = paper.studies["aria"]
+    for protocol, readings in study.protocols.items():
+        for reading in readings:
+            split = make_splits(manifest, groups, reading.rule, seed=0, classes=study.classes, n_searched=1)
+            fold = split[split["fold"].eq(0)]
+            train, tested = fold[fold["role"].eq("train")], fold[fold["role"].eq("test")]
+            crossing = set(train["origin"]) & set(tested["origin"])
+            if protocol in ("as_published", "augment_first"):
+                assert fold["label"].value_counts().to_dict() == dict.fromkeys(study.classes, 5000), reading.name
+                assert len(crossing) > 0.9 * tested["origin"].nunique()
+            else:
+                assert train["label"].value_counts().to_dict() == dict.fromkeys(study.classes, 3600), reading.name
+                assert not crossing and tested["copy"].eq(0).all()
+            assert bool(set(train["group"]) & set(tested["group"])) is (protocol != "patient")
 
 
 # ----------------------------------------------------------------------------------------------------------- claims
