@@ -1,0 +1,171 @@
+"""Groups: what must stay together, as connected components, with the reason for every one.
+
+Joined are images of one patient, of one origin, with identical pixels, and near-identical ones. Near-identity is not
+transitive: a long row of images, each close to the next, would melt a smear into one group. So near-identical pairs
+may form a cluster of up to :data:`CHAIN` images freely; a larger one must have a centre that every member matches
+directly. Pairs that would break this are refused and reported (:func:`accept_near_pairs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from leukbench.cohort.duplicates import identical_pairs
+from leukbench.cohort.manifest import origin_of
+from leukbench.errors import DataError
+from leukbench.records import GROUP_COLUMNS
+
+CHAIN = 4
+_REASONS = ("patient", "origin", "identical_pixels", "near_identical")
+_EVIDENCE = ("absent", "inferred", "verified")
+MERGE_COLUMNS = ("group", "patient_a", "patient_b", "reason", "n_pairs", "example_a", "example_b")
+
+
+def make_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the groups table (``records.GROUP_COLUMNS``), one row an image, in the manifest's order.
+
+    ``pairs`` is the table of :mod:`leukbench.cohort.duplicates`; equal hashes in the manifest join even where it is
+    empty. A group is named after its smallest patient id (smallest image id where it has none). ``reason`` says what
+    joins this image to others; ``evidence`` is the weakest in the group: of its patient ids (absent where one has none),
+    at most inferred where near-identical images joined it. Raises DataError where a pair names an unknown image.
+    """
+    edges = _edges(manifest, pairs)
+    component = _components(manifest, edges)
+    reasons = _image_reasons(manifest, edges)
+    table = pd.DataFrame(
+        {
+            "image_id": manifest["image_id"].to_numpy(),
+            "component": component,
+            "patient": manifest["patient"].to_numpy(),
+            "reason": reasons,
+            "rank": manifest["evidence"].map({e: i for i, e in enumerate(_EVIDENCE)}).to_numpy(),
+        }
+    )
+    table.loc[table["patient"].eq(""), "rank"] = 0
+    table.loc[table["reason"].str.contains("near_identical"), "rank"] = table["rank"].clip(upper=1)
+    weakest = table.groupby("component")["rank"].transform("min")
+    table["evidence"] = [_EVIDENCE[int(rank)] for rank in weakest]
+    table["group"] = _names(table)
+    return table.loc[:, list(GROUP_COLUMNS)]
+
+
+def accept_near_pairs(pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the near-identical pairs that join, and those refused because they would make a chain.
+
+    Pairs are taken from the closest on; identical images count as one. Two clusters join if together they have at most
+    :data:`CHAIN` members, or a member that is directly paired with all others.
+    """
+    same = _twins(pairs)
+    near = pairs[pairs["kind"].eq("near_identical")].sort_values(["distance", "image_id_a", "image_id_b"])
+    ends = [(same.get(a, a), same.get(b, b)) for a, b in zip(near["image_id_a"], near["image_id_b"], strict=True)]
+    direct: dict[str, set[str]] = {}
+    for a, b in ends:
+        direct.setdefault(a, {a}).add(b)
+        direct.setdefault(b, {b}).add(a)
+    cluster = {image: {image} for image in direct}
+    kept = []
+    for a, b in ends:
+        both = cluster[a] | cluster[b]
+        allowed = cluster[a] is cluster[b] or len(both) <= CHAIN or any(both <= direct[centre] for centre in both)
+        kept.append(allowed)
+        if allowed and cluster[a] is not cluster[b]:
+            for image in both:
+                cluster[image] = both
+    mask = np.array(kept, dtype=bool)
+    return near[mask].reset_index(drop=True), near[~mask].reset_index(drop=True)
+
+
+def merges(groups: pd.DataFrame, manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each two patients that pairs or origins join directly, with reason, pair count and an example.
+
+    Columns :data:`MERGE_COLUMNS`. Empty where no group holds more than one patient.
+    """
+    patient = manifest.set_index("image_id")["patient"]
+    group = groups.set_index("image_id")["group"]
+    rows = []
+    for a, b, reason in _edges(manifest, pairs):
+        one, two = sorted((patient[a], patient[b]))
+        if reason != "patient" and one and one != two:
+            first, second = (a, b) if patient[a] == one else (b, a)
+            rows.append((group[a], one, two, reason, first, second))
+    table = pd.DataFrame(
+        rows, columns=["group", "patient_a", "patient_b", "reason", "example_a", "example_b"], dtype=str
+    )
+    keys = ["group", "patient_a", "patient_b", "reason"]
+    counted = table.groupby(keys, sort=True).agg(
+        n_pairs=("example_a", "size"), example_a=("example_a", "first"), example_b=("example_b", "first")
+    )
+    return counted.reset_index().loc[:, list(MERGE_COLUMNS)]
+
+
+def _twins(pairs: pd.DataFrame) -> dict[str, str]:
+    """Return for each image with identical ones the smallest id of its set."""
+    parent: dict[str, str] = {}
+
+    def find(image: str) -> str:
+        while parent.setdefault(image, image) != image:
+            image = parent[image]
+        return image
+
+    for a, b in _ids(pairs[pairs["kind"].ne("near_identical")]):
+        first, second = sorted((find(a), find(b)))
+        parent[second] = first
+    return {image: find(image) for image in parent}
+
+
+def _ids(pairs: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    yield from zip(pairs["image_id_a"].astype(str), pairs["image_id_b"].astype(str), strict=True)
+
+
+def _edges(manifest: pd.DataFrame, pairs: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return (image, image, reason): every image with the first of its patient and of its origin, and the pairs."""
+    unknown = (set(pairs["image_id_a"]) | set(pairs["image_id_b"])) - set(manifest["image_id"])
+    if unknown:
+        raise DataError(
+            "a duplicate pair names an image that is not in the manifest", where="pairs table", found=min(unknown),
+            do="search duplicates again in this manifest",
+        )  # fmt: skip
+    edges: list[tuple[str, str, str]] = []
+    for reason, key in (("patient", manifest["patient"]), ("origin", origin_of(manifest))):
+        first: dict[str, str] = {}
+        for image, value in sorted(zip(manifest["image_id"], key, strict=True)):
+            if value and first.setdefault(value, image) != image:
+                edges.append((first[value], image, reason))
+    exact = pd.concat([identical_pairs(manifest), pairs[pairs["kind"].ne("near_identical")]], ignore_index=True)
+    exact = exact.drop_duplicates(["image_id_a", "image_id_b"])
+    edges += [(a, b, "identical_pixels") for a, b in _ids(exact)]
+    accepted, _ = accept_near_pairs(pd.concat([exact, pairs[pairs["kind"].eq("near_identical")]], ignore_index=True))
+    return edges + [(a, b, "near_identical") for a, b in _ids(accepted)]
+
+
+def _components(manifest: pd.DataFrame, edges: list[tuple[str, str, str]]) -> np.ndarray:
+    """Return the number of each image's connected component."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    place = {image: i for i, image in enumerate(manifest["image_id"])}
+    i = np.array([place[a] for a, _, _ in edges], dtype=np.int64)
+    j = np.array([place[b] for _, b, _ in edges], dtype=np.int64)
+    graph = coo_matrix((np.ones(len(i), dtype=np.int8), (i, j)), shape=(len(place), len(place)))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _image_reasons(manifest: pd.DataFrame, edges: list[tuple[str, str, str]]) -> list[str]:
+    """Return what joins each image to others, in the order of ``_REASONS``, or ``alone``."""
+    found: dict[str, set[str]] = {}
+    for a, b, reason in edges:
+        found.setdefault(a, set()).add(reason)
+        found.setdefault(b, set()).add(reason)
+    return ["+".join(r for r in _REASONS if r in found[i]) if i in found else "alone" for i in manifest["image_id"]]
+
+
+def _names(table: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's group; an image id that is also somebody's patient id gets ``image:`` before it."""
+    patients = table["patient"].where(table["patient"].ne(""))
+    by_patient = patients.groupby(table["component"]).transform("min")
+    by_image = table.groupby("component")["image_id"].transform("min")
+    clash = by_image.isin(set(table["patient"]))
+    return by_patient.where(by_patient.notna(), by_image.where(~clash, "image:" + by_image))
