@@ -1,0 +1,86 @@
+"""ALL set of Aria et al. (2021): smear fields of 89 patients in four classes, without any patient id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leukbench.errors import DataError
+from leukbench.sources import base
+from leukbench.sources.base import Portal, Source, SourceCard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CARD = SourceCard(
+    name="aria_all_2021",
+    title="Acute lymphoblastic leukaemia image dataset (Aria et al.)",
+    url="https://www.kaggle.com/datasets/mehradaria/leukemia",
+    doi="10.34740/KAGGLE/DSV/2175623",
+    licence="not verified; asks to be cited",
+    citation="Aria, Ghaderzadeh, Bashash et al., Acute Lymphoblastic Leukemia (ALL) image dataset, Kaggle (2021)",
+    classes=("Benign", "Early", "Pre", "Pro"),
+    counts={"original": {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}},
+    n_patients={"original": 89},
+    evidence={"original": "absent"},
+    image_px=(224, 224),
+    portals=(
+        Portal(
+            name="Kaggle",
+            command="kaggle datasets download mehradaria/leukemia --unzip -p DIR "
+            "&& leukbench fetch aria_all_2021 --from DIR",
+            account="Kaggle token in KAGGLE_API_TOKEN or ~/.kaggle",
+            size_bytes=117_000_000,
+            url="https://www.kaggle.com/datasets/mehradaria/leukemia",
+        ),
+        Portal(
+            name="GitHub copy",
+            command="git clone https://github.com/mikeacquaviva/APS360-Leukaemia-Classification DIR "
+            "&& leukbench fetch aria_all_2021 --from DIR",
+            url="https://github.com/mikeacquaviva/APS360-Leukaemia-Classification",
+            note="commit d2042158; its files are those of the shipped hashes",
+        ),
+        Portal(name="folder", command="leukbench fetch aria_all_2021 --from DIR"),
+    ),
+    maps={"Benign": "healthy", "Early": "leukaemia", "Pre": "leukaemia", "Pro": "leukaemia"},
+    notes=(
+        "89 patients are stated, no file says whose it is.",
+        "Many fields were photographed more than once.",
+        "A scale bar is burnt into the lower right corner.",
+        "The hashes shipped with the package were read from a public copy, not from the publisher.",
+    ),
+    needs=("Original",),
+)
+
+
+def index(folder: Path) -> pd.DataFrame:
+    """Return the manifest of ``Original/<class>/*.jpg``; evidence is absent and every image its own origin.
+
+    Raises InputError if the folder is not there, DataError for an unknown class folder, wrong counts or a broken file.
+    """
+    base.need_folder(CARD, folder)
+    rows = []
+    for file in sorted((folder / "Original").glob("*/*")):
+        if file.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
+            raise DataError("this is no image of the set", where=str(file), expected="a .jpg file", found=file.name)
+        rows.append({"image_id": file.stem, "path": file.relative_to(folder).as_posix(), "sha256": "",
+                     "label": file.parent.name, "patient": "", "evidence": CARD.evidence["original"],
+                     "origin": file.stem, "pool": "original", "official_fold": ""})  # fmt: skip
+    base.check_labels(CARD, rows, where=folder)
+    base.check_counts(CARD, rows, where=folder)
+    return base.manifest(base.with_pixels(folder, rows))
+
+
+def listing(folder: Path) -> pd.DataFrame:
+    """Return path, sha256, size_bytes of the 3,256 files, as read from a public copy."""
+    return base.listing_of(base.read_facts(CARD.name))
+
+
+def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
+    """Link ``folder`` to the user's copy. Raises InputError with the portals' commands where there is none."""
+    from leukbench.sources.fetching import link_folder
+
+    link_folder(CARD, folder, from_dir=from_dir)
+
+
+SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=("Segmented",)),)

@@ -1,0 +1,144 @@
+"""C-NMC 2019: single cells of leukaemia patients and healthy subjects, segmented, on black (TCIA).
+
+Indexed from the published file names and hashes, which ship with the package: every image is a row, whether its file
+is at hand or not. Names: ``UID_<subject>_<image>_<cell>_all.bmp``, ``UID_H<subject>_<image>_<cell>_hem.bmp``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leukbench.errors import DataError
+from leukbench.sources import base
+from leukbench.sources.base import Portal, Source, SourceCard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAME = re.compile(r"UID_(?P<subject>[Hh]?\d+)_(?P<image>\d+)_(?P<cell>\d+)_(?P<label>all|hem)\.bmp")
+
+CARD = SourceCard(
+    name="cnmc_2019",
+    title="C-NMC 2019: classification of normal versus malignant cells",
+    url="https://doi.org/10.7937/tcia.2019.dc64i46r",
+    doi="10.7937/tcia.2019.dc64i46r",
+    licence="CC BY 3.0 (by most accounts)",
+    citation="Gupta & Gupta, ALL Challenge dataset of ISBI 2019 (C-NMC 2019), The Cancer Imaging Archive (2019)",
+    classes=("ALL", "HEM"),
+    counts={"train": {"ALL": 7272, "HEM": 3389}, "prelim": {"ALL": 1219, "HEM": 648}, "final": {"": 2586}},
+    n_patients={"train": 73, "prelim": 28, "final": 17},
+    evidence={"train": "verified", "prelim": "verified", "final": "absent"},
+    image_px=(450, 450),
+    portals=(
+        Portal(
+            name="TCIA",
+            command="download the C-NMC 2019 package with the Aspera plug-in into DIR, "
+            "then: leukbench fetch cnmc_2019 --from DIR",
+            url="https://doi.org/10.7937/tcia.2019.dc64i46r",
+        ),
+        Portal(
+            name="Kaggle",
+            command="kaggle datasets download andrewmvd/leukemia-classification --unzip -p DIR "
+            "&& leukbench fetch cnmc_2019 --from DIR",
+            account="Kaggle token in KAGGLE_API_TOKEN or ~/.kaggle",
+            size_bytes=867_000_000,
+            url="https://www.kaggle.com/datasets/andrewmvd/leukemia-classification",
+        ),
+        Portal(name="folder", command="leukbench fetch cnmc_2019 --from DIR"),
+    ),
+    maps={"ALL": "leukaemia", "HEM": "healthy"},
+    notes=(
+        "The ALL subject 11 and the HEM subject H11 are different people.",
+        "36 files of one HEM subject are written with a small h.",
+        "The preliminary files have other BMP headers than the training files: only pixel hashes compare across pools.",
+        "The final test set has no public labels; its 17 subjects are stated but not identifiable.",
+        "Subjects 20 (fold 0) and 21 (fold 2) share identical files: the official folds are not disjoint in pixels.",
+    ),
+    needs=("training_data", "validation_data", "testing_data"),
+)
+
+
+def read_name(name: str) -> tuple[str, str]:
+    """Return (subject, label) of a published file name; HEM subjects keep their H. Raises DataError for other names.
+
+    >>> read_name("UID_h3_10_1_hem.bmp"), read_name("UID_11_2_1_all.bmp")
+    (('H3', 'HEM'), ('11', 'ALL'))
+    """
+    match = _NAME.fullmatch(name)
+    if match is None or (match["label"] == "hem") != match["subject"].upper().startswith("H"):
+        raise DataError(
+            "this is no file name of C-NMC 2019",
+            where=name,
+            expected="UID_<subject>_<image>_<cell>_all.bmp or UID_H<subject>_<image>_<cell>_hem.bmp",
+            found=name,
+        )
+    return match["subject"].upper(), match["label"].upper()
+
+
+def _row(fact: dict[str, str]) -> dict[str, Any]:
+    part, *_, name = fact["path"].split("/")
+    stem = name.removesuffix(".bmp")
+    pool = {"training_data": "train", "validation_data": "prelim", "testing_data": "final"}[part]
+    published = fact["published_name"] if pool == "prelim" else name
+    subject, label = ("", "") if pool == "final" else read_name(published)
+    image_id = stem if pool == "train" else f"{pool}_{stem}"
+    return {
+        "image_id": image_id,
+        "path": fact["path"],
+        "sha256": fact["sha256"],
+        "label": label,
+        "patient": subject,
+        "evidence": CARD.evidence[pool],
+        "origin": image_id,
+        "pool": pool,
+        "official_fold": fact["path"].split("/")[1] if pool == "train" else "",
+    }
+
+
+def published_rows() -> list[dict[str, Any]]:
+    """Return the 15,114 images as published, without looking at any file: ids, paths, sha256, labels, subjects."""
+    return [_row(fact) for fact in base.read_facts(CARD.name) if fact["path"].endswith(".bmp")]
+
+
+def index(folder: Path) -> pd.DataFrame:
+    """Return the manifest: a row for each of the 15,114 published images, with pixels where the file is at hand.
+
+    Raises InputError if the folder is not there, DataError for a file that is truncated, altered or not published.
+    """
+    base.need_folder(CARD, folder)
+    rows = published_rows()
+    base.check_labels(CARD, rows, where=folder)
+    base.check_counts(CARD, rows, where=folder)
+    known = {row["path"] for row in rows}
+    for file in sorted(folder.rglob("*.bmp")):
+        path = file.relative_to(folder).as_posix()
+        if path not in known:
+            if _NAME.fullmatch(file.name) is None and not file.stem.isdigit():
+                read_name(file.name)
+            raise DataError(
+                "an image is not among the published ones",
+                where=path,
+                expected="a path of the 15,114 published images",
+                found=path,
+                do="move it out of the folder",
+            )
+    return base.manifest(base.with_pixels(folder, rows))
+
+
+def listing(folder: Path) -> pd.DataFrame:
+    """Return the published files: path, sha256, size_bytes of all 15,114 images and of the label table."""
+    return base.listing_of(base.read_facts(CARD.name))
+
+
+def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
+    """Link ``folder`` to the user's copy. Raises InputError with the portals' commands where there is none."""
+    from leukbench.sources.fetching import link_folder
+
+    link_folder(CARD, folder, from_dir=from_dir)
+
+
+_BESIDE = ("manifest.csv", "C-NMC_test_prelim_phase_data_labels.csv")  # may stand at the top, in some copies
+
+SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=_BESIDE),)

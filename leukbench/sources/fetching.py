@@ -1,0 +1,418 @@
+"""Get a source's files: link to a copy that is here, or download and unpack a public archive without trusting it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from leukbench import paths
+from leukbench.errors import DataError, InputError
+from leukbench.records import canonical_json
+from leukbench.sources.base import SourceCard, how_to_get
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes so far, bytes in all or 0 where that is unknown)."""
+
+_BLOCK = 1 << 18
+_WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_SPARE_BYTES = 50_000_000
+
+
+# ------------------------------------------------------------------------------------------------------------- folders
+
+
+def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0) -> Path:
+    """Put a source's files at ``data/<name>`` and return that folder.
+
+    A synthetic source is made (``images`` of them, or all); a real one is linked to ``from_dir`` or to
+    ``$LEUKBENCH_MIRROR/<name>``, or downloaded where its publisher needs no account. Raises InputError with the
+    commands that get it where none of these works.
+    """
+    from leukbench.sources import load_source
+
+    source = load_source(name)
+    folder = paths.source_folder(name)
+    if source.make is not None:
+        source.make(folder, images=images, seed=seed)
+    elif source.fetch is not None:
+        source.fetch(folder, from_dir=from_dir)
+    return folder
+
+
+def mirror_of(card: SourceCard, *, from_dir: Path | None) -> Path | None:
+    """Return the folder that the user names for a source: ``from_dir``, else ``$LEUKBENCH_MIRROR/<name>`` if it is there.
+
+    Raises InputError if ``from_dir`` is no folder.
+    """
+    if from_dir is not None:
+        if not from_dir.expanduser().is_dir():
+            raise InputError("--from names no folder", where=str(from_dir), expected="an existing folder",
+                             found="nothing" if not from_dir.exists() else "a file", do=how_to_get(card))  # fmt: skip
+        return from_dir.expanduser().resolve()
+    mirror = os.environ.get("LEUKBENCH_MIRROR", "")
+    folder = Path(mirror).expanduser() / card.name
+    return folder.resolve() if mirror and folder.is_dir() else None
+
+
+def link_folder(card: SourceCard, folder: Path, *, from_dir: Path | None) -> None:
+    """Make ``folder`` a link to the user's copy of a source, found up to three levels below the folder that they name.
+
+    Without a copy a folder that is already there is kept. Raises InputError where there is neither, where the copy is
+    not in the publisher's layout, or where a real folder is in the way.
+    """
+    mirror = mirror_of(card, from_dir=from_dir)
+    if mirror is None:
+        if folder.is_dir():
+            return
+        raise InputError(
+            f"source {card.name!r} is not here and cannot be downloaded without you",
+            where=str(folder),
+            expected="--from DIR, or the environment variable LEUKBENCH_MIRROR with a folder " + card.name,
+            found="neither",
+            do=how_to_get(card),
+        )
+    top = _top_of(card, mirror)
+    if folder.exists() and folder.resolve() == top:
+        return
+    if folder.exists() and not folder.is_symlink():
+        raise InputError("a folder is in the way of a link", where=str(folder), expected="nothing, or a link",
+                         found="a folder", do="move it away")  # fmt: skip
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(top, target_is_directory=True)
+    temporary.replace(folder)
+
+
+def _top_of(card: SourceCard, mirror: Path) -> Path:
+    """Return the folder that holds the publisher's layout: portals wrap it in one to three folders of their own."""
+    for depth in range(4):
+        for folder in sorted(p for p in mirror.glob("/".join(["*"] * depth) or ".") if p.is_dir()):
+            if any((folder / part).exists() for part in card.needs):
+                return folder.resolve()
+    raise InputError(
+        f"this folder does not hold source {card.name!r} in the publisher's layout",
+        where=str(mirror),
+        expected="one of " + ", ".join(card.needs) + " in it or up to three levels below",
+        found=", ".join(sorted(p.name for p in mirror.iterdir())[:8]) or "an empty folder",
+        do=how_to_get(card),
+    )
+
+
+def receipt_of(name: str, folder: Path) -> dict[str, Any]:
+    """Return what is in a source's folder: source, n_files, n_bytes and listing_sha256, over sorted paths and sizes."""
+    files = sorted((f.relative_to(folder).as_posix(), f.stat().st_size) for f in folder.rglob("*") if f.is_file())
+    listing = "".join(f"{path}\t{size}\n" for path, size in files)
+    return {
+        "source": name,
+        "n_files": len(files),
+        "n_bytes": sum(size for _, size in files),
+        "listing_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+    }
+
+
+def write_receipt(path: Path, *, name: str, folder: Path) -> dict[str, Any]:
+    """Write :func:`receipt_of` as JSON and return it."""
+    receipt = receipt_of(name, folder)
+    paths.write_text(path, canonical_json(receipt) + "\n")
+    return receipt
+
+
+# ----------------------------------------------------------------------------------------------------------- downloads
+
+
+def check_space(folder: Path, *, needed_bytes: int) -> None:
+    """Raise InputError unless the disk below ``folder`` has room for so many bytes and 50 MB more."""
+    here = next(p for p in (folder, *folder.resolve().parents) if p.exists())
+    free = shutil.disk_usage(here).free
+    if free < needed_bytes + _SPARE_BYTES:
+        raise InputError(
+            "the disk has no room for this source",
+            where=str(folder),
+            expected=f"{(needed_bytes + _SPARE_BYTES) / 1e6:.0f} MB free",
+            found=f"{free / 1e6:.0f} MB free",
+            do="make room, or set LEUKBENCH_HOME to a folder on another disk",
+        )
+
+
+def download(
+    url: str,
+    file: Path,
+    *,
+    sha256: str | None = None,
+    tries: int = 5,
+    timeout_s: float = 30.0,
+    wait_s: float = 1.0,
+    progress: Progress | None = None,
+) -> str:
+    """Download ``url`` to ``file`` and return its sha256 (hex).
+
+    The bytes grow in ``<file>.part`` and take the final name when they are whole and, if ``sha256`` is given, right. A
+    broken transfer is taken up where it stopped (HTTP Range), also by a later call; answers 408, 425, 429 and 5xx, stalls
+    and cut connections are tried again, ``tries`` times in all, after ``wait_s`` × 2ⁿ seconds or what Retry-After says.
+    Raises InputError where the server does not deliver, DataError (and the part is removed) where the hash is wrong.
+    """
+    import pooch
+
+    logging.getLogger("pooch").setLevel(logging.ERROR)
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+    def whole(url: str, output_file: Any, _: Any) -> None:
+        part = file.with_name(file.name + ".part")
+        _persist(url, part, tries=tries, timeout_s=timeout_s, wait_s=wait_s, progress=progress)
+        part.replace(str(output_file))  # pooch's temporary file, which it checks and then moves into place
+
+    try:
+        pooch.retrieve(
+            url, known_hash=None if sha256 is None else f"sha256:{sha256}", fname=file.name, path=file.parent,
+            downloader=whole,
+        )  # fmt: skip
+    except ValueError as error:
+        raise DataError(
+            "a download is not the published file", where=url, expected=f"sha256 {sha256}", found=str(error),
+            do="try again; if it stays so, the server's file has changed: report it",
+        ) from error  # fmt: skip
+    return str(pooch.file_hash(str(file), alg="sha256"))
+
+
+def _persist(url: str, part: Path, *, tries: int, timeout_s: float, wait_s: float, progress: Progress | None) -> None:
+    """Transfer until ``part`` is whole; give up after ``tries`` in a row that brought nothing new."""
+    failures, why = 0, ""
+    while failures < tries:
+        before = part.stat().st_size if part.exists() else 0
+        pause = wait_s * 2.0**failures
+        try:
+            if _transfer(url, part, timeout_s=timeout_s, progress=progress):
+                return
+            why = "the connection ended before the file did"
+        except urllib.error.HTTPError as error:
+            why = f"HTTP {error.code} {error.reason}"
+            if error.code == 416:  # the part is longer than the file: it belongs to another version of it
+                part.unlink(missing_ok=True)
+            elif error.code not in _WORTH_ANOTHER_TRY:
+                break
+            pause = max(pause, min(_seconds(error.headers.get("Retry-After")), 60.0))
+        except (OSError, HTTPException) as error:  # URLError, timeouts, resets, cut chunks
+            why = str(error) or type(error).__name__
+        after = part.stat().st_size if part.exists() else 0
+        failures = 0 if after > before else failures + 1
+        if failures < tries:
+            time.sleep(pause)
+    raise InputError(
+        "a download did not arrive", where=url, expected=f"the whole file within {tries} tries", found=why,
+        do="run the command again: it goes on where it stopped; or get the files otherwise and give --from DIR",
+    )  # fmt: skip
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdigit() else 0.0
+
+
+def _transfer(url: str, part: Path, *, timeout_s: float, progress: Progress | None) -> bool:
+    """Ask for the bytes after those in ``part`` and append them; return whether the file is whole."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "leukbench", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        resumed = answer.status == 206 and str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-")
+        start = have if resumed else 0
+        length = answer.headers.get("Content-Length")
+        total = start + int(length) if length is not None else 0
+        if total:
+            check_space(part.parent, needed_bytes=total - start)
+        with part.open("ab" if resumed else "wb") as out:
+            done = start
+            while block := answer.read(_BLOCK):
+                out.write(block)
+                done += len(block)
+                if progress is not None:
+                    progress(done, total)
+    return done == total if total else True
+
+
+# ------------------------------------------------------------------------------------------------------------ archives
+
+
+def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool] | None = None, max_bytes: int) -> int:
+    """Unpack the regular files of a tar or zip archive into ``folder`` and return how many.
+
+    The archive's single top folder, if it has one, is dropped; ``wanted`` chooses by the path that is left. Nothing is
+    written unless all is: the files are first put beside ``folder``. Raises DataError for links, devices, absolute
+    paths, ``..``, a path that stands twice, more than ``max_bytes``, or an archive that is cut or damaged.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        top = Path(temporary) / "files"
+        top.mkdir()
+        try:
+            n_files = _write_members(archive, top, wanted=wanted, max_bytes=max_bytes)
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+            raise DataError("an archive cannot be unpacked", where=str(archive), expected="a whole tar or zip archive",
+                            found=str(error), do="remove it and fetch again") from error  # fmt: skip
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        if folder.exists():
+            raise InputError("a folder is in the way", where=str(folder), expected="nothing there", found="a folder",
+                             do="move it away and fetch again")  # fmt: skip
+        top.rename(folder)
+    return n_files
+
+
+def _write_members(archive: Path, top: Path, *, wanted: Callable[[str], bool] | None, max_bytes: int) -> int:
+    n_files = n_bytes = 0
+    names = _safe_names(archive)
+    prefix = _common_top(names)
+    with _members(archive) as members:
+        for name, stream in members:
+            path = name.removeprefix(prefix)
+            if wanted is not None and not wanted(path):
+                continue
+            file = top / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as out:
+                while block := stream.read(_BLOCK):
+                    n_bytes += len(block)
+                    if n_bytes > max_bytes:
+                        raise DataError("an archive holds more than it should", where=str(archive),
+                                        expected=f"at most {max_bytes} bytes", found="more")  # fmt: skip
+                    out.write(block)
+            n_files += 1
+    return n_files
+
+
+def _common_top(names: list[str]) -> str:
+    tops = {name.split("/", 1)[0] for name in names}
+    return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""
+
+
+def _safe_names(archive: Path) -> list[str]:
+    """Return the paths of the regular files in an archive. Raises DataError for anything that is not safe to write."""
+    names: list[str] = []
+    for name, kind in _entries(archive):
+        path = PurePosixPath(name.replace("\\", "/"))
+        unsafe = path.is_absolute() or ".." in path.parts or ":" in name or "\x00" in name or not path.parts
+        if unsafe or kind == "other":
+            raise DataError(
+                "an archive holds something that is not safe to unpack",
+                where=f"{archive}, member {name!r}",
+                expected="regular files and folders below the archive's own folder",
+                found="a path that leads elsewhere" if unsafe else "a link or a device",
+                do="do not use this archive; report where it came from",
+            )
+        if kind == "file":
+            names.append(path.as_posix())
+    if len(set(names)) != len(names):
+        raise DataError("a path stands twice in an archive", where=str(archive), expected="each path once",
+                        found=next(n for n in names if names.count(n) > 1))  # fmt: skip
+    return names
+
+
+def _entries(archive: Path) -> Iterator[tuple[str, str]]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            for info in opened.infolist():
+                mode = info.external_attr >> 16 & 0o170000
+                plain = mode in (0, 0o100000, 0o040000)
+                yield info.filename, "folder" if info.is_dir() else "file" if plain else "other"
+        return
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            yield member.name, "folder" if member.isdir() else "file" if member.isreg() else "other"
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+    """Yield (path, stream) of the regular files, whose names :func:`_safe_names` has passed."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            yield ((i.filename, opened.open(i)) for i in opened.infolist() if not i.is_dir())
+        return
+    with tarfile.open(archive) as tar:
+        found = ((m.name, tar.extractfile(m)) for m in tar if m.isreg())
+        yield ((str(PurePosixPath(name)), stream) for name, stream in found if stream is not None)
+
+
+def download_archive(
+    url: str,
+    folder: Path,
+    *,
+    expected: Mapping[str, str],
+    size_bytes: int,
+    tries: int = 5,
+    timeout_s: float = 30.0,
+    wait_s: float = 1.0,
+    progress: Progress | None = None,
+) -> None:
+    """Download an archive, unpack the files that ``expected`` names (path -> sha256) into ``folder``, and verify each.
+
+    A folder that is already there is kept if it holds every expected path. The archive itself is not hashed: servers
+    compress anew. Raises DataError if a file is missing or altered; then nothing is left under the final name.
+    """
+    if folder.is_dir() and all((folder / path).is_file() for path in expected):
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("a folder that is not complete is in the way", where=str(folder), expected="nothing there",
+                         found="something else", do="move it away and fetch again")  # fmt: skip
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    check_space(folder.parent, needed_bytes=2 * size_bytes)
+    archive = folder.with_name(f".{folder.name}.archive")
+    with _shown(progress, what=folder.name) as show:
+        download(url, archive, tries=tries, timeout_s=timeout_s, wait_s=wait_s, progress=show)
+    trial = folder.with_name(f".{folder.name}.unpacked")
+    shutil.rmtree(trial, ignore_errors=True)
+    try:
+        unpack(archive, trial, wanted=expected.__contains__, max_bytes=2 * size_bytes)
+        _hold_against(trial, expected, where=url)
+        if folder.is_dir():
+            folder.rmdir()
+        trial.rename(folder)
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+        archive.unlink(missing_ok=True)  # whole or not, what it held is now known
+
+
+def _hold_against(folder: Path, expected: Mapping[str, str], *, where: str) -> None:
+    from leukbench.sources.hashing import file_sha256
+
+    missing = [path for path in expected if not (folder / path).is_file()]
+    altered = [p for p, digest in expected.items() if p not in missing and file_sha256(folder / p) != digest]
+    if missing or altered:
+        raise DataError(
+            "a downloaded archive is not the published one",
+            where=where,
+            expected=f"{len(expected)} files with their published hashes",
+            found=f"{len(missing)} missing ({', '.join(missing[:3])}), {len(altered)} altered ({', '.join(altered[:3])})",
+            do="try again; if it stays so, report it",
+        )
+
+
+@contextmanager
+def _shown(progress: Progress | None, *, what: str) -> Iterator[Progress | None]:
+    """Yield the caller's progress function, or a bar on standard error where a person is looking, or nothing."""
+    import sys
+
+    if progress is not None or not sys.stderr.isatty():
+        yield progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)

@@ -1,0 +1,527 @@
+"""Cohorts made on the spot from a seed: the known-answer cohort, and look-alikes of the papers' datasets.
+
+A cohort is planned as rows (who, which class, which cell, repeated shot of which), then each row is drawn from the seed
+of its own place, so that the files are the same byte for byte whatever else is made. ``rows.csv`` in the folder holds what
+a publisher would give (path, label, patient, pool, official fold, hash); ``truth.csv`` what only the maker knows.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leukbench import paths
+from leukbench.errors import DataError, InputError
+from leukbench.records import FloatArray
+from leukbench.seeds import generator_for
+from leukbench.sources import base
+from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.rendering import NUISANCES, Image, Shape, look_of, paint_cell, photograph, smooth_noise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW_COLUMNS = ("path", "label", "patient", "pool", "official_fold", "sha256", "size_bytes")
+TRUTH_COLUMNS = ("path", "cell", "repeat_of", "duplicate_of", "signal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Images of one class in one pool and fold, shared out among patients."""
+
+    pool: str
+    fold: str
+    label: str
+    n_patients: int
+    n_images: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One planned image. ``repeat_of`` is an earlier shot of the same cell, ``duplicate_of`` the same file once more."""
+
+    image_id: str
+    part: Part
+    patient: str
+    cell: str
+    repeat_of: str = ""
+    duplicate_of: str = ""
+
+    @property
+    def path(self) -> str:
+        """Below the folder: ``pool/fold/label/image.png``."""
+        return "/".join(p for p in (self.part.pool, self.part.fold, self.part.label, f"{self.image_id}.png") if p)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """How a synthetic source is planned and drawn."""
+
+    parts: tuple[Part, ...]
+    draw: Callable[..., tuple[Image, float]]  # (row, seed=) -> pixels, class signal
+    repeats: float = 0.0  # share of images that are another shot of the patient's previous cell
+    duplicates: float = 0.0  # share of images that are the same file as an earlier one of the patient
+    strangers: float = 0.0  # share of images that are the same file as one of another patient of the same part
+    images_per_patient: int = 8  # at least this many where only some of the images are made
+
+
+# ------------------------------------------------------------------------------------------------------------ planning
+
+
+def shrink(parts: tuple[Part, ...], images: int | None, *, per_patient: int) -> tuple[Part, ...]:
+    """Return the parts cut down to about ``images`` images in proportion, each with at least 2 images and 1 patient.
+
+    Raises InputError where ``images`` is less than two a part.
+    """
+    total = sum(part.n_images for part in parts)
+    if images is None or images >= total:
+        return parts
+    if images < 2 * len(parts):
+        raise InputError(
+            "too few images for a synthetic cohort",
+            where="images",
+            expected=f"at least {2 * len(parts)} (two for each of {len(parts)} classes and folds)",
+            found=str(images),
+            do="ask for more images",
+        )
+    shares = np.array([part.n_images / total * images for part in parts])
+    sizes = np.maximum(np.floor(shares).astype(int), 2)
+    for position in np.argsort(sizes - shares, kind="stable"):
+        if sizes.sum() >= images:
+            break
+        sizes[position] += 1
+    return tuple(
+        replace(part, n_images=int(n), n_patients=int(np.clip(n // per_patient, 1, part.n_patients)))
+        for part, n in zip(parts, sizes, strict=True)
+    )
+
+
+def plan(cohort: Cohort, *, images: int | None, seed: int) -> list[Row]:
+    """Return every image of a cohort as a row, without drawing one.
+
+    Patients get equal numbers, but for a rest. Repeats and duplicates are drawn per image, at the cohort's rates.
+    """
+    rows: list[Row] = []
+    n_before: dict[str, int] = {}
+    for number, part in enumerate(shrink(cohort.parts, images, per_patient=cohort.images_per_patient)):
+        first = n_before.get(part.label, 0)
+        n_before[part.label] = first + part.n_patients
+        generator = generator_for(seed, "plan", number)
+        of_part: list[Row] = []
+        for place in range(part.n_patients):
+            patient = f"{part.label}{first + place + 1:03d}"
+            n = part.n_images // part.n_patients + (place < part.n_images % part.n_patients)
+            of_part += _plan_patient(cohort, part, patient=patient, n_images=n, others=of_part, generator=generator)
+        rows += of_part
+    return rows
+
+
+def _plan_patient(
+    cohort: Cohort, part: Part, *, patient: str, n_images: int, others: list[Row], generator: np.random.Generator
+) -> list[Row]:
+    rows: list[Row] = []
+    shown = "" if not part.pool else f"{part.pool}_"
+    for k in range(n_images):
+        image_id = f"{shown}{patient}_{k + 1:03d}"
+        row = Row(image_id=image_id, part=part, patient=patient, cell=image_id)
+        chance = generator.random()
+        own = [r for r in rows if not r.duplicate_of]
+        strange = [r for r in others if not r.duplicate_of]
+        if chance < cohort.repeats and own:
+            row = replace(row, cell=own[-1].cell, repeat_of=own[-1].image_id)
+        elif cohort.repeats <= chance < cohort.repeats + cohort.duplicates and own:
+            twin = own[int(generator.integers(len(own)))]
+            row = replace(row, cell=twin.cell, duplicate_of=twin.image_id)
+        elif chance >= 1.0 - cohort.strangers and strange:
+            twin = strange[int(generator.integers(len(strange)))]
+            row = replace(row, cell=twin.cell, duplicate_of=twin.image_id)
+        rows.append(row)
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------------------- drawing
+
+
+def _nuisance(row: Row, *, seed: int, per_image: bool, spread: float) -> FloatArray:
+    """Return six coordinates in [-1, 1]: the patient's, with a little play per image, or drawn anew for each image."""
+    place = row.image_id if per_image else row.patient
+    own = generator_for(seed, "nuisance", place).uniform(-1.0, 1.0, len(NUISANCES))
+    play = generator_for(seed, "play", row.image_id).normal(0.0, spread, len(NUISANCES))
+    return np.clip(own if per_image else own + play, -1.0, 1.0)
+
+
+def _shot(row: Row, *, seed: int) -> FloatArray:
+    """Return how far the stage moved for this shot (fractions of the side): only a repeated shot is off by a little."""
+    if not row.repeat_of:
+        return np.zeros(2)
+    return generator_for(seed, "shot", row.image_id).normal(0.0, 0.02, 2)
+
+
+KNOWN_ANSWER_PX = 32
+
+
+def draw_known_answer(row: Row, *, seed: int, per_image: bool) -> tuple[Image, float]:
+    """Return a cell of 32 px and its signal: nucleus-to-cell ratio in units of its standard deviation within a class.
+
+    The signal is normal with mean -1/2 (``normal``) or +1/2 (``malignant``) and standard deviation 1, so that no
+    classifier that does not know the patient is right more often than Φ(1/2) = 0.691.
+    """
+    side = KNOWN_ANSWER_PX
+    cell = generator_for(seed, "cell", row.cell)
+    signal = float(cell.normal(0.5 if row.part.label == "malignant" else -0.5, 1.0))
+    look = look_of(_nuisance(row, seed=seed, per_image=per_image, spread=0.03))
+    moved = _shot(row, seed=seed)
+    x, y = cell.uniform(0.47, 0.53, 2) + moved
+    shape = Shape(
+        ratio=float(np.clip(0.46 + 0.125 * signal, 0.05, 0.9)),
+        radius=float(cell.uniform(0.36, 0.40)),
+        centre=(float(x), float(y)),
+        elongation=float(cell.uniform(1.0, 1.15)),
+        angle=float(cell.uniform(0.0, np.pi)),
+        offset=(float(cell.uniform(-1, 1)), float(cell.uniform(-1, 1))),
+    )
+    texture = smooth_noise(cell, width_px=side, height_px=side, period_px=look.grain * side)
+    canvas = np.empty((side, side, 3))
+    canvas[:] = look.background
+    paint_cell(canvas, shape, look, texture=texture)
+    noise = generator_for(seed, "noise", row.image_id).standard_normal(canvas.shape)
+    return photograph(canvas, look, noise=noise), signal
+
+
+def draw_black(row: Row, *, seed: int, side_px: int = 450) -> tuple[Image, float]:
+    """Return one segmented cell on black, as C-NMC shows them, and its signal (leukaemic cells have larger nuclei)."""
+    import cv2
+
+    half = side_px // 2
+    cell = generator_for(seed, "cell", row.cell)
+    signal = float(cell.normal(0.75 if row.part.label == "ALL" else -0.75, 1.0))
+    look = look_of(_nuisance(row, seed=seed, per_image=False, spread=0.08), black=True)
+    moved = _shot(row, seed=seed)
+    shape = Shape(
+        ratio=float(np.clip(0.62 + 0.09 * signal, 0.2, 0.95)),
+        radius=float(np.clip(0.25 + 0.02 * cell.standard_normal() + 0.01 * signal, 0.17, 0.36)),
+        centre=(0.5 + float(moved[0]), 0.5 + float(moved[1])),
+        elongation=float(cell.uniform(1.0, 1.3)),
+        angle=float(cell.uniform(0.0, np.pi)),
+        offset=(float(cell.uniform(-1, 1)), float(cell.uniform(-1, 1))),
+    )
+    texture = smooth_noise(cell, width_px=half, height_px=half, period_px=0.3 * look.grain * half)
+    canvas = np.zeros((half, half, 3))
+    paint_cell(canvas, shape, replace(look, texture=look.texture * 1.2), texture=texture)
+    visible = canvas.max(axis=2, keepdims=True) > 1.0
+    grain = generator_for(seed, "noise", row.image_id).standard_normal(canvas.shape)
+    seen = photograph(canvas, look, noise=grain) * visible
+    return np.asarray(cv2.resize(seen.astype(np.uint8), (side_px, side_px), interpolation=cv2.INTER_LINEAR)), signal
+
+
+_SMEAR_CELLS: Mapping[str, Mapping[str, Any]] = {
+    "EOSINOPHIL": {"ratio": 0.45, "radius": 0.16, "lobes": 2, "granules": 1.0},
+    "LYMPHOCYTE": {"ratio": 0.80, "radius": 0.11, "lobes": 1, "granules": 0.0},
+    "MONOCYTE": {"ratio": 0.55, "radius": 0.19, "lobes": 1, "granules": 0.1},
+    "NEUTROPHIL": {"ratio": 0.45, "radius": 0.15, "lobes": 4, "granules": 0.3},
+}
+_BLAST_CELLS: Mapping[str, Mapping[str, Any]] = {
+    "Benign": {"ratio": 0.62, "radius": 0.055, "cells": 3},
+    "Early": {"ratio": 0.72, "radius": 0.065, "cells": 5},
+    "Pre": {"ratio": 0.78, "radius": 0.075, "cells": 8},
+    "Pro": {"ratio": 0.84, "radius": 0.085, "cells": 11},
+}
+
+
+def _field(row: Row, *, seed: int, size_px: tuple[int, int], red_cells: int) -> tuple[Any, FloatArray, Any, FloatArray]:
+    """Return (look, canvas, generator of the cells, texture) of a smear field with its red cells painted."""
+    width, height = size_px
+    cells = generator_for(seed, "cell", row.cell)
+    look = look_of(_nuisance(row, seed=seed, per_image=False, spread=0.08))
+    canvas = np.empty((height, width, 3))
+    canvas[:] = look.background
+    moved = _shot(row, seed=seed)
+    texture = smooth_noise(cells, width_px=width, height_px=height, period_px=0.05 * height)
+    red = replace(look, nucleus=tuple(np.clip(np.asarray(look.background) - [18, 60, 50], 0, 255)),
+                  cytoplasm=tuple(np.clip(np.asarray(look.background) - [25, 85, 75], 0, 255)))  # fmt: skip
+    for _ in range(red_cells):
+        x, y = cells.uniform(0, width / height), cells.uniform(0, 1)
+        shape = Shape(ratio=0.2, radius=float(cells.uniform(0.055, 0.07)), centre=(x + moved[0], y + moved[1]),
+                      elongation=float(cells.uniform(1, 1.2)), angle=float(cells.uniform(0, np.pi)))  # fmt: skip
+        paint_cell(canvas, shape, red, texture=0.2 * texture)
+    return look, canvas, cells, texture
+
+
+def draw_smear(row: Row, *, seed: int) -> tuple[Image, float]:
+    """Return a smear field of 320×240 px with one white cell of the row's class among red cells; signal is its area ratio."""
+    look, canvas, cells, texture = _field(row, seed=seed, size_px=(320, 240), red_cells=28)
+    kind = _SMEAR_CELLS[row.part.label]
+    moved = _shot(row, seed=seed)
+    ratio = float(np.clip(kind["ratio"] + 0.08 * cells.standard_normal(), 0.2, 0.9))
+    shape = Shape(
+        ratio=ratio,
+        radius=float(kind["radius"] * cells.uniform(0.85, 1.2)),
+        centre=(float(cells.uniform(0.35, 1.0) + moved[0]), float(cells.uniform(0.3, 0.7) + moved[1])),
+        elongation=float(cells.uniform(1.0, 1.25)),
+        angle=float(cells.uniform(0.0, np.pi)),
+        lobes=int(kind["lobes"]),
+        granules=float(kind["granules"]),
+    )
+    paint_cell(canvas, shape, look, texture=texture)
+    noise = generator_for(seed, "noise", row.image_id).standard_normal(canvas.shape)
+    return photograph(canvas, replace(look, blur=look.blur * 0.2), noise=noise), ratio
+
+
+def draw_blasts(row: Row, *, seed: int) -> tuple[Image, float]:
+    """Return a smear field of 224×224 px with several white cells of the row's class; signal is their number."""
+    look, canvas, cells, texture = _field(row, seed=seed, size_px=(224, 224), red_cells=18)
+    kind = _BLAST_CELLS[row.part.label]
+    moved = _shot(row, seed=seed)
+    number = max(1, int(cells.poisson(kind["cells"])))
+    for _ in range(number):
+        x, y = cells.uniform(0.05, 0.95, 2) + moved
+        shape = Shape(ratio=float(np.clip(kind["ratio"] + 0.07 * cells.standard_normal(), 0.3, 0.95)),
+                      radius=float(kind["radius"] * cells.uniform(0.8, 1.2)), centre=(float(x), float(y)),
+                      elongation=float(cells.uniform(1, 1.2)), angle=float(cells.uniform(0, np.pi)))  # fmt: skip
+        paint_cell(canvas, shape, look, texture=texture)
+    noise = generator_for(seed, "noise", row.image_id).standard_normal(canvas.shape)
+    return photograph(canvas, replace(look, blur=look.blur * 0.2), noise=noise), float(number)
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None = None, seed: int = 0) -> None:
+    """Write the PNG files, rows.csv, truth.csv and made.json of a cohort into ``folder``, the same bytes every time.
+
+    A folder that already holds this cohort is left alone; one that holds something else is refused with InputError.
+    """
+    receipt = json.dumps({"source": name, "images": images, "seed": seed}, sort_keys=True) + "\n"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            "this is no folder", where=str(folder), expected="a folder to write images into", found="a file"
+        )
+    if folder.is_dir() and any(folder.iterdir()) and _read(folder / "made.json") != receipt:
+        raise InputError(
+            "this folder holds something else",
+            where=str(folder),
+            expected=f"an empty folder, or {receipt.strip()} in made.json",
+            found=_read(folder / "made.json").strip() or "no made.json",
+            do="remove the folder or give another one",
+        )
+    if (folder / "rows.csv").is_file() and _read(folder / "made.json") == receipt:
+        return
+    paths.write_text(folder / "made.json", receipt)
+    rows, truths = [], []
+    for row, data, signal in _drawn(plan(cohort, images=images, seed=seed), cohort, seed=seed):
+        file = folder / row.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        rows.append([row.path, row.part.label, row.patient, row.part.pool, row.part.fold,
+                     hashlib.sha256(data).hexdigest(), len(data)])  # fmt: skip
+        truths.append([row.path, row.cell, row.repeat_of, row.duplicate_of, f"{signal:.6f}"])
+    paths.write_text(folder / "truth.csv", _csv(TRUTH_COLUMNS, truths))
+    paths.write_text(folder / "rows.csv", _csv(ROW_COLUMNS, rows))  # last: its presence says that all is there
+
+
+def _drawn(rows: list[Row], cohort: Cohort, *, seed: int) -> Iterator[tuple[Row, bytes, float]]:
+    by_id = {row.image_id: row for row in rows}
+    for row in rows:
+        image, signal = cohort.draw(by_id[row.duplicate_of] if row.duplicate_of else row, seed=seed)
+        yield row, _png(image), signal
+
+
+def _png(image: Image) -> bytes:
+    import cv2
+
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not ok:
+        raise DataError("OpenCV could not write a PNG", expected="an image that can be encoded", found=str(image.shape))
+    return bytes(data)
+
+
+def _csv(columns: tuple[str, ...], rows: list[list[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+# ------------------------------------------------------------------------------------------------------------ indexing
+
+
+def index_cohort(card: SourceCard, folder: Path) -> pd.DataFrame:
+    """Return the manifest of a cohort that was made; counts are held to the card where all of it was made.
+
+    Raises InputError if it was not made yet, DataError for a missing, truncated or altered file or a label outside the card.
+    """
+    base.need_folder(card, folder)
+    file = folder / "rows.csv"
+    rows = [
+        {**{k: r[k] for k in ("path", "label", "patient", "pool", "official_fold", "sha256")},
+         "image_id": Path(r["path"]).stem, "origin": Path(r["path"]).stem, "evidence": "verified"}
+        for r in base.read_csv_rows(file, columns=ROW_COLUMNS)
+    ]  # fmt: skip
+    base.check_labels(card, rows, where=file)
+    for row in rows:
+        if not (folder / row["path"]).is_file():
+            raise DataError("an image of a synthetic cohort is missing", where=str(folder / row["path"]),
+                            expected="every file that rows.csv names", found="no file",
+                            do=f"remove {folder} and make it again: leukbench fetch {card.name}")  # fmt: skip
+    if json.loads(_read(folder / "made.json") or "{}").get("images") is None:
+        base.check_counts(card, rows, where=file)
+    return base.manifest(base.with_pixels(folder, rows))
+
+
+def list_cohort(card: SourceCard, folder: Path) -> pd.DataFrame:
+    """Return path, sha256, size_bytes of the files that were made."""
+    base.need_folder(card, folder)
+    return base.listing_of(base.read_csv_rows(folder / "rows.csv", columns=ROW_COLUMNS))
+
+
+# ------------------------------------------------------------------------------------------------------------ the five
+
+
+def _source(name: str, title: str, cohort: Cohort, *, image_px: tuple[int, int], maps: Mapping[str, str],
+            notes: tuple[str, ...]) -> Source:  # fmt: skip
+    counts: dict[str, dict[str, int]] = {}
+    patients: dict[str, int] = {}
+    for part in cohort.parts:
+        counts.setdefault(part.pool, {}).setdefault(part.label, 0)
+        counts[part.pool][part.label] += part.n_images
+        patients[part.pool] = patients.get(part.pool, 0) + part.n_patients
+    card = SourceCard(
+        name=name,
+        title=title,
+        url="",
+        doi="",
+        licence="MIT (made by leukbench)",
+        citation="leukbench, synthetic cohort",
+        classes=tuple(dict.fromkeys(part.label for part in cohort.parts)),
+        counts=counts,
+        n_patients=patients,
+        evidence=dict.fromkeys(counts, "verified"),
+        image_px=image_px,
+        portals=(Portal(name="made here", command=f"leukbench fetch {name}"),),
+        maps=maps,
+        notes=(
+            *notes,
+            f"rates per image: repeats {cohort.repeats:g}, duplicates {cohort.duplicates:g}, "
+            f"duplicates of another patient {cohort.strangers:g}; truth.csv names each",
+        ),
+        synthetic=True,
+        needs=("rows.csv",),
+    )
+    return Source(
+        card=card,
+        index=partial(index_cohort, card),
+        listing=partial(list_cohort, card),
+        make=partial(make_cohort, name, cohort),
+        optional=("made.json", "truth.csv", "rows.csv"),
+    )
+
+
+def _known_parts() -> tuple[Part, ...]:
+    return tuple(Part(pool="cells", fold="", label=c, n_patients=12, n_images=384) for c in ("normal", "malignant"))
+
+
+def _cells_parts() -> tuple[Part, ...]:
+    """Patients and images of C-NMC 2019, fold by fold."""
+    sizes = {
+        ("train", "fold_0"): ((19, 2397), (9, 1130)),
+        ("train", "fold_1"): ((11, 2418), (3, 1163)),
+        ("train", "fold_2"): ((17, 2457), (14, 1096)),
+        ("prelim", ""): ((13, 1219), (15, 648)),
+    }
+    return tuple(
+        Part(pool=pool, fold=fold, label=label, n_patients=n_patients, n_images=n_images)
+        for (pool, fold), of_class in sizes.items()
+        for label, (n_patients, n_images) in zip(("ALL", "HEM"), of_class, strict=True)
+    )
+
+
+def _plain_parts(pool: str, sizes: Mapping[str, tuple[int, int]]) -> tuple[Part, ...]:
+    return tuple(Part(pool=pool, fold="", label=c, n_patients=p, n_images=n) for c, (p, n) in sizes.items())
+
+
+_KNOWN = Cohort(parts=_known_parts(), draw=partial(draw_known_answer, per_image=False), repeats=0.25)
+_KNOWN_NOTES = (
+    "24 patients with one label each, 32 images each; the signal is drawn per image: Bayes accuracy Φ(1/2) = 0.691.",
+)
+_HEALTH = {"normal": "healthy", "malignant": "leukaemia"}
+
+SOURCES = (
+    _source(
+        "known_answer",
+        "Known-answer cohort: patients look alike, the class hardly shows",
+        _KNOWN,
+        image_px=(KNOWN_ANSWER_PX, KNOWN_ANSWER_PX),
+        maps=_HEALTH,
+        notes=(
+            *_KNOWN_NOTES,
+            "Stain, tint, blur and texture are the patient's: an image-level split can be memorised.",
+        ),
+    ),
+    _source(
+        "known_answer_null",
+        "Known-answer cohort without the effect: nuisance redrawn per image, no repeats",
+        replace(_KNOWN, draw=partial(draw_known_answer, per_image=True), repeats=0.0),
+        image_px=(KNOWN_ANSWER_PX, KNOWN_ANSWER_PX),
+        maps=_HEALTH,
+        notes=(
+            *_KNOWN_NOTES,
+            "Nuisance has the same marginals but is drawn per image: a patient cannot be recognised.",
+        ),
+    ),
+    _source(
+        "synthetic_cells",
+        "Single stained cells on black, sized as C-NMC 2019",
+        Cohort(parts=_cells_parts(), draw=draw_black, repeats=0.05, duplicates=0.01, strangers=0.002),
+        image_px=(450, 450),
+        maps={"ALL": "leukaemia", "HEM": "healthy"},
+        notes=("Subjects, folds and counts are those of C-NMC 2019; the pixels are drawn.",),
+    ),
+    _source(
+        "synthetic_smears",
+        "Smear fields with one white cell, sized as the originals of blood_cells",
+        Cohort(
+            parts=_plain_parts(
+                "original",
+                {"EOSINOPHIL": (22, 88), "LYMPHOCYTE": (9, 33), "MONOCYTE": (6, 21), "NEUTROPHIL": (52, 209)},
+            ),
+            draw=draw_smear,
+            repeats=0.05,
+            duplicates=0.01,
+            images_per_patient=4,
+        ),
+        image_px=(320, 240),
+        maps={c: c.lower() for c in _SMEAR_CELLS},
+        notes=(
+            "351 fields; about four a patient, each patient with one kind of cell (our choice: none is published).",
+        ),
+    ),
+    _source(
+        "synthetic_aria",
+        "Smear fields with several white cells, sized as the ALL set of Aria et al.",
+        Cohort(
+            parts=_plain_parts(
+                "original", {"Benign": (25, 504), "Early": (20, 985), "Pre": (21, 963), "Pro": (23, 804)}
+            ),
+            draw=draw_blasts,
+            repeats=0.3,
+            duplicates=0.01,
+        ),
+        image_px=(224, 224),
+        maps={"Benign": "healthy", "Early": "leukaemia", "Pre": "leukaemia", "Pro": "leukaemia"},
+        notes=("3,256 fields of 89 patients; many fields stand there more than once, as in the real set.",),
+    ),
+)
