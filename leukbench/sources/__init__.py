@@ -12,7 +12,7 @@ from leukbench.errors import unknown_name
 if TYPE_CHECKING:
     from leukbench.sources.base import Source
 
-_SERVICES = frozenset({"base", "fetching", "hashing", "rendering", "verify"})
+_SERVICES = frozenset({"archives", "base", "fetching", "hashing", "planting", "rendering", "verify"})
 
 
 @cache
