@@ -1,0 +1,237 @@
+"""The stages that judge: evaluate, audit, compare, report. None of them imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from leukbench.cli.layout import cell_file, json_text, read_json
+from leukbench.cli.matching import EvaluatedCell, estimate_from_plain, plain_estimate, questions_of
+from leukbench.params import Params
+from leukbench.paths import out_folder, reports_folder, write_text
+from leukbench.records import Estimate, Finding, Predictions, as_plain
+
+BRIEF = frozenset({"accuracy", "balanced_accuracy", "mcc", "auc"})
+"""The metrics of trivial models and of selections other than the last epoch."""
+
+
+def read_predictions(file: Path) -> Any:
+    """Return a cell's table of predictions (parquet). Raises DataError where it is missing."""
+    import pandas as pd
+
+    from leukbench.errors import DataError
+
+    try:
+        return pd.read_parquet(file)
+    except OSError as error:
+        raise DataError(
+            "a cell has no predictions", where=str(file), found=str(error), do="run the train stage"
+        ) from error
+
+
+def as_predictions(table: Any, classes: Sequence[str]) -> Predictions:
+    """Return rows of one arm and selection as Predictions."""
+    import numpy as np
+
+    text = {c: table[c].to_numpy(dtype=str) for c in ("image_id", "group", "origin", "patient")}
+    codes = {c: i for i, c in enumerate(classes)}
+    return Predictions(
+        classes=tuple(classes),
+        label=table["label"].map(codes).to_numpy(dtype=np.int64),
+        predicted=table["predicted"].map(codes).to_numpy(dtype=np.int64),
+        scores=np.stack([table[f"score_{c}"].to_numpy(dtype=np.float64) for c in classes], axis=1),
+        fold=table["fold"].to_numpy(dtype=np.int64),
+        seed=table["seed"].to_numpy(dtype=np.int64),
+        **text,
+    )
+
+
+def classes_of(table: Any) -> tuple[str, ...]:
+    """Return the study's classes in output order, from the score columns."""
+    return tuple(c.removeprefix("score_") for c in table.columns if c.startswith("score_"))
+
+
+def evaluate(params: Params, name: str) -> str:
+    """Write a cell's estimates: all metrics of each network, the brief ones of trivial models and other selections."""
+    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+    from leukbench.evaluation.patients import patient_results
+
+    params.cell(name)
+    table = read_predictions(cell_file(params, "predictions", name, ".parquet"))
+    classes = classes_of(table)
+    result: dict[str, Any] = {"classes": list(classes), "arms": {}}
+    for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
+        predictions = as_predictions(rows, classes)
+        trivial = str(arm).startswith("trivial:")
+        estimates = estimate_predictions(predictions)
+        if trivial or selection != "last":
+            estimates = tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
+        entry = result["arms"].setdefault(str(arm), {})
+        entry[str(selection)] = {"estimates": [plain_estimate(e) for e in estimates]}
+        if selection == "last":
+            entry["majority_accuracy"] = majority_accuracy(predictions)
+            if not trivial:
+                entry["patients"] = _patients(patient_results(predictions))
+    write_text(cell_file(params, "estimates", name, ".json"), json_text(result))
+    return f"{name}: {len(result['arms'])} models evaluated"
+
+
+def _patients(results: Any) -> dict[str, Any]:
+    from leukbench.cli.matching import _plain_number
+
+    worst = [{k: _plain_number(v) for k, v in as_plain(w).items()} for w in results.worst]
+    interval = [_plain_number(float(v)) for v in (results.interval.low, results.interval.high)]
+    return {
+        "n_patients": results.n_patients,
+        "n_right": _plain_number(float(results.n_right)),
+        "accuracy": _plain_number(float(results.accuracy)),
+        "interval": interval,
+        "worst": worst,
+        "note": results.note,
+    }
+
+
+def evaluated_cells(params: Params) -> list[EvaluatedCell]:
+    """Return every cell of the profile with its estimates, in the order of params.yaml."""
+    return [_evaluated(params, name) for name in params.cells]
+
+
+def _evaluated(params: Params, name: str) -> EvaluatedCell:
+    cell = params.cells[name]
+    plain = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")
+    receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
+    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
+    arms = {a: e for a, e in plain["arms"].items() if not a.startswith("trivial:")}
+    estimates = {a: tuple(estimate_from_plain(p) for p in e["last"]["estimates"]) for a, e in arms.items()}
+    return EvaluatedCell(
+        name=name,
+        cell=cell,
+        reading=plan["reading"]["name"],
+        evidence=certificate["evidence"],
+        estimates=estimates,
+        deviations={a: tuple(r["deviations"]) for a, r in receipt["arms"].items()},
+        seed_variance={},
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- audit
+
+
+def audit(files: Sequence[Path], papers: Sequence[str], format: str, *, power: bool) -> tuple[str, bool]:
+    """Return the audit's text and whether anything is inconsistent."""
+    from leukbench.audit.findings import audit_papers
+    from leukbench.audit.render import render_markdown, to_json
+    from leukbench.papers.loader import load_paper, paper_keys
+
+    if power:
+        from leukbench.audit.power import render_power
+
+        return render_power(), False
+    chosen = [*papers, *map(str, files)] or paper_keys()
+    loaded = [load_paper(key) for key in chosen]
+    findings = audit_papers(loaded)
+    text = render_markdown(findings, loaded) if format == "md" else to_json(findings)
+    return text, any(f.status == "inconsistent" for f in findings)
+
+
+def audit_stage(params: Params) -> str:
+    """Write the findings on the profile's papers, and ``reports/audit.md`` over the papers that are publications."""
+    from leukbench.audit.findings import audit_papers
+    from leukbench.audit.render import render_markdown, to_json
+    from leukbench.papers.loader import load_paper
+    from leukbench.paths import workspace
+
+    loaded = [load_paper(key) for key in params.papers]
+    findings = audit_papers(loaded)
+    write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n")
+    published = [p for p in loaded if not p.made_up]
+    names = {p.key for p in published}
+    page = render_markdown([f for f in findings if f.paper in names], published)
+    write_text(workspace() / "reports" / "audit.md", page)
+    return f"{len(findings)} findings on {len(loaded)} papers"
+
+
+def read_findings(params: Params) -> list[Finding]:
+    """Return the findings of the audit stage."""
+    plain = read_json(out_folder(params.profile, "findings.json"), stage="audit")
+    tuples = ("claims", "accused")
+    return [Finding(**{k: tuple(v) if k in tuples else v for k, v in f.items()}) for f in plain]
+
+
+# ------------------------------------------------------------------------------------------------------- compare
+
+
+def compare(params: Params) -> str:
+    """Write verdicts on all comparable claims and the contrasts between protocols and between arms."""
+    from leukbench.cli.contrasting import arm_contrasts, protocol_gaps
+    from leukbench.papers.loader import load_paper
+    from leukbench.verdicts import decide
+
+    cells = evaluated_cells(params)
+    accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
+    papers = [load_paper(key) for key in params.papers]
+    _check_frozen(params, [s.headline for p in papers for s in p.studies.values()])
+    questions = [q for paper in papers for q in questions_of(paper, cells, accused)]
+    verdicts = decide(questions, margin=params.verdicts.margin, alpha=params.verdicts.alpha)
+    tables = {name: read_predictions(cell_file(params, "predictions", name, ".parquet")) for name in params.cells}
+    result = {
+        "margin": params.verdicts.margin,
+        "alpha": params.verdicts.alpha,
+        "questions": {q.claim: _plain(as_plain(q)) for q in questions},
+        "verdicts": [_plain(as_plain(v)) for v in verdicts],
+        "gaps": [_plain(g) for g in protocol_gaps(params, tables)],
+        "contrasts": [_plain(c) for c in arm_contrasts(params, tables)],
+    }
+    write_text(out_folder(params.profile, "verdicts.json"), json_text(result))
+    return f"{len(verdicts)} claims compared"
+
+
+def _check_frozen(params: Params, headlines: list[str]) -> None:
+    """Raise InputError where margin, alpha or headline claims are not those that were frozen before results existed."""
+    from leukbench.errors import InputError
+    from leukbench.verdicts import frozen_digest
+
+    now = frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
+    if params.verdicts.sha256 != now:
+        raise InputError(
+            "margin, alpha or headline claims differ from those that were frozen",
+            where="params.yaml, verdicts.sha256",
+            expected=params.verdicts.sha256 or "a hash",
+            found=now,
+            do="restore them; or, where no result exists yet, put the found hash there",
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON data with NaN as null and numbers of ten digits."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return None if value != value or value in (float("inf"), float("-inf")) else float(f"{value:.10g}")
+    return value
+
+
+# -------------------------------------------------------------------------------------------------------- report
+
+
+def report(params: Params) -> str:
+    """Write the profile's pages, with the predictions behind them."""
+    from leukbench.cli.gathering import gather
+    from leukbench.report.pages import write_report
+
+    folder = reports_folder(params.profile)
+    write_report(gather(params), folder)
+    return f"{folder}/report.md"
+
+
+def main_estimates(estimates: Sequence[Estimate]) -> dict[str, Estimate]:
+    """Return the overall accuracy, balanced accuracy, MCC, macro F1 and AUC of an arm by metric name."""
+    wanted: dict[str, Estimate] = {}
+    for e in estimates:
+        if e.class_ == "" and e.aggregation in {"pooled", "mean"} and e.average in {"none", "macro"}:
+            wanted.setdefault(e.metric, e)
+    return wanted

@@ -1,0 +1,103 @@
+"""Write a profile's report: one Markdown page, its figures, the predictions behind it and what was measured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from leukbench.paths import replacing, write_text
+from leukbench.report import sections
+from leukbench.report.data import ReportData
+from leukbench.report.figures import draw_study
+from leukbench.report.format import count, number, percent, table
+
+
+def write_report(data: ReportData, folder: Path) -> None:
+    """Write ``report.md``, ``figures/``, ``predictions/`` and ``measured.json`` below ``folder``.
+
+    The page has the same bytes for the same data; what it labels as measured is kept in ``measured.json``.
+    """
+    for paper, study in data.studies():
+        draw_study(data, paper, study, folder / "figures" / f"{paper}-{study}.png")
+    for cell, file in data.predictions.items():
+        with replacing(folder / "predictions" / f"{cell}.parquet") as temporary:
+            shutil.copyfile(file, temporary)
+    write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n")
+    write_text(folder / "report.md", render_report(data))
+
+
+def render_report(data: ReportData) -> str:
+    """Return the page as Markdown."""
+    loader = PackageLoader("leukbench.report", "templates")
+    environment = Environment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    template = environment.get_template("report.md.j2")
+    studies = [_study(data, paper, study) for paper, study in data.studies()]
+    hardware = sorted({json.dumps(m["hardware"], sort_keys=True) for m in data.measured.values()})
+    text: str = template.render(
+        data=data,
+        studies=studies,
+        headline=table(sections.headline_rows(data)),
+        parameters=table(sections.parameter_rows(data)),
+        times=table(sections.time_rows(data)),
+        margin=percent(data.verdicts["margin"]),
+        alpha=data.verdicts["alpha"],
+        hardware=[_card(json.loads(card)) for card in hardware],
+    )
+    return text.rstrip() + "\n"
+
+
+def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
+    ledger = data.papers[paper]
+    facts = ledger.studies[study]
+    return {
+        "paper": paper,
+        "study": study,
+        "title": facts.title,
+        "citation": ledger.citation,
+        "made_up": ledger.made_up,
+        "notes": facts.notes,
+        "author_response": ledger.author_response,
+        "headline": sections.printed(ledger.claim(facts.headline)),
+        "verdict": sections.verdict_of(data, facts.headline),
+        "gaps": sections.gap_lines(data, paper, study),
+        "protocols": table(sections.protocol_rows(data, paper, study)),
+        "sizes": table(sections.size_rows(data, paper, study)),
+        "readings": _readings(data, paper, study),
+        "claims": table(sections.claim_rows(data, paper, study)),
+        "selection": table(sections.selection_rows(data, paper, study)),
+        "patients": table(sections.patient_rows(data, paper, study)),
+        "metrics": table(sections.metric_rows(data, paper, study)),
+        "assumed": table(sections.assumed_rows(data, paper, study)),
+        "findings": table(sections.finding_rows(data, paper)),
+        "curve": _curve(data, facts.headline),
+    }
+
+
+def _readings(data: ReportData, paper: str, study: str) -> list[str]:
+    lines = []
+    for cell in data.cells_of(paper, study):
+        split = data.splits[cell]
+        reading, certificate = split["reading"], split["certificate"]
+        line = f"{sections.protocol_name(data, cell)} ({reading['basis']}): {reading['evidence']}. {certificate['sentence']}"
+        lines.append(f"{line}; certificate {certificate['self_sha256'][:12]}.")
+    return lines
+
+
+def _curve(data: ReportData, claim: str) -> str:
+    verdict = sections.verdict_of(data, claim)
+    if verdict is None or not verdict["curve"]:
+        return ""
+    return table([{"margin in points": number(100 * m, digits=1), "verdict": v} for m, v in verdict["curve"]])
+
+
+def _card(card: dict[str, Any]) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in sorted(card["versions"].items()))
+    accelerator = card["accelerator"] if card["accelerator"] != "none" else "no accelerator"
+    where = f"{card['processor']}, {count(card['cores'])} cores ({card['threads']} threads used), {accelerator}"
+    return f"{where}; {card['system']}, Python {card['python']}, {versions}; commit {card['commit'] or 'unknown'}"

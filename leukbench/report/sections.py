@@ -1,0 +1,376 @@
+"""The parts of a report page, each a pure function from data to Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leukbench.papers.schema import Claim
+from leukbench.report.data import ReportData
+from leukbench.report.format import count, interval, number, percent, points, score, seconds, with_interval
+
+PROTOCOLS = {
+    "as_published": "as published",
+    "image": "by image",
+    "augment_first": "augmented before the split",
+    "patient": "by patient",
+    "challenge": "challenge",
+}
+_DEVIATIONS = {
+    "surrogate_data": "surrogate data",
+    "weights_absent": "no pretrained weights",
+    "limited": "limited run",
+}
+
+
+def pick(
+    estimates: list[dict[str, Any]], metric: str, *, class_: str = "", average: str | None = None
+) -> dict[str, Any] | None:
+    """Return the estimate over all folds with this metric, or None."""
+    for e in estimates:
+        overall = not e["aggregation"].startswith("fold:")
+        if overall and (e["metric"], e["class_"]) == (metric, class_) and average in {None, e["average"]}:
+            return e
+    return None
+
+
+def protocol_name(data: ReportData, cell: str) -> str:
+    """Return how a cell's protocol is called: never "by patient" where no patient ids are published."""
+    spec, certificate = data.cells[cell], data.splits[cell]["certificate"]
+    if spec.protocol == "patient" and certificate["evidence"] == "absent":
+        return "by group (no patient ids published)"
+    if spec.protocol == "patient" and certificate["evidence"] == "inferred":
+        return "by group (patient ids inferred)"
+    if spec.protocol == "as_published":
+        return f"as published ({data.splits[cell]['reading']['name'].replace('_', ' ')})"
+    return PROTOCOLS[spec.protocol]
+
+
+def headline_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return one row a study: what is printed, what came out under each protocol, the gap, the verdict."""
+    rows = []
+    for paper, study in data.studies():
+        claim = data.papers[paper].claim(data.papers[paper].studies[study].headline)
+        row = {"study": f"{paper}: {study}", "printed": printed(claim)}
+        for name, protocols in (
+            ("as published", ("as_published",)),
+            ("by image", ("image",)),
+            ("by patient or group", ("patient",)),
+        ):
+            row[name] = "<br>".join(_cell_scores(data, paper, study, claim, protocols)) or "not run"
+        verdict = verdict_of(data, claim.id)
+        row["verdict"] = f"**{verdict['verdict']}**: {verdict['reason']}" if verdict else "not compared"
+        rows.append(row)
+    return rows
+
+
+def _cell_scores(data: ReportData, paper: str, study: str, claim: Claim, protocols: tuple[str, ...]) -> list[str]:
+    found = []
+    for cell in data.cells_of(paper, study):
+        if data.cells[cell].protocol in protocols and claim.arm in data.cells[cell].arms:
+            average = {"auc": None, "f1": "macro", "precision": "macro", "recall": "macro"}.get(claim.metric)
+            e = pick(
+                data.arm(cell, claim.arm)["last"]["estimates"],
+                claim.metric,
+                class_=claim.class_,
+                average=None if claim.class_ else average,
+            )
+            found.append(with_interval(e))
+    return found
+
+
+def printed(claim: Claim) -> str:
+    """Return a claim as printed, with its metric and place."""
+    unit = " %" if claim.unit == "%" else ""
+    return f"{claim.metric.replace('_', ' ')} {claim.value}{unit} ({claim.where})"
+
+
+def verdict_of(data: ReportData, claim_id: str) -> dict[str, Any] | None:
+    """Return the verdict on a claim, or None where it was not compared."""
+    for verdict in data.verdicts["verdicts"]:
+        if verdict["claim"] == claim_id:
+            found: dict[str, Any] = verdict
+            return found
+    return None
+
+
+def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return one row a cell and model: scores, sizes, deviations; networks first, then trivial models."""
+    rows = []
+    for cell in data.cells_of(paper, study):
+        certificate = data.splits[cell]["certificate"]
+        for arm in (*data.cells[cell].arms, "trivial:majority", "trivial:colour_histogram"):
+            estimates = data.arm(cell, arm)["last"]["estimates"]
+            accuracy = pick(estimates, "accuracy")
+            assert accuracy is not None
+            rows.append(
+                {
+                    "split": protocol_name(data, cell),
+                    "model": arm.removeprefix("trivial:").replace("_", " "),
+                    "accuracy %": with_interval(accuracy),
+                    "by image only": interval(accuracy["low_images"], accuracy["high_images"], "accuracy"),
+                    "balanced %": with_interval(pick(estimates, "balanced_accuracy")),
+                    "MCC": with_interval(pick(estimates, "mcc")),
+                    "AUC": with_interval(pick(estimates, "auc")),
+                    "images": count(accuracy["n_images"]),
+                    "patients": _patients(certificate),
+                    "groups": f"{accuracy['n_groups']} (effective {number(accuracy['effective_groups'], digits=1)})",
+                    "seeds": str(accuracy["n_seeds"]),
+                }
+            )
+    return rows
+
+
+def _patients(certificate: dict[str, Any]) -> str:
+    tested = sum(fold["roles"]["test"]["patients"] for fold in certificate["folds"])
+    return str(tested) if certificate["evidence"] != "absent" else "not published"
+
+
+def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return one row a cell and arm: effective beside original sizes, what the split shares, deviations."""
+    rows = []
+    for cell in data.cells_of(paper, study):
+        split, receipt = data.splits[cell], data.receipts[cell]
+        shared = {k: v for k, v in split["certificate"]["shared"].items() if v}
+        for arm, facts in receipt["arms"].items():
+            runs = [run for run in receipt["runs"] if run["arm"] == arm]
+            rows.append(
+                {
+                    "split": protocol_name(data, cell),
+                    "arm": arm,
+                    "source": data.cells[cell].source,
+                    "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
+                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}",
+                    "folds × seeds": f"{len({r['fold'] for r in runs})} × {len({r['seed'] for r in runs})}",
+                    "training rows": _range([r["n_train_rows"] for r in runs]),
+                    "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
+                    or "nothing",
+                    "deviations": ", ".join(_DEVIATIONS[d] for d in facts["deviations"]) or "none",
+                }
+            )
+    return rows
+
+
+def _range(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return count(low) if low == high else f"{count(low)} to {count(high)}"
+
+
+def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
+    """Return a sentence per gap between a protocol and ``patient``, only where the network beats the majority class."""
+    lines = []
+    cells = set(data.cells_of(paper, study))
+    for gap in data.verdicts["gaps"]:
+        if gap["rung"] not in cells or gap["metric"] != "accuracy":
+            continue
+        entry = data.arm(gap["rung"], gap["arm"])
+        accuracy = pick(entry["last"]["estimates"], "accuracy")
+        assert accuracy is not None
+        name = f"{gap['arm']}, {protocol_name(data, gap['rung'])} minus {protocol_name(data, gap['patient'])}"
+        if accuracy["value"] <= entry["majority_accuracy"]:
+            lines.append(
+                f"{name}: not shown, the network does not beat the majority class ({percent(entry['majority_accuracy'])} %)."
+            )
+            continue
+        limits = f"{points(gap['low'])} to {points(gap['high'])}" if gap["low"] is not None else "no interval"
+        others = [
+            g
+            for g in data.verdicts["gaps"]
+            if (g["rung"], g["patient"], g["arm"]) == (gap["rung"], gap["patient"], gap["arm"])
+        ]
+        extra = ", ".join(
+            f"{g['metric'].upper()} {number(g['difference'])} [{number(g['low'])} to {number(g['high'])}]"
+            for g in others
+            if g["metric"] != "accuracy"
+        )
+        note = f" ({gap['note']})" if gap["note"] else ""
+        lines.append(
+            f"**{name}: {points(gap['difference'])} percentage points [{limits}]** on {count(gap['n_images'])} shared test origins"
+            f" in {gap['n_groups']} groups; {extra}.{note}"
+        )
+    return lines
+
+
+def metric_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return every metric of every network and cell, per class and averaged."""
+    rows = []
+    for cell in data.cells_of(paper, study):
+        for arm in data.cells[cell].arms:
+            for e in data.arm(cell, arm)["last"]["estimates"]:
+                name = " ".join(
+                    x
+                    for x in (
+                        e["metric"].replace("_", " "),
+                        e["class_"],
+                        e["average"] if e["average"] != "none" else "",
+                    )
+                    if x
+                )
+                if e["aggregation"].startswith("fold:") and e["metric"] != "accuracy":
+                    continue
+                rows.append(
+                    {
+                        "split": protocol_name(data, cell),
+                        "arm": arm,
+                        "metric": name
+                        + (f", {e['aggregation'].replace(':', ' ')}" if e["aggregation"] != "pooled" else ""),
+                        "value": score(e["value"], e["metric"]),
+                        "95 % over groups": interval(e["low"], e["high"], e["metric"]),
+                        "95 % over images": interval(e["low_images"], e["high_images"], e["metric"]),
+                        "method": e["method"] or "–",
+                        "note": e["note"] or "",
+                    }
+                )
+    return rows
+
+
+def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return accuracy at the last epoch, the best on validation and the best on test, side by side."""
+    rows = []
+    names = {"last": "last epoch", "best_validation": "best on validation", "best_test": "best on test (a leak)"}
+    for cell in data.cells_of(paper, study):
+        for arm in data.cells[cell].arms:
+            entry = data.arm(cell, arm)
+            row = {"split": protocol_name(data, cell), "arm": arm}
+            for key, name in names.items():
+                row[name] = (
+                    with_interval(pick(entry[key]["estimates"], "accuracy")) if key in entry else "no validation part"
+                )
+            runs = [r for r in data.receipts[cell]["runs"] if r["arm"] == arm]
+            row["training accuracy %"] = percent(sum(r["train_accuracy"] for r in runs) / len(runs))
+            rows.append(row)
+    return rows
+
+
+def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return results a patient: how many are called right by the mean score, and the worst."""
+    rows = []
+    for cell in data.cells_of(paper, study):
+        for arm in data.cells[cell].arms:
+            p = data.arm(cell, arm)["patients"]
+            worst = ", ".join(
+                f"{w['patient']} ({percent(w['images_right'], digits=0)} % of {w['n_images']})" for w in p["worst"]
+            )
+            rows.append(
+                {
+                    "split": protocol_name(data, cell),
+                    "arm": arm,
+                    "right of all": f"{number(p['n_right'], digits=1)} of {p['n_patients']}",
+                    "%": f"{percent(p['accuracy'])} [{interval(p['interval'][0], p['interval'][1], 'accuracy')}]",
+                    "worst (images right)": worst,
+                    "note": p["note"],
+                }
+            )
+    return rows
+
+
+def claim_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return claimed beside reproduced for every compared claim of a study, with its verdict and findings."""
+    rows = []
+    ledger = data.papers[paper]
+    for verdict in data.verdicts["verdicts"]:
+        question = data.verdicts["questions"][verdict["claim"]]
+        if not verdict["claim"].startswith(paper + ".") or ledger.claim(verdict["claim"]).study != study:
+            continue
+        claim = ledger.claim(verdict["claim"])
+        findings = [f for f in data.findings if claim.id in f["claims"] and f["status"] != "consistent"]
+        rows.append(
+            {
+                "claim": f"{claim.id}{' (headline)' if verdict['headline'] else ''}",
+                "model": claim.model,
+                "metric": " ".join(
+                    x
+                    for x in (
+                        claim.metric,
+                        claim.class_,
+                        claim.average,
+                        claim.fold and f"fold {claim.fold}",
+                        claim.condition,
+                    )
+                    if x
+                ),
+                "printed": f"{claim.value}{' %' if claim.unit == '%' else ''} ({claim.where})",
+                "reproduced as published": _reproduced(question["faithful"]),
+                "reproduced honestly": _reproduced(question["honest"]),
+                "verdict": f"{verdict['verdict']}: {verdict['reason']}",
+                "smallest margin": f"{percent(verdict['smallest_margin'])} points"
+                if verdict["smallest_margin"] is not None
+                else "–",
+                "findings": ", ".join(f"{f['id']} ({f['status']})" for f in findings) or "none",
+            }
+        )
+    return rows
+
+
+def _reproduced(found: list[dict[str, Any]]) -> str:
+    return (
+        "<br>".join(with_interval(r["estimate"]) + (f" ({r['definition']})" if r["definition"] else "") for r in found)
+        or "not run"
+    )
+
+
+def assumed_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return what the paper leaves open and what was chosen, for the arms that ran."""
+    ledger = data.papers[paper]
+    names = dict.fromkeys(a for cell in data.cells_of(paper, study) for a in data.cells[cell].arms)
+    sources: dict[str, Any] = {}
+    for name in names:
+        arm = ledger.arms[name]
+        sources[f"network {arm.network}"] = ledger.networks[arm.network].assumed
+        sources[f"recipe {arm.recipe}"] = ledger.recipes[arm.recipe].assumed
+    return [
+        {
+            "of": of,
+            "open in the paper": a.field,
+            "chosen": a.value,
+            "could also be": "; ".join(map(str, a.alternatives)) or "–",
+            "why": a.reason,
+        }
+        for of, assumed in sources.items()
+        for a in assumed
+    ]
+
+
+def parameter_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return claimed parameter counts beside ours."""
+    return [
+        {
+            "paper": row["paper"],
+            "network": row["network"],
+            "printed": f"{row['claimed']} ({row['where']})",
+            "ours, PyTorch": count(row["pytorch_total"]),
+            "ours, Keras": count(row["keras_total"]),
+            "trainable": count(row["pytorch_trainable"]),
+            "difference": row["difference"],
+            "reading": row["reading"],
+        }
+        for row in data.parameters
+    ]
+
+
+def time_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return measured times by cell and arm. Everything here is measured and differs between machines."""
+    rows = []
+    for cell, arms in data.times.items():
+        for arm, t in arms.items():
+            per_epoch = t["per_epoch"]
+            rows.append(
+                {
+                    "cell": cell,
+                    "arm": arm,
+                    "one epoch (measured)": seconds(per_epoch["value"]),
+                    "95 %": f"{seconds(per_epoch['low'])} to {seconds(per_epoch['high'])}"
+                    if per_epoch["low"] is not None
+                    else per_epoch["note"],
+                    "images/s": number(t["images_per_s"], digits=0),
+                    "a run in all": seconds(t["wall_s"]),
+                    "peak memory": f"{t['peak_memory_mib']:,.0f} MiB",
+                    "hardware": t["hardware"],
+                }
+            )
+    return rows
+
+
+def finding_rows(data: ReportData, paper: str) -> list[dict[str, str]]:
+    """Return the serious findings on a paper, most serious first."""
+    serious = [f for f in data.findings if f["paper"] == paper and f["status"] in {"inconsistent", "implausible"}]
+    return [{"finding": f["id"], "status": f["status"], "place": f["where"], "what": f["statement"]} for f in serious]
