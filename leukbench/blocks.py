@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from pickle import UnpicklingError  # what torch.load(weights_only=True) raises for a file that holds more than weights
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from leukbench.errors import WeightsUnavailable, unknown_name
@@ -31,6 +33,7 @@ _TIMM = {
     "xception": "legacy_xception.tf_in1k",
 }
 _TORCHVISION = ("alexnet", "googlenet")
+_UNREADABLE = (OSError, RuntimeError, EOFError, SafetensorError, UnpicklingError)
 
 
 class Classifier(nn.Module):
@@ -80,7 +83,7 @@ def _timm_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Mo
         else:
             overlay = {"file": str(local)}
             model = timm.create_model(_TIMM[name], pretrained=True, pretrained_cfg_overlay=overlay, **options)
-    except (OSError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise _no_weights(name, error) from error
     if features == "map" and name.startswith("vgg"):
         model.pre_logits = nn.Identity()
@@ -99,7 +102,11 @@ def _torchvision_backbone(name: str, *, pretrained: bool, features: str) -> tupl
         options["transform_input"] = True
     model = builder(weights=None, **options)
     if pretrained:
-        model.load_state_dict(_torchvision_state(name))
+        state = _torchvision_state(name)
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise _no_weights(name, error) from error
     if name == "googlenet":
         model.aux1 = model.aux2 = None
         model.aux_logits = False
@@ -129,7 +136,7 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
             weights.url, map_location="cpu", check_hash=True, weights_only=True, progress=False
         )
         return downloaded
-    except (OSError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise _no_weights(name, error) from error
 
 

@@ -43,7 +43,8 @@ def identity_draws(n_images: int) -> Draws:
 def draw_augmentation(augmentation: Augmentation, n_images: int, *, side_px: int, rng: np.random.Generator) -> Draws:
     """Return independent parameters for ``n_images`` square images, uniform in the printed ranges.
 
-    Order of the map, about the image's centre: flip, zoom, shear, rotation, shift (the order of Keras' generator).
+    Order of the map from output to input, about the image's centre: flip, zoom, shear, rotation, shift (Keras' generator
+    shifts before it rotates). Positive angles turn the picture counter-clockwise, positive shifts move it right and down.
     """
     a = augmentation
 
@@ -88,7 +89,7 @@ def take_draws(draws: Draws, rows: npt.NDArray[Any]) -> Draws:
 
 def render(images: npt.NDArray[np.uint8], draws: Draws, *, fill: str) -> npt.NDArray[np.uint8]:
     """Return augmented images ``(n, side, side, 3)`` uint8, on CPU, by one bilinear resample and one lookup table each."""
-    out = np.empty_like(images)
+    out = np.empty(images.shape, dtype=np.uint8)
     size = (images.shape[2], images.shape[1])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = (draws.matrices != _IDENTITY).any(axis=(1, 2))

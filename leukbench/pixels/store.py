@@ -21,7 +21,7 @@ import pandas as pd
 from leukbench.errors import DataError
 from leukbench.paths import replacing, write_text
 from leukbench.records import digest
-from leukbench.sources.hashing import read_rgb
+from leukbench.sources.hashing import pixel_sha256, read_rgb
 
 _RESAMPLING = "centre crop, then area when shrinking, bilinear when enlarging; aspect ratio not kept"
 
@@ -71,24 +71,35 @@ def build_store(
 ) -> None:
     """Write ``file`` (.npy) and its index (.json) from the present rows of a manifest, in manifest order.
 
-    Raises DataError, naming the image, where a file is missing or cannot be decoded; nothing is left half written.
+    Raises DataError, naming the image, where a file is missing, cannot be decoded, or has other pixels than the manifest
+    says; nothing is left half written.
     """
     rows = present_rows(manifest)
     if rows.empty:
         raise DataError("no image of this manifest is at hand", where=str(folder), do="fetch the source first")
-    paths = [folder / p for p in rows["path"]]
+    paths, hashes = [folder / p for p in rows["path"]], list(rows["pixel_sha256"])
     with replacing(file) as temporary:
         shape = (len(paths), side_px, side_px, 3)
         packed = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
 
         def decode(i: int) -> None:
-            packed[i] = fit_image(read_rgb(paths[i]), side_px=side_px, crop=crop)
+            image = read_rgb(paths[i])
+            if hashes[i] and pixel_sha256(image) != hashes[i]:
+                raise DataError(
+                    "an image has changed since the source was indexed",
+                    where=str(paths[i]),
+                    expected=f"pixels with sha256 {hashes[i]}",
+                    found=pixel_sha256(image),
+                    do="fetch and index the source again",
+                )
+            packed[i] = fit_image(image, side_px=side_px, crop=crop)
 
         with ThreadPoolExecutor(threads) as pool:
             for done, _ in enumerate(pool.map(decode, range(len(paths)), chunksize=16), start=1):
                 if done % 256 == 0 or done == len(paths):
                     progress(done, len(paths))
         packed.flush()
+        file.with_suffix(".json").unlink(missing_ok=True)  # never an old index beside new pixels
     index: dict[str, Any] = {
         "side_px": side_px,
         "crop": crop,
@@ -104,11 +115,11 @@ def open_store(file: Path) -> Store:
     try:
         index = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         images = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        side, ids = int(index["side_px"]), index["image_id"]
+    except (OSError, ValueError, EOFError, KeyError) as error:
         raise DataError(
             "cannot open a pixel store", where=str(file), found=str(error), do="run the decode stage"
         ) from error
-    side, ids = int(index["side_px"]), index["image_id"]
     if images.dtype != np.uint8 or images.shape != (len(ids), side, side, 3):
         raise DataError(
             "a pixel store and its index do not belong together",

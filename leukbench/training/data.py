@@ -57,7 +57,7 @@ def rows_of(split: pd.DataFrame, *, fold: int, role: str, classes: tuple[str, ..
         raise DataError(
             "a split holds labels outside the study's classes", expected=", ".join(classes), found=str(unknown)
         )
-    copy = part["copy"].astype(int).to_numpy()
+    copy = part["copy"].to_numpy().astype(np.int64)
     image_id = part["image_id"].to_numpy(dtype=str)
     origin = part["origin"].to_numpy(dtype=str)
     pixels = copied_images(image_id, copy)
@@ -71,7 +71,7 @@ def rows_of(split: pd.DataFrame, *, fold: int, role: str, classes: tuple[str, ..
     return Rows(
         image_id=image_id,
         origin=origin,
-        copy=copy.astype(np.int64),
+        copy=copy,
         label=np.array([classes.index(label) for label in part["label"]], dtype=np.int64),
         group=part["group"].to_numpy(dtype=str),
         patient=part["patient"].to_numpy(dtype=str),

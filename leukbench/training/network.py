@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -66,6 +67,7 @@ def _model_module(network: NetworkSpec) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"leukbench_user_{network.paper}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses and type hints of the module look themselves up
     spec.loader.exec_module(module)
     return module
 
@@ -78,6 +80,7 @@ def code_digest(network: NetworkSpec) -> str:
 
 
 def _bare(file: Path) -> str:
+    """Return a file's syntax tree as text, the same in every Python that we support (``ast.dump`` is not)."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -88,4 +91,14 @@ def _bare(file: Path) -> str:
             and isinstance(body[0].value, ast.Constant)
         ):
             del body[0]
-    return ast.dump(tree)
+    return _tree_text(tree)
+
+
+def _tree_text(node: object) -> str:
+    """Return a node as text without its empty fields: Python 3.12 added ``type_params=[]`` to every function."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+        return f"{type(node).__name__}({','.join(f'{name}={_tree_text(value)}' for name, value in fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_tree_text, node))}]"
+    return repr(node)

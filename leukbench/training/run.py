@@ -64,17 +64,27 @@ def find_run(key: str) -> Finished | None:
     if not (folder / "receipt.json").is_file():
         return None
     try:
-        return Finished(
+        found = Finished(
             key=key,
             test=np.load(folder / "test.npy", allow_pickle=False),
             validation=np.load(folder / "validation.npy", allow_pickle=False),
             history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
             receipt=json.loads((folder / "receipt.json").read_text(encoding="utf-8")),
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(
             "a finished run is damaged", where=str(folder), found=str(error), do="delete the folder"
         ) from error
+    expected = (len(found.history["train_loss"]), found.receipt["n_test_rows"])
+    if found.test.shape[:2] != expected or len(found.validation) != expected[0]:
+        raise DataError(
+            "a finished run's files do not belong together",
+            where=str(folder),
+            expected=f"test scores of {expected[0]} epochs and {expected[1]} rows",
+            found=str(found.test.shape),
+            do="delete the folder",
+        )
+    return found
 
 
 def execute_run(
@@ -167,11 +177,23 @@ def _load_checkpoint(file: Path, state: State, device: torch.device) -> float:
             _, index, key = name.split(".", 2)
             slots.setdefault(int(index), {})[key] = value
     state.optimiser.load_state_dict({"state": slots, "param_groups": fresh["param_groups"]})
+    _restore_layout(state.optimiser)
     for name, values in json.loads(notes["series"]).items():
         getattr(state.epochs, name).extend(values)
     for role in ("test", "validation"):
         getattr(state.epochs, role).extend(tensors[f"scores.{role}"].numpy())
     return float(notes["wall_s"])
+
+
+def _restore_layout(optimiser: torch.optim.Optimizer) -> None:
+    """Give each slot the memory layout of its parameter, which a file does not keep.
+
+    Fused optimisers walk parameter and slots by address: with different layouts they would pair the wrong elements.
+    """
+    for parameter, slots in optimiser.state.items():
+        for key, value in slots.items():
+            if value.shape == parameter.shape:
+                slots[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _finish(
