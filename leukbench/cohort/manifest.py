@@ -36,7 +36,7 @@ def check_manifest(manifest: pd.DataFrame, *, where: str = "manifest", classes: 
         where,
     )
     _refuse(manifest, manifest["path"].eq(""), "path", "a row has no path", "a path below the source's folder", where)
-    present = manifest["present"].isin(["0", "1"])
+    present = manifest["present"].astype(str).isin(["0", "1"])
     _refuse(manifest, ~present, "present", "a row does not say whether its file is at hand", "0 or 1", where)
     evidence = manifest["evidence"].isin(["verified", "inferred", "absent"])
     _refuse(manifest, ~evidence, "evidence", "unknown evidence", "verified, inferred or absent", where)
