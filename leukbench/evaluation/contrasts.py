@@ -14,12 +14,21 @@ from scipy import stats
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.evaluation.estimates import average_copies
-from leukbench.evaluation.intervals import NAN, effective_groups, join_notes, pooled_variance, satterthwaite
+from leukbench.evaluation.intervals import (
+    NAN,
+    effective_groups,
+    jackknife_variance,
+    join_notes,
+    pooled_variance,
+    satterthwaite,
+)
 from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
 from leukbench.evaluation.reservations import domain_note
 from leukbench.records import FloatArray, Predictions, StringArray
 from leukbench.seeds import generator_for
 
+_MOST_DRAWS = 10_000_000  # groups × resamples held at once
+_LEFT_OUT_UP_TO = 500  # groups; above, small-sample corrections no longer matter
 Compared = Literal["accuracy", "mcc", "auc", "balanced_accuracy", "macro_f1", "kappa"]
 
 
@@ -156,9 +165,15 @@ def _contrast(
         return dataclasses.replace(base, note=join_notes(reason, note))
     strata = group_strata(runs[0][0])
     generator = generator_for(seed, "bootstrap", metric)
-    weights = draw_weights(len(groups), n_resamples, generator=generator, strata=strata)
+    affordable = max(1_000, _MOST_DRAWS // len(groups))  # with many groups the standard error needs fewer resamples
+    weights = draw_weights(len(groups), min(n_resamples, affordable), generator=generator, strata=strata)
+    left_out = np.full(len(groups), NAN)
+    if len(groups) <= _LEFT_OUT_UP_TO:
+        without = np.ones((len(groups), len(groups)), dtype=np.int64) - np.eye(len(groups), dtype=np.int64)
+        each = [bootstrap_runs(r, without, names=[metric])[metric].mean(axis=0) for r in runs]
+        left_out = each[0] - each[1]
     drawn = [bootstrap_runs(r, weights, names=[metric])[metric].mean(axis=0) for r in runs]
-    return _interval(base, drawn[0] - drawn[1], observed, strata, sizes, level, first, second, note)
+    return _interval(base, drawn[0] - drawn[1], left_out, observed, strata, sizes, level, first, second, note)
 
 
 def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
@@ -166,13 +181,13 @@ def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
 
 
 def _interval(
-    base: Contrast, drawn: FloatArray, observed: list[FloatArray], strata: npt.NDArray[np.int64] | None,
+    base: Contrast, drawn: FloatArray, left_out: FloatArray, observed: list[FloatArray], strata: npt.NDArray[np.int64] | None,
     sizes: npt.NDArray[np.int64], level: float, first: Predictions, second: Predictions, note: str,
 ) -> Contrast:  # fmt: skip
     """Turn resampled differences into a t interval, with the percentile limits and McNemar's p beside it."""
     kept = drawn[~np.isnan(drawn)]
     lost = f"{len(drawn) - len(kept)} resamples without a class left out" if len(kept) < len(drawn) else ""
-    parts = _group_variance(kept, strata, sizes)
+    parts = _group_variance(kept, left_out, strata, sizes)
     seeds = [(pooled_variance(values)[0] / len(values), pooled_variance(values)[1]) for values in observed]
     variance, df = satterthwaite(parts, *seeds)
     difference = float(observed[0].mean() - observed[1].mean())
@@ -193,15 +208,25 @@ def _interval(
 
 
 def _group_variance(
-    drawn: FloatArray, strata: npt.NDArray[np.int64] | None, sizes: npt.NDArray[np.int64]
+    drawn: FloatArray, left_out: FloatArray, strata: npt.NDArray[np.int64] | None, sizes: npt.NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Return the bootstrap variance, enlarged by G/(G-1) (the smallest stratum's), and its degrees of freedom."""
+    """Return the bootstrap variance with its small-sample factor, and its degrees of freedom.
+
+    Drawing G groups from G understates a variance by (G-1)/G. How much each class contributes, and so which G and which
+    df apply, comes from leaving out one group at a time; where that is undefined, the poorest class speaks for all.
+    """
     if len(drawn) < 2:
         return NAN, NAN
-    members = [np.arange(len(sizes))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
-    smallest = min(len(m) for m in members)
-    df = sum(effective_groups(sizes[m]) - 1 for m in members)
-    return float(np.var(drawn, ddof=1)) * smallest / (smallest - 1), df
+    which = np.zeros(len(sizes), dtype=np.int64) if strata is None else strata
+    members = [np.flatnonzero(which == s) for s in np.unique(which)]
+    counts = np.array([len(m) for m in members], dtype=np.float64)
+    shares = jackknife_variance(left_out, sizes=sizes, strata=strata)
+    total, df = satterthwaite(*shares) if not np.isnan(left_out).any() else (0.0, math.inf)
+    if not total > 0 or len(shares) != len(members):
+        few = members[int(counts.argmin())]
+        return float(np.var(drawn, ddof=1)) * len(few) / (len(few) - 1), effective_groups(sizes[few]) - 1
+    weights = np.array([variance for variance, _ in shares]) / total
+    return float(np.var(drawn, ddof=1)) * float(weights @ (counts / (counts - 1))), df
 
 
 def mcnemar_p(first: Predictions, second: Predictions) -> float:

@@ -17,6 +17,7 @@ from leukbench.evaluation.intervals import (
     Interval,
     Scale,
     effective_groups,
+    fewest_effective_groups,
     intraclass_correlation,
     jackknife,
     join_notes,
@@ -65,6 +66,11 @@ class _Table:
     def sizes(self) -> FloatArray:
         """Images per group, mean over seeds."""
         return np.asarray(self.by_group.total.mean(axis=0), dtype=np.float64)
+
+    @property
+    def strata(self) -> IntArray | None:
+        """Each group's class where every group has one label, else None."""
+        return _strata(self.by_group)
 
     def extra(self, per_seed: FloatArray, key: tuple[str, str, str]) -> tuple[float, float]:
         """Return s²/S and its degrees of freedom; (0, 0) for one seed without a pooled scatter."""
@@ -152,14 +158,11 @@ def _of_matrix(t: _Table) -> Iterator[Estimate]:
     yield _jackknifed(t, "mcc", metrics.mcc, "fisher")
     yield _jackknifed(t, "kappa", metrics.kappa, "fisher")
     for c, name in enumerate(t.p.classes):
-        for metric, counts in (
-            ("precision", _precision_counts),
-            ("recall", _recall_counts),
-            ("specificity", _specificity_counts),
-        ):
+        for metric, counts in (("recall", _recall_counts), ("specificity", _specificity_counts)):
             per_seed = getattr(metrics, metric)(total)[..., c]
             yield _proportion(t, metric, per_seed, _one_class(counts, c), class_=name)
-        yield _jackknifed(t, "f1", _f1_of(c), "logit", class_=name)
+        yield _jackknifed(t, "precision", _of_class(metrics.precision, c), "logit", class_=name)
+        yield _jackknifed(t, "f1", _of_class(metrics.f1, c), "logit", class_=name)
     yield _jackknifed(t, "precision", lambda m: metrics.precision(m, "macro"), "logit", average="macro")
     yield _mean_of_parts(t, "recall", "macro", _recall_counts)
     yield _mean_of_parts(t, "specificity", "macro", _specificity_counts)
@@ -172,8 +175,8 @@ def _of_matrix(t: _Table) -> Iterator[Estimate]:
     yield _jackknifed(t, "f1", lambda m: metrics.f1(m, "weighted"), "logit", average="weighted")
 
 
-def _f1_of(c: int) -> Callable[[Margins], Any]:
-    return lambda m: metrics.f1(m)[..., c]
+def _of_class(metric: Callable[[Margins], Any], c: int) -> Callable[[Margins], Any]:
+    return lambda m: metric(m)[..., c]
 
 
 _Counts = Callable[[Margins], tuple[FloatArray, FloatArray]]
@@ -181,10 +184,6 @@ _Counts = Callable[[Margins], tuple[FloatArray, FloatArray]]
 
 def _recall_counts(m: Margins) -> tuple[FloatArray, FloatArray]:
     return m.diagonal, m.actual
-
-
-def _precision_counts(m: Margins) -> tuple[FloatArray, FloatArray]:
-    return m.diagonal, m.predicted
 
 
 def _specificity_counts(m: Margins) -> tuple[FloatArray, FloatArray]:
@@ -208,7 +207,7 @@ def _proportion(
     if math.isnan(value):
         return _made(t, metric, value, no_interval(_why_undefined(metric, class_, t)), Interval(), class_, average)
     extra = t.extra(per_seed, (metric, class_, average))
-    by_group = korn_graubard(successes, totals, level=t.level, value=value, extra=extra)
+    by_group = korn_graubard(successes, totals, level=t.level, value=value, extra=extra, strata=t.strata)
     by_image = wilson(value * totals.sum(), float(totals.sum()), level=t.level)
     doubt = domain_note(by_group.effective_groups, value=value, correlation=intraclass_correlation(successes, totals))
     majority = _majority_note(t, value) if metric == "accuracy" else ""
@@ -230,10 +229,17 @@ def _mean_of_parts(t: _Table, metric: str, average: str, counts: _Counts) -> Est
     if math.isnan(value):
         return _made(t, metric, value, no_interval(_why_undefined(metric, "", t)), Interval(), "", average)
     extra = t.extra(per_seed, (metric, "", average))
-    by_group = mean_of_proportions(successes, totals, level=t.level, extra=extra)
+    by_group = mean_of_proportions(
+        successes, totals, level=t.level, values=_per_class(t, counts), extra=extra, strata=t.strata
+    )
     doubt = domain_note(by_group.effective_groups)
     by_group = dataclasses.replace(by_group, note=join_notes(by_group.note, doubt))
     return _made(t, metric, value, by_group, _jackknife(t, t.by_image, function, "logit", (0.0, 0.0)), "", average)
+
+
+def _per_class(t: _Table, counts: _Counts) -> FloatArray:
+    successes, totals = counts(t.by_group.sum(axis=-1))
+    return np.asarray((successes / totals).mean(axis=1))
 
 
 def _jackknife(
@@ -245,8 +251,14 @@ def _jackknife(
         *(getattr(whole, part)[..., None] - getattr(units, part) for part in ("diagonal", "actual", "predicted"))
     )
     left_out = np.atleast_2d(function(without)).mean(axis=0)
-    groups = effective_groups(units.total.mean(axis=0))
-    return jackknife(value, left_out, scale=scale, groups=groups, level=t.level, extra=extra)
+    sizes = units.total.mean(axis=0)
+    return jackknife(value, left_out, scale=scale, sizes=sizes, strata=_strata(units), level=t.level, extra=extra)
+
+
+def _strata(units: Margins) -> IntArray | None:
+    """Return each unit's class where every unit (group or image) has one label, else None."""
+    held = units.actual.sum(axis=1) > 0
+    return held.argmax(axis=0).astype(np.int64) if (held.sum(axis=0) == 1).all() else None
 
 
 def _jackknifed(
@@ -359,26 +371,24 @@ def _auc_interval(
 
 
 def _mean_term(t: _Table, metric: str, terms: FloatArray) -> Estimate:
-    """A mean over images of something positive: linearised over groups, t on the log."""
+    """A mean over images of something positive: jackknife, t on the log."""
     per_seed = np.array([terms[t.seeds == s].mean() for s in range(t.n_seeds)])
     value = float(per_seed.mean())
-    made = []
-    for units, extra in ((t.groups, t.extra(per_seed, (metric, "", "none"))), (t.images, (0.0, 0.0))):
-        sums, sizes = np.bincount(units, weights=terms), np.bincount(units, weights=np.ones(len(units)))
-        made.append(_linearised(value, sums, sizes, extra, t.level))
-    by_group = dataclasses.replace(made[0], note=join_notes(made[0].note, domain_note(made[0].effective_groups)))
-    return _made(t, metric, value, by_group, made[1], "", "none")
+    extra = t.extra(per_seed, (metric, "", "none"))
+    by_group = _log_t(t, terms, t.groups, t.by_group, value, extra)
+    by_image = _log_t(t, terms, t.images, t.by_image, value, (0.0, 0.0))
+    by_group = dataclasses.replace(by_group, note=join_notes(by_group.note, domain_note(by_group.effective_groups)))
+    return _made(t, metric, value, by_group, by_image, "", "none")
 
 
-def _linearised(
-    value: float, sums: FloatArray, sizes: FloatArray, extra: tuple[float, float], level: float
+def _log_t(
+    t: _Table, terms: FloatArray, units: IntArray, counts: Margins, value: float, extra: tuple[float, float]
 ) -> Interval:
-    count, kish = len(sizes), effective_groups(sizes)
-    if count < 2:
-        return no_interval("one group only: nothing says how much groups differ", effective_groups=kish)
-    own = count / (count - 1) * float(((sums - value * sizes) ** 2).sum()) / float(sizes.sum()) ** 2
-    variance, df = satterthwaite((own, kish - 1), extra)
-    return t_interval(value, variance, df=df, scale="log", level=level, method="linearised, t on log", groups=kish)
+    sums, sizes = np.bincount(units, weights=terms), counts.total.sum(axis=0)
+    if len(sizes) < 2:
+        return no_interval("one group only: nothing says how much groups differ", effective_groups=float(len(sizes)))
+    left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
+    return jackknife(value, left_out, scale="log", sizes=sizes, strata=_strata(counts), level=t.level, extra=extra)
 
 
 def _ece(t: _Table) -> Estimate:
@@ -399,22 +409,26 @@ def _ece(t: _Table) -> Estimate:
 
 
 def _ece_bootstrap(t: _Table, gap: FloatArray, bins: IntArray, value: float, extra: tuple[float, float]) -> Interval:
-    n_groups, kish = len(t.sizes), effective_groups(t.sizes)
+    n_groups = len(t.sizes)
     if n_groups < 2:
-        return no_interval("one group only: nothing says how much groups differ", effective_groups=kish)
+        return no_interval("one group only: nothing says how much groups differ", effective_groups=float(n_groups))
     resamples = int(np.clip(4e6 // n_groups, 200, ECE_RESAMPLES))
-    weights = draw_weights(n_groups, resamples, generator=generator_for(0, "bootstrap", "ece")).astype(np.float64)
+    generator = generator_for(0, "bootstrap", "ece")
+    weights = draw_weights(n_groups, resamples, generator=generator, strata=t.strata).astype(np.float64)
     resampled = np.zeros(resamples)
     for s in range(t.n_seeds):
         rows = t.seeds == s
         sums = np.zeros((n_groups, ECE_BINS))
         np.add.at(sums, (t.groups[rows], bins[rows]), gap[rows])
-        sizes = np.bincount(t.groups[rows], minlength=n_groups)
-        resampled += np.abs(weights @ sums).sum(axis=1) / np.maximum(weights @ sizes, 1)
-    own = float(np.var(resampled / t.n_seeds, ddof=1)) * n_groups / (n_groups - 1)
-    variance, df = satterthwaite((own, kish - 1), extra)
-    method = "group bootstrap standard error, t on logit"
-    return t_interval(value, variance, df=df, scale="logit", level=t.level, method=method, groups=kish)
+        images = np.bincount(t.groups[rows], minlength=n_groups)
+        resampled += np.abs(weights @ sums).sum(axis=1) / np.maximum(weights @ images, 1)
+    strata = np.zeros(n_groups, dtype=np.int64) if t.strata is None else t.strata
+    members = [strata == c for c in np.unique(strata)]
+    smallest = max(min(int(m.sum()) for m in members), 2)
+    own = float(np.var(resampled / t.n_seeds, ddof=1)) * smallest / (smallest - 1)
+    variance, df = satterthwaite((own, sum(effective_groups(t.sizes[m]) - 1 for m in members)), extra)
+    method, groups = "group bootstrap standard error, t on logit", fewest_effective_groups(t.sizes, t.strata)
+    return t_interval(value, variance, df=df, scale="logit", level=t.level, method=method, groups=groups)
 
 
 def _ece_jackknife(t: _Table, gap: FloatArray, bins: IntArray, value: float) -> Interval:
@@ -428,7 +442,8 @@ def _ece_jackknife(t: _Table, gap: FloatArray, bins: IntArray, value: float) -> 
         after = sums[bins[rows]] - gap[rows]
         own[t.images[rows]] = (np.abs(sums).sum() - np.abs(sums[bins[rows]]) + np.abs(after)) / max(n - 1, 1)
         left_out += own / t.n_seeds
-    return jackknife(value, left_out, scale="logit", groups=n_images, level=t.level)
+    sizes, strata = t.by_image.total.mean(axis=0), _strata(t.by_image)
+    return jackknife(value, left_out, scale="logit", sizes=sizes, strata=strata, level=t.level)
 
 
 def _patient_accuracy(p: Predictions, level: float) -> Estimate:

@@ -85,18 +85,50 @@ def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
     return (squares / df, df) if df else (0.0, 0.0)
 
 
-def proportion_variance(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
-    """Return the linearised variance of Σy / Σn over groups: G/(G-1) Σ(y - p n)² / (Σn)²; NaN with fewer than 2 groups.
+def jackknife_variance(
+    left_out: npt.NDArray[Any], *, sizes: npt.NDArray[Any], strata: npt.NDArray[Any] | None = None
+) -> list[tuple[float, float]]:
+    """Return the delete-one-group jackknife variance of a statistic as (variance, df), one for each stratum.
+
+    ``left_out`` ``(n_groups,)`` are its values without each group; a stratum of G groups gives
+    (G-1)/G Σ(x_(g) - mean of the stratum)² (Efron & Stein 1981; Wolter 2007 for strata) with df = effective groups - 1.
+    Strata are the classes where every group has one label, because the number of patients of each class is the study's
+    choice; :func:`satterthwaite` adds them up. A stratum of one group says nothing: then all groups are taken together.
+    Empty with fewer than two groups.
+
+    >>> jackknife_variance(np.array([1.0, 3.0]), sizes=np.array([5, 5]))
+    [(1.0, 1.0)]
+    """
+    values, n = np.asarray(left_out, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
+    if len(values) < 2:
+        return []
+    which = np.zeros(len(values), dtype=np.int64) if strata is None else np.asarray(strata)
+    names, counts = np.unique(which, return_counts=True)
+    if counts.min() < 2:
+        which, names = np.zeros(len(values), dtype=np.int64), np.zeros(1, dtype=np.int64)
+    parts = []
+    for name in names:
+        x, own = values[which == name], n[which == name]
+        parts.append((float((len(x) - 1) / len(x) * ((x - x.mean()) ** 2).sum()), effective_groups(own) - 1))
+    return parts
+
+
+def proportion_variance(
+    successes: npt.NDArray[Any], totals: npt.NDArray[Any], *, strata: npt.NDArray[Any] | None = None
+) -> tuple[float, float]:
+    """Return the jackknife variance of Σy / Σn over groups and its degrees of freedom; NaN with fewer than 2 groups.
+
+    For groups of one size it is the linearised G/(G-1) Σ(y - p n)² / (Σn)².
 
     >>> proportion_variance(np.array([4, 2]), np.array([4, 4]))  # 2 · (1 + 1) / 64
-    0.0625
+    (0.0625, 1.0)
     """
     there = np.asarray(totals) > 0
     y, n = np.asarray(successes, dtype=np.float64)[there], np.asarray(totals, dtype=np.float64)[there]
     if len(n) < 2:
-        return NAN
-    p = y.sum() / n.sum()
-    return float(len(n) / (len(n) - 1) * ((y - p * n) ** 2).sum() / n.sum() ** 2)
+        return NAN, NAN
+    left_out = (y.sum() - y) / (n.sum() - n)
+    return satterthwaite(*jackknife_variance(left_out, sizes=n, strata=None if strata is None else strata[there]))
 
 
 def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
@@ -109,7 +141,7 @@ def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> floa
     """
     n = float(np.sum(totals))
     p = float(np.sum(successes)) / n if n else NAN
-    return proportion_variance(successes, totals) / (p * (1 - p) / n) if 0 < p < 1 else NAN
+    return proportion_variance(successes, totals)[0] / (p * (1 - p) / n) if 0 < p < 1 else NAN
 
 
 def intraclass_correlation(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
@@ -159,14 +191,15 @@ def korn_graubard(
     level: float = 0.95,
     value: float | None = None,
     extra: tuple[float, float] = (0.0, 0.0),
+    strata: npt.NDArray[Any] | None = None,
 ) -> Interval:
     """Return Korn and Graubard's (1998) interval of a proportion whose images come in groups.
 
     ``successes`` and ``totals`` are counts per group ``(n_groups,)`` (means over seeds may be fractions; groups without
-    images are left out). The linearised variance V gives an effective sample n* = p(1-p)/V, shrunk by
-    (t_{n-1} / t_df)², to which the exact binomial limits apply; df = effective groups - 1. ``extra`` is a further
-    (variance, df), that of seeds; ``value`` the estimate where it is not Σy/Σn. Without variation between groups each
-    group counts as one observation, which is conservative.
+    images are left out). The variance V (:func:`proportion_variance`, ``strata`` as there) gives an effective sample
+    n* = p(1-p)/V, shrunk by (t_{n-1} / t_df)², to which the exact binomial limits apply; df = effective groups - 1.
+    ``extra`` is a further (variance, df), that of seeds; ``value`` the estimate where it is not Σy/Σn. Without variation
+    between groups each group counts as one observation, which is conservative.
 
     By hand: p = 0.85, V = 4/3 · 5 / 1600, n* = 30.6, shrunk by (2.023 / 3.182)² to 12.36.
 
@@ -176,6 +209,7 @@ def korn_graubard(
     """
     there = np.asarray(totals) > 0
     y, n = np.asarray(successes, dtype=np.float64)[there], np.asarray(totals, dtype=np.float64)[there]
+    strata = None if strata is None else np.asarray(strata)[there]
     if (y < -1e-9).any() or (y > n + 1e-9).any():
         raise InputError(
             "more successes than images in a group", expected="0 <= successes <= totals", found=f"{y}, {n}"
@@ -184,7 +218,7 @@ def korn_graubard(
     if count < 2:
         return no_interval(_too_few(count), effective_groups=kish)
     p = float(y.sum() / n.sum()) if value is None else value
-    variance, df = satterthwaite((proportion_variance(y, n), kish - 1), extra)
+    variance, df = satterthwaite(proportion_variance(y, n, strata=strata), extra)
     if variance < 1e-15 or not 0 < p < 1:
         return flat_interval(p, kish, level=level, scale="logit")
     images, alpha = float(n.sum()), 1 - level
@@ -257,42 +291,35 @@ def mean_of_proportions(
     level: float = 0.95,
     values: FloatArray | None = None,
     extra: tuple[float, float] = (0.0, 0.0),
+    strata: npt.NDArray[Any] | None = None,
 ) -> Interval:
     """Return the interval of a mean of proportions, such as balanced accuracy: MOVER over Korn-Graubard parts.
 
-    ``successes`` and ``totals`` are ``(n_classes, n_groups)``; correlations between the parts come from their
-    linearised covariance over groups (zero where every group has one label). ``extra`` is a further (variance, df) of
-    the mean, that of seeds, added on both sides.
+    ``successes`` and ``totals`` are ``(n_classes, n_groups)``, ``values`` the proportions where they are not Σy/Σn;
+    correlations between the parts come from their jackknife over groups (zero between recalls where every group has one
+    label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides.
     """
-    classes = len(totals)
-    parts = [korn_graubard(y, n, level=level) for y, n in zip(successes, totals, strict=True)]
-    kish = min(effective_groups(n) for n in totals)
+    classes, kish = len(totals), min(effective_groups(n) for n in totals)
+    parts = [korn_graubard(y, n, level=level, strata=strata) for y, n in zip(successes, totals, strict=True)]
     if any(math.isnan(part.low) for part in parts):
         return no_interval(join_notes(*(part.note for part in parts if math.isnan(part.low))), effective_groups=kish)
-    own = successes.sum(axis=1) / totals.sum(axis=1)
-    scores = (successes - own[:, None] * totals) / totals.sum(axis=1)[:, None]
-    covariance = scores @ scores.T
-    sd = np.sqrt(np.diag(covariance))
-    correlation = np.divide(covariance, np.outer(sd, sd), out=np.eye(classes), where=np.outer(sd, sd) > 0)
-    v = own if values is None else values
+    whole = totals.sum(axis=1, keepdims=True)
+    left_out = (successes.sum(axis=1, keepdims=True) - successes) / (whole - totals)
+    shifts = left_out - successes.sum(axis=1, keepdims=True) / whole
+    length = np.sqrt(np.diag(shifts @ shifts.T))
+    scale = np.outer(length, length)
+    correlation = np.divide(shifts @ shifts.T, scale, out=np.eye(classes), where=scale > 0)
+    own = (successes.sum(axis=1) / totals.sum(axis=1)) if values is None else np.asarray(values)
     low, high = mover(
-        v,
-        np.array([p.low for p in parts]),
-        np.array([p.high for p in parts]),
-        weights=np.full(classes, 1 / classes),
-        correlation=correlation,
-    )
-    factors = np.array([g / (g - 1) for g in (totals > 0).sum(axis=1)])
-    within = float((covariance * np.sqrt(np.outer(factors, factors))).sum()) / classes**2
-    shares = [(float(c * f) / classes**2, part.effective_groups - 1)
-              for c, f, part in zip(np.diag(covariance), factors, parts, strict=True)]  # fmt: skip
-    df_groups = satterthwaite(*shares)[1]
-    variance, df = satterthwaite((max(within, 0.0), df_groups if math.isfinite(df_groups) else kish - 1), extra)
-    centre = float(np.mean(v))
-    widen = stats.t.isf((1 - level) / 2, extra[1]) ** 2 * extra[0] if extra[0] > 0 and extra[1] > 0 else 0.0
+        own, np.array([part.low for part in parts]), np.array([part.high for part in parts]),
+        weights=np.full(classes, 1 / classes), correlation=correlation,
+    )  # fmt: skip
+    mean = left_out.mean(axis=0)
+    variance, df = satterthwaite(*jackknife_variance(mean, sizes=totals.sum(axis=0), strata=strata), extra)
+    widen = float(stats.t.isf((1 - level) / 2, extra[1])) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
+    centre = float(own.mean())
     return Interval(
-        low=max(centre - math.hypot(centre - low, math.sqrt(widen)), 0.0),
-        high=min(centre + math.hypot(high - centre, math.sqrt(widen)), 1.0),
+        low=max(centre - math.hypot(centre - low, widen), 0.0), high=min(centre + math.hypot(high - centre, widen), 1.0),
         method="MOVER of Korn-Graubard parts", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
         note=join_notes(*(part.note for part in parts)),
     )  # fmt: skip
@@ -354,17 +381,18 @@ def t_interval(
 
 
 def jackknife(
-    value: float, left_out: npt.NDArray[Any], *, scale: Scale, groups: float, df: float | None = None,
-    level: float = 0.95, extra: tuple[float, float] = (0.0, 0.0),
+    value: float, left_out: npt.NDArray[Any], *, scale: Scale, sizes: npt.NDArray[Any],
+    strata: npt.NDArray[Any] | None = None, level: float = 0.95, extra: tuple[float, float] = (0.0, 0.0),
 ) -> Interval:  # fmt: skip
     """Return the delete-one-group jackknife interval with t on a scale (Fisher z for MCC, logit for F1).
 
-    ``left_out`` ``(n_groups,)`` are the metric's values without each group; V = (G-1)/G Σ(z_(g) - mean z)² (Efron &
-    Stein 1981); ``groups`` the effective groups, df that minus 1 unless given. ``extra`` is a further (variance, df) of
-    the value, that of seeds. NaN where the metric is undefined without one of the groups.
+    ``left_out`` ``(n_groups,)`` are the metric's values without each group, ``sizes`` the groups' images; variance and
+    df by :func:`jackknife_variance` on the scale, within ``strata`` where given. ``extra`` is a further (variance, df)
+    of the value, that of seeds. ``effective_groups`` is the smallest stratum's. NaN where the metric is undefined
+    without one of the groups.
     """
     label = {"fisher": "Fisher z", "logit": "logit", "log": "log", "identity": "own scale"}[scale]
-    method = f"group jackknife, t on {label}"
+    groups = fewest_effective_groups(sizes, strata)
     if math.isnan(value):
         return no_interval("undefined", effective_groups=groups)
     count = len(left_out)
@@ -375,12 +403,24 @@ def jackknife(
             f"undefined without one of the groups ({int(np.isnan(left_out).sum())} of {count})", effective_groups=groups
         )
     z, steep = to_scale(left_out, scale), slope(value, scale)
-    if not np.isfinite(z).all() and math.isfinite(steep):
-        z = np.asarray(left_out, dtype=np.float64) * steep  # without one group there is no error left: delta method
     if math.isinf(steep):
         return t_interval(value, 0.0, df=1.0, scale=scale, level=level, groups=groups)
-    own = float((count - 1) / count * ((z - z.mean()) ** 2).sum())
-    variance, degrees = satterthwaite((own, groups - 1 if df is None else df), (extra[0] * steep**2, extra[1]))
+    if not np.isfinite(z).all():
+        z = np.asarray(left_out, dtype=np.float64) * steep  # without one group there is no error left: delta method
+    parts = jackknife_variance(z, sizes=sizes, strata=strata)
+    variance, df = satterthwaite(*parts, (extra[0] * steep**2, extra[1]))
     return t_interval(
-        value, variance, df=degrees, scale=scale, level=level, on_scale=True, method=method, groups=groups
-    )
+        value, variance, df=df, scale=scale, level=level, on_scale=True,
+        method=f"group jackknife, t on {label}", groups=groups,
+    )  # fmt: skip
+
+
+def fewest_effective_groups(sizes: npt.NDArray[Any], strata: npt.NDArray[Any] | None) -> float:
+    """Return the effective number of groups, that of the poorest class where strata are the classes.
+
+    >>> fewest_effective_groups(np.array([4, 4, 4, 4]), np.array([0, 0, 0, 1]))
+    1.0
+    """
+    if strata is None:
+        return effective_groups(sizes)
+    return min(effective_groups(np.asarray(sizes)[np.asarray(strata) == s]) for s in np.unique(strata))

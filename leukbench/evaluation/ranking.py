@@ -14,6 +14,7 @@ from leukbench.evaluation.intervals import (
     Interval,
     Scale,
     effective_groups,
+    fewest_effective_groups,
     flat_interval,
     join_notes,
     no_interval,
@@ -136,7 +137,7 @@ def auc_interval(
         cuts = 1 if folds_share_groups else len(folds[0])
         shares = _shares(influence, label_of_group, sizes, cuts)
         variance, df = satterthwaite(*shares, extra)
-        groups = effective_groups(sizes)
+        groups = fewest_effective_groups(sizes, None if (label_of_group < 0).any() else label_of_group)
         interval = t_interval(
             value, variance, df=df, scale=LOGIT, level=level, method="Obuchowski, t on logit", groups=groups
         )

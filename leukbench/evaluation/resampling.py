@@ -179,8 +179,8 @@ def bootstrap_runs(
 ) -> dict[str, FloatArray]:
     """Return each metric of each run in each resample, ``(n_runs, n_resamples)``; the runs share the resamples.
 
-    All runs must have the same groups and classes. AUC is averaged over the cells of a run; NaN where a resample holds
-    no positive or no negative of a cell. Raises InputError for an unknown metric or unequal groups.
+    All runs must have the same groups and classes. AUC is averaged over the cells (folds, classes) in which a resample
+    holds both sides; NaN where it holds none. Raises InputError for an unknown metric or unequal groups.
     """
     unknown = [name for name in names if name not in OF_MATRIX and name != "auc"]
     if unknown or any(len(run.groups) != weights.shape[1] for run in runs):
@@ -231,7 +231,7 @@ def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
             ratios = _ratio(won, pairs)
             for r, (low, high) in enumerate(itertools.pairwise(ends)):
                 if high > low:
-                    out[r, start : start + _BLOCK] = ratios[low:high].mean(axis=0)
+                    out[r, start : start + _BLOCK] = _mean_defined(ratios[low:high])
     return out
 
 
@@ -241,8 +241,14 @@ def _auc_by_ranks(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
     for r, run in enumerate(runs):
         for start in range(0, draws.shape[1] if run.cells else 0, _BLOCK):
             w = draws[:, start : start + _BLOCK]
-            out[r, start : start + _BLOCK] = np.mean([_ranked_auc(cell, w) for cell in run.cells], axis=0)
+            out[r, start : start + _BLOCK] = _mean_defined(np.stack([_ranked_auc(cell, w) for cell in run.cells]))
     return out
+
+
+def _mean_defined(cells: FloatArray) -> FloatArray:
+    """Return the mean over the cells that a resample leaves defined, NaN where it leaves none."""
+    known = ~np.isnan(cells)
+    return _ratio(np.where(known, cells, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))
 
 
 def _ranked_auc(cell: RankedCell, w: FloatArray) -> FloatArray:

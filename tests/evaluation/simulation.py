@@ -1,0 +1,118 @@
+"""Patients with a known truth, for coverage: group counts, sizes and correlations as STATISTICS.md states them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from leukbench.evaluation import metrics
+from leukbench.evaluation.intervals import Interval, jackknife, korn_graubard
+from leukbench.evaluation.metrics import Margins
+from leukbench.evaluation.ranking import auc_interval, auc_parts
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One cell of the simulation: ``groups`` patients whose sizes vary with ``cv`` about ``size`` images."""
+
+    groups: int
+    p: float
+    icc: float
+    cv: float = 0.3
+    size: float = 70.0
+
+
+def sizes(domain: Domain, rng: np.random.Generator) -> np.ndarray:
+    """Images of each patient, gamma distributed, at least 1."""
+    shape = 1 / domain.cv**2
+    return np.maximum(np.rint(rng.gamma(shape, domain.size / shape, domain.groups)), 1).astype(int)
+
+
+def rates(domain: Domain, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Each patient's own probability of a right image: beta with mean p and intra-class correlation icc."""
+    if domain.icc == 0:
+        return np.full(n, domain.p)
+    total = 1 / domain.icc - 1
+    return rng.beta(domain.p * total, (1 - domain.p) * total, n)
+
+
+def matrices(domain: Domain, rng: np.random.Generator, *, n_classes: int = 2, mixed: bool = False) -> np.ndarray:
+    """Confusion counts of each patient, ``(groups, C, C)``: one label a patient, or all classes equally if mixed."""
+    n, out = sizes(domain, rng), np.zeros((domain.groups, n_classes, n_classes), dtype=int)
+    for c in range(n_classes):
+        if mixed:
+            members, images = np.arange(domain.groups), rng.binomial(n, 1 / n_classes)
+        else:
+            members = np.arange(domain.groups)[np.arange(domain.groups) % n_classes == c]
+            images = n[members]
+        right = rng.binomial(images, rates(domain, len(members), rng))
+        out[members, c, c] = right
+        wrong = rng.multinomial(images - right, np.full(n_classes - 1, 1 / (n_classes - 1)))
+        out[np.ix_(members, [c], [k for k in range(n_classes) if k != c])] = wrong[:, None, :]
+    return out
+
+
+def accuracy_interval(domain: Domain, rng: np.random.Generator) -> Interval:
+    n = sizes(domain, rng)
+    return korn_graubard(rng.binomial(n, rates(domain, domain.groups, rng)), n)
+
+
+def matrix_interval(function: Callable[[Margins], np.ndarray], scale: str, counts: np.ndarray) -> Interval:
+    """Exactly what estimates do for MCC and F1: delete one group, t on a scale."""
+    units = metrics.margins(counts)
+    whole = units.sum(0)
+    without = Margins(
+        *(getattr(whole, part)[..., None] - getattr(units, part) for part in ("diagonal", "actual", "predicted"))
+    )
+    held = counts.sum(axis=2) > 0
+    strata = held.argmax(axis=1) if (held.sum(axis=1) == 1).all() else None
+    return jackknife(float(function(whole)), function(without), scale=scale, sizes=units.total, strata=strata)  # type: ignore[arg-type]
+
+
+def mcc_interval(domain: Domain, rng: np.random.Generator, **kinds: object) -> Interval:
+    return matrix_interval(metrics.mcc, "fisher", matrices(domain, rng, **kinds))  # type: ignore[arg-type]
+
+
+def f1_interval(domain: Domain, rng: np.random.Generator, **kinds: object) -> Interval:
+    return matrix_interval(lambda m: metrics.f1(m, "macro"), "logit", matrices(domain, rng, **kinds))  # type: ignore[arg-type]
+
+
+def f1_class_interval(domain: Domain, rng: np.random.Generator, **kinds: object) -> Interval:
+    return matrix_interval(lambda m: metrics.f1(m)[..., 0], "logit", matrices(domain, rng, **kinds))  # type: ignore[arg-type]
+
+
+def auc_of_patients(domain: Domain, rng: np.random.Generator, *, mixed: bool = False) -> Interval:
+    """Scores are normal with a patient effect of variance icc; the AUC of images of different patients is p."""
+    n = sizes(domain, rng)
+    shift = np.sqrt(2) * stats.norm.ppf(domain.p)
+    codes = np.repeat(np.arange(domain.groups), n)
+    label = rng.integers(0, 2, len(codes)) if mixed else codes % 2
+    # a patient who has both classes carries one effect in each, so that truth does not depend on who is compared
+    effect = rng.normal(0, np.sqrt(domain.icc), (domain.groups, 2))[codes, label]
+    score = shift * label + effect + rng.normal(0, np.sqrt(1 - domain.icc), len(codes))
+    scores = np.stack([1 - stats.norm.cdf(score), stats.norm.cdf(score)], axis=1)
+    part = auc_parts(label, scores, np.zeros(len(codes), dtype=int), codes, n_groups=domain.groups, classes=[1])
+    of_group = np.full(domain.groups, -1) if mixed else np.arange(domain.groups) % 2
+    return auc_interval([part], None, label_of_group=of_group, sizes=n.astype(float), folds_share_groups=False)[1]
+
+
+def covered(
+    interval: Callable[[np.random.Generator], Interval], truth: float, *, replicates: int, seed: int
+) -> tuple[float, float]:
+    """Share of replicates whose interval holds the truth, and the mean width."""
+    hits, widths = 0, []
+    for replicate in range(replicates):
+        made = interval(np.random.default_rng([seed, replicate]))
+        hits += made.low <= truth <= made.high
+        widths.append(made.high - made.low)
+    return hits / replicates, float(np.mean(widths))
+
+
+def mcc_truth(p: float, n_classes: int) -> float:
+    """MCC of balanced classes, each with recall p and errors spread evenly."""
+    matrix = np.full((n_classes, n_classes), (1 - p) / (n_classes - 1))
+    np.fill_diagonal(matrix, p)
+    return float(metrics.mcc(matrix))
