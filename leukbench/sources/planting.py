@@ -94,9 +94,9 @@ def shrink(parts: tuple[Part, ...], images: int | None, *, per_patient: int) -> 
     shares = np.array([part.n_images / total * images for part in parts])
     sizes = np.maximum(np.floor(shares).astype(int), 2)
     for position in np.argsort(sizes - shares, kind="stable"):
-        if sizes.sum() >= images:
-            break
-        sizes[position] += 1
+        sizes[position] += sizes.sum() < images
+    while sizes.sum() > images:  # the least of two a part took more than there was
+        sizes[np.argmax(sizes)] -= 1
     return tuple(
         replace(part, n_images=int(n), n_patients=int(np.clip(n // per_patient, 1, part.n_patients)))
         for part, n in zip(parts, sizes, strict=True)

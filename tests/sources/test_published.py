@@ -1,0 +1,208 @@
+"""Facts of the three published sources, from their shipped file lists and small folders in their layouts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukbench.errors import DataError, LeukbenchWarning
+from leukbench.sources import aria_all_2021, base, blood_cells, cnmc_2019
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def _real(name: str) -> Path:
+    if not (REAL / name).is_dir():
+        pytest.skip(f"the real images of {name} are not at ../shared/data")
+    return REAL / name
+
+
+# ------------------------------------------------------------------------------------------------------- cnmc_2019
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return pd.DataFrame(cnmc_2019.published_rows())
+
+
+def test_c_nmc_has_its_published_counts_without_any_pixel(rows: pd.DataFrame) -> None:
+    assert len(rows) == 15_114 and rows["image_id"].is_unique and rows["path"].is_unique
+    counted = rows.groupby(["pool", "label"]).size().to_dict()
+    assert counted == {
+        ("train", "ALL"): 7272, ("train", "HEM"): 3389, ("prelim", "ALL"): 1219, ("prelim", "HEM"): 648,
+        ("final", ""): 2586,
+    }  # fmt: skip
+    assert rows[rows["pool"] == "train"].groupby("official_fold").size().to_dict() == {
+        "fold_0": 3527, "fold_1": 3581, "fold_2": 3553,
+    }  # fmt: skip
+
+
+def test_c_nmc_has_73_and_28_subjects_and_none_in_the_final_set(rows: pd.DataFrame) -> None:
+    subjects = rows.groupby("pool")["patient"].agg(lambda p: set(p) - {""})
+    assert {pool: len(s) for pool, s in subjects.items()} == {"final": 0, "prelim": 28, "train": 73}
+    assert not subjects["train"] & subjects["prelim"]
+    assert {"11", "H11"} <= subjects["train"]
+    assert (rows["evidence"] == "absent").sum() == 2586
+
+
+def test_the_36_names_with_a_small_h_belong_to_one_subject_in_capitals(rows: pd.DataFrame) -> None:
+    small = rows[rows["path"].str.contains("UID_h")]
+    assert len(small) == 36 and set(small["patient"]) == {"H3"} and set(small["label"]) == {"HEM"}
+    assert not rows["patient"].str.contains("h").any()
+
+
+def test_fold_1_has_the_subjects_of_the_reading_notes(rows: pd.DataFrame) -> None:
+    fold = rows[rows["official_fold"] == "fold_1"]
+    assert fold.groupby("label").size().to_dict() == {"ALL": 2418, "HEM": 1163}
+    assert set(fold[fold["label"] == "HEM"]["patient"]) == {"H10", "H14", "H22"}
+    assert fold[fold["label"] == "ALL"]["patient"].nunique() == 11
+
+
+def test_ids_are_stems_with_the_pool_before_the_numbers_that_two_pools_share(rows: pd.DataFrame) -> None:
+    by_path = rows.set_index("path")["image_id"]
+    assert by_path["training_data/fold_0/all/UID_1_1_1_all.bmp"] == "UID_1_1_1_all"
+    assert by_path["validation_data/C-NMC_test_prelim_phase_data/1.bmp"] == "prelim_1"
+    assert by_path["testing_data/C-NMC_test_final_phase_data/1.bmp"] == "final_1"
+
+
+@pytest.mark.parametrize("name", ["UID_H1_1_1_all.bmp", "UID_1_1_1_hem.bmp", "UID_1_1_all.bmp", "1.bmp", "UID_1_1_1_all.png"])
+def test_names_that_contradict_themselves_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match="no file name of C-NMC"):
+        cnmc_2019.read_name(name)
+
+
+def test_an_unpublished_image_in_the_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "training_data" / "fold_0" / "all"
+    folder.mkdir(parents=True)
+    (folder / "UID_1_1_999_all.bmp").write_bytes(b"")
+    with pytest.raises(DataError, match=r"(?s)not among the published.*UID_1_1_999_all"):
+        cnmc_2019.index(tmp_path)
+
+
+def test_an_image_under_a_published_name_with_other_bytes_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "training_data" / "fold_0" / "all" / "UID_1_1_1_all.bmp"
+    file.parent.mkdir(parents=True)
+    cv2.imwrite(str(file), np.zeros((450, 450, 3), np.uint8))
+    with pytest.raises(DataError, match=r"(?s)not the published one.*UID_1_1_1_all\.bmp.*expected: sha256"):
+        cnmc_2019.index(tmp_path)
+
+
+@pytest.mark.real
+def test_the_real_cells_have_their_published_hashes_and_450_px() -> None:
+    manifest = cnmc_2019.index(_real("cnmc_2019"))
+    here = manifest[manifest["present"] == 1]
+    assert len(manifest) == 15_114 and len(here) == 232
+    assert set(here["width_px"]) == set(here["height_px"]) == {450}
+    fold = here[here["official_fold"] == "fold_1"]
+    assert fold.groupby("label")["patient"].value_counts().loc["ALL"].min() >= 12
+
+
+@pytest.mark.real
+def test_the_shipped_subjects_and_labels_are_those_of_the_original_label_table(rows: pd.DataFrame) -> None:
+    table = pd.read_csv(_real("cnmc_2019") / "C-NMC_test_prelim_phase_data_labels.csv")
+    prelim = rows[rows["pool"] == "prelim"].set_index("image_id")
+    ids = "prelim_" + table["new_names"].str.removesuffix(".bmp")
+    assert (prelim.loc[ids, "label"].to_numpy() == np.where(table["labels"] == 1, "ALL", "HEM")).all()
+    assert (prelim.loc[ids, "patient"].to_numpy() == table["Patient_ID"].str.split("_").str[1].to_numpy()).all()
+
+
+# ----------------------------------------------------------------------------------------------------- blood_cells
+
+
+def _blood(folder: Path, *, labels: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.csv").write_text(",Image,Category\n" + labels, encoding="utf-8")
+    return folder
+
+
+def _jpeg(file: Path, *, grey: int = 0) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), np.full((24, 32, 3), grey, np.uint8))
+
+
+@pytest.mark.filterwarnings("ignore::leukbench.errors.LeukbenchWarning")
+def test_several_labels_or_none_are_no_label_and_a_missing_file_is_a_row(tmp_path: Path) -> None:
+    folder = _blood(tmp_path / "b", labels=',8,BASOPHIL\n,10,"NEUTROPHIL, EOSINOPHIL"\n,25,\n,116,MONOCYTE\n')
+    manifest = blood_cells.index(folder).set_index("image_id")
+    assert manifest["label"].to_dict() == {
+        "original_BloodImage_00008": "BASOPHIL", "original_BloodImage_00010": "", "original_BloodImage_00025": "",
+        "original_BloodImage_00116": "MONOCYTE",
+    }  # fmt: skip
+    assert (manifest["present"] == 0).all() and (manifest["origin"] == manifest.index).all()
+
+
+@pytest.mark.filterwarnings("ignore::leukbench.errors.LeukbenchWarning")
+def test_augmented_images_have_unknown_origin_and_ids_with_pool_and_class(tmp_path: Path) -> None:
+    folder = _blood(tmp_path / "b", labels="")
+    for pool in ("TRAIN", "TEST"):
+        _jpeg(folder / "images_sample" / pool / "MONOCYTE" / "_0_7.jpeg", grey=40)
+    _jpeg(folder / "images" / "TEST_SIMPLE" / "MONOCYTE" / "_0_7.jpeg", grey=80)
+    manifest = blood_cells.index(folder).set_index("image_id")
+    assert sorted(manifest.index) == ["TEST_MONOCYTE_0_7", "TEST_SIMPLE_MONOCYTE_0_7", "TRAIN_MONOCYTE_0_7"]
+    assert set(manifest["origin"]) == {""}
+
+
+@pytest.mark.filterwarnings("ignore::leukbench.errors.LeukbenchWarning")
+def test_a_class_folder_outside_the_card_and_an_unknown_label_are_refused(tmp_path: Path) -> None:
+    folder = _blood(tmp_path / "b", labels=",0,NEUTROFIL\n")
+    with pytest.raises(DataError, match=r"(?s)outside the card.*found: NEUTROFIL"):
+        blood_cells.index(folder)
+    folder = _blood(tmp_path / "c", labels="")
+    _jpeg(folder / "images_sample" / "TRAIN" / "PLATELET" / "_0_7.jpeg")
+    with pytest.raises(DataError, match=r"(?s)outside the card.*found: PLATELET"):
+        blood_cells.index(folder)
+    with pytest.raises(DataError, match=r"(?s)not as expected.*Category"):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "labels.csv").write_text("Image,Kind\n1,NEUTROPHIL\n", encoding="utf-8")
+        blood_cells.index(tmp_path / "d")
+
+
+def test_the_shipped_list_has_the_published_counts() -> None:
+    listed = pd.Series([fact["path"] for fact in base.read_facts("blood_cells")])
+    images = listed[listed.str.startswith("images/")].str.split("/", expand=True)
+    counted = {pool: of_pool[2].value_counts().to_dict() for pool, of_pool in images.groupby(1)}
+    assert counted == {pool: dict(n) for pool, n in blood_cells.CARD.counts.items() if pool != "original"}
+    assert listed.str.match(r"Original_Images/BloodImage_\d{5}\.jpg").sum() == 367
+
+
+@pytest.mark.real
+def test_the_real_originals_are_351_with_one_label_and_a_file_and_no_sample_is_short_of_it() -> None:
+    manifest = blood_cells.index(_real("blood_cells"))
+    originals = manifest[manifest["pool"] == "original"]
+    usable = originals[(originals["label"] != "") & (originals["present"] == 1)]
+    assert len(originals) == 411 and (originals["present"] == 1).sum() == 367 and len(usable) == 351
+    assert manifest[manifest["image_id"] == "original_BloodImage_00116"][["label", "present"]].values.tolist() == [["MONOCYTE", 0]]
+    assert manifest.groupby("pool").size().to_dict() == {"TEST": 200, "TEST_SIMPLE": 71, "TRAIN": 400, "original": 411}
+
+
+# --------------------------------------------------------------------------------------------------- aria_all_2021
+
+
+@pytest.mark.real
+def test_the_real_aria_set_has_3256_images_and_no_patient() -> None:
+    manifest = aria_all_2021.index(_real("aria_all_2021"))
+    assert manifest.groupby("label").size().to_dict() == {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}
+    assert set(manifest["patient"]) == {""} and set(manifest["evidence"]) == {"absent"}
+    assert set(manifest["width_px"]) == set(manifest["height_px"]) == {224}
+
+
+# ----------------------------------------------------------------------------------------------------- base checks
+
+
+def _counted(**labels: int) -> list[dict[str, str]]:
+    return [{"pool": "original", "label": label} for label, n in labels.items() for _ in range(n)]
+
+
+def test_counts_beyond_the_card_are_errors_and_fewer_are_a_warning(tmp_path: Path) -> None:
+    card = aria_all_2021.CARD
+    base.check_counts(card, _counted(Benign=504, Early=985, Pre=963, Pro=804), where=tmp_path)
+    for wrong in ({"Benign": 505, "Early": 985, "Pre": 963, "Pro": 804}, {"Benign": 503, "Early": 986, "Pre": 963, "Pro": 804},
+                  {"Benign": 505}):  # fmt: skip
+        with pytest.raises(DataError, match=r"(?s)not what its card states.*504 Benign"):
+            base.check_counts(card, _counted(**wrong), where=tmp_path)
+    with pytest.warns(LeukbenchWarning, match="incomplete"):
+        base.check_counts(card, _counted(Benign=503, Early=985, Pre=963, Pro=804), where=tmp_path)
