@@ -97,10 +97,12 @@ def link_folder(card: SourceCard, folder: Path, *, from_dir: Path | None) -> Non
 
 def _top_of(card: SourceCard, mirror: Path) -> Path:
     """Return the folder that holds the publisher's layout: portals wrap it in one to three folders of their own."""
-    for depth in range(4):
-        for folder in sorted(p for p in mirror.glob("/".join(["*"] * depth) or ".") if p.is_dir()):
+    level = [mirror]
+    for _ in range(4):
+        for folder in level:
             if any((folder / part).exists() for part in card.needs):
                 return folder.resolve()
+        level = [child for folder in level for child in sorted(folder.iterdir()) if child.is_dir()]
     raise InputError(
         f"this folder does not hold source {card.name!r} in the publisher's layout",
         where=str(mirror),

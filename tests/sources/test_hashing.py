@@ -38,7 +38,9 @@ def test_pixel_hash_refuses_grey_and_float_images() -> None:
             pixel_sha256(wrong)
 
 
-def test_equal_pixels_in_bmp_and_png_have_equal_pixel_hashes_and_other_file_hashes(tmp_path: Path, image: np.ndarray) -> None:
+def test_equal_pixels_in_bmp_and_png_have_equal_pixel_hashes_and_other_file_hashes(
+    tmp_path: Path, image: np.ndarray
+) -> None:
     bmp, png = file_facts(_write(tmp_path / "a.bmp", image)), file_facts(_write(tmp_path / "a.png", image))
     assert bmp.pixel_sha256 == png.pixel_sha256 == pixel_sha256(image)
     assert bmp.sha256 != png.sha256
@@ -76,7 +78,9 @@ def test_every_truncation_is_found(suffix: str, tmp_path: Path, image: np.ndarra
     assert broken(data[:-1])
 
 
-def test_a_jpeg_that_lost_its_last_rows_is_refused_whatever_the_decoder_makes_of_it(tmp_path: Path, image: np.ndarray) -> None:
+def test_a_jpeg_that_lost_its_last_rows_is_refused_whatever_the_decoder_makes_of_it(
+    tmp_path: Path, image: np.ndarray
+) -> None:
     """Some releases of OpenCV fill the lost rows with grey and say nothing, others return no image."""
     file = _write(tmp_path / "a.jpg", image)
     data = file.read_bytes()
@@ -85,7 +89,9 @@ def test_a_jpeg_that_lost_its_last_rows_is_refused_whatever_the_decoder_makes_of
         read_rgb(file)
 
 
-def test_the_end_marker_of_a_thumbnail_does_not_pass_for_the_end_of_the_image(tmp_path: Path, image: np.ndarray) -> None:
+def test_the_end_marker_of_a_thumbnail_does_not_pass_for_the_end_of_the_image(
+    tmp_path: Path, image: np.ndarray
+) -> None:
     data = _write(tmp_path / "a.jpg", image).read_bytes()
     thumbnail = b"\xff\xe1" + (2 + 20).to_bytes(2, "big") + b"Exif\x00\x00" + b"\xff\xd8 thumb \xff\xd9" + b"  \x00"
     whole = data[:2] + thumbnail + data[2:]

@@ -69,7 +69,9 @@ def test_ids_are_stems_with_the_pool_before_the_numbers_that_two_pools_share(row
     assert by_path["testing_data/C-NMC_test_final_phase_data/1.bmp"] == "final_1"
 
 
-@pytest.mark.parametrize("name", ["UID_H1_1_1_all.bmp", "UID_1_1_1_hem.bmp", "UID_1_1_all.bmp", "1.bmp", "UID_1_1_1_all.png"])
+@pytest.mark.parametrize(
+    "name", ["UID_H1_1_1_all.bmp", "UID_1_1_1_hem.bmp", "UID_1_1_all.bmp", "1.bmp", "UID_1_1_1_all.png"]
+)
 def test_names_that_contradict_themselves_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="no file name of C-NMC"):
         cnmc_2019.read_name(name)
@@ -175,7 +177,9 @@ def test_the_real_originals_are_351_with_one_label_and_a_file_and_no_sample_is_s
     originals = manifest[manifest["pool"] == "original"]
     usable = originals[(originals["label"] != "") & (originals["present"] == 1)]
     assert len(originals) == 411 and (originals["present"] == 1).sum() == 367 and len(usable) == 351
-    assert manifest[manifest["image_id"] == "original_BloodImage_00116"][["label", "present"]].values.tolist() == [["MONOCYTE", 0]]
+    assert manifest[manifest["image_id"] == "original_BloodImage_00116"][["label", "present"]].values.tolist() == [
+        ["MONOCYTE", 0]
+    ]
     assert manifest.groupby("pool").size().to_dict() == {"TEST": 200, "TEST_SIMPLE": 71, "TRAIN": 400, "original": 411}
 
 

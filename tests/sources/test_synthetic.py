@@ -28,7 +28,9 @@ def _make(name: str, folder: Path, *, images: int | None, seed: int = 0) -> Sour
 
 def _digest(folder: Path) -> str:
     files = sorted(f for f in folder.rglob("*") if f.is_file())
-    return hashlib.sha256(b"".join(f.relative_to(folder).as_posix().encode() + f.read_bytes() for f in files)).hexdigest()
+    return hashlib.sha256(
+        b"".join(f.relative_to(folder).as_posix().encode() + f.read_bytes() for f in files)
+    ).hexdigest()
 
 
 def _cohort(name: str) -> Cohort:
