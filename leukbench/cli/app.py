@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leukbench.cli.quick import QuickTyper
+
 if TYPE_CHECKING:
     from leukbench.params import Params
 
-app = typer.Typer(
+app = QuickTyper(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Does the number hold when no patient, and no copy of an image, stands on both sides of the split?",
 )  # fmt: skip
