@@ -27,7 +27,10 @@ GREY_PX = 64
 RADIUS = 7  # 4 bands of 16 bits and one flipped bit a band find every pair within 7
 MAX_DISTANCE = 0.08
 ZOOMS = (1.0, 0.98, 0.96, 0.94, 0.92)  # the central part of one image that the other is compared with
-_COARSE_PX, _COARSE_DISTANCE = 32, 0.2  # first look at candidates: cheap, and far from losing a true pair
+_FIRST_LOOKS = (
+    (16, 0.1),
+    (32, 0.1),
+)  # side in pixels and distance: cheap looks that drop most candidates, no true pair
 _BLUR = 2.0  # standard deviation, in pixels of the size compared, of the blur that is taken off before comparing
 _BANDS = 4
 _CHUNK = 1 << 18
@@ -190,22 +193,32 @@ def pixel_distances(greys: Greys, i: Ints, j: Ints, symmetry: Ints) -> npt.NDArr
 
 
 def _distances(greys: Greys, i: Ints, j: Ints, symmetry: Ints, *, side: int) -> npt.NDArray[np.float64]:
-    """Return :func:`pixel_distances` at a side of 64 or 32 px."""
+    """Return :func:`pixel_distances` at a side of 64, 32 or 16 px."""
     used, where = np.unique(np.concatenate([i, j]), return_inverse=True)
     first, second = where[: len(i)], where[len(i) :]
-    features = np.stack([_features(greys[used], zoom, side) for zoom in ZOOMS])
+    whole = _features(greys[used], 1.0, side)
     best = np.full(len(i), -1.0, dtype=np.float64)
     places = np.arange(side * side).reshape(side, side)
-    for number, (turned, down, across) in enumerate(_symmetries()):
-        square = places.T if turned else places
-        view = square[:: -1 if down else 1, :: -1 if across else 1].reshape(-1)
-        rows = np.flatnonzero(symmetry == number)
-        for part in np.array_split(rows, max(1, len(rows) // 2048)):
-            for zoom in range(len(ZOOMS)):
-                for za, zb in {(zoom, 0), (0, zoom)}:
-                    a, b = features[za][first[part]][:, view], features[zb][second[part]]
-                    best[part] = np.maximum(best[part], np.einsum("ij,ij->i", a, b))
+    for zoom in ZOOMS:
+        part = whole if zoom == 1.0 else _features(greys[used], zoom, side)
+        for number, (turned, down, across) in enumerate(_symmetries()):
+            rows = np.flatnonzero(symmetry == number)
+            square = places.T if turned else places
+            view = square[:: -1 if down else 1, :: -1 if across else 1].reshape(-1)
+            for a, b in ((part, whole), (whole, part))[: 1 if zoom == 1.0 else 2]:
+                best[rows] = np.maximum(best[rows], _cosines(a, b, first[rows], second[rows], view))
     return 1.0 - best
+
+
+def _cosines(a: Floats, b: Floats, i: Ints, j: Ints, view: Ints) -> npt.NDArray[np.float64]:
+    """Return the products of rows i of ``a``, their pixels in the order ``view``, and rows j of ``b``, in small chunks."""
+    out = np.empty(len(i), dtype=np.float64)
+    if len(i) > len(a):  # turn each image once rather than once a pair
+        a = a[:, view]
+    for chunk in np.array_split(np.arange(len(i)), max(1, len(i) // 256)):
+        rows = a[i[chunk]]
+        out[chunk] = np.einsum("ij,ij->i", rows if len(i) > len(a) else rows[:, view], b[j[chunk]])
+    return out
 
 
 def _features(greys: Greys, zoom: float, side: int) -> Floats:
@@ -256,8 +269,9 @@ def near_identical_pairs(
     A pair is within ``radius`` bits and ``max_distance`` (:func:`pixel_distances`) under the best of the 8 symmetries.
     """
     i, j, symmetry, hamming = find_pairs(hash_images(greys), radius=radius)
-    coarse = _distances(greys, i, j, symmetry, side=_COARSE_PX) <= _COARSE_DISTANCE
-    i, j, symmetry, hamming = i[coarse], j[coarse], symmetry[coarse], hamming[coarse]
+    for side, limit in _FIRST_LOOKS:
+        kept = _distances(greys, i, j, symmetry, side=side) <= limit
+        i, j, symmetry, hamming = i[kept], j[kept], symmetry[kept], hamming[kept]
     distance = pixel_distances(greys, i, j, symmetry)
     best: dict[tuple[str, str], tuple[float, int]] = {}
     for a, b, d, h in zip(i, j, distance, hamming, strict=True):
