@@ -32,7 +32,8 @@ def normalise(images: Tensor, how: str) -> Tensor:
         low, high = x.amin(dim=(1, 2, 3), keepdim=True), x.amax(dim=(1, 2, 3), keepdim=True)
         return (x - low) / (high - low).clamp_min(_EPS)
     if how == "zscore":
-        return (x - x.mean(dim=(1, 2, 3), keepdim=True)) / x.std(dim=(1, 2, 3), keepdim=True).clamp_min(_EPS)
+        deviation = x.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-4)  # else a constant image becomes its rounding error
+        return (x - x.mean(dim=(1, 2, 3), keepdim=True)) / deviation
     raise InputError(f"unknown normalisation {how!r}", expected="unit, imagenet, minmax or zscore")
 
 
@@ -44,8 +45,7 @@ def class_scores(logits: Tensor, output: str) -> Tensor:
     logits = logits.float()
     if output == "softmax":
         return logits.softmax(dim=1)
-    units = logits.sigmoid()
-    return units / units.sum(dim=1, keepdim=True).clamp_min(_EPS)
+    return F.logsigmoid(logits).softmax(dim=1)  # units / their sum, also where all of them are tiny
 
 
 def make_loss(recipe: Recipe, class_weights: Tensor | None = None) -> Callable[[Tensor, Tensor], Tensor]:

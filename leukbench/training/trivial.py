@@ -34,8 +34,8 @@ def colour_histogram(image: Image) -> FloatArray:
     """Return 16 bins of each channel and 4×4×4 joint bins as shares, (112,)."""
     single = [cv2.calcHist([image], [c], None, [16], [0, 256]).ravel() for c in range(3)]
     joint = cv2.calcHist([image], [0, 1, 2], None, [4, 4, 4], [0, 256] * 3).ravel()
-    counts: FloatArray = np.concatenate([*single, joint]).astype(np.float64)
-    return counts / (image.shape[0] * image.shape[1])
+    shares: FloatArray = np.concatenate([*single, joint]).astype(np.float64) / (image.shape[0] * image.shape[1])
+    return shares
 
 
 def border(image: Image) -> FloatArray:
