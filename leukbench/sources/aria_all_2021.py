@@ -27,10 +27,9 @@ CARD = SourceCard(
     portals=(
         Portal(
             name="Kaggle",
-            command="kaggle datasets download mehradaria/leukemia --unzip -p DIR "
-            "&& leukbench fetch aria_all_2021 --from DIR",
-            account="Kaggle token in KAGGLE_API_TOKEN or ~/.kaggle",
-            size_bytes=117_000_000,
+            command="python -c \"import kagglehub; print(kagglehub.dataset_download('mehradaria/leukemia'))\" "
+            "prints DIR; then: leukbench fetch aria_all_2021 --from DIR",
+            account="Kaggle, free; token in KAGGLE_API_TOKEN or ~/.kaggle; needs the extra leukbench[portals]",
             url="https://www.kaggle.com/datasets/mehradaria/leukemia",
         ),
         Portal(

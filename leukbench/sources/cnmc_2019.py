@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leukbench.errors import DataError
+from leukbench.errors import DataError, InputError
 from leukbench.sources import base
 from leukbench.sources.base import Portal, Source, SourceCard
 
@@ -40,9 +40,9 @@ CARD = SourceCard(
         ),
         Portal(
             name="Kaggle",
-            command="kaggle datasets download andrewmvd/leukemia-classification --unzip -p DIR "
-            "&& leukbench fetch cnmc_2019 --from DIR",
-            account="Kaggle token in KAGGLE_API_TOKEN or ~/.kaggle",
+            command="python -c \"import kagglehub; print(kagglehub.dataset_download('andrewmvd/leukemia-classification'))\" "
+            "prints DIR; then: leukbench fetch cnmc_2019 --from DIR",
+            account="Kaggle, free; token in KAGGLE_API_TOKEN or ~/.kaggle; needs the extra leukbench[portals]",
             size_bytes=867_000_000,
             url="https://www.kaggle.com/datasets/andrewmvd/leukemia-classification",
         ),
@@ -133,10 +133,52 @@ def listing(folder: Path) -> pd.DataFrame:
 
 
 def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
-    """Link ``folder`` to the user's copy. Raises InputError with the portals' commands where there is none."""
-    from leukbench.sources.fetching import link_folder
+    """Link ``folder`` to the user's copy, or to its single files where they lie in another layout (:func:`arrange`).
 
-    link_folder(CARD, folder, from_dir=from_dir)
+    Raises InputError with the portals' commands where there is no copy.
+    """
+    from leukbench.sources import fetching
+
+    mirror = fetching.mirror_of(CARD, from_dir=from_dir)
+    if mirror is not None and fetching.find_top(CARD, mirror) is None:
+        arrange(folder, from_dir=mirror)
+    else:
+        fetching.link_folder(CARD, folder, from_dir=from_dir)
+
+
+def arrange(folder: Path, *, from_dir: Path) -> int:
+    """Link every published image found anywhere below ``from_dir`` into its official place in ``folder``; return how many.
+
+    Images are known by name and sha256, so any sorting into folders will do. Raises InputError where none is found or
+    ``folder`` is in the way, DataError for a file with a published name and other bytes.
+    """
+    from leukbench.sources.hashing import file_sha256
+
+    places: dict[str, dict[str, str]] = {}
+    for fact in base.read_facts(CARD.name):
+        places.setdefault(fact["path"].rsplit("/", 1)[1], {})[fact["sha256"]] = fact["path"]
+    found: dict[str, Path] = {}
+    for file in sorted(from_dir.rglob("*.bmp")):
+        known = places.get(file.name, {})
+        digest = file_sha256(file) if known else ""
+        if known and digest not in known:
+            raise DataError("a file is not the published one", where=str(file),
+                            expected="sha256 " + " or ".join(known), found=digest, do="get it again")  # fmt: skip
+        if known:
+            found[known[digest]] = file.resolve()
+    if not found or (folder.exists() and not folder.is_symlink()):
+        raise InputError(
+            "the images of C-NMC 2019 cannot be put in place",
+            where=str(from_dir if not found else folder),
+            expected="BMP files with published names" if not found else "no folder there yet",
+            found="none" if not found else "a folder",
+            do=base.how_to_get(CARD) if not found else "move it away",
+        )
+    folder.unlink(missing_ok=True)
+    for path, file in found.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).symlink_to(file)
+    return len(found)
 
 
 _BESIDE = ("manifest.csv", "C-NMC_test_prelim_phase_data_labels.csv")  # may stand at the top, in some copies

@@ -95,21 +95,28 @@ def link_folder(card: SourceCard, folder: Path, *, from_dir: Path | None) -> Non
     temporary.replace(folder)
 
 
-def _top_of(card: SourceCard, mirror: Path) -> Path:
-    """Return the folder that holds the publisher's layout: portals wrap it in one to three folders of their own."""
+def find_top(card: SourceCard, mirror: Path) -> Path | None:
+    """Return the folder that holds the publisher's layout: portals wrap it in up to three folders of their own."""
     level = [mirror]
     for _ in range(4):
         for folder in level:
             if any((folder / part).exists() for part in card.needs):
                 return folder.resolve()
         level = [child for folder in level for child in sorted(folder.iterdir()) if child.is_dir()]
-    raise InputError(
-        f"this folder does not hold source {card.name!r} in the publisher's layout",
-        where=str(mirror),
-        expected="one of " + ", ".join(card.needs) + " in it or up to three levels below",
-        found=", ".join(sorted(p.name for p in mirror.iterdir())[:8]) or "an empty folder",
-        do=how_to_get(card),
-    )
+    return None
+
+
+def _top_of(card: SourceCard, mirror: Path) -> Path:
+    top = find_top(card, mirror)
+    if top is None:
+        raise InputError(
+            f"this folder does not hold source {card.name!r} in the publisher's layout",
+            where=str(mirror),
+            expected="one of " + ", ".join(card.needs) + " in it or up to three levels below",
+            found=", ".join(sorted(p.name for p in mirror.iterdir())[:8]) or "an empty folder",
+            do=how_to_get(card),
+        )
+    return top
 
 
 def receipt_of(name: str, folder: Path) -> dict[str, Any]:

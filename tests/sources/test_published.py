@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukbench.errors import DataError, LeukbenchWarning
+from leukbench.errors import DataError, InputError, LeukbenchWarning
 from leukbench.sources import aria_all_2021, base, blood_cells, cnmc_2019
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -110,6 +111,31 @@ def test_the_shipped_subjects_and_labels_are_those_of_the_original_label_table(r
     ids = "prelim_" + table["new_names"].str.removesuffix(".bmp")
     assert (prelim.loc[ids, "label"].to_numpy() == np.where(table["labels"] == 1, "ALL", "HEM")).all()
     assert (prelim.loc[ids, "patient"].to_numpy() == table["Patient_ID"].str.split("_").str[1].to_numpy()).all()
+
+
+def test_images_in_any_folders_are_put_in_their_official_places_by_name_and_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The final and the preliminary set share the name 1.bmp: only the hash tells them apart."""
+    data = {"training_data/fold_1/hem/UID_H10_1_1_hem.bmp": b"a", "testing_data/C-NMC_test_final_phase_data/1.bmp": b"b",
+            "validation_data/C-NMC_test_prelim_phase_data/1.bmp": b"c"}  # fmt: skip
+    facts = tuple({"path": p, "sha256": hashlib.sha256(d).hexdigest(), "size_bytes": "1"} for p, d in data.items())
+    monkeypatch.setattr(base, "read_facts", lambda name: facts)
+    for place, content in (("x/healthy/UID_H10_1_1_hem.bmp", b"a"), ("x/p/1.bmp", b"c"), ("x/other.bmp", b"z")):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(content)
+    cnmc_2019.fetch(tmp_path / "data", from_dir=tmp_path / "x")
+    placed = {f.relative_to(tmp_path / "data").as_posix(): f.read_bytes() for f in (tmp_path / "data").rglob("*.bmp")}
+    assert placed == {path: content for path, content in data.items() if content != b"b"}
+    with pytest.raises(InputError, match=r"(?s)cannot be put in place.*no folder there"):
+        cnmc_2019.arrange(tmp_path / "data", from_dir=tmp_path / "x")
+    (tmp_path / "x" / "p" / "1.bmp").write_bytes(b"altered")
+    with pytest.raises(DataError, match=r"(?s)not the published one.*1\.bmp"):
+        cnmc_2019.arrange(tmp_path / "again", from_dir=tmp_path / "x")
+    (tmp_path / "y").mkdir()
+    with pytest.raises(InputError, match="leukbench fetch cnmc_2019 --from DIR"):
+        cnmc_2019.fetch(tmp_path / "again", from_dir=tmp_path / "y")
+    assert not (tmp_path / "again").exists()
 
 
 # ----------------------------------------------------------------------------------------------------- blood_cells
