@@ -100,6 +100,14 @@ def train(cell: Name) -> None:
     print(doing.train(_params(), cell))
 
 
+@app.command()
+def count() -> None:
+    """Write the papers' claimed parameter counts beside ours."""
+    from leukbench.cli import counting
+
+    print(counting.count_stage(_params()))
+
+
 # ---------------------------------------------------------------------------------------------- stages that judge
 
 
