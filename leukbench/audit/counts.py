@@ -40,12 +40,25 @@ def _n(claim: Claim) -> int:
 def _sum_draft(check: str, total: Claim, parts: list[Claim], what: str, *, severity: int = 1) -> Draft:
     value, stated = sum(_n(p) for p in parts), _n(total)
     good = value == stated
-    unit = "subjects" if total.metric == "n_subjects" else ("parameters" if total.metric.startswith("params") else "images")
+    unit = (
+        "subjects"
+        if total.metric == "n_subjects"
+        else ("parameters" if total.metric.startswith("params") else "images")
+    )
     return Draft(
-        check=check, status="consistent" if good else "inconsistent", kind="arithmetic", claims=(total, *parts),
-        severity=0 if good else severity, statement=f"{what}: the parts " + (f"add up to the {stated} {unit} stated." if good else
-        f"add up to {value}, not to the {stated} {unit} stated."),
-        witness=" + ".join(p.value for p in parts) + f" = {value}; stated: {stated}"
+        check=check,
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(total, *parts),
+        severity=0 if good else severity,
+        statement=f"{what}: the parts "
+        + (
+            f"add up to the {stated} {unit} stated."
+            if good
+            else f"add up to {value}, not to the {stated} {unit} stated."
+        ),
+        witness=" + ".join(p.value for p in parts)
+        + f" = {value}; stated: {stated}"
         + ("." if good else f", a difference of {stated - value}."),
         repair="" if good else f"one part or the total misprinted by {abs(stated - value)}.",
         members=() if good else ((total.id,), *((p.id,) for p in parts)),
@@ -64,8 +77,14 @@ def check_stated_sums(paper: Paper) -> list[Draft]:
 
 
 def _place(claim: Claim) -> str:
-    words = [claim.metric.replace("n_images", "images").replace("n_subjects", "subjects"), claim.condition, claim.split,
-             f"fold {fold_of(claim)}" if fold_of(claim) else "", claim.class_, claim.model]
+    words = [
+        claim.metric.replace("n_images", "images").replace("n_subjects", "subjects"),
+        claim.condition,
+        claim.split,
+        f"fold {fold_of(claim)}" if fold_of(claim) else "",
+        claim.class_,
+        claim.model,
+    ]
     return ", ".join(w for w in words if w)
 
 
@@ -76,8 +95,15 @@ def _groups(claims: Iterable[Claim], *, without: str) -> dict[Key, dict[str, lis
     """Group counts by all keys but one; the values of that one lead to the claims."""
     found: dict[Key, dict[str, list[Claim]]] = {}
     for c in claims:
-        parts = {"metric": c.metric, "study": c.study, "model": c.model, "condition": c.condition, "split": c.split,
-                 "fold": fold_of(c), "class": c.class_}
+        parts = {
+            "metric": c.metric,
+            "study": c.study,
+            "model": c.model,
+            "condition": c.condition,
+            "split": c.split,
+            "fold": fold_of(c),
+            "class": c.class_,
+        }
         free = parts.pop(without)
         found.setdefault(tuple(parts.values()), {}).setdefault(free, []).append(c)
     return found
@@ -93,7 +119,9 @@ def check_class_sums(paper: Paper) -> list[Draft]:
             continue
         for total in _distinct(totals):
             if not total.derived_from:
-                found.append(_sum_draft("class_sums", total, [c[0] for c in classes.values()], f"Classes of {_place(total)}"))
+                found.append(
+                    _sum_draft("class_sums", total, [c[0] for c in classes.values()], f"Classes of {_place(total)}")
+                )
     return found
 
 
@@ -107,8 +135,11 @@ def check_fold_sums(paper: Paper) -> list[Draft]:
     for _, by_fold in _groups(counted(paper), without="fold").items():
         totals = by_fold.pop("", [])
         if totals and len(by_fold) >= 2:
-            found += [_sum_draft("fold_sums", t, [c[0] for c in by_fold.values()], f"Folds of {_place(t)}") for t in
-                      _distinct(totals) if not t.derived_from]
+            found += [
+                _sum_draft("fold_sums", t, [c[0] for c in by_fold.values()], f"Folds of {_place(t)}")
+                for t in _distinct(totals)
+                if not t.derived_from
+            ]
     return found
 
 
@@ -121,28 +152,40 @@ def check_split_sums(paper: Paper) -> list[Draft]:
         if "train+validation" in by_split and ("train" in by_split or "validation" in by_split):
             continue
         if wholes and len(parts) >= 2:
-            found += [_sum_draft("split_sums", w, parts, f"Parts of {_place(w)}", severity=1) for w in _distinct(wholes)
-                      if not w.derived_from]
+            found += [
+                _sum_draft("split_sums", w, parts, f"Parts of {_place(w)}", severity=1)
+                for w in _distinct(wholes)
+                if not w.derived_from
+            ]
     return found
 
 
 def check_multipliers(paper: Paper) -> list[Draft]:
     """Augmentation multiplies a count by a whole number, the same one in every fold and part that says so."""
     found = []
-    before = {(c.study, c.split, fold_of(c), c.class_): c for c in counted(paper, "n_images")
-              if c.condition in {"", "before augmentation"}}
+    before = {
+        (c.study, c.split, fold_of(c), c.class_): c
+        for c in counted(paper, "n_images")
+        if c.condition in {"", "before augmentation"}
+    }
     for c in counted(paper, "n_images"):
         source = before.get((c.study, c.split, fold_of(c), c.class_))
         if c.condition != "after augmentation" or source is None or _n(source) == 0:
             continue
         ratio = Fraction(_n(c), _n(source))
         good = ratio.denominator == 1
-        found.append(Draft(
-            check="multipliers", status="consistent" if good else "implausible", kind="arithmetic", claims=(source, c),
-            statement=f"Augmentation multiplies the {c.split} images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
-            f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
-            witness=f"{_n(c)}/{_n(source)} = {shown(ratio, 4)}.",
-            repair="" if good else "the number of copies made of each image, or which images were copied."))
+        found.append(
+            Draft(
+                check="multipliers",
+                status="consistent" if good else "implausible",
+                kind="arithmetic",
+                claims=(source, c),
+                statement=f"Augmentation multiplies the {c.split} images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
+                f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
+                witness=f"{_n(c)}/{_n(source)} = {shown(ratio, 4)}.",
+                repair="" if good else "the number of copies made of each image, or which images were copied.",
+            )
+        )
     return found
 
 
@@ -153,11 +196,18 @@ def check_split_shares(paper: Paper) -> list[Draft]:
     for c in own(paper):
         if c.metric == "share" and c.split and printed_interval(c.value) is not None:
             shares.setdefault((c.study, c.split), c)
-    sizes = [c for c in counted(paper, "n_images") if not c.class_ and c.split in {"train", "validation", "test"}
-             and c.condition in {"", "before augmentation"}]
+    sizes = [
+        c
+        for c in counted(paper, "n_images")
+        if not c.class_ and c.split in {"train", "validation", "test"} and c.condition in {"", "before augmentation"}
+    ]
     for (study, split), share in shares.items():
         for fold in dict.fromkeys(fold_of(c) for c in sizes):
-            parts = {c.split: c for c in sizes if fold_of(c) == fold and c.study in {study, ""} | ({c.study} if not study else set())}
+            parts = {
+                c.split: c
+                for c in sizes
+                if fold_of(c) == fold and c.study in {study, ""} | ({c.study} if not study else set())
+            }
             if split not in parts or len(parts) < 2:
                 continue
             found.append(_share_draft(share, parts, split, fold))
@@ -172,8 +222,11 @@ def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -
     good = abs(actual - stated) <= 1
     sum_ = " + ".join(f"{_n(c)} {s}" for s, c in parts.items())
     return Draft(
-        check="split_shares", status="consistent" if good else "inconsistent", kind="arithmetic",
-        claims=(share, *parts.values()), severity=0 if good else 1,
+        check="split_shares",
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(share, *parts.values()),
+        severity=0 if good else 1,
         statement=f"The {split} part is {shown(actual, 1)} % of the images counted{' in fold ' + fold if fold else ''}; "
         f"{share.value}{'' if '%' in share.value else share.unit} is stated.",
         witness=f"{sum_} = {total}; {_n(parts[split])}/{total} = {shown(actual, 2)} %.",
@@ -244,19 +297,33 @@ def check_public_counts(paper: Paper) -> list[Draft]:
         what = "subjects" if c.metric == "n_subjects" else "images"
         named = f"{what}{' of ' + c.class_ if c.class_ else ''}"
         if _n(c) in public:
-            found.append(Draft(check="public_counts", status="consistent", kind="arithmetic", claims=(c,),
-                               statement=f"{_n(c)} {named} is the public count of {facts['name'].split(' (')[0]}: {public[_n(c)]}.",
-                               witness=f"Public: {public[_n(c)]} = {_n(c)}."))
+            found.append(
+                Draft(
+                    check="public_counts",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=(c,),
+                    statement=f"{_n(c)} {named} is the public count of {facts['name'].split(' (')[0]}: {public[_n(c)]}.",
+                    witness=f"Public: {public[_n(c)]} = {_n(c)}.",
+                )
+            )
         elif c.condition in {"public release", "labelled"} or (c.split == "all" and not c.condition and public):
             found.append(_not_public(c, facts, public, named, class_))
         elif fold_of(c) and c.split in {"", "all"} and not c.class_ and "folds" in facts:
             fold = facts["folds"].get(fold_of(c))
             if fold and fold["total"] != _n(c):
-                found.append(Draft(
-                    check="public_counts", status="inconsistent", kind="arithmetic", claims=(c,), severity=1,
-                    statement=f"Fold {fold_of(c)} is said to have {_n(c)} images; the official fold has {fold['total']}.",
-                    witness=f"Public: {fold['total']}; stated: {_n(c)}; a difference of {_n(c) - fold['total']}.",
-                    repair="the official fold, or another cut of the training pool."))
+                found.append(
+                    Draft(
+                        check="public_counts",
+                        status="inconsistent",
+                        kind="arithmetic",
+                        claims=(c,),
+                        severity=1,
+                        statement=f"Fold {fold_of(c)} is said to have {_n(c)} images; the official fold has {fold['total']}.",
+                        witness=f"Public: {fold['total']}; stated: {_n(c)}; a difference of {_n(c) - fold['total']}.",
+                        repair="the official fold, or another cut of the training pool.",
+                    )
+                )
     return found
 
 
@@ -268,14 +335,20 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
         field = class_ or ("total" if c.metric == "n_images" else "subjects")
         values = [facts["pools"][p].get(field, 0) for p in facts["labelled"]]
         largest = sum(values)
-        labelled = f" Published with labels: {' + '.join(map(str, values))} = {largest} ({', '.join(facts['labelled'])})."
+        labelled = (
+            f" Published with labels: {' + '.join(map(str, values))} = {largest} ({', '.join(facts['labelled'])})."
+        )
     return Draft(
-        check="public_counts", status="inconsistent", kind="arithmetic", claims=(c,), severity=2 if largest is not None and
-        _n(c) > largest else 1,
+        check="public_counts",
+        status="inconsistent",
+        kind="arithmetic",
+        claims=(c,),
+        severity=2 if largest is not None and _n(c) > largest else 1,
         statement=f"{_n(c)} {named} is no public count of {facts['name'].split(' (')[0]}"
         + (", and more than were ever published with labels." if largest is not None and _n(c) > largest else "."),
         witness=(f"Nearest public number: {near} ({public[near]})." if near is not None else "") + labelled,
-        repair=f"{near} ({public[near]})" if near is not None else "the release that was used.")
+        repair=f"{near} ({public[near]})" if near is not None else "the release that was used.",
+    )
 
 
 def check_public_pool_is_training(paper: Paper) -> list[Draft]:
@@ -292,27 +365,57 @@ def check_public_pool_is_training(paper: Paper) -> list[Draft]:
         pools = known[1]["pools"]
         unions = {name: [name] for name in pools} | known[1].get("unions", {})
         for name, members in unions.items():
-            if all((p := _public_class(known[1], c)) and _n(cl) == sum(pools[m].get(p, 0) for m in members) for c, cl in counts.items()):
-                found.append(_pool_draft(paper, key, counts, name, members, pools, bool(known[1].get("augmented_release"))))
+            if all(
+                (p := _public_class(known[1], c)) and _n(cl) == sum(pools[m].get(p, 0) for m in members)
+                for c, cl in counts.items()
+            ):
+                found.append(
+                    _pool_draft(paper, key, counts, name, members, pools, bool(known[1].get("augmented_release")))
+                )
     return found
 
 
-def _pool_draft(paper: Paper, key: Key, counts: dict[str, Claim], name: str, members: list[str], pools: dict[str, Any], augmented: bool) -> Draft:
+def _pool_draft(
+    paper: Paper,
+    key: Key,
+    counts: dict[str, Claim],
+    name: str,
+    members: list[str],
+    pools: dict[str, Any],
+    augmented: bool,
+) -> Draft:
     total = sum(_n(c) for c in counts.values())
-    tests = [c for c in counted(paper, "n_images") if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not fold_of(c)]
-    lines = "; ".join(f"{c}: " + " + ".join(str(pools[m].get(c.lower(), pools[m].get(c, '?'))) for m in members) + f" = {_n(cl)}"
-                      for c, cl in counts.items())
+    tests = [
+        c
+        for c in counted(paper, "n_images")
+        if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not fold_of(c)
+    ]
+    lines = "; ".join(
+        f"{c}: " + " + ".join(str(pools[m].get(c.lower(), pools[m].get(c, "?"))) for m in members) + f" = {_n(cl)}"
+        for c, cl in counts.items()
+    )
     extra = ""
     if tests:
         t = _n(tests[0])
-        extra = (f" A test part of {t} images is stated besides; the source has no further images of these classes, so it was cut from "
-                 f"the same {total} (leaving {total - t} to train on) or consists of further copies of them.")
+        extra = (
+            f" A test part of {t} images is stated besides; the source has no further images of these classes, so it was cut from "
+            f"the same {total} (leaving {total - t} to train on) or consists of further copies of them."
+        )
     return Draft(
-        check="public_pool_is_training", status="implausible", kind="protocol", claims=(*counts.values(), *tests[:1]), severity=3,
+        check="public_pool_is_training",
+        status="implausible",
+        kind="protocol",
+        claims=(*counts.values(), *tests[:1]),
+        severity=3,
         statement=f"The training images, class by class, are exactly {name}"
-        + (", an already augmented release whose own test part is counted in it." if augmented and len(members) > 1 else "."),
+        + (
+            ", an already augmented release whose own test part is counted in it."
+            if augmented and len(members) > 1
+            else "."
+        ),
         witness=f"{lines}.{extra}",
-        repair="say from which pool training and test images came, and that no original stands on both sides.")
+        repair="say from which pool training and test images came, and that no original stands on both sides.",
+    )
 
 
 def check_oversampling(paper: Paper) -> list[Draft]:
@@ -324,7 +427,13 @@ def check_oversampling(paper: Paper) -> list[Draft]:
     found = []
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
     for c in counted(paper, "n_images"):
-        if c.class_ and c.split in {"train", "validation", "test"} and not fold_of(c) and not c.model and c.condition != "after augmentation":
+        if (
+            c.class_
+            and c.split in {"train", "validation", "test"}
+            and not fold_of(c)
+            and not c.model
+            and c.condition != "after augmentation"
+        ):
             groups.setdefault((c.study, c.condition, c.class_), {}).setdefault(c.split, c)
     for (study, _, class_), parts in groups.items():
         known = _facts(paper, study)
@@ -336,21 +445,36 @@ def check_oversampling(paper: Paper) -> list[Draft]:
         sum_ = " + ".join(str(_n(c)) for c in parts.values())
         same = [p for p, v in pools.items() if v == total]
         if same:
-            found.append(Draft(check="oversampling", status="consistent", kind="arithmetic", claims=tuple(parts.values()),
-                               statement=f"The parts of class {class_} are together exactly the public {same[0]} pool, so the split is a "
-                               "cut of that pool.", witness=f"{sum_} = {total} = public {same[0]}."))
+            found.append(
+                Draft(
+                    check="oversampling",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=tuple(parts.values()),
+                    statement=f"The parts of class {class_} are together exactly the public {same[0]} pool, so the split is a "
+                    "cut of that pool.",
+                    witness=f"{sum_} = {total} = public {same[0]}.",
+                )
+            )
         elif total > max(pools.values()):
             held = sum(_n(c) for s, c in parts.items() if s != "train")
             pool = max(pools, key=lambda p: pools[p])
             originals = pools[pool] - held
-            found.append(Draft(
-                check="oversampling", status="implausible", kind="protocol", claims=tuple(parts.values()), severity=2,
-                statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training images are repeated "
-                f"or augmented copies, at most {max(originals, 0)} are originals.",
-                witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = {originals} originals for "
-                f"{_n(parts['train'])} training images"
-                + (f" (all labelled pools together: {largest})." if largest != pools[pool] else "."),
-                repair="say how the class was enlarged, and that this happened after the split."))
+            found.append(
+                Draft(
+                    check="oversampling",
+                    status="implausible",
+                    kind="protocol",
+                    claims=tuple(parts.values()),
+                    severity=2,
+                    statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training images are repeated "
+                    f"or augmented copies, at most {max(originals, 0)} are originals.",
+                    witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = {originals} originals for "
+                    f"{_n(parts['train'])} training images"
+                    + (f" (all labelled pools together: {largest})." if largest != pools[pool] else "."),
+                    repair="say how the class was enlarged, and that this happened after the split.",
+                )
+            )
     return found
 
 
@@ -363,7 +487,7 @@ def check_iterations(paper: Paper) -> list[Draft]:
     With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and every
     stated pool less the stated test images, is tried with the stated batch size or the usual ones.
     """
-    iterations = [c for c in counted(paper, "iterations")]
+    iterations = counted(paper, "iterations")
     epochs = {_n(c): c for c in counted(paper, "epochs")}
     if not iterations or not epochs:
         return []
@@ -379,26 +503,52 @@ def check_iterations(paper: Paper) -> list[Draft]:
 
 def _iterations_draft(paper: Paper, i: Claim, claim: Claim, e: int) -> Draft:
     if _n(i) % e:
-        return Draft(check="iterations", status="implausible", kind="arithmetic", claims=(i, claim), severity=1,
-                     statement=f"{_n(i)} iterations are no whole number per epoch over {e} epochs.",
-                     witness=f"{_n(i)}/{e} = {shown(Fraction(_n(i), e), 3)}.", repair="training was stopped within an epoch.")
+        return Draft(
+            check="iterations",
+            status="implausible",
+            kind="arithmetic",
+            claims=(i, claim),
+            severity=1,
+            statement=f"{_n(i)} iterations are no whole number per epoch over {e} epochs.",
+            witness=f"{_n(i)}/{e} = {shown(Fraction(_n(i), e), 3)}.",
+            repair="training was stopped within an epoch.",
+        )
     per = _n(i) // e
     sizes: dict[int, str] = {}
-    images = [c for c in counted(paper, "n_images") if not c.class_ and c.study in {i.study, ""} | ({c.study} if not i.study else set())]
+    images = [
+        c
+        for c in counted(paper, "n_images")
+        if not c.class_ and c.study in {i.study, ""} | ({c.study} if not i.study else set())
+    ]
     for c in images:
         if c.split in {"train", "train+validation"}:
             sizes.setdefault(_n(c), f"the {_n(c)} stated for {c.split}")
             for t in images:
                 if t.split == "test" and _n(c) > _n(t):
-                    sizes.setdefault(_n(c) - _n(t), f"{_n(c)} − {_n(t)} (the stated training pool less the stated test images)")
+                    sizes.setdefault(
+                        _n(c) - _n(t), f"{_n(c)} − {_n(t)} (the stated training pool less the stated test images)"
+                    )
     stated = [_n(c) for c in counted(paper, "batch_size")]
-    hits = [(b, words, "incomplete batches dropped" if n // b == per else "last batch incomplete")
-            for b in (stated or BATCHES) for n, words in sizes.items() if per in {n // b, -(-n // b)}]
+    hits = [
+        (b, words, "incomplete batches dropped" if n // b == per else "last batch incomplete")
+        for b in (stated or BATCHES)
+        for n, words in sizes.items()
+        if per in {n // b, -(-n // b)}
+    ]
     bands = ", ".join(f"{b}: {per * b}–{per * b + b - 1}" for b in (stated or (32, 64, 128)))
     return Draft(
-        check="iterations", status="consistent" if hits else "uncheckable", kind="arithmetic", claims=(i, claim), severity=1,
+        check="iterations",
+        status="consistent" if hits else "uncheckable",
+        kind="arithmetic",
+        claims=(i, claim),
+        severity=1,
         statement=f"{_n(i)} iterations over {e} epochs are {per} batches an epoch"
-        + (f", which {hits[0][1]} explain with batches of {hits[0][0]} ({hits[0][2]})." if hits else "; no stated count explains that."),
+        + (
+            f", which {hits[0][1]} explain with batches of {hits[0][0]} ({hits[0][2]})."
+            if hits
+            else "; no stated count explains that."
+        ),
         witness=f"{_n(i)}/{e} = {per}. Training images by batch size (incomplete batches dropped): {bands}."
         + (" All that fit: " + "; ".join(f"{w} with batches of {b}" for b, w, _ in hits[:6]) + "." if hits else ""),
-        repair="the batch size and the number of training images.")
+        repair="the batch size and the number of training images.",
+    )

@@ -61,8 +61,12 @@ class BinaryGrid:
         self.classes = tuple(sizes)
         self.p, self.q = sizes.values()
         if (self.p + 1) * (self.q + 1) > MAX_CELLS or min(self.p, self.q) < 1:
-            raise InputError("the grid of matrices is too large or empty", expected=f"at most {MAX_CELLS} matrices of classes "
-                             "with images", found=f"{self.p} and {self.q} images", do="use the linear programs instead")
+            raise InputError(
+                "the grid of matrices is too large or empty",
+                expected=f"at most {MAX_CELLS} matrices of classes with images",
+                found=f"{self.p} and {self.q} images",
+                do="use the linear programs instead",
+            )
         self.a = np.arange(self.p + 1, dtype=np.float64)[:, None]  # right in the first class
         self.b = np.arange(self.q + 1, dtype=np.float64)[None, :]  # right in the second class
 
@@ -159,7 +163,9 @@ def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[st
 # ---------------------------------------------------------------------------------------- binary, any n (linear program)
 
 
-def binary_shares(scores: Sequence[Score], *, prevalence: Interval | None = None) -> tuple[float, float, float, float] | None:
+def binary_shares(
+    scores: Sequence[Score], *, prevalence: Interval | None = None
+) -> tuple[float, float, float, float] | None:
     """Return shares (tp, fn, fp, tn) of one confusion matrix of any size that give all scores, None where there are none.
 
     Accuracy, precision, recall, specificity and F1 within intervals are linear in the four shares, e.g. F1 ≥ a means
@@ -176,8 +182,13 @@ def binary_shares(scores: Sequence[Score], *, prevalence: Interval | None = None
         low, high = float(prevalence.low), float(prevalence.high)
         upper += [[low - 1, low - 1, low, low], [1 - high, 1 - high, -high, -high]]
     answer = linprog(
-        np.zeros(4), A_ub=np.array(upper) if upper else None, b_ub=np.zeros(len(upper)) if upper else None,
-        A_eq=np.ones((1, 4)), b_eq=[1.0], bounds=[(0, 1)] * 4, method="highs",
+        np.zeros(4),
+        A_ub=np.array(upper) if upper else None,
+        b_ub=np.zeros(len(upper)) if upper else None,
+        A_eq=np.ones((1, 4)),
+        b_eq=[1.0],
+        bounds=[(0, 1)] * 4,
+        method="highs",
     )
     return tuple(float(x) for x in answer.x) if answer.status == 0 else None  # type: ignore[return-value]
 
@@ -215,7 +226,9 @@ def macro_shares(scores: Sequence[Score], *, steps: int = 400) -> tuple[float, f
     with np.errstate(invalid="ignore", divide="ignore"):
         tp, fn, tn, fp = share * first, share * (1 - first), (1 - share) * second, (1 - share) * (1 - second)
         values = {
-            "accuracy": tp + tn, "recall": middle + 0 * tp, "specificity": middle + 0 * tp,
+            "accuracy": tp + tn,
+            "recall": middle + 0 * tp,
+            "specificity": middle + 0 * tp,
             "precision": (tp / (tp + fp) + tn / (tn + fn)) / 2,
             "f1": tp / (2 * tp + fp + fn) + tn / (2 * tn + fp + fn),
         }
@@ -336,31 +349,37 @@ def linear_conflict(sizes: Sequence[int], accuracy: Interval, macro_recall: Inte
 def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     """Return whether some numbers of right answers k_i of n_i have a mean of k_i/n_i within the interval.
 
-    For folds of these sizes, accuracy as the mean of the folds' scores. A sumset search over the common denominator,
-    small because neighbouring sizes share few values: every fold but the first two is tried near the mean only.
+    For folds of these sizes, accuracy as the mean of the folds' scores. Exact for folds of equal size (then the mean is K/(k·n)) and for
+    two or three folds; with more unequal folds the sums are so dense that none is refused.
 
-    >>> fold_mean_is_possible([10, 10], Interval(Fraction("0.851"), Fraction("0.849999") + Fraction("0.002")))
+    >>> fold_mean_is_possible([10, 10], Interval(Fraction("0.851"), Fraction("0.852")))
     False
     """
     k = len(sizes)
-    step = sum((Fraction(1, n) for n in sizes), Fraction(0)) / k
-    if mean.high - mean.low >= step:
+    if len(set(sizes)) == 1:
+        wanted = mean.times(k * sizes[0])
+        return -(-wanted.low.numerator // wanted.low.denominator) <= wanted.high.numerator // wanted.high.denominator
+    if k > 3 or sizes[0] * sizes[1] > 4_000_000:
         return True
-    reachable: set[Fraction] = {Fraction(0)}
-    for i, n in enumerate(sizes):
-        rest = Fraction(k - i - 1)
-        span = range(n + 1)
-        new = {total + Fraction(c, n) for total in reachable for c in span}
-        reachable = {t for t in new if t + rest >= mean.low * k and t <= mean.high * k}
-        if len(reachable) > 20_000:
-            return True  # so many values that one lies within any printed interval; not refused
-    return any(mean.low * k <= t <= mean.high * k for t in reachable)
+    sums = np.add.outer(np.arange(sizes[0] + 1) / sizes[0], np.arange(sizes[1] + 1) / sizes[1]).ravel()
+    low, high = float(mean.low) * k - SLACK, float(mean.high) * k + SLACK
+    if k == 2:
+        return bool(((sums >= low) & (sums <= high)).any())
+    first = np.ceil((low - sums) * sizes[2])
+    last = np.floor((high - sums) * sizes[2])
+    return bool((np.maximum(first, 0) <= np.minimum(last, sizes[2])).any())
 
 
 # -------------------------------------------------------------------------------------------------------- mlscorecheck
 
 MLSCORECHECK_NAMES = {
-    "accuracy": "acc", "recall": "sens", "specificity": "spec", "precision": "ppv", "f1": "f1", "mcc": "mcc", "kappa": "kappa",
+    "accuracy": "acc",
+    "recall": "sens",
+    "specificity": "spec",
+    "precision": "ppv",
+    "f1": "f1",
+    "mcc": "mcc",
+    "kappa": "kappa",
     "balanced_accuracy": "bacc",
 }
 
@@ -374,15 +393,20 @@ def mlscorecheck_agrees(p: int, n: int, scores: Mapping[str, float], *, eps: flo
     """
     unknown = sorted(set(scores) - set(MLSCORECHECK_NAMES))
     if unknown:
-        raise InputError("scores that mlscorecheck would silently ignore", expected=", ".join(sorted(MLSCORECHECK_NAMES)),
-                         found=", ".join(unknown))
+        raise InputError(
+            "scores that mlscorecheck would silently ignore",
+            expected=", ".join(sorted(MLSCORECHECK_NAMES)),
+            found=", ".join(unknown),
+        )
     import logging
 
     from mlscorecheck.check.binary import check_1_testset_no_kfold
 
     logging.getLogger("mlscorecheck").setLevel(logging.WARNING)
     answer: dict[str, Any] = check_1_testset_no_kfold(
-        testset={"p": p, "n": n}, scores={MLSCORECHECK_NAMES[k]: float(v) for k, v in scores.items()}, eps=eps,
+        testset={"p": p, "n": n},
+        scores={MLSCORECHECK_NAMES[k]: float(v) for k, v in scores.items()},
+        eps=eps,
     )
     return not bool(answer["inconsistency"])
 
@@ -398,8 +422,18 @@ def row_scores(row: Row) -> list[tuple[Score, tuple[Claim, ...]]]:
     for (metric, class_, average), claims in row.scores.items():
         interval = score_interval(claims[0])
         if interval is not None and metric != "auc":
-            found.append((Score(metric, interval, class_, average, f"{claims[0].metric} {claims[0].value}"
-                                + (f" ({class_})" if class_ else "")), claims))
+            found.append(
+                (
+                    Score(
+                        metric,
+                        interval,
+                        class_,
+                        average,
+                        f"{claims[0].metric} {claims[0].value}" + (f" ({class_})" if class_ else ""),
+                    ),
+                    claims,
+                )
+            )
     return found
 
 
@@ -422,7 +456,11 @@ def check_binary_rows(paper: Paper) -> list[Draft]:
             continue
         sizes = class_sizes(paper, row.key, printed)
         head = any(c.id in heads for _, claims in pairs for c in claims)
-        if sizes is not None and len(sizes.counts) == 2 and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS:
+        if (
+            sizes is not None
+            and len(sizes.counts) == 2
+            and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
+        ):
             found.append(_with_sizes(row, pairs, sizes, printed, head))
         elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
             found.append(_any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_], head))
@@ -445,13 +483,27 @@ def _with_sizes(
         reading, counts = binary_matrix(sizes.counts, [s for s, _ in pairs]) or ("", [[0, 0], [0, 0]])
         from leukbench.audit.matrices import drawn
 
-        return Draft(check="binary_rows", status="consistent", kind="arithmetic", claims=claims,
-                     statement=f"The scores of {row.label} can hold together on {stated}, read as {reading}.",
-                     witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.")
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            statement=f"The scores of {row.label} can hold together on {stated}, read as {reading}.",
+            witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.",
+        )
     conflicts = minimal_conflicts(everything, feasible)
-    return _conflict_draft("binary_rows", row, pairs, conflicts, f"on {stated} ({sizes.basis})",
-                           f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
-                           "positive, macro and weighted", claims, head, _fit_repair(pairs))
+    return _conflict_draft(
+        "binary_rows",
+        row,
+        pairs,
+        conflicts,
+        f"on {stated} ({sizes.basis})",
+        f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
+        "positive, macro and weighted",
+        claims,
+        head,
+        _fit_repair(pairs),
+    )
 
 
 def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
@@ -460,8 +512,10 @@ def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
     if shares is None:
         return "figures of different runs, parts or definitions in one row."
     tp, fn, fp, tn = shares
-    return (f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
-            f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images).")
+    return (
+        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
+        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images)."
+    )
 
 
 def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], head: bool) -> Draft:
@@ -473,26 +527,54 @@ def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], head: bool
     shares = binary_shares([s for s, _ in pairs])
     if shares is not None:
         tp, fn, fp, tn = (shown(100 * x, 2) for x in shares)
-        return Draft(check="binary_rows", status="consistent", kind="arithmetic", claims=claims,
-                     statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
-                     witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
-                     repair="The class sizes of this test set would allow a sharper check.")
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
+            witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
+            repair="The class sizes of this test set would allow a sharper check.",
+        )
     macro = macro_shares([s for s, _ in pairs])
     if macro is not None:
         share, first, second = macro
-        return Draft(check="binary_rows", status="consistent", kind="arithmetic", claims=claims, severity=1,
-                     statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
-                     witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
-                     f"{_list(pairs, everything)}.", repair="say that precision, recall and F1 are macro averages.")
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=1,
+            statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
+            witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
+            f"{_list(pairs, everything)}.",
+            repair="say that precision, recall and F1 are macro averages.",
+        )
     conflicts = minimal_conflicts(everything, feasible)
     if not _beyond_averages(pairs):
-        return Draft(check="binary_rows", status="uncheckable", kind="arithmetic", claims=claims, severity=1,
-                     statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
-                     "not decided (search budget).", witness=_conflict_words(pairs, conflicts[0]),
-                     repair="the class sizes of this test set and the averaging used.")
-    return _conflict_draft("binary_rows", row, pairs, conflicts, "for a test set of any size", "By the bounds "
-                           "F1 ≤ (precision + recall)/2 (any averaging) and by a linear program over TP, FN, FP, TN (one positive class)",
-                           claims, head, "figures of different runs, parts or definitions in one row.")
+        return Draft(
+            check="binary_rows",
+            status="uncheckable",
+            kind="arithmetic",
+            claims=claims,
+            severity=1,
+            statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
+            "not decided (search budget).",
+            witness=_conflict_words(pairs, conflicts[0]),
+            repair="the class sizes of this test set and the averaging used.",
+        )
+    return _conflict_draft(
+        "binary_rows",
+        row,
+        pairs,
+        conflicts,
+        "for a test set of any size",
+        "By the bounds "
+        "F1 ≤ (precision + recall)/2 (any averaging) and by a linear program over TP, FN, FP, TN (one positive class)",
+        claims,
+        head,
+        "figures of different runs, parts or definitions in one row.",
+    )
 
 
 def _beyond_averages(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> bool:
@@ -503,8 +585,11 @@ def _beyond_averages(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> bool:
 
 
 def _conflict_words(pairs: list[tuple[Score, tuple[Claim, ...]]], conflict: tuple[int, ...]) -> str:
-    parts = [f"{pairs[i][0].label()} ({100 * float(pairs[i][0].interval.low):.2f} to "
-             f"{100 * float(pairs[i][0].interval.high):.2f} %)" for i in conflict]
+    parts = [
+        f"{pairs[i][0].label()} ({100 * float(pairs[i][0].interval.low):.2f} to "
+        f"{100 * float(pairs[i][0].interval.high):.2f} %)"
+        for i in conflict
+    ]
     return f"Smallest set that cannot hold together: {', '.join(parts)}."
 
 
@@ -513,20 +598,135 @@ def _list(pairs: list[tuple[Score, tuple[Claim, ...]]], which: Sequence[int]) ->
 
 
 def _conflict_draft(
-    check: str, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], conflicts: list[tuple[int, ...]], basis: str, how: str,
-    claims: tuple[Claim, ...], head: bool, repair: str,
+    check: str,
+    row: Row,
+    pairs: list[tuple[Score, tuple[Claim, ...]]],
+    conflicts: list[tuple[int, ...]],
+    basis: str,
+    how: str,
+    claims: tuple[Claim, ...],
+    head: bool,
+    repair: str,
 ) -> Draft:
     guilty = accused(conflicts)
     smallest = conflicts[0]
     others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
     blame = (" In every one of them stands " + ", ".join(pairs[i][0].label() for i in guilty) + ".") if guilty else ""
     return Draft(
-        check=check, status="inconsistent", kind="arithmetic", claims=claims, severity=3 if head else 2,
+        check=check,
+        status="inconsistent",
+        kind="arithmetic",
+        claims=claims,
+        severity=3 if head else 2,
         statement=f"The scores of {row.label} cannot hold together {basis}.",
-        witness=f"{_conflict_words(pairs, smallest)} {how}; none prints as these.{others}{blame}", repair=repair,
+        witness=f"{_conflict_words(pairs, smallest)} {how}; none prints as these.{others}{blame}",
+        repair=repair,
         members=tuple(tuple(c.id for c in pairs[i][1]) for i in smallest),
         accused=tuple(c.id for i in guilty for c in pairs[i][1]),
     )
+
+
+def check_fold_means(paper: Paper) -> list[Draft]:
+    """Is there a number of right images in each fold whose mean of fold accuracies prints as the stated mean."""
+    from leukbench.audit.selection import count_of, fold_of, own, score_interval
+
+    found = []
+    for claim in own(paper):
+        interval = score_interval(claim)
+        if (
+            claim.metric != "accuracy"
+            or claim.aggregation != "mean"
+            or claim.split != "test"
+            or interval is None
+            or claim.condition
+        ):
+            continue
+        sizes = {
+            fold_of(c): (count_of(c) or 0, c)
+            for c in own(paper)
+            if c.metric == "n_images"
+            and c.split == "test"
+            and fold_of(c)
+            and not c.class_
+            and c.condition in {"", "before augmentation"}
+            and c.study in {claim.study, ""}
+        }
+        if len(sizes) < 2 or min(n for n, _ in sizes.values()) < 1:
+            continue
+        ns = [n for n, _ in sizes.values()]
+        good = fold_mean_is_possible(ns, interval)
+        found.append(
+            Draft(
+                check="fold_means",
+                status="consistent" if good else "implausible",
+                kind="arithmetic",
+                claims=(claim, *(c for _, c in sizes.values())),
+                severity=0 if good else 1,
+                statement=f"{claim.value} is "
+                + ("a possible" if good else "no possible")
+                + f" mean of accuracies on folds of {', '.join(map(str, ns))} images.",
+                witness="Mean of k/n over the folds, each k a whole number"
+                + ("." if good else "; no choice of them prints so."),
+                repair="" if good else "another aggregation or other fold sizes.",
+            )
+        )
+    return found
+
+
+def check_dataset_balance(paper: Paper) -> list[Draft]:
+    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points)."""
+    found = []
+    printed = matrices(paper)
+    for row in rows(paper):
+        study = paper.studies.get(row.key[0])
+        scores = [(s, c) for s, c in row_scores(row) if s.metric in LINEAR and not s.class_]
+        if (
+            study is None
+            or len(study.classes) != 2
+            or len(scores) < 3
+            or is_mean(row)
+            or class_sizes(paper, row.key, printed)
+        ):
+            continue
+        share, basis = _dataset_share(paper, row.key[0], study.positive or next(iter(study.classes)))
+        if share is None or binary_shares([s for s, _ in scores]) is None:
+            continue
+        fits = [
+            p
+            for p in (share, 1 - share)
+            if binary_shares([s for s, _ in scores], prevalence=Interval(p - Fraction(1, 20), p + Fraction(1, 20)))
+        ]
+        if not fits:
+            found.append(
+                Draft(
+                    check="dataset_balance",
+                    status="implausible",
+                    kind="arithmetic",
+                    claims=(*(c[0] for _, c in scores), *basis),
+                    severity=2,
+                    statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
+                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % of one class; with 5 points of "
+                    f"play and either class positive a linear program over TP, FN, FP, TN finds no solution.",
+                    repair=_fit_repair(scores),
+                )
+            )
+    return found
+
+
+def _dataset_share(paper: Paper, study: str, positive: str) -> tuple[Fraction | None, tuple[Claim, ...]]:
+    from leukbench.audit.selection import count_of, own
+
+    groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
+    for c in own(paper):
+        if c.metric == "n_images" and c.class_ and count_of(c) and c.study in {study, ""} and not c.fold:
+            groups.setdefault((c.split, c.condition, c.model), {})[c.class_] = c
+    for group in sorted(
+        (g for g in groups.values() if len(g) == 2 and positive in g),
+        key=lambda g: -sum(count_of(c) or 0 for c in g.values()),
+    ):
+        total = sum(count_of(c) or 0 for c in group.values())
+        return Fraction(count_of(group[positive]) or 0, total), tuple(group.values())
+    return None, ()
 
 
 def check_multiclass_rows(paper: Paper) -> list[Draft]:
@@ -548,37 +748,70 @@ def check_multiclass_rows(paper: Paper) -> list[Draft]:
     return found
 
 
-def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes | None, k: int, head: bool) -> Draft:
+def _multiclass(
+    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes | None, k: int, head: bool
+) -> Draft:
     claims = tuple(c for _, cs in pairs for c in cs)
     scores = [s for s, _ in pairs]
     if sizes is None:
         guess = [250] * k
         matrix = _first_witness(guess, scores)
         return Draft(
-            check="multiclass_rows", status="uncheckable", kind="arithmetic", claims=claims,
+            check="multiclass_rows",
+            status="uncheckable",
+            kind="arithmetic",
+            claims=claims,
             statement=f"Whether the scores of {row.label} can hold together depends on class sizes that are not stated.",
-            witness=f"On {k} classes of 250 images " + (f"a matrix was found ({matrix[0]} averages)." if matrix else
-                                                        "no matrix was found within the search budget."),
+            witness=f"On {k} classes of 250 images "
+            + (
+                f"a matrix was found ({matrix[0]} averages)."
+                if matrix
+                else "no matrix was found within the search budget."
+            ),
             repair="the number of test images of each class, and the averaging used.",
         )
     values = {s.metric: s.interval for s in scores}
     claims += sizes.claims
     stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
-    if "accuracy" in values and "recall" in values and linear_conflict(list(sizes.counts.values()), values["accuracy"], values["recall"]):
+    if (
+        "accuracy" in values
+        and "recall" in values
+        and linear_conflict(list(sizes.counts.values()), values["accuracy"], values["recall"])
+    ):
         pair = [i for i, s in enumerate(scores) if s.metric in {"accuracy", "recall"}]
-        return _conflict_draft("multiclass_rows", row, pairs, [tuple(pair)], f"on {stated} with macro averages",
-                               "Accuracy is the recalls weighted by class size, macro recall their plain mean; weighted and micro recall "
-                               "are the accuracy itself", claims, head, "another class balance in the test set, or a binary reading.")
+        return _conflict_draft(
+            "multiclass_rows",
+            row,
+            pairs,
+            [tuple(pair)],
+            f"on {stated} with macro averages",
+            "Accuracy is the recalls weighted by class size, macro recall their plain mean; weighted and micro recall "
+            "are the accuracy itself",
+            claims,
+            head,
+            "another class balance in the test set, or a binary reading.",
+        )
     matrix = _first_witness(list(sizes.counts.values()), scores)
     if matrix is None:
-        return Draft(check="multiclass_rows", status="uncheckable", kind="arithmetic", claims=claims, severity=1,
-                     statement=f"No matrix was found for the scores of {row.label} on {stated} (search budget).",
-                     repair="the confusion matrix.")
+        return Draft(
+            check="multiclass_rows",
+            status="uncheckable",
+            kind="arithmetic",
+            claims=claims,
+            severity=1,
+            statement=f"No matrix was found for the scores of {row.label} on {stated} (search budget).",
+            repair="the confusion matrix.",
+        )
     from leukbench.audit.matrices import drawn
 
-    return Draft(check="multiclass_rows", status="consistent", kind="arithmetic", claims=claims,
-                 statement=f"The scores of {row.label} can hold together on {stated}, as {matrix[0]} averages.",
-                 witness=f"{drawn(matrix[1], list(sizes.counts))}.")
+    return Draft(
+        check="multiclass_rows",
+        status="consistent",
+        kind="arithmetic",
+        claims=claims,
+        statement=f"The scores of {row.label} can hold together on {stated}, as {matrix[0]} averages.",
+        witness=f"{drawn(matrix[1], list(sizes.counts))}.",
+    )
 
 
 def _first_witness(sizes: list[int], scores: list[Score]) -> tuple[str, list[list[int]]] | None:

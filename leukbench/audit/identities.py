@@ -42,7 +42,11 @@ def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
     """Return, per class and averaging, the claims of precision, recall, F1 where all three are printed."""
     found = []
     for class_, average in dict.fromkeys((c, a) for _, c, a in row.scores):
-        triple = {m: row.scores[(m, class_, average)] for m in ("precision", "recall", "f1") if (m, class_, average) in row.scores}
+        triple = {
+            m: row.scores[(m, class_, average)]
+            for m in ("precision", "recall", "f1")
+            if (m, class_, average) in row.scores
+        }
         if len(triple) == 3:
             found.append((class_, triple))
     return found
@@ -67,24 +71,39 @@ def check_f1_of_precision_recall(paper: Paper) -> list[Draft]:
     return found
 
 
-def _f1_draft(row: Row, class_: str, triple: dict[str, Claims], values: tuple[Interval, Interval, Interval], heads: frozenset[str]) -> Draft:
+def _f1_draft(
+    row: Row, class_: str, triple: dict[str, Claims], values: tuple[Interval, Interval, Interval], heads: frozenset[str]
+) -> Draft:
     p, r, f = values
     claims = tuple(c for cs in triple.values() for c in cs)
     named = f"{row.label}{', ' + class_ if class_ else ''}"
     expected, ceiling = harmonic(p, r), (p.high + r.high) / 2
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
-    words = (f"{printed}. Harmonic mean of precision and recall: {_percent(expected)}; printed F1 stands for {_percent(f)}.")
+    words = (
+        f"{printed}. Harmonic mean of precision and recall: {_percent(expected)}; printed F1 stands for {_percent(f)}."
+    )
     members = tuple(tuple(c.id for c in cs) for cs in triple.values())
     one_class = bool(class_) and not is_mean(row)
     if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
-        return Draft(check="f1_of_precision_recall", status="consistent", kind="arithmetic", claims=claims,
-                     statement=f"The F1 of {named} is the harmonic mean of its precision and recall.", witness=words)
-    head = any(c.id in heads for c in claims) or (not class_ and any(
-        c.id in heads for cs in row.scores.values() for c in cs))
+        return Draft(
+            check="f1_of_precision_recall",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            statement=f"The F1 of {named} is the harmonic mean of its precision and recall.",
+            witness=words,
+        )
+    head = any(c.id in heads for c in claims) or (
+        not class_ and any(c.id in heads for cs in row.scores.values() for c in cs)
+    )
     if f.low > ceiling + TIE:
         above = " It is above both." if f.low > max(p.high, r.high) else ""
         return Draft(
-            check="f1_of_precision_recall", status="inconsistent", kind="arithmetic", claims=claims, members=members,
+            check="f1_of_precision_recall",
+            status="inconsistent",
+            kind="arithmetic",
+            claims=claims,
+            members=members,
             severity=3 if head else 2,
             statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
             witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2 = at most {100 * float(ceiling):.3f} %.",
@@ -92,14 +111,27 @@ def _f1_draft(row: Row, class_: str, triple: dict[str, Claims], values: tuple[In
             f"from these it would be {shown(100 * (expected.low + expected.high) / 2, 2)} %.",
         )
     if one_class:
-        return Draft(check="f1_of_precision_recall", status="inconsistent", kind="arithmetic", claims=claims, members=members,
-                     severity=2, statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
-                     witness=words, repair=f"F1 {shown(100 * (expected.low + expected.high) / 2, 2)} %, or figures of different results.")
+        return Draft(
+            check="f1_of_precision_recall",
+            status="inconsistent",
+            kind="arithmetic",
+            claims=claims,
+            members=members,
+            severity=2,
+            statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
+            witness=words,
+            repair=f"F1 {shown(100 * (expected.low + expected.high) / 2, 2)} %, or figures of different results.",
+        )
     low = f.high < min(p.low, r.low)
     return Draft(
-        check="f1_of_precision_recall", status="implausible" if low else "uncheckable", kind="arithmetic", claims=claims,
-        severity=1, statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, folds or "
-        "runs could differ so.", witness=words,
+        check="f1_of_precision_recall",
+        status="implausible" if low else "uncheckable",
+        kind="arithmetic",
+        claims=claims,
+        severity=1,
+        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, folds or "
+        "runs could differ so.",
+        witness=words,
         repair="which averaging was used, or the confusion matrix.",
     )
 
@@ -124,18 +156,36 @@ def check_accuracy_between(paper: Paper) -> list[Draft]:
         words = f"accuracy {claims[0][0].value}, sensitivity {claims[1][0].value}, specificity {claims[2][0].value}"
         flat = tuple(c for cs in claims for c in cs)
         if a.high < low - TIE or a.low > high + TIE:
-            found.append(Draft(
-                check="accuracy_between", status="inconsistent", kind="arithmetic", claims=flat, severity=2,
-                members=tuple(tuple(c.id for c in cs) for cs in claims),
-                statement=f"The accuracy of {row.label} does not lie between sensitivity and specificity.",
-                witness=f"{words}; accuracy is their weighted mean.", repair="figures of different runs or parts."))
+            found.append(
+                Draft(
+                    check="accuracy_between",
+                    status="inconsistent",
+                    kind="arithmetic",
+                    claims=flat,
+                    severity=2,
+                    members=tuple(tuple(c.id for c in cs) for cs in claims),
+                    statement=f"The accuracy of {row.label} does not lie between sensitivity and specificity.",
+                    witness=f"{words}; accuracy is their weighted mean.",
+                    repair="figures of different runs or parts.",
+                )
+            )
             continue
         share = implied_share(a, r, s)
-        found.append(Draft(
-            check="accuracy_between", status="consistent", kind="arithmetic", claims=flat,
-            statement=f"The accuracy of {row.label} lies between its sensitivity and specificity"
-            + (f", which needs {shown(100 * share.low, 1)} to {shown(100 * share.high, 1)} % positives." if share else "."),
-            witness=f"{words}; share of positives = (accuracy − specificity)/(sensitivity − specificity)."))
+        found.append(
+            Draft(
+                check="accuracy_between",
+                status="consistent",
+                kind="arithmetic",
+                claims=flat,
+                statement=f"The accuracy of {row.label} lies between its sensitivity and specificity"
+                + (
+                    f", which needs {shown(100 * share.low, 1)} to {shown(100 * share.high, 1)} % positives."
+                    if share
+                    else "."
+                ),
+                witness=f"{words}; share of positives = (accuracy − specificity)/(sensitivity − specificity).",
+            )
+        )
     return found
 
 
@@ -200,7 +250,13 @@ def check_balanced_classes(paper: Paper) -> list[Draft]:
 
 
 def _balanced_row(
-    row: Row, k: int, equal: tuple[int, Claims], accuracy: Claims, recall: Claims | None, spec: Claims | None, heads: frozenset[str]
+    row: Row,
+    k: int,
+    equal: tuple[int, Claims],
+    accuracy: Claims,
+    recall: Claims | None,
+    spec: Claims | None,
+    heads: frozenset[str],
 ) -> list[Draft]:
     found = []
     a = score_interval(accuracy[0])
@@ -210,24 +266,63 @@ def _balanced_row(
         if a is None or value is None or claims is None:
             continue
         must = a if name == "recall" else Interval(1 - (1 - a.low) / (k - 1), 1 - (1 - a.high) / (k - 1))
-        words = (f"accuracy {accuracy[0].value}, {claims[0].metric} {claims[0].value}, {k} classes of {equal[0]}. Then macro {name} "
-                 + (f"= accuracy = {_percent(must)}" if name == "recall" else f"= 1 − (1 − accuracy)/{k - 1} = {_percent(must)}")
-                 + f"; printed: {_percent(value)}.")
+        words = (
+            f"accuracy {accuracy[0].value}, {claims[0].metric} {claims[0].value}, {k} classes of {equal[0]}. Then macro {name} "
+            + (
+                f"= accuracy = {_percent(must)}"
+                if name == "recall"
+                else f"= 1 − (1 − accuracy)/{k - 1} = {_percent(must)}"
+            )
+            + f"; printed: {_percent(value)}."
+        )
         flat = (*accuracy, *claims, *equal[1])
         if value.meets(Interval(must.low - TIE, must.high + TIE)):
-            found.append(Draft(check="balanced_classes", status="consistent", kind="arithmetic", claims=flat,
-                               statement=f"The {claims[0].metric} of {row.label} is what {k} equal classes and the accuracy demand.",
-                               witness=words))
+            found.append(
+                Draft(
+                    check="balanced_classes",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=flat,
+                    statement=f"The {claims[0].metric} of {row.label} is what {k} equal classes and the accuracy demand.",
+                    witness=words,
+                )
+            )
             continue
         share = _needed_share(a, value, k, name)
-        found.append(Draft(
-            check="balanced_classes", status="inconsistent", kind="arithmetic", claims=flat, severity=3 if head else 2,
-            statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} equally large classes.",
-            witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
-            repair=(f"a test part of which one class makes at least {shown(100 * share, 0)} %, or " if share else "")
-            + "a binary reading (some classes pooled against the others), with the averaging stated.",
-            members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims), tuple(c.id for c in equal[1])),
-        ))
+        found.append(
+            Draft(
+                check="balanced_classes",
+                status="inconsistent",
+                kind="arithmetic",
+                claims=flat,
+                severity=3 if head else 2,
+                statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} equally large classes.",
+                witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
+                repair=(
+                    f"a test part of which one class makes at least {shown(100 * share, 0)} %, or " if share else ""
+                )
+                + "a binary reading (some classes pooled against the others), with the averaging stated.",
+                members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims)),
+            )
+        )
+    r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
+    if r is not None and s is not None and recall and spec:
+        must = Interval(1 - (1 - r.low) / (k - 1), 1 - (1 - r.high) / (k - 1))
+        if not s.meets(Interval(must.low - TIE, must.high + TIE)):
+            found.append(
+                Draft(
+                    check="balanced_classes",
+                    status="inconsistent",
+                    kind="arithmetic",
+                    claims=(*recall, *spec, *equal[1]),
+                    severity=1,
+                    statement=f"Sensitivity and specificity of {row.label} cannot both be macro averages over {k} equally large classes.",
+                    witness=f"Macro specificity = 1 − (1 − macro sensitivity)/{k - 1} = {_percent(must)} for sensitivity {recall[0].value}; "
+                    f"printed {spec[0].value}. It is never below the macro sensitivity.",
+                    repair="a binary reading, with the averaging stated.",
+                    members=(tuple(c.id for c in recall), tuple(c.id for c in spec)),
+                )
+            )
     return found
 
 
@@ -263,17 +358,31 @@ def _shares_draft(paper: Paper, members: list[tuple[Row, Interval, list[Claims]]
     k = n_classes(paper, low[0].key) or 0
     claims = tuple(c for _, _, triple in members for cs in triple for c in cs[:1])
     one = low[1].low <= high[1].high
-    spread = (f"{high[0].label} needs at most {shown(100 * high[1].high, 1)} %, {low[0].label} at least "
-              f"{shown(100 * low[1].low, 1)} % positives.")
+    spread = (
+        f"{high[0].label} needs at most {shown(100 * high[1].high, 1)} %, {low[0].label} at least "
+        f"{shown(100 * low[1].low, 1)} % positives."
+    )
     rest = [p for p in (Fraction(1, k), Fraction(k - 1, k)) if all(m[1].contains(p) for m in members)]
     return Draft(
-        check="binary_reading", status="consistent" if one else "implausible", kind="arithmetic", claims=claims, severity=0 if one else 2,
-        statement=(f"Read as one pooled binary problem, all {len(members)} rows fit a common share of positives."
-                   if one else f"No single binary test set explains all {len(members)} rows of accuracy, sensitivity and specificity."),
+        check="binary_reading",
+        status="consistent" if one else "implausible",
+        kind="arithmetic",
+        claims=claims,
+        severity=0 if one else 2,
+        statement=(
+            f"Read as one pooled binary problem, all {len(members)} rows fit a common share of positives."
+            if one
+            else f"No single binary test set explains all {len(members)} rows of accuracy, sensitivity and specificity."
+        ),
         witness=f"Share of positives = (accuracy − specificity)/(sensitivity − specificity), e.g. {shown(100 * members[0][1].low, 1)} to "
-        f"{shown(100 * members[0][1].high, 1)} % for {members[0][0].label}. " + ("" if one else spread)
-        + ("" if rest else f" One class against the rest of {k} equal classes would be {shown(Fraction(100, k), 1)} % or "
-           f"{shown(100 - Fraction(100, k), 1)} %, which not all rows allow."),
+        f"{shown(100 * members[0][1].high, 1)} % for {members[0][0].label}. "
+        + ("" if one else spread)
+        + (
+            ""
+            if rest
+            else f" One class against the rest of {k} equal classes would be {shown(Fraction(100, k), 1)} % or "
+            f"{shown(100 - Fraction(100, k), 1)} %, which not all rows allow."
+        ),
         repair="the definition of sensitivity and specificity for several classes, and the test set of each row.",
     )
 
@@ -282,12 +391,24 @@ def _shares_draft(paper: Paper, members: list[tuple[Row, Interval, list[Claims]]
 
 FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] = {
     # metric whose column is suspected: (its ingredients, formula, words, usual definition)
-    "f1": (("recall", "specificity"), lambda r, s: 2 * r * s / (r + s) if r + s else Fraction(0),
-           "the harmonic mean of sensitivity and specificity", "F1 is the harmonic mean of precision and recall"),
-    "auc": (("recall", "specificity"), lambda r, s: (r + s) / 2, "the mean of sensitivity and specificity",
-            "that is the area under the curve of hard decisions at one threshold, not of scores"),
-    "accuracy": (("recall", "specificity"), lambda r, s: (r + s) / 2, "the mean of sensitivity and specificity",
-                 "that is the balanced accuracy, equal to accuracy only when half of the images are positive"),
+    "f1": (
+        ("recall", "specificity"),
+        lambda r, s: 2 * r * s / (r + s) if r + s else Fraction(0),
+        "the harmonic mean of sensitivity and specificity",
+        "F1 is the harmonic mean of precision and recall",
+    ),
+    "auc": (
+        ("recall", "specificity"),
+        lambda r, s: (r + s) / 2,
+        "the mean of sensitivity and specificity",
+        "that is the area under the curve of hard decisions at one threshold, not of scores",
+    ),
+    "accuracy": (
+        ("recall", "specificity"),
+        lambda r, s: (r + s) / 2,
+        "the mean of sensitivity and specificity",
+        "that is the balanced accuracy, equal to accuracy only when half of the images are positive",
+    ),
 }
 FEW = 4
 
@@ -331,16 +452,28 @@ def _equal_columns(members: list[Row], pair: tuple[str, str]) -> list[Draft]:
         return []
     claims = tuple(c for _, x, y in both for c in (x[0], y[0]))
     exact = sum(g < Fraction(1, 2) for g in gaps)
-    return [Draft(
-        check="coincidences", status="implausible", kind="arithmetic", claims=claims, severity=2,
-        statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly all of {len(both)} rows.",
-        witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in {sum(g <= Fraction(6, 5) for g in gaps)}; "
-        f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure different things.",
-        repair="one column computed from the other's formula: see which formula fits.")]
+    return [
+        Draft(
+            check="coincidences",
+            status="implausible",
+            kind="arithmetic",
+            claims=claims,
+            severity=2,
+            statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly all of {len(both)} rows.",
+            witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in {sum(g <= Fraction(6, 5) for g in gaps)}; "
+            f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure different things.",
+            repair="one column computed from the other's formula: see which formula fits.",
+        )
+    ]
 
 
 def _formula_column(
-    members: list[Row], metric: str, ingredients: tuple[str, ...], formula: Callable[..., Fraction], words: str, usual: str
+    members: list[Row],
+    metric: str,
+    ingredients: tuple[str, ...],
+    formula: Callable[..., Fraction],
+    words: str,
+    usual: str,
 ) -> list[Draft]:
     fits, used = 0, []
     gaps: list[float] = []
@@ -358,13 +491,19 @@ def _formula_column(
         return []
     row, target, rest, value = used[0]
     claims = tuple(c for _, t, r, _ in used for c in (t[0], *(x[0] for x in r)))
-    return [Draft(
-        check="coincidences", status="implausible" if metric != "accuracy" else "consistent", kind="arithmetic", claims=claims,
-        severity=2 if metric != "accuracy" else 0,
-        statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
-        witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give {shown(100 * value, 2)}; printed "
-        f"{target[0].value}. Median distance {shown(median(gaps), 2)} units of the last digit. Note: {usual}.",
-        repair=f"call the column by what it is, or give {metric} by its usual definition.")]
+    return [
+        Draft(
+            check="coincidences",
+            status="implausible" if metric != "accuracy" else "consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=2 if metric != "accuracy" else 0,
+            statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
+            witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give {shown(100 * value, 2)}; printed "
+            f"{target[0].value}. Median distance {shown(median(gaps), 2)} units of the last digit. Note: {usual}.",
+            repair=f"call the column by what it is, or give {metric} by its usual definition.",
+        )
+    ]
 
 
 def check_perfect_scores(paper: Paper) -> list[Draft]:
@@ -378,10 +517,25 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
         if c.split in {"test", "unstated", ""} and c.study:
             by_result.setdefault((c.study, c.model or c.arm), []).append(c)
     for (study, model), claims in by_result.items():
-        ones = [c for c in claims if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"} and not c.class_
-                and (i := score_interval(c)) is not None and i.high >= 1 and c.value.strip("0.") in {"1", ""} and c.unit != "%"]
-        less = [c for c in claims if c.metric == "accuracy" and not c.class_ and not c.condition
-                and (i := score_interval(c)) is not None and i.high < 1]
+        ones = [
+            c
+            for c in claims
+            if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"}
+            and not c.class_
+            and (i := score_interval(c)) is not None
+            and i.high >= 1
+            and c.value.strip("0.") in {"1", ""}
+            and c.unit != "%"
+        ]
+        less = [
+            c
+            for c in claims
+            if c.metric == "accuracy"
+            and not c.class_
+            and not c.condition
+            and (i := score_interval(c)) is not None
+            and i.high < 1
+        ]
         if not ones or not less:
             continue
         whole = all("." not in c.value for c in ones)
@@ -389,14 +543,23 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
         # with macro recall or F1 ≥ 0.995 every class has ≥ 1 − 0.005 K, hence the accuracy too
         proved = not whole and any(
             row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 100)
-            for c in ones if "." in c.value for d in less if (i := score_interval(d)) is not None
+            for c in ones
+            if "." in c.value
+            for d in less
+            if (i := score_interval(d)) is not None
         )
-        found.append(Draft(
-            check="perfect_scores", status="inconsistent" if proved else "implausible", kind="arithmetic", claims=(*ones, *less),
-            severity=3,
-            statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
-            f"{', '.join(sorted({c.value for c in less}))}.",
-            witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %. "
-            + ("Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
-            repair="give the scores with two decimals, from the confusion matrix."))
+        found.append(
+            Draft(
+                check="perfect_scores",
+                status="inconsistent" if proved else "implausible",
+                kind="arithmetic",
+                claims=(*ones, *less),
+                severity=3,
+                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+                f"{', '.join(sorted({c.value for c in less}))}.",
+                witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %. "
+                + ("Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
+                repair="give the scores with two decimals, from the confusion matrix.",
+            )
+        )
     return found

@@ -20,6 +20,7 @@ from leukbench.audit.selection import (
     own,
     rows,
     score_interval,
+    stated_total,
 )
 from leukbench.papers.schema import Claim, Paper
 
@@ -84,7 +85,10 @@ def _ratio(top: int, bottom: int) -> Fraction | None:
 
 
 def _averages(
-    found: dict[Definition, Fraction | float], metric: str, values: Sequence[Fraction | None], row: Sequence[int],
+    found: dict[Definition, Fraction | float],
+    metric: str,
+    values: Sequence[Fraction | None],
+    row: Sequence[int],
     classes: Sequence[str],
 ) -> None:
     for name, value in zip(classes, values, strict=True):
@@ -93,10 +97,14 @@ def _averages(
     known = [v for v in values if v is not None]
     if len(known) == len(values):
         found[Definition(metric, "macro")] = sum(known, Fraction(0)) / len(known)
-        found[Definition(metric, "weighted")] = sum((v * w for v, w in zip(known, row, strict=True)), Fraction(0)) / sum(row)
+        found[Definition(metric, "weighted")] = sum(
+            (v * w for v, w in zip(known, row, strict=True)), Fraction(0)
+        ) / sum(row)
 
 
-def _agreement(hit: Sequence[int], row: Sequence[int], column: Sequence[int], n: int) -> dict[Definition, Fraction | float]:
+def _agreement(
+    hit: Sequence[int], row: Sequence[int], column: Sequence[int], n: int
+) -> dict[Definition, Fraction | float]:
     chance = sum(r * c for r, c in zip(row, column, strict=True))
     found: dict[Definition, Fraction | float] = {}
     spread = (n * n - sum(r * r for r in row)) * (n * n - sum(c * c for c in column))
@@ -107,7 +115,9 @@ def _agreement(hit: Sequence[int], row: Sequence[int], column: Sequence[int], n:
     return found
 
 
-def completions(printed: Printed, *, total: int | None = None, limit: int = MAX_COMPLETIONS) -> list[list[list[int]]] | None:
+def completions(
+    printed: Printed, *, total: int | None = None, limit: int = MAX_COMPLETIONS
+) -> list[list[list[int]]] | None:
     """Return every integer matrix that the printed cells can stand for, with the given total if there is one.
 
     None where there are more than ``limit``. An exact matrix has itself as the only completion.
@@ -166,22 +176,6 @@ def drawn(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
 # ------------------------------------------------------------------------------------------------------------ checks
 
 
-def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
-    """Return the number of test images that the paper states for a matrix, if it does: same model first, then same fold."""
-    _, model, split, fold, condition, _ = printed.key
-    sizes = [
-        c for c in own(paper)
-        if c.metric == "n_images" and not c.class_ and count_of(c) is not None and (c.split == split or c.model == model != "")
-        and fold_of(c) == fold and c.study in {printed.key[0], ""}
-    ]
-    for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
-        group = {count_of(c): c for c in sizes if (c.model, c.condition) == wanted}
-        if len(group) == 1:
-            ((n, claim),) = group.items()
-            return (n or 0, claim)
-    return None
-
-
 def check_matrix_total(paper: Paper) -> list[Draft]:
     """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to it)."""
     found = []
@@ -197,11 +191,16 @@ def check_matrix_total(paper: Paper) -> list[Draft]:
         sums = shown(low, 0) if low == high else f"between {shown(low, 0)} and {shown(high, 0)}"
         found.append(
             Draft(
-                check="matrix_total", status="consistent" if fits else "inconsistent", kind="arithmetic",
-                claims=(*printed.claims, claim), severity=0 if fits else 2,
+                check="matrix_total",
+                status="consistent" if fits else "inconsistent",
+                kind="arithmetic",
+                claims=(*printed.claims, claim),
+                severity=0 if fits else 2,
                 members=() if fits else (suspects(paper, printed), (claim.id,)),
                 statement=f"The cells of {printed.matrix.where} "
-                + (f"can add up to the {n} images stated." if fits else f"add up to {sums}, but {n} images are stated."),
+                + (
+                    f"can add up to the {n} images stated." if fits else f"add up to {sums}, but {n} images are stated."
+                ),
                 witness=f"{cells} = {sums}; stated: {n}.",
                 repair="" if fits else _cell_repair(printed, n, paper),
             )
@@ -216,8 +215,14 @@ def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
         return None
     counts = printed.counts()
     missing = stated[0] - sum(map(sum, counts))
-    twins = [m for m in matrices(paper) if m.exact and m.matrix.id != printed.matrix.id
-             and m.matrix.classes == printed.matrix.classes and sum(map(sum, m.counts())) == stated[0]]
+    twins = [
+        m
+        for m in matrices(paper)
+        if m.exact
+        and m.matrix.id != printed.matrix.id
+        and m.matrix.classes == printed.matrix.classes
+        and sum(map(sum, m.counts())) == stated[0]
+    ]
     if missing == 0 or not twins:
         return None
     sums = [sum(line) for line in twins[0].counts()]
@@ -259,23 +264,60 @@ def _cell_repair(printed: Printed, n: int, paper: Paper) -> str:
 def check_matrix_scores(paper: Paper) -> list[Draft]:
     """Each score printed for the result of a matrix equals the matrix' value under some definition; which one is named.
 
-    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix.
+    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it is not
+    said whether rows are actual or predicted, the orientation that explains more of the scores is taken and named.
     """
     found = []
     by_key = {row.key: row for row in rows(paper)}
     heads = headlines(paper)
     for printed in matrices(paper):
         row = by_key.get(printed.key)
-        if row is None:
+        candidates = _candidates(paper, printed) if row is not None else None
+        if row is None or candidates is None:
             continue
-        candidates = _candidates(paper, printed)
-        if candidates is None:
-            continue
+        printed, candidates, turned = _oriented(printed, candidates, row)
+        if turned is not None:
+            found.append(turned)
+        block = suspects(paper, printed)
         for name, claims in row.scores.items():
             if name[0] != "auc":
-                block = suspects(paper, printed)
                 found.append(_score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads)))
     return found
+
+
+Counts = list[list[int]]
+
+
+def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Printed, list[Counts], Draft | None]:
+    """Return the matrix turned, with a finding, where its rows are not known to be actual and turning explains more scores."""
+    if printed.actual_known:
+        return printed, candidates, None
+    classes = printed.matrix.classes
+    claims = [c[0] for name, c in row.scores.items() if name[0] != "auc"]
+    turned = [[list(line) for line in zip(*counts, strict=True)] for counts in candidates]
+    plain = sum(bool(search_definition(c, candidates, classes)) for c in claims)
+    other = sum(bool(search_definition(c, turned, classes)) for c in claims)
+    if other <= plain:
+        return printed, candidates, None
+    named = all(c.metric in ("tp", "fp", "fn", "tn") for c in printed.claims)
+    what = (
+        "the counts named false positives and false negatives are exchanged"
+        if named
+        else "its rows are the predicted classes"
+    )
+    draft = Draft(
+        check="matrix_orientation",
+        status="inconsistent" if named else "consistent",
+        kind="arithmetic",
+        claims=(*printed.claims, *claims),
+        severity=2 if named else 1,
+        statement=f"{printed.matrix.where} explains the printed scores only if {what}.",
+        witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: {drawn(turned[0], classes)}.",
+        repair="exchange the two counts." if named else "say what rows and columns are.",
+        members=(tuple(c.id for c in printed.claims), tuple(c.id for c in claims)) if named else (),
+    )
+    cells = tuple(zip(*printed.cells, strict=True))
+    return Printed(printed.matrix, printed.key, cells, printed.claims, False), turned, draft
 
 
 def _candidates(paper: Paper, printed: Printed) -> list[list[list[int]]] | None:
@@ -296,7 +338,10 @@ def _score_draft(
     if readings:
         counts = next(c for c in candidates if search_definition(claim, [c], classes))
         return Draft(
-            check="matrix_scores", status="consistent", kind="arithmetic", claims=(*claims, *printed.claims),
+            check="matrix_scores",
+            status="consistent",
+            kind="arithmetic",
+            claims=(*claims, *printed.claims),
             statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as: {', '.join(readings)}.",
             witness=f"{drawn(counts, classes)}. {_value_words(claim, counts, classes, readings[0])}",
         )
@@ -304,8 +349,11 @@ def _score_draft(
     near = nearest_value(claim, counts, classes)
     nearest = f"The nearest is {shown(near[1])} ({near[0]})." if near else ""
     return Draft(
-        check="matrix_scores", status="implausible" if claim.approximate else "inconsistent", kind="arithmetic",
-        claims=(*claims, *printed.claims), severity=3 if head else 2,
+        check="matrix_scores",
+        status="implausible" if claim.approximate else "inconsistent",
+        kind="arithmetic",
+        claims=(*claims, *printed.claims),
+        severity=3 if head else 2,
         members=() if claim.approximate else (tuple(c.id for c in claims), block),
         statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
         witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both orientations are covered "
@@ -368,15 +416,74 @@ def check_completed_heat_map(paper: Paper) -> list[Draft]:
         values = ", ".join(f"{r}/{n} = {shown(100 * Fraction(r, n), 2)} %" for r in right[:4])
         found.append(
             Draft(
-                check="completed_heat_map", status="consistent", kind="arithmetic", claims=(*printed.claims, claim, *scores),
+                check="completed_heat_map",
+                status="consistent",
+                kind="arithmetic",
+                claims=(*printed.claims, claim, *scores),
                 statement=f"The rounded cells of {printed.matrix.where} and the total {n} leave "
                 + (f"the accuracy {values}" if len(right) <= 4 else f"{len(right)} values of the accuracy")
                 + f"; {len(fitting)} exact matrices fit, {len(left)} of them with the other printed scores too.",
-                witness="Cells without an exponent are exact; those with one carry two digits. " + drawn((left or fitting)[0],
-                printed.matrix.classes) + " is one of them.",
+                witness="Cells without an exponent are exact; those with one carry two digits. "
+                + drawn((left or fitting)[0], printed.matrix.classes)
+                + " is one of them.",
             )
         )
     return found
+
+
+def check_row_is_one_fold(paper: Paper) -> list[Draft]:
+    """A summary row whose precision, recall and F1 are those of one fold's matrix while its accuracy is another's.
+
+    Compared with every fold's matrix of the same network, for each class as positive and macro; at least two of
+    the three must follow from that one matrix, and the accuracy must not.
+    """
+    found = []
+    printed = [m for m in matrices(paper) if m.key[3]]
+    for row in rows(paper):
+        if row.key[3]:
+            continue
+        scores = {
+            m: c for (m, k, _), c in row.scores.items() if m in {"precision", "recall", "f1", "accuracy"} and not k
+        }
+        if "accuracy" not in scores or len(scores) < 3:
+            continue
+        for m in printed:
+            if (
+                m.key[:2] == row.key[:2]
+                and m.key[2] == row.key[2]
+                and (draft := _one_fold(paper, row, scores, m, len(printed)))
+            ):
+                found.append(draft)
+    return found
+
+
+def _one_fold(
+    paper: Paper, row: Row, scores: dict[str, tuple[Claim, ...]], printed: Printed, folds: int
+) -> Draft | None:
+    stated = stated_total(paper, printed)
+    candidates = completions(printed, total=stated[0] if stated else None) or completions(printed)
+    if not candidates or folds < 2:
+        return None
+    classes = printed.matrix.classes
+    readings = [set(search_definition(c[0], candidates, classes)) for m, c in scores.items() if m != "accuracy"]
+    shared = set.intersection(*readings)
+    if not shared or search_definition(scores["accuracy"][0], candidates, classes):
+        return None
+    names = ", ".join(f"{m} {c[0].value}" for m, c in scores.items() if m != "accuracy")
+    return Draft(
+        check="row_is_one_fold",
+        status="implausible",
+        kind="arithmetic",
+        claims=(*(c[0] for c in scores.values()), *printed.claims),
+        severity=2,
+        statement=f"In the row of {row.label}, {names} are those of fold {printed.key[3]} alone, while the accuracy "
+        f"{scores['accuracy'][0].value} is not.",
+        witness=f"Fold {printed.key[3]}: {drawn(candidates[0], classes)}; read as {sorted(shared)[0]}: "
+        + " ".join(
+            _value_words(c[0], candidates[0], classes, sorted(shared)[0]) for m, c in scores.items() if m != "accuracy"
+        ),
+        repair="all figures of a row over the same folds, by the same rule.",
+    )
 
 
 def check_prose_counts(paper: Paper) -> list[Draft]:
@@ -389,7 +496,7 @@ def check_prose_counts(paper: Paper) -> list[Draft]:
     for key, named in _named_counts(paper).items():
         found += _against_totals(key[1] or "the result", named, paper, key)
         for printed in matrices(paper):
-            if printed.key == key and len(printed.cells) == 2:
+            if printed.matrix.id and printed.key == key and len(printed.cells) == 2:
                 found.append(_prose_against_matrix(printed, named))
     return found
 
@@ -417,53 +524,93 @@ def _prose_against_matrix(printed: Printed, named: dict[str, Claim]) -> Draft:
     words = ", ".join(f"{m} {named[m].value}" for m in ("tp", "tn", "fp", "fn"))
     for positive, places in options.items():
         if fits(("tp", "fn", "fp", "tn"), places):
-            return Draft(check="prose_counts", status="consistent", kind="arithmetic", claims=claims,
-                         statement=f"The counts in the text are the cells of {printed.matrix.where} with {positive} as the "
-                         "positive class.", witness=f"{words}; {drawn(counts, classes)}.")
+            return Draft(
+                check="prose_counts",
+                status="consistent",
+                kind="arithmetic",
+                claims=claims,
+                statement=f"The counts in the text are the cells of {printed.matrix.where} with {positive} as the "
+                "positive class.",
+                witness=f"{words}; {drawn(counts, classes)}.",
+            )
     for positive, places in options.items():
         if fits(("tp", "fp", "fn", "tn"), places):
             known = printed.actual_known
             return Draft(
-                check="prose_counts", status="inconsistent" if known else "implausible", kind="arithmetic", claims=claims,
-                severity=1, statement=f"The text exchanges false positives and false negatives of {printed.matrix.where}.",
+                check="prose_counts",
+                status="inconsistent" if known else "implausible",
+                kind="arithmetic",
+                claims=claims,
+                severity=1,
+                statement=f"The text exchanges false positives and false negatives of {printed.matrix.where}.",
                 witness=f"The text: {words}. The matrix: {drawn(counts, classes)}. With {positive} as positive, an actual {positive} "
                 "called otherwise is a false negative; no choice of the positive class gives the text's names.",
-                repair="exchange the words false positive and false negative, or read the matrix with predicted classes in its rows.")
-    return Draft(check="prose_counts", status="inconsistent", kind="arithmetic", claims=claims, severity=1,
-                 statement=f"The counts in the text are not the cells of {printed.matrix.where} under any naming.",
-                 witness=f"The text: {words}. The matrix: {drawn(counts, classes)}.", repair="a misprinted count.")
+                repair="exchange the words false positive and false negative, or read the matrix with predicted classes in its rows.",
+            )
+    return Draft(
+        check="prose_counts",
+        status="inconsistent",
+        kind="arithmetic",
+        claims=claims,
+        severity=1,
+        statement=f"The counts in the text are not the cells of {printed.matrix.where} under any naming.",
+        witness=f"The text: {words}. The matrix: {drawn(counts, classes)}.",
+        repair="a misprinted count.",
+    )
 
 
 def _against_totals(name: str, named: dict[str, Claim], paper: Paper, key: tuple[str, ...]) -> list[Draft]:
     """Hold the class sizes that the text states for a result against its tp + fn, tn + fp and its column sums."""
     value = {m: count_of(c) or 0 for m, c in named.items()}
     rows_ = {value["tp"] + value["fn"]: "TP + FN", value["tn"] + value["fp"]: "TN + FP"}
-    columns = {value["tp"] + value["fp"]: "TP + FP, the images called positive", value["tn"] + value["fn"]:
-               "TN + FN, the images called negative"}
+    columns = {
+        value["tp"] + value["fp"]: "TP + FP, the images called positive",
+        value["tn"] + value["fn"]: "TN + FN, the images called negative",
+    }
     sizes = [
-        c for c in own(paper)
-        if c.metric == "n_images" and c.class_ and count_of(c) is not None and c.split == key[2] and fold_of(c) == key[3]
-        and c.study in {key[0], ""} and c.model in {key[1], ""} and c.condition in {key[4], ""}
+        c
+        for c in own(paper)
+        if c.metric == "n_images"
+        and c.class_
+        and count_of(c) is not None
+        and c.split == key[2]
+        and fold_of(c) == key[3]
+        and c.study in {key[0], ""}
+        and c.model in {key[1], ""}
+        and c.condition in {key[4], ""}
     ]
     found = []
     for claim in sizes:
         n = count_of(claim) or 0
         if n in rows_:
-            found.append(Draft(check="prose_class_sizes", status="consistent", kind="arithmetic", claims=(claim, *named.values()),
-                               statement=f"{n} images of {claim.class_} is {rows_[n]} of {name}.",
-                               witness=f"{_sum_words(value)}."))
+            found.append(
+                Draft(
+                    check="prose_class_sizes",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=(claim, *named.values()),
+                    statement=f"{n} images of {claim.class_} is {rows_[n]} of {name}.",
+                    witness=f"{_sum_words(value)}.",
+                )
+            )
             continue
         column = columns.get(n)
         found.append(
             Draft(
-                check="prose_class_sizes", status="inconsistent", kind="arithmetic", claims=(claim, *named.values()),
+                check="prose_class_sizes",
+                status="inconsistent",
+                kind="arithmetic",
+                claims=(claim, *named.values()),
                 severity=1,
                 statement=f"The {n} images stated for {claim.class_} are not the size of a class in the counts of {name}"
                 + (f"; they are {column}." if column else "."),
                 witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
-                repair=(f"the number is a column sum taken for a class size; the class has "
-                        f"{' or '.join(str(k) for k in rows_)} images, or the two error counts are exchanged." if column
-                        else "a misprinted count."),
+                repair=(
+                    f"the number is a column sum taken for a class size; the class has "
+                    f"{' or '.join(str(k) for k in rows_)} images, or the two error counts are exchanged."
+                    if column
+                    else "a misprinted count."
+                ),
             )
         )
     return found
@@ -471,15 +618,17 @@ def _against_totals(name: str, named: dict[str, Claim], paper: Paper, key: tuple
 
 def _sum_words(value: dict[str, int]) -> str:
     tp, fp, fn, tn = (value[m] for m in ("tp", "fp", "fn", "tn"))
-    return (f"TP + FN = {tp} + {fn} = {tp + fn}; TN + FP = {tn} + {fp} = {tn + fp}; TP + FP = {tp + fp}; "
-            f"TN + FN = {tn + fn}; all = {tp + fp + fn + tn}")
+    return (
+        f"TP + FN = {tp} + {fn} = {tp + fn}; TN + FP = {tn} + {fp} = {tn + fp}; TP + FP = {tp + fp}; "
+        f"TN + FN = {tn + fn}; all = {tp + fp + fn + tn}"
+    )
 
 
 def check_matrix_class_sizes(paper: Paper) -> list[Draft]:
     """The row sums of a printed matrix are the stated class sizes of that part; column sums are recognised."""
     found = []
     for printed in matrices(paper):
-        if not printed.exact:
+        if not printed.exact or not printed.matrix.id:
             continue
         counts, classes = printed.counts(), printed.matrix.classes
         line = {name: sum(counts[i]) for i, name in enumerate(classes)}
@@ -487,7 +636,10 @@ def check_matrix_class_sizes(paper: Paper) -> list[Draft]:
         for claim in own(paper):
             if claim.metric != "n_images" or claim.class_ not in line or (n := count_of(claim)) is None:
                 continue
-            if (claim.split, fold_of(claim)) != (printed.key[2], printed.key[3]) or claim.study not in {printed.key[0], ""}:
+            if (claim.split, fold_of(claim)) != (printed.key[2], printed.key[3]) or claim.study not in {
+                printed.key[0],
+                "",
+            }:
                 continue
             if claim.model not in {printed.key[1], ""} or claim.condition not in {printed.key[4], ""}:
                 continue
@@ -501,9 +653,11 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
     turned = not good and column[name] == n
     counts = printed.counts()
     return Draft(
-        check="matrix_class_sizes", status="consistent" if good else ("implausible" if turned and not printed.actual_known
-                                                                      else "inconsistent"),
-        kind="arithmetic", claims=(claim, *printed.claims), severity=0 if good else 1,
+        check="matrix_class_sizes",
+        status="consistent" if good else ("implausible" if turned and not printed.actual_known else "inconsistent"),
+        kind="arithmetic",
+        claims=(claim, *printed.claims),
+        severity=0 if good else 1,
         statement=f"{printed.matrix.where} has {line[name]} images of actual {name}; {n} are stated."
         + (" That is its column sum: rows and columns, or the two kinds of error, are exchanged." if turned else ""),
         witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: {column[name]}.",
@@ -512,6 +666,16 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
 
 
 __all__ = [
-    "Definition", "Interval", "check_completed_heat_map", "check_matrix_class_sizes", "check_matrix_scores",
-    "check_matrix_total", "check_prose_counts", "completions", "definitions", "drawn", "search_definition", "stated_total",
+    "Definition",
+    "Interval",
+    "check_completed_heat_map",
+    "check_matrix_class_sizes",
+    "check_matrix_scores",
+    "check_matrix_total",
+    "check_prose_counts",
+    "completions",
+    "definitions",
+    "drawn",
+    "search_definition",
+    "stated_total",
 ]

@@ -29,7 +29,9 @@ class Draft:
     severity: int = 0
     accused: tuple[str, ...] = ()
     where: str = ""  # only for what belongs to no claim
-    members: tuple[tuple[str, ...], ...] = ()  # of a minimal conflict: each block is one figure (claims printing it) or matrix
+    members: tuple[
+        tuple[str, ...], ...
+    ] = ()  # of a minimal conflict: each block is one figure (claims printing it) or matrix
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ def score_interval(claim: Claim) -> Interval | None:
     scale = Fraction(1, scale_of(claim))
     found = interval.times(scale)
     if claim.approximate:
-        found = Interval(found.low - scale * 2, found.high + scale * 2) if scale != 1 else Interval(
-            found.low - Fraction(2, 100), found.high + Fraction(2, 100)
+        found = (
+            Interval(found.low - scale * 2, found.high + scale * 2)
+            if scale != 1
+            else Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))
         )
     low = -1 if canonical(claim.metric) in {"mcc", "kappa"} else 0
     return found.clipped(low, 1)
@@ -148,7 +152,10 @@ class Printed:
 
 
 def matrices(paper: Paper) -> list[Printed]:
-    """Return the printed matrices whose every cell is in the ledger, with rows as actual classes."""
+    """Return the printed matrices whose every cell is in the ledger, with rows as actual classes.
+
+    Four counts tp, fp, fn, tn that only the text gives make a matrix too (id ""), with the positive class of the study first.
+    """
     found = []
     for matrix in paper.matrices:
         claims = [c for c in own(paper) if c.matrix == matrix.id]
@@ -156,6 +163,31 @@ def matrices(paper: Paper) -> list[Printed]:
         if grid is not None:
             lines = list(zip(*grid, strict=True)) if matrix.rows == "predicted" else [tuple(line) for line in grid]
             found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), matrix.rows != "unstated"))
+    keys = {m.key for m in found}
+    return found + [m for m in _matrices_in_prose(paper) if m.key not in keys]
+
+
+def _matrices_in_prose(paper: Paper) -> list[Printed]:
+    groups: dict[RowKey, dict[str, Claim]] = {}
+    for c in own(paper):
+        if c.metric in CELLS and not c.matrix and count_of(c) is not None:
+            groups.setdefault(row_key(c), {}).setdefault(c.metric, c)
+    found = []
+    for key, named in groups.items():
+        study = paper.studies.get(key[0])
+        if len(named) == 4 and study is not None and len(study.classes) == 2 and study.positive is not None:
+            classes = (study.positive, *(c for c in study.classes if c != study.positive))
+            matrix = Matrix(
+                id="",
+                where=f"the counts at {named['tp'].where}",
+                rows="actual",
+                classes=classes,
+                positive=study.positive,
+            )
+            claims = [named[m] for m in CELLS]
+            grid = _grid(matrix, claims)
+            assert grid is not None
+            found.append(Printed(matrix, key, tuple(tuple(line) for line in grid), tuple(claims), True))
     return found
 
 
@@ -180,7 +212,10 @@ def _binary_place(metric: str, matrix: Matrix) -> tuple[int, int]:
     positive = matrix.classes.index(matrix.positive) if matrix.positive in matrix.classes else 0
     negative = 1 - positive
     actual, predicted = {
-        "tp": (positive, positive), "fn": (positive, negative), "fp": (negative, positive), "tn": (negative, negative)
+        "tp": (positive, positive),
+        "fn": (positive, negative),
+        "fp": (negative, positive),
+        "tn": (negative, negative),
     }[metric]
     return (predicted, actual) if matrix.rows == "predicted" else (actual, predicted)
 
@@ -203,18 +238,63 @@ class Sizes:
 
 
 def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes | None:
-    """Return the class sizes behind a result: from its exact matrix, else from stated counts of the same part."""
-    for matrix in printed:
-        if matrix.key == key and matrix.exact and matrix.actual_known:
-            sums = {n: int(sum((c.low for c in line), Fraction(0))) for n, line in zip(matrix.matrix.classes, matrix.cells, strict=True)}
-            return Sizes(sums, matrix.claims, "the row sums of the printed matrix")
+    """Return the class sizes behind a result: its exact matrix, stated counts, or the matrix of another network on that part.
+
+    A matrix whose total is not the stated number of images of its part is not used.
+    """
+    every = [m for m in printed if m.exact and m.actual_known and _total_is_stated(paper, m)]
+    for matrix in every:
+        if matrix.key == key:
+            return _from_matrix(matrix, "the row sums of its matrix")
     _, model, split, fold, condition, _ = key
-    stated = [c for c in own(paper) if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) is not None]
-    for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
-        group = [c for c in stated if (c.model, c.condition) == wanted and fold_of(c) in {fold, ""} and c.study in {key[0], ""}]
+    stated = [
+        c for c in own(paper) if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) is not None
+    ]
+    for wanted in ((model, condition), (model, ""), None, ("", condition), ("", "")):
+        if wanted is None:
+            twin = [m for m in every if (m.key[0], m.key[2], m.key[3], m.key[4]) == (key[0], split, fold, condition)]
+            if twin:
+                return _from_matrix(twin[0], "the row sums of another network's matrix on the same part")
+            continue
+        group = [
+            c
+            for c in stated
+            if (c.model, c.condition) == wanted and fold_of(c) in {fold, ""} and c.study in {key[0], ""}
+        ]
         counts = {c.class_: count_of(c) or 0 for c in group}
-        if len(counts) == len(group) and _complete(paper, key[0], counts):
+        if all(counts[c.class_] == count_of(c) for c in group) and _complete(paper, key[0], counts):
             return Sizes(counts, tuple(group), "the stated class counts of this part")
+    return None
+
+
+def _from_matrix(matrix: Printed, basis: str) -> Sizes:
+    lines = zip(matrix.matrix.classes, matrix.cells, strict=True)
+    return Sizes({n: int(sum((c.low for c in line), Fraction(0))) for n, line in lines}, matrix.claims, basis)
+
+
+def _total_is_stated(paper: Paper, matrix: Printed) -> bool:
+    stated = stated_total(paper, matrix)
+    return stated is None or stated[0] == sum(map(sum, matrix.counts()))
+
+
+def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
+    """Return the number of test images that the paper states for a matrix, if it does: same model first, then same part."""
+    study, model, split, fold, condition, _ = printed.key
+    sizes = [
+        c
+        for c in own(paper)
+        if c.metric == "n_images"
+        and not c.class_
+        and count_of(c) is not None
+        and c.split == split
+        and fold_of(c) == fold
+        and c.study in {study, ""}
+    ]
+    for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
+        group = {count_of(c): c for c in sizes if (c.model, c.condition) == wanted}
+        if len(group) == 1:
+            ((n, claim),) = group.items()
+            return (n or 0, claim)
     return None
 
 
@@ -237,7 +317,12 @@ def headlines(paper: Paper) -> frozenset[str]:
     chosen = {study.headline for study in paper.studies.values()}
     heads = [c for c in paper.claims if c.id in chosen]
     same = {
-        c.id for c in paper.claims for h in heads
-        if c.metric == h.metric and printed_number(c.value) == printed_number(h.value) and c.model == h.model and c.kind == "own"
+        c.id
+        for c in paper.claims
+        for h in heads
+        if c.metric == h.metric
+        and printed_number(c.value) == printed_number(h.value)
+        and c.model == h.model
+        and c.kind == "own"
     }
     return frozenset(chosen | same)

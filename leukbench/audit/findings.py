@@ -1,0 +1,182 @@
+"""All checks over a paper: findings with stable ids, most serious first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from leukbench.audit import (
+    ambiguity,
+    architecture,
+    chance,
+    counts,
+    feasibility,
+    grid,
+    identities,
+    matrices,
+    plausibility,
+    prose,
+    protocol,
+    provenance,
+)
+from leukbench.audit.conflicts import accused
+from leukbench.audit.selection import Draft
+from leukbench.papers.schema import Paper
+from leukbench.records import Finding
+
+Check = Callable[[Paper], list[Draft]]
+CHECKS: tuple[Check, ...] = (
+    matrices.check_matrix_total,
+    matrices.check_matrix_class_sizes,
+    matrices.check_matrix_scores,
+    matrices.check_prose_counts,
+    matrices.check_completed_heat_map,
+    matrices.check_row_is_one_fold,
+    identities.check_f1_of_precision_recall,
+    identities.check_accuracy_between,
+    identities.check_balanced_classes,
+    identities.check_binary_reading,
+    identities.check_perfect_scores,
+    identities.check_coincidences,
+    feasibility.check_binary_rows,
+    feasibility.check_multiclass_rows,
+    feasibility.check_fold_means,
+    feasibility.check_dataset_balance,
+    grid.check_grid,
+    counts.check_stated_sums,
+    counts.check_class_sums,
+    counts.check_fold_sums,
+    counts.check_split_sums,
+    counts.check_multipliers,
+    counts.check_split_shares,
+    counts.check_public_counts,
+    counts.check_public_pool_is_training,
+    counts.check_oversampling,
+    counts.check_iterations,
+    provenance.check_training_as_headline,
+    provenance.check_one_figure_two_parts,
+    provenance.check_headline_above_test,
+    provenance.check_below_majority,
+    chance.check_independence,
+    chance.check_informedness,
+    prose.check_gains,
+    prose.check_means,
+    prose.check_two_values,
+    prose.check_contradicting_settings,
+    architecture.check_layer_totals,
+    architecture.check_total_split,
+    architecture.check_layer_parameters,
+    architecture.check_pooling_shapes,
+    architecture.check_output_units,
+    architecture.check_known_networks,
+    architecture.check_network_sizes,
+    architecture.check_loss_bounds,
+    protocol.check_protocol_facts,
+    protocol.check_split_against_source,
+    protocol.check_formulas,
+    protocol.check_conflicting_words,
+    plausibility.check_honest_intervals,
+    plausibility.check_smooth_curves,
+    plausibility.check_final_epoch,
+    plausibility.check_close_race,
+    plausibility.check_test_against_validation,
+    ambiguity.check_split_readings,
+    ambiguity.check_assumed,
+)
+"""Every check: a function of a paper whose docstring states the mathematics."""
+STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consistent": 3}
+
+
+def audit_paper(paper: Paper) -> tuple[Finding, ...]:
+    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that order.
+
+    Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
+    """
+    drafts = _without_repeats([draft for check in CHECKS for draft in check(paper)])
+    guilty = blame(drafts)
+    number: Counter[str] = Counter()
+    findings = []
+    for draft in drafts:
+        number[draft.check] += 1
+        findings.append(_finding(paper, draft, number[draft.check], guilty))
+    rank = {f.id: i for i, f in enumerate(findings)}
+    return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
+
+
+def audit_papers(papers: Iterable[Paper]) -> tuple[Finding, ...]:
+    """Return the findings of several papers, paper by paper in the order given."""
+    return tuple(finding for paper in papers for finding in audit_paper(paper))
+
+
+def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:
+    """Drop what an earlier check has already said: the same conflict, or the same sentence about the same claims."""
+    kept: list[Draft] = []
+    conflicts: set[frozenset[frozenset[str]]] = set()
+    said: set[tuple[str, tuple[str, ...]]] = set()
+    for draft in drafts:
+        blocks = frozenset(frozenset(b) for b in draft.members)
+        key = (draft.statement, tuple(c.id for c in draft.claims))
+        if (blocks and draft.status == "inconsistent" and blocks in conflicts) or key in said:
+            continue
+        said.add(key)
+        if blocks and draft.status == "inconsistent":
+            conflicts.add(blocks)
+        kept.append(draft)
+    return kept
+
+
+def blame(drafts: Sequence[Draft]) -> frozenset[str]:
+    """Return the claims that stand in every one of the several minimal conflicts that they are connected with.
+
+    Conflicts that share a figure form a component; within it :func:`leukbench.audit.conflicts.accused` decides.
+    """
+    conflicts = [[frozenset(b) for b in d.members] for d in drafts if d.status == "inconsistent" and d.members]
+    names = _merged(block for conflict in conflicts for block in conflict)
+    sets = list(dict.fromkeys(frozenset(names[b] for b in conflict) for conflict in conflicts))
+    found: set[str] = set()
+    while sets:
+        component = [sets.pop(0)]
+        grown = True
+        while grown:
+            touching = [s for s in sets if any(s & c for c in component)]
+            grown = bool(touching)
+            component += touching
+            sets = [s for s in sets if s not in touching]
+        for block in accused([tuple(c) for c in component]):
+            found |= block
+    return frozenset(found)
+
+
+def _merged(blocks: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[str]]:
+    """Map each block to the union of all blocks that it overlaps with, directly or through others."""
+    every = list(dict.fromkeys(blocks))
+    groups: list[set[str]] = []
+    for block in every:
+        touching = [g for g in groups if g & block]
+        groups = [g for g in groups if not g & block] + [set(block).union(*touching)]
+    return {block: frozenset(next(g for g in groups if g & block)) for block in every}
+
+
+def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Finding:
+    ids = tuple(dict.fromkeys(c.id for c in draft.claims))
+    wheres = tuple(dict.fromkeys(c.where for c in draft.claims))
+    where = (
+        draft.where
+        if draft.where and (not wheres or draft.check in {"two_values", "protocol_facts", "split_readings"})
+        else "; ".join(wheres[:4])
+    )
+    named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
+    return Finding(
+        id=f"{paper.key}.{draft.check}.{n}",
+        paper=paper.key,
+        check=draft.check,
+        status=draft.status,  # type: ignore[arg-type]
+        kind=draft.kind,
+        claims=ids,
+        where=where + ("; …" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),  # type: ignore[arg-type]
+        statement=" ".join(draft.statement.split()),
+        witness=" ".join(draft.witness.split()),
+        repair=" ".join(draft.repair.split()),
+        severity=draft.severity,
+        accused=tuple(named) if draft.status == "inconsistent" else (),
+    )

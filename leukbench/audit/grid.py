@@ -1,0 +1,148 @@
+"""Grid: is there a whole number of right images out of n that prints as this percentage?"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from leukbench.audit.rounding import Interval, integers_in, rounded_interval, shown
+from leukbench.audit.selection import (
+    Draft,
+    canonical,
+    class_sizes,
+    count_of,
+    fold_of,
+    matrices,
+    own,
+    row_key,
+    scale_of,
+    score_interval,
+)
+from leukbench.papers.schema import Claim, Paper
+
+SINGLE_COUNT = {"accuracy", "recall", "specificity", "error_rate"}
+
+
+def counts_printing_as(interval: Interval, n: int) -> range:
+    """Return the numbers k of n with k/n in the interval.
+
+    >>> from leukbench.audit.rounding import printed_interval
+    >>> list(counts_printing_as(printed_interval("0.9220"), 705)), list(counts_printing_as(printed_interval("0.9198"), 3734))
+    ([650], [])
+    """
+    return integers_in(interval.times(n))
+
+
+def coverage(interval: Interval, n: int) -> Fraction:
+    """Return how often a figure of these decimals hits the grid by accident: interval width × n, at most 1."""
+    return min(Fraction(1), (interval.high - interval.low) * n)
+
+
+def stated_sizes(paper: Paper, claim: Claim) -> dict[int, tuple[str, Claim | None]]:
+    """Return every n that the paper states for the part of a claim: its own n, its part's images, by class for recall."""
+    found: dict[int, tuple[str, Claim | None]] = {}
+    if (own_n := claim.n.replace(",", "")).isdigit():
+        return {int(own_n): ("the number printed with the figure", None)}
+    for c in own(paper):
+        n = count_of(c)
+        if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split != claim.split:
+            continue
+        if c.class_ == claim.class_ and (fold_of(c) == fold_of(claim)) and c.model in {claim.model, ""}:
+            found.setdefault(n, (f"{n} images stated ({c.where})", c))
+    printed = matrices(paper)
+    sizes = class_sizes(paper, row_key(claim), printed)
+    if sizes is not None:
+        n = sizes.counts.get(claim.class_, 0) if claim.class_ else sizes.total
+        if n:
+            found.setdefault(n, (f"{n} from {sizes.basis}", None))
+    return found
+
+
+def check_grid(paper: Paper) -> list[Draft]:
+    """A proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
+
+    Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the figure carries its own n
+    and is a single count can the pair be called inconsistent; otherwise the mismatch says that the figure is another average or
+    another n, and is reported as implausible. Figures too coarse for their n (accidental hit ≥ 60 %) are left out.
+    """
+    found = []
+    for claims in _distinct_figures(paper):
+        claim = claims[0]
+        interval = score_interval(claim)
+        sizes = stated_sizes(paper, claim)
+        if interval is None or not sizes or claim.approximate:
+            continue
+        fine = {n: v for n, v in sizes.items() if coverage(interval, n) < Fraction(3, 5)}
+        if not fine or len(fine) < len(sizes):
+            continue
+        found.append(_grid_draft(claims, interval, fine))
+    return found
+
+
+def _distinct_figures(paper: Paper) -> list[list[Claim]]:
+    groups: dict[tuple[object, ...], list[Claim]] = {}
+    for c in own(paper):
+        if (
+            canonical(c.metric) in SINGLE_COUNT
+            and c.split in {"test", "validation"}
+            and c.aggregation != "mean"
+            and not c.spread
+        ):
+            groups.setdefault((row_key(c), canonical(c.metric), c.class_, c.value.strip("%"), c.n), []).append(c)
+    return list(groups.values())
+
+
+def _grid_draft(claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]) -> Draft:
+    claim = claims[0]
+    hits = {n: counts_printing_as(interval, n) for n in sizes}
+    good = {n: ks for n, ks in hits.items() if len(ks)}
+    involved = (*claims, *(c for _, c in sizes.values() if c is not None))
+    if good:
+        n, ks = next(iter(good.items()))
+        k = ks[0]
+        rounded = rounded_interval(claim.value)
+        note = "" if rounded and rounded.contains(Fraction(k, n) * scale_of(claim)) else " (truncated, not rounded)"
+        return Draft(
+            check="grid",
+            status="consistent",
+            kind="arithmetic",
+            claims=involved,
+            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of {n} images{note}.",
+            witness=f"{k}/{n} = {shown(100 * Fraction(k, n), 3)} %; {sizes[n][0]}."
+            + (
+                f" The stated {', '.join(str(m) for m in sizes if m not in good)} would not give it."
+                if len(good) < len(sizes)
+                else ""
+            ),
+        )
+    lines = []
+    for n, (basis, _) in sizes.items():
+        k = int(interval.low * n)
+        lines.append(
+            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = {shown(100 * Fraction(k + 1, n), 3)} %"
+        )
+    proved = (bool(claim.n) and claim.aggregation in {"single", "pooled"}) or (
+        claim.aggregation.startswith("fold:") and bool(claim.n)
+    )
+    return Draft(
+        check="grid",
+        status="inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=involved,
+        severity=1,
+        statement=f"No whole number of right images prints as {claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) "
+        "on any stated number of images.",
+        witness="; ".join(lines)
+        + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",
+        repair=_other_n(interval, sizes),
+        members=((claim.id,),) if proved else (),
+    )
+
+
+def _other_n(interval: Interval, sizes: dict[int, tuple[str, Claim | None]]) -> str:
+    n = next(iter(sizes))
+    near = next(
+        (m for d in range(1, 60) for m in (n - d, n + d) if m > 0 and len(counts_printing_as(interval, m))), None
+    )
+    return "an average over classes, folds or runs, or another number of images" + (
+        f" (the nearest that gives it: {near})." if near else "."
+    )

@@ -1,0 +1,410 @@
+"""Prose arithmetic: stated gains, ratios and means against the figures they come from; one quantity with two values."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from leukbench.audit.rounding import Interval, printed_interval, printed_number, shown
+from leukbench.audit.selection import (
+    SCORE_METRICS,
+    Draft,
+    canonical,
+    fold_of,
+    headlines,
+    own,
+    row_key,
+    scale_of,
+    score_interval,
+)
+from leukbench.papers.schema import Claim, Paper
+
+GAINS = ("improvement", "reduction")
+TIMES = ("time_s",)
+
+
+def seconds(claim: Claim) -> Fraction | None:
+    """Return a printed time in seconds: plain with its unit, or like 161m19s, 161 min 20 s, 2:41:19.
+
+    >>> seconds(Claim(id="p.a", metric="time_s", value="161m19s", where="T"))
+    Fraction(9679, 1)
+    """
+    text = claim.value.lower().replace(",", "").strip()
+    factor = {"min": 60, "h": 3600}.get(claim.unit, 1)
+    number = printed_number(text)
+    if number is not None:
+        return Fraction(number) * factor
+    parts = {unit: Fraction(value) for value, unit in re.findall(r"(\d+(?:\.\d+)?)\s*(h|m|s)", text)}
+    if parts:
+        return sum((parts.get(u, Fraction(0)) * f for u, f in (("h", 3600), ("m", 60), ("s", 1))), Fraction(0))
+    pieces = text.split(":")
+    if len(pieces) in {2, 3} and all(p.isdigit() for p in pieces):
+        return Fraction(sum(int(p) * 60**i for i, p in enumerate(reversed(pieces))))
+    return None
+
+
+def _quantity(claim: Claim) -> Interval | None:
+    """Return what a figure stands for, scores in percent, times in seconds."""
+    if claim.metric in TIMES:
+        value = seconds(claim)
+        return None if value is None else Interval(value, value)
+    if canonical(claim.metric) in SCORE_METRICS or claim.metric == "detection_rate":
+        interval = score_interval(claim)
+        return None if interval is None else interval.times(100)
+    return printed_interval(claim.value)
+
+
+def _gain(claim: Claim) -> Interval | None:
+    interval = printed_interval(claim.value.lstrip("+"))
+    if interval is None:
+        return None
+    if claim.approximate:
+        slack = abs(Fraction(printed_number(claim.value.lstrip("+")) or 0)) / 20
+        interval = Interval(interval.low - slack, interval.high + slack)
+    return interval.times(100) if claim.unit == "fraction" else interval
+
+
+def _readings(a: Interval, b: Interval) -> dict[str, Interval]:
+    """Return the gains that two figures allow, as points and as percentages of either."""
+    found = {"difference": a - b, "difference, other way": b - a}
+    if b.low > 0:
+        found["relative to the second"] = Interval(100 * (a.low / b.high - 1), 100 * (a.high / b.low - 1))
+        found["reduction relative to the second"] = Interval(100 * (1 - a.high / b.low), 100 * (1 - a.low / b.high))
+        found["ratio in percent"] = Interval(100 * a.low / b.high, 100 * a.high / b.low)
+        found["ratio"] = Interval(a.low / b.high, a.high / b.low)
+    if a.low > 0:
+        found["ratio, other way"] = Interval(b.low / a.high, b.high / a.low)
+    return found
+
+
+def check_gains(paper: Paper) -> list[Draft]:
+    """A stated gain, reduction or ratio follows from the two figures it names, as a difference or relative to one of them."""
+    by_id = {c.id: c for c in paper.claims}
+    found = []
+    for claim in own(paper):
+        if claim.metric not in (*GAINS, "time_ratio"):
+            continue
+        stated = _gain(claim)
+        pair = [by_id[i] for i in claim.derived_from]
+        if stated is None:
+            continue
+        values = [_quantity(c) for c in pair]
+        if len(pair) == 2 and values[0] is not None and values[1] is not None:
+            found.append(_gain_draft(claim, stated, pair, (values[0], values[1])))
+        elif not pair:
+            found.append(_search_gain(paper, claim, stated))
+    return found
+
+
+def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple[Interval, Interval]) -> Draft:
+    readings = _readings(*values)
+    hits = [r for r, i in readings.items() if i.meets(stated)]
+    first = readings[hits[0]] if hits else readings["difference"]
+    words = f"{pair[0].value} and {pair[1].value}: {hits[0] if hits else 'difference'} {first.text(3)}; stated: {claim.value}{claim.unit if claim.unit == '%' and '%' not in claim.value else ''}"
+    nearest = min(readings, key=lambda r: abs(readings[r].low + readings[r].high - stated.low - stated.high))
+    status = "consistent" if hits else ("implausible" if claim.approximate else "inconsistent")
+    return Draft(
+        check="gains",
+        status=status,
+        kind="arithmetic",
+        claims=(claim, *pair),
+        severity=0 if hits else 1,
+        statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model}) "
+        + (f"follows from its two figures as their {hits[0]}." if hits else "follows from its two figures in no way."),
+        witness=words + ".",
+        repair="" if hits else f"nearest: {nearest}, {readings[nearest].text(2)}.",
+        members=() if status != "inconsistent" else ((claim.id,), *((c.id,) for c in pair)),
+    )
+
+
+def _search_gain(paper: Paper, claim: Claim, stated: Interval) -> Draft:
+    """Look for a pair of printed figures of the same metric and part whose difference or ratio is the stated gain."""
+    wanted = next(
+        (
+            m
+            for m in ("accuracy", "sensitivity", "recall", "specificity", "f1", "auc", "precision", "mcc", "time_s")
+            if m.replace("_s", "") in f"{claim.condition} {claim.note}".lower().replace("f-score", "f1")
+        ),
+        "accuracy",
+    )
+    pool = [
+        (c, i)
+        for c in own(paper)
+        if canonical(c.metric) == canonical(wanted)
+        and c.study in {claim.study, ""}
+        and (not c.class_)
+        and (i := _quantity(c)) is not None
+    ]
+    heads = [(c, i) for c, i in pool if not claim.model or c.model == claim.model] or pool
+    hits = []
+    for c, i in heads:
+        for d, j in pool:
+            if c.model != d.model or c.condition != d.condition:
+                readings = _readings(i, j)
+                hits += [(c, d, r) for r in ("difference", "relative to the second") if readings[r].meets(stated)]
+    shown_hits = "; ".join(
+        f"{c.value} ({c.model}, {c.condition}) against {d.value} ({d.model}, {d.condition}), {r}"
+        for c, d, r in hits[:3]
+    )
+    nearest = (
+        min(
+            (
+                abs(i.low - j.low - stated.low),
+                f"{c.value} − {d.value} ({d.model}, {d.condition}) = {shown(i.low - j.low, 2)}",
+            )
+            for c, i in heads
+            for d, j in pool
+        )
+        if heads and pool
+        else None
+    )
+    return Draft(
+        check="gains",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(claim,),
+        severity=1,
+        statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model or wanted}) does not say "
+        "from which figures it comes" + ("." if hits else ", and no pair of printed figures gives it."),
+        witness=f"Pairs that would give it: {shown_hits}."
+        if hits
+        else f"{len(heads)} × {len(pool)} pairs of {wanted} tried as differences and as ratios"
+        + (f"; nearest difference: {nearest[1]}." if nearest else "."),
+        repair="the two figures that are compared.",
+    )
+
+
+def check_means(paper: Paper) -> list[Draft]:
+    """A stated mean is the mean of the figures it is said to come from (plain, or weighted by images where that fits)."""
+    by_id = {c.id: c for c in paper.claims}
+    found = []
+    heads = headlines(paper)
+    for claim in own(paper):
+        parts = [by_id[i] for i in claim.derived_from]
+        stated = _quantity(claim)
+        values = [i for i in (_quantity(p) for p in parts) if i is not None]
+        if claim.aggregation != "mean" or len(parts) < 2 or len(values) < len(parts) or stated is None:
+            continue
+        mean = Interval(
+            sum((i.low for i in values), Fraction(0)) / len(values),
+            sum((i.high for i in values), Fraction(0)) / len(values),
+        )
+        good = mean.meets(stated)
+        middle = sum((Fraction(printed_number(p.value) or 0) for p in parts), Fraction(0)) / len(parts)
+        found.append(
+            Draft(
+                check="means",
+                status="consistent" if good else ("implausible" if claim.approximate else "inconsistent"),
+                kind="arithmetic",
+                claims=(claim, *parts),
+                severity=0 if good else (2 if claim.id in heads else 1),
+                statement=f"{claim.value} is "
+                + ("" if good else "not ")
+                + f"the mean of {', '.join(p.value for p in parts)}.",
+                witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: {claim.value}.",
+                repair="" if good else f"{shown(middle, 2)}, or other parts than these.",
+                members=() if good or claim.approximate else ((claim.id,), *((p.id,) for p in parts)),
+            )
+        )
+    return found
+
+
+# ------------------------------------------------------------------------------------------- one quantity, two values
+
+SAME_THING = (
+    *SCORE_METRICS,
+    "sensitivity",
+    "loss",
+    "params_total",
+    "params_trainable",
+    "params_nontrainable",
+    "params_layer",
+    "output_shape",
+    "time_s",
+    "n_images",
+    "n_subjects",
+    "n_folds",
+    "n_classes",
+    "detection_rate",
+    "iterations",
+    "image_size",
+)
+SETTINGS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "dropout",
+    "momentum",
+    "regularisation",
+    "kernel_size",
+    "n_units",
+    "n_heads",
+    "n_blocks",
+    "n_filters",
+    "n_layers",
+    "negative_slope",
+    "augmentation_range",
+    "frozen_layers",
+    "threshold",
+    "stride",
+)
+
+
+def _identity(c: Claim) -> tuple[str, ...]:
+    return (*row_key(c), canonical(c.metric), c.class_, c.average)
+
+
+def _normal(c: Claim) -> str:
+    return re.sub(r"[\s,]", "", c.value.lower().replace("×", "x").replace("%", ""))
+
+
+def compatible(a: Claim, b: Claim) -> bool:
+    """Return whether two prints can be one value, rounded or truncated to different decimals; text must be equal."""
+    if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
+        return x == y
+    x_, y_ = _plain(a), _plain(b)
+    if x_ is None or y_ is None:
+        return _normal(a) == _normal(b)
+    if a.metric in {
+        "accuracy",
+        "recall",
+        "precision",
+        "f1",
+        "specificity",
+        "sensitivity",
+        "auc",
+        "mcc",
+        "kappa",
+        "loss",
+    }:
+        return x_.meets(y_)
+    return printed_number(a.value) == printed_number(b.value) or ((a.approximate or b.approximate) and x_.meets(y_))
+
+
+def _plain(c: Claim) -> Interval | None:
+    interval = printed_interval(c.value)
+    if interval is None:
+        return None
+    if canonical(c.metric) in SCORE_METRICS:
+        interval = interval.times(Fraction(100, scale_of(c)))
+    if c.approximate:
+        slack = max(abs(interval.high) / 50, Fraction(1) if canonical(c.metric) in SCORE_METRICS else Fraction(0))
+        interval = Interval(interval.low - slack, interval.high + slack)
+    return interval
+
+
+def check_two_values(paper: Paper) -> list[Draft]:
+    """One quantity printed with two values that no rounding reconciles; agreeing repetitions are counted once for all."""
+    found = []
+    groups: dict[tuple[str, ...], list[Claim]] = {}
+    for c in own(paper):
+        if c.metric in SAME_THING and not c.matrix and c.metric not in SETTINGS:
+            groups.setdefault(_identity(c), []).append(c)
+    heads = headlines(paper)
+    repeated: list[Claim] = []
+    for claims in groups.values():
+        clusters: list[list[Claim]] = []
+        for c in claims:
+            home = next((g for g in clusters if all(compatible(c, d) for d in g)), None)
+            if home is None:
+                clusters.append([c])
+            else:
+                home.append(c)
+        if len(clusters) == 1:
+            if len(claims) > 1:
+                repeated += claims
+            continue
+        found.append(_two_values_draft(clusters, heads))
+    if repeated:
+        found.append(
+            Draft(
+                check="two_values",
+                status="consistent",
+                kind="arithmetic",
+                claims=tuple(repeated),
+                statement=f"{len(repeated)} figures that the paper prints more than once agree with their repetitions.",
+                witness="Same study, network, part, fold, condition, metric and class; values equal up to rounding.",
+                where="throughout",
+            )
+        )
+    return found
+
+
+def _two_values_draft(clusters: list[list[Claim]], heads: frozenset[str]) -> Draft:
+    first = clusters[0][0]
+    flat = tuple(c for g in clusters for c in g)
+    words = "; ".join(f"{g[0].value} at {', '.join(dict.fromkeys(c.where for c in g))}" for g in clusters)
+    name = ", ".join(
+        w
+        for w in (
+            first.model,
+            first.condition,
+            first.split,
+            f"fold {fold_of(first)}" if fold_of(first) else "",
+            first.class_,
+        )
+        if w
+    )
+    rough = any(c.approximate for c in flat)
+    return Draft(
+        check="two_values",
+        status="implausible" if rough else "inconsistent",
+        kind="arithmetic",
+        claims=flat,
+        severity=(2 if any(c.id in heads for c in flat) else 1),
+        statement=f"{first.metric}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
+        f"{', '.join(g[0].value for g in clusters)}.",
+        witness=f"{words}. No rounding or truncation makes them one number.",
+        repair="one is a slip, or they are two quantities whose difference (part, run, condition) is not stated.",
+        members=() if rough else tuple((*(c.id for c in g),) for g in clusters[:2]),
+    )
+
+
+def check_contradicting_settings(paper: Paper) -> list[Draft]:
+    """A hyper-parameter printed with several values for one network: the readings a re-implementer has to choose from."""
+    found = []
+    groups: dict[tuple[str, ...], list[Claim]] = {}
+    for c in own(paper):
+        if c.metric in SETTINGS:
+            extra = (
+                c.condition
+                if c.metric
+                in {
+                    "augmentation_range",
+                    "kernel_size",
+                    "n_units",
+                    "n_filters",
+                    "n_layers",
+                    "frozen_layers",
+                    "epochs",
+                    "learning_rate",
+                    "negative_slope",
+                    "dropout",
+                    "stride",
+                }
+                else ""
+            )
+            groups.setdefault((c.metric, c.model or c.arm, extra), []).append(c)
+    for (metric, model, condition), claims in groups.items():
+        values: dict[str, list[Claim]] = {}
+        for c in claims:
+            number = printed_number(c.value)
+            values.setdefault(str(number.normalize()) if number is not None else _normal(c), []).append(c)
+        if len(values) > 1:
+            found.append(
+                Draft(
+                    check="contradicting_settings",
+                    status="uncheckable",
+                    kind="ambiguity",
+                    claims=tuple(claims),
+                    severity=1,
+                    statement=f"{metric.replace('_', ' ')}{' of ' + model if model else ''}{' (' + condition + ')' if condition else ''} has "
+                    f"{len(values)} values: {', '.join(v[0].value for v in values.values())}.",
+                    witness="; ".join(
+                        f"{v[0].value} at {', '.join(dict.fromkeys(c.where for c in v))}" for v in values.values()
+                    )
+                    + ".",
+                    repair="which value was used where.",
+                )
+            )
+    return found
