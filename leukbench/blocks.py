@@ -83,6 +83,7 @@ def _timm_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Mo
         else:
             overlay = {"file": str(local)}
             model = timm.create_model(_TIMM[name], pretrained=True, pretrained_cfg_overlay=overlay, **options)
+            _check_complete(model, timm.models.load_state_dict(str(local)))
     except _UNREADABLE as error:
         raise _no_weights(name, error) from error
     if features == "map" and name.startswith("vgg"):
@@ -91,6 +92,18 @@ def _timm_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Mo
     if features == "pooled" and name.startswith("vgg"):
         return nn.Sequential(model.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()), 512
     return model, int(model.head_hidden_size if features == "penultimate" else model.num_features)
+
+
+def _check_complete(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Raise RuntimeError where a file lacks weights: without a classifier timm loads what fits and leaves the rest random.
+
+    torchvision's VGG files name the two dense layers otherwise, and timm translates them.
+    """
+    missing = [name for name, _ in model.named_parameters() if name not in state]
+    if "classifier.0.weight" in state:
+        missing = [name for name in missing if not name.startswith("pre_logits.")]
+    if missing:
+        raise RuntimeError(f"the file lacks {len(missing)} of its weights, {missing[0]} among them")
 
 
 def _torchvision_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Module, int]:

@@ -1,0 +1,215 @@
+"""Geometry of the augmentation by hand on small arrays, and the two renderers against each other."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from leukbench.pixels.augmentation import (
+    Draws,
+    draw_augmentation,
+    draw_copy,
+    identity_draws,
+    join_draws,
+    render,
+    render_on_device,
+    take_draws,
+)
+from leukbench.records import Augmentation
+
+FILLS = ("constant", "nearest", "reflect")
+EVERYTHING = Augmentation(
+    rotation_deg=25.0,
+    shift=0.15,
+    shear_deg=10.0,
+    zoom=(0.7, 1.4),
+    flip_horizontal=True,
+    flip_vertical=True,
+    contrast=(0.7, 1.3),
+    brightness=(0.8, 1.2),
+)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def noise(n: int, side: int, seed: int = 0) -> np.ndarray:
+    return rng(seed).integers(0, 256, (n, side, side, 3), dtype=np.uint8)
+
+
+def smooth(n: int, side: int) -> np.ndarray:
+    """Return images without sharp edges, on which a fraction of a pixel makes no large difference."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    waves = [np.sin(2 * np.pi * (a * x + b * y)) for a, b in ((1, 0.5), (0.5, 1), (1, 1))]
+    one = 127 + 100 * np.stack(waves, -1)
+    return np.stack([np.roll(one, k, axis=0) for k in range(n)]).astype(np.uint8)
+
+
+def only(**fields: object) -> Augmentation:
+    return Augmentation(**fields)  # type: ignore[arg-type]
+
+
+def one_draw(augmentation: Augmentation, side: int, seed: int = 0) -> Draws:
+    return draw_augmentation(augmentation, 1, side_px=side, rng=rng(seed))
+
+
+def on_device(images: np.ndarray, draws: Draws, *, fill: str) -> np.ndarray:
+    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
+    return render_on_device(tensor, draws, fill=fill).permute(0, 2, 3, 1).numpy()
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_identity_draws_leave_every_byte_unchanged(fill: str) -> None:
+    images = noise(3, 9)
+    assert (render(images, identity_draws(3), fill=fill) == images).all()
+    assert np.abs(on_device(images, identity_draws(3), fill=fill) - images).max() < 1e-2
+
+
+def test_an_augmentation_without_ranges_draws_the_identity() -> None:
+    draws = draw_augmentation(Augmentation(), 4, side_px=7, rng=rng())
+    assert (draws.matrices == identity_draws(4).matrices).all()
+    assert (draws.gain == 1).all() and (draws.light == 1).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_fixed_right_angle_turns_counter_clockwise_when_positive(seed: int) -> None:
+    images = noise(1, 6, seed)
+    draws = one_draw(only(rotation_deg=90.0, rotation_fixed=True), 6, seed)
+    sine = draws.matrices[0, 1, 0]
+    assert abs(sine) == pytest.approx(1.0)
+    expected = np.rot90(images[0], k=1 if sine > 0 else -1)
+    assert (render(images, draws, fill="constant")[0] == expected).all()
+
+
+def test_both_signs_of_a_fixed_angle_occur_and_nothing_between() -> None:
+    draws = draw_augmentation(only(rotation_deg=15.0, rotation_fixed=True), 200, side_px=8, rng=rng())
+    angles = np.rad2deg(np.arcsin(draws.matrices[:, 1, 0]))
+    assert np.allclose(np.abs(angles), 15.0)
+    assert 60 < (angles > 0).sum() < 140
+
+
+def test_flips_mirror_columns_and_rows_and_happen_half_of_the_time() -> None:
+    images = np.repeat(noise(1, 5), 64, axis=0)
+    for field, axis in (("flip_horizontal", 1), ("flip_vertical", 0)):
+        out = render(images, draw_augmentation(only(**{field: True}), 64, side_px=5, rng=rng()), fill="constant")
+        flipped = [(image == np.flip(images[0], axis)).all() for image in out]
+        same = [(image == images[0]).all() for image in out]
+        assert all(f or s for f, s in zip(flipped, same, strict=True))
+        assert 16 < sum(flipped) < 48
+
+
+def test_zoom_above_one_enlarges() -> None:
+    image = np.zeros((1, 9, 9, 3), np.uint8)
+    image[0, 3:6, 3:6] = 200  # 3 x 3 about the centre
+    larger = render(image, one_draw(only(zoom=(2.0, 2.0)), 9), fill="constant")
+    assert (larger[0, 2:7, 2:7] == 200).all()  # pixels at distance d show what was at d / 2
+    assert (larger > 0).sum() > 2 * (image > 0).sum()
+    smaller = render(image, one_draw(only(zoom=(0.5, 0.5)), 9), fill="constant")
+    assert smaller[0, 4, 4, 0] == 200 and (smaller > 0).sum() < (image > 0).sum()
+
+
+def test_shift_moves_by_the_drawn_pixels_and_fills_what_comes_in() -> None:
+    image = noise(1, 8)
+    draws = identity_draws(1)
+    draws.matrices[0, :, 2] = (-2.0, -1.0)  # output (x, y) shows input (x - 2, y - 1): right by 2, down by 1
+    out = render(image, draws, fill="constant")[0]
+    assert (out[1:, 2:] == image[0, :-1, :-2]).all()
+    assert (out[0] == 0).all() and (out[:, :2] == 0).all()
+    nearest = render(image, draws, fill="nearest")[0]
+    assert (nearest[1:, 0] == image[0, :-1, 0]).all() and (nearest[1:, 1] == image[0, :-1, 0]).all()
+    reflected = render(image, draws, fill="reflect")[0]
+    assert (reflected[1:, 1] == image[0, :-1, 1]).all() and (reflected[1:, 0] == image[0, :-1, 2]).all()
+
+
+def test_drawn_shifts_stay_within_the_printed_share_of_the_side() -> None:
+    draws = draw_augmentation(only(shift=0.2), 500, side_px=100, rng=rng())
+    assert np.abs(draws.matrices[:, :, 2]).max() <= 20.0
+    assert np.abs(draws.matrices[:, :, 2]).max(axis=0) == pytest.approx([20, 20], rel=0.05)
+
+
+def test_draws_are_uniform_in_their_ranges() -> None:
+    a = only(zoom=(0.8, 1.2), contrast=(0.5, 1.5), brightness=(0.9, 1.0))
+    draws = draw_augmentation(a, 4000, side_px=10, rng=rng())
+    zoom = 1 / draws.matrices[:, 0, 0]
+    for values, (low, high) in ((zoom, a.zoom), (draws.gain, a.contrast), (draws.light, a.brightness)):
+        assert low <= values.min() and values.max() <= high
+        assert values.mean() == pytest.approx((low + high) / 2, abs=0.03 * (high - low))
+
+
+def test_contrast_is_about_the_mean_grey_and_brightness_is_a_factor() -> None:
+    image = np.zeros((1, 2, 2, 3), np.uint8)
+    image[0, 0], image[0, 1] = 50, 150  # mean 100
+    draws = Draws(identity_draws(1).matrices, np.array([1.5]), np.array([1.0]))
+    assert set(render(image, draws, fill="constant").ravel()) == {25, 175}
+    draws = Draws(identity_draws(1).matrices, np.array([1.0]), np.array([1.1]))
+    assert set(render(image, draws, fill="constant").ravel()) == {55, 165}
+    draws = Draws(identity_draws(1).matrices, np.array([4.0]), np.array([1.0]))
+    assert set(render(image, draws, fill="constant").ravel()) == {0, 255}  # clipped, never wrapped
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_both_renderers_agree(fill: str) -> None:
+    images = smooth(16, 64)
+    draws = draw_augmentation(dataclasses.replace(EVERYTHING, fill=fill), 16, side_px=64, rng=rng(1))
+    cpu, device = render(images, draws, fill=fill).astype(float), on_device(images, draws, fill=fill)
+    y, x = np.mgrid[0:64, 0:64]
+    points = np.stack([x, y, np.ones_like(x)], -1).astype(float)
+    inner = 0
+    for i in range(16):
+        source = points @ draws.matrices[i].T
+        inside = ((source > 1) & (source < 62)).all(axis=-1)  # the border's blend differs in the last 1/32 of a pixel
+        # two roundings to whole levels and a position rounded to 1/32 pixel, times contrast and brightness
+        assert np.abs(cpu[i] - device[i])[inside].max() <= 3.0
+        assert np.abs(cpu[i] - device[i])[inside].mean() < 0.8
+        inner += inside.sum()
+        assert np.abs(cpu[i] - device[i]).mean() < 1.5  # borders included: the fill is the same
+    assert inner > 16 * 64 * 64 / 2
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_both_renderers_agree_within_two_levels_on_geometry_alone(fill: str) -> None:
+    images = smooth(8, 64)
+    plain = dataclasses.replace(EVERYTHING, contrast=(1.0, 1.0), brightness=(1.0, 1.0))
+    draws = draw_augmentation(plain, 8, side_px=64, rng=rng(2))
+    cpu, device = render(images, draws, fill=fill).astype(float), on_device(images, draws, fill=fill)
+    y, x = np.mgrid[0:64, 0:64]
+    source = np.stack([x, y, np.ones_like(x)], -1).astype(float) @ draws.matrices.transpose(0, 2, 1)[:, None]
+    inside = ((source > 1) & (source < 62)).all(axis=-1)
+    assert np.abs(cpu - device)[inside].max() <= 2.0
+
+
+def test_a_copy_always_renders_the_same_and_unlike_another_copy() -> None:
+    image = noise(1, 32)
+
+    def shown(image_id: str, copy: int) -> np.ndarray:
+        return render(image, draw_copy(EVERYTHING, image_id, copy, side_px=32), fill="constant")
+
+    assert (shown("a", 1) == shown("a", 1)).all()
+    assert (shown("a", 1) != shown("a", 2)).any()
+    assert (shown("a", 1) != shown("b", 1)).any()
+
+
+def test_blocks_of_parameters_join_and_are_taken_by_row() -> None:
+    parts = [draw_copy(EVERYTHING, "a", k, side_px=16) for k in (1, 2, 3)]
+    joined = join_draws(parts)
+    assert len(joined) == 3
+    again = take_draws(joined, np.array([2, 0]))
+    assert (again.matrices[0] == parts[2].matrices[0]).all() and again.gain[1] == parts[0].gain[0]
+
+
+def test_rendering_does_not_write_into_its_input() -> None:
+    images = noise(2, 8)
+    before = images.copy()
+    render(images, draw_augmentation(EVERYTHING, 2, side_px=8, rng=rng()), fill="reflect")
+    assert (images == before).all()
+
+
+def test_images_in_another_memory_order_render_alike() -> None:
+    images = noise(2, 8)
+    other = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    draws = draw_augmentation(EVERYTHING, 2, side_px=8, rng=rng())
+    assert (render(other, draws, fill="constant") == render(images, draws, fill="constant")).all()

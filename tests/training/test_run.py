@@ -1,0 +1,262 @@
+"""Runs are addressed by content, survive a kill at any epoch, and end bit for bit where an uninterrupted run does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
+
+from leukbench.errors import DataError, SplitError
+from leukbench.records import NetworkSpec, Recipe, RunSpec
+from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
+
+CPU = torch.device("cpu")
+TURNING = {"augmentation": dataclasses.replace(make_recipe().augmentation, rotation_deg=20.0, flip_horizontal=True)}
+
+
+class Killed(Exception):
+    """Stands in for a kill: raised inside the progress callback."""
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
+
+
+def world(tmp_path: Path, recipe: Recipe, **changes: Any) -> tuple[RunSpec, FoldRows, Any]:
+    images, labels = make_images()
+    rows, store = fold_rows(labels), make_store(images)
+    return make_spec(tmp_path / "paper", recipe, rows, store, **changes), rows, store
+
+
+def stopping_at(epoch: int) -> Any:
+    def progress(done: int, total: int) -> None:
+        if done == epoch:
+            raise Killed
+
+    return progress
+
+
+def forget(spec: RunSpec) -> None:
+    for file in run_folder(spec.key).iterdir():
+        file.unlink()
+
+
+def same(a: Finished, b: Finished) -> bool:
+    scores = (a.test == b.test).all() and (a.validation == b.validation).all()
+    series = ("train_loss", "train_accuracy", "validation_loss")
+    return bool(scores) and all(a.history[name] == b.history[name] for name in series)
+
+
+def test_a_run_leaves_scores_of_every_epoch_and_a_receipt(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe())
+    seen: list[tuple[int, int]] = []
+    done = execute_run(spec, rows, store, device=CPU, progress=lambda e, n: seen.append((e, n)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert done.test.shape == (4, 10, 2) and done.validation.shape == (4, 8, 2) and done.test.dtype == np.float32
+    assert np.allclose(done.test.sum(2), 1, atol=1e-6)
+    names = {p.name for p in run_folder(spec.key).iterdir()}
+    assert names == {
+        "spec.json",
+        "environment.json",
+        "test.npy",
+        "validation.npy",
+        "rows.csv",
+        "history.json",
+        "receipt.json",
+    }
+    table = pd.read_csv(run_folder(spec.key) / "rows.csv")
+    assert list(table["role"]) == ["validation"] * 8 + ["test"] * 10
+    assert list(table["image_id"][8:]) == list(rows.test.image_id)
+    assert done.receipt["n_parameters"] == (27 + 1) * 8 + 16 + (72 + 1) * 8 + 18
+    assert (done.receipt["n_train_rows"], done.receipt["n_validation_rows"], done.receipt["n_test_rows"]) == (24, 8, 10)
+    assert done.receipt["wall_s"] > 0 and done.receipt["peak_memory_mib"] > 10
+    assert json.loads((run_folder(spec.key) / "environment.json").read_text())["versions"]["torch"]
+
+
+def test_a_finished_run_is_found_and_not_trained_again(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    assert find_run(spec.key) is None
+    first = execute_run(spec, rows, store, device=CPU)
+    (tmp_path / "paper" / "model.py").unlink()  # nothing could be built any more
+    renamed = dataclasses.replace(spec, study="another.name", arm="b", protocol="image", reading="r")
+    again = execute_run(renamed, rows, store, device=CPU, progress=stopping_at(1))
+    assert same(first, again) and first.receipt == again.receipt
+
+
+def test_the_same_run_gives_the_same_scores_when_made_anew(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(**TURNING))
+    first = execute_run(spec, rows, store, device=CPU)
+    forget(spec)
+    assert same(first, execute_run(spec, rows, store, device=CPU))
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "rmsprop", "adam", "adamax"])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_run_stopped_after_an_epoch_resumes_from_it_to_the_same_bits(
+    tmp_path: Path, optimiser: str, epoch: int
+) -> None:
+    """Channels-last weights make the slots' layout matter; dropout and augmentation make the random streams matter."""
+    spec, rows, store = world(tmp_path, make_recipe(optimiser=optimiser, momentum=0.9, **TURNING))
+    whole = execute_run(spec, rows, store, device=CPU)
+    forget(spec)
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(epoch))
+    assert find_run(spec.key) is None and (run_folder(spec.key) / "checkpoint.safetensors").is_file()
+    seen: list[int] = []
+    resumed = execute_run(spec, rows, store, device=CPU, progress=lambda done, total: seen.append(done))
+    assert seen == list(range(epoch + 1, 5)) and same(whole, resumed)
+    assert not (run_folder(spec.key) / "checkpoint.safetensors").exists()
+
+
+def test_a_run_stopped_after_its_last_epoch_only_finishes(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    done = execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    assert len(done.test) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"balance": "oversample"}, {"trainable": "last:1"}, {"schedule": "reduce_on_plateau", "plateau_patience": 1}],
+)
+def test_whatever_a_recipe_asks_for_survives_a_resume(tmp_path: Path, changes: dict[str, Any]) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(**changes))
+    whole = execute_run(spec, rows, store, device=CPU)
+    forget(spec)
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    assert same(whole, execute_run(spec, rows, store, device=CPU))
+
+
+def test_a_run_without_validation_rows_resumes(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=3))
+    none = np.zeros(0, dtype=np.int64)
+    rows = FoldRows(rows.train, make_rows(none, none), rows.test)
+    whole = execute_run(spec, rows, store, device=CPU)
+    forget(spec)
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(1))
+    assert same(whole, execute_run(spec, rows, store, device=CPU)) and whole.validation.shape[0] == 3
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from leukbench.training.run import execute_run
+from tiny_world import fold_rows, make_images, make_recipe, make_spec, make_store
+images, labels = make_images()
+rows, store = fold_rows(labels), make_store(images)
+spec = make_spec(Path(sys.argv[1]), make_recipe(epochs=6), rows, store)
+def progress(done, total):
+    print(done, flush=True)
+    time.sleep(0.2 if sys.argv[2] == "slow" else 0.0)
+execute_run(spec, rows, store, device=torch.device("cpu"), progress=progress)
+"""
+
+
+def test_a_process_killed_by_sigkill_resumes_from_its_last_epoch_to_the_same_bits(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=6))
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "paper"), "slow"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if int(line) == 3:
+                time.sleep(0.05)
+                child.send_signal(signal.SIGKILL)
+                break
+    assert child.returncode == -signal.SIGKILL and find_run(spec.key) is None
+    seen: list[int] = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        resumed = execute_run(spec, rows, store, device=CPU, progress=lambda done, total: seen.append(done))
+        forget(spec)
+        whole = execute_run(spec, rows, store, device=CPU)
+    finally:
+        torch.set_num_threads(before)
+    assert seen[-1] == 6 and seen[0] >= 4 and same(whole, resumed)
+    leftovers = [p.name for p in run_folder(spec.key).iterdir() if p.name.startswith(".")]
+    assert not leftovers
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut scores", "empty scores", "no scores", "other scores", "cut history", "cut receipt"]
+)
+def test_a_damaged_run_is_refused_by_its_folder(tmp_path: Path, damage: str) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    execute_run(spec, rows, store, device=CPU)
+    folder = run_folder(spec.key)
+    test = folder / "test.npy"
+    if damage == "cut scores":
+        test.write_bytes(test.read_bytes()[:-20])
+    elif damage == "empty scores":
+        test.write_bytes(b"")
+    elif damage == "no scores":
+        test.unlink()
+    elif damage == "other scores":
+        np.save(test, np.zeros((2, 9, 2), np.float32))
+    else:
+        file = folder / ("history.json" if damage == "cut history" else "receipt.json")
+        file.write_text(file.read_text()[:20])
+    with pytest.raises(DataError, match=spec.key):
+        execute_run(spec, rows, store, device=CPU)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe())
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(1))
+    file = run_folder(spec.key) / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(DataError, match="checkpoint is damaged"):
+        execute_run(spec, rows, store, device=CPU)
+
+
+def test_a_fold_without_a_class_or_without_test_images_is_refused(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe())
+    blue = FoldRows(rows.train.take(rows.train.label == 0), rows.validation, rows.test)
+    with pytest.raises(SplitError, match="no training image of red"):
+        execute_run(spec, blue, store, device=CPU)
+    with pytest.raises(SplitError, match="no test image"):
+        execute_run(spec, FoldRows(rows.train, rows.validation, rows.test.take(np.arange(0))), store, device=CPU)
+    assert not run_folder(spec.key).exists()
+
+
+def test_the_key_ignores_names_and_places_and_follows_whatever_changes_predictions(tmp_path: Path) -> None:
+    spec, _, _ = world(tmp_path, make_recipe())
+    same_key = [
+        dataclasses.replace(spec, study="x", arm="y", protocol="image", reading="z"),
+        dataclasses.replace(spec, network=dataclasses.replace(spec.network, folder="/elsewhere")),
+    ]
+    assert {s.key for s in same_key} == {spec.key}
+    other = [
+        dataclasses.replace(spec, recipe=make_recipe(learning_rate=0.02)),
+        dataclasses.replace(spec, recipe=make_recipe(**TURNING)),
+        dataclasses.replace(spec, rows_sha256="1"),
+        dataclasses.replace(spec, store_sha256="1"),
+        dataclasses.replace(spec, code_sha256="1"),
+        dataclasses.replace(spec, fold=1),
+        dataclasses.replace(spec, seed=1),
+        dataclasses.replace(spec, precision="bf16"),
+        dataclasses.replace(spec, classes=("red", "blue")),
+        dataclasses.replace(spec, network=NetworkSpec(paper="tiny", name="net", options={"dropout": 0.5})),
+    ]
+    assert len({s.key for s in other} | {spec.key}) == len(other) + 1
