@@ -38,7 +38,7 @@ CARD = SourceCard(
     evidence={"original": "absent", "TRAIN": "absent", "TEST": "absent", "TEST_SIMPLE": "absent"},
     image_px=(320, 240),
     portals=(
-        Portal(name="GitHub", command="leukbench fetch blood_cells", size_bytes=124_000_000, url=ARCHIVE),
+        Portal(name="GitHub", command="leukbench fetch blood_cells", size_bytes=120_000_000, url=ARCHIVE),
         Portal(
             name="git",
             command="git clone https://github.com/dhruvp/wbc-classification DIR "
