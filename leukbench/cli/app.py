@@ -35,6 +35,15 @@ def _formats(given: str, *known: str) -> str:
     return given
 
 
+def _fraction(given: str) -> float:
+    from leukbench.errors import InputError
+
+    try:
+        return float(given)
+    except ValueError:
+        raise InputError("a margin must be a fraction", where="--margin", expected="in (0, 1)", found=given) from None
+
+
 # ------------------------------------------------------------------------------------------------ stages that do
 
 
@@ -199,13 +208,26 @@ def score(
     predictions: Annotated[
         Path, typer.Argument(help="a CSV file: image_id, label, group or patient, score_<class>… or predicted")
     ],
-    claims: Annotated[Path | None, typer.Option(help="a paper.yaml whose claims to compare with")] = None,
+    claims: Annotated[
+        str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")
+    ] = "",
+    protocol: Annotated[
+        str, typer.Option(help="how they were made: patient (no patient on both sides) or as_published")
+    ] = "patient",
+    study: Annotated[str, typer.Option(help="a study of the paper, if several fit")] = "",
+    arm: Annotated[str, typer.Option(help="an arm of the study; default: the proposed one")] = "",
+    margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",
     format: Format = "md",
 ) -> None:
     """Score predictions of your own with group-level intervals. Uploads nothing."""
     from leukbench.cli import tools
 
-    print(tools.score(predictions, claims, _formats(format, "md", "json")))
+    _formats(format, "md", "json")
+    print(
+        tools.score(
+            predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin)
+        )
+    )
 
 
 @app.command()

@@ -1,0 +1,179 @@
+"""The scores of a user's predictions as a page for people: what was tested, how well, how sure, and where it failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leukbench.report.format import FRACTIONS, interval, number, percent, points, table
+from leukbench.report.format import score as shown
+
+Plain = dict[str, Any]
+
+_MEANING = {
+    "accuracy": "images called right",
+    "balanced_accuracy": "mean over classes of the images of the class called right",
+    "macro_f1": "mean over classes of F1",
+    "macro_precision": "mean over classes of precision",
+    "macro_specificity": "mean over classes of specificity",
+    "mcc": "correlation of truth and call: 1 perfect, 0 chance",
+    "kappa": "agreement beyond chance: 1 perfect, 0 chance",
+    "auc": "chance that an image of the class scores above one that is not of it",
+    "brier": "squared error of the scores: 0 perfect; lower is better",
+    "log_loss": "surprise at the truth, in nats; lower is better",
+    "ece": "gap between stated confidence and accuracy; lower is better",
+    "patient_accuracy": "patients called right by the mean of their images' scores",
+}
+_CLASSWISE = ("recall", "specificity", "precision", "f1", "auc")
+
+
+def page(result: Plain, file: str) -> str:
+    """Return the Markdown page of what :func:`leukbench.cli.scoring.score` found."""
+    unit = result["grouped_by"]
+    parts = [
+        f"# Scores of {file}",
+        _tested(result),
+        f"The interval to read is the one **by {unit}**: it says how the result could differ on other {unit}s of the same kind. "
+        "The one by image takes every image for an independent case, which images of one patient are not; it is printed because "
+        "it is what most papers print.",
+        table(_overall(result, unit)),
+        "## By class",
+        table(_by_class(result)),
+        *_worst(result),
+        *_folds(result),
+        *_verdicts(result),
+        *_notes(result),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _tested(result: Plain) -> str:
+    sizes = "; ".join(f"{name}: {c['n_images']} of {c['n_groups']}" for name, c in result["classes"].items())
+    unit = result["grouped_by"]
+    seeds = f", {result['n_seeds']} seeds" if result["n_seeds"] > 1 else ""
+    copies = "; copies of one origin are averaged" if result["n_rows"] > result["n_images"] * result["n_seeds"] else ""
+    text = f"{result['n_images']} images of {result['n_groups']} {unit}s{seeds} (images of {unit}s by class: {sizes}){copies}."
+    text += f" Always naming the most frequent class would be right on {percent(result['majority_accuracy'])} %."
+    if result["unread_columns"]:
+        text += f" Columns not read: {', '.join(result['unread_columns'])}."
+    return text
+
+
+def _shown(name: str, value: float | None) -> str:
+    metric = _base(name)
+    return shown(value, metric) + (" %" if metric in FRACTIONS and value is not None else "")
+
+
+def _base(name: str) -> str:
+    """Return the metric of a key, so that shares are printed in percent.
+
+    >>> _base("macro_f1"), _base("recall:ALL"), _base("balanced_accuracy"), _base("patient_accuracy")
+    ('f1', 'recall', 'balanced_accuracy', 'accuracy')
+    """
+    name = name.split(":")[0]
+    for prefix in ("macro_", "weighted_", "patient_"):
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _limits(name: str, limits: list[float | None]) -> str:
+    return interval(limits[0], limits[1], _base(name))
+
+
+def _overall(result: Plain, unit: str) -> list[dict[str, str]]:
+    return [
+        {
+            "metric": name.replace("_", " "),
+            "value": _shown(name, m["value"]),
+            f"95 % by {unit}": _limits(name, m["ci95"]),
+            "95 % by image": _limits(name, m["ci95_images"]),
+            "meaning": _MEANING[name],
+            "note": m["note"],
+        }
+        for name, m in result["metrics"].items()
+        if name in _MEANING
+    ]
+
+
+def _by_class(result: Plain) -> list[dict[str, str]]:
+    rows = []
+    for name in result["classes"]:
+        row = {"class": name}
+        for metric in _CLASSWISE:
+            m = result["metrics"].get(f"{metric}:{name}")
+            if m is not None:
+                row[metric] = f"{_shown(metric, m['value'])} [{_limits(metric, m['ci95'])}]"
+        rows.append(row)
+    return rows
+
+
+def _worst(result: Plain) -> list[str]:
+    patients = result["patients"]
+    rows = [
+        {
+            "patient or group": w["patient"],
+            "class": w["label"],
+            "images": str(w["n_images"]),
+            "called right": f"{percent(w['images_right'])} %",
+        }
+        for w in patients["worst"]
+    ]
+    limits = _limits("accuracy", patients["ci95"])
+    sentence = (
+        f"{number(patients['n_right'], digits=1).removesuffix('.0')} of {patients['n_patients']} are called right by the mean "
+        f"score over their images: {percent(patients['accuracy'])} % [{limits}]."
+    )
+    note = f" ({patients['note']})" if patients["note"] else ""
+    return ["## By patient", sentence + note, "Fewest images right:", table(rows)] if rows else []
+
+
+def _folds(result: Plain) -> list[str]:
+    rows = [
+        {
+            "fold": fold,
+            **{n.replace("_", " "): _shown(n, found[n]["value"]) for n in ("accuracy", "balanced_accuracy", "mcc")},
+        }
+        for fold, found in result["folds"].items()
+    ]
+    return ["## By fold", table(rows)] if rows else []
+
+
+def _verdicts(result: Plain) -> list[str]:
+    held = result.get("verdicts")
+    if held is None:
+        return []
+    how = "made by patient" if held["protocol"] == "patient" else "made under the paper's own protocol"
+    title = f"## Beside the claims of {held['paper']} ({held['study']}, {held['arm']})"
+    if not held["claims"]:
+        return [title, "The paper prints no score of this network that predictions could be held against."]
+    rows = [
+        {
+            "claim": f"{c['metric']}{' of ' + c['class'] if c['class'] else ''} ({c['where']}){' *' if c['headline'] else ''}",
+            "printed": c["printed"],
+            "yours": _shown(c["metric"].replace("sensitivity", "recall"), c["yours"]),
+            "difference, points": _gap(c["difference"]),
+            "verdict": c["verdict"],
+            "why": c["reason"],
+            "smallest margin": points(c["smallest_margin"]).lstrip("+"),
+        }
+        for c in held["claims"]
+    ]
+    words = (
+        f"Your predictions are taken as {how}. A claim holds where the difference is shown to be smaller than "
+        f"{points(held['margin']).lstrip('+')} points, both errors counted; the last column is the smallest margin that this many "
+        "images and groups could have resolved. * marks the study's headline claim."
+    )
+    return [title, words, table(rows)]
+
+
+def _gap(d: Plain | None) -> str:
+    return "–" if d is None else f"{points(d['value'])} [{points(d['low'])} to {points(d['high'])}]"
+
+
+def _notes(result: Plain) -> list[str]:
+    notes = {m["note"] for m in result["metrics"].values() if m["note"]}
+    doubt = any("coverage not assured" in note for note in notes)
+    text = (
+        "*Coverage not assured*: with so few groups, or so near 100 %, no method keeps its 95 %; read the "
+        "interval as the least that the uncertainty can be."
+    )
+    return [text] if doubt else []
