@@ -35,6 +35,27 @@ class Draws:
         return len(self.gain)
 
 
+@dataclass(frozen=True)
+class DeviceDraws:
+    """The same parameters as float32 tensors on a device: ``matrices`` (n, 2, 3), ``gain`` and ``light`` (n,)."""
+
+    matrices: torch.Tensor
+    gain: torch.Tensor
+    light: torch.Tensor
+
+    def take(self, rows: slice) -> DeviceDraws:
+        """Return the parameters of some rows; nothing is copied."""
+        return DeviceDraws(self.matrices[rows], self.gain[rows], self.light[rows])
+
+
+def draws_to_device(draws: Draws, device: torch.device) -> DeviceDraws:
+    """Return parameters on a device, in one transfer each."""
+    import torch
+
+    parts = (draws.matrices, draws.gain, draws.light)
+    return DeviceDraws(*(torch.as_tensor(part, dtype=torch.float32, device=device) for part in parts))
+
+
 def identity_draws(n_images: int) -> Draws:
     """Return parameters that change nothing."""
     return Draws(np.repeat(_IDENTITY[None], n_images, axis=0), np.ones(n_images), np.ones(n_images))
@@ -107,15 +128,14 @@ def render(images: npt.NDArray[np.uint8], draws: Draws, *, fill: str) -> npt.NDA
     return out
 
 
-def render_on_device(images: torch.Tensor, draws: Draws, *, fill: str) -> torch.Tensor:
+def render_on_device(images: torch.Tensor, draws: DeviceDraws, *, fill: str) -> torch.Tensor:
     """Return augmented images ``(n, 3, side, side)`` float32 in [0, 255] from uint8 of that shape, in one batched pass.
 
     The same map as :func:`render`; values agree up to OpenCV's fixed-point interpolation (about one grey level).
     """
     import torch
 
-    device, side = images.device, images.shape[-1]
-    m = torch.as_tensor(draws.matrices, dtype=torch.float32, device=device)
+    m, side = draws.matrices, images.shape[-1]
     half = (side - 1) / 2
     # pixel coordinates p = half * (u + 1); theta maps output u to input u with align_corners=True
     theta = m.clone()
@@ -124,7 +144,6 @@ def render_on_device(images: torch.Tensor, draws: Draws, *, fill: str) -> torch.
     moved = torch.nn.functional.grid_sample(
         images.float(), grid, mode="bilinear", padding_mode=_PADDING[fill], align_corners=True
     )
-    gain = torch.as_tensor(draws.gain, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
-    light = torch.as_tensor(draws.light, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
+    gain, light = draws.gain.view(-1, 1, 1, 1), draws.light.view(-1, 1, 1, 1)
     grey = images.float().mean(dim=(1, 2, 3), keepdim=True)
     return (((moved - grey) * gain + grey) * light).clamp_(0, 255)

@@ -17,6 +17,7 @@ from leukbench.pixels.augmentation import (
     Draws,
     draw_augmentation,
     draw_copy,
+    draws_to_device,
     identity_draws,
     join_draws,
     render,
@@ -136,16 +137,28 @@ class Pixels:
         return render(stored, take_draws(self.planned, index), fill=self.recipe.augmentation.fill)
 
     def batch(self, index: npt.NDArray[Any], draws: Draws) -> tuple[Tensor, Tensor]:
-        """Return normalised images ``(n, 3, side, side)`` float32 and class indices ``(n,)`` of some rows."""
+        """Return normalised images ``(n, 3, side, side)`` float32 and class indices ``(n,)`` of some rows, made on the CPU."""
         some, fill = take_draws(draws, index), self.recipe.augmentation.fill
-        labels = torch.from_numpy(self.rows.label[index]).to(self.device)
-        if self.on_device is not None:
-            rows = torch.from_numpy(self._resident_row[index]).to(self.device)
-            images = render_on_device(self.on_device[rows], some, fill=fill)
-        else:
-            stored = np.asarray(self.store.images[self.rows.pixel_row[index]])
-            images = torch.from_numpy(render(stored, some, fill=fill)).permute(0, 3, 1, 2)
-        return normalise(images, self.recipe.normalisation).contiguous(memory_format=torch.channels_last), labels
+        stored = np.asarray(self.store.images[self.rows.pixel_row[index]])
+        images = torch.from_numpy(render(stored, some, fill=fill)).permute(0, 3, 1, 2)
+        return self._normalised(images), torch.from_numpy(self.rows.label[index])
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return normalise(images, self.recipe.normalisation).contiguous(memory_format=torch.channels_last)
+
+    def _batches(self, order: IntArray, draws: Draws, *, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of the rows in ``order``; on an accelerator nothing crosses the bus between the first and the last."""
+        if self.on_device is None:
+            for start in range(0, len(order), size):
+                yield self.batch(order[start : start + size], draws)
+            return
+        labels = torch.from_numpy(self.rows.label[order]).to(self.device)
+        rows = torch.from_numpy(self._resident_row[order]).to(self.device)
+        there, fill = draws_to_device(take_draws(draws, order), self.device), self.recipe.augmentation.fill
+        for start in range(0, len(order), size):
+            part = slice(start, start + size)
+            images = render_on_device(self.on_device[rows[part]], there.take(part), fill=fill)
+            yield self._normalised(images), labels[part]
 
     def training_batches(self, order: IntArray, *, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the epoch's batches in a random order of its own; a last batch of one image is left out.
@@ -153,15 +166,12 @@ class Pixels:
         (Batch normalisation cannot be trained on one image.)
         """
         shuffled = order[generator_for(seed, "shuffle", epoch).permutation(len(order))]
-        draws = self.draws_for_epoch(seed, epoch)
         size = self.recipe.batch_size
-        for start in range(0, len(shuffled), size):
-            index = shuffled[start : start + size]
-            if len(index) > 1 or len(shuffled) == 1:
-                yield self.batch(index, draws)
+        if len(shuffled) > 1 and len(shuffled) % size == 1:
+            shuffled = shuffled[:-1]
+        yield from self._batches(shuffled, self.draws_for_epoch(seed, epoch), size=size)
 
     def scoring_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all rows in order, only planned copies augmented."""
         size = max(64, self.recipe.batch_size)
-        for start in range(0, len(self.rows), size):
-            yield self.batch(np.arange(start, min(start + size, len(self.rows))), self.planned)
+        yield from self._batches(np.arange(len(self.rows), dtype=np.int64), self.planned, size=size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -25,16 +26,24 @@ def normalise(images: Tensor, how: str) -> Tensor:
     if how == "unit":
         return x
     if how == "imagenet":
-        mean = torch.tensor(_IMAGENET_MEAN, device=x.device).view(1, 3, 1, 1)
-        std = torch.tensor(_IMAGENET_STD, device=x.device).view(1, 3, 1, 1)
+        mean, std = _imagenet(x.device)
         return (x - mean) / std
     if how == "minmax":
         low, high = x.amin(dim=(1, 2, 3), keepdim=True), x.amax(dim=(1, 2, 3), keepdim=True)
         return (x - low) / (high - low).clamp_min(_EPS)
     if how == "zscore":
-        deviation = x.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-4)  # else a constant image becomes its rounding error
+        deviation = x.std(dim=(1, 2, 3), keepdim=True).clamp_min(
+            1e-4
+        )  # else a constant image becomes its rounding error
         return (x - x.mean(dim=(1, 2, 3), keepdim=True)) / deviation
     raise InputError(f"unknown normalisation {how!r}", expected="unit, imagenet, minmax or zscore")
+
+
+@cache
+def _imagenet(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation (1, 3, 1, 1), moved to a device once: a transfer a batch would stall it."""
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (_IMAGENET_MEAN, _IMAGENET_STD))
+    return mean, std
 
 
 def class_scores(logits: Tensor, output: str) -> Tensor:

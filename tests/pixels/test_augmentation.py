@@ -12,6 +12,7 @@ from leukbench.pixels.augmentation import (
     Draws,
     draw_augmentation,
     draw_copy,
+    draws_to_device,
     identity_draws,
     join_draws,
     render,
@@ -59,7 +60,7 @@ def one_draw(augmentation: Augmentation, side: int, seed: int = 0) -> Draws:
 
 def on_device(images: np.ndarray, draws: Draws, *, fill: str) -> np.ndarray:
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return render_on_device(tensor, draws, fill=fill).permute(0, 2, 3, 1).numpy()
+    return render_on_device(tensor, draws_to_device(draws, tensor.device), fill=fill).permute(0, 2, 3, 1).numpy()
 
 
 @pytest.mark.parametrize("fill", FILLS)
