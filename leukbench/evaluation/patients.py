@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +100,10 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
     spread = right[:, kept].mean(axis=1) if kept.any() else np.zeros(0)
     extra = (float(np.var(spread, ddof=1)) / len(spread), len(spread) - 1.0) if len(spread) > 1 else (0.0, 0.0)
     interval = korn_graubard(per_patient, np.ones(len(per_patient)), level=level, extra=extra)
+    if not math.isnan(
+        interval.low
+    ):  # patients are independent and count once each: the reservations for groups do not apply
+        interval = dataclasses.replace(interval, note="")
     worst = tuple(sorted(rows, key=lambda row: (row.images_right, row.mean_score, row.patient))[:5])
     return PatientResults(
         len(rows), float(per_patient.sum()), float(per_patient.mean()) if len(rows) else NAN, interval, worst, rows,

@@ -1,0 +1,16 @@
+"""Fixtures of the evaluation tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from made_predictions import make_predictions
+
+from leukbench.records import Predictions
+
+
+@pytest.fixture
+def predictions_of() -> Callable[..., Predictions]:
+    """The maker of made-up predictions."""
+    return make_predictions

@@ -1,0 +1,207 @@
+"""Intervals against other software, hand arithmetic, and what must never happen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from leukbench.errors import InputError
+from leukbench.evaluation import intervals, ranking, reservations
+from leukbench.evaluation.intervals import korn_graubard, wilson
+
+counts_of_groups = st.lists(st.tuples(st.integers(1, 40), st.floats(0, 1)), min_size=2, max_size=12)
+
+
+def split_counts(rows: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
+    n = np.array([size for size, _ in rows])
+    return np.floor(n * np.array([share for _, share in rows])).astype(int), n
+
+
+@given(right=st.integers(0, 300), wrong=st.integers(0, 300))
+@settings(max_examples=40, deadline=None)
+def test_wilson_is_that_of_statsmodels(right: int, wrong: int) -> None:
+    if right + wrong:
+        expected = proportion_confint(right, right + wrong, method="wilson")
+        made = wilson(right, right + wrong)
+        assert (made.low, made.high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_korn_graubard_follows_the_paper_step_by_step() -> None:
+    y, n = np.array([9.0, 8, 10, 7, 18]), np.array([10.0, 10, 10, 10, 20])
+    p = y.sum() / n.sum()
+    left = (y.sum() - y) / (n.sum() - n)
+    variance = 4 / 5 * ((left - left.mean()) ** 2).sum()
+    df = n.sum() ** 2 / (n**2).sum() - 1
+    size = p * (1 - p) / variance * (stats.t.ppf(0.975, n.sum() - 1) / stats.t.ppf(0.975, df)) ** 2
+    x = p * size
+    v1, v2, v3, v4 = 2 * x, 2 * (size - x + 1), 2 * (x + 1), 2 * (size - x)  # with F quantiles, as printed there
+    low = v1 * stats.f.ppf(0.025, v1, v2) / (v2 + v1 * stats.f.ppf(0.025, v1, v2))
+    high = v3 * stats.f.ppf(0.975, v3, v4) / (v4 + v3 * stats.f.ppf(0.975, v3, v4))
+    made = korn_graubard(y, n)
+    assert (made.low, made.high, made.df) == pytest.approx((low, high, df), abs=1e-9)
+
+
+@given(rows=counts_of_groups)
+@settings(max_examples=80, deadline=None)
+def test_no_interval_has_zero_width_or_leaves_zero_to_one(rows: list[tuple[int, float]]) -> None:
+    y, n = split_counts(rows)
+    made = korn_graubard(y, n)
+    assert 0 <= made.low < made.high <= 1
+    assert made.low - 1e-9 <= y.sum() / n.sum() <= made.high + 1e-9
+
+
+@given(rows=counts_of_groups, data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_groups_does_not_matter(rows: list[tuple[int, float]], data: st.DataObject) -> None:
+    y, n = split_counts(rows)
+    order = np.array(data.draw(st.permutations(range(len(n)))))
+    a, b = korn_graubard(y, n), korn_graubard(y[order], n[order])
+    assert (a.low, a.high) == pytest.approx((b.low, b.high), abs=1e-9)
+
+
+def test_copying_every_image_narrows_the_image_interval_but_not_the_group_interval() -> None:
+    y, n = np.array([9, 8, 10, 7, 5, 9]), np.full(6, 10)
+    by_group, copied = korn_graubard(y, n), korn_graubard(10 * y, 10 * n)
+    by_image, copied_images = wilson(y.sum(), n.sum()), wilson(10 * y.sum(), 10 * n.sum())
+    assert copied_images.high - copied_images.low < 0.5 * (by_image.high - by_image.low)
+    assert copied.high - copied.low == pytest.approx(by_group.high - by_group.low, rel=0.05)
+
+
+def test_all_right_gives_each_group_one_observation_and_says_so() -> None:
+    made = korn_graubard(np.full(28, 70), np.full(28, 70))
+    assert made.high == 1.0 and made.low == pytest.approx(0.025 ** (1 / 28))
+    assert "no method covers" in made.note
+
+
+def test_few_errors_in_few_patients_are_marked() -> None:
+    n = np.full(28, 70)
+    crowded, spread = n.copy(), n.copy()
+    crowded[0] -= 20
+    spread[:20] -= 1
+    assert "errors in 1 of 28 groups" in korn_graubard(crowded, n).note
+    assert korn_graubard(spread, n).note == ""
+
+
+def test_one_group_gives_a_reason_and_no_interval() -> None:
+    made = korn_graubard(np.array([7, 0]), np.array([10, 0]))
+    assert math.isnan(made.low) and "one group only" in made.note
+    with pytest.raises(InputError, match="more successes"):
+        korn_graubard(np.array([11, 1]), np.array([10, 10]))
+
+
+def test_strata_take_out_what_differs_between_classes_and_a_lone_group_is_not_a_stratum() -> None:
+    y, n = np.array([9, 8, 9, 5, 6, 5]), np.full(6, 10)
+    strata = np.array([0, 0, 0, 1, 1, 1])
+    assert korn_graubard(y, n, strata=strata).standard_error < 0.5 * korn_graubard(y, n).standard_error
+    alone = np.array([0, 0, 0, 0, 0, 1])
+    assert korn_graubard(y, n, strata=alone).low == korn_graubard(y, n).low
+
+
+def test_design_effect_is_one_over_independent_images_and_the_size_over_identical_ones() -> None:
+    rng = np.random.default_rng(0)
+    n = np.full(2000, 10)
+    assert intervals.design_effect(rng.binomial(10, 0.8, 2000), n) == pytest.approx(1, abs=0.1)
+    assert intervals.design_effect(10 * rng.binomial(1, 0.8, 2000), n) == pytest.approx(10, rel=0.01)
+    total = 1 / 0.2 - 1
+    correlated = rng.binomial(10, rng.beta(0.8 * total, 0.2 * total, 2000))
+    assert intervals.intraclass_correlation(correlated, n) == pytest.approx(0.2, abs=0.03)
+
+
+def test_seeds_widen_by_their_own_variance_over_their_number() -> None:
+    y, n = np.array([9, 8, 10, 7, 5, 9]), np.full(6, 10)
+    alone, with_seeds = korn_graubard(y, n), korn_graubard(y, n, extra=(0.1**2 / 3, 2.0))
+    assert with_seeds.standard_error**2 == pytest.approx(alone.standard_error**2 + 0.1**2 / 3)
+    assert with_seeds.high - with_seeds.low > alone.high - alone.low
+    # V²/(V_g²/df + V_s²/2) by hand
+    a, b = alone.standard_error**2, 0.1**2 / 3
+    assert with_seeds.df == pytest.approx((a + b) ** 2 / (a**2 / alone.df + b**2 / 2))
+
+
+def test_mover_of_one_part_is_that_part_and_perfect_correlation_adds_widths() -> None:
+    v, low, high = np.array([0.8, 0.6]), np.array([0.7, 0.5]), np.array([0.85, 0.72])
+    one = intervals.mover(v[:1], low[:1], high[:1], weights=np.ones(1))
+    assert one == pytest.approx((0.7, 0.85))
+    both = intervals.mover(v, low, high, weights=np.full(2, 0.5), correlation=np.ones((2, 2)))
+    assert both == pytest.approx((low.mean(), high.mean()))
+    difference = intervals.mover(v, low, high, weights=np.array([1.0, -1.0]))  # Newcombe's interval
+    assert difference == pytest.approx((0.2 - math.hypot(0.1, 0.12), 0.2 + math.hypot(0.05, 0.1)))
+
+
+def test_jackknife_of_a_mean_on_its_own_scale_is_the_t_interval() -> None:
+    x = np.array([0.2, 0.5, 0.4, 0.9, 0.6])
+    made = intervals.jackknife(float(x.mean()), (x.sum() - x) / 4, scale="identity", sizes=np.ones(5))
+    expected = stats.t.interval(0.95, 4, loc=x.mean(), scale=stats.sem(x))
+    assert (made.low, made.high) == pytest.approx(expected, abs=1e-9)
+
+
+def test_jackknife_stays_inside_the_scale_and_explains_what_it_cannot_do() -> None:
+    perfect = intervals.jackknife(1.0, np.ones(10), scale="fisher", sizes=np.ones(10))
+    assert -1 < perfect.low < 1.0 == perfect.high and "no method covers" in perfect.note
+    almost = intervals.jackknife(0.98, np.r_[1.0, np.full(9, 0.978)], scale="fisher", sizes=np.ones(10))
+    assert -1 < almost.low < 0.98 < almost.high <= 1
+    lost = intervals.jackknife(0.5, np.r_[np.nan, np.full(9, 0.5)], scale="fisher", sizes=np.ones(10))
+    assert math.isnan(lost.low) and "undefined without one of the groups" in lost.note
+
+
+def naive_obuchowski(y: np.ndarray, s: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
+    """The formulas of the paper with explicit loops."""
+    pos, neg = s[y == 1], s[y == 0]
+    psi = lambda a, b: 1.0 if a > b else 0.5 if a == b else 0.0  # noqa: E731
+    m, n, area = len(pos), len(neg), np.mean([[psi(a, b) for b in neg] for a in pos])
+    groups = np.unique(codes)
+    v10 = {g: sum(np.mean([psi(a, b) for b in neg]) for a in s[(y == 1) & (codes == g)]) for g in groups}
+    v01 = {g: sum(np.mean([psi(a, b) for a in pos]) for b in s[(y == 0) & (codes == g)]) for g in groups}
+    m_of = {g: ((y == 1) & (codes == g)).sum() for g in groups}
+    n_of = {g: ((y == 0) & (codes == g)).sum() for g in groups}
+    i10, i01, i = sum(c > 0 for c in m_of.values()), sum(c > 0 for c in n_of.values()), len(groups)
+    s10 = i10 / ((i10 - 1) * m) * sum((v10[g] - m_of[g] * area) ** 2 for g in groups)
+    s01 = i01 / ((i01 - 1) * n) * sum((v01[g] - n_of[g] * area) ** 2 for g in groups)
+    s11 = i / (i - 1) * sum((v10[g] - m_of[g] * area) * (v01[g] - n_of[g] * area) for g in groups)
+    return float(area), float(s10 / m + s01 / n + 2 * s11 / (m * n))
+
+
+@pytest.mark.parametrize("one_label", [True, False])
+def test_the_clustered_auc_is_obuchowskis(one_label: bool) -> None:
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 9, 90)
+    y = codes % 2 if one_label else rng.integers(0, 2, 90)
+    s = np.round(rng.random(90) + 0.3 * y + rng.normal(0, 0.2, 9)[codes], 1)
+    expected = naive_obuchowski(y, s, codes)
+    assert ranking.obuchowski(y, s, codes) == pytest.approx(expected, abs=1e-12)
+    part = ranking.auc_parts(y, np.stack([1 - s, s], 1), np.zeros(90, dtype=int), codes, n_groups=9, classes=[1])
+    assert part.values[0, 0] == pytest.approx(expected[0])
+    assert (part.influence**2).sum() == pytest.approx(expected[1], rel=1e-9)  # here all nine groups are on each side
+
+
+def test_groups_of_one_image_give_delong() -> None:
+    rng = np.random.default_rng(4)
+    y = np.r_[np.ones(30, dtype=int), np.zeros(40, dtype=int)]
+    s = rng.normal(y, 1.0)
+    v10 = np.array([np.mean(a > s[y == 0]) for a in s[y == 1]])
+    v01 = np.array([np.mean(s[y == 1] > b) for b in s[y == 0]])
+    delong = v10.var(ddof=1) / 30 + v01.var(ddof=1) / 40
+    assert ranking.obuchowski(y, s, np.arange(70)) == pytest.approx((v10.mean(), delong))
+
+
+def test_sensitivity_to_unknown_patients_widens_with_correlation() -> None:
+    rows = reservations.design_effect_sensitivity(0.98, 3256, n_patients=89)
+    widths = [row.high - row.low for row in rows]
+    assert widths == sorted(widths) and rows[0].design_effect == 1
+    assert rows[2].design_effect == pytest.approx(1 + (3256 / 89 - 1) * 0.1)
+    with pytest.raises(InputError, match="2 to 10 patients"):
+        reservations.design_effect_sensitivity(0.9, 10, n_patients=11)
+
+
+def test_the_promised_domain_is_silent_and_all_else_is_marked() -> None:
+    note = reservations.domain_note
+    assert note(15, value=0.9, correlation=0.2) == note(28, value=0.97, correlation=0.05) == note(28) == ""
+    assert "8.0 effective groups" in note(8, value=0.8, correlation=0.1)
+    assert "correlation 0.20" in note(28, value=0.97, correlation=0.2)
+    assert "correlation 0.30" in note(28, value=0.8, correlation=0.3)
+    assert "within 3 %" in note(28, value=0.99, correlation=0.0) and "within 3 %" in note(28, value=0.01)
