@@ -30,16 +30,20 @@ def minimal_conflicts(
 
 
 def accused(conflicts: Sequence[tuple[Item, ...]]) -> tuple[Item, ...]:
-    """Return the items that are impossible alone, or that stand in every one of several minimal conflicts.
+    """Return the items that are impossible alone, or the only one that stands in every one of several minimal conflicts.
 
-    The members of a single larger conflict are only flagged: nothing says which of them is wrong.
+    The members of a single larger conflict are only flagged, and so are several that stand in every conflict together:
+    nothing says which of them is wrong.
 
     >>> accused([("a", "b"), ("a", "c")]), accused([("a", "b")]), accused([("a",), ("b", "c")])
     (('a',), (), ('a',))
+    >>> accused([("a", "b", "c"), ("a", "b", "d")])
+    ()
     """
     alone = tuple(conflict[0] for conflict in conflicts if len(conflict) == 1)
     if alone:
         return alone
     if len(conflicts) < 2:
         return ()
-    return tuple(item for item in conflicts[0] if all(item in conflict for conflict in conflicts))
+    common = tuple(item for item in conflicts[0] if all(item in conflict for conflict in conflicts))
+    return common if len(common) == 1 else ()

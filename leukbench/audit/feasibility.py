@@ -15,7 +15,6 @@ from leukbench.audit.conflicts import accused, minimal_conflicts
 from leukbench.audit.rounding import Interval, shown
 from leukbench.audit.selection import (
     Draft,
-    Printed,
     Row,
     Sizes,
     class_sizes,
@@ -461,48 +460,56 @@ def check_binary_rows(paper: Paper) -> list[Draft]:
             and len(sizes.counts) == 2
             and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
         ):
-            found.append(_with_sizes(row, pairs, sizes, printed, head))
+            found.append(_with_sizes(row, pairs, sizes, head))
         elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
-            found.append(_any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_], head))
+            draft = _any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_])
+            found += [draft] if draft is not None else []
     return found
 
 
-def _with_sizes(
-    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, printed: Sequence[Printed], head: bool
-) -> Draft:
+def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+    from leukbench.audit.matrices import drawn
+
     grid = BinaryGrid(sizes.counts)
-    masks = {r: [grid.mask(score, r) for score, _ in pairs] for r in READINGS}
+    # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
+    masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
 
     def feasible(subset: tuple[int, ...]) -> bool:
-        return any(functools.reduce(np.logical_and, [masks[r][i] for i in subset]).any() for r in READINGS)
+        return bool(functools.reduce(np.logical_and, [masks[i] for i in subset]).any())
 
     everything = tuple(range(len(pairs)))
     claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
     stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
     if feasible(everything):
-        reading, counts = binary_matrix(sizes.counts, [s for s, _ in pairs]) or ("", [[0, 0], [0, 0]])
-        from leukbench.audit.matrices import drawn
-
+        one = binary_matrix(sizes.counts, [s for s, _ in pairs])
+        counts = one[1] if one else grid.witness(functools.reduce(np.logical_and, masks)) or []
         return Draft(
             check="binary_rows",
             status="consistent",
             kind="arithmetic",
             claims=claims,
-            statement=f"The scores of {row.label} can hold together on {stated}, read as {reading}.",
+            severity=0 if one else 1,
+            statement=f"The scores of {row.label} can hold together on {stated}, "
+            + (f"read as {one[0]}." if one else "but only if some are of one class and others averages."),
             witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.",
+            repair="" if one else "the averaging of each score.",
         )
     conflicts = minimal_conflicts(everything, feasible)
+    # another network's test set is only presumed to be this one's
+    presumed = "another network" in sizes.basis
     return _conflict_draft(
         "binary_rows",
         row,
         pairs,
         conflicts,
-        f"on {stated} ({sizes.basis})",
+        f"on {stated} ({sizes.basis})" + (", if it was tested on these" if presumed else ""),
         f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
         "positive, macro and weighted",
         claims,
         head,
         _fit_repair(pairs),
+        sizes=sizes.claims,
+        proved=not presumed,
     )
 
 
@@ -518,7 +525,7 @@ def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
     )
 
 
-def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], head: bool) -> Draft:
+def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft | None:
     def feasible(subset: tuple[int, ...]) -> bool:
         return binary_shares([pairs[i][0] for i in subset]) is not None
 
@@ -550,30 +557,19 @@ def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], head: bool
             f"{_list(pairs, everything)}.",
             repair="say that precision, recall and F1 are macro averages.",
         )
+    if _beyond_averages(pairs):
+        return None  # said by check_f1_of_precision_recall
     conflicts = minimal_conflicts(everything, feasible)
-    if not _beyond_averages(pairs):
-        return Draft(
-            check="binary_rows",
-            status="uncheckable",
-            kind="arithmetic",
-            claims=claims,
-            severity=1,
-            statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
-            "not decided (search budget).",
-            witness=_conflict_words(pairs, conflicts[0]),
-            repair="the class sizes of this test set and the averaging used.",
-        )
-    return _conflict_draft(
-        "binary_rows",
-        row,
-        pairs,
-        conflicts,
-        "for a test set of any size",
-        "By the bounds "
-        "F1 ≤ (precision + recall)/2 (any averaging) and by a linear program over TP, FN, FP, TN (one positive class)",
-        claims,
-        head,
-        "figures of different runs, parts or definitions in one row.",
+    return Draft(
+        check="binary_rows",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=claims,
+        severity=1,
+        statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
+        "not decided (search budget).",
+        witness=_conflict_words(pairs, conflicts[0]),
+        repair="the class sizes of this test set and the averaging used.",
     )
 
 
@@ -607,22 +603,29 @@ def _conflict_draft(
     claims: tuple[Claim, ...],
     head: bool,
     repair: str,
+    *,
+    sizes: tuple[Claim, ...] = (),
+    proved: bool = True,
 ) -> Draft:
-    guilty = accused(conflicts)
-    smallest = conflicts[0]
+    """Return the draft of a conflict; ``sizes``: claims of the class sizes that every conflict rests on as well."""
+    background = (tuple(c.id for c in sizes),) if sizes else ()
+    blocks = [(*(tuple(c.id for c in pairs[i][1]) for i in conflict), *background) for conflict in conflicts]
+    guilty = accused(blocks) if proved else ()
     others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
-    blame = (" In every one of them stands " + ", ".join(pairs[i][0].label() for i in guilty) + ".") if guilty else ""
+    names = [s.label() for s, cs in pairs if tuple(c.id for c in cs) in guilty]
+    blame = (" In every one of them stands " + ", ".join(names) + ".") if names else ""
     return Draft(
         check=check,
-        status="inconsistent",
+        status="inconsistent" if proved else "implausible",
         kind="arithmetic",
         claims=claims,
-        severity=3 if head else 2,
+        severity=(3 if head else 2) if proved else 1,
         statement=f"The scores of {row.label} cannot hold together {basis}.",
-        witness=f"{_conflict_words(pairs, smallest)} {how}; none prints as these.{others}{blame}",
+        witness=f"{_conflict_words(pairs, conflicts[0])} {how}; none prints as these.{others}{blame}",
         repair=repair,
-        members=tuple(tuple(c.id for c in pairs[i][1]) for i in smallest),
-        accused=tuple(c.id for i in guilty for c in pairs[i][1]),
+        members=blocks[0] if proved else (),
+        more=tuple(blocks[1:]) if proved else (),
+        accused=tuple(i for block in guilty for i in block),
     )
 
 
@@ -790,6 +793,7 @@ def _multiclass(
             claims,
             head,
             "another class balance in the test set, or a binary reading.",
+            sizes=sizes.claims,
         )
     matrix = _first_witness(list(sizes.counts.values()), scores)
     if matrix is None:

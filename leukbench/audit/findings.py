@@ -130,7 +130,13 @@ def blame(drafts: Sequence[Draft]) -> frozenset[str]:
 
     Conflicts that share a figure form a component; within it :func:`leukbench.audit.conflicts.accused` decides.
     """
-    conflicts = [[frozenset(b) for b in d.members] for d in drafts if d.status == "inconsistent" and d.members]
+    conflicts = [
+        [frozenset(b) for b in conflict]
+        for d in drafts
+        if d.status == "inconsistent"
+        for conflict in (d.members, *d.more)
+        if conflict
+    ]
     names = _merged(block for conflict in conflicts for block in conflict)
     sets = list(dict.fromkeys(frozenset(names[b] for b in conflict) for conflict in conflicts))
     found: set[str] = set()
@@ -171,9 +177,9 @@ def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Find
         paper=paper.key,
         check=draft.check,
         status=draft.status,  # type: ignore[arg-type]
-        kind=draft.kind,
+        kind=draft.kind,  # type: ignore[arg-type]
         claims=ids,
-        where=where + ("; …" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),  # type: ignore[arg-type]
+        where=where + ("; …" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
         statement=" ".join(draft.statement.split()),
         witness=" ".join(draft.witness.split()),
         repair=" ".join(draft.repair.split()),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from statistics import median
 
+from leukbench.audit.conflicts import accused
 from leukbench.audit.feasibility import is_mean
 from leukbench.audit.rounding import Interval, shown
 from leukbench.audit.selection import (
@@ -98,12 +99,15 @@ def _f1_draft(
     )
     if f.low > ceiling + TIE:
         above = " It is above both." if f.low > max(p.high, r.high) else ""
+        conflicts = _f1_conflicts(members, values)
         return Draft(
             check="f1_of_precision_recall",
             status="inconsistent",
             kind="arithmetic",
             claims=claims,
-            members=members,
+            members=conflicts[0],
+            more=conflicts[1:],
+            accused=tuple(i for block in accused(conflicts) for i in block),
             severity=3 if head else 2,
             statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
             witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2 = at most {100 * float(ceiling):.3f} %.",
@@ -134,6 +138,15 @@ def _f1_draft(
         witness=words,
         repair="which averaging was used, or the confusion matrix.",
     )
+
+
+def _f1_conflicts(members: tuple[tuple[str, ...], ...], values: tuple[Interval, Interval, Interval]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """Return the minimal conflicts: with one of precision and recall alone (the other at most 1), else with both."""
+    p, r, f = values
+    alone = tuple(
+        (block, members[2]) for block, v in ((members[0], p), (members[1], r)) if f.low > (v.high + 1) / 2 + TIE
+    )
+    return alone or (members,)
 
 
 def _overall(row: Row, metric: str) -> Claims | None:
