@@ -96,9 +96,9 @@ def pair_wins(cell: RankedCell, *, n_groups: int) -> FloatArray:
     negative[1:][~cell.is_positive, cell.owner[~cell.is_positive]] = 1.0
     below = np.cumsum(negative, axis=0)
     rows = cell.is_positive
-    wins = np.zeros((n_groups, n_groups))
-    np.add.at(wins, cell.owner[rows], (below[cell.lower[rows]] + below[cell.upper[rows]]) / 2.0)
-    return wins
+    holder = np.zeros((n_groups, int(rows.sum())))
+    holder[cell.owner[rows], np.arange(holder.shape[1])] = 0.5
+    return np.asarray(holder @ (below[cell.lower[rows]] + below[cell.upper[rows]]), dtype=np.float64)
 
 
 def group_run(predictions: Predictions, *, groups: npt.NDArray[np.str_] | None = None) -> GroupedRun:
@@ -247,6 +247,8 @@ def _auc_by_ranks(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
 
 def _mean_defined(cells: FloatArray) -> FloatArray:
     """Return the mean over the cells that a resample leaves defined, NaN where it leaves none."""
+    if len(cells) == 1:
+        return np.asarray(cells[0], dtype=np.float64)
     known = ~np.isnan(cells)
     return _ratio(np.where(known, cells, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))
 
