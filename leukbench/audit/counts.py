@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 from collections.abc import Iterable
 from fractions import Fraction
@@ -231,7 +230,6 @@ def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -
         f"{share.value}{'' if '%' in share.value else share.unit} is stated.",
         witness=f"{sum_} = {total}; {_n(parts[split])}/{total} = {shown(actual, 2)} %.",
         repair="" if good else "the shares describe another split than the counts.",
-        members=() if good else ((share.id,), *((c.id,) for c in parts.values())),
     )
 
 
@@ -256,10 +254,9 @@ def public_quantities(facts: dict[str, Any], metric: str, class_: str) -> dict[i
         field = class_ if metric == "n_images" else f"subjects_{class_}"
     found: dict[int, str] = {}
     pools: dict[str, dict[str, Any]] = facts["pools"]
-    for size in range(1, len(pools) + 1):
-        for names in itertools.combinations(pools, size):
-            if all(field in pools[n] for n in names):
-                found.setdefault(sum(pools[n][field] for n in names), " + ".join(names))
+    for name, members in ({n: [n] for n in pools} | facts.get("unions", {})).items():
+        if all(field in pools[n] for n in members):
+            found.setdefault(sum(pools[n][field] for n in members), name)
     if not class_ and metric == "n_images" and "images" in facts:
         found[facts["images"]] = "the whole release"
     if not class_ and metric == "n_subjects" and "subjects" in facts:
@@ -340,15 +337,37 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
         )
     return Draft(
         check="public_counts",
-        status="inconsistent",
+        status="inconsistent" if facts.get("counts_complete", True) else "implausible",
         kind="arithmetic",
         claims=(c,),
         severity=2 if largest is not None and _n(c) > largest else 1,
         statement=f"{_n(c)} {named} is no public count of {facts['name'].split(' (')[0]}"
         + (", and more than were ever published with labels." if largest is not None and _n(c) > largest else "."),
         witness=(f"Nearest public number: {near} ({public[near]})." if near is not None else "") + labelled,
-        repair=f"{near} ({public[near]})" if near is not None else "the release that was used.",
+        repair=(f"{near} ({public[near]})" if near is not None else "the release that was used")
+        + ("" if facts.get("counts_complete", True) else ", or another version of the release, or images with several labels counted.")
     )
+
+
+def check_derived_release(paper: Paper) -> list[Draft]:
+    """A dataset whose classes have exactly the sizes of a public augmented release of fewer originals."""
+    found = []
+    for key, by_class in _groups(counted(paper, "n_images"), without="class").items():
+        known = _facts(paper, key[1])
+        counts = {c: cs[0] for c, cs in by_class.items() if c}
+        if known is None or len(counts) < 2:
+            continue
+        for name, derived in known[1].get("derived", {}).items():
+            if all((p := _public_class(known[1], c)) and derived.get(p) == _n(cl) for c, cl in counts.items()):
+                source = next(iter(known[1]["pools"].values()))
+                factors = ", ".join(f"{c}: {_n(cl)}/{source[_public_class(known[1], c) or c]} = "
+                                    f"{shown(Fraction(_n(cl), source[_public_class(known[1], c) or c]), 1)}" for c, cl in counts.items())
+                found.append(Draft(
+                    check="derived_release", status="implausible", kind="protocol", claims=tuple(counts.values()), severity=3,
+                    statement=f"The {sum(_n(c) for c in counts.values())} images are those of {name}: copies of {source['total']} originals.",
+                    witness=f"Images a class against originals: {factors}. {derived.get('note', '')}.".replace("..", "."),
+                    repair="say which images are copies of one original, and split the originals."))
+    return found
 
 
 def check_public_pool_is_training(paper: Paper) -> list[Draft]:
@@ -365,7 +384,7 @@ def check_public_pool_is_training(paper: Paper) -> list[Draft]:
         pools = known[1]["pools"]
         unions = {name: [name] for name in pools} | known[1].get("unions", {})
         for name, members in unions.items():
-            if all(
+            if (len(members) > 1 or known[1].get("augmented_release")) and all(
                 (p := _public_class(known[1], c)) and _n(cl) == sum(pools[m].get(p, 0) for m in members)
                 for c, cl in counts.items()
             ):

@@ -51,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     counts.check_split_shares,
     counts.check_public_counts,
     counts.check_public_pool_is_training,
+    counts.check_derived_release,
     counts.check_oversampling,
     counts.check_iterations,
     provenance.check_training_as_headline,

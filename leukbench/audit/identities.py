@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from statistics import median
 
@@ -259,7 +260,27 @@ def check_balanced_classes(paper: Paper) -> list[Draft]:
         if k is None or k < 3 or equal is None or accuracy is None or (recall is None and spec is None):
             continue
         found += _balanced_row(row, k, equal, accuracy, recall, spec, heads)
-    return found
+    return _gathered(found)
+
+
+def _gathered(drafts: list[Draft]) -> list[Draft]:
+    """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than three."""
+    kept = [d for d in drafts if d.status != "inconsistent" or d.severity >= 3]
+    groups: dict[str, list[Draft]] = {}
+    for d in drafts:
+        if d not in kept:
+            groups.setdefault(d.statement.split(" of ")[0], []).append(d)
+    for group in groups.values():
+        if len(group) <= 3:
+            kept += group
+            continue
+        first = group[0]
+        others = "; ".join(", ".join(c.value for c in d.claims[:2]) for d in group[1:])
+        kept.append(replace(
+            first, claims=tuple({c.id: c for d in group for c in d.claims}.values()), more=tuple(d.members for d in group[1:]),
+            statement=f"{first.statement[:-1]}; the same is true of {len(group) - 1} other rows.",
+            witness=f"{first.witness} The pairs of the other rows: {others}."))
+    return kept
 
 
 def _balanced_row(

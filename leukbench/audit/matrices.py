@@ -279,10 +279,45 @@ def check_matrix_scores(paper: Paper) -> list[Draft]:
         if turned is not None:
             found.append(turned)
         block = suspects(paper, printed)
-        for name, claims in row.scores.items():
-            if name[0] != "auc":
-                found.append(_score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads)))
+        drafts = [
+            _score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads))
+            for name, claims in row.scores.items()
+            if name[0] != "auc"
+        ]
+        failing = [d for d in drafts if d.status == "inconsistent"]
+        found += [d for d in drafts if d.status != "inconsistent"] if len(failing) > 1 else drafts
+        if len(failing) > 1:
+            found.append(_several(printed, candidates[0], failing, [c for d in drafts if d not in failing for c in d.claims[:1]]))
     return found
+
+
+def _several(printed: Printed, counts: Counts, failing: list[Draft], fitting: list[Claim]) -> Draft:
+    """Return one finding for several scores that do not follow from one matrix."""
+    names = ", ".join(f"{d.claims[0].metric} {d.claims[0].value}" for d in failing)
+    classes = printed.matrix.classes
+    nearest = []
+    for d in failing:
+        near = nearest_value(d.claims[0], counts, classes)
+        nearest += [f"{d.claims[0].metric} {shown(near[1])} ({near[0]})"] if near else []
+    good = ", ".join(f"{c.metric} {c.value}" for c in fitting)
+    return Draft(
+        check="matrix_scores",
+        status="inconsistent",
+        kind="arithmetic",
+        claims=tuple({c.id: c for d in failing for c in d.claims}.values()),
+        severity=max(d.severity for d in failing),
+        statement=f"{names} do not follow from {printed.matrix.where} under any usual definition.",
+        witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro. Nearest values: "
+        f"{', '.join(nearest)}." + (f" {good} do follow." if good else ""),
+        repair=_common_repair(printed, failing),
+        members=failing[0].members,
+        more=tuple(d.members for d in failing[1:]),
+    )
+
+
+def _common_repair(printed: Printed, failing: list[Draft]) -> str:
+    own_words = [d.repair for d in failing if not d.repair.startswith("another matrix")]
+    return own_words[0] if own_words else "a misprinted cell, or another part of the data behind the printed scores."
 
 
 Counts = list[list[int]]
@@ -314,7 +349,7 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
         statement=f"{printed.matrix.where} explains the printed scores only if {what}.",
         witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: {drawn(turned[0], classes)}.",
         repair="exchange the two counts." if named else "say what rows and columns are.",
-        members=(tuple(c.id for c in printed.claims), tuple(c.id for c in claims)) if named else (),
+        members=(tuple(c.id for c in printed.claims if c.metric in ("fp", "fn")), tuple(c.id for c in claims)) if named else (),
     )
     cells = tuple(zip(*printed.cells, strict=True))
     return Printed(printed.matrix, printed.key, cells, printed.claims, False), turned, draft
@@ -567,52 +602,33 @@ def _against_totals(name: str, named: dict[str, Claim], paper: Paper, key: tuple
         value["tp"] + value["fp"]: "TP + FP, the images called positive",
         value["tn"] + value["fn"]: "TN + FN, the images called negative",
     }
-    sizes = [
-        c
-        for c in own(paper)
-        if c.metric == "n_images"
-        and c.class_
-        and count_of(c) is not None
-        and c.split == key[2]
-        and fold_of(c) == key[3]
-        and c.study in {key[0], ""}
-        and c.model in {key[1], ""}
-        and c.condition in {key[4], ""}
-    ]
+    if any(m.matrix.id and m.key == key for m in matrices(paper)):
+        return []  # the printed matrix is held against the class sizes instead
+    sizes: dict[tuple[str, int], list[Claim]] = {}
+    for c in own(paper):
+        if (
+            c.metric == "n_images" and c.class_ and (n := count_of(c)) is not None and c.split == key[2] and fold_of(c) == key[3]
+            and c.study in {key[0], ""} and c.model in {key[1], ""} and c.condition in {key[4], ""}
+        ):
+            sizes.setdefault((c.class_, n), []).append(c)
     found = []
-    for claim in sizes:
-        n = count_of(claim) or 0
+    for (class_, n), claims in sizes.items():
+        every = (*claims, *named.values())
         if n in rows_:
-            found.append(
-                Draft(
-                    check="prose_class_sizes",
-                    status="consistent",
-                    kind="arithmetic",
-                    claims=(claim, *named.values()),
-                    statement=f"{n} images of {claim.class_} is {rows_[n]} of {name}.",
-                    witness=f"{_sum_words(value)}.",
-                )
-            )
+            found.append(Draft(
+                check="prose_class_sizes", status="consistent", kind="arithmetic", claims=every,
+                statement=f"{n} images of {class_} is {rows_[n]} of {name}.", witness=f"{_sum_words(value)}."))
             continue
         column = columns.get(n)
-        found.append(
-            Draft(
-                check="prose_class_sizes",
-                status="inconsistent",
-                kind="arithmetic",
-                claims=(claim, *named.values()),
-                severity=1,
-                statement=f"The {n} images stated for {claim.class_} are not the size of a class in the counts of {name}"
-                + (f"; they are {column}." if column else "."),
-                witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
-                repair=(
-                    f"the number is a column sum taken for a class size; the class has "
-                    f"{' or '.join(str(k) for k in rows_)} images, or the two error counts are exchanged."
-                    if column
-                    else "a misprinted count."
-                ),
-            )
-        )
+        errors = tuple(named[m].id for m in (("fp", "fn") if column else ("tp", "fn", "fp", "tn")))
+        found.append(Draft(
+            check="prose_class_sizes", status="inconsistent", kind="arithmetic", claims=every, severity=1,
+            statement=f"The {n} images stated for {class_} are not the size of a class in the counts of {name}"
+            + (f"; they are {column}." if column else "."),
+            witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
+            repair=(f"the number is a column sum taken for a class size; the class has {' or '.join(str(k) for k in rows_)} images, or "
+                    "the two error counts are exchanged." if column else "a misprinted count."),
+            members=(tuple(c.id for c in claims), errors)))
     return found
 
 
@@ -651,17 +667,22 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
     name = claim.class_
     good = line[name] == n
     turned = not good and column[name] == n
+    named = all(c.metric in ("tp", "fp", "fn", "tn") for c in printed.claims)
+    proved = not good and (named or printed.actual_known)
     counts = printed.counts()
+    block = tuple(c.id for c in printed.claims if not (named and turned) or c.metric in ("fp", "fn"))
+    what = "the counts named false positives and false negatives" if named else "rows and columns"
     return Draft(
         check="matrix_class_sizes",
-        status="consistent" if good else ("implausible" if turned and not printed.actual_known else "inconsistent"),
+        status="consistent" if good else ("inconsistent" if proved else "implausible"),
         kind="arithmetic",
         claims=(claim, *printed.claims),
         severity=0 if good else 1,
         statement=f"{printed.matrix.where} has {line[name]} images of actual {name}; {n} are stated."
-        + (" That is its column sum: rows and columns, or the two kinds of error, are exchanged." if turned else ""),
+        + (f" That is its column sum: {what} are exchanged." if turned else ""),
         witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: {column[name]}.",
-        repair="" if good else ("read the rows as predicted classes." if turned else "a misprinted cell or count."),
+        repair="" if good else (f"exchange {what}." if turned else "a misprinted cell or count."),
+        members=((claim.id,), block) if proved else (),
     )
 
 

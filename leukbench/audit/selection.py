@@ -29,6 +29,7 @@ class Draft:
     severity: int = 0
     accused: tuple[str, ...] = ()
     where: str = ""  # only for what belongs to no claim
+    more: tuple[tuple[tuple[str, ...], ...], ...] = ()  # further minimal conflicts of the same kind
     members: tuple[
         tuple[str, ...], ...
     ] = ()  # of a minimal conflict: each block is one figure (claims printing it) or matrix
@@ -116,10 +117,25 @@ def rows(paper: Paper) -> list[Row]:
         if canonical(claim.metric) in SCORE_METRICS and score_interval(claim) is not None:
             name = (canonical(claim.metric), claim.class_, claim.average)
             found.setdefault(row_key(claim), {}).setdefault(name, []).append(claim)
-    return [
-        Row(key, {name: tuple(sorted(claims, key=_coarseness)) for name, claims in scores.items()})
-        for key, scores in found.items()
-    ]
+    return [Row(key, {name: _agreeing(claims) for name, claims in scores.items()}) for key, scores in found.items()]
+
+
+def _agreeing(claims: list[Claim]) -> tuple[Claim, ...]:
+    """Return the largest set of claims that can be one value (the first such set), the most precise first."""
+    sets: list[list[Claim]] = []
+    for claim in sorted(claims, key=_coarseness):
+        interval = score_interval(claim)
+        home = next((g for g in sets if interval and (i := score_interval(g[0])) and i.meets(interval)), None)
+        if home is None:
+            sets.append([claim])
+        else:
+            home.append(claim)
+    order = {c.id: i for i, c in enumerate(claims)}
+    best = sets[0]
+    for group in sets[1:]:
+        if (len(group), -min(order[c.id] for c in group)) > (len(best), -min(order[c.id] for c in best)):
+            best = group
+    return tuple(best)
 
 
 def _coarseness(claim: Claim) -> tuple[bool, int]:
@@ -278,24 +294,42 @@ def _total_is_stated(paper: Paper, matrix: Printed) -> bool:
 
 
 def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
-    """Return the number of test images that the paper states for a matrix, if it does: same model first, then same part."""
+    """Return the number of images that the paper states for a matrix' part, if it does.
+
+    Of the totals stated for that part the one that the cells add up to is taken; else that of the same network, fold and
+    condition; else the one nearest to a twin matrix' total; else the only one.
+    """
     study, model, split, fold, condition, _ = printed.key
     sizes = [
         c
         for c in own(paper)
-        if c.metric == "n_images"
-        and not c.class_
-        and count_of(c) is not None
-        and c.split == split
-        and fold_of(c) == fold
-        and c.study in {study, ""}
+        if c.metric == "n_images" and not c.class_ and count_of(c) is not None and c.split == split
+        and fold_of(c) == fold and c.study in {study, ""} and c.model in {model, ""}
     ]
+    totals = {count_of(c) or 0: c for c in reversed(sizes)}
+    low = sum((c.low for line in printed.cells for c in line), Fraction(0))
+    high = sum((c.high for line in printed.cells for c in line), Fraction(0))
+    fitting = [n for n in totals if low <= n <= high]
+    if fitting:
+        return fitting[0], totals[fitting[0]]
     for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
         group = {count_of(c): c for c in sizes if (c.model, c.condition) == wanted}
-        if len(group) == 1:
+        if len(group) == 1 and (wanted[0] or len(totals) == 1):
             ((n, claim),) = group.items()
             return (n or 0, claim)
+    twins = {_cell_sum(paper, m, printed) for m in {c.matrix for c in own(paper) if c.matrix and c.matrix != printed.matrix.id}}
+    known = [n for n in totals if n in twins]
+    if len(known) == 1:
+        return known[0], totals[known[0]]
     return None
+
+
+def _cell_sum(paper: Paper, matrix: str, like: Printed) -> int | None:
+    """Return the sum of the cells of another matrix of the same part, where they are whole numbers."""
+    cells = [c for c in own(paper) if c.matrix == matrix]
+    keys = {row_key(c)[2:4] for c in cells}
+    values = [count_of(c) for c in cells]
+    return sum(v for v in values if v) if keys == {like.key[2:4]} and None not in values else None
 
 
 def _complete(paper: Paper, study: str, counts: dict[str, int]) -> bool:
