@@ -49,12 +49,34 @@ class State:
     epochs: Epochs
 
 
-def set_up(build: Callable[[], nn.Module], recipe: Recipe, *, seed: int, device: torch.device) -> State:
+def set_up(
+    build: Callable[[], nn.Module], recipe: Recipe, *, seed: int, device: torch.device, precision: str = "fp32"
+) -> State:
     """Return a freshly initialised model (channels-last, on the device) and its optimiser."""
     torch.manual_seed(seed_for(seed, "initial weights"))
     model = build().to(device).to(memory_format=torch.channels_last)
     freeze(model, recipe.trainable)
+    if precision == "bf16" and device.type == "cpu":
+        _keep_depthwise_in_fp32(model)
     return State(model, make_optimiser(model, recipe), Epochs())
+
+
+def _keep_depthwise_in_fp32(model: nn.Module) -> None:
+    """Take depthwise convolutions out of autocast: on a CPU their bf16 backward is so slow that bf16 would not pay.
+
+    EfficientNet-B0 at 224 px, against fp32 in channels-last: 0.87 times with them in bf16, 1.39 times without.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
+            layer.forward = _outside_autocast(layer.forward)  # type: ignore[method-assign,assignment]
+
+
+def _outside_autocast(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def in_fp32(maps: Tensor) -> Tensor:
+        with torch.autocast(maps.device.type, enabled=False):
+            return forward(maps.float())
+
+    return in_fp32
 
 
 def train(

@@ -142,7 +142,7 @@ def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple
         size, pretrained = spec.recipe.input_px, spec.recipe.pretrained
         return build_network(spec.network, n_classes=len(spec.classes), input_px=size, pretrained=pretrained)
 
-    state = set_up(build, spec.recipe, seed=spec.seed, device=device)
+    state = set_up(build, spec.recipe, seed=spec.seed, device=device, precision=spec.precision)
     file = folder / "checkpoint.safetensors"
     return (state, _load_checkpoint(file, state, device)) if file.is_file() else (state, 0.0)
 

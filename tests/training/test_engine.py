@@ -248,3 +248,39 @@ def test_bf16_trains_and_agrees_with_fp32_within_its_precision() -> None:
 def test_every_loss_lowers_itself(loss: str, output: str) -> None:
     losses = run(make_recipe(epochs=4, loss=loss, output=output)).epochs.train_loss
     assert losses[-1] < losses[0]
+
+
+class Separable(nn.Module):
+    """A depthwise and a pointwise convolution that remember what they were given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.depthwise = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, groups=8)
+        self.pointwise, self.head = nn.Conv2d(8, 4, 1), nn.Linear(4, 2)
+        self.seen: dict[str, torch.dtype] = {}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen["depthwise in"] = (maps := self.first(images)).dtype
+        self.seen["depthwise out"] = (maps := self.depthwise(maps)).dtype
+        self.seen["pointwise out"] = (maps := self.pointwise(maps)).dtype
+        logits: torch.Tensor = self.head(maps.mean(dim=(2, 3)))
+        return logits
+
+
+def test_in_bf16_on_a_cpu_depthwise_convolutions_alone_stay_in_fp32() -> None:
+    images = torch.rand(2, 3, 8, 8)
+    state = set_up(Separable, make_recipe(), seed=0, device=CPU, precision="bf16")
+    plain = set_up(Separable, make_recipe(), seed=0, device=CPU)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        kept, cast = state.model(images), plain.model(images)
+    assert state.model.seen == {
+        "depthwise in": torch.bfloat16,
+        "depthwise out": torch.float32,
+        "pointwise out": torch.bfloat16,
+    }
+    assert plain.model.seen["depthwise out"] == torch.bfloat16
+    assert torch.allclose(kept.float(), cast.float(), atol=0.02)
+    assert torch.allclose(state.model(images), plain.model(images))  # without autocast nothing differs
+    assert state.model.state_dict().keys() == plain.model.state_dict().keys()
+    kept.float().sum().backward()
+    assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in state.model.parameters())
