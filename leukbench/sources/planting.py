@@ -68,7 +68,7 @@ class Cohort:
     draw: Callable[..., tuple[Image, float]]  # (row, seed=) -> pixels, class signal
     repeats: float = 0.0  # share of images that are another shot of the patient's previous cell
     duplicates: float = 0.0  # share of images that are the same file as an earlier one of the patient
-    strangers: float = 0.0  # share of images that are the same file as one of another patient of the same part
+    strangers: float = 0.0  # share of the second patient's images, in parts of five or more, that are the first one's
     images_per_patient: int = 8  # at least this many where only some of the images are made
 
 
@@ -106,7 +106,8 @@ def shrink(parts: tuple[Part, ...], images: int | None, *, per_patient: int) -> 
 def plan(cohort: Cohort, *, images: int | None, seed: int) -> list[Row]:
     """Return every image of a cohort as a row, without drawing one.
 
-    Patients get equal numbers, but for a rest. Repeats and duplicates are drawn per image, at the cohort's rates.
+    Patients get equal numbers, but for a rest. Repeats and duplicates are drawn per image, at the cohort's rates. At most
+    one pair of patients a part shares files, so that planted duplicates never join all of a small class.
     """
     rows: list[Row] = []
     n_before: dict[str, int] = {}
@@ -118,7 +119,8 @@ def plan(cohort: Cohort, *, images: int | None, seed: int) -> list[Row]:
         for place in range(part.n_patients):
             patient = f"{part.label}{first + place + 1:03d}"
             n = part.n_images // part.n_patients + (place < part.n_images % part.n_patients)
-            of_part += _plan_patient(cohort, part, patient=patient, n_images=n, others=of_part, generator=generator)
+            others = of_part[:] if place == 1 and part.n_patients >= 5 else []
+            of_part += _plan_patient(cohort, part, patient=patient, n_images=n, others=others, generator=generator)
         rows += of_part
     return rows
 

@@ -27,6 +27,7 @@ class Shape:
     offset: tuple[float, float] = (0.0, 0.0)  # of the nucleus, in units of the room it has
     lobes: int = 1  # of the nucleus
     granules: float = 0.0  # strength of granules in the cytoplasm
+    outline: tuple[tuple[float, float], ...] = ()  # (amplitude, phase) of the waves 2, 3, … around the edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,8 @@ def smooth_noise(generator: np.random.Generator, *, width_px: int, height_px: in
 
 def paint_cell(canvas: FloatArray, shape: Shape, look: Look, *, texture: FloatArray) -> None:
     """Paint one cell into ``canvas`` ``(height, width, 3)``, in place; ``texture`` is ``(height, width)``, sd 1."""
-    side, reach = canvas.shape[0], shape.radius * float(np.sqrt(shape.elongation))
+    side = canvas.shape[0]
+    reach = shape.radius * float(np.sqrt(shape.elongation)) * (1.0 + sum(abs(a) for a, _ in shape.outline))
     (left, right), (top, bottom) = (
         (max(0, int((c - reach) * side) - 2), min(size, int((c + reach) * side) + 3))
         for c, size in zip(shape.centre, (canvas.shape[1], side), strict=True)
@@ -119,7 +121,11 @@ def _disc(xs: range, ys: range, side: int, *, shape: Shape, centre: tuple[float,
     y = ((np.asarray(ys) + 0.5) / side - centre[1])[:, None]
     along = (x * np.cos(shape.angle) + y * np.sin(shape.angle)) / np.sqrt(shape.elongation)
     across = (-x * np.sin(shape.angle) + y * np.cos(shape.angle)) * np.sqrt(shape.elongation)
-    inside: FloatArray = np.clip((radius - np.hypot(along, across)) * side + 0.5, 0.0, 1.0)
+    edge: FloatArray | float = radius
+    if shape.outline:
+        turn = np.arctan2(across, along)
+        edge = radius * (1.0 + sum(a * np.cos(k * turn + phase) for k, (a, phase) in enumerate(shape.outline, start=2)))
+    inside: FloatArray = np.clip((edge - np.hypot(along, across)) * side + 0.5, 0.0, 1.0)
     return inside
 
 

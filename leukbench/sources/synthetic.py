@@ -26,11 +26,11 @@ def _nuisance(row: Row, *, seed: int, per_image: bool, spread: float) -> FloatAr
     return np.clip(own if per_image else own + play, -1.0, 1.0)
 
 
-def _shot(row: Row, *, seed: int) -> FloatArray:
+def _shot(row: Row, *, seed: int, spread: float) -> FloatArray:
     """Return how far the stage moved for this shot (fractions of the side): only a repeated shot is off by a little."""
     if not row.repeat_of:
         return np.zeros(2)
-    return generator_for(seed, "shot", row.image_id).normal(0.0, 0.02, 2)
+    return generator_for(seed, "shot", row.image_id).normal(0.0, spread, 2)
 
 
 KNOWN_ANSWER_PX = 32
@@ -46,7 +46,7 @@ def draw_known_answer(row: Row, *, seed: int, per_image: bool) -> tuple[Image, f
     cell = generator_for(seed, "cell", row.cell)
     signal = float(cell.normal(0.5 if row.part.label == "malignant" else -0.5, 1.0))
     look = look_of(_nuisance(row, seed=seed, per_image=per_image, spread=0.03))
-    moved = _shot(row, seed=seed)
+    moved = _shot(row, seed=seed, spread=0.02)
     x, y = cell.uniform(0.47, 0.53, 2) + moved
     shape = Shape(
         ratio=float(np.clip(0.46 + 0.125 * signal, 0.05, 0.9)),
@@ -72,18 +72,19 @@ def draw_black(row: Row, *, seed: int, side_px: int = 450) -> tuple[Image, float
     cell = generator_for(seed, "cell", row.cell)
     signal = float(cell.normal(0.75 if row.part.label == "ALL" else -0.75, 1.0))
     look = look_of(_nuisance(row, seed=seed, per_image=False, spread=0.08), black=True)
-    moved = _shot(row, seed=seed)
+    moved = _shot(row, seed=seed, spread=0.004)
     shape = Shape(
         ratio=float(np.clip(0.62 + 0.09 * signal, 0.2, 0.95)),
-        radius=float(np.clip(0.25 + 0.02 * cell.standard_normal() + 0.01 * signal, 0.17, 0.36)),
+        radius=float(np.clip(0.28 + 0.03 * cell.standard_normal() + 0.01 * signal, 0.18, 0.38)),
         centre=(0.5 + float(moved[0]), 0.5 + float(moved[1])),
-        elongation=float(cell.uniform(1.0, 1.3)),
+        elongation=float(cell.uniform(1.0, 1.4)),
         angle=float(cell.uniform(0.0, np.pi)),
         offset=(float(cell.uniform(-1, 1)), float(cell.uniform(-1, 1))),
+        outline=tuple((float(cell.normal(0.0, 0.05)), float(cell.uniform(0, 2 * np.pi))) for _ in range(4)),
     )
-    texture = smooth_noise(cell, width_px=half, height_px=half, period_px=0.3 * look.grain * half)
+    texture = smooth_noise(cell, width_px=half, height_px=half, period_px=0.5 * look.grain * half)
     canvas = np.zeros((half, half, 3))
-    paint_cell(canvas, shape, replace(look, texture=look.texture * 1.2), texture=texture)
+    paint_cell(canvas, shape, replace(look, texture=10.0 + look.texture), texture=texture)
     visible = canvas.max(axis=2, keepdims=True) > 1.0
     grain = generator_for(seed, "noise", row.image_id).standard_normal(canvas.shape)
     seen = photograph(canvas, look, noise=grain) * visible
@@ -113,7 +114,7 @@ def _field(
     look = look_of(_nuisance(row, seed=seed, per_image=False, spread=0.08))
     canvas = np.empty((height, width, 3))
     canvas[:] = look.background
-    moved = _shot(row, seed=seed)
+    moved = _shot(row, seed=seed, spread=0.006)
     texture = smooth_noise(cells, width_px=width, height_px=height, period_px=0.05 * height)
     red = replace(look, nucleus=tuple(np.clip(np.asarray(look.background) - [18, 60, 50], 0, 255)),
                   cytoplasm=tuple(np.clip(np.asarray(look.background) - [25, 85, 75], 0, 255)))  # fmt: skip
@@ -129,7 +130,7 @@ def draw_smear(row: Row, *, seed: int) -> tuple[Image, float]:
     """Return a smear field of 320×240 px with one white cell of the row's class among red cells; signal is its area ratio."""
     look, canvas, cells, texture = _field(row, seed=seed, size_px=(320, 240), red_cells=28)
     kind = _SMEAR_CELLS[row.part.label]
-    moved = _shot(row, seed=seed)
+    moved = _shot(row, seed=seed, spread=0.006)
     ratio = float(np.clip(kind["ratio"] + 0.08 * cells.standard_normal(), 0.2, 0.9))
     shape = Shape(
         ratio=ratio,
@@ -149,7 +150,7 @@ def draw_blasts(row: Row, *, seed: int) -> tuple[Image, float]:
     """Return a smear field of 224×224 px with several white cells of the row's class; signal is their number."""
     look, canvas, cells, texture = _field(row, seed=seed, size_px=(224, 224), red_cells=18)
     kind = _BLAST_CELLS[row.part.label]
-    moved = _shot(row, seed=seed)
+    moved = _shot(row, seed=seed, spread=0.006)
     number = max(1, int(cells.poisson(kind["cells"])))
     for _ in range(number):
         x, y = cells.uniform(0.05, 0.95, 2) + moved
@@ -189,7 +190,8 @@ def _source(name: str, title: str, cohort: Cohort, *, image_px: tuple[int, int],
         notes=(
             *notes,
             f"rates per image: repeats {cohort.repeats:g}, duplicates {cohort.duplicates:g}, "
-            f"duplicates of another patient {cohort.strangers:g}; truth.csv names each",
+            f"files of the first patient among the second's, where a class and fold has five, {cohort.strangers:g}; "
+            "a repeat shows the same cell or field moved a little, with other noise; truth.csv names each",
         ),
         synthetic=True,
         needs=("rows.csv",),
@@ -258,7 +260,7 @@ SOURCES = (
     _source(
         "synthetic_cells",
         "Single stained cells on black, sized as C-NMC 2019",
-        Cohort(parts=_cells_parts(), draw=draw_black, repeats=0.05, duplicates=0.01, strangers=0.002),
+        Cohort(parts=_cells_parts(), draw=draw_black, repeats=0.05, duplicates=0.01, strangers=0.2),
         image_px=(450, 450),
         maps={"ALL": "leukaemia", "HEM": "healthy"},
         notes=("Subjects, folds and counts are those of C-NMC 2019; the pixels are drawn.",),

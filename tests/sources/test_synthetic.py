@@ -13,7 +13,7 @@ import pytest
 from leukbench.errors import InputError
 from leukbench.sources import load_source
 from leukbench.sources.base import Source
-from leukbench.sources.planting import Cohort, Part, plan, shrink
+from leukbench.sources.planting import Cohort, Part, Row, plan, shrink
 from leukbench.sources.synthetic import SOURCES
 
 NAMES = [source.name for source in SOURCES]
@@ -94,18 +94,29 @@ def test_cells_have_the_subjects_and_images_of_c_nmc_fold_by_fold() -> None:
     assert table.groupby("patient")["pool"].nunique().max() == 1
 
 
+def second_of(rows: list[Row], part: Part) -> str:
+    return list(dict.fromkeys(row.patient for row in rows if row.part == part))[1]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_repeats_and_duplicates_come_at_the_stated_rates(name: str) -> None:
     cohort = _cohort(name)
     rows = plan(cohort, images=None, seed=0)
     by_id = {row.image_id: row for row in rows}
     assert len(by_id) == len(rows)
+    patients = {row.patient for row in rows}
     own = sum(bool(r.duplicate_of) and by_id[r.duplicate_of].patient == r.patient for r in rows)
     strange = sum(bool(r.duplicate_of) and by_id[r.duplicate_of].patient != r.patient for r in rows)
-    for found, rate in ((sum(bool(r.repeat_of) for r in rows), cohort.repeats), (own, cohort.duplicates),
-                        (strange, cohort.strangers)):  # fmt: skip
-        tolerance = 4.0 * np.sqrt(len(rows) * rate * (1 - rate)) + 0.08 * len(rows) * rate  # first images cannot repeat
-        assert abs(found - len(rows) * rate) <= tolerance
+    seconds = [r for r in rows if r.part.n_patients >= 5 and r.patient == second_of(rows, r.part)]
+    for found, rate, n in (
+        (sum(bool(r.repeat_of) for r in rows), cohort.repeats, len(rows)),
+        (own, cohort.duplicates, len(rows)),
+        (strange, cohort.strangers, len(seconds)),
+    ):
+        tolerance = 4.0 * np.sqrt(n * rate * (1 - rate)) + 0.08 * n * rate  # first images cannot repeat
+        assert abs(found - n * rate) <= tolerance
+    pairs = {(by_id[r.duplicate_of].patient, r.patient) for r in rows if r.duplicate_of} - {(p, p) for p in patients}
+    assert len(pairs) == (sum(part.n_patients >= 5 for part in cohort.parts) if cohort.strangers else 0)
     for row in rows:
         twin = by_id[row.repeat_of or row.duplicate_of or row.image_id]
         assert twin.part == row.part and twin.cell == row.cell
