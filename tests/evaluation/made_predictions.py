@@ -9,13 +9,13 @@ from leukbench.records import Predictions
 
 def make_predictions(
     *, n: int = 600, n_groups: int = 14, n_classes: int = 2, n_folds: int = 1, n_seeds: int = 1, seed: int = 0,
-    one_label: bool = True, skill: float = 0.5,
+    one_label: bool = True, skill: float = 0.5, nuisance: float = 0.15,
 ) -> Predictions:  # fmt: skip
     """Predictions of ``n`` images in groups; groups have one label each unless told otherwise, and lie in one fold."""
     rng = np.random.default_rng(seed)
     group = np.arange(n) % n_groups
     label = group % n_classes if one_label else rng.integers(0, n_classes, n)
-    lean = rng.normal(0, 0.15, (n_groups, n_classes))[group]
+    lean = rng.normal(0, nuisance, (n_groups, n_classes))[group]
     parts = []
     for _ in range(n_seeds):
         scores = np.clip(rng.dirichlet(np.ones(n_classes), n) + skill * np.eye(n_classes)[label] + lean, 1e-3, None)
