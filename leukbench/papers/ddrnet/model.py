@@ -24,12 +24,6 @@ def _normed(width: int) -> nn.GroupNorm:
     return nn.GroupNorm(_GROUPS, width)
 
 
-def _base_block(n_inputs: int, width: int) -> nn.Sequential:
-    """The ablation's baseline: convolution, max-pool, group norm; the ReLU stands last, where the rate 0.01 kills fewer units."""
-    convolution = nn.Conv2d(n_inputs, width, _KERNEL, padding=1)
-    return nn.Sequential(convolution, nn.MaxPool2d(2), _normed(width), nn.ReLU())
-
-
 class DilatedResidual(nn.Module):
     """DRDB: two dilated 3 × 3 convolutions around an identity, ``(n, width, h, w)`` to the same shape."""
 
@@ -45,7 +39,7 @@ class DilatedResidual(nn.Module):
 
 
 class GlobalLocal(nn.Module):
-    """GLFEB: local maps ``(n, width, h, w)`` plus tanh of the globally averaged first block's maps ``(n, first, H, W)``."""
+    """GLFEB: local maps ``(n, width, h, w)`` plus tanh of the globally averaged first maps ``(n, first, H, W)``."""
 
     def __init__(self, first: int, width: int) -> None:
         super().__init__()
@@ -80,15 +74,18 @@ class Features(nn.Module):
 
     def __init__(self, *, drdb: bool, glfeb: bool, csab: bool, dilations: tuple[int, ...]) -> None:
         super().__init__()
-        self.first = _base_block(3, _FIRST)
-        self.later = _base_block(_FIRST, _LATER)
+        self.first = nn.Sequential(nn.Conv2d(3, _FIRST, _KERNEL, padding=1), nn.ReLU())
+        self.base = nn.Sequential(nn.MaxPool2d(2), _normed(_FIRST))
+        self.later = nn.Sequential(
+            nn.Conv2d(_FIRST, _LATER, _KERNEL, padding=1), nn.ReLU(), nn.MaxPool2d(2), _normed(_LATER)
+        )
         self.drdb = DilatedResidual(_LATER, dilations) if drdb else None
         self.glfeb = GlobalLocal(_FIRST, _LATER) if glfeb else None
         self.csab = ChannelSpatialAttention(_LATER) if csab else None
 
     def forward(self, images: Tensor) -> Tensor:
-        first = self.first(images)  # (n, 32, 112, 112)
-        maps: Tensor = self.later(first)  # (n, 64, 56, 56)
+        first = self.first(images)  # (n, 32, 224, 224)
+        maps: Tensor = self.later(self.base(first))  # (n, 32, 112, 112), (n, 64, 56, 56)
         if self.drdb is not None:
             maps = self.drdb(maps)
         if self.glfeb is not None:
