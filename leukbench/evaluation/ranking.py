@@ -130,14 +130,14 @@ def auc_interval(
         return NAN, no_interval("no fold has two classes")
     value = float(np.mean([f.mean() for f in folds]))
     notes = f"{parts[0].left_out} folds without every class left out" if parts[0].left_out else ""
+    groups = fewest_effective_groups(sizes, None if (label_of_group < 0).any() else label_of_group)
     influence = np.mean([_pick(part.influence.T, auc) for part in parts], axis=0)
     if np.isnan(influence).any():
-        interval = _over_folds(folds, value, folds_share_groups, effective_groups(sizes), level, extra)
+        interval = _over_folds(folds, value, folds_share_groups, groups, level, extra)
     else:
         cuts = 1 if folds_share_groups else len(folds[0])
         shares = _shares(influence, label_of_group, sizes, cuts)
         variance, df = satterthwaite(*shares, extra)
-        groups = fewest_effective_groups(sizes, None if (label_of_group < 0).any() else label_of_group)
         interval = t_interval(
             value, variance, df=df, scale=LOGIT, level=level, method="Obuchowski, t on logit", groups=groups
         )
