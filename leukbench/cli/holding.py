@@ -118,7 +118,7 @@ def _row(claim: Claim, question: Question, v: Verdict, protocol: str) -> dict[st
     return {
         "claim": claim.id, "headline": v.headline, "metric": claim.metric, "class": claim.class_, "average": claim.average,
         "where": claim.where, "printed": claim.value + claim.unit if claim.unit == "%" else claim.value,
-        "printed_fraction": question.value, "verdict": verdict, "reason": reason,
+        "unit": claim.unit, "printed_fraction": question.value, "verdict": verdict, "reason": reason,
         "yours": _yours(question, v), "difference": _difference(v.faithful), "definition": v.faithful_by,
         "p": _finite(v.p), "correction": v.correction, "smallest_margin": _finite(v.smallest_margin),
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from leukbench.errors import InputError, unknown_name
@@ -133,6 +134,7 @@ def _profile_list(profiles: dict[str, Path], present: Path) -> str:
 
 
 def _about(file: Path) -> str:
-    """Return a profile's first comment, which says what it is for."""
-    first = file.read_text(encoding="utf-8").partition("\n")[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else "(its first line says nothing about it)"
+    """Return the first sentence of a profile's opening comment, which says what it is for."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), file.read_text(encoding="utf-8").splitlines())
+    comment = " ".join(line.lstrip("# ").rstrip() for line in lines)
+    return comment.split(". ")[0].rstrip(".") or "(it does not say what it is for)"

@@ -149,7 +149,7 @@ def _verdicts(result: Plain) -> list[str]:
         {
             "claim": f"{c['metric']}{' of ' + c['class'] if c['class'] else ''} ({c['where']}){' *' if c['headline'] else ''}",
             "printed": c["printed"],
-            "yours": _shown(c["metric"].replace("sensitivity", "recall"), c["yours"]),
+            "yours": f"{percent(c['yours'])}%" if c["unit"] == "%" else number(c["yours"]),
             "difference, points": _gap(c["difference"]),
             "verdict": c["verdict"],
             "why": c["reason"],

@@ -1,0 +1,86 @@
+"""What answers at once: the import of torch, pydantic, pandas or scikit-learn would take longer than the command itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from leukbench.cli.quick import QuickTyper
+
+HEAVY = ("torch", "pydantic", "pandas", "numpy", "sklearn", "scipy", "matplotlib")
+_RUN = """
+import sys
+sys.argv = ["leukbench", *sys.argv[1:]]
+from leukbench.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+print("loaded:", *sorted(set(sys.modules) & set({heavy!r})), file=sys.stderr)
+"""
+
+
+def _run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", _RUN.format(heavy=HEAVY), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["score", "--help"], ["claims", "--help"], ["claims", "--format", "csv"], ["claims", "--paper", "alnet"]],
+)  # fmt: skip
+def test_no_heavy_module_is_loaded(arguments: list[str]) -> None:
+    result = _run(arguments)
+    assert result.stdout
+    assert result.stderr.split() == ["loaded:"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["claims", "--format", "csv"]])
+def test_answers_within_a_third_of_a_second(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "leukbench.cli", *arguments]
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=True, timeout=60)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.3
+
+
+def test_torch_stays_out_of_scoring() -> None:
+    code = "import sys, leukbench.cli.scoring, leukbench.cli.holding, leukbench.cli.scorepage; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert found.stdout.strip() == "False"
+
+
+def test_every_plain_kind_of_parameter_arrives_with_its_type() -> None:
+    got: dict[str, Any] = {}
+    app = QuickTyper()
+
+    @app.command()
+    def take(
+        files: Annotated[list[Path] | None, typer.Argument()] = None,
+        name: Annotated[list[str] | None, typer.Option()] = None,
+        file: Annotated[Path | None, typer.Option()] = None,
+        word: str = "here",
+        strict: Annotated[bool, typer.Option("--strict")] = False,
+        number: int = 3,
+    ) -> None:
+        got.update(files=files, name=name, file=file, word=word, strict=strict, number=number)
+
+    assert CliRunner().invoke(app, []).exit_code == 0
+    assert not got["files"] and not got["name"]
+    assert (got["file"], got["word"], got["strict"], got["number"]) == (None, "here", False, 3)
+    options = ["a", "b", "--name", "x", "--name", "y", "--file", "c", "--word", "w", "--strict", "--number", "7"]
+    assert CliRunner().invoke(app, options).exit_code == 0
+    assert got == {"files": [Path("a"), Path("b")], "name": ["x", "y"], "file": Path("c"), "word": "w", "strict": True, "number": 7}  # fmt: skip
+    assert CliRunner().invoke(app, ["--number", "seven"]).exit_code == 2
+    assert CliRunner().invoke(app, ["--wrod", "w"]).exit_code == 2
