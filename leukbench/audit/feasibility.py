@@ -820,7 +820,7 @@ def _multiclass(
 
 def _first_witness(sizes: list[int], scores: list[Score]) -> tuple[str, list[list[int]]] | None:
     for reading in ("macro", "weighted"):
-        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=1500)
+        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=500)
         if matrix is not None:
             return reading, matrix
     return None

@@ -14,6 +14,7 @@ from leukbench.audit.selection import (
     Draft,
     Row,
     count_of,
+    fold_of,
     headlines,
     n_classes,
     own,
@@ -169,7 +170,8 @@ def check_accuracy_between(paper: Paper) -> list[Draft]:
         low, high = min(r.low, s.low), max(r.high, s.high)
         words = f"accuracy {claims[0][0].value}, sensitivity {claims[1][0].value}, specificity {claims[2][0].value}"
         flat = tuple(c for cs in claims for c in cs)
-        if a.high < low - TIE or a.low > high + TIE:
+        # equal recall and specificity can be macro averages, and accuracy need not lie between these
+        if not r.meets(s) and (a.high < low - TIE or a.low > high + TIE):
             found.append(
                 Draft(
                     check="accuracy_between",
@@ -228,18 +230,24 @@ def implied_share(accuracy: Interval, recall: Interval, specificity: Interval) -
 # ------------------------------------------------------------------------------------------- several classes, balanced
 
 
-def balance(paper: Paper, row: Row) -> tuple[int, Claims] | None:
-    """Return (images a class, claims) where all classes of the row's part, or of its whole dataset, are said to be equal."""
+def balance(paper: Paper, row: Row) -> tuple[int, Claims, bool] | None:
+    """Return (images a class, claims, whether of this very part) where all classes of a row's part or dataset are equal.
+
+    A fold is not judged by what is said of the whole.
+    """
     k = n_classes(paper, row.key)
-    for split in (row.key[2], "all", ""):
+    for split in dict.fromkeys((row.key[2], "all", "")):
         by_condition: dict[tuple[str, str], dict[str, Claim]] = {}
         for c in own(paper):
-            if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) and c.study in {row.key[0], ""}:
+            if (
+                c.metric == "n_images" and c.class_ and c.split == split and count_of(c) and c.study in {row.key[0], ""}
+                and fold_of(c) == row.key[3] and c.model in {row.key[1], ""}
+            ):
                 by_condition.setdefault((c.model, c.condition), {})[c.class_] = c
         for group in by_condition.values():
             counts = {count_of(c) for c in group.values()}
             if len(group) == k and len(counts) == 1:
-                return counts.pop() or 0, tuple(group.values())
+                return counts.pop() or 0, tuple(group.values()), split == row.key[2] and split not in {"", "unstated"}
     return None
 
 
@@ -286,7 +294,7 @@ def _gathered(drafts: list[Draft]) -> list[Draft]:
 def _balanced_row(
     row: Row,
     k: int,
-    equal: tuple[int, Claims],
+    equal: tuple[int, Claims, bool],
     accuracy: Claims,
     recall: Claims | None,
     spec: Claims | None,
@@ -323,6 +331,10 @@ def _balanced_row(
             )
             continue
         share = _needed_share(a, value, k, name)
+        # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
+        proved = equal[2] or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k)))
+        if not proved:
+            continue
         found.append(
             Draft(
                 check="balanced_classes",
@@ -330,11 +342,11 @@ def _balanced_row(
                 kind="arithmetic",
                 claims=flat,
                 severity=3 if head else 2,
-                statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} equally large classes.",
-                witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
-                repair=(
-                    f"a test part of which one class makes at least {shown(100 * share, 0)} %, or " if share else ""
-                )
+                statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} "
+                "equally large classes.",
+                witness=words
+                + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
+                repair=_share_words(share, k)
                 + "a binary reading (some classes pooled against the others), with the averaging stated.",
                 members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims)),
             )
@@ -342,7 +354,7 @@ def _balanced_row(
     r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
     if r is not None and s is not None and recall and spec:
         must = Interval(1 - (1 - r.low) / (k - 1), 1 - (1 - r.high) / (k - 1))
-        if not s.meets(Interval(must.low - TIE, must.high + TIE)):
+        if (equal[2] and not s.meets(Interval(must.low - TIE, must.high + TIE))) or (not equal[2] and s.high < r.low - (1 - r.low) * k):
             found.append(
                 Draft(
                     check="balanced_classes",
@@ -361,12 +373,27 @@ def _balanced_row(
 
 
 def _needed_share(a: Interval, value: Interval, k: int, name: str) -> Fraction | None:
-    wrong, deficit = 1 - a.high, k * (1 - value.low)
+    """Return the share that one class must at least (above 1/K) or at most (below 1/K) have for both figures to be true.
+
+    Recall: 1 − accuracy = Σ w_c d_c lies between w_min·D and w_max·D. Specificity: false positives f_c ≥ 0 of sum 1 − accuracy,
+    K(1 − macro specificity) = Σ f_c/(1 − w_c) lies between (1 − accuracy)/(1 − w_min) and (1 − accuracy)/(1 − w_max).
+    """
+    wrong = Interval(1 - a.high, 1 - a.low)
+    deficit = Interval(k * (1 - value.high), k * (1 - value.low))
     if name == "recall":
-        return wrong / deficit if deficit > 0 and wrong / deficit > Fraction(1, k) else None
-    deficit = k * (1 - value.high)
-    wrong = 1 - a.low
-    return 1 - wrong / deficit if deficit > 0 and 1 - wrong / deficit > Fraction(1, k) else None
+        if deficit.high > 0 and wrong.low / deficit.high > Fraction(1, k):
+            return wrong.low / deficit.high
+        return wrong.high / deficit.low if deficit.low > 0 else None
+    if deficit.low > 0 and 1 - wrong.high / deficit.low > Fraction(1, k):
+        return 1 - wrong.high / deficit.low
+    return max(Fraction(0), 1 - wrong.low / deficit.high) if deficit.high > 0 else None
+
+
+def _share_words(share: Fraction | None, k: int) -> str:
+    if share is None:
+        return ""
+    bound = "at least" if share > Fraction(1, k) else "at most"
+    return f"a test part of which one class makes {bound} {shown(100 * share, 0)} %, or "
 
 
 def check_binary_reading(paper: Paper) -> list[Draft]:
@@ -541,59 +568,33 @@ def _formula_column(
 
 
 def check_perfect_scores(paper: Paper) -> list[Draft]:
-    """MCC, precision, recall and F1 of 1 mean no error at all; an accuracy below 100 % of the same result means some.
+    """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result means some.
 
-    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged.
+    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged. A 1.00
+    is at least 0.995: then macro recall leaves each class at least 1 − 0.005 K, and F1 or MCC no accuracy below that either.
     """
     found = []
-    by_result: dict[tuple[str, str], list[Claim]] = {}
+    by_result: dict[tuple[str, str, str], list[Claim]] = {}
     for c in own(paper):
-        if c.split in {"test", "unstated", ""} and c.study:
-            by_result.setdefault((c.study, c.model or c.arm), []).append(c)
-    for (study, model), claims in by_result.items():
-        ones = [
-            c
-            for c in claims
-            if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"}
-            and not c.class_
-            and (i := score_interval(c)) is not None
-            and i.high >= 1
-            and c.value.strip("0.") in {"1", ""}
-            and c.unit != "%"
-        ]
-        less = [
-            c
-            for c in claims
-            if c.metric == "accuracy"
-            and not c.class_
-            and not c.condition
-            and (i := score_interval(c)) is not None
-            and i.high < 1
-        ]
-        if not ones or not less:
-            continue
-        whole = all("." not in c.value for c in ones)
+        if c.split in {"test", "unstated", ""} and c.study in paper.studies and not fold_of(c):
+            by_result.setdefault((c.study, c.model or c.arm, c.condition), []).append(c)
+    for (study, model, _), claims in by_result.items():
         classes = len(paper.studies[study].classes)
-        # with macro recall or F1 ≥ 0.995 every class has ≥ 1 − 0.005 K, hence the accuracy too
-        proved = not whole and any(
-            row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 100)
-            for c in ones
-            if "." in c.value
-            for d in less
-            if (i := score_interval(d)) is not None
-        )
-        found.append(
-            Draft(
-                check="perfect_scores",
-                status="inconsistent" if proved else "implausible",
-                kind="arithmetic",
-                claims=(*ones, *less),
-                severity=3,
-                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
-                f"{', '.join(sorted({c.value for c in less}))}.",
-                witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %. "
-                + ("Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
-                repair="give the scores with two decimals, from the confusion matrix.",
-            )
-        )
+        telling = {"mcc"} | ({"f1"} if classes == 2 else set())
+        ones = [c for c in claims if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"} and not c.class_ and c.unit != "%"
+                and c.value.strip().rstrip("0").rstrip(".") == "1"]
+        less = [c for c in claims if c.metric == "accuracy" and not c.class_ and (i := score_interval(c)) is not None and i.high < 1]
+        if not less or not ({c.metric for c in ones} & telling or len({c.metric for c in ones}) >= 3):
+            continue
+        sharp = [c for c in ones if c.metric in telling and "." in c.value]
+        proved = any(row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50) for c in sharp for d in less
+                     if (i := score_interval(d)) is not None)
+        whole = all("." not in c.value for c in ones)
+        found.append(Draft(
+            check="perfect_scores", status="inconsistent" if proved else "implausible", kind="arithmetic", claims=(*ones, *less), severity=3,
+            statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+            f"{', '.join(sorted({c.value for c in less}))}.",
+            witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
+            + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
+            repair="give the scores with two decimals, from the confusion matrix."))
     return found

@@ -275,7 +275,7 @@ def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes 
         group = [
             c
             for c in stated
-            if (c.model, c.condition) == wanted and fold_of(c) in {fold, ""} and c.study in {key[0], ""}
+            if (c.model, c.condition) == wanted and fold_of(c) == fold and c.study in {key[0], ""}
         ]
         counts = {c.class_: count_of(c) or 0 for c in group}
         if all(counts[c.class_] == count_of(c) for c in group) and _complete(paper, key[0], counts):
