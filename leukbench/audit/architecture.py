@@ -158,7 +158,7 @@ def _total_draft(c: Claim, parts: list[Claim], value: int, what: str, note: str 
         + ("." if good else f", {stated - value:+,} different."),
         witness=f"{sums}{note} = {value}.",
         repair="" if good else "the count belongs to another version of the network (another head).",
-        members=() if good else ((c.id,), tuple(p.id for p in parts)),
+        members=() if good else ((c.id,), *((p.id,) for p in parts)),
     )
 
 
@@ -227,6 +227,7 @@ def check_layer_parameters(paper: Paper) -> list[Draft]:
         if sum(s is not None for _, _, s in table) < 3:
             continue
         lines, bad, used = [], [], []
+        conflicts: list[tuple[tuple[str, ...], ...]] = []
         for before, (name, params, shape) in _steps(paper, model, table):
             value = _expected(_kind(name), before, shape_of(shape.value) if shape else None)
             if params is None or value is None:
@@ -238,6 +239,7 @@ def check_layer_parameters(paper: Paper) -> list[Draft]:
             )
             if value[0] != stated:
                 bad.append(params)
+                conflicts.append(((params.id,), (shape.id,)) if shape is not None else ((params.id,),))
         if used:
             found.append(
                 Draft(
@@ -250,6 +252,7 @@ def check_layer_parameters(paper: Paper) -> list[Draft]:
                     + ("follow from their shapes." if not bad else f"follow from their shapes but for {len(bad)}."),
                     witness="; ".join(lines) + ".",
                     repair="another kernel, width or bias setting." if bad else "",
+                    more=tuple(conflicts),
                 )
             )
     return found
@@ -336,7 +339,6 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
                     + " the sides of the layer table.",
                     witness=f"Sides: {words}. Kernels, strides and paddings that give all of them: {options}.",
                     repair="" if good else f"{options}.",
-                    members=() if good else ((claim.id,), tuple(c.id for _, _, c, _ in steps)),
                 )
             )
     return found

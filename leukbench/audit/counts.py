@@ -345,7 +345,11 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
         + (", and more than were ever published with labels." if largest is not None and _n(c) > largest else "."),
         witness=(f"Nearest public number: {near} ({public[near]})." if near is not None else "") + labelled,
         repair=(f"{near} ({public[near]})" if near is not None else "the release that was used")
-        + ("" if facts.get("counts_complete", True) else ", or another version of the release, or images with several labels counted.")
+        + (
+            ""
+            if facts.get("counts_complete", True)
+            else ", or another version of the release, or images with several labels counted."
+        ),
     )
 
 
@@ -360,13 +364,25 @@ def check_derived_release(paper: Paper) -> list[Draft]:
         for name, derived in known[1].get("derived", {}).items():
             if all((p := _public_class(known[1], c)) and derived.get(p) == _n(cl) for c, cl in counts.items()):
                 source = next(iter(known[1]["pools"].values()))
-                factors = ", ".join(f"{c}: {_n(cl)}/{source[_public_class(known[1], c) or c]} = "
-                                    f"{shown(Fraction(_n(cl), source[_public_class(known[1], c) or c]), 1)}" for c, cl in counts.items())
-                found.append(Draft(
-                    check="derived_release", status="implausible", kind="protocol", claims=tuple(counts.values()), severity=3,
-                    statement=f"The {sum(_n(c) for c in counts.values())} images are those of {name}: copies of {source['total']} originals.",
-                    witness=f"Images a class against originals: {factors}. {derived.get('note', '')}.".replace("..", "."),
-                    repair="say which images are copies of one original, and split the originals."))
+                factors = ", ".join(
+                    f"{c}: {_n(cl)}/{source[_public_class(known[1], c) or c]} = "
+                    f"{shown(Fraction(_n(cl), source[_public_class(known[1], c) or c]), 1)}"
+                    for c, cl in counts.items()
+                )
+                found.append(
+                    Draft(
+                        check="derived_release",
+                        status="implausible",
+                        kind="protocol",
+                        claims=tuple(counts.values()),
+                        severity=3,
+                        statement=f"The {sum(_n(c) for c in counts.values())} images are those of {name}: copies of {source['total']} originals.",
+                        witness=f"Images a class against originals: {factors}. {derived.get('note', '')}.".replace(
+                            "..", "."
+                        ),
+                        repair="say which images are copies of one original, and split the originals.",
+                    )
+                )
     return found
 
 

@@ -608,7 +608,7 @@ def _conflict_draft(
     proved: bool = True,
 ) -> Draft:
     """Return the draft of a conflict; ``sizes``: claims of the class sizes that every conflict rests on as well."""
-    background = (tuple(c.id for c in sizes),) if sizes else ()
+    background = tuple((c.id,) for c in sizes)
     blocks = [(*(tuple(c.id for c in pairs[i][1]) for i in conflict), *background) for conflict in conflicts]
     guilty = accused(blocks) if proved else ()
     others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
@@ -820,7 +820,7 @@ def _multiclass(
 
 def _first_witness(sizes: list[int], scores: list[Score]) -> tuple[str, list[list[int]]] | None:
     for reading in ("macro", "weighted"):
-        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=500)
+        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=300)
         if matrix is not None:
             return reading, matrix
     return None

@@ -142,7 +142,9 @@ def _f1_draft(
     )
 
 
-def _f1_conflicts(members: tuple[tuple[str, ...], ...], values: tuple[Interval, Interval, Interval]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+def _f1_conflicts(
+    members: tuple[tuple[str, ...], ...], values: tuple[Interval, Interval, Interval]
+) -> tuple[tuple[tuple[str, ...], ...], ...]:
     """Return the minimal conflicts: with one of precision and recall alone (the other at most 1), else with both."""
     p, r, f = values
     alone = tuple(
@@ -240,8 +242,13 @@ def balance(paper: Paper, row: Row) -> tuple[int, Claims, bool] | None:
         by_condition: dict[tuple[str, str], dict[str, Claim]] = {}
         for c in own(paper):
             if (
-                c.metric == "n_images" and c.class_ and c.split == split and count_of(c) and c.study in {row.key[0], ""}
-                and fold_of(c) == row.key[3] and c.model in {row.key[1], ""}
+                c.metric == "n_images"
+                and c.class_
+                and c.split == split
+                and count_of(c)
+                and c.study in {row.key[0], ""}
+                and fold_of(c) == row.key[3]
+                and c.model in {row.key[1], ""}
             ):
                 by_condition.setdefault((c.model, c.condition), {})[c.class_] = c
         for group in by_condition.values():
@@ -284,10 +291,15 @@ def _gathered(drafts: list[Draft]) -> list[Draft]:
             continue
         first = group[0]
         others = "; ".join(", ".join(c.value for c in d.claims[:2]) for d in group[1:])
-        kept.append(replace(
-            first, claims=tuple({c.id: c for d in group for c in d.claims}.values()), more=tuple(d.members for d in group[1:]),
-            statement=f"{first.statement[:-1]}; the same is true of {len(group) - 1} other rows.",
-            witness=f"{first.witness} The pairs of the other rows: {others}."))
+        kept.append(
+            replace(
+                first,
+                claims=tuple({c.id: c for d in group for c in d.claims}.values()),
+                more=tuple(d.members for d in group[1:]),
+                statement=f"{first.statement[:-1]}; the same is true of {len(group) - 1} other rows.",
+                witness=f"{first.witness} The pairs of the other rows: {others}.",
+            )
+        )
     return kept
 
 
@@ -344,8 +356,7 @@ def _balanced_row(
                 severity=3 if head else 2,
                 statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} "
                 "equally large classes.",
-                witness=words
-                + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
+                witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
                 repair=_share_words(share, k)
                 + "a binary reading (some classes pooled against the others), with the averaging stated.",
                 members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims)),
@@ -354,7 +365,9 @@ def _balanced_row(
     r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
     if r is not None and s is not None and recall and spec:
         must = Interval(1 - (1 - r.low) / (k - 1), 1 - (1 - r.high) / (k - 1))
-        if (equal[2] and not s.meets(Interval(must.low - TIE, must.high + TIE))) or (not equal[2] and s.high < r.low - (1 - r.low) * k):
+        if (equal[2] and not s.meets(Interval(must.low - TIE, must.high + TIE))) or (
+            not equal[2] and s.high < r.low - (1 - r.low) * k
+        ):
             found.append(
                 Draft(
                     check="balanced_classes",
@@ -581,20 +594,41 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
     for (study, model, _), claims in by_result.items():
         classes = len(paper.studies[study].classes)
         telling = {"mcc"} | ({"f1"} if classes == 2 else set())
-        ones = [c for c in claims if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"} and not c.class_ and c.unit != "%"
-                and c.value.strip().rstrip("0").rstrip(".") == "1"]
-        less = [c for c in claims if c.metric == "accuracy" and not c.class_ and (i := score_interval(c)) is not None and i.high < 1]
+        ones = [
+            c
+            for c in claims
+            if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"}
+            and not c.class_
+            and c.unit != "%"
+            and c.value.strip().rstrip("0").rstrip(".") == "1"
+        ]
+        less = [
+            c
+            for c in claims
+            if c.metric == "accuracy" and not c.class_ and (i := score_interval(c)) is not None and i.high < 1
+        ]
         if not less or not ({c.metric for c in ones} & telling or len({c.metric for c in ones}) >= 3):
             continue
         sharp = [c for c in ones if c.metric in telling and "." in c.value]
-        proved = any(row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50) for c in sharp for d in less
-                     if (i := score_interval(d)) is not None)
+        proved = any(
+            row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50)
+            for c in sharp
+            for d in less
+            if (i := score_interval(d)) is not None
+        )
         whole = all("." not in c.value for c in ones)
-        found.append(Draft(
-            check="perfect_scores", status="inconsistent" if proved else "implausible", kind="arithmetic", claims=(*ones, *less), severity=3,
-            statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
-            f"{', '.join(sorted({c.value for c in less}))}.",
-            witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
-            + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
-            repair="give the scores with two decimals, from the confusion matrix."))
+        found.append(
+            Draft(
+                check="perfect_scores",
+                status="inconsistent" if proved else "implausible",
+                kind="arithmetic",
+                claims=(*ones, *less),
+                severity=3,
+                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+                f"{', '.join(sorted({c.value for c in less}))}.",
+                witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
+                + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
+                repair="give the scores with two decimals, from the confusion matrix.",
+            )
+        )
     return found

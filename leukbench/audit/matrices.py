@@ -196,7 +196,7 @@ def check_matrix_total(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(*printed.claims, claim),
                 severity=0 if fits else 2,
-                members=() if fits else (suspects(paper, printed), (claim.id,)),
+                members=() if fits else (*suspects(paper, printed), (claim.id,)),
                 statement=f"The cells of {printed.matrix.where} "
                 + (
                     f"can add up to the {n} images stated." if fits else f"add up to {sums}, but {n} images are stated."
@@ -209,42 +209,87 @@ def check_matrix_total(paper: Paper) -> list[Draft]:
 
 
 def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
-    """Return (row, column, value) of the one cell whose change gives the stated total and the other matrices' row sums."""
+    """Return (row, column, value) of the one cell whose change alone gives the stated total and class sizes, or None.
+
+    Class sizes are those stated for the part, else the row sums of another matrix with that total. Of several cells of one
+    row the one that also gives the printed scores is taken, if it is the only one; else the largest of the twin's row.
+    """
     stated = stated_total(paper, printed)
     if stated is None or not printed.exact:
         return None
     counts = printed.counts()
     missing = stated[0] - sum(map(sum, counts))
-    twins = [
-        m
-        for m in matrices(paper)
-        if m.exact
-        and m.matrix.id != printed.matrix.id
-        and m.matrix.classes == printed.matrix.classes
-        and sum(map(sum, m.counts())) == stated[0]
-    ]
-    if missing == 0 or not twins:
+    sums = _row_sums(paper, printed, stated[0])
+    if missing == 0 or sums is None:
         return None
-    sums = [sum(line) for line in twins[0].counts()]
     wrong = [i for i, line in enumerate(counts) if sum(line) != sums[i]]
-    if len(wrong) != 1:
+    if len(wrong) != 1 or sum(counts[wrong[0]]) + missing != sums[wrong[0]]:
         return None
-    largest = max(range(len(counts)), key=lambda j: twins[0].counts()[wrong[0]][j])
-    value = counts[wrong[0]][largest] + missing
-    return (wrong[0], largest, value) if value >= 0 else None
+    i = wrong[0]
+    options = [(i, j, v + missing) for j, v in enumerate(counts[i]) if v + missing >= 0]
+    row = {r.key: r for r in rows(paper)}.get(printed.key)
+    scores = [c[0] for name, c in row.scores.items() if name[0] != "auc"] if row else []
+    explaining = [o for o in options if scores and _explains(counts, o, scores, printed.matrix.classes)]
+    if len(explaining) == 1:
+        return explaining[0]
+    twin = _twin(paper, printed, stated[0])
+    if twin is None:
+        return options[0] if len(options) == 1 else None
+    largest = max(range(len(counts)), key=lambda j: twin[i][j])
+    return next((o for o in options if o[1] == largest), None)
 
 
-def suspects(paper: Paper, printed: Printed) -> tuple[str, ...]:
-    """Return the claims of the one cell that is misprinted, where row sums of the paper's other matrices show it, else of all."""
+def _explains(counts: Counts, option: tuple[int, int, int], scores: list[Claim], classes: Sequence[str]) -> bool:
+    i, j, value = option
+    changed = [list(line) for line in counts]
+    changed[i][j] = value
+    return all(search_definition(c, [changed], classes) for c in scores)
+
+
+def _twin(paper: Paper, printed: Printed, total: int) -> Counts | None:
+    for m in matrices(paper):
+        if (
+            m.exact
+            and m.matrix.id != printed.matrix.id
+            and m.matrix.classes == printed.matrix.classes
+            and m.key[2:4] == printed.key[2:4]
+        ):
+            counts = m.counts()
+            if sum(map(sum, counts)) == total:
+                return counts
+    return None
+
+
+def _row_sums(paper: Paper, printed: Printed, total: int) -> list[int] | None:
+    """Return the class sizes that a matrix of this total should have, in its order."""
+    for model in (printed.key[1], ""):
+        sizes = {
+            c.class_: count_of(c) or 0
+            for c in own(paper)
+            if c.metric == "n_images"
+            and c.class_
+            and c.split == printed.key[2]
+            and fold_of(c) == printed.key[3]
+            and c.model == model
+            and c.condition == printed.key[4]
+        }
+        if set(sizes) == set(printed.matrix.classes) and sum(sizes.values()) == total:
+            return [sizes[c] for c in printed.matrix.classes]
+    twin = _twin(paper, printed, total)
+    return [sum(line) for line in twin] if twin else None
+
+
+def suspects(paper: Paper, printed: Printed) -> tuple[tuple[str, ...], ...]:
+    """Return the one cell that is misprinted, where totals and class sizes show it, else every cell, each as a block."""
     suspect = _suspect(paper, printed)
     if suspect is not None:
         i, j, _ = suspect
         names = printed.matrix.classes
         wanted = (names[j], names[i]) if printed.matrix.rows == "predicted" else (names[i], names[j])
-        cell = tuple(c.id for c in printed.claims if (c.row, c.column) == wanted)
+        cell = tuple((c.id,) for c in printed.claims if (c.row, c.column) == wanted)
         if cell:
             return cell
-    return tuple(c.id for c in printed.claims)
+    return tuple((c.id,) for c in printed.claims)
 
 
 def _cell_repair(printed: Printed, n: int, paper: Paper) -> str:
@@ -287,7 +332,9 @@ def check_matrix_scores(paper: Paper) -> list[Draft]:
         failing = [d for d in drafts if d.status == "inconsistent"]
         found += [d for d in drafts if d.status != "inconsistent"] if len(failing) > 1 else drafts
         if len(failing) > 1:
-            found.append(_several(printed, candidates[0], failing, [c for d in drafts if d not in failing for c in d.claims[:1]]))
+            found.append(
+                _several(printed, candidates[0], failing, [c for d in drafts if d not in failing for c in d.claims[:1]])
+            )
     return found
 
 
@@ -349,7 +396,9 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
         statement=f"{printed.matrix.where} explains the printed scores only if {what}.",
         witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: {drawn(turned[0], classes)}.",
         repair="exchange the two counts." if named else "say what rows and columns are.",
-        members=(tuple(c.id for c in printed.claims if c.metric in ("fp", "fn")), tuple(c.id for c in claims)) if named else (),
+        members=(*((c.id,) for c in printed.claims if c.metric in ("fp", "fn")), *((c.id,) for c in claims))
+        if named
+        else (),
     )
     cells = tuple(zip(*printed.cells, strict=True))
     return Printed(printed.matrix, printed.key, cells, printed.claims, False), turned, draft
@@ -366,7 +415,11 @@ def _candidates(paper: Paper, printed: Printed) -> list[list[list[int]]] | None:
 
 
 def _score_draft(
-    printed: Printed, candidates: list[list[list[int]]], claims: tuple[Claim, ...], block: tuple[str, ...], head: bool
+    printed: Printed,
+    candidates: list[list[list[int]]],
+    claims: tuple[Claim, ...],
+    block: tuple[tuple[str, ...], ...],
+    head: bool,
 ) -> Draft:
     classes, claim = printed.matrix.classes, claims[0]
     readings = search_definition(claim, candidates, classes)
@@ -389,7 +442,7 @@ def _score_draft(
         kind="arithmetic",
         claims=(*claims, *printed.claims),
         severity=3 if head else 2,
-        members=() if claim.approximate else (tuple(c.id for c in claims), block),
+        members=() if claim.approximate else (tuple(c.id for c in claims), *block),
         statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
         witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both orientations are covered "
         f"because turning the matrix exchanges precision and recall, which are both tried by name. {nearest}",
@@ -607,28 +660,52 @@ def _against_totals(name: str, named: dict[str, Claim], paper: Paper, key: tuple
     sizes: dict[tuple[str, int], list[Claim]] = {}
     for c in own(paper):
         if (
-            c.metric == "n_images" and c.class_ and (n := count_of(c)) is not None and c.split == key[2] and fold_of(c) == key[3]
-            and c.study in {key[0], ""} and c.model in {key[1], ""} and c.condition in {key[4], ""}
+            c.metric == "n_images"
+            and c.class_
+            and (n := count_of(c)) is not None
+            and c.split == key[2]
+            and fold_of(c) == key[3]
+            and c.study in {key[0], ""}
+            and c.model in {key[1], ""}
+            and c.condition in {key[4], ""}
         ):
             sizes.setdefault((c.class_, n), []).append(c)
     found = []
     for (class_, n), claims in sizes.items():
         every = (*claims, *named.values())
         if n in rows_:
-            found.append(Draft(
-                check="prose_class_sizes", status="consistent", kind="arithmetic", claims=every,
-                statement=f"{n} images of {class_} is {rows_[n]} of {name}.", witness=f"{_sum_words(value)}."))
+            found.append(
+                Draft(
+                    check="prose_class_sizes",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=every,
+                    statement=f"{n} images of {class_} is {rows_[n]} of {name}.",
+                    witness=f"{_sum_words(value)}.",
+                )
+            )
             continue
         column = columns.get(n)
         errors = tuple(named[m].id for m in (("fp", "fn") if column else ("tp", "fn", "fp", "tn")))
-        found.append(Draft(
-            check="prose_class_sizes", status="inconsistent", kind="arithmetic", claims=every, severity=1,
-            statement=f"The {n} images stated for {class_} are not the size of a class in the counts of {name}"
-            + (f"; they are {column}." if column else "."),
-            witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
-            repair=(f"the number is a column sum taken for a class size; the class has {' or '.join(str(k) for k in rows_)} images, or "
-                    "the two error counts are exchanged." if column else "a misprinted count."),
-            members=(tuple(c.id for c in claims), errors)))
+        found.append(
+            Draft(
+                check="prose_class_sizes",
+                status="inconsistent",
+                kind="arithmetic",
+                claims=every,
+                severity=1,
+                statement=f"The {n} images stated for {class_} are not the size of a class in the counts of {name}"
+                + (f"; they are {column}." if column else "."),
+                witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
+                repair=(
+                    f"the number is a column sum taken for a class size; the class has {' or '.join(str(k) for k in rows_)} images, or "
+                    "the two error counts are exchanged."
+                    if column
+                    else "a misprinted count."
+                ),
+                members=(tuple(c.id for c in claims), *((e,) for e in errors)),
+            )
+        )
     return found
 
 
@@ -670,7 +747,7 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
     named = all(c.metric in ("tp", "fp", "fn", "tn") for c in printed.claims)
     proved = not good and (named or printed.actual_known)
     counts = printed.counts()
-    block = tuple(c.id for c in printed.claims if not (named and turned) or c.metric in ("fp", "fn"))
+    block = tuple((c.id,) for c in printed.claims if not (named and turned) or c.metric in ("fp", "fn"))
     what = "the counts named false positives and false negatives" if named else "rows and columns"
     return Draft(
         check="matrix_class_sizes",
@@ -682,7 +759,7 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
         + (f" That is its column sum: {what} are exchanged." if turned else ""),
         witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: {column[name]}.",
         repair="" if good else (f"exchange {what}." if turned else "a misprinted cell or count."),
-        members=((claim.id,), block) if proved else (),
+        members=((claim.id,), *block) if proved else (),
     )
 
 

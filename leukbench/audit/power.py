@@ -39,7 +39,9 @@ class PowerRow:
 # ------------------------------------------------------------------------------------------------------ printing
 
 
-def print_score(value: float | Fraction, rng: np.random.Generator, *, digits: int, percent: bool, truncate: bool) -> str:
+def print_score(
+    value: float | Fraction, rng: np.random.Generator, *, digits: int, percent: bool, truncate: bool
+) -> str:
     """Return a score as a paper would print it: percent or fraction, rounded half up or truncated to ``digits`` decimals."""
     exact = Fraction(value) * (100 if percent else 1)
     scaled = exact * 10**digits
@@ -73,15 +75,31 @@ def honest_experiment(rng: np.random.Generator) -> Raw:
     """
     classes = int(rng.choice([2, 2, 2, 3, 4, 5]))
     names = [f"c{i}" for i in range(classes)]
-    style: Raw = {"digits": int(rng.integers(1, 4)), "percent": bool(rng.random() < 0.6), "truncate": bool(rng.random() < 0.35)}
+    style: Raw = {
+        "digits": int(rng.integers(1, 4)),
+        "percent": bool(rng.random() < 0.6),
+        "truncate": bool(rng.random() < 0.35),
+    }
     if not style["percent"]:
         style["digits"] = max(2, style["digits"])
     paper: Raw = {
-        "key": "sim", "made_up": True,
+        "key": "sim",
+        "made_up": True,
         "citation": {"authors": "nobody", "title": "simulated", "venue": "", "year": "2000"},
-        "studies": {"s": {"title": "s", "source": "none", "classes": {c: [c] for c in names}, "protocols": {}, "headline": "sim.a.accuracy",
-                          "positive": names[0] if classes == 2 else None, "where": "Table 1"}},
-        "matrices": [], "protocol_facts": {}, "claims": [],
+        "studies": {
+            "s": {
+                "title": "s",
+                "source": "none",
+                "classes": {c: [c] for c in names},
+                "protocols": {},
+                "headline": "sim.a.accuracy",
+                "positive": names[0] if classes == 2 else None,
+                "where": "Table 1",
+            }
+        },
+        "matrices": [],
+        "protocol_facts": {},
+        "claims": [],
     }
     n = int(rng.integers(40, 900))
     best = _add_result(paper, "a", random_matrix(rng, classes, n), names, rng, style, with_matrix=rng.random() < 0.5)
@@ -108,7 +126,14 @@ def _same_sizes(counts: list[list[int]], rng: np.random.Generator) -> list[list[
 
 
 def _add_result(
-    paper: Raw, name: str, counts: list[list[int]], names: list[str], rng: np.random.Generator, style: Raw, *, with_matrix: bool,
+    paper: Raw,
+    name: str,
+    counts: list[list[int]],
+    names: list[str],
+    rng: np.random.Generator,
+    style: Raw,
+    *,
+    with_matrix: bool,
     fold: str = "",
 ) -> list[list[int]]:
     key = {"study": "s", "model": name, "split": "test", "fold": fold, "where": "Table 1"}
@@ -117,23 +142,55 @@ def _add_result(
     reading = str(rng.choice([*readings, "macro", "weighted"]))
     unit = "%" if style["percent"] else "fraction"
     ident = f"sim.{name}{fold}"
-    paper["claims"].append({"id": f"{ident}.accuracy", **key, "metric": "accuracy", "unit": unit,
-                            "value": print_score(Fraction(values[Definition("accuracy", "overall")]), rng, **style)})
+    paper["claims"].append(
+        {
+            "id": f"{ident}.accuracy",
+            **key,
+            "metric": "accuracy",
+            "unit": unit,
+            "value": print_score(Fraction(values[Definition("accuracy", "overall")]), rng, **style),
+        }
+    )
     for metric in ("precision", "recall", "f1", "specificity", "mcc"):
         value = values.get(Definition(metric, "overall" if metric == "mcc" else reading))
         if value is not None and rng.random() < (0.8 if metric != "mcc" else 0.3):
             # a paper that says nothing about averaging is the common case
             stated = reading if metric != "mcc" and rng.random() < 0.2 else ""
-            paper["claims"].append({"id": f"{ident}.{metric}", **key, "metric": metric, "unit": unit if metric != "mcc" else "fraction",
-                                    "average": stated, "value": print_score(value, rng, **(style if metric != "mcc" else
-                                                                                           {**style, "percent": False, "digits": 3}))})
+            paper["claims"].append(
+                {
+                    "id": f"{ident}.{metric}",
+                    **key,
+                    "metric": metric,
+                    "unit": unit if metric != "mcc" else "fraction",
+                    "average": stated,
+                    "value": print_score(
+                        value, rng, **(style if metric != "mcc" else {**style, "percent": False, "digits": 3})
+                    ),
+                }
+            )
     if with_matrix:
-        paper["matrices"].append({"id": f"m{name}{fold}", "where": "Figure 1", "rows": "actual", "classes": names,
-                                  "positive": names[0] if len(names) == 2 else None})
+        paper["matrices"].append(
+            {
+                "id": f"m{name}{fold}",
+                "where": "Figure 1",
+                "rows": "actual",
+                "classes": names,
+                "positive": names[0] if len(names) == 2 else None,
+            }
+        )
         for i, line in enumerate(counts):
             for j, value in enumerate(line):
-                paper["claims"].append({"id": f"{ident}.cell{i}{j}", **key, "metric": "matrix_cell", "matrix": f"m{name}{fold}",
-                                        "row": names[i], "column": names[j], "value": str(value)})
+                paper["claims"].append(
+                    {
+                        "id": f"{ident}.cell{i}{j}",
+                        **key,
+                        "metric": "matrix_cell",
+                        "matrix": f"m{name}{fold}",
+                        "row": names[i],
+                        "column": names[j],
+                        "value": str(value),
+                    }
+                )
     return counts
 
 
@@ -145,16 +202,36 @@ def _add_counts(paper: Raw, counts: list[list[int]], names: list[str], rng: np.r
     for split, sizes in (("test", test), ("train", train), ("all", [a + b for a, b in zip(test, train, strict=True)])):
         for c, size in [("", sum(sizes)), *zip(names, sizes, strict=True)]:
             if split != "all" or not c:
-                paper["claims"].append({"id": f"sim.n.{split}{c}", "study": "s", "split": split, "class": c, "metric": "n_images",
-                                        "value": f"{size:,}", "unit": "count", "where": "Section 2"})
+                paper["claims"].append(
+                    {
+                        "id": f"sim.n.{split}{c}",
+                        "study": "s",
+                        "split": split,
+                        "class": c,
+                        "metric": "n_images",
+                        "value": f"{size:,}",
+                        "unit": "count",
+                        "where": "Section 2",
+                    }
+                )
 
 
 def _add_gain(paper: Raw, rng: np.random.Generator, style: Raw) -> None:
     by_id = {c["id"]: c for c in paper["claims"]}
     a, b = (Fraction(by_id[f"sim.{m}.accuracy"]["value"]) * (1 if style["percent"] else 100) for m in ("a", "b"))
     digits = style["digits"] if style["percent"] else max(0, style["digits"] - 2)
-    paper["claims"].append({"id": "sim.gain", "study": "s", "metric": "improvement", "unit": "%", "condition": "accuracy of a over b",
-                            "value": f"{float(a - b):.{digits}f}", "derived_from": ["sim.a.accuracy", "sim.b.accuracy"], "where": "Section 4"})
+    paper["claims"].append(
+        {
+            "id": "sim.gain",
+            "study": "s",
+            "metric": "improvement",
+            "unit": "%",
+            "condition": "accuracy of a over b",
+            "value": f"{float(a - b):.{digits}f}",
+            "derived_from": ["sim.a.accuracy", "sim.b.accuracy"],
+            "where": "Section 4",
+        }
+    )
 
 
 def _add_folds(paper: Raw, rng: np.random.Generator, style: Raw, names: list[str]) -> None:
@@ -165,21 +242,47 @@ def _add_folds(paper: Raw, rng: np.random.Generator, style: Raw, names: list[str
         counts = random_matrix(rng, len(names), size)
         _add_result(paper, "f", counts, names, rng, style, with_matrix=False, fold=str(f + 1))
         accuracies.append(Fraction(sum(counts[i][i] for i in range(len(names))), sum(map(sum, counts))))
-        paper["claims"].append({"id": f"sim.nf{f + 1}", "study": "s", "model": "f", "split": "test", "fold": str(f + 1), "metric": "n_images",
-                                "value": str(sum(map(sum, counts))), "unit": "count", "where": "Section 2"})
-    paper["claims"].append({"id": "sim.f.mean", "study": "s", "model": "f", "split": "test", "metric": "accuracy", "aggregation": "mean",
-                            "unit": "%" if style["percent"] else "fraction", "value": print_score(sum(accuracies, Fraction(0)) / k, rng, **style),
-                            "derived_from": [f"sim.f{f + 1}.accuracy" for f in range(k)], "where": "Table 2"})
+        paper["claims"].append(
+            {
+                "id": f"sim.nf{f + 1}",
+                "study": "s",
+                "model": "f",
+                "split": "test",
+                "fold": str(f + 1),
+                "metric": "n_images",
+                "value": str(sum(map(sum, counts))),
+                "unit": "count",
+                "where": "Section 2",
+            }
+        )
+    paper["claims"].append(
+        {
+            "id": "sim.f.mean",
+            "study": "s",
+            "model": "f",
+            "split": "test",
+            "metric": "accuracy",
+            "aggregation": "mean",
+            "unit": "%" if style["percent"] else "fraction",
+            "value": print_score(sum(accuracies, Fraction(0)) / k, rng, **style),
+            "derived_from": [f"sim.f{f + 1}.accuracy" for f in range(k)],
+            "where": "Table 2",
+        }
+    )
 
 
 def _add_layers(paper: Raw, rng: np.random.Generator) -> None:
     side, channels, total, frozen = 64, 3, 0, 0
     common = {"model": "net", "where": "Table 3"}
-    paper["claims"].append({"id": "sim.l.input", **common, "metric": "image_size", "condition": "network input", "value": "64"})
+    paper["claims"].append(
+        {"id": "sim.l.input", **common, "metric": "image_size", "condition": "network input", "value": "64"}
+    )
 
     def add(i: int, name: str, shape: str, params: int) -> None:
         for metric, value in (("params_layer", str(params)), ("output_shape", shape)):
-            paper["claims"].append({"id": f"sim.l{i}.{metric}", **common, "metric": metric, "condition": f"{i:02d} {name}", "value": value})
+            paper["claims"].append(
+                {"id": f"sim.l{i}.{metric}", **common, "metric": metric, "condition": f"{i:02d} {name}", "value": value}
+            )
 
     i = 0
     for _ in range(int(rng.integers(1, 4))):
@@ -195,7 +298,11 @@ def _add_layers(paper: Raw, rng: np.random.Generator) -> None:
     add(i := i + 1, "Flatten", f"(None, {flat})", 0)
     add(i := i + 1, "Dense", f"(None, {outputs})", (flat + 1) * outputs)
     total += (flat + 1) * outputs
-    for metric, value in (("params_total", total), ("params_trainable", total - frozen), ("params_nontrainable", frozen)):
+    for metric, value in (
+        ("params_total", total),
+        ("params_trainable", total - frozen),
+        ("params_nontrainable", frozen),
+    ):
         paper["claims"].append({"id": f"sim.l.{metric}", **common, "metric": metric, "value": f"{value:,}"})
 
 
@@ -210,7 +317,11 @@ def _shifted(value: str, rng: np.random.Generator, points: tuple[float, float], 
     digits = len(value.split(".")[1]) if "." in value else 0
     top = 100.0 if percent else 1.0
     step = float(rng.uniform(*points)) * (1 if percent else 0.01)
-    new = float(value) + step if (float(value) + step <= top and rng.random() < 0.5) or float(value) - step < 0 else float(value) - step
+    new = (
+        float(value) + step
+        if (float(value) + step <= top and rng.random() < 0.5) or float(value) - step < 0
+        else float(value) - step
+    )
     return f"{new:.{digits}f}"
 
 
@@ -249,8 +360,12 @@ def _swap_cells(paper: Raw, rng: np.random.Generator) -> str:
 def _training_as_test(paper: Raw, rng: np.random.Generator) -> str:
     accuracy = _claims(paper, "accuracy", model="a")[0]
     value = print_score(0.9931, rng, digits=2, percent=True, truncate=False)
-    paper["claims"].append({**accuracy, "id": "sim.a.train", "split": "train", "value": value, "unit": "%", "where": "Figure 4"})
-    paper["claims"].append({**accuracy, "id": "sim.a.quoted", "split": "unstated", "value": value, "unit": "%", "where": "Table 9"})
+    paper["claims"].append(
+        {**accuracy, "id": "sim.a.train", "split": "train", "value": value, "unit": "%", "where": "Figure 4"}
+    )
+    paper["claims"].append(
+        {**accuracy, "id": "sim.a.quoted", "split": "unstated", "value": value, "unit": "%", "where": "Table 9"}
+    )
     return "sim.a.quoted"
 
 
@@ -281,7 +396,11 @@ def _shuffled_labels(paper: Raw, rng: np.random.Generator) -> str:
         return ""
     for c, value in zip(cells, np.array(new).ravel(), strict=True):
         c["value"] = str(int(value))
-    paper["claims"] = [c for c in paper["claims"] if c.get("model") != "a" or c["metric"] == "matrix_cell" or c["id"] == "sim.a.accuracy"]
+    paper["claims"] = [
+        c
+        for c in paper["claims"]
+        if c.get("model") != "a" or c["metric"] == "matrix_cell" or c["id"] == "sim.a.accuracy"
+    ]
     return "chance"
 
 

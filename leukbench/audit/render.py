@@ -38,22 +38,31 @@ def render_markdown(findings: Sequence[Finding], papers: Sequence[Paper]) -> str
 
 
 def _summary(findings: Sequence[Finding], papers: Sequence[Paper]) -> str:
-    lines = ["| paper | claims | inconsistent | implausible | uncheckable | of these ambiguities | consistent | figures accused |",
-             "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    lines = [
+        "| paper | claims | inconsistent | implausible | uncheckable | of these ambiguities | consistent | figures accused |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
     for paper in papers:
         own = [f for f in findings if f.paper == paper.key]
         status = Counter(f.status for f in own)
         unclear = sum(f.kind == "ambiguity" and f.status == "uncheckable" for f in own)
         accused = len({c for f in own for c in f.accused})
-        lines.append(f"| {paper.key} | {len(paper.claims)} | {status['inconsistent']} | {status['implausible']} | {status['uncheckable']} | "
-                     f"{unclear} | {status['consistent']} | {accused} |")
+        lines.append(
+            f"| {paper.key} | {len(paper.claims)} | {status['inconsistent']} | {status['implausible']} | {status['uncheckable']} | "
+            f"{unclear} | {status['consistent']} | {accused} |"
+        )
     return "\n".join(lines)
 
 
 def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
     cite = paper.citation
-    lines = [f"## {paper.key}", "", f"{cite.authors}: *{cite.title}*. {cite.venue} {cite.year}".strip()
-             + (f", doi {cite.doi}" if cite.doi else "") + "."]
+    lines = [
+        f"## {paper.key}",
+        "",
+        f"{cite.authors}: *{cite.title}*. {cite.venue} {cite.year}".strip()
+        + (f", doi {cite.doi}" if cite.doi else "")
+        + ".",
+    ]
     if paper.author_response:
         lines += ["", f"**The authors' response:** {paper.author_response}"]
     serious = [f for f in findings if f.status in {"inconsistent", "implausible"}]
@@ -62,14 +71,24 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
     fine = [f for f in findings if f.status == "consistent"]
     for finding in serious:
         lines += ["", *_entry(finding)]
-    lines += _list("What could not be checked, and the number that is missing", open_, lambda f: f"{f.statement} Missing: {f.repair}")
+    lines += _list(
+        "What could not be checked, and the number that is missing",
+        open_,
+        lambda f: f"{f.statement} Missing: {f.repair}",
+    )
     lines += _list("What a re-implementer has to decide", unclear, lambda f: f"{f.statement} {f.witness} {f.repair}")
     lines += _list("Checked and in order", fine, lambda f: f"{f.statement} {f.witness}")
     return lines
 
 
 def _entry(f: Finding) -> list[str]:
-    lines = [f"### {f.statement}", "", f"*{f.status}* ({f.kind}), severity {f.severity}. Place: {f.where}. `{f.id}`", "", f"{f.witness}"]
+    lines = [
+        f"### {f.statement}",
+        "",
+        f"*{f.status}* ({f.kind}), severity {f.severity}. Place: {f.where}. `{f.id}`",
+        "",
+        f"{f.witness}",
+    ]
     if f.repair:
         lines += ["", f"What would make it true: {f.repair}"]
     if f.accused:
@@ -86,10 +105,15 @@ def _list(title: str, findings: Sequence[Finding], words: object) -> list[str]:
 
 def render_power(rows: Sequence[PowerRow]) -> str:
     """Return the power table as Markdown."""
-    lines = ["| planted | experiments | found | rate | by | untouched figures accused |", "|---|---:|---:|---:|---|---:|"]
+    lines = [
+        "| planted | experiments | found | rate | by | untouched figures accused |",
+        "|---|---:|---:|---:|---|---:|",
+    ]
     for r in rows:
         name = "nothing (false alarms)" if r.corruption == "honest" else r.corruption
-        lines.append(f"| {name} | {r.experiments} | {r.found} | {r.rate:.2f} | {', '.join(r.checks)} | {r.wrongly_accused} |")
+        lines.append(
+            f"| {name} | {r.experiments} | {r.found} | {r.rate:.2f} | {', '.join(r.checks)} | {r.wrongly_accused} |"
+        )
     return "\n".join(lines) + "\n"
 
 

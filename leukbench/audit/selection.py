@@ -32,7 +32,7 @@ class Draft:
     more: tuple[tuple[tuple[str, ...], ...], ...] = ()  # further minimal conflicts of the same kind
     members: tuple[
         tuple[str, ...], ...
-    ] = ()  # of a minimal conflict: each block is one figure (claims printing it) or matrix
+    ] = ()  # of a minimal conflict: each block is one figure, by the claims that print it
 
 
 @dataclass(frozen=True)
@@ -273,9 +273,7 @@ def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes 
                 return _from_matrix(twin[0], "the row sums of another network's matrix on the same part")
             continue
         group = [
-            c
-            for c in stated
-            if (c.model, c.condition) == wanted and fold_of(c) == fold and c.study in {key[0], ""}
+            c for c in stated if (c.model, c.condition) == wanted and fold_of(c) == fold and c.study in {key[0], ""}
         ]
         counts = {c.class_: count_of(c) or 0 for c in group}
         if all(counts[c.class_] == count_of(c) for c in group) and _complete(paper, key[0], counts):
@@ -303,8 +301,13 @@ def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
     sizes = [
         c
         for c in own(paper)
-        if c.metric == "n_images" and not c.class_ and count_of(c) is not None and c.split == split
-        and fold_of(c) == fold and c.study in {study, ""} and c.model in {model, ""}
+        if c.metric == "n_images"
+        and not c.class_
+        and count_of(c) is not None
+        and c.split == split
+        and fold_of(c) == fold
+        and c.study in {study, ""}
+        and c.model in {model, ""}
     ]
     totals = {count_of(c) or 0: c for c in reversed(sizes)}
     low = sum((c.low for line in printed.cells for c in line), Fraction(0))
@@ -317,7 +320,10 @@ def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
         if len(group) == 1 and (wanted[0] or len(totals) == 1):
             ((n, claim),) = group.items()
             return (n or 0, claim)
-    twins = {_cell_sum(paper, m, printed) for m in {c.matrix for c in own(paper) if c.matrix and c.matrix != printed.matrix.id}}
+    twins = {
+        _cell_sum(paper, m, printed)
+        for m in {c.matrix for c in own(paper) if c.matrix and c.matrix != printed.matrix.id}
+    }
     known = [n for n in totals if n in twins]
     if len(known) == 1:
         return known[0], totals[known[0]]
