@@ -40,10 +40,10 @@ def hold(
     arm = _arm(paper, study, arm)
     wanted = [c for c in paper.claims if comparable(c) and (c.study, c.arm) == (study, arm)]
     accused = _accused(paper) if wanted else frozenset()
-    cell = _cell(paper, study, arm, protocol, estimates)
+    cell = _cell(paper, study, arm, protocol, estimates, by_patient=given.by_patient)
     questions = [_question(claim, paper, cell, accused=claim.id in accused) for claim in wanted]
     verdicts = decide(questions, margin=margin)
-    rows = [_row(c, q, v, protocol) for c, q, v in zip(wanted, questions, verdicts, strict=True)]
+    rows = [_row(c, q, v, cell) for c, q, v in zip(wanted, questions, verdicts, strict=True)]
     return {"paper": paper.key, "study": study, "arm": arm, "protocol": protocol, "margin": margin, "claims": rows}
 
 
@@ -87,14 +87,16 @@ def _accused(paper: Paper) -> frozenset[str]:
     return frozenset(c for f in audit_paper(paper) if f.status == "inconsistent" for c in f.accused)
 
 
-def _cell(paper: Paper, study: str, arm: str, protocol: str, estimates: Sequence[Estimate]) -> EvaluatedCell:
+def _cell(
+    paper: Paper, study: str, arm: str, protocol: str, estimates: Sequence[Estimate], *, by_patient: bool
+) -> EvaluatedCell:  # fmt: skip
     """Return the user's predictions as a cell; question_of looks for the claim's fold only under ``as_published``."""
     named: Protocol = "patient" if protocol == "patient" else "as_published"
     cell = Cell(
         paper=paper.key, study=study, protocol=named, source=paper.studies[study].source, store="", arms=(arm,)
     )  # fmt: skip
     return EvaluatedCell(
-        name="your predictions", cell=cell, reading="", evidence="verified", estimates={arm: tuple(estimates)},
+        name="your predictions", cell=cell, reading="", evidence="verified" if by_patient else "inferred", estimates={arm: tuple(estimates)},
         deviations={}, seed_variance={},
     )  # fmt: skip
 
@@ -109,10 +111,11 @@ def _question(claim: Claim, paper: Paper, cell: EvaluatedCell, *, accused: bool)
     return question
 
 
-def _row(claim: Claim, question: Question, v: Verdict, protocol: str) -> dict[str, Any]:
+def _row(claim: Claim, question: Question, v: Verdict, cell: EvaluatedCell) -> dict[str, Any]:
     verdict, reason = v.verdict, v.reason
-    if protocol == "patient":
-        verdict, reason = _BY_PATIENT.get(verdict, (verdict, reason))
+    if cell.cell.protocol == "patient" and verdict in _BY_PATIENT:
+        verdict, reason = _BY_PATIENT[verdict]
+        reason += "" if cell.evidence == "verified" else ", as far as your groups are patients"
     elif verdict == "reproduced as published, honest value unresolved":
         reason = "these predictions say nothing about new patients; score ones made by patient too"
     return {

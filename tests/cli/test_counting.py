@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from made_up_paper import TEXT, write_paper
 from typer.testing import CliRunner
 
 from leukbench.cli.app import app
-from leukbench.cli.counting import PaperNetworks, count_parameters_of, fits, networks_of, printed_count
+from leukbench.cli.counting import (
+    PaperNetworks,
+    count_parameters_of,
+    fits,
+    networks_of,
+    parameters_text,
+    printed_count,
+)
 from leukbench.papers.loader import load_paper, paper_keys
 from leukbench.papers.schema import Claim
 from leukbench.training.network import build_network
@@ -20,7 +29,7 @@ from leukbench.training.parameters import count_parameters
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    return count_parameters_of(["alnet", "batool", "known_answer"])
+    return count_parameters_of(["alnet", "batool"])
 
 
 def _of(rows: list[dict[str, Any]], claim: str, network: str = "") -> dict[str, Any]:
@@ -29,7 +38,7 @@ def _of(rows: list[dict[str, Any]], claim: str, network: str = "") -> dict[str, 
 
 def test_every_own_count_has_a_row(rows: list[dict[str, Any]]) -> None:
     found = {row["claim"] for row in rows}
-    for key in ("alnet", "batool", "known_answer"):
+    for key in ("alnet", "batool"):
         wanted = {c.id for c in load_paper(key).claims if c.metric.startswith("params_") and c.kind == "own"}
         assert wanted <= found and wanted
 
@@ -81,11 +90,59 @@ def test_every_layer_of_alnets_table_2_is_exact(rows: list[dict[str, Any]]) -> N
     assert sum(row["pytorch_total"] for row in table) == 535_010
 
 
-def test_known_answer_count_by_hand(rows: list[dict[str, Any]]) -> None:
-    weights = (3 * 9 * 16 + 16) + 2 * 16 + (16 * 9 * 32 + 32) + 2 * 32 + (32 * 64 + 1) * 2
-    row = _of(rows, "known_answer.params")
-    assert (row["pytorch_total"], row["keras_total"]) == (weights, weights + 2 * 16 + 2 * 32) == (9282, 9378)
-    assert row["reading"] == "exact: PyTorch total"
+MODEL = """\
+from torch import nn
+
+
+def net(n_classes, *, input_px, pretrained):
+    body = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = nn.Sequential()
+    network.body, network.head = body, nn.Linear(4, n_classes)
+    return network
+"""
+CLAIMS = """
+  - where: Table 3
+    common: {model: net, metric: params_total, unit: count}
+    rows:
+      - {id: planted.keras, value: "134"}
+      - {id: planted.pytorch, value: "126"}
+      - {id: planted.biased, value: "138"}
+      - {id: planted.bare, value: "124"}
+      - {id: planted.imagenet, value: "5,116"}
+      - {id: planted.frozen, metric: params_nontrainable, value: "8"}
+      - {id: planted.wrong, value: "150"}
+      - {id: planted.words, value: "few"}
+      - {id: planted.nobody, model: another net, value: "134"}
+      - {id: planted.quoted, kind: cited, value: "134"}
+      - {id: planted.layer, metric: params_layer, condition: 01 Conv2D, value: "108"}
+      - {id: planted.layer.none, metric: params_layer, condition: 02 Conv2D, value: "7"}
+      - {id: planted.layer.odd, metric: params_layer, condition: 03 Dense, value: "11"}
+"""
+
+
+def test_readings_of_a_network_counted_by_hand(tmp_path: Path) -> None:
+    """Convolution 3·9·4 = 108, batch norm 8 weights and 8 statistics, dense (4 + 1)·2 = 10."""
+    file = write_paper(tmp_path, TEXT.rstrip() + CLAIMS)
+    (tmp_path / "model.py").write_text(MODEL)
+    found = {row["claim"]: row for row in count_parameters_of([str(file)])}
+    assert "planted.quoted" not in found
+    assert {claim: (row["difference"], row["reading"]) for claim, row in found.items()} == {
+        "planted.keras": ("0", "exact: Keras total"),
+        "planted.pytorch": ("0", "exact: PyTorch total"),
+        "planted.biased": ("0", "exact: Keras total with a bias in every convolution"),
+        "planted.bare": ("0", "exact: Keras total, without the head"),
+        "planted.imagenet": ("0", "exact: PyTorch total, with 1,000 classes (ImageNet's head)"),
+        "planted.frozen": ("0", "exact: Keras non-trainable"),
+        "planted.wrong": ("-16", "no reading found"),
+        "planted.words": ("–", "the claim is not one number"),
+        "planted.nobody": ("–", "no network of ours is meant"),
+        "planted.layer": ("0", "exact: both conventions"),
+        "planted.layer.none": ("–", "no such layer in ours"),
+        "planted.layer.odd": ("-1", "no reading found"),
+    }
+    assert found["planted.layer.odd"]["where"] == "Table 3, 03 Dense"
+    assert found["planted.nobody"]["keras_total"] is None
+    assert "| few total (Table 3)" in parameters_text([str(file)], "md")
 
 
 @pytest.mark.parametrize("key", paper_keys())

@@ -19,6 +19,7 @@ from leukbench.cli.predictions import read_given
 from leukbench.cli.scoring import score
 from leukbench.errors import InputError
 from leukbench.evaluation.estimates import estimate_predictions
+from leukbench.records import Finding
 from leukbench.seeds import generator_for
 
 
@@ -145,8 +146,8 @@ def _verdicts(path: Path, **options: Any) -> dict[str, dict[str, Any]]:
     return {row["claim"]: row for row in result["verdicts"]["claims"]}
 
 
-def test_true_false_and_impossible_claims_end_as_planted(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=200, size=60, right=0.965)
+def test_true_and_false_claims_end_as_planted(tmp_path: Path) -> None:
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965)
     found = _verdicts(path, margin=0.02)
     assert set(found) == {"planted.true", "planted.false", "planted.impossible", "planted.without_n"}
     accuracy = found["planted.true"]  # printed 96.5 of 20,000
@@ -154,17 +155,32 @@ def test_true_false_and_impossible_claims_end_as_planted(tmp_path: Path) -> None
     assert accuracy["yours"] == pytest.approx(0.965, abs=0.01)
     assert accuracy["difference"]["low"] < accuracy["difference"]["value"] < accuracy["difference"]["high"]
     assert found["planted.false"]["verdict"] == "higher by patient"  # printed 75.0
-    assert found["planted.impossible"]["verdict"] == "inconsistent as printed"  # 97.3 % of 20 images
     assert found["planted.without_n"]["verdict"] == "not testable"
     assert "no n" in found["planted.without_n"]["reason"]
     assert found["planted.without_n"]["yours"] == pytest.approx(0.93, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("status", "verdict"), [("inconsistent", "inconsistent as printed"), ("implausible", "inconclusive")]
+)
+def test_claim_that_the_audit_accuses_is_not_held(
+    status: Any, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    finding = Finding(
+        id="planted.grid.1", paper="planted", check="grid", status=status, kind="arithmetic",
+        claims=("planted.impossible",), where="Table 1", statement="97.3 % of 20 images", accused=("planted.impossible",),
+    )  # fmt: skip
+    monkeypatch.setattr("leukbench.audit.findings.audit_paper", lambda paper: (finding,))
+    found = _verdicts(_write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965))
+    assert found["planted.impossible"]["verdict"] == verdict
+    assert found["planted.true"]["verdict"] == "holds by patient"
+
+
 def test_as_published_leaves_the_honest_value_open(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=200, size=60, right=0.965)
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965)
     row = _verdicts(path, protocol="as_published")["planted.true"]
     assert row["verdict"] == "reproduced as published, honest value unresolved"
-    lower = _verdicts(_write(path, n_groups=200, size=60, right=0.7), protocol="as_published")
+    lower = _verdicts(_write(path, n_groups=120, size=20, right=0.7), protocol="as_published")
     assert lower["planted.true"]["verdict"] == "not reproduced (lower)"
     assert _verdicts(path)["planted.true"]["verdict"] == "lower by patient"
 
@@ -177,6 +193,13 @@ def test_few_patients_resolve_nothing_and_the_page_says_what_they_could(tmp_path
     page = score(path, write_paper(tmp_path), "md", study="first")
     assert "## Beside the claims of planted (first, net)" in page
     assert "accuracy (Table 1) *" in page and "| inconclusive " in page and "| 96.5% " in page
+
+
+def test_groups_that_are_no_patients_are_said_to_be_taken_for_them(tmp_path: Path) -> None:
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.7)
+    path.write_text(path.read_text().replace(",patient,", ",group,", 1))
+    row = _verdicts(path)["planted.true"]
+    assert (row["verdict"], "as far as your groups are patients" in row["reason"]) == ("lower by patient", True)
 
 
 def test_claims_of_another_arm_are_held_when_it_is_named(tmp_path: Path) -> None:
