@@ -100,7 +100,21 @@ def check_layer_totals(paper: Paper) -> list[Draft]:
         frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if _kind(name) == "batchnorm")
         inner = _network_in(table)
         for c in _distinct(own(paper), model, "params_total"):
-            found.append(_total_draft(c, [x for _, x in table], total, "all parameters"))
+            if frozen and parameter_count(c) == total - frozen:
+                found.append(
+                    Draft(
+                        check="layer_totals",
+                        status="consistent",
+                        kind="arithmetic",
+                        claims=(c, *(x for _, x in table)),
+                        severity=1,
+                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the trainable ones; all are {total:,}.",
+                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less {frozen} statistics of batch "
+                        f"norms = {total - frozen}.",
+                    )
+                )
+                continue
+            found.append(_total_draft(c, [x for _, x in table], total, "parameters in all"))
         for c in _distinct(own(paper), model, "params_trainable"):
             if inner is None:
                 found.append(

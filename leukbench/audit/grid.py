@@ -44,7 +44,8 @@ def stated_sizes(paper: Paper, claim: Claim) -> dict[int, tuple[str, Claim | Non
         return {int(own_n): ("the number printed with the figure", None)}
     for c in own(paper):
         n = count_of(c)
-        if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split != claim.split:
+        parts = {claim.split} if claim.split != "unstated" else {"test", "validation", "unstated"}
+        if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split not in parts:
             continue
         if c.class_ == claim.class_ and (fold_of(c) == fold_of(claim)) and c.model in {claim.model, ""}:
             found.setdefault(n, (f"{n} images stated ({c.where})", c))
@@ -83,8 +84,8 @@ def _distinct_figures(paper: Paper) -> list[list[Claim]]:
     for c in own(paper):
         if (
             canonical(c.metric) in SINGLE_COUNT
-            and c.split in {"test", "validation"}
-            and c.aggregation != "mean"
+            and (c.split in {"test", "validation"} or (c.split == "unstated" and c.metric == "accuracy"))
+            and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in own(paper))
             and not c.spread
         ):
             groups.setdefault((row_key(c), canonical(c.metric), c.class_, c.value.strip("%"), c.n), []).append(c)

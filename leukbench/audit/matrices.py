@@ -574,6 +574,45 @@ def _one_fold(
     )
 
 
+def check_mixed_definitions(paper: Paper) -> list[Draft]:
+    """Rows of one table whose precision, recall and F1 follow from their matrices only under different definitions.
+
+    For each network the readings shared by its scores are found from its own matrix, or from that of one of its folds.
+    """
+    tables: dict[str, dict[str, tuple[set[str], str, tuple[Claim, ...]]]] = {}
+    printed = matrices(paper)
+    for row in rows(paper):
+        scores = [
+            c for (m, k, _), c in row.scores.items() if m in {"precision", "recall", "f1", "specificity"} and not k
+        ]
+        for m in printed:
+            if len(scores) < 2 or m.key[:3] != row.key[:3] or row.key[3] not in {"", m.key[3]} or not m.actual_known:
+                continue
+            candidates = completions(m, total=(stated_total(paper, m) or (None, None))[0]) or completions(m) or []
+            shared = set.intersection(*(set(search_definition(c[0], candidates, m.matrix.classes)) for c in scores))
+            if shared:
+                name = f"{row.key[1]}{' (fold ' + m.key[3] + ')' if m.key[3] else ''}"
+                where = next((c.where for cs in scores for c in cs if c.where.startswith("Table")), scores[0][0].where)
+                tables.setdefault(where, {})[name] = (shared, row.key[1], tuple(c[0] for c in scores))
+    found = []
+    for where, members in tables.items():
+        if len(members) > 1 and not set.intersection(*(s for s, _, _ in members.values())):
+            words = "; ".join(f"{name}: {', '.join(sorted(s))}" for name, (s, _, _) in members.items())
+            found.append(
+                Draft(
+                    check="mixed_definitions",
+                    status="implausible",
+                    kind="arithmetic",
+                    severity=2,
+                    claims=tuple(c for _, _, cs in members.values() for c in cs),
+                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different definitions for different networks.",
+                    witness=f"Definitions that give the scores: {words}.",
+                    repair="one definition for all rows; scores of one class and averages over classes are not comparable.",
+                )
+            )
+    return found
+
+
 def check_prose_counts(paper: Paper) -> list[Draft]:
     """Counts of true and false positives and negatives in the text name the cells of the printed matrix rightly.
 

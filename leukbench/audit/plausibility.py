@@ -303,8 +303,8 @@ def check_test_against_validation(paper: Paper) -> list[Draft]:
                 severity=3 if far else 0,
                 statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to {100 * float(implied.high):.1f} %; "
                 f"its validation accuracy is {c.value}" + ("." if "%" in c.value else f"{c.unit}."),
-                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is {gap / error:.0f} standard errors, while both "
-                "parts are said to be drawn alike.",
+                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is {gap / error:.0f} standard errors, "
+                "although both parts come from one dataset.",
                 repair="validation and test scores from one set of predictions; a comparison of predictions and labels in different orders would "
                 "give test scores at chance."
                 if far

@@ -91,8 +91,8 @@ def check_gains(paper: Paper) -> list[Draft]:
         values = [_quantity(c) for c in pair]
         if len(pair) == 2 and values[0] is not None and values[1] is not None:
             found.append(_gain_draft(claim, stated, pair, (values[0], values[1])))
-        elif not pair:
-            found.append(_search_gain(paper, claim, stated))
+        elif len(pair) < 2:
+            found.append(_search_gain(paper, claim, stated, pair))
     return found
 
 
@@ -117,7 +117,7 @@ def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple
     )
 
 
-def _search_gain(paper: Paper, claim: Claim, stated: Interval) -> Draft:
+def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim]) -> Draft:
     """Look for a pair of printed figures of the same metric and part whose difference or ratio is the stated gain."""
     wanted = next(
         (
@@ -135,7 +135,13 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval) -> Draft:
         and (not c.class_)
         and (i := _quantity(c)) is not None
     ]
-    heads = [(c, i) for c, i in pool if not claim.model or c.model == claim.model] or pool
+    if known:
+        pool = [(c, i) for c, i in pool if canonical(c.metric) == canonical(known[0].metric)] or pool
+    heads = (
+        [(c, i) for c, i in pool if c.id in {k.id for k in known}]
+        or [(c, i) for c, i in pool if not claim.model or c.model == claim.model]
+        or pool
+    )
     hits = []
     for c, i in heads:
         for d, j in pool:
@@ -162,7 +168,7 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval) -> Draft:
         check="gains",
         status="uncheckable",
         kind="arithmetic",
-        claims=(claim,),
+        claims=(claim, *known),
         severity=1,
         statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model or wanted}) does not say "
         "from which figures it comes" + ("." if hits else ", and no pair of printed figures gives it."),
@@ -260,31 +266,28 @@ def _normal(c: Claim) -> str:
 
 def compatible(a: Claim, b: Claim) -> bool:
     """Return whether two prints can be one value, rounded or truncated to different decimals; text must be equal."""
+    if a.metric == "output_shape":
+        return re.findall(r"\d+", a.value) == re.findall(r"\d+", b.value)
     if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
         return x == y
     x_, y_ = _plain(a), _plain(b)
     if x_ is None or y_ is None:
         return _normal(a) == _normal(b)
-    if a.metric in {
-        "accuracy",
-        "recall",
-        "precision",
-        "f1",
-        "specificity",
-        "sensitivity",
-        "auc",
-        "mcc",
-        "kappa",
-        "loss",
-    }:
+    rounded = canonical(a.metric) in SCORE_METRICS or a.metric == "loss" or "million" in {a.unit, b.unit}
+    if rounded or a.approximate or b.approximate:
         return x_.meets(y_)
-    return printed_number(a.value) == printed_number(b.value) or ((a.approximate or b.approximate) and x_.meets(y_))
+    return printed_number(a.value) == printed_number(b.value)
 
 
 def _plain(c: Claim) -> Interval | None:
-    interval = printed_interval(c.value)
+    text = c.value
+    if c.unit == "million":  # a comma before four digits cannot part thousands
+        text = re.sub(r",(?=\d{4,}$|\d{1,2}$)", ".", text)
+    interval = printed_interval(text)
     if interval is None:
         return None
+    if c.unit == "million":
+        interval = interval.times(10**6)
     if canonical(c.metric) in SCORE_METRICS:
         interval = interval.times(Fraction(100, scale_of(c)))
     if c.approximate:
@@ -298,23 +301,24 @@ def check_two_values(paper: Paper) -> list[Draft]:
     found = []
     groups: dict[tuple[str, ...], list[Claim]] = {}
     for c in own(paper):
-        if c.metric in SAME_THING and not c.matrix and c.metric not in SETTINGS:
+        if (
+            c.metric in SAME_THING
+            and not c.matrix
+            and c.metric not in SETTINGS
+            and not (c.metric == "n_classes" and c.model)
+        ):
             groups.setdefault(_identity(c), []).append(c)
     heads = headlines(paper)
     repeated: list[Claim] = []
     for claims in groups.values():
-        clusters: list[list[Claim]] = []
-        for c in claims:
-            home = next((g for g in clusters if all(compatible(c, d) for d in g)), None)
-            if home is None:
-                clusters.append([c])
-            else:
-                home.append(c)
-        if len(clusters) == 1:
-            if len(claims) > 1:
-                repeated += claims
+        clashing = [c for c in claims if any(not compatible(c, d) for d in claims)]
+        if not clashing:
+            repeated += claims if len(claims) > 1 else []
             continue
-        found.append(_two_values_draft(clusters, heads))
+        values: dict[str, list[Claim]] = {}
+        for c in clashing:
+            values.setdefault(str(printed_number(c.value) or _normal(c)), []).append(c)
+        found.append(_two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads))
     if repeated:
         found.append(
             Draft(
@@ -330,33 +334,44 @@ def check_two_values(paper: Paper) -> list[Draft]:
     return found
 
 
-def _two_values_draft(clusters: list[list[Claim]], heads: frozenset[str]) -> Draft:
+def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads: frozenset[str]) -> Draft:
     first = clusters[0][0]
     flat = tuple(c for g in clusters for c in g)
-    words = "; ".join(f"{g[0].value} at {', '.join(dict.fromkeys(c.where for c in g))}" for g in clusters)
+    words = "; ".join(f"{g[0].value}{_unit(g[0])} at {', '.join(dict.fromkeys(c.where for c in g))}" for g in clusters)
     name = ", ".join(
         w
         for w in (
             first.model,
             first.condition,
-            first.split,
+            first.split if first.split != "unstated" else "",
             f"fold {fold_of(first)}" if fold_of(first) else "",
             first.class_,
         )
         if w
     )
-    rough = any(c.approximate for c in flat)
+    # figures that do not say on which images may speak of different ones
+    loose = any(c.approximate for c in flat) or first.split == "unstated"
+    pair = next(((g, h) for i, g in enumerate(clusters) for h in clusters[i + 1 :] if not compatible(g[0], h[0])), None)
     return Draft(
         check="two_values",
-        status="implausible" if rough else "inconsistent",
+        status="implausible" if loose else "inconsistent",
         kind="arithmetic",
-        claims=flat,
+        claims=flat + tuple(agreeing),
         severity=(2 if any(c.id in heads for c in flat) else 1),
-        statement=f"{first.metric}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
-        f"{', '.join(g[0].value for g in clusters)}.",
+        statement=f"{first.metric.replace('_', ' ')}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
+        f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
+        + (", none of which says on which images." if first.split == "unstated" else "."),
         witness=f"{words}. No rounding or truncation makes them one number.",
-        repair="one is a slip, or they are two quantities whose difference (part, run, condition) is not stated.",
-        members=() if rough else tuple((*(c.id for c in g),) for g in clusters[:2]),
+        repair="one is a slip, or they are quantities whose difference (part, run, condition) is not stated.",
+        members=() if loose or pair is None or len(clusters) > 2 else tuple(tuple(c.id for c in g) for g in pair),
+    )
+
+
+def _unit(claim: Claim) -> str:
+    return (
+        ""
+        if claim.unit in {"", "count", "fraction", "ratio", "px"} or "%" in claim.value
+        else (claim.unit if claim.unit == "%" else f" {claim.unit}")
     )
 
 

@@ -272,9 +272,9 @@ def check_conflicting_words(paper: Paper) -> list[Draft]:
                     claims=(),
                     severity=1,
                     where=name,
-                    statement=f"The caption of {name} says another thing than the text.",
+                    statement=f"The heading or caption of {name} does not fit what is shown or said.",
                     witness=value,
-                    repair="exchange the captions.",
+                    repair="a caption that names what is shown.",
                 )
             )
         elif head == "class_name_meaning" and value != "correct":

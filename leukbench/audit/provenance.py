@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from leukbench.audit.rounding import Interval, printed_number, shown
@@ -69,6 +70,7 @@ def _training_draft(
         and not c.aggregation.startswith("fold:")
         and not c.condition.startswith("epoch")
     ]
+    others.sort(key=lambda c: -len(c.value))
     wheres = {c.where for c in group}
     quoted = [c for c in paper.claims if c.kind == "cited" and c.where in wheres]
     lower = ""
@@ -120,6 +122,40 @@ def check_one_figure_two_parts(paper: Paper) -> list[Draft]:
                     )
                 )
     return list({d.claims[0].value + d.statement: d for d in found}.values())
+
+
+def check_one_figure_two_studies(paper: Paper) -> list[Draft]:
+    """The same accuracy, to at least four digits, printed for one network on two different datasets."""
+    found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
+    for c in own(paper):
+        if (
+            c.metric == "accuracy"
+            and c.study
+            and len(re.sub(r"\D", "", c.value).strip("0")) >= 4
+            and c.aggregation != "mean"
+        ):
+            found.setdefault((c.model, c.value.strip("%")), {}).setdefault(c.study, []).append(c)
+    drafts = []
+    for (model, value), by_study in found.items():
+        if len(by_study) > 1:
+            claims = tuple(c for cs in by_study.values() for c in cs)
+            drafts.append(
+                Draft(
+                    check="one_figure_two_studies",
+                    status="implausible",
+                    kind="arithmetic",
+                    claims=claims,
+                    severity=2,
+                    statement=f"{value} is printed as the accuracy of {model} on {len(by_study)} different datasets.",
+                    witness="; ".join(
+                        f"{s} ({', '.join(dict.fromkeys(c.split or 'unstated' for c in cs))}): {_places(cs)}"
+                        for s, cs in by_study.items()
+                    )
+                    + ".",
+                    repair="say whether one figure was taken for the other.",
+                )
+            )
+    return drafts
 
 
 def check_headline_above_test(paper: Paper) -> list[Draft]:
