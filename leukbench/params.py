@@ -63,8 +63,8 @@ class Params(_Strict):
         ]
         known = {(s.paper, s.study) for s in self.studies.values()}
         for name, cell in self.cells.items():
-            if cell.source not in self.sources:
-                problems.append(f"cell {name}: source {cell.source!r} is not under sources")
+            if cell.store not in self.stores or self.stores[cell.store].source != cell.source:
+                problems.append(f"cell {name}: store {cell.store!r} is not a store of source {cell.source!r}")
             if (cell.paper, cell.study) not in known:
                 problems.append(f"cell {name}: study {cell.paper}.{cell.study} is not under studies")
         if problems:
@@ -76,19 +76,6 @@ class Params(_Strict):
         if name not in self.cells:
             raise unknown_name("cell", name, self.cells, where="params.yaml")
         return self.cells[name]
-
-    def store_name(self, source: str, *, side_px: int, crop: float) -> str:
-        """Return the name of the store that serves a recipe on a source. Raises InputError where none does."""
-        for name, store in self.stores.items():
-            if (store.source, store.side_px, store.crop) == (source, side_px, crop):
-                return name
-        raise InputError(
-            "no pixel store serves this arm",
-            where="params.yaml, stores",
-            expected=f"one with source {source}, side_px {side_px}, crop {crop}",
-            found=", ".join(self.stores),
-            do="add it, or use arms with another input size",
-        )
 
 
 def load_params(file: Path | None = None) -> Params:

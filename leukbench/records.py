@@ -160,6 +160,7 @@ class Limits:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     images: int | None = None  # original images, drawn by group and class, before the split
+    class_size: int | None = None  # planned rows a class, where the split rule plans more
     epochs: int | None = None
     folds: int | None = None  # the first so many folds are run
     seeds: int = 1
@@ -176,6 +177,7 @@ class Cell:
     protocol: Protocol
     reading: str = ""  # of as_published; "" where the protocol has one reading
     source: str  # the study's own, or a stand-in
+    store: str  # the pixel store that serves all its arms
     arms: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
     pretrained: bool | None = None  # false: random weights even where the recipe wants ImageNet's

@@ -9,7 +9,7 @@ from leukbench.cli.layout import cell_file, files_of, json_text, read_json, sour
 from leukbench.errors import unknown_name
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.records import Cell, Recipe, SplitRule
+from leukbench.records import Cell, SplitRule
 
 
 def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
@@ -17,7 +17,7 @@ def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
     from pathlib import Path
 
     from leukbench.sources import load_source
-    from leukbench.sources.fetching import make_receipt, write_receipt
+    from leukbench.sources.fetching import write_receipt
 
     loaded, folder = load_source(source), files_of(params, source)
     if loaded.make is not None:
@@ -26,8 +26,7 @@ def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
     else:
         assert loaded.fetch is not None
         loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
-    receipt = make_receipt(source, folder)
-    write_receipt(source_file(params, source, "receipt.json"), receipt)
+    receipt = write_receipt(source_file(params, source, "receipt.json"), name=source, folder=folder)
     return f"{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"
 
 
@@ -44,15 +43,15 @@ def index(params: Params, source: str) -> str:
 
 def group(params: Params, source: str) -> str:
     """Write a source's duplicate pairs and groups."""
-    from leukbench.cohort.duplicates import find_duplicates, write_pairs
+    from leukbench.cohort.duplicates import PAIR_COLUMNS, find_duplicates, read_greys
     from leukbench.cohort.groups import make_groups
     from leukbench.cohort.manifest import read_manifest
-    from leukbench.cohort.tables import write_groups
+    from leukbench.cohort.tables import write_groups, write_table
 
     manifest = read_manifest(source_file(params, source, "manifest.csv"))
-    pairs = find_duplicates(manifest, files_of(params, source))
+    pairs = find_duplicates(manifest, *read_greys(manifest, files_of(params, source)))
     groups = make_groups(manifest, pairs)
-    write_pairs(pairs, source_file(params, source, "pairs.csv"))
+    write_table(pairs, source_file(params, source, "pairs.csv"), columns=PAIR_COLUMNS)
     write_groups(groups, source_file(params, source, "groups.csv"))
     return f"{source}: {groups['group'].nunique()} groups, {len(pairs)} pairs of equal or near-equal images"
 
@@ -96,7 +95,7 @@ def split(params: Params, name: str) -> str:
     reading, rule = rule_of(study, cell)
     manifest = read_manifest(source_file(params, cell.source, "manifest.csv"))
     groups = read_groups(source_file(params, cell.source, "groups.csv"))
-    effective, rule = _effective(manifest, groups, study, rule, cell, seed=params.seed)
+    effective, rule = effective_rows(manifest, groups, study, rule, cell, seed=params.seed)
     table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
     certificate = make_certificate(effective, groups, table, rule=rule, protocol=cell.protocol)
     violations = check_certificate(certificate)
@@ -108,47 +107,68 @@ def split(params: Params, name: str) -> str:
     write_text(cell_file(params, "splits", name, ".certificate.json"), json_text(certificate))
     plan = {
         "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
-        "sizes": _sizes(manifest, effective, study, rule),
+        "sizes": _sizes(manifest, effective, study, rule, cell),
     }
     write_text(cell_file(params, "splits", name, ".plan.json"), json_text(plan))
     return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
 
 
-def _effective(
+def effective_rows(
     manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, cell: Cell, *, seed: int
 ) -> tuple[Any, SplitRule]:
-    """Return the rows that take part, and the rule with its planned class sizes scaled to them."""
+    """Return the rows that take part, and the rule with its planned class sizes scaled to what is published."""
     from leukbench.cohort.manifest import limit_manifest
     from leukbench.pixels.store import present_rows
 
-    pools = set(rule.pool) | set(rule.test_pool) or set(manifest["pool"])
-    labels = {label for of_class in study["classes"].values() for label in of_class}
-    rows = manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
+    rows = _rows_of_rule(manifest, study, rule)
     effective = present_rows(rows).reset_index(drop=True)
-    n_present = len(effective)
-    if cell.limits.images is not None and cell.limits.images < n_present:
-        effective = limit_manifest(effective, cell.limits.images, seed=seed, groups=groups)
-        share = len(effective) / n_present
-        rule = dataclasses.replace(
-            rule,
-            class_size=rule.class_size and max(1, round(rule.class_size * share)),
-            class_size_test=rule.class_size_test and max(1, round(rule.class_size_test * share)),
-        )
-    return effective, rule
+    if cell.limits.images is not None and cell.limits.images < len(effective):
+        least = max(2, rule.k or 2)
+        effective = limit_manifest(effective, cell.limits.images, seed=seed, groups=groups, least=least)
+    share = min(1.0, len(effective) / _published(rows, study, rule, cell))
+    sizes = (_class_size(size, share, cell) for size in (rule.class_size, rule.class_size_test))
+    return effective, dataclasses.replace(rule, class_size=next(sizes), class_size_test=next(sizes))
 
 
-def _sizes(manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule) -> dict[str, Any]:
-    """Return effective beside original counts; ``complete`` says that no published image of these parts is missing."""
+def _class_size(planned: int | None, share: float, cell: Cell) -> int | None:
+    """Return a planned class size in proportion to the images that take part, and within the cell's limit."""
+    if planned is None:
+        return None
+    return min(max(1, round(planned * share)), cell.limits.class_size or planned)
+
+
+def _rows_of_rule(manifest: Any, study: dict[str, Any], rule: SplitRule) -> Any:
+    """Return the manifest's rows of the study's classes in the rule's pools."""
     pools = set(rule.pool) | set(rule.test_pool) or set(manifest["pool"])
     labels = {label for of_class in study["classes"].values() for label in of_class}
-    published = manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
-    if rule.within:
-        published = published[published[rule.within].isin(set(effective[rule.within]))]
+    return manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
+
+
+def _published(rows: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) -> int:
+    """Return how many images of the study's classes the card of the cell's source states for the rule's pools."""
+    from leukbench.sources import load_source
+
+    counts = load_source(cell.source).card.counts
+    pools = (set(rule.pool) | set(rule.test_pool)) or set(rows["pool"])
+    labels = {label for of_class in study["classes"].values() for label in of_class}
+    return sum(n for pool in pools for label, n in counts[pool].items() if label in labels)
+
+
+def _sizes(manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) -> dict[str, Any]:
+    """Return effective beside original counts; ``complete`` says that no published image of these parts is missing.
+
+    A rule that cuts ``within`` official folds speaks of the folds that take part, each for itself.
+    """
+    rows = _rows_of_rule(manifest, study, rule)
+    published = _published(rows, study, rule, cell)
+    if rule.within and len(rows) == published:
+        published = len(rows[rows[rule.within].isin(set(effective[rule.within]))])
+    parts = sorted(set(effective[rule.within])) if rule.within else sorted(set(effective["pool"]))
     return {
         "n_images": len(effective),
-        "n_images_published": len(published),
-        "complete": len(effective) == len(published),
-        "parts": sorted(set(effective["official_fold"]) - {""}) if rule.within else sorted(pools),
+        "n_images_published": published,
+        "complete": len(effective) == published,
+        "parts": parts,
     }
 
 
@@ -176,7 +196,7 @@ def train(params: Params, name: str) -> str:
     from leukbench.cli.progress import run_progress
     from leukbench.cohort.tables import read_split
     from leukbench.paths import replacing
-    from leukbench.pixels.store import Store, open_store
+    from leukbench.pixels.store import open_store
     from leukbench.training.cell import train_cell
     from leukbench.training.hardware import choose_device
 
@@ -188,13 +208,10 @@ def train(params: Params, name: str) -> str:
     if device.type == "cpu":
         torch.set_num_threads(min(torch.get_num_threads(), 2))
 
-    def open_arm_store(recipe: Recipe) -> Store:
-        return open_store(store_file(params, params.store_name(cell.source, side_px=recipe.input_px, crop=recipe.crop)))
-
-    limited = not sizes["complete"] or params.sources[cell.source].images is not None
+    limited = not sizes["complete"]
     with run_progress(name) as progress:
         predictions, receipt = train_cell(
-            study, cell, table, open_arm_store=open_arm_store, device=device, limited_source=limited, progress=progress
+            study, cell, table, store=open_store(store_file(params, cell.store)), device=device, limited_source=limited, progress=progress
         )  # fmt: skip
     with replacing(cell_file(params, "predictions", name, ".parquet")) as temporary:
         predictions.to_parquet(temporary, index=False, compression="zstd")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leukbench.cli.layout import cell_file, json_text, read_json
-from leukbench.cli.matching import EvaluatedCell, estimate_from_plain, plain_estimate, questions_of
+from leukbench.cli.matching import EvaluatedCell, estimate_from_plain, questions_of
 from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, write_text
 from leukbench.records import Estimate, Finding, Predictions, as_plain
@@ -68,7 +68,7 @@ def evaluate(params: Params, name: str) -> str:
         if trivial or selection != "last":
             estimates = tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
         entry = result["arms"].setdefault(str(arm), {})
-        entry[str(selection)] = {"estimates": [plain_estimate(e) for e in estimates]}
+        entry[str(selection)] = {"estimates": list(estimates)}
         if selection == "last":
             entry["majority_accuracy"] = majority_accuracy(predictions)
             if not trivial:
@@ -78,18 +78,10 @@ def evaluate(params: Params, name: str) -> str:
 
 
 def _patients(results: Any) -> dict[str, Any]:
-    from leukbench.cli.matching import _plain_number
-
-    worst = [{k: _plain_number(v) for k, v in as_plain(w).items()} for w in results.worst]
-    interval = [_plain_number(float(v)) for v in (results.interval.low, results.interval.high)]
-    return {
-        "n_patients": results.n_patients,
-        "n_right": _plain_number(float(results.n_right)),
-        "accuracy": _plain_number(float(results.accuracy)),
-        "interval": interval,
-        "worst": worst,
-        "note": results.note,
-    }
+    """Return results a patient without the list of all patients."""
+    plain: dict[str, Any] = as_plain(results)
+    plain.pop("patients")
+    return {**plain, "interval": [results.interval.low, results.interval.high]}
 
 
 def evaluated_cells(params: Params) -> list[EvaluatedCell]:
@@ -179,10 +171,10 @@ def compare(params: Params) -> str:
     result = {
         "margin": params.verdicts.margin,
         "alpha": params.verdicts.alpha,
-        "questions": {q.claim: _plain(as_plain(q)) for q in questions},
-        "verdicts": [_plain(as_plain(v)) for v in verdicts],
-        "gaps": [_plain(g) for g in protocol_gaps(params, tables)],
-        "contrasts": [_plain(c) for c in arm_contrasts(params, tables)],
+        "questions": {q.claim: q for q in questions},
+        "verdicts": verdicts,
+        "gaps": protocol_gaps(params, tables),
+        "contrasts": arm_contrasts(params, tables),
     }
     write_text(out_folder(params.profile, "verdicts.json"), json_text(result))
     return f"{len(verdicts)} claims compared"
@@ -202,17 +194,6 @@ def _check_frozen(params: Params, headlines: list[str]) -> None:
             found=now,
             do="restore them; or, where no result exists yet, put the found hash there",
         )
-
-
-def _plain(value: Any) -> Any:
-    """Return JSON data with NaN as null and numbers of ten digits."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return None if value != value or value in (float("inf"), float("-inf")) else float(f"{value:.10g}")
-    return value
 
 
 # -------------------------------------------------------------------------------------------------------- report

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from leukbench.errors import DataError
 from leukbench.params import Params
 from leukbench.paths import out_folder, source_folder
+from leukbench.records import as_plain
 from leukbench.sources import load_source
 
 
@@ -51,5 +53,18 @@ def read_json(file: Path, *, stage: str) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """Return readable JSON text with a final newline; NaN is refused."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return readable JSON text of records and plain data, with a final newline.
+
+    Numbers keep ten digits, so that a last bit does not change a file; what is not a finite number becomes null.
+    """
+    return json.dumps(_finite(as_plain(value)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value

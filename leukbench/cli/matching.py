@@ -141,19 +141,6 @@ def questions_of(paper: Paper, cells: Sequence[EvaluatedCell], accused: frozense
     ]
 
 
-def plain_estimate(estimate: Estimate) -> dict[str, Any]:
-    """Return an estimate as JSON data: NaN becomes null, numbers keep ten digits."""
-    from leukbench.records import as_plain
-
-    return {k: _plain_number(v) for k, v in as_plain(estimate).items()}
-
-
-def _plain_number(value: Any) -> Any:
-    if isinstance(value, float):
-        return None if value != value else float(f"{value:.10g}")
-    return value
-
-
 def estimate_from_plain(plain: Mapping[str, Any]) -> Estimate:
     """Return an estimate from its JSON data."""
     return Estimate(**{k: float("nan") if v is None else v for k, v in plain.items()})

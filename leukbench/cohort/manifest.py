@@ -118,16 +118,16 @@ def study_images(
 
 
 def limit_manifest(
-    manifest: pd.DataFrame, images: int, *, seed: int, groups: pd.DataFrame | None = None
+    manifest: pd.DataFrame, images: int, *, seed: int, groups: pd.DataFrame | None = None, least: int = 2
 ) -> pd.DataFrame:
     """Return the manifest of about ``images`` labelled originals, drawn by pool, official fold, class and group.
 
-    Every stratum (pool × official fold × class) keeps a share in proportion to its size and at least 2 images of
-    different groups, where it has them; within a stratum groups come in random order and give several images each, so
+    Every stratum (pool × official fold × class) keeps a share in proportion to its size and at least ``least``
+    images of different groups, where it has them (so many as there will be folds); within a stratum groups come in random order and give several images each, so
     that a limited study still has patients with more than one image, but from at least :data:`GROUPS_WANTED` groups
     where there are as many. All copies of a drawn original stay with it and are not counted. ``groups`` is the table of
     the source; without it the patient (or the origin, where there is none) is the group. Unlabelled rows are left out.
-    Raises DataError if ``images`` is too small for two images a stratum.
+    Raises DataError if ``images`` is too small for ``least`` images a stratum.
     """
     rows = manifest[manifest["label"].ne("")].assign(_origin=lambda t: origin_of(t))
     group_of = _groups_of(rows, groups)
@@ -137,7 +137,7 @@ def limit_manifest(
     if images >= len(originals):
         drawn = set(originals["_origin"])
     else:
-        quotas = _quotas(np.array([len(part) for part in strata]), images)
+        quotas = _quotas(np.array([len(part) for part in strata]), images, least)
         drawn = set()
         for place, (part, quota) in enumerate(zip(strata, quotas, strict=True)):
             drawn |= _draw(part, int(quota), generator_for(seed, "limit", place))
@@ -159,14 +159,14 @@ def _groups_of(rows: pd.DataFrame, groups: pd.DataFrame | None) -> pd.Series:
     return group
 
 
-def _quotas(sizes: npt.NDArray[np.int64], images: int) -> npt.NDArray[np.int64]:
-    """Return how many to draw of each stratum: 2 (or all, if fewer), the rest in proportion, summing to ``images``."""
-    least = np.minimum(sizes, 2)
+def _quotas(sizes: npt.NDArray[np.int64], images: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Return how many to draw of each stratum: ``wanted`` or all, the rest in proportion, summing to ``images``."""
+    least = np.minimum(sizes, wanted)
     if images < least.sum():
         raise DataError(
             "too few images for this source",
             where="limits.images",
-            expected=f"at least {int(least.sum())}, so that every pool, official fold and class keeps two",
+            expected=f"at least {int(least.sum())}, so that every pool, official fold and class keeps {wanted}",
             found=str(images),
             do="raise limits.images",
         )

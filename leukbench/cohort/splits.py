@@ -238,15 +238,18 @@ def _challenge(rows: pd.DataFrame, tested: pd.DataFrame, rule: SplitRule) -> _Fo
 
 
 def _with_roles(fold: _Fold, rule: SplitRule, *, seed: int, classes: tuple[str, ...], n_searched: int) -> pd.DataFrame:
-    """Return a fold's rows with fold and role; validation is cut from the training side by the same unit."""
+    """Return a fold's rows with fold and role; validation is cut from the training side by the same unit.
+
+    Its share is larger than the rule's where a class has too few units for it.
+    """
     role = np.where(fold.test, "test", "train").astype(object)
     if rule.validation:
         side = np.flatnonzero(~fold.test)
         units = _units(fold.rows.iloc[side], rule, classes, where=f"{fold.where}, validation")
         cut, back = _collapsed(units) if rule.unit == "origin" else (units, np.arange(len(units)))
-        held = cut_once(
-            cut, rule.validation, seed=seed_for(seed, "split.validation", fold.number), n_searched=n_searched
-        )
+        # a class in g groups cannot put less than one of them, 1/g of it, aside
+        share = max(rule.validation, 1 / max(2, int(cut.groups_per_class().min())))
+        held = cut_once(cut, share, seed=seed_for(seed, "split.validation", fold.number), n_searched=n_searched)
         role[side[held[back]]] = "validation"
     return fold.rows.assign(fold=fold.number, role=pd.Series(role, index=fold.rows.index, dtype="str"))
 

@@ -33,6 +33,7 @@ class Store:
     images: npt.NDArray[np.uint8]
     row_of: dict[str, int]
     side_px: int
+    crop: float
     sha256: str
 
 
@@ -128,4 +129,4 @@ def open_store(file: Path) -> Store:
             found=f"{images.dtype} {images.shape}",
             do="delete both files and run the decode stage again",
         )
-    return Store(images, {image_id: row for row, image_id in enumerate(ids)}, side, index["sha256"])
+    return Store(images, {image_id: row for row, image_id in enumerate(ids)}, side, float(index["crop"]), index["sha256"])

@@ -17,7 +17,7 @@ from leukbench.report.format import count, number, percent, table
 
 
 def write_report(data: ReportData, folder: Path) -> None:
-    """Write ``report.md``, ``figures/``, ``predictions/`` and ``measured.json`` below ``folder``.
+    """Write ``report.md``, ``figures/``, ``predictions/``, ``metrics.json`` and ``measured.json`` below ``folder``.
 
     The page has the same bytes for the same data; what it labels as measured is kept in ``measured.json``.
     """
@@ -26,6 +26,7 @@ def write_report(data: ReportData, folder: Path) -> None:
     for cell, file in data.predictions.items():
         with replacing(folder / "predictions" / f"{cell}.parquet") as temporary:
             shutil.copyfile(file, temporary)
+    write_text(folder / "metrics.json", json.dumps(_metrics(data), indent=1) + "\n")
     write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n")
     write_text(folder / "report.md", render_report(data))
 
@@ -50,6 +51,16 @@ def render_report(data: ReportData) -> str:
         hardware=[_card(json.loads(card)) for card in hardware],
     )
     return text.rstrip() + "\n"
+
+
+def _metrics(data: ReportData) -> dict[str, Any]:
+    """Return accuracy, MCC and AUC by cell and arm, for ``dvc metrics show`` and ``diff``."""
+    metrics: dict[str, Any] = {}
+    for cell, spec in data.cells.items():
+        for arm in spec.arms:
+            found = {m: sections.pick(data.arm(cell, arm)["last"]["estimates"], m) for m in ("accuracy", "mcc", "auc")}
+            metrics.setdefault(cell, {})[arm] = {m: round(e["value"], 6) for m, e in found.items() if e and e["value"] is not None}
+    return metrics
 
 
 def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from leukbench.errors import unknown_name
+from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Augmentation, Cell, FloatArray, NetworkSpec, Recipe, RunSpec
 from leukbench.training.data import Pixels, Rows, rows_digest, rows_of
@@ -56,7 +56,8 @@ def plan_arm(study: dict[str, Any], arm: str, cell: Cell, *, limited_source: boo
         recipe = dataclasses.replace(recipe, pretrained=False)
         deviations.append("weights_absent")
     fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
-    if fewer_epochs or limits.images is not None or limits.folds is not None or limited_source:
+    fewer_data = (limits.images, limits.class_size, limits.folds) != (None, None, None)
+    if fewer_epochs or fewer_data or limited_source:
         deviations.append("limited")
     if fewer_epochs:
         assert limits.epochs is not None
@@ -104,18 +105,29 @@ def plan_cell(
     cell: Cell,
     split: pd.DataFrame,
     *,
-    open_arm_store: Callable[[Recipe], Store],
+    store: Store,
     limited_source: bool,
-) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows, Store]]:
+) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows]]:
     """Yield the runs of a cell in a fixed order: arms, folds, seeds."""
     classes = tuple(study["classes"])
     for name in cell.arms:
         arm = plan_arm(study, name, cell, limited_source=limited_source)
-        store = open_arm_store(arm.recipe)
+        _check_store(arm, store)
         for fold in folds_of(split, cell):
             rows = fold_rows(split, fold=fold, classes=classes, store=store)
             for seed in range(cell.limits.seeds):
-                yield arm, make_spec(cell, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows, store
+                yield arm, make_spec(cell, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows
+
+
+def _check_store(arm: ArmPlan, store: Store) -> None:
+    if (store.side_px, store.crop) != (arm.recipe.input_px, arm.recipe.crop):
+        raise InputError(
+            "a pixel store does not serve this arm",
+            where=f"arm {arm.name}",
+            expected=f"side_px {arm.recipe.input_px}, crop {arm.recipe.crop}",
+            found=f"side_px {store.side_px}, crop {store.crop}",
+            do="name another store for this cell in params.yaml, or put arms of another input size into a cell of their own",
+        )
 
 
 def train_cell(
@@ -123,7 +135,7 @@ def train_cell(
     cell: Cell,
     split: pd.DataFrame,
     *,
-    open_arm_store: Callable[[Recipe], Store],
+    store: Store,
     device: torch.device,
     limited_source: bool,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
@@ -137,9 +149,7 @@ def train_cell(
     tables: list[pd.DataFrame] = []
     receipt: dict[str, Any] = {"arms": {}, "runs": []}
     trivial_done: set[int] = set()
-    for arm, spec, rows, store in plan_cell(
-        study, cell, split, open_arm_store=open_arm_store, limited_source=limited_source
-    ):
+    for arm, spec, rows in plan_cell(study, cell, split, store=store, limited_source=limited_source):
         name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
         done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
         chosen = selected_epochs(done, rows)
