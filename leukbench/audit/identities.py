@@ -609,6 +609,9 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
         ]
         if not less or not ({c.metric for c in ones} & telling or len({c.metric for c in ones}) >= 3):
             continue
+        whole = all("." not in c.value for c in ones)
+        if not whole and all(i.high >= Fraction(99, 100) for c in less if (i := score_interval(c)) is not None):
+            continue  # a rounded 1.00 leaves room for a few errors
         sharp = [c for c in ones if c.metric in telling and "." in c.value]
         proved = any(
             row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50)
@@ -616,7 +619,6 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
             for d in less
             if (i := score_interval(d)) is not None
         )
-        whole = all("." not in c.value for c in ones)
         found.append(
             Draft(
                 check="perfect_scores",

@@ -1,0 +1,588 @@
+"""Each check of the audit: a planted error that it must see, and honest figures that it must leave alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from leukbench.audit import (
+    architecture,
+    chance,
+    counts,
+    grid,
+    identities,
+    matrices,
+    plausibility,
+    prose,
+    protocol,
+    provenance,
+)
+from leukbench.audit import feasibility as f
+from leukbench.audit.findings import audit_paper
+from leukbench.audit.selection import Draft
+from leukbench.errors import InputError
+
+from .helpers import images, matrix, paper, score
+
+
+def statuses(drafts: list[Draft]) -> list[str]:
+    return [d.status for d in drafts]
+
+
+# ---------------------------------------------------------------------------------------------------------- matrices
+
+
+def test_scores_of_a_matrix_are_named_by_the_definition_that_gives_them() -> None:
+    declared, cells = matrix("m1", [["530", "19"], ["45", "51"]])
+    p = paper(
+        score("accuracy", "0.90", unit="fraction"),
+        score("recall", "0.75", unit="fraction"),
+        score("precision", "0.83", unit="fraction"),
+        *cells,
+        matrices=[declared],
+    )
+    drafts = matrices.check_matrix_scores(p)
+    assert statuses(drafts) == ["consistent"] * 3
+    assert "macro" in drafts[1].statement and "macro" in drafts[2].statement  # 530/549 and 51/96 have the mean 0.7483
+
+
+def test_a_score_that_no_definition_gives_is_inconsistent_and_flags_without_accusing() -> None:
+    declared, cells = matrix("m1", [["90", "10"], ["20", "80"]])
+    (finding,) = [
+        x
+        for x in audit_paper(paper(score("accuracy", "93.00"), *cells, matrices=[declared]))
+        if x.check == "matrix_scores"
+    ]
+    assert finding.status == "inconsistent" and finding.accused == ()  # one conflict: either side may be wrong
+    assert "170/200" not in finding.witness and "0.85" in finding.witness
+
+
+def test_one_misprinted_cell_is_accused_where_total_class_sizes_and_scores_point_at_it() -> None:
+    declared, cells = matrix("m1", [["56", "1"], ["77", "19"]])
+    twin, others = matrix("m2", [["530", "19"], ["45", "51"]])
+    others = [{**c, "model": "other"} for c in others]
+    p = paper(
+        score("accuracy", "0.88", unit="fraction"),
+        *cells,
+        *others,
+        images("645", split="test"),
+        matrices=[declared, twin],
+    )
+    assert {c for x in audit_paper(p) for c in x.accused} == {"p.m1.00"}
+
+
+def test_exchanged_error_counts_are_recognised() -> None:
+    named = [score(m, v, unit="count") for m, v in (("tp", "752"), ("fp", "339"), ("fn", "361"), ("tn", "148"))]
+    p = paper(
+        score("recall", "69", **{"class": "ill"}),
+        *named,
+        images("1091", split="test", **{"class": "ill"}),
+        images("509", split="test", **{"class": "well"}),
+    )
+    drafts = [d for d in matrices.check_prose_counts(p) if d.status == "inconsistent"]
+    assert len(drafts) == 2 and all("column sum" in d.repair for d in drafts)
+
+
+def test_text_that_exchanges_false_positives_and_negatives_of_its_matrix_is_seen() -> None:
+    declared, cells = matrix("m1", [["180", "49"], ["6", "470"]])
+
+    def prose_counts(fp: str, fn: str) -> list[str]:
+        named = [score(m, v, unit="count") for m, v in (("tp", "180"), ("tn", "470"), ("fp", fp), ("fn", fn))]
+        return statuses(matrices.check_prose_counts(paper(score("auc", "97"), *named, *cells, matrices=[declared])))
+
+    assert prose_counts("49", "6") == ["inconsistent"] and prose_counts("6", "49") == ["consistent"]
+
+
+def test_heat_map_cells_of_two_digits_are_completed_from_the_total() -> None:
+    declared, cells = matrix("m1", [["2e+02", "33"], ["10", "4.7e+02"]])
+    p = paper(score("accuracy", "94"), *cells, images("717", split="test"), matrices=[declared])
+    (draft,) = matrices.check_completed_heat_map(p)
+    assert "674/717 = 94 %" in draft.statement  # 717 − 33 − 10 are right, however the rest divides
+    assert statuses(matrices.check_matrix_scores(p)) == ["consistent"]
+
+
+def test_a_matrix_with_predicted_classes_in_rows_is_turned() -> None:
+    declared, cells = matrix("m1", [["90", "30"], ["10", "70"]], rows="predicted")
+    p = paper(score("recall", "90", average="positive:ill"), *cells, matrices=[declared])
+    assert statuses(matrices.check_matrix_scores(p)) == ["consistent"]  # 90 of 90 + 10
+
+
+def test_a_row_of_one_folds_scores_under_a_mean_accuracy_is_seen() -> None:
+    one, cells = matrix("f1", [["200", "33"], ["10", "474"]], fold="1")
+    two, more = matrix("f2", [["170", "45"], ["46", "450"]], fold="2")
+    p = paper(
+        score("accuracy", "91"), score("precision", "93"), score("recall", "98"), *cells, *more, matrices=[one, two]
+    )
+    (draft,) = matrices.check_row_is_one_fold(p)
+    assert "fold 1" in draft.statement
+
+
+# -------------------------------------------------------------------------------------------------------- feasibility
+
+
+@pytest.mark.parametrize(("accuracy", "recall", "possible"), [("0.90", "0.75", True), ("0.90", "0.20", False)])
+def test_binary_enumeration_agrees_with_mlscorecheck(accuracy: str, recall: str, possible: bool) -> None:
+    p, n = 40, 60
+    grid_ = f.BinaryGrid({"ill": p, "well": n})
+    from leukbench.audit.rounding import rounded_interval
+
+    scores = [f.Score(m, i) for m, v in (("accuracy", accuracy), ("recall", recall)) if (i := rounded_interval(v))]
+    mask = grid_.mask(scores[0], "positive:ill") & grid_.mask(scores[1], "positive:ill")
+    assert bool(mask.any()) is possible
+    assert f.mlscorecheck_agrees(p, n, {"accuracy": float(accuracy), "recall": float(recall)}, eps=0.005) is possible
+
+
+def test_unknown_scores_are_not_passed_to_mlscorecheck() -> None:
+    with pytest.raises(InputError, match="silently ignore"):
+        f.mlscorecheck_agrees(10, 10, {"accuracy": 0.5, "auc": 0.5}, eps=0.01)
+
+
+def test_binary_scores_that_no_matrix_gives_name_the_smallest_conflict() -> None:
+    sizes = [images("40", split="test", **{"class": "ill"}), images("60", split="test", **{"class": "well"})]
+    bad = f.check_binary_rows(
+        paper(score("accuracy", "95.00"), score("recall", "80.00", average="positive:ill"), *sizes)
+    )
+    good = f.check_binary_rows(
+        paper(score("accuracy", "92.00"), score("recall", "80.00", average="positive:ill"), *sizes)
+    )
+    assert statuses(bad) == ["inconsistent"] and statuses(good) == ["consistent"]  # 8 missed of 100 at least
+
+
+def test_scores_of_any_test_size_are_decided_by_a_linear_program() -> None:
+    I = f.Interval  # noqa: E741
+    exact = {
+        m: I(Fraction(v), Fraction(v)) for m, v in (("accuracy", "0.9"), ("recall", "0.8"), ("specificity", "0.95"))
+    }
+    shares = f.binary_shares([f.Score(m, i) for m, i in exact.items()])
+    assert shares is not None and abs(shares[0] + shares[1] - 1 / 3) < 1e-6  # 0.9 = 0.8π + 0.95(1 − π)
+    exact["accuracy"] = I(Fraction("0.96"), Fraction("0.97"))
+    assert f.binary_shares([f.Score(m, i) for m, i in exact.items()]) is None
+
+
+def test_multiclass_search_finds_a_matrix_for_scores_of_a_real_one() -> None:
+    import numpy as np
+
+    truth = np.array([[40, 5, 5], [3, 50, 7], [2, 4, 24]])
+    values = f.fast_scores(truth, "macro")
+    scores = [
+        f.Score(m, f.Interval(Fraction(values[m]) - Fraction(1, 200), Fraction(values[m]) + Fraction(1, 200)))
+        for m in ("accuracy", "recall", "precision", "f1")
+    ]
+    found = f.multiclass_matrix([50, 60, 30], scores, reading="macro", budget=8000)
+    assert found is not None and [sum(r) for r in found] == [50, 60, 30]
+    got = f.fast_scores(np.array(found), "macro")
+    assert all(abs(got[m] - values[m]) <= 0.005 + 1e-9 for m in ("accuracy", "recall", "precision", "f1"))
+
+
+def test_macro_recall_far_from_accuracy_is_refused_for_equal_classes_only() -> None:
+    rows = (score("accuracy", "99.37"), score("recall", "99.71"))
+    equal = [images("500", split="test", **{"class": c}) for c in "abcd"]
+    skewed = [images(str(n), split="test", **{"class": c}) for c, n in zip("abcd", (1700, 100, 100, 100), strict=True)]
+    assert statuses(f.check_multiclass_rows(paper(*rows, *equal, classes=tuple("abcd")))) == ["inconsistent"]
+    assert "inconsistent" not in statuses(f.check_multiclass_rows(paper(*rows, *skewed, classes=tuple("abcd"))))
+
+
+def test_fold_means_are_decided_exactly() -> None:
+    I = f.Interval  # noqa: E741
+    assert f.fold_mean_is_possible([706, 717, 711], I(Fraction("0.91125"), Fraction("0.9114")))
+    assert not f.fold_mean_is_possible([10, 10, 10], I(Fraction("0.911"), Fraction("0.912")))
+    assert not f.fold_mean_is_possible([7, 11], I(Fraction("0.9501"), Fraction("0.9502")))
+
+
+# --------------------------------------------------------------------------------------------------------- identities
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "f1", "status"),
+    [
+        ("95.62", "98.00", "99.35", "inconsistent"),
+        ("91.21", "93.19", "92.19", "consistent"),
+        ("91.63", "97.00", "92.89", "uncheckable"),
+        ("90.0", "80.0", "84.7", "consistent"),
+    ],
+)
+def test_f1_against_precision_and_recall(precision: str, recall: str, f1: str, status: str) -> None:
+    p = paper(score("precision", precision), score("recall", recall), score("f1", f1))
+    assert statuses(identities.check_f1_of_precision_recall(p)) == [status]
+
+
+def test_an_f1_that_neither_precision_nor_recall_allows_is_accused() -> None:
+    p = paper(score("precision", "95.62"), score("recall", "98.00"), score("f1", "99.35"))
+    assert {c for x in audit_paper(p) for c in x.accused} == {
+        "p.q2"
+    }  # with P alone at most 97.8, with R alone at most 99.0
+
+
+def test_f1_above_precision_and_recall_together_is_flagged_only() -> None:
+    p = paper(score("precision", "90.00"), score("recall", "91.00"), score("f1", "92.00"))
+    findings = [x for x in audit_paper(p) if x.status == "inconsistent"]
+    assert findings and not any(x.accused for x in findings)
+
+
+def test_accuracy_outside_sensitivity_and_specificity() -> None:
+    bad = paper(score("accuracy", "99.0"), score("sensitivity", "95.0"), score("specificity", "97.0"))
+    macro = paper(score("accuracy", "99.0"), score("sensitivity", "96.0"), score("specificity", "96.0"))
+    assert statuses(identities.check_accuracy_between(bad)) == ["inconsistent"]
+    assert "inconsistent" not in statuses(identities.check_accuracy_between(macro))  # macro recall = macro specificity
+
+
+def test_balanced_classes_bind_accuracy_recall_and_specificity() -> None:
+    sizes = [images("250", split="test", **{"class": c}) for c in "abcd"]
+    # 40 of 1000 wrong: accuracy 96.0, macro recall 96.0, macro specificity 1 − 0.04/3 = 98.67
+    good = paper(
+        score("accuracy", "96.00"),
+        score("sensitivity", "96.00"),
+        score("specificity", "98.67"),
+        *sizes,
+        classes=tuple("abcd"),
+    )
+    bad = paper(
+        score("accuracy", "96.00"),
+        score("sensitivity", "98.00"),
+        score("specificity", "94.00"),
+        *sizes,
+        classes=tuple("abcd"),
+    )
+    assert statuses(identities.check_balanced_classes(good)) == ["consistent", "consistent"]
+    assert statuses(identities.check_balanced_classes(bad)) == ["inconsistent"] * 3
+
+
+def test_a_slightly_unequal_test_part_of_a_balanced_dataset_is_not_alleged() -> None:
+    sizes = [images("5000", split="all", **{"class": c}) for c in "abcd"]
+    p = paper(score("accuracy", "97.18"), score("sensitivity", "97.23"), *sizes, classes=tuple("abcd"))
+    assert "inconsistent" not in statuses(identities.check_balanced_classes(p))
+
+
+def test_columns_that_coincide_in_every_row_are_named_with_their_formula() -> None:
+    rows = []
+    for i, (r, s) in enumerate([(98.48, 96.01), (98.14, 95.22), (97.34, 93.82), (98.42, 94.43), (98.74, 96.01)]):
+        h = f"{2 * r * s / (r + s):.2f}"
+        keys = {"model": f"m{i}"}
+        rows += [
+            score("sensitivity", str(r), **keys),
+            score("specificity", str(s), **keys),
+            score("f1", h, **keys),
+            score("auc", h, **keys),
+        ]
+    drafts = identities.check_coincidences(paper(*rows))
+    assert any("harmonic mean of sensitivity and specificity" in d.statement for d in drafts)
+    assert any("auc and f1 are the same figure" in d.statement for d in drafts)
+
+
+def test_a_perfect_mcc_beside_errors() -> None:
+    sharp = paper(score("accuracy", "91.98"), score("mcc", "1.00", unit="fraction"))
+    whole = paper(score("accuracy", "91.98"), score("mcc", "1", unit="fraction"))
+    honest = paper(score("accuracy", "99.72"), score("mcc", "1.00", unit="fraction"))
+    assert statuses(identities.check_perfect_scores(sharp)) == ["inconsistent"]
+    assert statuses(identities.check_perfect_scores(whole)) == ["implausible"]  # 1 without decimals may be 0.5 rounded
+    assert identities.check_perfect_scores(honest) == []
+
+
+# --------------------------------------------------------------------------------------------------- grid and counts
+
+
+def test_grid_finds_the_count_or_says_that_none_prints_so() -> None:
+    n = images("1599", split="validation")
+    good = paper(score("accuracy", "94.06", split="validation"), n)
+    bad = paper(score("accuracy", "94.03", split="validation", n="1599", aggregation="single"))
+    (draft,) = grid.check_grid(good)
+    assert draft.status == "consistent" and "1504 of 1599" in draft.statement
+    assert statuses(grid.check_grid(bad)) == ["inconsistent"]
+
+
+def test_truncated_percentages_are_on_the_grid() -> None:
+    p = paper(score("accuracy", "92.20"), images("706", split="test"))
+    (draft,) = grid.check_grid(p)
+    assert draft.status == "consistent" and "truncated" in draft.statement  # 651/706 = 92.2096 %
+
+
+def test_sums_of_classes_folds_and_parts() -> None:
+    rows = [
+        score("accuracy", "90"),
+        images("362", split="all"),
+        *(images(v, split="all", **{"class": c}) for c, v in zip("abcde", ("3", "80", "35", "25", "220"), strict=True)),
+    ]
+    assert statuses(counts.check_class_sums(paper(*rows, classes=tuple("abcde")))) == ["inconsistent"]
+    parts = [
+        score("accuracy", "90"),
+        images("16,249", split="all"),
+        images("12,515", split="train"),
+        images("3,734", split="test"),
+    ]
+    assert statuses(counts.check_split_sums(paper(*parts))) == ["consistent"]
+    folds = [
+        score("accuracy", "90"),
+        images("8528", split="train"),
+        *(images(v, split="train", fold=str(i)) for i, v in enumerate(("2821", "2864", "2844"))),
+    ]
+    assert statuses(counts.check_fold_sums(paper(*folds))) == ["inconsistent"]
+
+
+def test_a_training_pool_that_is_the_whole_public_augmented_release_is_recognised() -> None:
+    names = ("eosinophil", "lymphocyte", "monocyte", "neutrophil")
+    train = [
+        images(v, split="train", **{"class": c}) for c, v in zip(names, ("3133", "3109", "3102", "3171"), strict=True)
+    ]
+    p = paper(score("accuracy", "91.98"), *train, images("3734", split="test"), classes=names, source="blood_cells")
+    (draft,) = counts.check_public_pool_is_training(p)
+    assert "8781" in draft.witness
+    train[0]["value"] = "3134"
+    other = paper(score("accuracy", "91.98"), *train, classes=names, source="blood_cells")
+    assert counts.check_public_pool_is_training(other) == []
+
+
+def test_oversampled_classes_and_their_originals() -> None:
+    rows = [
+        images(v, split=s, **{"class": c})
+        for c, s, v in (
+            ("ALL", "train", "5090"),
+            ("ALL", "validation", "1091"),
+            ("ALL", "test", "1091"),
+            ("HEM", "train", "5090"),
+            ("HEM", "validation", "508"),
+            ("HEM", "test", "509"),
+        )
+    ]
+    drafts = counts.check_oversampling(
+        paper(score("accuracy", "98"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
+    )
+    assert statuses(drafts) == ["consistent", "implausible"] and "2372" in drafts[1].statement
+
+
+def test_iterations_are_explained_by_a_pool_less_its_test_images() -> None:
+    rows = [
+        {"metric": "iterations", "value": "2040"},
+        {"metric": "epochs", "value": "30"},
+        images("12515", split="train"),
+        images("3734", split="test"),
+    ]
+    (draft,) = counts.check_iterations(paper(score("accuracy", "90"), *rows))
+    assert draft.status == "consistent" and "12515 − 3734" in draft.statement and "128" in draft.statement
+
+
+def test_shares_against_counts() -> None:
+    rows = [images("9594", split="train"), images("526", split="validation"), images("534", split="test")]
+    share = {"metric": "share", "split": "test", "value": "30", "unit": "%"}
+    honest = {"metric": "share", "split": "test", "value": "5", "unit": "%"}
+    assert statuses(counts.check_split_shares(paper(score("accuracy", "90"), *rows, share))) == ["inconsistent"]
+    assert statuses(counts.check_split_shares(paper(score("accuracy", "90"), *rows, honest))) == ["consistent"]
+
+
+def test_public_counts_and_augmentation_multipliers() -> None:
+    rows = [
+        images("9817", split="all", condition="labelled", **{"class": "ALL"}),
+        images("2821", split="train", fold="0"),
+        images("5642", split="train", fold="0", condition="after augmentation"),
+    ]
+    p = paper(score("accuracy", "90"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
+    assert statuses(counts.check_public_counts(p)) == ["inconsistent"]
+    assert statuses(counts.check_multipliers(p)) == ["consistent"]
+
+
+# ------------------------------------------------------------------------------------- provenance, chance, prose
+
+
+def test_a_training_accuracy_quoted_without_its_part() -> None:
+    rows = [
+        score("accuracy", "99.73", split="unstated", where="Table 10"),
+        score("accuracy", "99.73", split="train"),
+        score("accuracy", "91.13"),
+    ]
+    (draft,) = provenance.check_training_as_headline(paper(*rows))
+    assert draft.severity == 3 and "91.13" in draft.repair
+    rows[0]["value"] = "91.13"
+    assert provenance.check_training_as_headline(paper(*rows)) == []
+
+
+def test_accuracy_implied_by_recalls_below_the_majority_class() -> None:
+    rows = [
+        score("accuracy", "98.22", split="train"),
+        score("recall", "69", **{"class": "ill"}),
+        score("recall", "29", **{"class": "well"}),
+        images("1091", split="test", **{"class": "ill"}),
+        images("509", split="test", **{"class": "well"}),
+    ]
+    (draft,) = provenance.check_below_majority(paper(*rows))
+    assert draft.status == "implausible" and draft.severity == 3
+    assert statuses(chance.check_informedness(paper(*rows))) == ["implausible"]
+
+
+def test_a_matrix_at_independence_is_no_better_than_chance() -> None:
+    from scipy.stats import chi2_contingency
+
+    counts_ = [[752, 339], [361, 148]]
+    assert chance.independence_p(counts_) == pytest.approx(chi2_contingency(counts_, correction=False).pvalue)
+    for values, status in ((counts_, "implausible"), ([[180, 49], [6, 470]], "consistent")):
+        declared, cells = matrix("m1", [[str(v) for v in line] for line in values])
+        assert statuses(chance.check_independence(paper(score("accuracy", "98"), *cells, matrices=[declared]))) == [
+            status
+        ]
+
+
+def test_gains_means_and_times() -> None:
+    rows = [score("accuracy", "99.31", id="p.a"), score("accuracy", "91.33", id="p.b", model="other")]
+    for value, status in (("7.98", "consistent"), ("8.98", "inconsistent")):
+        gain = {"metric": "improvement", "value": value, "unit": "%", "derived_from": ["p.a", "p.b"]}
+        assert statuses(prose.check_gains(paper(*rows, gain))) == [status]
+    times = [
+        {"metric": "time_s", "value": "161m19s", "id": "p.c"},
+        {"metric": "time_s", "value": "1679m39s", "id": "p.d"},
+        {"metric": "time_ratio", "value": "90", "unit": "%", "approximate": True, "derived_from": ["p.c", "p.d"]},
+    ]
+    assert statuses(prose.check_gains(paper(*rows, *times))) == ["consistent"]
+    folds = [score("accuracy", v, fold=str(i), id=f"p.f{i}") for i, v in enumerate(("99.75", "99.89", "99.54"))]
+    for value, status in (("99.73", "consistent"), ("99.80", "inconsistent")):
+        mean = score("accuracy", value, aggregation="mean", derived_from=["p.f0", "p.f1", "p.f2"])
+        assert statuses(prose.check_means(paper(*folds, mean))) == [status]
+
+
+def test_one_quantity_with_two_values_but_not_one_rounded_twice() -> None:
+    assert "inconsistent" in statuses(
+        prose.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "91.3")))
+    )
+    assert "inconsistent" not in statuses(
+        prose.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "0.91", unit="fraction")))
+    )
+    settings = [{"metric": "dropout", "value": v, "model": "m"} for v in ("0.2", "0.3")]
+    assert [d.kind for d in prose.check_contradicting_settings(paper(score("accuracy", "90"), *settings))] == [
+        "ambiguity"
+    ]
+
+
+# ------------------------------------------------------------------------------------------ architecture, protocol
+
+
+def layer(i: int, name: str, shape: str, params: int) -> list[dict[str, str]]:
+    common = {"model": "net", "condition": f"{i:02d} {name}"}
+    return [
+        {**common, "metric": "output_shape", "value": shape},
+        {**common, "metric": "params_layer", "value": str(params)},
+    ]
+
+
+ALNET = [
+    *layer(1, "Conv2D", "(None, 220, 220, 32)", 2432),
+    *layer(2, "MaxPooling2D", "(None, 110, 110, 32)", 0),
+    *layer(3, "BatchNormalization", "(None, 110, 110, 32)", 128),
+    *layer(4, "Flatten", "(None, 387200)", 0),
+    *layer(5, "Dense", "(None, 2)", 774402),
+    {"metric": "image_size", "model": "net", "condition": "network input", "value": "224"},
+]
+
+
+def test_layer_tables_totals_and_pooling_kernels() -> None:
+    totals = [
+        {"metric": m, "model": "net", "value": str(v)}
+        for m, v in (("params_total", 776962), ("params_trainable", 776898), ("params_nontrainable", 64))
+    ]
+    p = paper(
+        score("accuracy", "90"),
+        *ALNET,
+        *totals,
+        {"metric": "kernel_size", "model": "net", "condition": "pooling", "value": "3x3"},
+    )
+    assert statuses(architecture.check_layer_totals(p)) == ["consistent", "consistent"]
+    assert statuses(architecture.check_total_split(p)) == ["consistent"]
+    assert statuses(architecture.check_layer_parameters(p)) == ["consistent"]
+    assert statuses(architecture.check_output_units(p)) == ["consistent"]
+    wrong = [{**r, "value": "2433"} if r.get("value") == "2432" else r for r in ALNET]
+    accused = {c for x in audit_paper(paper(score("accuracy", "90"), *wrong, *totals)) for c in x.accused}
+    assert accused == {"p.q2"}  # the layer, not the totals
+
+
+def test_three_by_three_pooling_cannot_give_halved_sides_twice() -> None:
+    table = [
+        *layer(1, "MaxPooling2D", "(None, 23, 23, 8)", 0),
+        *layer(2, "MaxPooling2D_1", "(None, 11, 11, 8)", 0),
+        *layer(3, "MaxPooling2D_2", "(None, 5, 5, 8)", 0),
+        {"metric": "image_size", "model": "net", "condition": "network input", "value": "46"},
+    ]
+    for kernel, status in (("3x3", "inconsistent"), ("2x2", "consistent")):
+        p = paper(
+            score("accuracy", "90"),
+            *table,
+            {"metric": "kernel_size", "model": "net", "condition": "pooling", "value": kernel},
+        )
+        assert statuses(architecture.check_pooling_shapes(p)) == [status]
+
+
+@pytest.mark.parametrize(
+    ("model", "count", "status"),
+    [
+        ("VGG16", "138,357,544", "consistent"),
+        ("ResNet-50", "25,636,712", "consistent"),
+        ("VGG19", "45,716,545", "consistent"),
+        ("EfficientNet-B3", "11,093,290", "consistent"),
+        ("EfficientNet-B0", "167,984,681", "implausible"),
+        ("GoogleNet", "6,414,360", "uncheckable"),
+    ],
+)
+def test_known_networks(model: str, count: str, status: str) -> None:
+    p = paper(score("accuracy", "90"), {"metric": "params_trainable", "model": model, "value": count})
+    assert statuses(architecture.check_known_networks(p)) == [status]
+
+
+def test_a_squared_error_is_bounded_by_the_accuracy_beside_it() -> None:
+    recipe = {
+        "r": {
+            "where": "x",
+            "recipe": {
+                "input_px": 8,
+                "epochs": 1,
+                "batch_size": 1,
+                "learning_rate": 0.1,
+                "optimiser": "adam",
+                "loss": "mean_squared_error",
+            },
+        }
+    }
+    keys = {"split": "train", "condition": "epoch 1", "model": "m"}
+    for loss, status in (("0.65", "implausible"), ("0.20", "consistent")):
+        p = paper(
+            score("accuracy", "76", **keys),
+            {"metric": "loss", "value": loss, "unit": "fraction", **keys},
+            recipes=recipe,
+        )
+        assert statuses(architecture.check_loss_bounds(p)) == [status]
+
+
+def test_protocol_facts_and_formulas() -> None:
+    facts = {
+        "augmentation_order": "before_split",
+        "patient_level_split": "yes",
+        "formula.accuracy": "TP/(TP+TN+FP+FN)",
+        "formula.recall": "TP/(TP+FN)",
+        "text_conflict.norm": "batch (Section 1) | group (Section 2)",
+    }
+    p = paper(score("accuracy", "90"), protocol_facts=facts)
+    assert statuses(protocol.check_protocol_facts(p)) == ["implausible", "consistent"]
+    assert statuses(protocol.check_formulas(p)) == ["inconsistent", "consistent"]
+    assert [d.kind for d in protocol.check_conflicting_words(p)] == ["ambiguity"]
+
+
+def test_curves_without_noise() -> None:
+    values = [85.3 + 0.4 * i for i in range(12)]
+    rising = [
+        score("accuracy", f"{v:.1f}", split="validation", condition=f"epoch {i + 1}") for i, v in enumerate(values)
+    ]
+    noisy = [
+        score("accuracy", f"{v + (-1) ** i:.1f}", split="validation", condition=f"epoch {i + 1}")
+        for i, v in enumerate(values)
+    ]
+    n = images("1599", split="validation")
+    assert statuses(plausibility.check_smooth_curves(paper(*rising, n))) == ["implausible"]
+    assert plausibility.check_smooth_curves(paper(*noisy, n)) == []
+
+
+def test_findings_have_stable_ids_and_come_most_serious_first() -> None:
+    p = paper(
+        score("precision", "95.62"),
+        score("recall", "98.00"),
+        score("f1", "99.35"),
+        protocol_facts={"test_set_augmented": "yes"},
+    )
+    first, again = audit_paper(p), audit_paper(p)
+    assert first == again and len({x.id for x in first}) == len(first)
+    assert [x.severity for x in first] == sorted((x.severity for x in first), reverse=True)
+    assert all(x.id.startswith(f"p.{x.check}.") for x in first)

@@ -1,0 +1,132 @@
+"""The audit of the suite's five papers, and of a user's own file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from leukbench.audit.findings import audit_paper, audit_papers
+from leukbench.audit.render import render_markdown, to_json
+from leukbench.papers.loader import load_paper, paper_keys
+from leukbench.papers.schema import Paper
+from leukbench.records import Finding
+
+
+@pytest.fixture(scope="module")
+def papers() -> list[Paper]:
+    return [load_paper(key) for key in paper_keys()]
+
+
+@pytest.fixture(scope="module")
+def findings(papers: list[Paper]) -> tuple[Finding, ...]:
+    return audit_papers(papers)
+
+
+def of(findings: tuple[Finding, ...], paper: str, check: str, status: str) -> list[Finding]:
+    return [f for f in findings if (f.paper, f.check, f.status) == (paper, check, status)]
+
+
+def test_all_papers_audit_within_ten_seconds(papers: list[Paper]) -> None:
+    start = time.perf_counter()
+    audit_papers(papers)
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("paper", "check", "status", "words"),
+    [
+        ("alnet", "training_as_headline", "implausible", "99.73"),
+        ("alnet", "matrix_total", "inconsistent", "153"),
+        ("alnet", "prose_counts", "inconsistent", "exchanges"),
+        ("alnet", "row_is_one_fold", "implausible", "fold 1"),
+        ("alnet", "two_values", "inconsistent", "91.3"),
+        ("alnet", "pooling_shapes", "inconsistent", "3×3"),
+        ("alnet", "public_counts", "inconsistent", "10662"),
+        ("ddrnet", "public_pool_is_training", "implausible", "augmented release"),
+        ("ddrnet", "perfect_scores", "implausible", "91.98"),
+        ("ddrnet", "iterations", "consistent", "12515 − 3734"),
+        ("dscnet", "balanced_classes", "inconsistent", "sensitivity"),
+        ("dscnet", "coincidences", "implausible", "harmonic mean of sensitivity and specificity"),
+        ("dscnet", "derived_release", "implausible", "3256 originals"),
+        ("batool", "f1_of_precision_recall", "inconsistent", "above both"),
+        ("batool", "training_as_headline", "implausible", "99.31"),
+        ("batool", "known_networks", "implausible", "167,984,681"),
+        ("batool", "known_networks", "consistent", "dense 256, dense 2"),
+        ("batool", "total_split", "inconsistent", "11,307,748"),
+        ("samhitha", "independence", "implausible", "chance"),
+        ("samhitha", "matrix_orientation", "inconsistent", "exchanged"),
+        ("samhitha", "oversampling", "implausible", "2372"),
+        ("samhitha", "below_majority", "implausible", "Proposed"),
+    ],
+)
+def test_what_a_careful_reader_finds(
+    findings: tuple[Finding, ...], paper: str, check: str, status: str, words: str
+) -> None:
+    assert any(words in f.statement for f in of(findings, paper, check, status))
+
+
+def test_honest_figures_of_the_papers_are_not_alleged(findings: tuple[Finding, ...]) -> None:
+    alleged = {c for f in findings for c in f.accused}
+    for innocent in (
+        "alnet.t9.train.mean",
+        "alnet.t9.test.mean",
+        "batool.f7.tp",
+        "batool.f7.n_images",
+        "dscnet.s41.n_images",
+    ):
+        assert innocent not in alleged
+    # Table 6 of batool: every F1 is the harmonic mean of its precision and recall
+    assert not any(
+        "aria" in c or ".t6." in c
+        for f in findings
+        if f.status == "inconsistent" and f.paper == "batool"
+        for c in f.claims
+    )
+    # the means of Table 9 of alnet are right
+    assert not of(findings, "alnet", "means", "inconsistent") and not of(findings, "alnet", "fold_sums", "inconsistent")
+
+
+def test_every_finding_points_at_claims_that_exist_and_explains_itself(
+    papers: list[Paper], findings: tuple[Finding, ...]
+) -> None:
+    known = {c.id for p in papers for c in p.claims}
+    assert len(findings) > 100 and len({f.id for f in findings}) == len(findings)
+    for f in findings:
+        assert set(f.claims) <= known and set(f.accused) <= set(f.claims)
+        assert f.statement.endswith(".") and f.where
+        assert f.witness or f.status == "uncheckable", f.id
+        assert f.repair or f.status == "consistent", f.id
+        assert not f.accused or f.status == "inconsistent"
+
+
+def test_pages_are_the_same_for_the_same_findings(papers: list[Paper], findings: tuple[Finding, ...]) -> None:
+    page = render_markdown(findings, papers)
+    assert page == render_markdown(audit_papers(papers), papers)
+    assert all(f"## {p.key}" in page for p in papers)
+    assert len(json.loads(to_json(findings))) == len(findings)
+
+
+def test_a_users_own_file_is_audited(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        """
+key: mine
+citation: {authors: A, title: T, venue: V, year: "2020"}
+studies:
+  s: {title: s, source: elsewhere, classes: {a: [a], b: [b]}, positive: a, protocols: {}, headline: mine.acc, where: Table 1}
+claims:
+  - where: Table 1
+    common: {study: s, model: net, split: test, unit: "%"}
+    rows:
+      - {id: mine.acc, metric: accuracy, value: "99.31"}
+      - {id: mine.p, metric: precision, value: "95.62"}
+      - {id: mine.r, metric: recall, value: "98.00"}
+      - {id: mine.f1, metric: f1, value: "99.35"}
+""",
+        encoding="utf-8",
+    )
+    found = audit_paper(load_paper(file))
+    assert any(f.status == "inconsistent" and f.accused == ("mine.f1",) for f in found)
