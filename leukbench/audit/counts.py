@@ -513,6 +513,53 @@ def check_oversampling(paper: Paper) -> list[Draft]:
     return found
 
 
+def check_class_shares(paper: Paper) -> list[Draft]:
+    """The class shares of a test matrix against those of the public pool: a random cut keeps them within a few errors.
+
+    More than five standard errors √(π(1 − π)/n) away, the test images are no random cut of the pool.
+    """
+    from leukbench.audit.selection import matrices
+
+    found = []
+    seen: set[tuple[str, ...]] = set()
+    for m in matrices(paper):
+        known = _facts(paper, m.key[0])
+        if known is None or not m.exact or not m.actual_known or not m.matrix.id:
+            continue
+        sizes = {c: sum(line) for c, line in zip(m.matrix.classes, m.counts(), strict=True)}
+        names = {c: _public_class(known[1], c) for c in sizes}
+        pools = {p: {c: v.get(names[c] or "") for c in sizes} for p, v in known[1]["pools"].items()}
+        usable = {p: {c: n for c, n in v.items() if n} for p, v in pools.items() if all(v.values())}
+        n, first = sum(sizes.values()), next(iter(sizes))
+        if not usable or n == 0 or (key := (m.matrix.where, str(sizes))) in seen:
+            continue
+        seen.add(key)
+        shares = {p: Fraction(v[first], sum(v.values())) for p, v in usable.items()}
+        far = {
+            p: abs(Fraction(sizes[first], n) - s) > 5 * Fraction((float(s * (1 - s)) / n) ** 0.5)
+            for p, s in shares.items()
+        }
+        odd = all(far.values())
+        words = "; ".join(f"{p}: {shown(100 * s, 1)} %" for p, s in shares.items())
+        found.append(
+            Draft(
+                check="class_shares",
+                status="implausible" if odd else "consistent",
+                kind="protocol",
+                claims=m.claims,
+                severity=2 if odd else 0,
+                statement=f"{shown(Fraction(100 * sizes[first], n), 1)} % of the {n} images of {m.matrix.where} are {first}"
+                + (
+                    ", far from every public pool: they are no random cut of it." if odd else ", as in the public pool."
+                ),
+                witness=f"{sizes[first]}/{n}; {words}; one standard error at n = {n} is about "
+                f"{100 * (float(next(iter(shares.values())) * (1 - next(iter(shares.values())))) / n) ** 0.5:.1f} points.",
+                repair="say which images these are." if odd else "",
+            )
+        )
+    return found
+
+
 # ----------------------------------------------------------------------------------------------------------- iterations
 
 

@@ -54,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
     counts.check_public_pool_is_training,
     counts.check_derived_release,
     counts.check_oversampling,
+    counts.check_class_shares,
     counts.check_iterations,
     provenance.check_training_as_headline,
     provenance.check_one_figure_two_parts,

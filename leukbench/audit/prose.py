@@ -350,7 +350,7 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         if w
     )
     # figures that do not say on which images may speak of different ones
-    loose = any(c.approximate for c in flat) or first.split == "unstated"
+    loose = any(c.approximate for c in flat) or (first.split == "unstated" and not first.condition)
     pair = next(((g, h) for i, g in enumerate(clusters) for h in clusters[i + 1 :] if not compatible(g[0], h[0])), None)
     return Draft(
         check="two_values",
@@ -358,9 +358,9 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         kind="arithmetic",
         claims=flat + tuple(agreeing),
         severity=(2 if any(c.id in heads for c in flat) else 1),
-        statement=f"{first.metric.replace('_', ' ')}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
+        statement=f"{first.metric.removesuffix('_s').replace('_', ' ')}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
         f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
-        + (", none of which says on which images." if first.split == "unstated" else "."),
+        + (", none of which says on which images." if loose and first.split == "unstated" else "."),
         witness=f"{words}. No rounding or truncation makes them one number.",
         repair="one is a slip, or they are quantities whose difference (part, run, condition) is not stated.",
         members=() if loose or pair is None or len(clusters) > 2 else tuple(tuple(c.id for c in g) for g in pair),
@@ -370,7 +370,7 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
 def _unit(claim: Claim) -> str:
     return (
         ""
-        if claim.unit in {"", "count", "fraction", "ratio", "px"} or "%" in claim.value
+        if claim.unit in {"", "count", "fraction", "ratio", "px", "m:s", "h:m:s"} or "%" in claim.value
         else (claim.unit if claim.unit == "%" else f" {claim.unit}")
     )
 

@@ -224,7 +224,7 @@ def check_below_majority(paper: Paper) -> list[Draft]:
     tops = [i.high for c in own(paper) if c.metric == "accuracy" and (i := score_interval(c)) is not None]
     for row in rows(paper):
         sizes = class_sizes(paper, row.key, printed)
-        if sizes is None or row.key[2] not in {"test", "validation"} or not sizes.total:
+        if sizes is None or row.key[2] not in {"test", "validation"} or not sizes.total or "epoch" in row.key[4]:
             continue
         accuracy, basis, claims = _test_accuracy(row, sizes.counts, [p for p in printed if p.key == row.key])
         if accuracy is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from leukbench.audit.rounding import Interval, heat_map_interval, printed_interval, printed_number
@@ -179,8 +179,38 @@ def matrices(paper: Paper) -> list[Printed]:
         if grid is not None:
             lines = list(zip(*grid, strict=True)) if matrix.rows == "predicted" else [tuple(line) for line in grid]
             found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), matrix.rows != "unstated"))
+    found = [_known_by_twins(m, found) for m in found]
     keys = {m.key for m in found}
     return found + [m for m in _matrices_in_prose(paper) if m.key not in keys]
+
+
+def _known_by_twins(printed: Printed, others: list[Printed]) -> Printed:
+    """Return the matrix with its orientation settled where matrices of several networks on one part settle it.
+
+    One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are actual.
+    """
+    if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
+        return printed
+    twins = [
+        m.counts()
+        for m in others
+        if m.exact
+        and m.matrix.classes == printed.matrix.classes
+        and m.key[2:5] == printed.key[2:5]
+        and m.matrix.where == printed.matrix.where
+    ]
+    pairs = [(a, b) for i, a in enumerate(twins) for b in twins[i + 1 :]]
+    rows_agree = any(_sums(a) == _sums(b) and _sums(_turned(a)) != _sums(_turned(b)) for a, b in pairs)
+    columns_agree = any(_sums(_turned(a)) == _sums(_turned(b)) and _sums(a) != _sums(b) for a, b in pairs)
+    return replace(printed, actual_known=True) if rows_agree and not columns_agree else printed
+
+
+def _sums(counts: list[list[int]]) -> list[int]:
+    return [sum(line) for line in counts]
+
+
+def _turned(counts: list[list[int]]) -> list[list[int]]:
+    return [list(line) for line in zip(*counts, strict=True)]
 
 
 def _matrices_in_prose(paper: Paper) -> list[Printed]:
@@ -191,14 +221,15 @@ def _matrices_in_prose(paper: Paper) -> list[Printed]:
     found = []
     for key, named in groups.items():
         study = paper.studies.get(key[0])
-        if len(named) == 4 and study is not None and len(study.classes) == 2 and study.positive is not None:
-            classes = (study.positive, *(c for c in study.classes if c != study.positive))
+        if len(named) == 4 and study is not None and len(study.classes) == 2:
+            # which class the text takes as positive is not certain, so the classes keep the text's words
+            classes = ("positive", "negative")
             matrix = Matrix(
                 id="",
                 where=f"the counts at {named['tp'].where}",
                 rows="actual",
                 classes=classes,
-                positive=study.positive,
+                positive="positive",
             )
             claims = [named[m] for m in CELLS]
             grid = _grid(matrix, claims)
