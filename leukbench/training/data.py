@@ -140,7 +140,8 @@ class Pixels:
         """Return normalised images ``(n, 3, side, side)`` float32 and class indices ``(n,)`` of some rows, made on the CPU."""
         some, fill = take_draws(draws, index), self.recipe.augmentation.fill
         stored = np.asarray(self.store.images[self.rows.pixel_row[index]])
-        images = torch.from_numpy(render(stored, some, fill=fill)).permute(0, 3, 1, 2)
+        shown = render(stored, some, fill=fill, threads=torch.get_num_threads())
+        images = torch.from_numpy(shown).permute(0, 3, 1, 2)
         return self._normalised(images), torch.from_numpy(self.rows.label[index])
 
     def _normalised(self, images: Tensor) -> Tensor:

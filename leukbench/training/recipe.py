@@ -22,7 +22,9 @@ def normalise(images: Tensor, how: str) -> Tensor:
     unit: x/255 · imagenet: unit, then torchvision's mean and deviation · minmax: each image to [0, 1] · zscore: each image to
     mean 0 and deviation 1.
     """
-    x = images.float() / 255.0
+    x = (
+        images / 255.0 if images.is_floating_point() else images.float().div_(255.0)
+    )  # in place: one pass over memory less
     if how == "unit":
         return x
     if how == "imagenet":

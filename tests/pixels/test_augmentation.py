@@ -214,3 +214,11 @@ def test_images_in_another_memory_order_render_alike() -> None:
     other = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
     draws = draw_augmentation(EVERYTHING, 2, side_px=8, rng=rng())
     assert (render(other, draws, fill="constant") == render(images, draws, fill="constant")).all()
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_the_number_of_threads_does_not_change_a_byte(fill: str) -> None:
+    images = noise(23, 32)
+    draws = draw_augmentation(EVERYTHING, 23, side_px=32, rng=rng())
+    one = render(images, draws, fill=fill)
+    assert all((render(images, draws, fill=fill, threads=n) == one).all() for n in (2, 3, 40))
