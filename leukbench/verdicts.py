@@ -1,78 +1,53 @@
 """Estimates + claims + findings -> verdicts: does the printed figure hold, under which protocol, and how sure are we.
 
-The rule is a three-sided test (Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117) of the difference between the reproduced
-and the printed figure against a margin that is fixed before results exist; intervals of the difference by MOVER (Zou & Donner
-2008, Stat. Med. 27:1693). Pure: no disk, no clock.
+The path of one claim: every run that it is held against gives a difference, reproduced minus claimed, and p-values of three
+exclusive conclusions (:mod:`leukbench.differences`); those of all definitions and readings become one p-value a conclusion; the
+claims are corrected together; then STATISTICS.md's five outcomes are gone through in order. ``leukbench/VERDICTS.md`` explains
+the choices and tabulates the measured error rates. Pure: no disk, no clock.
+
+Holm 1979; Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, JRSS B 76:297 (comparisons within selected claims).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from scipy.stats import norm, t
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
+from leukbench.differences import (
+    Difference,
+    Outcome,
+    Question,
+    Reproduced,
+    claim_interval,
+    conclude,
+    conclusion,
+    difference,
+    not_lower_p,
+    three_sided_p,
+)
+from leukbench.errors import InputError
+from leukbench.records import digest
 
-from leukbench.records import Estimate
-
-Outcome = Literal["lower", "within", "higher", "unresolved"]
-PROPORTIONS = frozenset({"accuracy", "recall", "sensitivity", "specificity", "precision"})
+Ps = Mapping[Outcome, float]
 MARGIN_CURVE = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20)
 """Margins, as fractions, for which each verdict is also given."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reproduced:
-    """One estimate that a claim is held against, with what decides how far it can be trusted."""
-
-    estimate: Estimate
-    protocol: str
-    reading: str = ""
-    definition: str = ""  # which definition of the metric, where the claim does not say
-    deviations: tuple[str, ...] = ()
-    evidence: str = "verified"
-    seed_variance: float = 0.0  # s² between seeds of one run, pooled over the study's arms
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """One claim with all that it is to be held against. ``value`` and ``half_unit`` are fractions."""
-
-    claim: str
-    metric: str
-    value: float
-    half_unit: float
-    n: int | None  # images that the claim was counted on
-    headline: bool = False
-    faithful: tuple[Reproduced, ...] = ()  # under the paper's protocol, one per reading and definition
-    honest: tuple[Reproduced, ...] = ()  # under `patient`, one per definition
-    accused: bool = False  # inconsistent as printed, by the audit
-    untestable: str = ""  # a reason known beforehand
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """Reproduced minus claimed, as a fraction: the value, its 95 % interval and one-sided standard errors."""
-
-    value: float
-    low: float
-    high: float
-    se_low: float  # of the lower side
-    se_high: float
-    df: float
-
-    def smallest_margin(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
-        """Return the smallest margin within which a true difference of 0 would be shown with this power."""
-        se = max(self.se_low, self.se_high)
-        return float(se * (t.ppf(1 - alpha, self.df) + norm.ppf((1 + power) / 2)))
+DEVIATIONS = {
+    "surrogate_data": "surrogate data",
+    "weights_absent": "pretrained weights absent",
+    "limited": "limited run",
+}
+_UNSURE = {
+    "inferred": "; patient ids are inferred: the errors may be larger",
+    "absent": "; without patient ids the errors may be larger",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a claim comes to. ``p`` is corrected; ``curve`` gives the verdict at other margins."""
+    """What a claim comes to. ``p`` and ``honest_p`` are corrected; ``curve`` gives the verdict at other margins.
+
+    ``level`` is the p-value that the correction left to each comparison of this claim.
+    """
 
     claim: str
     verdict: str
@@ -81,212 +56,346 @@ class Verdict:
     margin: float
     p: float = float("nan")
     correction: str = ""
+    level: float = float("nan")
     faithful: Difference | None = None
     faithful_by: str = ""
     honest: Difference | None = None
+    honest_p: float = float("nan")
     smallest_margin: float = float("nan")
     curve: tuple[tuple[float, str], ...] = field(default=())
 
 
-# ---------------------------------------------------------------------------------------------- difference and its test
+# ---------------------------------------------------------------------------------------------- one claim, many runs
 
 
-def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
-    """Return the 95 % interval of a printed figure, or None where no error can be attached to it.
-
-    Proportions: Wilson on the printed n, divided by the design effect of our estimate (Rao & Scott 1992). Other metrics: our
-    standard error, scaled from our number of images to the printed one. Both are widened by the variance between seeds of the
-    claim's single run and by half a unit of the last printed digit.
-    """
-    estimate = reproduced.estimate
-    if question.n is None or not math.isfinite(estimate.standard_error) or estimate.n_images <= 0:
-        return None
-    if question.metric in PROPORTIONS:
-        n_effective = question.n / design_effect(estimate)
-        count = min(max(question.value, 0.0), 1.0) * n_effective
-        low, high = proportion_confint(count, n_effective, alpha=0.05, method="wilson")
-    else:
-        half = norm.ppf(0.975) * estimate.standard_error * math.sqrt(estimate.n_images / question.n)
-        low, high = question.value - half, question.value + half
-    seed = norm.ppf(0.975) ** 2 * reproduced.seed_variance
-    below = math.hypot(question.value - low, math.sqrt(seed)) + question.half_unit
-    above = math.hypot(high - question.value, math.sqrt(seed)) + question.half_unit
-    return question.value - below, question.value + above
+@dataclass(frozen=True)
+class _Run:
+    r: Reproduced
+    d: Difference
 
 
-def design_effect(estimate: Estimate) -> float:
-    """Return by how much grouping inflates the variance of a proportion: (group-level SE / image-level SE)², at least 1.
+@dataclass(frozen=True)
+class _Case:
+    """A question with its usable runs: ``faithful`` by reading, then definition; ``honest`` by definition."""
 
-    Where the image-level standard error is 0 (all right or all wrong) it is 1.
-    """
-    p = estimate.value
-    independent = p * (1 - p) / estimate.n_images
-    return max(1.0, estimate.standard_error**2 / independent) if independent > 0 else 1.0
-
-
-def difference(question: Question, reproduced: Reproduced) -> Difference | None:
-    """Return reproduced minus claimed by MOVER, or None where the claim or the estimate has no error."""
-    claimed, e = claim_interval(question, reproduced), reproduced.estimate
-    if claimed is None or not all(map(math.isfinite, (e.value, e.low, e.high))):
-        return None
-    df = e.df if math.isfinite(e.df) and e.df > 0 else 1e6
-    below = math.hypot(e.value - e.low, claimed[1] - question.value)
-    above = math.hypot(e.high - e.value, question.value - claimed[0])
-    d, quantile = e.value - question.value, float(t.ppf(0.975, df))
-    return Difference(value=d, low=d - below, high=d + above, se_low=below / quantile, se_high=above / quantile, df=df)
+    q: Question
+    untestable: str
+    definitions: tuple[str, ...]
+    faithful: Mapping[str, Mapping[str, tuple[_Run, ...]]]
+    untested: tuple[str, ...]  # readings without a usable run
+    honest: Mapping[str, tuple[_Run, ...]]
+    honest_missing: str  # why the honest side cannot be tested, or ""
 
 
-def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
-    """Return the p-values of the three conclusions.
+@dataclass(frozen=True)
+class _Test:
+    """The p-values of a case at one margin, not yet corrected."""
 
-    ``within`` rejects d ≤ -margin and d ≥ margin, each one-sided; ``lower`` (``higher``) rejects -margin ≤ d ≤ margin towards
-    one side of a two-sided test, hence the factor 2. The hypotheses exclude each other, so none corrects for the others.
-    """
-    above_minus = float(t.sf((d.value + margin) / max(d.se_low, 1e-12), d.df))  # small: d is above -margin
-    below_plus = float(t.cdf((d.value - margin) / max(d.se_high, 1e-12), d.df))  # small: d is below +margin
-    lower = float(t.cdf((d.value + margin) / max(d.se_high, 1e-12), d.df))
-    higher = float(t.sf((d.value - margin) / max(d.se_low, 1e-12), d.df))
-    return {"within": max(above_minus, below_plus), "lower": min(1.0, 2 * lower), "higher": min(1.0, 2 * higher)}
+    faithful: Ps
+    by_definition: Mapping[str, Ps]
+    by_reading: Mapping[str, Ps]
+    honest: Ps | None  # of "within" (or above) and "lower"; None where it cannot be tested
 
+    @property
+    def p(self) -> float:
+        return min(self.faithful.values())
 
-def conclude(d: Difference, margin: float, *, alpha: float, factor: float = 1.0) -> tuple[Outcome, float]:
-    """Return the conclusion with the smallest p-value and that p-value × ``factor``; unresolved where it exceeds alpha."""
-    outcome, p = min(three_sided_p(d, margin).items(), key=lambda item: item[1])
-    corrected = min(1.0, p * factor)
-    return (outcome if corrected <= alpha else "unresolved"), corrected
-
-
-# --------------------------------------------------------------------------------------------------------- the decision
+    @property
+    def chain(self) -> float:
+        """The p-value at which nothing is left to test: that of the honest side counts once the faithful one is within."""
+        within = self.honest is not None and self.faithful["within"] == self.p
+        return max(self.p, min(self.honest.values())) if within and self.honest else self.p
 
 
-def decide(questions: Sequence[Question], *, margin: float, alpha: float = 0.05) -> list[Verdict]:
-    """Return one verdict per question, in order.
-
-    Headline claims are corrected by Holm over all headlines that can be tested, the others by Benjamini-Hochberg.
-    """
-    factors = {True: _factors(questions, True, margin), False: _factors(questions, False, margin)}
-    return [
-        _decide_one(q, margin=margin, alpha=alpha, factor=factors[q.headline].get(q.claim, 1.0), curve=True)
-        for q in questions
-    ]
-
-
-def _factors(questions: Sequence[Question], headline: bool, margin: float) -> dict[str, float]:
-    """Return by what each claim's p-values are multiplied: its Holm or Benjamini-Hochberg adjusted p over its own."""
-    raw: dict[str, float] = {}
-    for q in questions:
-        if q.headline == headline and not q.accused and not _untestable(q):
-            ps = [min(three_sided_p(d, margin).values()) for r in q.faithful if (d := difference(q, r)) is not None]
-            if ps:
-                raw[q.claim] = max(min(ps), 1e-300)
-    if not raw:
-        return {}
-    adjusted = multipletests(list(raw.values()), method="holm" if headline else "fdr_bh")[1]
-    return {claim: max(1.0, float(a / p)) for (claim, p), a in zip(raw.items(), adjusted, strict=True)}
+def _case(q: Question) -> _Case:
+    """Return a question's usable runs: no deviations, an interval, and by patient known patients."""
+    runs = [_Run(r, d) for r in q.faithful if not r.deviations and (d := difference(q, r))]
+    definitions = tuple(dict.fromkeys(r.definition for r in q.faithful))
+    faithful: dict[str, dict[str, tuple[_Run, ...]]] = {}
+    for run in runs:
+        of_reading = faithful.setdefault(_reading(run.r), dict.fromkeys(definitions, ()))
+        of_reading[run.r.definition] += (run,)
+    named = [_reading(r) for r in q.faithful]
+    untested = tuple(dict.fromkeys(name for name in (*named, *q.not_run) if name not in faithful))
+    usable = [r for r in q.honest if not r.deviations and r.evidence != "absent"]
+    honest = {
+        name: tuple(_Run(r, d) for r in usable if r.definition == name and (d := difference(q, r)))
+        for name in definitions
+    }
+    missing = "" if any(honest.values()) else _why_no_honest(q)
+    return _Case(q, _untestable(q, runs), definitions, faithful, untested, honest, missing)
 
 
-def _untestable(q: Question) -> str:
+def _untestable(q: Question, runs: Sequence[_Run]) -> str:
     """Return why a claim cannot be tested, or ""."""
     if q.untestable:
         return q.untestable
     if not q.faithful:
         return "no run under the paper's protocol"
-    deviations = sorted({d for r in (*q.faithful, *q.honest) for d in r.deviations})
-    if deviations:
-        words = {
-            "surrogate_data": "surrogate data",
-            "weights_absent": "pretrained weights absent",
-            "limited": "limited run",
-        }
-        return ", ".join(words[d] for d in deviations)
-    if q.n is None:
+    if runs:
+        return ""
+    if all(r.deviations for r in q.faithful):
+        return _deviations(q.faithful)
+    if q.n is None or q.n <= 0:
         return "no error can be attached (no n printed)"
-    if all(difference(q, r) is None for r in q.faithful):
-        reasons = sorted({r.estimate.note for r in q.faithful if r.estimate.note})
-        return "the estimate has no interval" + (f" ({'; '.join(reasons)})" if reasons else "")
-    return ""
+    notes = sorted({r.estimate.note for r in q.faithful if r.estimate.note and not r.deviations})
+    return "the estimate has no interval" + (f" ({'; '.join(notes)})" if notes else "")
 
 
-def _decide_one(q: Question, *, margin: float, alpha: float, factor: float, curve: bool) -> Verdict:
-    base = Verdict(claim=q.claim, verdict="", reason="", headline=q.headline, margin=margin)
-    if q.accused:
-        return replace(base, verdict="inconsistent as printed", reason="see the findings on this claim")
-    untestable = _untestable(q)
-    if untestable:
-        best = _closest(q, q.faithful)
-        return replace(base, verdict="not testable", reason=untestable, faithful=best[1] if best else None)
-    outcomes = [(r, d, *conclude(d, margin, alpha=alpha, factor=factor)) for r in q.faithful if (d := difference(q, r))]
-    r, d, outcome, p = min(outcomes, key=lambda o: (o[2] != "within", abs(o[1].value)))
-    definitions = {o[0].definition: o[2] for o in outcomes}
-    verdict, reason = _faithful_verdict(outcome, outcomes, definitions)
-    honest = _closest(q, [h for h in q.honest if h.definition == r.definition])
-    if not verdict:
-        verdict, reason = _honest_verdict(q, r, honest, margin=margin, alpha=alpha, factor=factor)
-    result = replace(
-        base, verdict=verdict, reason=reason, p=p, correction="Holm" if q.headline else "Benjamini-Hochberg (descriptive)",
-        faithful=d, faithful_by=_name(r), honest=honest[1] if honest else None, smallest_margin=d.smallest_margin(alpha=alpha),
+def _why_no_honest(q: Question) -> str:
+    if not q.honest:
+        return "no run under the patient protocol"
+    if all(r.evidence == "absent" for r in q.honest):
+        return "no patient ids are published"
+    if any(r.deviations for r in q.honest):
+        return f"under the patient protocol: {_deviations(q.honest)}"
+    return "the estimate under the patient protocol has no interval"
+
+
+def _deviations(found: Sequence[Reproduced]) -> str:
+    return ", ".join(DEVIATIONS.get(d, d) for d in sorted({d for r in found for d in r.deviations}))
+
+
+def _test(case: _Case, margin: float) -> _Test:
+    """Return a case's p-values: what must hold of all takes the largest, what may hold of one is paid for.
+
+    Definitions: a conclusion must hold under each (intersection-union). Readings of the split: ``within`` may hold under any
+    one of r (r times the smallest p-value, or the largest where all agree), ``lower`` and ``higher`` must hold under each,
+    and a reading without a usable run (p = 1) refuses them: a paper is not refuted while it may have done something else.
+    """
+    grid = {
+        reading: {name: _all_of([three_sided_p(run.d, margin) for run in runs]) for name, runs in of_reading.items()}
+        for reading, of_reading in case.faithful.items()
+    }
+    count = len(grid)
+    by_reading = {reading: _all_of(list(of_reading.values())) for reading, of_reading in grid.items()}
+    by_definition = {
+        name: _any_reading([grid[reading][name] for reading in grid], case.untested) for name in case.definitions
+    }
+    paid = {k: {**v, "within": min(1.0, count * v["within"])} for k, v in by_reading.items()}
+    honest: Ps | None = None
+    if not case.honest_missing:
+        honest = _all_of([_all_of([_honest_p(run.d, margin) for run in runs]) for runs in case.honest.values()])
+    return _Test(_any_reading(list(by_reading.values()), case.untested), by_definition, paid, honest)
+
+
+def _honest_p(d: Difference, margin: float) -> Ps:
+    return {"within": not_lower_p(d, margin), "lower": three_sided_p(d, margin)["lower"]}
+
+
+def _all_of(several: Sequence[Ps]) -> Ps:
+    """Return the p-values of what holds of every one: the largest; 1 where there is none."""
+    names: tuple[Outcome, ...] = ("within", "lower", "higher")
+    return {k: max((p.get(k, 1.0) for p in several), default=1.0) for k in names}
+
+
+def _any_reading(readings: Sequence[Ps], untested: Sequence[str]) -> Ps:
+    together = _all_of(readings)
+    within = min([together["within"], *(len(readings) * p["within"] for p in readings)])
+    refused = 1.0 if untested else 0.0
+    return {
+        "within": within,
+        "lower": max(together["lower"], refused),
+        "higher": max(together["higher"], refused),
+    }
+
+
+# ---------------------------------------------------------------------------------------------- many claims
+
+
+def decide(questions: Sequence[Question], *, margin: float, alpha: float = 0.05) -> list[Verdict]:
+    """Return one verdict per question, in order: STATISTICS.md's outcomes 1 to 5, gone through in that order.
+
+    Headline claims are corrected by Holm over all headlines that can be tested, the others by Benjamini-Hochberg. A verdict's
+    ``curve`` is what this function returns at other margins, corrections included. Raises InputError for a margin or an alpha
+    outside (0, 1).
+    """
+    for name, value in (("margin", margin), ("alpha", alpha)):
+        if not 0 < value < 1:
+            raise InputError(f"{name} must be a fraction", where="decide", expected="in (0, 1)", found=str(value))
+    cases = [_case(q) for q in questions]
+    verdicts = _decide_at(cases, margin, alpha)
+    points = [[v.verdict for v in _decide_at(cases, m, alpha)] for m in MARGIN_CURVE]
+    return [
+        v if case.q.accused or case.untestable else replace(v, curve=tuple(zip(MARGIN_CURVE, at, strict=True)))
+        for case, v, at in zip(cases, verdicts, zip(*points, strict=True), strict=True)
+    ]
+
+
+def _decide_at(cases: Sequence[_Case], margin: float, alpha: float) -> list[Verdict]:
+    verdicts: list[Verdict | None] = [None] * len(cases)
+    for headline, correct in ((True, _holm), (False, _benjamini_hochberg)):
+        family = [i for i, c in enumerate(cases) if c.q.headline == headline and not c.q.accused and not c.untestable]
+        tests = [_test(cases[i], margin) for i in family]
+        adjusted, level = correct(tests, alpha) if tests else ([], alpha)
+        for i, test, p in zip(family, tests, adjusted, strict=True):
+            verdicts[i] = _tested(cases[i], test, margin=margin, alpha=alpha, level=level, p=p)
+    return [v or _not_tested(case, margin=margin, alpha=alpha) for case, v in zip(cases, verdicts, strict=True)]
+
+
+def _holm(tests: Sequence[_Test], alpha: float) -> tuple[list[float], float]:
+    """Return each claim's adjusted p-value and the level at which every comparison of the family stands.
+
+    A claim passes its share of alpha on only when nothing of it is left to test: where the paper's protocol is within, that
+    needs a conclusion by patient too (else the family-wise error over both would exceed alpha). So Holm steps down along
+    ``chain``; with k of m claims settled, all comparisons are at alpha / (m - k). Of three exclusive hypotheses of a claim one
+    is true, whatever is concluded: control with several claims is as for Holm's directional errors (Shaffer 1980).
+    """
+    chains = [t.chain for t in tests]
+    settled = sum(p <= alpha for p in holm(chains))
+    adjusted = [holm([*chains[:i], t.p, *chains[i + 1 :]])[i] for i, t in enumerate(tests)]
+    return adjusted, alpha / max(len(tests) - settled, 1)
+
+
+def _benjamini_hochberg(tests: Sequence[_Test], alpha: float) -> tuple[list[float], float]:
+    """Return each claim's adjusted p-value and the level alpha · R / m of the family's comparisons.
+
+    The comparison by patient is made for the R selected claims only, and at that level (Benjamini & Bogomolov 2014).
+    """
+    adjusted = benjamini_hochberg([t.p for t in tests])
+    return adjusted, alpha * max(sum(p <= alpha for p in adjusted), 1) / len(tests)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return Holm's (1979) adjusted p-values, in the order given.
+
+    Not statsmodels' ``multipletests``, which runs the garbage collector (50 to 100 ms a call, and a curve needs many); the tests
+    hold both against it.
+
+    >>> holm([0.04, 0.01])
+    [0.04, 0.02]
+    """
+    adjusted, highest = [1.0] * len(ps), 0.0
+    for rank, i in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        highest = max(highest, min((len(ps) - rank) * ps[i], 1.0))
+        adjusted[i] = highest
+    return adjusted
+
+
+def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
+    """Return Benjamini and Hochberg's (1995) adjusted p-values, in the order given.
+
+    >>> benjamini_hochberg([0.04, 0.01])
+    [0.04, 0.02]
+    """
+    adjusted, lowest = [1.0] * len(ps), 1.0
+    for rank, i in reversed(list(enumerate(sorted(range(len(ps)), key=ps.__getitem__), start=1))):
+        lowest = min(lowest, ps[i] * len(ps) / rank)
+        adjusted[i] = lowest
+    return adjusted
+
+
+# ---------------------------------------------------------------------------------------------- the outcome table
+
+
+def _not_tested(case: _Case, *, margin: float, alpha: float) -> Verdict:
+    """Return outcome 1 or 2; the closest difference of any run, deviating ones included, is still shown."""
+    q = case.q
+    verdict, reason = (
+        ("inconsistent as printed", "see the findings on this claim") if q.accused else ("not testable", "")
+    )
+    shown = _closest([_Run(r, d) for r in q.faithful if (d := difference(q, r))])
+    return Verdict(
+        claim=q.claim, verdict=verdict, reason=reason or case.untestable, headline=q.headline, margin=margin,
+        faithful=shown.d if shown else None, faithful_by=_name(shown.r) if shown else "",
+        smallest_margin=shown.d.smallest_margin(alpha=alpha) if shown else float("nan"),
     )  # fmt: skip
-    if not curve:
-        return result
-    points = [(m, _decide_one(q, margin=m, alpha=alpha, factor=factor, curve=False).verdict) for m in MARGIN_CURVE]
-    return replace(result, curve=tuple(points))
 
 
-def _faithful_verdict(
-    outcome: Outcome, outcomes: list[tuple[Reproduced, Difference, Outcome, float]], definitions: dict[str, Outcome]
-) -> tuple[str, str]:
-    """Return the verdict that the paper's own protocol already gives, or ("", "") where it holds there."""
-    found = {o[2] for o in outcomes}
-    if len(definitions) > 1 and len(set(definitions.values())) > 1:
-        named = "; ".join(f"{name}: {result}" for name, result in sorted(definitions.items()))
-        return "inconclusive", f"the definition is unstated and its readings disagree ({named})"
-    if outcome == "within":
-        return "", ""
-    if found == {"lower"} or found == {"higher"}:
-        side = found.pop()
-        return (
-            f"not reproduced ({side})",
-            f"{side} than printed by more than the margin, under every reading of the split",
-        )
-    return "inconclusive", "the interval of the difference crosses the margin"
-
-
-def _honest_verdict(
-    q: Question,
-    r: Reproduced,
-    honest: tuple[Reproduced, Difference] | None,
-    *,
-    margin: float,
-    alpha: float,
-    factor: float,
-) -> tuple[str, str]:
-    unresolved = "reproduced as published, honest value unresolved"
-    if honest is None:
-        return unresolved, "no run under the patient protocol"
-    h, d = honest
-    if h.evidence == "absent":
-        return unresolved, "no patient ids are published"
-    outcome, _ = conclude(d, margin, alpha=alpha, factor=factor)
-    if outcome == "lower":
-        return f"reproduced only under {_name(r)}", "lower by more than the margin when no patient stands on both sides"
+def _tested(case: _Case, test: _Test, *, margin: float, alpha: float, level: float, p: float) -> Verdict:
+    """Return outcome 3, 4 or 5."""
+    outcome, _ = conclusion(test.faithful, level)
+    shown, honest = _shown(case, outcome, margin), _closest([run for runs in case.honest.values() for run in runs])
     if outcome == "unresolved":
-        return unresolved, "the interval under the patient protocol crosses the margin"
-    return "reproduced", "within the margin under the paper's protocol, and not lower by patient"
+        verdict, reason = "inconclusive", _why_unresolved(case, test, level)
+    elif outcome == "within":
+        verdict, reason = _honest_verdict(case, test, shown.r, level)
+    else:
+        several = ", under every reading of the split" if len(case.faithful) > 1 else ""
+        verdict, reason = f"not reproduced ({outcome})", f"{outcome} than printed by more than the margin{several}"
+    reason += _UNSURE.get(shown.r.evidence, "")
+    of_honest = None if test.honest is None else min(1.0, min(test.honest.values()) * alpha / level)
+    return Verdict(
+        claim=case.q.claim, verdict=verdict, reason=reason, headline=case.q.headline, margin=margin, p=p, level=level,
+        correction="Holm" if case.q.headline else "Benjamini-Hochberg (descriptive)",
+        faithful=shown.d, faithful_by=_name(shown.r), honest=honest.d if honest else None,
+        honest_p=of_honest if of_honest is not None and outcome == "within" else float("nan"),
+        smallest_margin=shown.d.smallest_margin(alpha=level),
+    )  # fmt: skip
 
 
-def _closest(q: Question, candidates: Sequence[Reproduced]) -> tuple[Reproduced, Difference] | None:
-    pairs = [(r, d) for r in candidates if (d := difference(q, r)) is not None]
-    return min(pairs, key=lambda pair: abs(pair[1].value)) if pairs else None
+def _why_unresolved(case: _Case, test: _Test, level: float) -> str:
+    """Return which definitions, or which readings of the split, disagree; else that the interval crosses the margin."""
+    of_definition = {name or "as printed": conclusion(p, level)[0] for name, p in test.by_definition.items()}
+    if len(set(of_definition.values())) > 1:
+        named = "; ".join(f"{name}: {result}" for name, result in sorted(of_definition.items()))
+        return f"the definition is unstated and its readings disagree ({named})"
+    of_reading: dict[str, str] = {name: conclusion(p, level)[0] for name, p in test.by_reading.items()}
+    if set(of_reading.values()) != {"unresolved"} and (len(of_reading) > 1 or case.untested):
+        named = "; ".join(
+            f"{name}: {result}" for name, result in (*of_reading.items(), *((n, "not tested") for n in case.untested))
+        )
+        return f"the readings of the split do not settle it ({named})"
+    if set(of_definition.values()) == {"within"}:
+        return "each definition is within under some reading of the split, all together under none"
+    return "the interval of the difference crosses the margin"
+
+
+def _honest_verdict(case: _Case, test: _Test, r: Reproduced, level: float) -> tuple[str, str]:
+    """Return outcome 5: what the runs by patient make of a claim that holds under the paper's protocol."""
+    unresolved = "reproduced as published, honest value unresolved"
+    if test.honest is None:
+        return unresolved, case.honest_missing
+    outcome, _ = conclusion({k: p for k, p in test.honest.items() if k != "higher"}, level)
+    under = _split_name(r)
+    if outcome == "lower":
+        return f"reproduced only under {under}", "lower by more than the margin when no patient stands on both sides"
+    if outcome == "within":
+        return "reproduced", f"within the margin under {under}, and not lower by patient"
+    missing = sorted(name for name, runs in case.honest.items() if not runs)
+    if missing:
+        return unresolved, f"no estimate under the patient protocol of: {', '.join(missing)}"
+    if len(case.honest) > 1:
+        return unresolved, "under the patient protocol the definitions disagree, or an interval crosses the margin"
+    return unresolved, "the interval under the patient protocol crosses the margin"
+
+
+def _shown(case: _Case, outcome: Outcome, margin: float) -> _Run:
+    """Return the run that decides: the weakest of those that a conclusion rests on; the closest where there is none."""
+    by_reading = [[run for runs in of_reading.values() for run in runs] for of_reading in case.faithful.values()]
+    if outcome == "unresolved":
+        found = _closest([run for runs in by_reading for run in runs])
+        assert found is not None  # a case without a usable run is not tested
+        return found
+
+    def weakest(runs: Sequence[_Run]) -> _Run:
+        return max(runs, key=lambda run: three_sided_p(run.d, margin)[outcome])
+
+    candidates = [weakest(runs) for runs in by_reading]
+    if outcome == "within":
+        complete = [w for w, of in zip(candidates, case.faithful.values(), strict=True) if all(of.values())]
+        return min(complete, key=lambda run: three_sided_p(run.d, margin)["within"])
+    return weakest(candidates)
+
+
+def _closest(runs: Sequence[_Run]) -> _Run | None:
+    return min(runs, key=lambda run: abs(run.d.value), default=None)
+
+
+def _reading(r: Reproduced) -> str:
+    return r.reading or r.protocol
+
+
+def _split_name(r: Reproduced) -> str:
+    return ", ".join(part for part in (r.protocol, r.reading) if part)
 
 
 def _name(r: Reproduced) -> str:
-    return ", ".join(part for part in (r.protocol, r.reading, r.definition) if part)
+    return ", ".join(part for part in (_split_name(r), r.definition) if part)
 
 
 def frozen_digest(margin: float, alpha: float, headlines: Sequence[str]) -> str:
     """Return the hash that locks margin, alpha and headline claims before results exist."""
-    from leukbench.records import digest
-
     return digest({"margin": margin, "alpha": alpha, "headlines": sorted(headlines)})
 
 
@@ -295,9 +404,13 @@ __all__ = [
     "Question",
     "Reproduced",
     "Verdict",
+    "benjamini_hochberg",
+    "claim_interval",
     "conclude",
     "decide",
     "difference",
     "frozen_digest",
+    "holm",
+    "not_lower_p",
     "three_sided_p",
 ]
