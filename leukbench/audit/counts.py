@@ -518,13 +518,13 @@ def check_class_shares(paper: Paper) -> list[Draft]:
 
     More than five standard errors √(π(1 − π)/n) away, the test images are no random cut of the pool.
     """
-    from leukbench.audit.selection import matrices
+    from leukbench.audit.selection import matrices, total_is_stated
 
     found = []
     seen: set[tuple[str, ...]] = set()
     for m in matrices(paper):
         known = _facts(paper, m.key[0])
-        if known is None or not m.exact or not m.actual_known or not m.matrix.id:
+        if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(paper, m):
             continue
         sizes = {c: sum(line) for c, line in zip(m.matrix.classes, m.counts(), strict=True)}
         names = {c: _public_class(known[1], c) for c in sizes}

@@ -359,7 +359,7 @@ def _balanced_row(
                 witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
                 repair=_share_words(share, k)
                 + "a binary reading (some classes pooled against the others), with the averaging stated.",
-                members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims)),
+                members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims), *((c.id,) for c in equal[1])),
             )
         )
     r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
@@ -379,7 +379,7 @@ def _balanced_row(
                     witness=f"Macro specificity = 1 − (1 − macro sensitivity)/{k - 1} = {_percent(must)} for sensitivity {recall[0].value}; "
                     f"printed {spec[0].value}. It is never below the macro sensitivity.",
                     repair="a binary reading, with the averaging stated.",
-                    members=(tuple(c.id for c in recall), tuple(c.id for c in spec)),
+                    members=(tuple(c.id for c in recall), tuple(c.id for c in spec), *((c.id,) for c in equal[1])),
                 )
             )
     return found

@@ -289,7 +289,8 @@ def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes 
 
     A matrix whose total is not the stated number of images of its part is not used.
     """
-    every = [m for m in printed if m.exact and m.actual_known and _total_is_stated(paper, m)]
+    printed = list(printed)
+    every = [m for m in printed if m.exact and m.actual_known and total_is_stated(paper, m)]
     for matrix in every:
         if matrix.key == key:
             return _from_matrix(matrix, "the row sums of its matrix")
@@ -299,6 +300,8 @@ def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes 
     ]
     for wanted in ((model, condition), (model, ""), None, ("", condition), ("", "")):
         if wanted is None:
+            if key[5] == "mean" or any(m.key[1] == model and m.key[2:4] != (split, fold) for m in printed):
+                continue  # it has matrices of its own, on other images
             twin = [m for m in every if (m.key[0], m.key[2], m.key[3], m.key[4]) == (key[0], split, fold, condition)]
             if twin:
                 return _from_matrix(twin[0], "the row sums of another network's matrix on the same part")
@@ -317,7 +320,8 @@ def _from_matrix(matrix: Printed, basis: str) -> Sizes:
     return Sizes({n: int(sum((c.low for c in line), Fraction(0))) for n, line in lines}, matrix.claims, basis)
 
 
-def _total_is_stated(paper: Paper, matrix: Printed) -> bool:
+def total_is_stated(paper: Paper, matrix: Printed) -> bool:
+    """Whether the cells add up to the stated number of images of their part, if one is stated."""
     stated = stated_total(paper, matrix)
     return stated is None or stated[0] == sum(map(sum, matrix.counts()))
 
