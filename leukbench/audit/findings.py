@@ -10,7 +10,6 @@ from leukbench.audit import (
     architecture,
     chance,
     counts,
-    feasibility,
     grid,
     identities,
     matrices,
@@ -18,6 +17,7 @@ from leukbench.audit import (
     prose,
     protocol,
     provenance,
+    together,
 )
 from leukbench.audit.conflicts import accused
 from leukbench.audit.selection import Draft
@@ -39,10 +39,10 @@ CHECKS: tuple[Check, ...] = (
     identities.check_binary_reading,
     identities.check_perfect_scores,
     identities.check_coincidences,
-    feasibility.check_binary_rows,
-    feasibility.check_multiclass_rows,
-    feasibility.check_fold_means,
-    feasibility.check_dataset_balance,
+    together.check_binary_rows,
+    together.check_multiclass_rows,
+    together.check_fold_means,
+    together.check_dataset_balance,
     grid.check_grid,
     counts.check_stated_sums,
     counts.check_class_sums,

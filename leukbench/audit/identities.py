@@ -8,7 +8,6 @@ from fractions import Fraction
 from statistics import median
 
 from leukbench.audit.conflicts import accused
-from leukbench.audit.feasibility import is_mean
 from leukbench.audit.rounding import Interval, shown
 from leukbench.audit.selection import (
     Draft,
@@ -22,6 +21,7 @@ from leukbench.audit.selection import (
     rows,
     score_interval,
 )
+from leukbench.audit.together import is_mean
 from leukbench.papers.schema import Claim, Paper
 
 Claims = tuple[Claim, ...]

@@ -17,6 +17,7 @@ from leukbench.audit import (
     prose,
     protocol,
     provenance,
+    together,
 )
 from leukbench.audit import feasibility as f
 from leukbench.audit.findings import audit_paper
@@ -140,10 +141,10 @@ def test_unknown_scores_are_not_passed_to_mlscorecheck() -> None:
 
 def test_binary_scores_that_no_matrix_gives_name_the_smallest_conflict() -> None:
     sizes = [images("40", split="test", **{"class": "ill"}), images("60", split="test", **{"class": "well"})]
-    bad = f.check_binary_rows(
+    bad = together.check_binary_rows(
         paper(score("accuracy", "95.00"), score("recall", "80.00", average="positive:ill"), *sizes)
     )
-    good = f.check_binary_rows(
+    good = together.check_binary_rows(
         paper(score("accuracy", "92.00"), score("recall", "80.00", average="positive:ill"), *sizes)
     )
     assert statuses(bad) == ["inconsistent"] and statuses(good) == ["consistent"]  # 8 missed of 100 at least
@@ -179,8 +180,8 @@ def test_macro_recall_far_from_accuracy_is_refused_for_equal_classes_only() -> N
     rows = (score("accuracy", "99.37"), score("recall", "99.71"))
     equal = [images("500", split="test", **{"class": c}) for c in "abcd"]
     skewed = [images(str(n), split="test", **{"class": c}) for c, n in zip("abcd", (1700, 100, 100, 100), strict=True)]
-    assert statuses(f.check_multiclass_rows(paper(*rows, *equal, classes=tuple("abcd")))) == ["inconsistent"]
-    assert "inconsistent" not in statuses(f.check_multiclass_rows(paper(*rows, *skewed, classes=tuple("abcd"))))
+    assert statuses(together.check_multiclass_rows(paper(*rows, *equal, classes=tuple("abcd")))) == ["inconsistent"]
+    assert "inconsistent" not in statuses(together.check_multiclass_rows(paper(*rows, *skewed, classes=tuple("abcd"))))
 
 
 def test_fold_means_are_decided_exactly() -> None:

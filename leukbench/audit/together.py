@@ -1,0 +1,449 @@
+"""Could the scores of one row be true together? The checks on top of :mod:`leukbench.audit.feasibility`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from leukbench.audit.conflicts import accused, minimal_conflicts
+from leukbench.audit.feasibility import (
+    LINEAR,
+    MAX_CELLS,
+    READINGS,
+    BinaryGrid,
+    Score,
+    binary_matrix,
+    binary_shares,
+    fold_mean_is_possible,
+    linear_conflict,
+    macro_shares,
+    multiclass_matrix,
+)
+from leukbench.audit.matrices import drawn
+from leukbench.audit.rounding import Interval, shown
+from leukbench.audit.selection import (
+    Draft,
+    Row,
+    Sizes,
+    class_sizes,
+    count_of,
+    fold_of,
+    headlines,
+    matrices,
+    n_classes,
+    own,
+    rows,
+    score_interval,
+)
+from leukbench.papers.schema import Claim, Paper
+
+
+def row_scores(row: Row) -> list[tuple[Score, tuple[Claim, ...]]]:
+    """Return the printed scores of a row that an enumeration can use (no AUC)."""
+
+    found = []
+    for (metric, class_, average), claims in row.scores.items():
+        interval = score_interval(claims[0])
+        if interval is not None and metric != "auc":
+            found.append(
+                (
+                    Score(
+                        metric,
+                        interval,
+                        class_,
+                        average,
+                        f"{claims[0].metric} {claims[0].value}" + (f" ({class_})" if class_ else ""),
+                    ),
+                    claims,
+                )
+            )
+    return found
+
+
+def is_mean(row: Row) -> bool:
+    """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix' identities)."""
+    return row.key[5] == "mean" or any(c.spread for claims in row.scores.values() for c in claims)
+
+
+def check_binary_rows(paper: Paper) -> list[Draft]:
+    """Is there a 2×2 matrix that gives all scores of a row: with the class sizes by enumeration, else for any size.
+
+    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted); without,
+    a linear program decides for one positive class, and a macro reading is searched.
+    """
+    found = []
+    heads, printed = headlines(paper), matrices(paper)
+    for row in rows(paper):
+        pairs = row_scores(row)
+        if n_classes(paper, row.key) != 2 or len(pairs) < 2 or is_mean(row):
+            continue
+        sizes = class_sizes(paper, row.key, printed)
+        head = any(c.id in heads for _, claims in pairs for c in claims)
+        if (
+            sizes is not None
+            and len(sizes.counts) == 2
+            and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
+        ):
+            found.append(_with_sizes(row, pairs, sizes, head))
+        elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
+            draft = _any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_])
+            found += [draft] if draft is not None else []
+    return found
+
+
+def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+
+    grid = BinaryGrid(sizes.counts)
+    # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
+    masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
+
+    def feasible(subset: tuple[int, ...]) -> bool:
+        return bool(functools.reduce(np.logical_and, [masks[i] for i in subset]).any())
+
+    everything = tuple(range(len(pairs)))
+    claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
+    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
+    if feasible(everything):
+        one = binary_matrix(sizes.counts, [s for s, _ in pairs])
+        counts = one[1] if one else grid.witness(functools.reduce(np.logical_and, masks)) or []
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=0 if one else 1,
+            statement=f"The scores of {row.label} can hold together on {stated}, "
+            + (f"read as {one[0]}." if one else "but only if some are of one class and others averages."),
+            witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.",
+            repair="" if one else "the averaging of each score.",
+        )
+    conflicts = minimal_conflicts(everything, feasible)
+    # another network's test set is only presumed to be this one's
+    presumed = "another network" in sizes.basis
+    return _conflict_draft(
+        "binary_rows",
+        row,
+        pairs,
+        conflicts,
+        f"on {stated} ({sizes.basis})" + (", if it was tested on these" if presumed else ""),
+        f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
+        "positive, macro and weighted",
+        claims,
+        head,
+        _fit_repair(pairs),
+        sizes=sizes.claims,
+        proved=not presumed,
+    )
+
+
+def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
+    scores = [s for s, _ in pairs if s.metric in LINEAR and not s.class_]
+    shares = binary_shares(scores) if len(scores) >= 2 else None
+    if shares is None:
+        return "figures of different runs, parts or definitions in one row."
+    tp, fn, fp, tn = shares
+    return (
+        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
+        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images)."
+    )
+
+
+def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft | None:
+    def feasible(subset: tuple[int, ...]) -> bool:
+        return binary_shares([pairs[i][0] for i in subset]) is not None
+
+    everything = tuple(range(len(pairs)))
+    claims = tuple(c for _, cs in pairs for c in cs)
+    shares = binary_shares([s for s, _ in pairs])
+    if shares is not None:
+        tp, fn, fp, tn = (shown(100 * x, 2) for x in shares)
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
+            witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
+            repair="The class sizes of this test set would allow a sharper check.",
+        )
+    macro = macro_shares([s for s, _ in pairs])
+    if macro is not None:
+        share, first, second = macro
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=1,
+            statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
+            witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
+            f"{_list(pairs, everything)}.",
+            repair="say that precision, recall and F1 are macro averages.",
+        )
+    if _beyond_averages(pairs):
+        return None  # said by check_f1_of_precision_recall
+    conflicts = minimal_conflicts(everything, feasible)
+    return Draft(
+        check="binary_rows",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=claims,
+        severity=1,
+        statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
+        "not decided (search budget).",
+        witness=_conflict_words(pairs, conflicts[0]),
+        repair="the class sizes of this test set and the averaging used.",
+    )
+
+
+def _beyond_averages(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> bool:
+    value = {s.metric: s.interval for s, _ in pairs}
+    if not {"f1", "precision", "recall"} <= set(value):
+        return False
+    return value["f1"].low > (value["precision"].high + value["recall"].high) / 2
+
+
+def _conflict_words(pairs: list[tuple[Score, tuple[Claim, ...]]], conflict: tuple[int, ...]) -> str:
+    parts = [
+        f"{pairs[i][0].label()} ({100 * float(pairs[i][0].interval.low):.2f} to "
+        f"{100 * float(pairs[i][0].interval.high):.2f} %)"
+        for i in conflict
+    ]
+    return f"Smallest set that cannot hold together: {', '.join(parts)}."
+
+
+def _list(pairs: list[tuple[Score, tuple[Claim, ...]]], which: Sequence[int]) -> str:
+    return ", ".join(pairs[i][0].label() for i in which)
+
+
+def _conflict_draft(
+    check: str,
+    row: Row,
+    pairs: list[tuple[Score, tuple[Claim, ...]]],
+    conflicts: list[tuple[int, ...]],
+    basis: str,
+    how: str,
+    claims: tuple[Claim, ...],
+    head: bool,
+    repair: str,
+    *,
+    sizes: tuple[Claim, ...] = (),
+    proved: bool = True,
+) -> Draft:
+    """Return the draft of a conflict; ``sizes``: claims of the class sizes that every conflict rests on as well."""
+    background = tuple((c.id,) for c in sizes)
+    blocks = [(*(tuple(c.id for c in pairs[i][1]) for i in conflict), *background) for conflict in conflicts]
+    guilty = accused(blocks) if proved else ()
+    others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
+    names = [s.label() for s, cs in pairs if tuple(c.id for c in cs) in guilty]
+    blame = (" In every one of them stands " + ", ".join(names) + ".") if names else ""
+    return Draft(
+        check=check,
+        status="inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=claims,
+        severity=(3 if head else 2) if proved else 1,
+        statement=f"The scores of {row.label} cannot hold together {basis}.",
+        witness=f"{_conflict_words(pairs, conflicts[0])} {how}; none prints as these.{others}{blame}",
+        repair=repair,
+        members=blocks[0] if proved else (),
+        more=tuple(blocks[1:]) if proved else (),
+        accused=tuple(i for block in guilty for i in block),
+    )
+
+
+def check_fold_means(paper: Paper) -> list[Draft]:
+    """Is there a number of right images in each fold whose mean of fold accuracies prints as the stated mean."""
+
+    found = []
+    for claim in own(paper):
+        interval = score_interval(claim)
+        if (
+            claim.metric != "accuracy"
+            or claim.aggregation != "mean"
+            or claim.split != "test"
+            or interval is None
+            or claim.condition
+        ):
+            continue
+        sizes = {
+            fold_of(c): (count_of(c) or 0, c)
+            for c in own(paper)
+            if c.metric == "n_images"
+            and c.split == "test"
+            and fold_of(c)
+            and not c.class_
+            and c.condition in {"", "before augmentation"}
+            and c.study in {claim.study, ""}
+        }
+        if len(sizes) < 2 or min(n for n, _ in sizes.values()) < 1:
+            continue
+        ns = [n for n, _ in sizes.values()]
+        good = fold_mean_is_possible(ns, interval)
+        found.append(
+            Draft(
+                check="fold_means",
+                status="consistent" if good else "implausible",
+                kind="arithmetic",
+                claims=(claim, *(c for _, c in sizes.values())),
+                severity=0 if good else 1,
+                statement=f"{claim.value} is "
+                + ("a possible" if good else "no possible")
+                + f" mean of accuracies on folds of {', '.join(map(str, ns))} images.",
+                witness="Mean of k/n over the folds, each k a whole number"
+                + ("." if good else "; no choice of them prints so."),
+                repair="" if good else "another aggregation or other fold sizes.",
+            )
+        )
+    return found
+
+
+def check_dataset_balance(paper: Paper) -> list[Draft]:
+    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points)."""
+    found = []
+    printed = matrices(paper)
+    for row in rows(paper):
+        study = paper.studies.get(row.key[0])
+        scores = [(s, c) for s, c in row_scores(row) if s.metric in LINEAR and not s.class_]
+        if (
+            study is None
+            or len(study.classes) != 2
+            or len(scores) < 3
+            or is_mean(row)
+            or class_sizes(paper, row.key, printed)
+        ):
+            continue
+        share, basis = _dataset_share(paper, row.key[0], study.positive or next(iter(study.classes)))
+        if share is None or binary_shares([s for s, _ in scores]) is None:
+            continue
+        fits = [
+            p
+            for p in (share, 1 - share)
+            if binary_shares([s for s, _ in scores], prevalence=Interval(p - Fraction(1, 20), p + Fraction(1, 20)))
+        ]
+        if not fits:
+            found.append(
+                Draft(
+                    check="dataset_balance",
+                    status="implausible",
+                    kind="arithmetic",
+                    claims=(*(c[0] for _, c in scores), *basis),
+                    severity=2,
+                    statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
+                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % of one class; with 5 points of "
+                    f"play and either class positive a linear program over TP, FN, FP, TN finds no solution.",
+                    repair=_fit_repair(scores),
+                )
+            )
+    return found
+
+
+def _dataset_share(paper: Paper, study: str, positive: str) -> tuple[Fraction | None, tuple[Claim, ...]]:
+
+    groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
+    for c in own(paper):
+        if c.metric == "n_images" and c.class_ and count_of(c) and c.study in {study, ""} and not c.fold:
+            groups.setdefault((c.split, c.condition, c.model), {})[c.class_] = c
+    for group in sorted(
+        (g for g in groups.values() if len(g) == 2 and positive in g),
+        key=lambda g: -sum(count_of(c) or 0 for c in g.values()),
+    ):
+        total = sum(count_of(c) or 0 for c in group.values())
+        return Fraction(count_of(group[positive]) or 0, total), tuple(group.values())
+    return None, ()
+
+
+def check_multiclass_rows(paper: Paper) -> list[Draft]:
+    """Is there a K×K matrix that gives accuracy and macro or weighted precision, recall, F1, specificity, MCC at once.
+
+    Impossibility by class sizes is proved for accuracy with macro recall (:func:`linear_conflict`); otherwise a witness
+    matrix is searched within a budget.
+    """
+    found = []
+    heads, printed = headlines(paper), matrices(paper)
+    for row in rows(paper):
+        k = n_classes(paper, row.key)
+        pairs = [(s, c) for s, c in row_scores(row) if not s.class_ and s.metric not in {"kappa", "balanced_accuracy"}]
+        if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
+            continue
+        sizes = class_sizes(paper, row.key, printed)
+        head = any(c.id in heads for _, cs in pairs for c in cs)
+        found.append(_multiclass(row, pairs, sizes, k, head))
+    return found
+
+
+def _multiclass(
+    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes | None, k: int, head: bool
+) -> Draft:
+    claims = tuple(c for _, cs in pairs for c in cs)
+    scores = [s for s, _ in pairs]
+    if sizes is None:
+        guess = [250] * k
+        matrix = _first_witness(guess, scores)
+        return Draft(
+            check="multiclass_rows",
+            status="uncheckable",
+            kind="arithmetic",
+            claims=claims,
+            statement=f"Whether the scores of {row.label} can hold together depends on class sizes that are not stated.",
+            witness=f"On {k} classes of 250 images "
+            + (
+                f"a matrix was found ({matrix[0]} averages)."
+                if matrix
+                else "no matrix was found within the search budget."
+            ),
+            repair="the number of test images of each class, and the averaging used.",
+        )
+    values = {s.metric: s.interval for s in scores}
+    claims += sizes.claims
+    stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
+    if (
+        "accuracy" in values
+        and "recall" in values
+        and linear_conflict(list(sizes.counts.values()), values["accuracy"], values["recall"])
+    ):
+        pair = [i for i, s in enumerate(scores) if s.metric in {"accuracy", "recall"}]
+        return _conflict_draft(
+            "multiclass_rows",
+            row,
+            pairs,
+            [tuple(pair)],
+            f"on {stated} with macro averages",
+            "Accuracy is the recalls weighted by class size, macro recall their plain mean; weighted and micro recall "
+            "are the accuracy itself",
+            claims,
+            head,
+            "another class balance in the test set, or a binary reading.",
+            sizes=sizes.claims,
+        )
+    matrix = _first_witness(list(sizes.counts.values()), scores)
+    if matrix is None:
+        return Draft(
+            check="multiclass_rows",
+            status="uncheckable",
+            kind="arithmetic",
+            claims=claims,
+            severity=1,
+            statement=f"No matrix was found for the scores of {row.label} on {stated} (search budget).",
+            repair="the confusion matrix.",
+        )
+
+    return Draft(
+        check="multiclass_rows",
+        status="consistent",
+        kind="arithmetic",
+        claims=claims,
+        statement=f"The scores of {row.label} can hold together on {stated}, as {matrix[0]} averages.",
+        witness=f"{drawn(matrix[1], list(sizes.counts))}.",
+    )
+
+
+def _first_witness(sizes: list[int], scores: list[Score]) -> tuple[str, list[list[int]]] | None:
+    for reading in ("macro", "weighted"):
+        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=300)
+        if matrix is not None:
+            return reading, matrix
+    return None
