@@ -208,9 +208,7 @@ def score(
     predictions: Annotated[
         Path, typer.Argument(help="a CSV file: image_id, label, group or patient, score_<class>… or predicted")
     ],
-    claims: Annotated[
-        str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")
-    ] = "",
+    claims: Annotated[str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")] = "",
     protocol: Annotated[
         str, typer.Option(help="how they were made: patient (no patient on both sides) or as_published")
     ] = "patient",
@@ -243,9 +241,9 @@ def check(
     update: Annotated[bool, typer.Option(help="run the reference seeds again and store them")] = False,
 ) -> None:
     """Regression check: hold a small run against the prediction interval of stored reference seeds."""
-    from leukbench.cli import tools
+    from leukbench.cli import checking
 
-    text, failed = tools.regression_check(update=update)
+    text, failed = checking.regression_check(update=update)
     print(text)
     if failed:
         raise typer.Exit(1)
