@@ -122,8 +122,8 @@ def _on_scale(question: Question, reproduced: Reproduced) -> tuple[float, float]
 def _claim_errors(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
     """Return how far a claim's limits lie below and above it, for MOVER: Wilson's, but no shorter than the normal ones.
 
-    Near 100 % Wilson's upper side is so short that a claim that came out low by chance looks sure of itself. With it 5.5 to
-    7.4 % of claims that are off by exactly the margin are called within it, without it 4.7 to 6.4 % (VERDICTS.md).
+    Near 100 % Wilson's upper side is so short that a claim that came out low by chance looks sure of itself. With Wilson's
+    alone 5.5 to 7.4 % of claims that are off by exactly the margin are called within it, with both 4.7 to 6.4 % (VERDICTS.md).
     """
     limits, n = claim_interval(question, reproduced), _claim_size(question, reproduced)
     if limits is None or n is None:
