@@ -60,11 +60,14 @@ def evaluate(params: Params, name: str) -> str:
     params.cell(name)
     table = read_predictions(cell_file(params, "predictions", name, ".parquet"))
     classes = classes_of(table)
-    result: dict[str, Any] = {"classes": list(classes), "arms": {}}
+    networks = table[(table["selection"] == "last") & ~table["arm"].str.startswith("trivial:")]
+    scatter = seed_scatter([as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)])
+    variances = [{"key": list(key), "variance": variance} for key, (variance, _) in scatter.items()]
+    result: dict[str, Any] = {"classes": list(classes), "seed_variance": variances, "arms": {}}
     for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
         predictions = as_predictions(rows, classes)
         trivial = str(arm).startswith("trivial:")
-        estimates = estimate_predictions(predictions)
+        estimates = estimate_predictions(predictions, scatter=None if trivial or selection != "last" else scatter)
         if trivial or selection != "last":
             estimates = tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
         entry = result["arms"].setdefault(str(arm), {})
@@ -75,6 +78,29 @@ def evaluate(params: Params, name: str) -> str:
                 entry["patients"] = _patients(patient_results(predictions))
     write_text(cell_file(params, "estimates", name, ".json"), json_text(result))
     return f"{name}: {len(result['arms'])} models evaluated"
+
+
+def seed_scatter(arms: Sequence[Predictions]) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """Return (metric, class, average) -> (variance between seeds, its degrees of freedom), pooled over the arms of a cell.
+
+    It is the error that a claim's single run has for its seed alone. Empty where no arm has two seeds.
+    """
+    import numpy as np
+
+    from leukbench.evaluation.estimates import estimate_predictions
+    from leukbench.evaluation.intervals import pooled_variance
+
+    series: dict[tuple[str, str, str], list[Any]] = {}
+    for p in arms:
+        seeds = np.unique(p.seed)
+        values: dict[tuple[str, str, str], list[float]] = {}
+        for seed in seeds if len(seeds) > 1 else ():
+            for e in estimate_predictions(p.take(p.seed == seed), patient_level=False):
+                if not e.aggregation.startswith("fold:") and e.value == e.value:
+                    values.setdefault((e.metric, e.class_, e.average), []).append(e.value)
+        for key, found in values.items():
+            series.setdefault(key, []).append(np.array(found))
+    return {key: pooled for key, arrays in series.items() if (pooled := pooled_variance(*arrays))[1] > 0}
 
 
 def _patients(results: Any) -> dict[str, Any]:
@@ -104,7 +130,7 @@ def _evaluated(params: Params, name: str) -> EvaluatedCell:
         evidence=certificate["evidence"],
         estimates=estimates,
         deviations={a: tuple(r["deviations"]) for a, r in receipt["arms"].items()},
-        seed_variance={},
+        seed_variance={tuple(v["key"]): v["variance"] for v in plain.get("seed_variance", ())},
     )
 
 
