@@ -357,7 +357,11 @@ def _honest_verdict(case: _Case, test: _Test, r: Reproduced, level: float) -> tu
         return unresolved, f"no estimate under the patient protocol of: {', '.join(missing)}"
     if len(case.honest) > 1:
         return unresolved, "under the patient protocol the definitions disagree, or an interval crosses the margin"
-    return unresolved, "the interval under the patient protocol crosses the margin"
+    smallest = max(run.d.smallest_margin(alpha=level) for runs in case.honest.values() for run in runs)
+    return (
+        unresolved,
+        f"under the patient protocol the interval crosses the margin; {100 * smallest:.1f} points could be resolved",
+    )
 
 
 def _shown(case: _Case, outcome: Outcome, margin: float) -> _Run:
