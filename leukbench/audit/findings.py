@@ -43,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     together.check_multiclass_rows,
     together.check_fold_means,
     together.check_dataset_balance,
+    grid.check_range,
     grid.check_grid,
     counts.check_stated_sums,
     counts.check_class_sums,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from leukbench.audit.rounding import Interval, integers_in, rounded_interval, shown
+from leukbench.audit.rounding import Interval, integers_in, printed_interval, rounded_interval, shown
 from leukbench.audit.selection import (
     Draft,
     canonical,
@@ -19,6 +19,8 @@ from leukbench.audit.selection import (
 )
 from leukbench.papers.schema import Claim, Paper
 
+CORRELATIONS = {"mcc", "kappa"}
+SHARES = {"accuracy", "balanced_accuracy", "error_rate", "precision", "recall", "specificity", "f1", "auc"}
 SINGLE_COUNT = {"accuracy", "recall", "specificity", "error_rate"}
 
 
@@ -76,6 +78,34 @@ def check_grid(paper: Paper) -> list[Draft]:
         if not fine or len(fine) < len(sizes):
             continue
         found.append(_grid_draft(claims, interval, fine))
+    return found
+
+
+def check_range(paper: Paper) -> list[Draft]:
+    """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible alone."""
+    found = []
+    for claim in own(paper):
+        metric = canonical(claim.metric)
+        interval = printed_interval(claim.value)
+        if metric not in SHARES | CORRELATIONS or interval is None:
+            continue
+        value, low = interval.times(Fraction(1, scale_of(claim))), -1 if metric in CORRELATIONS else 0
+        if value.low > 1 or value.high < low:
+            found.append(
+                Draft(
+                    check="range",
+                    status="inconsistent",
+                    kind="arithmetic",
+                    claims=(claim,),
+                    severity=2,
+                    members=((claim.id,),),
+                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the metric's range.",
+                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least {shown(value.low, 4)}."
+                    if value.low > 1
+                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most {shown(value.high, 4)}.",
+                    repair="another unit, or a misplaced decimal point",
+                )
+            )
     return found
 
 

@@ -86,10 +86,8 @@ def _train_fold(split: Any, store: Any, recipe: Any, classes: tuple[str, ...], s
     state = set_up(
         lambda: build_network(network, n_classes=2, input_px=recipe.input_px, pretrained=False), recipe, seed=seed, device=device
     )  # fmt: skip
-    parts = {
-        role: Pixels(getattr(rows, role), store, recipe, device=device) for role in ("train", "validation", "test")
-    }
-    train(state, recipe, **parts, n_classes=2, seed=seed, precision="fp32")
+    fit, held, test = (Pixels(part, store, recipe, device=device) for part in (rows.train, rows.validation, rows.test))
+    train(state, recipe, train=fit, validation=held, test=test, n_classes=2, seed=seed, precision="fp32")
     scores = state.epochs.test[-1].astype(float)
     accuracy = float((scores.argmax(axis=1) == rows.test.label).mean())
     return accuracy, float(roc_auc(rows.test.label == 1, scores[:, 1]))

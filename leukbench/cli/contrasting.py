@@ -33,7 +33,7 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
 def _gap(rung: Any, patient: Any, arm: str) -> list[Contrast]:
     from leukbench.cli.judging import as_predictions, classes_of
 
-    pair = [as_predictions(t[(t["arm"] == arm) & (t["selection"] == "last")], classes_of(t)) for t in (rung, patient)]
+    pair = [as_predictions(t[(t["arm"] == arm) & (t["selection"] == "recipe")], classes_of(t)) for t in (rung, patient)]
     shared = set(_origins(pair[0])) & set(_origins(pair[1]))
     if not shared:
         return []
@@ -50,7 +50,7 @@ def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
 
     rows: list[dict[str, Any]] = []
     for name, cell in params.cells.items():
-        table = tables[name][tables[name]["selection"] == "last"]
+        table = tables[name][tables[name]["selection"] == "recipe"]
         classes = classes_of(table)
         first = as_predictions(table[table["arm"] == cell.arms[0]], classes)
         others = [*cell.arms[1:], "trivial:colour_histogram", "trivial:majority"]

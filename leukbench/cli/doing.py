@@ -78,7 +78,7 @@ def rule_of(study: dict[str, Any], cell: Cell) -> tuple[dict[str, Any], SplitRul
     if cell.reading and cell.reading not in by_name:
         raise unknown_name("reading", cell.reading, by_name, where=f"study {cell.paper}.{cell.study}")
     reading = by_name[cell.reading] if cell.reading else readings[0]
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in reading["rule"].items()}
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in reading["rule"].items()}
     return reading, SplitRule(**plain)
 
 

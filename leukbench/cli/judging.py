@@ -60,19 +60,19 @@ def evaluate(params: Params, name: str) -> str:
     params.cell(name)
     table = read_predictions(cell_file(params, "predictions", name, ".parquet"))
     classes = classes_of(table)
-    networks = table[(table["selection"] == "last") & ~table["arm"].str.startswith("trivial:")]
+    networks = table[(table["selection"] == "recipe") & ~table["arm"].str.startswith("trivial:")]
     scatter = seed_scatter([as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)])
     variances = [{"key": list(key), "variance": variance} for key, (variance, _) in scatter.items()]
     result: dict[str, Any] = {"classes": list(classes), "seed_variance": variances, "arms": {}}
     for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
         predictions = as_predictions(rows, classes)
         trivial = str(arm).startswith("trivial:")
-        estimates = estimate_predictions(predictions, scatter=None if trivial or selection != "last" else scatter)
-        if trivial or selection != "last":
+        estimates = estimate_predictions(predictions, scatter=None if trivial or selection != "recipe" else scatter)
+        if trivial or selection != "recipe":
             estimates = tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
         entry = result["arms"].setdefault(str(arm), {})
         entry[str(selection)] = {"estimates": list(estimates)}
-        if selection == "last":
+        if selection == "recipe":
             entry["majority_accuracy"] = majority_accuracy(predictions)
             if not trivial:
                 entry["patients"] = _patients(patient_results(predictions))
@@ -122,7 +122,7 @@ def _evaluated(params: Params, name: str) -> EvaluatedCell:
     certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
     plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
     arms = {a: e for a, e in plain["arms"].items() if not a.startswith("trivial:")}
-    estimates = {a: tuple(estimate_from_plain(p) for p in e["last"]["estimates"]) for a, e in arms.items()}
+    estimates = {a: tuple(estimate_from_plain(p) for p in e["recipe"]["estimates"]) for a, e in arms.items()}
     return EvaluatedCell(
         name=name,
         cell=cell,
@@ -144,9 +144,10 @@ def audit(files: Sequence[Path], papers: Sequence[str], format: str, *, power: b
     from leukbench.papers.loader import load_paper, paper_keys
 
     if power:
-        from leukbench.audit.power import render_power
+        from leukbench.audit.power import power_table
+        from leukbench.audit.render import render_power
 
-        return render_power(), False
+        return render_power(power_table(n=20)), False
     chosen = [*papers, *map(str, files)] or paper_keys()
     loaded = [load_paper(key) for key in chosen]
     findings = audit_papers(loaded)
@@ -175,7 +176,8 @@ def read_findings(params: Params) -> list[Finding]:
     """Return the findings of the audit stage."""
     plain = read_json(out_folder(params.profile, "findings.json"), stage="audit")
     tuples = ("claims", "accused")
-    return [Finding(**{k: tuple(v) if k in tuples else v for k, v in f.items()}) for f in plain]
+    rows: list[dict[str, Any]] = [{k: tuple(v) if k in tuples else v for k, v in f.items()} for f in plain]
+    return [Finding(**row) for row in rows]
 
 
 # ------------------------------------------------------------------------------------------------------- compare

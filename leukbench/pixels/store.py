@@ -129,4 +129,6 @@ def open_store(file: Path) -> Store:
             found=f"{images.dtype} {images.shape}",
             do="delete both files and run the decode stage again",
         )
-    return Store(images, {image_id: row for row, image_id in enumerate(ids)}, side, float(index["crop"]), index["sha256"])
+    return Store(
+        images, {image_id: row for row, image_id in enumerate(ids)}, side, float(index["crop"]), index["sha256"]
+    )

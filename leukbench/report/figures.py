@@ -94,7 +94,7 @@ def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, cells: l
 
 
 def _accuracy(data: ReportData, cell: str, arm: str) -> dict[str, Any]:
-    for e in data.arm(cell, arm)["last"]["estimates"]:
+    for e in data.arm(cell, arm)["recipe"]["estimates"]:
         if e["metric"] == "accuracy" and e["aggregation"] == "pooled":
             found: dict[str, Any] = e
             return found

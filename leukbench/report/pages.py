@@ -58,8 +58,12 @@ def _metrics(data: ReportData) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     for cell, spec in data.cells.items():
         for arm in spec.arms:
-            found = {m: sections.pick(data.arm(cell, arm)["last"]["estimates"], m) for m in ("accuracy", "mcc", "auc")}
-            metrics.setdefault(cell, {})[arm] = {m: round(e["value"], 6) for m, e in found.items() if e and e["value"] is not None}
+            found = {
+                m: sections.pick(data.arm(cell, arm)["recipe"]["estimates"], m) for m in ("accuracy", "mcc", "auc")
+            }
+            metrics.setdefault(cell, {})[arm] = {
+                m: round(e["value"], 6) for m, e in found.items() if e and e["value"] is not None
+            }
     return metrics
 
 

@@ -69,7 +69,7 @@ def _cell_scores(data: ReportData, paper: str, study: str, claim: Claim, protoco
         if data.cells[cell].protocol in protocols and claim.arm in data.cells[cell].arms:
             average = {"auc": None, "f1": "macro", "precision": "macro", "recall": "macro"}.get(claim.metric)
             e = pick(
-                data.arm(cell, claim.arm)["last"]["estimates"],
+                data.arm(cell, claim.arm)["recipe"]["estimates"],
                 claim.metric,
                 class_=claim.class_,
                 average=None if claim.class_ else average,
@@ -99,7 +99,7 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
     for cell in data.cells_of(paper, study):
         certificate = data.splits[cell]["certificate"]
         for arm in (*data.cells[cell].arms, "trivial:majority", "trivial:colour_histogram"):
-            estimates = data.arm(cell, arm)["last"]["estimates"]
+            estimates = data.arm(cell, arm)["recipe"]["estimates"]
             accuracy = pick(estimates, "accuracy")
             assert accuracy is not None
             rows.append(
@@ -163,7 +163,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
         if gap["rung"] not in cells or gap["metric"] != "accuracy":
             continue
         entry = data.arm(gap["rung"], gap["arm"])
-        accuracy = pick(entry["last"]["estimates"], "accuracy")
+        accuracy = pick(entry["recipe"]["estimates"], "accuracy")
         assert accuracy is not None
         name = f"{gap['arm']}, {protocol_name(data, gap['rung'])} minus {protocol_name(data, gap['patient'])}"
         if accuracy["value"] <= entry["majority_accuracy"]:
@@ -195,7 +195,7 @@ def metric_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
     rows = []
     for cell in data.cells_of(paper, study):
         for arm in data.cells[cell].arms:
-            for e in data.arm(cell, arm)["last"]["estimates"]:
+            for e in data.arm(cell, arm)["recipe"]["estimates"]:
                 name = " ".join(
                     x
                     for x in (
@@ -226,7 +226,12 @@ def metric_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
 def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return accuracy at the last epoch, the best on validation and the best on test, side by side."""
     rows = []
-    names = {"last": "last epoch", "best_validation": "best on validation", "best_test": "best on test (a leak)"}
+    names = {
+        "recipe": "as the recipe says",
+        "last": "last epoch",
+        "best_validation": "best on validation",
+        "best_test": "best on test (a leak)",
+    }
     for cell in data.cells_of(paper, study):
         for arm in data.cells[cell].arms:
             entry = data.arm(cell, arm)

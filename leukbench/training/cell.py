@@ -19,8 +19,9 @@ from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
 from leukbench.training.trivial import trivial_scores
 
-SELECTIONS = ("last", "best_validation", "best_test")
-"""Which epoch's scores: the last; the one with the best validation accuracy; the one with the best test accuracy (a leak)."""
+SELECTIONS = ("recipe", "last", "best_validation", "best_test")
+"""Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the best
+validation accuracy, and the one with the best test accuracy (a leak)."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def train_cell(
     for arm, spec, rows in plan_cell(study, cell, split, store=store, limited_source=limited_source):
         name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
         done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
-        chosen = selected_epochs(done, rows)
+        chosen = selected_epochs(done, rows, spec.recipe.checkpoint)
         for selection, epoch in chosen.items():
             tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
         receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done)
@@ -173,16 +174,25 @@ def train_cell(
             trivial_done.add(spec.fold)
             for trivial, scores in _trivial(rows, store, arm.recipe, len(classes)).items():
                 tables.append(
-                    _table(rows.test, scores, classes, f"trivial:{trivial}", "last", dataclasses.replace(spec, seed=0))
+                    _table(
+                        rows.test, scores, classes, f"trivial:{trivial}", "recipe", dataclasses.replace(spec, seed=0)
+                    )
                 )
     return pd.concat(tables, ignore_index=True), receipt
 
 
-def selected_epochs(done: Finished, rows: FoldRows) -> dict[str, int]:
-    """Return the epoch (from 0) of each selection; the first of equals; no best_validation without validation rows."""
-    chosen = {"last": len(done.test) - 1}
+def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str, int]:
+    """Return the epoch (from 0) of each selection; the first of equals; no best_validation without validation rows.
+
+    A recipe that asks for the best on validation gets the last epoch where nothing was set apart for validation.
+    """
+    chosen = {"recipe": len(done.test) - 1, "last": len(done.test) - 1}
     if len(rows.validation):
         chosen["best_validation"] = int(np.argmax((done.validation.argmax(2) == rows.validation.label).mean(1)))
+        if checkpoint == "best_validation_accuracy":
+            chosen["recipe"] = chosen["best_validation"]
+        elif checkpoint == "best_validation_loss":
+            chosen["recipe"] = int(np.argmin(done.history["validation_loss"]))
     chosen["best_test"] = int(np.argmax((done.test.argmax(2) == rows.test.label).mean(1)))
     return chosen
 

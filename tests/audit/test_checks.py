@@ -587,3 +587,12 @@ def test_findings_have_stable_ids_and_come_most_serious_first() -> None:
     assert first == again and len({x.id for x in first}) == len(first)
     assert [x.severity for x in first] == sorted((x.severity for x in first), reverse=True)
     assert all(x.id.startswith(f"p.{x.check}.") for x in first)
+
+
+def test_a_share_above_one_hundred_percent_is_accused_and_a_full_one_is_not() -> None:
+    wrong = paper(score("accuracy", "104.2"), score("mcc", "-1.2", unit=""), score("recall", "100"))
+    found = [f for f in audit_paper(wrong) if f.check == "range"]
+    assert [(f.claims, f.accused, f.status) for f in found] == [
+        (("p.q0",), ("p.q0",), "inconsistent"),
+        (("p.q1",), ("p.q1",), "inconsistent"),
+    ]

@@ -153,7 +153,8 @@ def test_a_store_of_another_size_or_crop_is_refused(tmp_path: Path, recipe: dict
 def finished(test: list[list[int]], validation: list[list[int]]) -> Finished:
     """Return a run whose scores are 1 for the given predicted class of each epoch and row."""
     scores = [np.eye(2, dtype=np.float32)[np.array(p, dtype=int)] for p in (test, validation)]
-    return Finished(key="k", test=scores[0], validation=scores[1], history={}, receipt={})
+    history = {"validation_loss": [0.9, 0.5, 0.4, 0.3, 0.8]}
+    return Finished(key="k", test=scores[0], validation=scores[1], history=history, receipt={})
 
 
 def test_selection_takes_the_last_the_best_validated_and_the_best_tested_epoch() -> None:
@@ -165,10 +166,12 @@ def test_selection_takes_the_last_the_best_validated_and_the_best_tested_epoch()
         return [int(1 - y) if i < n else int(y) for i, y in enumerate(right)]
 
     done = finished([wrong(t, n) for n in (5, 4, 1, 1, 3)], [wrong(v, n) for n in (4, 2, 3, 2, 6)])
-    assert selected_epochs(done, rows) == {"last": 4, "best_validation": 1, "best_test": 2}
+    assert selected_epochs(done, rows, "last") == {"recipe": 4, "last": 4, "best_validation": 1, "best_test": 2}
+    assert selected_epochs(done, rows, "best_validation_accuracy")["recipe"] == 1
+    assert selected_epochs(done, rows, "best_validation_loss")["recipe"] == 3
     bare = FoldRows(rows.train, rows.validation.take(np.arange(0)), rows.test)
     done = Finished(key="k", test=done.test, validation=np.zeros((5, 0, 0), np.float32), history={}, receipt={})
-    assert selected_epochs(done, bare) == {"last": 4, "best_test": 2}
+    assert selected_epochs(done, bare, "best_validation_accuracy") == {"recipe": 4, "last": 4, "best_test": 2}
 
 
 def test_a_cell_is_collected_into_one_table_of_predictions(tmp_path: Path) -> None:
@@ -182,12 +185,12 @@ def test_a_cell_is_collected_into_one_table_of_predictions(tmp_path: Path) -> No
     assert networks.groupby(["arm", "selection", "fold", "seed"]).size().to_dict() == {
         (a, s, f, k): 16
         for a in ("wet", "dry")
-        for s in ("last", "best_validation", "best_test")
+        for s in ("recipe", "last", "best_validation", "best_test")
         for f in (0, 1)
         for k in (0, 1)
     }
     assert set(trivial["arm"]) == {f"trivial:{name}" for name in ("majority", *TRIVIAL_MODELS)}
-    assert len(trivial) == 6 * 32 and set(trivial["selection"]) == {"last"} and set(trivial["seed"]) == {0}
+    assert len(trivial) == 6 * 32 and set(trivial["selection"]) == {"recipe"} and set(trivial["seed"]) == {0}
     scores = table[["score_blue", "score_red"]].to_numpy()
     assert np.allclose(scores.sum(1), 1, atol=1e-5)
     assert (table["predicted"] == np.array(CLASSES)[scores.argmax(1)]).all()
