@@ -18,6 +18,7 @@ app = QuickTyper(
     help="Does the number hold when no patient, and no copy of an image, stands on both sides of the split?",
 )  # fmt: skip
 Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
+NameOrAll = Annotated[str, typer.Argument(help="a name under that heading of params.yaml; empty: all")]
 Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
 
 
@@ -86,19 +87,23 @@ def decode(store: Name) -> None:
 
 
 @app.command()
-def resolve(study: Name) -> None:
-    """Write a study of a paper without its claims."""
+def resolve(study: NameOrAll = "") -> None:
+    """Write studies of papers without their claims."""
     from leukbench.cli import doing
 
-    print(doing.resolve(_params(), study))
+    params = _params()
+    for name in [study] if study else params.studies:
+        print(doing.resolve(params, name))
 
 
 @app.command()
-def split(cell: Name) -> None:
-    """Write a cell's split and its certificate."""
+def split(cell: NameOrAll = "") -> None:
+    """Write the splits of cells and their certificates."""
     from leukbench.cli import doing
 
-    print(doing.split(_params(), cell))
+    params = _params()
+    for name in [cell] if cell else params.cells:
+        print(doing.split(params, name))
 
 
 @app.command()
@@ -121,11 +126,13 @@ def count() -> None:
 
 
 @app.command()
-def evaluate(cell: Name) -> None:
-    """Turn a cell's predictions into estimates with intervals."""
+def evaluate(cell: NameOrAll = "") -> None:
+    """Turn predictions of cells into estimates with intervals."""
     from leukbench.cli import judging
 
-    print(judging.evaluate(_params(), cell))
+    params = _params()
+    for name in [cell] if cell else params.cells:
+        print(judging.evaluate(params, name))
 
 
 @app.command()
