@@ -97,7 +97,6 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
     """Return one row a cell and model: scores, sizes, deviations; networks first, then trivial models."""
     rows = []
     for cell in data.cells_of(paper, study):
-        certificate = data.splits[cell]["certificate"]
         for arm in (*data.cells[cell].arms, "trivial:majority", "trivial:colour_histogram"):
             estimates = data.arm(cell, arm)["recipe"]["estimates"]
             accuracy = pick(estimates, "accuracy")
@@ -112,7 +111,7 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
                     "MCC": with_interval(pick(estimates, "mcc")),
                     "AUC": with_interval(pick(estimates, "auc")),
                     "images": count(accuracy["n_images"]),
-                    "patients": _patients(certificate),
+                    "patients": _patients(data, cell),
                     "groups": f"{accuracy['n_groups']} (effective {number(accuracy['effective_groups'], digits=1)})",
                     "seeds": str(accuracy["n_seeds"]),
                 }
@@ -120,9 +119,10 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
     return rows
 
 
-def _patients(certificate: dict[str, Any]) -> str:
-    tested = sum(fold["roles"]["test"]["patients"] for fold in certificate["folds"])
-    return str(tested) if certificate["evidence"] != "absent" else "not published"
+def _patients(data: ReportData, cell: str) -> str:
+    if data.splits[cell]["certificate"]["evidence"] == "absent":
+        return "not published"
+    return count(data.arm(cell, data.cells[cell].arms[0])["patients"]["n_patients"])
 
 
 def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
@@ -298,7 +298,7 @@ def claim_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
                 "reproduced honestly": _reproduced(question["honest"]),
                 "verdict": f"{verdict['verdict']}: {verdict['reason']}",
                 "smallest margin": f"{percent(verdict['smallest_margin'])} points"
-                if verdict["smallest_margin"] is not None
+                if verdict["smallest_margin"] is not None and verdict["verdict"] != "inconsistent as printed"
                 else "–",
                 "findings": ", ".join(f"{f['id']} ({f['status']})" for f in findings) or "none",
             }
