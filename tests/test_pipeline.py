@@ -436,3 +436,23 @@ def test_images_that_change_after_indexing_are_not_decoded(small: Path, refused:
 def test_a_stage_before_its_turn_names_the_one_to_run(small: Path, refused: Command) -> None:
     assert "run the split stage" in refused("certify", "by-patient")
     assert "train" in refused("evaluate", "by-patient")
+
+
+# --------------------------------------------------------------------------------------------------------- README
+
+
+def test_the_readme_names_every_command_and_none_that_does_not_exist() -> None:
+    from leukbench.cli.app import app
+
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands}  # type: ignore[union-attr]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {
+        word for row in re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE) for word in re.findall(r"\w+", row)
+    }
+    assert named == commands
+    assert (
+        set(re.findall(r"leukbench ([a-z]+)", "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))))
+        <= commands
+    )
+    assert {f"`{name}`" for name in PROFILES} <= set(re.findall(r"^\| (`[\w-]+`) \|", text, re.MULTILINE))
+    assert all((ROOT / link).exists() for link in re.findall(r"\]\(([^)]+)\)", text))
