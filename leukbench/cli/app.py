@@ -236,6 +236,31 @@ def score(
 
 
 @app.command()
+def verify(
+    source: Annotated[str, typer.Argument(help="a source; see fetch --list")],
+    folder: Annotated[Path | None, typer.Option("--from", help="a folder in the publisher's layout")] = None,
+) -> None:
+    """Hold a source's files against the published list; exit with 1 where one is truncated or altered."""
+    from leukbench.cli import data
+
+    text, intact = data.verify(source, folder)
+    print(text)
+    if not intact:
+        raise typer.Exit(1)
+
+
+@app.command()
+def duplicates(
+    source: Annotated[str, typer.Argument(help="a source; empty: every published source that is here")] = "",
+    folder: Annotated[Path | None, typer.Option("--from", help="a folder in the publisher's layout")] = None,
+) -> None:
+    """Name equal and near-equal images, within and across patients, classes, folds and pools."""
+    from leukbench.cli import data
+
+    print(data.duplicates(source, folder) if source else data.duplicates_of_all())
+
+
+@app.command()
 def profile(name: Annotated[str, typer.Argument(help="a profile; empty: list them")] = "") -> None:
     """Put a profile's params.yaml in place; what was computed before stays."""
     from leukbench.cli import tools
