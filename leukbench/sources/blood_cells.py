@@ -129,9 +129,14 @@ def listing(folder: Path) -> pd.DataFrame:
 
 
 def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
-    """Link ``folder`` to the user's copy, or download the pinned public archive into it and verify every file."""
+    """Link ``folder`` to the user's copy, or download the pinned public archive into it and verify every file.
+
+    A link that is already there stays: the user's copy may hold only a part of the release.
+    """
     from leukbench.sources import fetching
 
+    if folder.is_symlink() and folder.is_dir() and from_dir is None:
+        return
     if fetching.mirror_of(CARD, from_dir=from_dir) is not None:
         fetching.link_folder(CARD, folder, from_dir=from_dir)
         return

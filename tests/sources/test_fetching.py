@@ -419,3 +419,13 @@ def test_a_receipt_depends_on_relative_paths_and_sizes_alone(tmp_path: Path) -> 
 def test_cards_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_source("cnmc_2019").card.name = "other"  # type: ignore[misc]
+
+
+def test_a_link_to_a_part_of_a_release_is_kept_without_a_download(tmp_path: Path) -> None:
+    part, folder = tmp_path / "part", tmp_path / "data" / "blood_cells"
+    (part / load_source("blood_cells").card.needs[0]).mkdir(parents=True)
+    fetch = load_source("blood_cells").fetch
+    assert fetch is not None
+    fetch(folder, from_dir=part)
+    fetch(folder, from_dir=None)  # a download would find no server here
+    assert folder.resolve() == part.resolve()
