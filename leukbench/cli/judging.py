@@ -159,15 +159,14 @@ def audit_stage(params: Params) -> str:
     """Write the findings on the profile's papers, and ``reports/audit.md`` over the papers that are publications."""
     from leukbench.audit.findings import audit_papers
     from leukbench.audit.render import render_markdown, to_json
-    from leukbench.papers.loader import load_paper
+    from leukbench.papers.loader import load_paper, paper_keys
     from leukbench.paths import workspace
 
     loaded = [load_paper(key) for key in params.papers]
     findings = audit_papers(loaded)
     write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n")
-    published = [p for p in loaded if not p.made_up]
-    names = {p.key for p in published}
-    page = render_markdown([f for f in findings if f.paper in names], published)
+    published = [load_paper(key) for key in paper_keys()]  # the page is one for all profiles
+    page = render_markdown(audit_papers(published), published)
     write_text(workspace() / "reports" / "audit.md", page)
     return f"{len(findings)} findings on {len(loaded)} papers"
 
