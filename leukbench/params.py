@@ -35,7 +35,7 @@ class StudyParams(_Strict):
 
 
 class VerdictParams(_Strict):
-    """Frozen before results exist: ``sha256`` locks the other fields (``leukbench freeze`` writes it)."""
+    """``sha256`` locks margin, alpha and headline claims; the compare stage refuses others and prints the hash found."""
 
     margin: float = Field(gt=0, lt=1)
     alpha: float = Field(default=0.05, gt=0, lt=1)
