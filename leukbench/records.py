@@ -95,7 +95,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Ranges of one random affine map and of contrast and brightness, as printed.
+    """Ranges of one random affine map and of colour, contrast and brightness, as printed.
 
     ``when``: ``every_epoch`` draws anew for each image and epoch; ``copies_only`` augments only the planned copies
     (rows with copy > 0), each always in the same way.
@@ -111,6 +111,8 @@ class Augmentation:
     zoom: tuple[float, float] = (1.0, 1.0)  # factor by which things become larger, uniform
     flip_horizontal: bool = False
     flip_vertical: bool = False
+    hue_deg: float = 0.0  # turn about the grey axis, uniform in ± this
+    saturation: tuple[float, float] = (1.0, 1.0)  # factor on the distance from grey, uniform
     contrast: tuple[float, float] = (1.0, 1.0)  # factor about the mean grey of the image, uniform
     brightness: tuple[float, float] = (1.0, 1.0)  # factor, uniform
     fill: Literal["constant", "nearest", "reflect"] = "constant"

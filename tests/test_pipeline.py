@@ -161,6 +161,27 @@ def test_no_patient_of_a_patient_cell_is_on_both_sides(home: Path) -> None:
             assert not sides[True] & sides[False] and sides[True]
 
 
+def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Params) -> None:
+    plain = params.model_dump(mode="python")
+    plain["cells"]["alnet-image"] = {**plain["cells"]["alnet-patient"], "protocol": "image"}
+    ladder = Params.model_validate(plain)
+    names = ("alnet-patient", "alnet-image")
+    sizes: dict[str, set[int]] = {}
+    for name in names:
+        doing.split(ladder, name)
+        split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{name}.csv", dtype=str)
+        train = split[split["role"] == "train"]
+        sizes[name] = set(train.groupby("fold").size())
+        assert set(train.groupby("fold")["label"].nunique()) == {2}
+    doing.split(params, "alnet-patient")  # the ladder of one rung, as it was
+    assert sizes["alnet-image"] == sizes["alnet-patient"] and len(sizes["alnet-image"]) == 1
+    tested = [
+        set(pd.read_csv(home / "out" / "smoke" / "splits" / f"{n}.csv", dtype=str).query("role == 'test'")["origin"])
+        for n in names
+    ]
+    assert tested[0] == tested[1]
+
+
 # ------------------------------------------------------------------------------------------- what is not done twice
 
 

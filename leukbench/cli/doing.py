@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from leukbench.cli.layout import cell_file, files_of, json_text, read_json, source_file, store_file, study_file
@@ -82,22 +83,29 @@ def rule_of(study: dict[str, Any], cell: Cell) -> tuple[dict[str, Any], SplitRul
     return reading, SplitRule(**plain)
 
 
+RUNGS = frozenset({"image", "augment_first", "patient"})
+"""The protocols that are compared with each other: they train on equally much (:func:`split`)."""
+
+
 def split(params: Params, name: str) -> str:
-    """Write a cell's split and its certificate; only images at hand take part."""
+    """Write a cell's split and its certificate; only images at hand take part.
+
+    Rungs of one ladder (cells of one study, source and store) are cut down to the training rows of the smallest fold among
+    them, so that none of them is better for having more to learn from; ``as_published`` keeps its own size.
+    """
     from leukbench.cohort.certificate import check_certificate, make_certificate
-    from leukbench.cohort.manifest import read_manifest
-    from leukbench.cohort.splits import make_splits
-    from leukbench.cohort.tables import read_groups, write_split
+    from leukbench.cohort.splits import subsample_training, training_sizes
+    from leukbench.cohort.tables import write_split
     from leukbench.errors import SplitError
 
     cell = params.cell(name)
-    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
-    reading, rule = rule_of(study, cell)
-    manifest = read_manifest(source_file(params, cell.source, "manifest.csv"))
-    groups = read_groups(source_file(params, cell.source, "groups.csv"))
-    effective, rule = effective_rows(manifest, groups, study, rule, cell, seed=params.seed)
-    table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
-    certificate = make_certificate(effective, groups, table, rule=rule, protocol=cell.protocol)
+    planned = _planned_split(params, cell)
+    table = planned.table
+    if cell.protocol in RUNGS:
+        rungs = [_planned_split(params, other).table for other in _other_rungs(params, name)]
+        equal = min(size for rung in [table, *rungs] for size in training_sizes(rung).values())
+        table = subsample_training(table, equal, seed=params.seed)
+    certificate = make_certificate(planned.effective, planned.groups, table, rule=planned.rule, protocol=cell.protocol)
     violations = check_certificate(certificate)
     if violations:
         raise SplitError(
@@ -105,12 +113,52 @@ def split(params: Params, name: str) -> str:
         )
     write_split(table, cell_file(params, "splits", name, ".csv"))
     write_text(cell_file(params, "splits", name, ".certificate.json"), json_text(certificate))
+    write_text(cell_file(params, "splits", name, ".plan.json"), json_text(planned.plan))
+    return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A cell's split as its rule gives it, and what it was made from."""
+
+    table: Any
+    effective: Any
+    groups: Any
+    rule: SplitRule
+    plan: dict[str, Any]
+
+
+def _planned_split(params: Params, cell: Cell) -> _Planned:
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.splits import make_splits
+    from leukbench.cohort.tables import read_groups
+
+    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
+    reading, rule = rule_of(study, cell)
+    manifest = read_manifest(source_file(params, cell.source, "manifest.csv"))
+    groups = read_groups(source_file(params, cell.source, "groups.csv"))
+    effective, rule = effective_rows(manifest, groups, study, rule, cell, seed=params.seed)
+    table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
     plan = {
         "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
         "sizes": _sizes(manifest, effective, study, rule, cell),
     }
-    write_text(cell_file(params, "splits", name, ".plan.json"), json_text(plan))
-    return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
+    return _Planned(table, effective, groups, rule, plan)
+
+
+def _other_rungs(params: Params, name: str) -> list[Cell]:
+    """Return the other cells of a cell's ladder; those that differ in nothing that a split depends on only once."""
+    mine, found = params.cells[name], {}
+    for other in params.cells.values():
+        same = (other.paper, other.study, other.source, other.store) == (
+            mine.paper,
+            mine.study,
+            mine.source,
+            mine.store,
+        )
+        if same and other.protocol in RUNGS and other.protocol != mine.protocol:
+            found[(other.protocol, other.reading, other.limits.images, other.limits.class_size)] = other
+    return list(found.values())
 
 
 def effective_rows(

@@ -10,6 +10,7 @@ import torch
 
 from leukbench.pixels.augmentation import (
     Draws,
+    colour_matrices,
     draw_augmentation,
     draw_copy,
     draws_to_device,
@@ -29,6 +30,8 @@ EVERYTHING = Augmentation(
     zoom=(0.7, 1.4),
     flip_horizontal=True,
     flip_vertical=True,
+    hue_deg=15.0,
+    saturation=(0.7, 1.3),
     contrast=(0.7, 1.3),
     brightness=(0.8, 1.2),
 )
@@ -73,6 +76,7 @@ def test_identity_draws_leave_every_byte_unchanged(fill: str) -> None:
 def test_an_augmentation_without_ranges_draws_the_identity() -> None:
     draws = draw_augmentation(Augmentation(), 4, side_px=7, rng=rng())
     assert (draws.matrices == identity_draws(4).matrices).all()
+    assert (draws.colour == np.eye(3)).all()
     assert (draws.gain == 1).all() and (draws.light == 1).all()
 
 
@@ -144,12 +148,37 @@ def test_draws_are_uniform_in_their_ranges() -> None:
 def test_contrast_is_about_the_mean_grey_and_brightness_is_a_factor() -> None:
     image = np.zeros((1, 2, 2, 3), np.uint8)
     image[0, 0], image[0, 1] = 50, 150  # mean 100
-    draws = Draws(identity_draws(1).matrices, np.array([1.5]), np.array([1.0]))
+    draws = dataclasses.replace(identity_draws(1), gain=np.array([1.5]), light=np.array([1.0]))
     assert set(render(image, draws, fill="constant").ravel()) == {25, 175}
-    draws = Draws(identity_draws(1).matrices, np.array([1.0]), np.array([1.1]))
+    draws = dataclasses.replace(identity_draws(1), gain=np.array([1.0]), light=np.array([1.1]))
     assert set(render(image, draws, fill="constant").ravel()) == {55, 165}
-    draws = Draws(identity_draws(1).matrices, np.array([4.0]), np.array([1.0]))
+    draws = dataclasses.replace(identity_draws(1), gain=np.array([4.0]), light=np.array([1.0]))
     assert set(render(image, draws, fill="constant").ravel()) == {0, 255}  # clipped, never wrapped
+
+
+def test_saturation_moves_away_from_grey_and_hue_turns_about_it() -> None:
+    image = np.zeros((1, 2, 2, 3), np.uint8)
+    image[0] = (130, 100, 70)  # mean 100
+
+    def coloured(hue_deg: float, saturation: float) -> list[int]:
+        colour = colour_matrices(np.deg2rad([hue_deg]), np.array([saturation]))
+        return list(render(image, dataclasses.replace(identity_draws(1), colour=colour), fill="constant")[0, 0, 0])
+
+    assert coloured(0, 0) == [100, 100, 100]
+    assert coloured(0, 2) == [160, 100, 40]
+    assert coloured(120, 1) == [70, 130, 100]  # each channel's value moves to the next
+    assert coloured(90, 1) == [83, 135, 83]  # 100 + (-30, 60, -30) / sqrt(3)
+    assert coloured(0, 8) == [255, 100, 0]  # clipped, never wrapped
+
+
+def test_drawn_colours_keep_the_mean_grey_and_stay_in_range() -> None:
+    draws = draw_augmentation(only(hue_deg=20.0, saturation=(0.5, 1.5)), 4000, side_px=8, rng=rng())
+    assert np.allclose(draws.colour.sum(axis=2), 1)  # grey stays grey
+    assert np.allclose(draws.colour.sum(axis=1), 1)  # the mean of the channels stays
+    saturation = np.sqrt((np.square(draws.colour).sum(axis=(1, 2)) - 1) / 2)
+    assert 0.5 <= saturation.min() < 0.51 and 1.49 < saturation.max() <= 1.5
+    turned = np.rad2deg(np.arccos(np.clip((np.trace(draws.colour, axis1=1, axis2=2) - 1) / 2 / saturation, -1, 1)))
+    assert 19.5 < turned.max() <= 20.0
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -174,7 +203,9 @@ def test_both_renderers_agree(fill: str) -> None:
 @pytest.mark.parametrize("fill", FILLS)
 def test_both_renderers_agree_within_two_levels_on_geometry_alone(fill: str) -> None:
     images = smooth(8, 64)
-    plain = dataclasses.replace(EVERYTHING, contrast=(1.0, 1.0), brightness=(1.0, 1.0))
+    plain = dataclasses.replace(
+        EVERYTHING, hue_deg=0.0, saturation=(1.0, 1.0), contrast=(1.0, 1.0), brightness=(1.0, 1.0)
+    )
     draws = draw_augmentation(plain, 8, side_px=64, rng=rng(2))
     cpu, device = render(images, draws, fill=fill).astype(float), on_device(images, draws, fill=fill)
     y, x = np.mgrid[0:64, 0:64]
