@@ -61,12 +61,12 @@ def run_stages(params: Params, *, until: str = "report") -> None:
         ("index", lambda name: doing.index(params, name), [*params.sources]),
         ("group", lambda name: doing.group(params, name), [*params.sources]),
         ("resolve", lambda name: doing.resolve(params, name), [*params.studies]),
-        ("split", lambda name: doing.split(params, name), [*params.cells]),
+        ("split", lambda name: "\n".join(doing.split(params, [name])), [*params.cells]),
         ("decode", lambda name: doing.decode(params, name), [*params.stores]),
         ("train", lambda name: doing.train(params, name), [*params.cells]),
         ("evaluate", lambda name: judging.evaluate(params, name), [*params.cells]),
         ("audit", lambda name: judging.audit_stage(params), [""]),
-        ("count", lambda name: counting.count_stage(params), [""]),
+        ("count", lambda name: counting.count_stage(params, name), [*params.papers]),
         ("compare", lambda name: judging.compare(params), [""]),
         ("report", lambda name: judging.report(params), [""]),
     ]
@@ -107,8 +107,10 @@ def instances(stage: dict[str, Any], params: Params) -> Iterator[dict[str, Any]]
         return
     heading = re.fullmatch(r"\$\{(\w+)\}", stage["foreach"])
     assert heading
-    for key, item in plain[heading[1]].items():
+    named = plain[heading[1]]
+    for key, item in named.items() if isinstance(named, dict) else zip(named, named, strict=True):
         text = json.dumps(stage["do"]).replace("${profile}", params.profile).replace("${key}", key)
+        text = text.replace("${item}", key)
         yield json.loads(re.sub(r"\$\{item\.(\w+)\}", lambda m, item=item: str(item[m[1]]), text))  # type: ignore[misc]
 
 
@@ -168,12 +170,12 @@ def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Pa
     names = ("alnet-patient", "alnet-image")
     sizes: dict[str, set[int]] = {}
     for name in names:
-        doing.split(ladder, name)
+        doing.split(ladder, [name])
         split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{name}.csv", dtype=str)
         train = split[split["role"] == "train"]
         sizes[name] = set(train.groupby("fold").size())
         assert set(train.groupby("fold")["label"].nunique()) == {2}
-    doing.split(params, "alnet-patient")  # the ladder of one rung, as it was
+    doing.split(params, ["alnet-patient"])  # the ladder of one rung, as it was
     assert sizes["alnet-image"] == sizes["alnet-patient"] and len(sizes["alnet-image"]) == 1
     tested = [
         set(pd.read_csv(home / "out" / "smoke" / "splits" / f"{n}.csv", dtype=str).query("role == 'test'")["origin"])
@@ -239,7 +241,26 @@ def test_every_command_of_the_pipeline_exists_and_takes_its_name() -> None:
     for name, stage in dvc_stages().items():
         words = (stage.get("do") or stage)["cmd"].split()
         assert words[0] == "leukbench" and words[1] == name and name in commands
-        assert words[2:] in ([], ["${key}"], ["--stage"])
+        assert words[2:] in ([], ["${key}"], ["${item}"], ["--stage"])
+
+
+def test_a_changed_claim_runs_only_audit_compare_and_report_again() -> None:
+    reads_claims = set()
+    for name, stage in dvc_stages().items():
+        inner = stage.get("do") or stage
+        of_papers = [p for p in inner.get("params", ()) if isinstance(p, dict)]
+        assert all(keys == ["studies", "networks", "recipes", "arms"] for p in of_papers for keys in p.values()), name
+        if any(dep == "leukbench/papers" or dep.endswith("paper.yaml") for dep in inner.get("deps", ())):
+            reads_claims.add(name)
+    assert reads_claims == {"audit", "compare", "report"}
+
+
+def test_only_a_changed_parameter_count_is_counted_again(home: Path, params: Params) -> None:
+    file = home / "out" / "smoke" / "printed_counts" / "alnet.json"
+    listed = {claim["id"] for claim in json.loads(file.read_text(encoding="utf-8"))}
+    claims = load_paper("alnet").claims
+    assert listed == {c.id for c in claims if c.metric.startswith("params_")} and "alnet.t8.alnet.params" in listed
+    assert not listed & {c.id for c in claims if c.metric == "accuracy"}
 
 
 def test_every_output_that_the_pipeline_declares_was_written(home: Path, params: Params) -> None:

@@ -102,8 +102,7 @@ def split(cell: NameOrAll = "") -> None:
     from leukbench.cli import doing
 
     params = _params()
-    for name in [cell] if cell else params.cells:
-        print(doing.split(params, name))
+    print("\n".join(doing.split(params, [cell] if cell else [*params.cells])))
 
 
 @app.command()
@@ -115,11 +114,13 @@ def train(cell: Name) -> None:
 
 
 @app.command()
-def count() -> None:
+def count(paper: NameOrAll = "") -> None:
     """Write the papers' claimed parameter counts beside ours."""
     from leukbench.cli import counting
 
-    print(counting.count_stage(_params()))
+    params = _params()
+    for name in [paper] if paper else params.papers:
+        print(counting.count_stage(params, name))
 
 
 # ---------------------------------------------------------------------------------------------- stages that judge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from leukbench.cli.layout import cell_file, files_of, json_text, read_json, sour
 from leukbench.errors import unknown_name
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.records import Cell, SplitRule
+from leukbench.records import Cell, Limits, SplitRule
 
 
 def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
@@ -87,25 +88,30 @@ RUNGS = frozenset({"image", "augment_first", "patient"})
 """The protocols that are compared with each other: they train on equally much (:func:`split`)."""
 
 
-def split(params: Params, name: str) -> str:
-    """Write a cell's split and its certificate; only images at hand take part.
+def split(params: Params, names: Sequence[str]) -> list[str]:
+    """Write the splits of cells and their certificates; only images at hand take part. Return a line a cell.
 
     Rungs of one ladder (cells of one study, source and store) are cut down to the training rows of the smallest fold among
     them, so that none of them is better for having more to learn from; ``as_published`` keeps its own size.
     """
+    planned = _PlannedSplits(params)
+    return [_write_split(params, name, planned) for name in names]
+
+
+def _write_split(params: Params, name: str, planned: _PlannedSplits) -> str:
     from leukbench.cohort.certificate import check_certificate, make_certificate
     from leukbench.cohort.splits import subsample_training, training_sizes
     from leukbench.cohort.tables import write_split
     from leukbench.errors import SplitError
 
     cell = params.cell(name)
-    planned = _planned_split(params, cell)
-    table = planned.table
+    mine = planned.of(cell)
+    table = mine.table
     if cell.protocol in RUNGS:
-        rungs = [_planned_split(params, other).table for other in _other_rungs(params, name)]
-        equal = min(size for rung in [table, *rungs] for size in training_sizes(rung).values())
+        rungs = [planned.of(other).table for other in params.cells.values() if _one_ladder(cell, other)]
+        equal = min(size for rung in rungs for size in training_sizes(rung).values())
         table = subsample_training(table, equal, seed=params.seed)
-    certificate = make_certificate(planned.effective, planned.groups, table, rule=planned.rule, protocol=cell.protocol)
+    certificate = make_certificate(mine.effective, mine.groups, table, rule=mine.rule, protocol=cell.protocol)
     violations = check_certificate(certificate)
     if violations:
         raise SplitError(
@@ -113,8 +119,14 @@ def split(params: Params, name: str) -> str:
         )
     write_split(table, cell_file(params, "splits", name, ".csv"))
     write_text(cell_file(params, "splits", name, ".certificate.json"), json_text(certificate))
-    write_text(cell_file(params, "splits", name, ".plan.json"), json_text(planned.plan))
+    write_text(cell_file(params, "splits", name, ".plan.json"), json_text(mine.plan))
     return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
+
+
+def _one_ladder(cell: Cell, other: Cell) -> bool:
+    """Say whether two cells are rungs of one ladder (a cell is one with itself)."""
+    keys = ("paper", "study", "source", "store")
+    return other.protocol in RUNGS and all(getattr(cell, key) == getattr(other, key) for key in keys)
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,22 @@ class _Planned:
     groups: Any
     rule: SplitRule
     plan: dict[str, Any]
+
+
+class _PlannedSplits:
+    """The splits of cells as their rules give them, each made once."""
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        self._made: dict[Cell, _Planned] = {}
+
+    def of(self, cell: Cell) -> _Planned:
+        """Return a cell's split; cells that differ in arms, epochs, folds or seeds share one."""
+        limits = Limits(images=cell.limits.images, class_size=cell.limits.class_size)
+        key = dataclasses.replace(cell, store="", arms=(), pretrained=None, precision="fp32", limits=limits)
+        if key not in self._made:
+            self._made[key] = _planned_split(self.params, cell)
+        return self._made[key]
 
 
 def _planned_split(params: Params, cell: Cell) -> _Planned:

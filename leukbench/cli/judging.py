@@ -156,15 +156,21 @@ def audit(files: Sequence[Path], papers: Sequence[str], format: str, *, power: b
 
 
 def audit_stage(params: Params) -> str:
-    """Write the findings on the profile's papers, and ``reports/audit.md`` over the papers that are publications."""
+    """Write the findings on the profile's papers, ``reports/audit.md`` over the papers that are publications, and the printed
+    parameter counts by themselves, so that the count stage runs again for a change of these claims and of no others.
+    """
     from leukbench.audit.findings import audit_papers
     from leukbench.audit.render import render_markdown, to_json
+    from leukbench.cli.counting import printed_counts
     from leukbench.papers.loader import load_paper, paper_keys
     from leukbench.paths import workspace
 
     loaded = [load_paper(key) for key in params.papers]
     findings = audit_papers(loaded)
     write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n")
+    for paper in loaded:
+        claims = [claim.model_dump(mode="json") for claim in printed_counts(paper)]
+        write_text(out_folder(params.profile, "printed_counts", f"{paper.key}.json"), json_text(claims))
     published = [load_paper(key) for key in paper_keys()]  # the page is one for all profiles
     page = render_markdown(audit_papers(published), published)
     write_text(workspace() / "reports" / "audit.md", page)

@@ -18,6 +18,7 @@ from leukbench.cli.counting import (
     networks_of,
     normalisation_values,
     printed_count,
+    printed_counts,
     shapes_of,
     unmatched_row,
 )
@@ -46,7 +47,7 @@ def layer_rows(networks: PaperNetworks) -> Iterator[Row]:
     The i-th printed layer of a kind (convolution, norm, dense, pool ...) is held against our i-th of that kind.
     """
     tables: dict[tuple[str, str, str], list[Claim]] = {}
-    for claim in networks.paper.claims:
+    for claim in printed_counts(networks.paper):
         if claim.metric == "params_layer" and claim.kind == "own":
             tables.setdefault((claim.where, claim.model, claim.arm), []).append(claim)
     for claims in tables.values():
