@@ -114,13 +114,11 @@ def train(cell: Name) -> None:
 
 
 @app.command()
-def count(paper: NameOrAll = "") -> None:
+def count() -> None:
     """Write the papers' claimed parameter counts beside ours."""
     from leukbench.cli import counting
 
-    params = _params()
-    for name in [paper] if paper else params.papers:
-        print(counting.count_stage(params, name))
+    print(counting.count_stage(_params()))
 
 
 # ---------------------------------------------------------------------------------------------- stages that judge

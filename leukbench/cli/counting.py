@@ -10,13 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leukbench.cli.layout import json_text, parameters_file
-from leukbench.errors import unknown_name
+from leukbench.cli.layout import json_text
 from leukbench.papers.files import is_file_name, paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
 from leukbench.params import Params
-from leukbench.paths import write_text
+from leukbench.paths import out_folder, write_text
 from leukbench.records import NetworkSpec
 
 if TYPE_CHECKING:
@@ -337,11 +336,9 @@ def printed_counts(paper: Paper) -> list[Claim]:
     return [claim for claim in paper.claims if claim.metric in (*TOTALS, "params_layer")]
 
 
-def count_stage(params: Params, paper: str) -> str:
-    """Write ``out/<profile>/parameters/<paper>.json``: the counts of one of the profile's papers."""
-    if paper not in params.papers:
-        raise unknown_name("paper", paper, params.papers, where="params.yaml, papers")
-    rows = count_parameters_of([paper])
-    write_text(parameters_file(params, paper), json_text(rows))
+def count_stage(params: Params) -> str:
+    """Write ``out/<profile>/parameters.json``: the counts of the profile's papers."""
+    rows = count_parameters_of(params.papers)
+    write_text(out_folder(params.profile, "parameters.json"), json_text(rows))
     explained = sum(row["difference"] == "0" for row in rows)
-    return f"{paper}: {len(rows)} parameter counts, {explained} explained"
+    return f"{len(rows)} parameter counts, {explained} explained"

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from leukbench.cli.layout import cell_file, parameters_file, read_json
+from leukbench.cli.layout import cell_file, read_json
 from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, runs_folder
 from leukbench.records import as_plain
@@ -30,7 +30,7 @@ def gather(params: Params) -> ReportData:
         receipts=receipts,
         verdicts=verdicts,
         findings=tuple(read_json(out_folder(params.profile, "findings.json"), stage="audit")),
-        parameters=[row for paper in params.papers for row in read_json(parameters_file(params, paper), stage="count")],
+        parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
         measured=measured,
         times=_times(params, receipts, measured),
         predictions={n: cell_file(params, "predictions", n, ".parquet") for n in params.cells},

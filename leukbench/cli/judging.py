@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leukbench.cli.layout import cell_file, json_text, read_json
 from leukbench.cli.matching import EvaluatedCell, estimate_from_plain, questions_of
 from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, write_text
 from leukbench.records import Estimate, Finding, Predictions, as_plain
+
+if TYPE_CHECKING:
+    from leukbench.papers.schema import Paper
 
 BRIEF = frozenset({"accuracy", "balanced_accuracy", "mcc", "auc"})
 """The metrics of trivial models and of selections other than the last epoch."""
@@ -156,25 +159,39 @@ def audit(files: Sequence[Path], papers: Sequence[str], format: str, *, power: b
 
 
 def audit_stage(params: Params) -> str:
-    """Write the findings on the profile's papers, ``reports/audit.md`` over the papers that are publications, and the printed
-    parameter counts by themselves, so that the count stage runs again for a change of these claims and of no others.
+    """Write the findings on the profile's papers, ``reports/audit.md`` over the papers that are publications, and each paper
+    without its claims, on which the stages depend that a claim does not concern.
     """
     from leukbench.audit.findings import audit_papers
     from leukbench.audit.render import render_markdown, to_json
-    from leukbench.cli.counting import printed_counts
     from leukbench.papers.loader import load_paper, paper_keys
     from leukbench.paths import workspace
 
-    loaded = [load_paper(key) for key in params.papers]
-    findings = audit_papers(loaded)
+    papers = {key: load_paper(key) for key in dict.fromkeys([*params.papers, *paper_keys()])}
+    found = {key: audit_papers([paper]) for key, paper in papers.items()}
+    findings = [finding for key in params.papers for finding in found[key]]
     write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n")
-    for paper in loaded:
-        claims = [claim.model_dump(mode="json") for claim in printed_counts(paper)]
-        write_text(out_folder(params.profile, "printed_counts", f"{paper.key}.json"), json_text(claims))
-    published = [load_paper(key) for key in paper_keys()]  # the page is one for all profiles
-    page = render_markdown(audit_papers(published), published)
+    for key in params.papers:
+        write_text(out_folder(params.profile, "papers", f"{key}.json"), json_text(without_claims(papers[key])))
+    published = [finding for key in paper_keys() for finding in found[key]]  # the page is one for all profiles
+    page = render_markdown(published, [papers[key] for key in paper_keys()])
     write_text(workspace() / "reports" / "audit.md", page)
-    return f"{len(findings)} findings on {len(loaded)} papers"
+    return f"{len(findings)} findings on {len(params.papers)} papers"
+
+
+def without_claims(paper: Paper) -> dict[str, Any]:
+    """Return what of a paper decides its runs and its parameter counts: of the claims only the printed counts."""
+    from hashlib import sha256
+
+    from leukbench.cli.counting import printed_counts
+    from leukbench.papers.loader import paper_file
+
+    networks = paper_file(paper.key).with_name("model.py")
+    return {
+        **paper.model_dump(mode="json", include={"studies", "networks", "recipes", "arms"}),
+        "printed_counts": [claim.model_dump(mode="json") for claim in printed_counts(paper)],
+        "model_sha256": sha256(networks.read_bytes()).hexdigest(),
+    }
 
 
 def read_findings(params: Params) -> list[Finding]:

@@ -32,11 +32,6 @@ def study_file(params: Params, paper: str, study: str) -> Path:
     return out_folder(params.profile, "studies", f"{paper}-{study}.json")
 
 
-def parameters_file(params: Params, paper: str) -> Path:
-    """Return the file of a paper's parameter counts."""
-    return out_folder(params.profile, "parameters", f"{paper}.json")
-
-
 def cell_file(params: Params, kind: str, cell: str, suffix: str) -> Path:
     """Return ``out/<profile>/<kind>/<cell><suffix>``; kinds: splits, predictions, estimates."""
     return out_folder(params.profile, kind, f"{cell}{suffix}")
