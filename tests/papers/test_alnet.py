@@ -30,6 +30,7 @@ _PLACES = {
     "Table 3": ("Table 3:", "4.3 "),
     "Section 4.3 Data Augmentation": ("4.3 Data", "4.3 Hyper"),
     "Section 4.3 Hyperparameter Tuning": ("4.3 Hyper", "4.4 "),
+    "Section 4.4": ("4.4 ", "4.5 "),
     "Section 4.6": ("4.6 ", "4.7 "),
     "Section 4.7": ("4.7 ", "Table 4:"),
     "Section 4.8": ("4.8 ", "4.7.1"),
