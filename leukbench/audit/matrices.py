@@ -227,7 +227,7 @@ def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
         return None
     i = wrong[0]
     options = [(i, j, v + missing) for j, v in enumerate(counts[i]) if v + missing >= 0]
-    row = {r.key: r for r in rows(paper)}.get(printed.key)
+    row = next((r for r in rows(paper) if r.key == printed.key), None)
     scores = [c[0] for name, c in row.scores.items() if name[0] != "auc"] if row else []
     explaining = [o for o in options if scores and _explains(counts, o, scores, printed.matrix.classes)]
     if len(explaining) == 1:

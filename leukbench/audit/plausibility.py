@@ -46,25 +46,28 @@ def _n_of(paper: Paper, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
         return int(claim.n.replace(",", "")), ()
     if sizes is not None:
         return sizes.total, sizes.claims
-    for c in own(paper):
-        if (
-            c.metric == "n_images"
-            and not c.class_
-            and c.split == claim.split
-            and fold_of(c) == fold_of(claim)
-            and c.study in {claim.study, ""}
-        ):
-            n = count_of(c)
-            if n and c.model in {claim.model, ""}:
-                return n, (c,)
-    return None
+    stated = [
+        c
+        for c in own(paper)
+        if c.metric == "n_images"
+        and not c.class_
+        and c.split == claim.split
+        and fold_of(c) == fold_of(claim)
+        and c.study in {claim.study, ""}
+        and c.model in {claim.model, ""}
+        and count_of(c)
+    ]
+    # what the paper tested on before what its publisher offers
+    stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
+    return (count_of(stated[0]) or 0, (stated[0],)) if stated else None
 
 
 def check_honest_intervals(paper: Paper) -> list[Draft]:
     """The interval that a headline deserves: Wilson on its images, and on the images that patients leave effective.
 
     Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n images count
-    as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. Without an n, the missing number is named.
+    as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole patients are tested, and no
+    less than n over all its patients. Without an n, the missing number is named.
     """
     found = []
     for name, study in paper.studies.items():
@@ -100,12 +103,13 @@ def _interval_draft(
     images, subjects = facts.get("images"), facts.get("subjects")
     words = f"{wrong} of {size} images wrong; as independent images 95 %: {100 * low:.2f} to {100 * high:.2f} %."
     if isinstance(images, int) and isinstance(subjects, int):
-        m = images / subjects
-        effective = size / (1 + (m - 1) * CORRELATION)
-        l2, h2 = wilson(p, effective)
+        whole = images / subjects
+        few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
+        (l2, h2), (l3, h3) = wilson(p, few), wilson(p, many)
         words += (
-            f" The source has about {m:.0f} images a patient; at an intra-patient correlation of {CORRELATION} they count as "
-            f"{effective:.0f} independent ones: {100 * l2:.1f} to {100 * h2:.1f} %."
+            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} they count as "
+            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at most {many:.0f} if "
+            f"they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
         )
     return Draft(
         check="honest_intervals",

@@ -10,6 +10,7 @@ from leukbench.audit.rounding import Interval, heat_map_interval, printed_interv
 from leukbench.papers.schema import Claim, Matrix, Paper
 
 RowKey = tuple[str, str, str, str, str, str]
+ScoreName = tuple[str, str, str]
 SCORE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auc", "mcc", "kappa")
 CANONICAL = {"sensitivity": "recall"}
 CELLS = ("tp", "fp", "fn", "tn")
@@ -111,17 +112,45 @@ def row_key(claim: Claim) -> RowKey:
 
 
 def rows(paper: Paper) -> list[Row]:
-    """Return the results of a paper in ledger order, each with its printed scores."""
-    found: dict[RowKey, dict[tuple[str, str, str], list[Claim]]] = {}
+    """Return the results of a paper in ledger order, each with its printed scores.
+
+    Where one key has a score with several values, it holds several results, which are told apart by their places.
+    """
+    found: dict[RowKey, dict[ScoreName, list[Claim]]] = {}
     for claim in own(paper):
         if canonical(claim.metric) in SCORE_METRICS and score_interval(claim) is not None:
             name = (canonical(claim.metric), claim.class_, claim.average)
             found.setdefault(row_key(claim), {}).setdefault(name, []).append(claim)
-    return [Row(key, {name: _agreeing(claims) for name, claims in scores.items()}) for key, scores in found.items()]
+    return [
+        Row(key, scores) for key, lists in found.items() for scores in _by_place({n: _sets(c) for n, c in lists.items()})
+    ]
 
 
-def _agreeing(claims: list[Claim]) -> tuple[Claim, ...]:
-    """Return the largest set of claims that can be one value (the first such set), the most precise first."""
+def _by_place(sets: dict[ScoreName, list[tuple[Claim, ...]]]) -> list[dict[ScoreName, tuple[Claim, ...]]]:
+    """Return the scores of each result under one key: one where every score has one value, else one a value of the most divided score.
+
+    Another score belongs to the values beside which it stands; if it stands beside none, to the value with most company (the first such).
+    """
+    divided = max(sets, key=lambda name: len(sets[name]))
+    if len(sets[divided]) == 1:
+        return [{name: options[0] for name, options in sets.items()}]
+    company = [sum(_together(value, o) for n, os in sets.items() if n != divided for o in os) for value in sets[divided]]
+    main = company.index(max(company))
+    found: list[dict[ScoreName, tuple[Claim, ...]]] = [{divided: value} for value in sets[divided]]
+    for name, options in sets.items():
+        for option in options if name != divided else []:
+            beside = [i for i, value in enumerate(sets[divided]) if _together(value, option)] or [main]
+            for i in beside:
+                found[i].setdefault(name, option)
+    return [found[main], *(scores for i, scores in enumerate(found) if i != main)]
+
+
+def _together(a: tuple[Claim, ...], b: tuple[Claim, ...]) -> bool:
+    return bool({c.where for c in a} & {c.where for c in b})
+
+
+def _sets(claims: list[Claim]) -> list[tuple[Claim, ...]]:
+    """Return the claims in sets that can each be one value, the largest (else first printed) set first, in it the most precise first."""
     sets: list[list[Claim]] = []
     for claim in sorted(claims, key=_coarseness):
         interval = score_interval(claim)
@@ -131,11 +160,7 @@ def _agreeing(claims: list[Claim]) -> tuple[Claim, ...]:
         else:
             home.append(claim)
     order = {c.id: i for i, c in enumerate(claims)}
-    best = sets[0]
-    for group in sets[1:]:
-        if (len(group), -min(order[c.id] for c in group)) > (len(best), -min(order[c.id] for c in best)):
-            best = group
-    return tuple(best)
+    return [tuple(g) for g in sorted(sets, key=lambda g: (-len(g), min(order[c.id] for c in g)))]
 
 
 def _coarseness(claim: Claim) -> tuple[bool, int]:
