@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -322,13 +323,8 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
                 steps.append((before[0], after[0], shape, name))
         if not steps:
             continue
-        fitting = [
-            (k, s, p)
-            for k in (2, 3, 4, 5)
-            for s in (1, 2, 3)
-            for p in ("no padding", "same padding")
-            if all(_pooled(a, k, s, p) == b for a, b, _, _ in steps)
-        ]
+        settings = list(itertools.product((2, 3, 4, 5), (1, 2, 3), ("no padding", "same padding")))
+        fitting = [x for x in settings if all(_pooled(a, *x) == b for a, b, _, _ in steps)]
         stated = [
             c
             for c in own(paper)
@@ -338,24 +334,39 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
         words = ", ".join(f"{a} to {b}" for a, b, _, _ in steps)
         for kernel, claim in sorted(kernels.items()):
             good = any(k == kernel for k, _, _ in fitting)
+            single = {(a, b): [x for x in settings if x[0] == kernel and _pooled(a, *x) == b] for a, b, _, _ in steps}
+            never = ", ".join(f"{a} to {b}" for (a, b), ways in single.items() if not ways)
             options = (
                 "; ".join(f"{k}×{k} with stride {s}, {p}" for k, s, p in fitting) or "none with one setting for all"
             )
             found.append(
                 Draft(
                     check="pooling_shapes",
-                    status="consistent" if good else "inconsistent",
+                    status="consistent" if good else "inconsistent" if never else "implausible",
                     kind="arithmetic",
                     claims=(claim, *(c for _, _, c, _ in steps)),
                     severity=0 if good else 1,
                     statement=f"{kernel}×{kernel} pooling, stated for {model}, "
-                    + ("gives" if good else "does not give")
-                    + " the sides of the layer table.",
-                    witness=f"Sides: {words}. Kernels, strides and paddings that give all of them: {options}.",
+                    + (
+                        "gives the sides of the layer table."
+                        if good
+                        else "does not give the sides of the layer table."
+                        if never
+                        else "gives the sides of the layer table with no one stride and padding."
+                    ),
+                    witness=f"Sides: {words}. Kernels, strides and paddings that give all of them: {options}."
+                    + ("" if good else f" {kernel}×{kernel} gives {_ways(single, never)}."),
                     repair="" if good else f"{options}.",
                 )
             )
     return found
+
+
+def _ways(single: dict[tuple[int, int], list[tuple[int, int, str]]], never: str) -> str:
+    """Return in words how one kernel gives each step by itself, or the steps that it never gives."""
+    if never:
+        return f"{never} in no way"
+    return "; ".join(f"{a} to {b} with stride {ways[0][1]}, {ways[0][2]}" for (a, b), ways in single.items())
 
 
 def _pooled(side: int, kernel: int, stride: int, padding: str) -> int:

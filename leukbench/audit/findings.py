@@ -177,6 +177,12 @@ def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Find
         else "; ".join(wheres[:4])
     )
     named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
+    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the accusation
+    notes = "".join(
+        f" Noted at {c.value}: {c.note}."
+        for c in draft.claims
+        if draft.status == "inconsistent" and c.id in named and c.note
+    )
     return Finding(
         id=f"{paper.key}.{draft.check}.{n}",
         paper=paper.key,
@@ -187,7 +193,7 @@ def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Find
         where=where + ("; …" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
         statement=" ".join(draft.statement.split()),
         witness=" ".join(draft.witness.split()),
-        repair=" ".join(draft.repair.split()),
+        repair=" ".join((draft.repair + notes).split()),
         severity=draft.severity,
         accused=tuple(named) if draft.status == "inconsistent" else (),
     )

@@ -77,7 +77,7 @@ def check_grid(paper: Paper) -> list[Draft]:
         fine = {n: v for n, v in sizes.items() if coverage(interval, n) < Fraction(3, 5)}
         if not fine or len(fine) < len(sizes):
             continue
-        found.append(_grid_draft(claims, interval, fine))
+        found.append(_grid_draft(paper, claims, interval, fine))
     return found
 
 
@@ -122,7 +122,9 @@ def _distinct_figures(paper: Paper) -> list[list[Claim]]:
     return list(groups.values())
 
 
-def _grid_draft(claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]) -> Draft:
+def _grid_draft(
+    paper: Paper, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
+) -> Draft:
     claim = claims[0]
     hits = {n: counts_printing_as(interval, n) for n in sizes}
     good = {n: ks for n, ks in hits.items() if len(ks)}
@@ -161,12 +163,34 @@ def _grid_draft(claims: list[Claim], interval: Interval, sizes: dict[int, tuple[
         claims=involved,
         severity=1,
         statement=f"No whole number of right images prints as {claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) "
-        "on any stated number of images.",
+        f"on {_the_parts(claim)} stated.",
         witness="; ".join(lines)
         + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",
-        repair=_other_n(interval, sizes),
+        repair=_other_n(interval, sizes) + _of_training(paper, claim, interval),
         members=((claim.id,),) if proved else (),
     )
+
+
+def _the_parts(claim: Claim) -> str:
+    part = "test or validation images" if claim.split == "unstated" else f"{claim.split} images"
+    return f"any number of {part}" + (f" of {claim.class_}" if claim.class_ else "")
+
+
+def _of_training(paper: Paper, claim: Claim, interval: Interval) -> str:
+    """Return which stated numbers of training images would give a figure that does not say its part, as a sentence."""
+    if claim.split != "unstated":
+        return ""
+    sizes = {
+        count_of(c) or 0: c.split
+        for c in own(paper)
+        if c.metric == "n_images"
+        and c.split.startswith("train")
+        and c.class_ == claim.class_
+        and not fold_of(c)
+        and c.study == claim.study
+    }
+    hits = [f"{ks[0]} of the {n} for {s}" for n, s in sizes.items() if n and len(ks := counts_printing_as(interval, n))]
+    return f" A figure of training images would fit: {'; '.join(hits)}." if hits else ""
 
 
 def _other_n(interval: Interval, sizes: dict[int, tuple[str, Claim | None]]) -> str:

@@ -302,8 +302,35 @@ def _cell_repair(printed: Printed, n: int, paper: Paper) -> str:
         return (
             f"one cell misprinted: about {value} instead of {counts[i][j]} (actual {names[i]}, called {names[j]}) gives the total "
             f"{n} and the same row sum {sum(counts[i]) + missing} as the paper's other matrices."
+            + _still_open(paper, printed, i, j, value)
         )
     return f"a cell that is off by {missing}, or another test set of {n - missing} images."
+
+
+def _still_open(paper: Paper, printed: Printed, i: int, j: int, value: int) -> str:
+    """Return which printed scores do not follow from the matrix with cell (i, j) set to ``value``, as a sentence, "" if all do.
+
+    Of two classes, every other division of that row is tried too.
+    """
+    scores = [
+        c[0] for r in rows(paper) if r.key == printed.key for (m, k, _), c in r.scores.items() if m != "auc" and not k
+    ]
+    counts, classes = printed.counts(), printed.matrix.classes
+    counts[i][j] = value
+    bad = [c for c in scores if not search_definition(c, [counts], classes)]
+    if not bad:
+        return ""
+    words = f" With it {', '.join(f'{c.metric} {c.value}' for c in bad)} would still not follow"
+    size, other = sum(counts[i]), 1 - j
+    fitting = []
+    for k in range(size + 1) if len(counts) == 2 else ():
+        counts[i][j], counts[i][other] = k, size - k
+        if all(search_definition(c, [counts], classes) for c in scores):
+            fitting.append((k, size - k))
+    if not fitting:
+        return words + ", nor from any other division of that row."
+    nearest = min(fitting, key=lambda f: abs(f[0] - value))
+    return words + f"; {nearest[0]} and {nearest[1]} in that row would give all scores."
 
 
 def check_matrix_scores(paper: Paper) -> list[Draft]:
@@ -313,12 +340,10 @@ def check_matrix_scores(paper: Paper) -> list[Draft]:
     said whether rows are actual or predicted, the orientation that explains more of the scores is taken and named.
     """
     found = []
-    by_key = {row.key: row for row in rows(paper)}
     heads = headlines(paper)
-    for printed in matrices(paper):
-        row = by_key.get(printed.key)
-        candidates = _candidates(paper, printed) if row is not None else None
-        if row is None or candidates is None:
+    for printed, row in itertools.product(matrices(paper), rows(paper)):
+        candidates = _candidates(paper, printed) if row.key == printed.key else None
+        if candidates is None:
             continue
         printed, candidates, turned = _oriented(printed, candidates, row)
         if turned is not None:
@@ -624,7 +649,8 @@ def check_prose_counts(paper: Paper) -> list[Draft]:
         found += _against_totals(key[1] or "the result", named, paper, key)
         for printed in matrices(paper):
             if printed.matrix.id and printed.key == key and len(printed.cells) == 2:
-                found.append(_prose_against_matrix(printed, named))
+                own_words = paper.protocol_facts.get("false_positive_meaning", "").startswith("exchanged")
+                found.append(_prose_against_matrix(printed, named, own_words))
     return found
 
 
@@ -638,7 +664,8 @@ def _named_counts(paper: Paper) -> dict[tuple[str, str, str, str, str, str], dic
     return {key: named for key, named in found.items() if len(named) == 4}
 
 
-def _prose_against_matrix(printed: Printed, named: dict[str, Claim]) -> Draft:
+def _prose_against_matrix(printed: Printed, named: dict[str, Claim], own_words: bool) -> Draft:
+    """``own_words``: the paper says of a false positive what is usually said of a false negative."""
     classes = printed.matrix.classes
     value = {m: count_of(c) or 0 for m, c in named.items()}
     counts = printed.counts()
@@ -671,7 +698,8 @@ def _prose_against_matrix(printed: Printed, named: dict[str, Claim]) -> Draft:
                 severity=1,
                 statement=f"The text exchanges false positives and false negatives of {printed.matrix.where}.",
                 witness=f"The text: {words}. The matrix: {drawn(counts, classes)}. With {positive} as positive, an actual {positive} "
-                "called otherwise is a false negative; no choice of the positive class gives the text's names.",
+                "called otherwise is a false negative; no choice of the positive class gives the text's names."
+                + (" The paper's own definition in words exchanges them likewise." if own_words else ""),
                 repair="exchange the words false positive and false negative, or read the matrix with predicted classes in its rows.",
             )
     return Draft(

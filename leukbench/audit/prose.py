@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from leukbench.audit.selection import (
     SCORE_METRICS,
     Draft,
     canonical,
+    count_of,
     fold_of,
     headlines,
     own,
@@ -235,6 +237,7 @@ SAME_THING = (
     "iterations",
     "image_size",
 )
+ROUND_COUNTS = ("iterations", "n_images", "n_subjects", "params_total", "params_trainable", "params_nontrainable")
 SETTINGS = (
     "epochs",
     "batch_size",
@@ -269,7 +272,7 @@ def compatible(a: Claim, b: Claim) -> bool:
     if a.metric == "output_shape":
         return re.findall(r"\d+", a.value) == re.findall(r"\d+", b.value)
     if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
-        return x == y
+        return x == y  # see rounded_alike
     x_, y_ = _plain(a), _plain(b)
     if x_ is None or y_ is None:
         return _normal(a) == _normal(b)
@@ -277,6 +280,25 @@ def compatible(a: Claim, b: Claim) -> bool:
     if rounded or a.approximate or b.approximate:
         return x_.meets(y_)
     return printed_number(a.value) == printed_number(b.value)
+
+
+def rounded_alike(a: Claim, b: Claim) -> str:
+    """Return how two unequal prints could still be one number, "" if they cannot.
+
+    A whole number that ends in zeros may be the other one rounded to tens, hundreds or thousands; two times one second apart may be
+    one time, rounded in one place and truncated in the other.
+    """
+    if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
+        near = abs(x - y) <= 1 and x.denominator == y.denominator == 1
+        return "one second apart: one time, rounded in one place and truncated in the other" if near else ""
+    values = sorted({n for n in (count_of(a), count_of(b)) if n is not None}, key=lambda n: str(n).rstrip("0"))
+    if len(values) != 2 or a.metric not in ROUND_COUNTS:
+        return ""
+    for round_, exact in itertools.permutations(values):
+        for unit, name in ((10, "tens"), (100, "hundreds"), (1000, "thousands")):
+            if round_ % unit == 0 and round_ and round_ in {exact // unit * unit, (exact + unit // 2) // unit * unit}:
+                return f"{round_} can be {exact} in whole {name}"
+    return ""
 
 
 def _plain(c: Claim) -> Interval | None:
@@ -350,7 +372,8 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         if w
     )
     # figures that do not say on which images may speak of different ones
-    loose = any(c.approximate for c in flat) or (first.split == "unstated" and not first.condition)
+    alike = rounded_alike(clusters[0][0], clusters[1][0]) if len(clusters) == 2 else ""
+    loose = any(c.approximate for c in flat) or (first.split == "unstated" and not first.condition) or bool(alike)
     pair = next(((g, h) for i, g in enumerate(clusters) for h in clusters[i + 1 :] if not compatible(g[0], h[0])), None)
     return Draft(
         check="two_values",
@@ -361,8 +384,10 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         statement=f"{first.metric.removesuffix('_s').replace('_', ' ')}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
         f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
         + (", none of which says on which images." if loose and first.split == "unstated" else "."),
-        witness=f"{words}. No rounding or truncation makes them one number.",
-        repair="one is a slip, or they are quantities whose difference (part, run, condition) is not stated.",
+        witness=f"{words}. "
+        + (f"{alike[0].upper()}{alike[1:]}." if alike else "No rounding or truncation makes them one number."),
+        repair=("" if not alike else "one of the two throughout; else ")
+        + "one is a slip, or they are quantities whose difference (part, run, condition) is not stated.",
         members=() if loose or pair is None or len(clusters) > 2 else tuple(tuple(c.id for c in g) for g in pair),
     )
 

@@ -6,9 +6,10 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from leukbench.audit.counts import public_counts
-from leukbench.audit.selection import Draft, headlines, own
+from leukbench.audit.selection import Draft, count_of, headlines, matrices, own
 from leukbench.papers.schema import Claim, Paper
 
 
@@ -43,7 +44,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "yes": Rule(
             "implausible",
             2,
-            "The test set was augmented too: its images are not independent, and scores count copies.",
+            "The test set was augmented too: its images are not independent, and scores on them count copies.",
             "scores on the original test images.",
         ),
         "unstated": Rule(
@@ -72,8 +73,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "yes": Rule(
             "implausible",
             2,
-            "Each official fold, which holds whole subjects, is cut again into training and test images, so its "
-            "subjects stand on both sides.",
+            "Each official fold, which holds whole subjects, is cut again into training and test images: unless that cut "
+            "is by subject, its subjects stand on both sides.",
             "train on two official folds and test on the third.",
         ),
     },
@@ -375,7 +376,22 @@ def check_split_against_source(paper: Paper) -> list[Draft]:
             continue
         by_patient = paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
         published = facts.get("patient_ids", "none") != "none"
-        if published and not by_patient:
+        apart = _stated_pools_apart(paper, name, facts)
+        if published and not by_patient and apart:
+            found.append(
+                Draft(
+                    check="split_against_source",
+                    status="uncheckable",
+                    kind="protocol",
+                    claims=_head(paper, name),
+                    severity=1,
+                    statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on any other cut of the "
+                    "training images patients could cross.",
+                    witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
+                    repair="which images the figures were measured on.",
+                )
+            )
+        elif published and not by_patient:
             n = facts.get("subjects")
             found.append(
                 Draft(
@@ -415,6 +431,35 @@ def check_split_against_source(paper: Paper) -> list[Draft]:
                 )
             )
     return found
+
+
+def _subjects_words(facts: Mapping[str, Any]) -> str:
+    counts = [f"{pool['subjects']} ({name})" for name, pool in facts["pools"].items()]
+    return f"{' + '.join(counts)} = {facts['subjects']} patients in all"
+
+
+def _stated_pools_apart(paper: Paper, name: str, facts: Mapping[str, Any]) -> str:
+    """Return the name of a stated reading that tests on a publisher's pool of other patients than it trains on, "" if none does.
+
+    A number of test images that is no pool's says that something else was tested on, whatever is stated.
+    """
+    study, pools = paper.studies[name], facts["pools"].values()
+    counts = [pool.get("subjects") for pool in pools]
+    if None in counts or sum(counts) != facts.get("subjects"):
+        return ""
+    tested = {
+        count_of(c)
+        for c in own(paper)
+        if c.metric == "n_images" and c.split == "test" and c.study == name and not c.class_
+    }
+    tested |= {sum(map(sum, m.counts())) for m in matrices(paper) if m.key[0] == name and m.key[2] == "test"}
+    if tested - {None} - {pool["total"] for pool in pools}:
+        return ""
+    for reading in study.protocols.get("as_published", ()):
+        rule = reading.rule
+        if reading.basis == "stated" and rule.test_pool and not set(rule.test_pool) & set(rule.pool or ()):
+            return reading.name.replace("_", " ")
+    return ""
 
 
 def _head(paper: Paper, study: str) -> tuple[Claim, ...]:

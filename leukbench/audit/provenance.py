@@ -232,7 +232,7 @@ def check_below_majority(paper: Paper) -> list[Draft]:
         name, most = max(sizes.counts.items(), key=lambda kv: kv[1])
         share = Fraction(most, sizes.total)
         below = accuracy.high < share
-        top = max(tops)
+        top = max(tops, default=accuracy.high)
         found.append(
             Draft(
                 check="below_majority",

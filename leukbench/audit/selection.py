@@ -122,7 +122,9 @@ def rows(paper: Paper) -> list[Row]:
             name = (canonical(claim.metric), claim.class_, claim.average)
             found.setdefault(row_key(claim), {}).setdefault(name, []).append(claim)
     return [
-        Row(key, scores) for key, lists in found.items() for scores in _by_place({n: _sets(c) for n, c in lists.items()})
+        Row(key, scores)
+        for key, lists in found.items()
+        for scores in _by_place({n: _sets(c) for n, c in lists.items()})
     ]
 
 
@@ -134,7 +136,9 @@ def _by_place(sets: dict[ScoreName, list[tuple[Claim, ...]]]) -> list[dict[Score
     divided = max(sets, key=lambda name: len(sets[name]))
     if len(sets[divided]) == 1:
         return [{name: options[0] for name, options in sets.items()}]
-    company = [sum(_together(value, o) for n, os in sets.items() if n != divided for o in os) for value in sets[divided]]
+    company = [
+        sum(_together(value, o) for n, os in sets.items() if n != divided for o in os) for value in sets[divided]
+    ]
     main = company.index(max(company))
     found: list[dict[ScoreName, tuple[Claim, ...]]] = [{divided: value} for value in sets[divided]]
     for name, options in sets.items():

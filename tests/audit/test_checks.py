@@ -445,6 +445,16 @@ def test_one_quantity_with_two_values_but_not_one_rounded_twice() -> None:
     assert "inconsistent" not in statuses(
         prose.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "0.91", unit="fraction")))
     )
+    for value, other, status in (
+        ("2000", "2040", "implausible"),
+        ("2100", "2040", "inconsistent"),
+        ("2041", "2043", "inconsistent"),
+    ):
+        two = [{"metric": "iterations", "value": v, "model": "m"} for v in (value, other)]
+        assert statuses(prose.check_two_values(paper(score("accuracy", "90"), *two))) == [status]
+    for value, status in (("161 min 20 s", "implausible"), ("161 min 21 s", "inconsistent")):
+        two = [{"metric": "time_s", "value": v, "model": "m"} for v in (value, "161m19s")]
+        assert statuses(prose.check_two_values(paper(score("accuracy", "90"), *two))) == [status]
     settings = [{"metric": "dropout", "value": v, "model": "m"} for v in ("0.2", "0.3")]
     assert [d.kind for d in prose.check_contradicting_settings(paper(score("accuracy", "90"), *settings))] == [
         "ambiguity"
@@ -492,14 +502,15 @@ def test_layer_tables_totals_and_pooling_kernels() -> None:
     assert accused == {"p.q2"}  # the layer, not the totals
 
 
-def test_three_by_three_pooling_cannot_give_halved_sides_twice() -> None:
+def test_pooling_that_gives_halved_sides_only_with_several_paddings_is_not_called_impossible() -> None:
     table = [
         *layer(1, "MaxPooling2D", "(None, 23, 23, 8)", 0),
         *layer(2, "MaxPooling2D_1", "(None, 11, 11, 8)", 0),
         *layer(3, "MaxPooling2D_2", "(None, 5, 5, 8)", 0),
         {"metric": "image_size", "model": "net", "condition": "network input", "value": "46"},
     ]
-    for kernel, status in (("3x3", "inconsistent"), ("2x2", "consistent")):
+    # 5x5 gives 46 to 23 with stride 2 and padding, 23 to 11 never; 3x3 gives each step, but 46 to 23 with and 23 to 11 without padding
+    for kernel, status in (("5x5", "inconsistent"), ("3x3", "implausible"), ("2x2", "consistent")):
         p = paper(
             score("accuracy", "90"),
             *table,
@@ -574,6 +585,66 @@ def test_curves_without_noise() -> None:
     n = images("1599", split="validation")
     assert statuses(plausibility.check_smooth_curves(paper(*rising, n))) == ["implausible"]
     assert plausibility.check_smooth_curves(paper(*noisy, n)) == []
+
+
+def test_results_under_one_key_are_told_apart_by_their_places() -> None:
+    sizes = [images("549", split="test", **{"class": "ill"}), images("96", split="test", **{"class": "well"})]
+    table = [
+        score(m, v, unit="fraction", where="Table 8")
+        for m, v in (("accuracy", "0.89"), ("recall", "0.81"), ("precision", "0.78"))
+    ]
+    text = score("accuracy", "87", where="Section 4")
+    for rows in ([text, *table, *sizes], [*table, text, *sizes]):
+        assert statuses(together.check_binary_rows(paper(*rows))) == ["consistent"]  # macro: 507 of 549 and 68 of 96
+        assert "inconsistent" in statuses(prose.check_two_values(paper(*rows)))
+    table[0]["value"] = "0.95"  # now the row itself cannot be
+    assert statuses(together.check_binary_rows(paper(text, *table, *sizes))) == ["inconsistent"]
+
+
+def test_a_headline_is_counted_on_what_was_tested_not_on_what_the_publisher_offers() -> None:
+    rows = [
+        score("accuracy", "91.13"),
+        images("1867", split="test", condition="public release, preliminary test"),
+        images("2134", split="test"),
+    ]
+    (draft,) = plausibility.check_honest_intervals(paper(*rows, source="cnmc_2019", classes=("ALL", "HEM")))
+    assert "189 errors on 2134 images" in draft.statement and "all 118 patients" in draft.witness
+
+
+def test_a_repaired_cell_that_does_not_give_the_scores_is_said_to_fall_short() -> None:
+    declared, cells = matrix("m1", [["56", "1"], ["77", "19"]])
+    twin, others = matrix("m2", [["530", "19"], ["45", "51"]])
+    others = [{**c, "model": "other"} for c in others]
+    cells[0]["note"] = "hard to read"
+
+    def total(f1: str) -> str:
+        rows = [score("f1", f1, unit="fraction"), *cells, *others, images("645", split="test")]
+        return next(x.repair for x in audit_paper(paper(*rows, matrices=[declared, twin])) if x.check == "matrix_total")
+
+    # 548, 1, 77, 19: macro F1 0.630, harmonic mean of macro P and R 0.723; 547, 2 gives 0.7149 (truncated)
+    assert "f1 0.71 would still not follow; 547 and 2" in total("0.71") and "still" not in total("0.72")
+    assert "Noted at 56: hard to read." in total("0.72")
+
+
+def test_patients_do_not_cross_where_the_stated_test_is_a_pool_of_other_patients() -> None:
+    protocols = {
+        "as_published": [
+            {
+                "name": "final_test",
+                "basis": "stated",
+                "evidence": "x",
+                "rule": {"unit": "image", "pool": ["train"], "test_pool": ["final"]},
+            }
+        ]
+    }
+
+    def found(n: str, split: str) -> list[str]:
+        p = paper(score("accuracy", "99"), images(n, split=split), source="cnmc_2019", classes=("ALL", "HEM"))
+        study = p.studies["s"].model_validate({**p.studies["s"].model_dump(), "protocols": protocols})
+        return statuses(protocol.check_split_against_source(p.model_copy(update={"studies": {"s": study}})))
+
+    assert found("2586", "test") == ["uncheckable"]
+    assert found("534", "test") == ["implausible"]  # no pool has 534 images: something else was tested on
 
 
 def test_findings_have_stable_ids_and_come_most_serious_first() -> None:

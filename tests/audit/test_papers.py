@@ -30,9 +30,9 @@ def of(findings: tuple[Finding, ...], paper: str, check: str, status: str) -> li
 
 
 def test_all_papers_audit_within_ten_seconds(papers: list[Paper]) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of one core, whatever else the machine does
     audit_papers(papers)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_all_papers_audit_within_ten_seconds(papers: list[Paper]) -> None:
         ("alnet", "prose_counts", "inconsistent", "exchanges"),
         ("alnet", "row_is_one_fold", "implausible", "fold 1"),
         ("alnet", "two_values", "inconsistent", "91.3"),
-        ("alnet", "pooling_shapes", "inconsistent", "3×3"),
+        ("alnet", "pooling_shapes", "implausible", "3×3"),
         ("alnet", "public_counts", "inconsistent", "10662"),
         ("ddrnet", "public_pool_is_training", "implausible", "augmented release"),
         ("ddrnet", "perfect_scores", "implausible", "91.98"),
@@ -85,6 +85,14 @@ def test_honest_figures_of_the_papers_are_not_alleged(findings: tuple[Finding, .
         if f.status == "inconsistent" and f.paper == "batool"
         for c in f.claims
     )
+    # ResNet-50's row of alnet's Table 8 holds together with the accuracy beside it, 0.89; the text's 87 % is another figure
+    assert any("ResNet-50" in f.statement for f in of(findings, "alnet", "binary_rows", "consistent"))
+    assert not any("ResNet-50" in f.statement for f in of(findings, "alnet", "binary_rows", "implausible"))
+    # ddrnet's 2000 may be 2040 in round numbers, its two times one second apart one time; its C-NMC test is stated to be the final one
+    assert not of(findings, "ddrnet", "two_values", "inconsistent")
+    assert not any("cnmc" in f.statement for f in of(findings, "ddrnet", "split_against_source", "implausible"))
+    # alnet's headline was counted on the test parts of Table 3, not on the challenge's preliminary test
+    assert any("2134 images" in f.statement for f in of(findings, "alnet", "honest_intervals", "uncheckable"))
     # the means of Table 9 of alnet are right
     assert not of(findings, "alnet", "means", "inconsistent") and not of(findings, "alnet", "fold_sums", "inconsistent")
 
