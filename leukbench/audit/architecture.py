@@ -98,7 +98,7 @@ def check_layer_totals(paper: Paper) -> list[Draft]:
         if len(table) < 2:
             continue
         total = sum(parameter_count(c) or 0 for _, c in table)
-        frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if _kind(name) == "batchnorm")
+        frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if layer_kind(name) == "batchnorm")
         inner = _network_in(table)
         for c in _distinct(own(paper), model, "params_total"):
             if frozen and parameter_count(c) == total - frozen:
@@ -143,7 +143,7 @@ def check_layer_totals(paper: Paper) -> list[Draft]:
 def _network_in(table: list[tuple[str, Claim]]) -> tuple[str, int] | None:
     """Return (name, non-trainable values) of a whole known network that is one line of the layer table."""
     for name, claim in table:
-        network = _known(name)
+        network = known_network(name)
         if network is not None and "headless_keras" in network and parameter_count(claim) == network["headless_keras"]:
             return name, network["headless_keras"] - network["headless_weights"]
     return None
@@ -215,7 +215,8 @@ def check_total_split(paper: Paper) -> list[Draft]:
 # ------------------------------------------------------------------------------------------------------- shapes
 
 
-def _kind(name: str) -> str:
+def layer_kind(name: str) -> str:
+    """Return what a layer of this name is: batchnorm, globalpool, pool, conv, flatten, dropout, dense or other."""
     text = re.sub(r"[^a-z]", "", name.lower())
     for kind, words in {
         "batchnorm": ("batchnorm",),
@@ -243,8 +244,8 @@ def check_layer_parameters(paper: Paper) -> list[Draft]:
             continue
         lines, bad, used = [], [], []
         conflicts: list[tuple[tuple[str, ...], ...]] = []
-        for before, (name, params, shape) in _steps(paper, model, table):
-            value = _expected(_kind(name), before, shape_of(shape.value) if shape else None)
+        for before, (name, params, shape) in layer_steps(paper, model, table):
+            value = _expected(layer_kind(name), before, shape_of(shape.value) if shape else None)
             if params is None or value is None:
                 continue
             used.append(params)
@@ -276,7 +277,8 @@ def check_layer_parameters(paper: Paper) -> list[Draft]:
 Layer = tuple[str, Claim | None, Claim | None]
 
 
-def _steps(paper: Paper, model: str, table: list[Layer]) -> Iterator[tuple[tuple[int, ...] | None, Layer]]:
+def layer_steps(paper: Paper, model: str, table: list[Layer]) -> Iterator[tuple[tuple[int, ...] | None, Layer]]:
+    """Yield each layer of a table with the shape that comes into it, None where that is not printed."""
     before: tuple[int, ...] | None = _input_shape(paper, model)
     for layer in table:
         yield before, layer
@@ -317,9 +319,9 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
     found = []
     for model in _models(paper):
         steps = []
-        for before, (name, _, shape) in _steps(paper, model, layers(paper, model)):
+        for before, (name, _, shape) in layer_steps(paper, model, layers(paper, model)):
             after = shape_of(shape.value) if shape else None
-            if _kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
+            if layer_kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
                 steps.append((before[0], after[0], shape, name))
         if not steps:
             continue
@@ -403,7 +405,8 @@ def check_output_units(paper: Paper) -> list[Draft]:
 # ------------------------------------------------------------------------------------------------- known networks
 
 
-def _known(name: str) -> dict[str, Any] | None:
+def known_network(name: str) -> dict[str, Any] | None:
+    """Return the facts about the known network that a printed name means, None if it means none."""
     text = re.sub(r"[^a-z0-9]", "", name.lower())
     if "proposed" in text:
         return None
@@ -463,12 +466,37 @@ def check_known_networks(paper: Paper) -> list[Draft]:
     for c in own(paper):
         if c.metric not in PARAMS[:2] or (n := parameter_count(c)) is None:
             continue
-        network = _known(c.model) or _known(
+        network = known_network(c.model) or known_network(
             " ".join(net.printed_name for net in paper.networks.values() if c.id in net.parameters)
         )
         if network is not None:
             found.append(_known_draft(c, n, network, paper))
-    return found
+    return found + _of_other_networks(paper, found)
+
+
+def _of_other_networks(paper: Paper, drafts: list[Draft]) -> list[Draft]:
+    """Return one finding for the printed counts that are those of 1000-class networks, where the problems have fewer classes."""
+    classes = sorted({len(s.classes) for s in paper.studies.values()})
+    claims = {
+        d.claims[0].model: d.claims[0]
+        for d in drafts
+        if d.status == "consistent" and "although the problem" in d.statement
+    }
+    if not claims or max(classes) >= 1000:
+        return []
+    return [
+        Draft(
+            check="known_networks",
+            status="implausible",
+            kind="arithmetic",
+            claims=tuple(claims.values()),
+            severity=1,
+            statement=f"The parameter counts printed for {' and '.join(claims)} are those of networks for 1000 classes, not of networks for "
+            f"{' or '.join(map(str, classes))}.",
+            witness="; ".join(d.statement.rstrip(".") for d in drafts if d.claims[0] in claims.values()) + ".",
+            repair="the counts of the networks that were trained, and of these the trained part.",
+        )
+    ]
 
 
 def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Draft:

@@ -614,7 +614,13 @@ def check_mixed_definitions(paper: Paper) -> list[Draft]:
             if len(scores) < 2 or m.key[:3] != row.key[:3] or row.key[3] not in {"", m.key[3]} or not m.actual_known:
                 continue
             candidates = completions(m, total=(stated_total(paper, m) or (None, None))[0]) or completions(m) or []
-            shared = set.intersection(*(set(search_definition(c[0], candidates, m.matrix.classes)) for c in scores))
+            # a harmonic mean of macro precision and macro recall is a macro average too
+            shared = set.intersection(
+                *(
+                    {r.removesuffix(", harmonic") for r in search_definition(c[0], candidates, m.matrix.classes)}
+                    for c in scores
+                )
+            )
             if shared:
                 name = f"{row.key[1]}{' (fold ' + m.key[3] + ')' if m.key[3] else ''}"
                 where = next((c.where for cs in scores for c in cs if c.where.startswith("Table")), scores[0][0].where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.counts import public_counts
@@ -90,8 +91,41 @@ def check_honest_intervals(paper: Paper) -> list[Draft]:
             )
             continue
         p = float(printed_number(claim.value) or 0) / scale_of(claim)
-        found.append(_interval_draft(name, claim, p, n, public_counts().get(study.source, {})))
+        draft = _interval_draft(name, claim, p, n, public_counts().get(study.source, {}))
+        found.append(replace(draft, witness=draft.witness + _fold_spread(paper, claim)))
     return found
+
+
+def _fold_spread(paper: Paper, claim: Claim) -> str:
+    """Return whether the accuracies of the folds differ by more than independent images would, as a sentence, "" without folds.
+
+    Pearson's χ² of right and wrong images by fold, k − 1 degrees of freedom.
+    """
+    from scipy.stats import chi2 as chi2_distribution
+
+    folds: dict[str, tuple[float, int, str]] = {}
+    for c in own(paper):
+        same = (c.study, c.model, c.split, c.metric, c.condition) == (
+            claim.study,
+            claim.model,
+            claim.split,
+            "accuracy",
+            "",
+        )
+        n = _n_of(paper, c) if same and fold_of(c) and not c.class_ else None
+        if n is not None:
+            folds.setdefault(fold_of(c), (float(printed_number(c.value) or 0) / scale_of(c), n[0], c.value))
+    total = sum(n for _, n, _ in folds.values())
+    pooled = sum(a * n for a, n, _ in folds.values()) / total if total else 0.0
+    if len(folds) < 2 or not 0 < pooled < 1:
+        return ""
+    chi2 = sum(n * (a - pooled) ** 2 for a, n, _ in folds.values()) / (pooled * (1 - pooled))
+    p = float(chi2_distribution.sf(chi2, len(folds) - 1))
+    return f" The folds have {', '.join(v for _, _, v in folds.values())}: " + (
+        f"too far apart for independent images (χ² = {chi2:.1f}, p = {p:.1g}), so an interval of independent images is too narrow."
+        if p < 0.001
+        else f"as far apart as independent images may be (χ² = {chi2:.1f}, p = {p:.2g})."
+    )
 
 
 def _interval_draft(

@@ -50,6 +50,32 @@ def check_training_as_headline(paper: Paper) -> list[Draft]:
         for group in suspects.values():
             source = [t for t in training if _same(t, group[0])]
             found.append(_training_draft(model, group, source, by_split, heads, paper))
+        found += _training_beside_others(paper, model, training, by_split)
+    return found
+
+
+def _training_beside_others(
+    paper: Paper, model: str, training: list[Claim], by_split: dict[str, list[Claim]]
+) -> list[Draft]:
+    """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of other works."""
+    held = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
+    found = []
+    for c in training:
+        quoted = [q for q in paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
+        if quoted and c.where not in held:
+            found.append(
+                Draft(
+                    check="training_as_headline",
+                    status="implausible",
+                    kind="protocol",
+                    claims=(c, *quoted),
+                    severity=3,
+                    statement=f"The accuracy {c.value} of {model or 'the proposed network'} that is set beside figures of other works is called a "
+                    "training accuracy.",
+                    witness=f"{c.where}: {c.value} (training) beside {', '.join(q.value for q in quoted)}.",
+                    repair="the accuracy on unseen images.",
+                )
+            )
     return found
 
 
