@@ -45,8 +45,6 @@ def _n_of(paper: Paper, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
     sizes = class_sizes(paper, row_key(claim), matrices(paper))
     if claim.n.replace(",", "").isdigit():
         return int(claim.n.replace(",", "")), ()
-    if sizes is not None:
-        return sizes.total, sizes.claims
     stated = [
         c
         for c in own(paper)
@@ -58,6 +56,8 @@ def _n_of(paper: Paper, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
         and c.model in {claim.model, ""}
         and count_of(c)
     ]
+    if sizes is not None and not ("another network" in sizes.basis and any(c.model == claim.model for c in stated)):
+        return sizes.total, sizes.claims
     # what the paper tested on before what its publisher offers
     stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
     return (count_of(stated[0]) or 0, (stated[0],)) if stated else None
@@ -265,13 +265,18 @@ def check_close_race(paper: Paper) -> list[Draft]:
     heads = headlines(paper)
     for members in groups.values():
         members = sorted({c.id: (v, c) for v, c in members}.values(), key=lambda vc: vc[0], reverse=True)
-        if len(members) < 2 or (members[0][1].id not in heads and not any(c.id in heads for _, c in members[:1])):
+        chosen = next(((v, c) for v, c in members if c.id in heads), None)
+        if chosen is None:
             continue
-        (a, first), (b, second) = members[:2]
+        a, first = chosen
+        # another value printed for the headline's own result is no competitor
+        others = [(v, c) for v, c in members if (c.model, c.condition) != (first.model, first.condition)]
+        if not others or others[0][0] >= a:
+            continue
+        b, second = others[0]
         spread = next((c.spread for c in paper.claims if c.id in heads and c.spread), first.spread)
-        n = _n_of(paper, first)
-        error = _error(spread, first, float(a), n[0] if n else None)
-        if error is None or a == b:
+        error = _error(spread, (first, float(a), _n_of(paper, first)), (second, float(b), _n_of(paper, second)))
+        if error is None:
             continue
         lead = float(a - b)
         found.append(
@@ -290,18 +295,23 @@ def check_close_race(paper: Paper) -> list[Draft]:
     return found
 
 
-def _error(spread: str, claim: Claim, p: float, n: int | None) -> tuple[float, str] | None:
+Measured = tuple[Claim, float, tuple[int, tuple[Claim, ...]] | None]
+
+
+def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] | None:
+    """Return the printed spread, else √(p(1 − p)/n + q(1 − q)/m) of two independent figures (m = n where it is not known), and its words."""
+    claim, p, size = first
     interval = printed_interval(spread.replace("±", "").strip()) if spread else None
     if interval is not None:
         value = float(interval.low + interval.high) / 2 / scale_of(claim)
         return value, f"± {spread.replace('±', '').strip()} is printed"
-    if n:
-        value = math.sqrt(2 * p * (1 - p) / n)
-        return (
-            value,
-            f"the standard error of a difference of two such figures on {n} independent images is {100 * value:.2f} points",
-        )
-    return None
+    if size is None:
+        return None
+    q, n = second[1], size[0]
+    m = second[2][0] if second[2] else n
+    value = math.sqrt(p * (1 - p) / n + q * (1 - q) / m)
+    on = f"{n} independent images" if m == n else f"{n} and {m} independent images"
+    return value, f"the standard error of a difference of two such figures on {on} is {100 * value:.2f} points"
 
 
 def check_test_against_validation(paper: Paper) -> list[Draft]:

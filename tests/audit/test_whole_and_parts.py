@@ -219,3 +219,17 @@ def test_folds_further_apart_than_independent_images_allow(third: str, words: st
     head = score("accuracy", "92", aggregation="mean")
     (draft,) = plausibility.check_honest_intervals(paper(head, *rows, images("2134", split="test")))
     assert words in draft.witness
+
+
+@pytest.mark.parametrize(("second", "status"), [("90.00", "implausible"), ("85.00", "consistent")])
+def test_a_lead_over_a_baseline_that_was_tested_on_fewer_images(second: str, status: str) -> None:
+    declared, cells = matrix("m1", [["530", "19"], ["45", "51"]])
+    cells = [{**c, "model": "base"} for c in cells]
+    rows = [
+        score("accuracy", "91.13"),
+        score("accuracy", "91.3", where="Section 5"),  # another print of the headline is no competitor
+        score("accuracy", second, model="base"),
+        images("2134", split="test", model="m"),
+    ]
+    (draft,) = plausibility.check_close_race(paper(*rows, *cells, matrices=[declared]))
+    assert draft.status == status and "2134 and 645" in draft.witness and "over base" in draft.statement
