@@ -272,7 +272,7 @@ def compatible(a: Claim, b: Claim) -> bool:
     if a.metric == "output_shape":
         return re.findall(r"\d+", a.value) == re.findall(r"\d+", b.value)
     if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
-        return x == y  # see rounded_alike
+        return x == y
     x_, y_ = _plain(a), _plain(b)
     if x_ is None or y_ is None:
         return _normal(a) == _normal(b)
@@ -291,7 +291,7 @@ def rounded_alike(a: Claim, b: Claim) -> str:
     if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
         near = abs(x - y) <= 1 and x.denominator == y.denominator == 1
         return "one second apart: one time, rounded in one place and truncated in the other" if near else ""
-    values = sorted({n for n in (count_of(a), count_of(b)) if n is not None}, key=lambda n: str(n).rstrip("0"))
+    values = sorted({n for n in (count_of(a), count_of(b)) if n is not None})
     if len(values) != 2 or a.metric not in ROUND_COUNTS:
         return ""
     for round_, exact in itertools.permutations(values):

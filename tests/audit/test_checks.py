@@ -93,6 +93,11 @@ def test_text_that_exchanges_false_positives_and_negatives_of_its_matrix_is_seen
         return statuses(matrices.check_prose_counts(paper(score("auc", "97"), *named, *cells, matrices=[declared])))
 
     assert prose_counts("49", "6") == ["inconsistent"] and prose_counts("6", "49") == ["consistent"]
+    named = [score(m, v, unit="count") for m, v in (("tp", "180"), ("tn", "470"), ("fp", "49"), ("fn", "6"))]
+    own_words = {"false_positive_meaning": "exchanged"}
+    p = paper(score("auc", "97"), *named, *cells, matrices=[declared], protocol_facts=own_words)
+    (draft,) = matrices.check_prose_counts(p)
+    assert "own definition in words exchanges them likewise" in draft.witness
 
 
 def test_heat_map_cells_of_two_digits_are_completed_from_the_total() -> None:
@@ -292,6 +297,14 @@ def test_grid_finds_the_count_or_says_that_none_prints_so() -> None:
     assert statuses(grid.check_grid(bad)) == ["inconsistent"]
 
 
+def test_a_figure_off_the_grid_of_the_test_images_may_be_one_of_the_training_images() -> None:
+    rows = [images("2586", split="test"), images("10661", split="train")]
+    (draft,) = grid.check_grid(paper(score("accuracy", "99.86", split="unstated"), *rows))
+    assert (
+        draft.status == "implausible" and "10646 of the 10661 for train" in draft.repair
+    )  # 2582 are 99.845, 2583 99.884 %
+
+
 def test_truncated_percentages_are_on_the_grid() -> None:
     p = paper(score("accuracy", "92.20"), images("706", split="test"))
     (draft,) = grid.check_grid(p)
@@ -378,6 +391,18 @@ def test_public_counts_and_augmentation_multipliers() -> None:
     ]
     p = paper(score("accuracy", "90"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
     assert statuses(counts.check_public_counts(p)) == ["inconsistent"]
+    for fold, status in (
+        ("", "inconsistent"),
+        ("2", "implausible"),
+    ):  # 10,662 in all cannot be; a fold of one's own can
+        p = paper(
+            score("accuracy", "90"),
+            images("3554" if fold else "10662", split="all", fold=fold),
+            classes=("ALL", "HEM"),
+            source="cnmc_2019",
+        )
+        assert statuses(counts.check_public_counts(p)) == [status]
+    p = paper(score("accuracy", "90"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
     assert statuses(counts.check_multipliers(p)) == ["consistent"]
 
 
