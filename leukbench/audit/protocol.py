@@ -214,6 +214,7 @@ STANDARD = {
     "specificity": "TN / (TN + FP)",
     "f1": "2 * TP / (2 * TP + FP + FN)",
 }
+NUMBER_WORDS = ("several", "two", "three", "four", "several")
 SAMPLES = ((50, 30, 7, 13), (11, 91, 3, 5), (400, 17, 29, 2))
 
 
@@ -258,9 +259,9 @@ def check_conflicting_words(paper: Paper) -> list[Draft]:
                     claims=(),
                     severity=1,
                     where=_places(value),
-                    statement=f"The text says two things about {name}.",
+                    statement=f"The text says {NUMBER_WORDS[min(value.count('|'), 4)]} things about {name}.",
                     witness=value.replace("|", "against") + ".",
-                    repair="which of the two was done.",
+                    repair="which of these is meant.",
                 )
             )
         elif head == "caption_conflict":
