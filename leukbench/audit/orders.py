@@ -145,7 +145,7 @@ def _rank_draft(
     above: list[tuple[str, Interval, tuple[Claim, ...]]],
     n_rivals: int,
 ) -> Draft:
-    words = "; ".join(f"{m}: {_percent(v)}" for m, v, _ in above)
+    words = "; ".join(f"{m}: {_printed(cs) or _percent(v)}" for m, v, cs in above)
     return Draft(
         check="rank_on_test",
         status="implausible",
@@ -157,6 +157,10 @@ def _rank_draft(
         witness=f"{words}.",
         repair="a comparison of test accuracies, each counted on stated images.",
     )
+
+
+def _printed(claims: tuple[Claim, ...]) -> str:
+    return f"{claims[0].value} printed" if claims[0].metric == "accuracy" else ""
 
 
 def _percent(value: Interval) -> str:

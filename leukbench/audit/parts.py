@@ -151,15 +151,14 @@ def _common_n_draft(paper: Paper, study: str, claims: list[Claim]) -> Draft | No
         kind="arithmetic",
         claims=(*claims, *((share,) if share is not None else ())),
         severity=2 if odd else 0,
-        statement=f"The accuracies of {len(claims)} networks ({values} %) are whole counts of one test part on "
-        + (
-            "no number of images that the stated share of the source, or 5 % more or less, can have."
+        statement=(
+            f"No test part of the stated share of the source (5 % more or less) makes the accuracies of all {len(claims)} networks whole counts."
             if odd and fitting
-            else "no number of images up to the size of the source."
+            else f"No test part of the source makes the accuracies of all {len(claims)} networks whole counts."
             if odd
-            else f"{len(fitting)} numbers of images up to the size of the source."
+            else f"The accuracies of {len(claims)} networks are whole counts on {len(fitting)} numbers of images up to the size of the source."
         ),
-        witness=f"Rounded or truncated; numbers of images that give all of them: {', '.join(map(str, fitting[:8])) or 'none'}"
+        witness=f"{values} %, rounded or truncated; numbers of images that give all of them: {', '.join(map(str, fitting[:8])) or 'none'}"
         + ("" if len(fitting) <= 8 else ", …")
         + (
             f" (at {first}: {', '.join(f'{counts_printing_as(i, first)[0]}/{first}' for i in intervals)})"

@@ -203,6 +203,14 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "external_validation": {
         "no": Rule("uncheckable", 0, "No images from another source were tested on.", "an external test set.")
     },
+    "times_printed": {
+        "no": Rule(
+            "uncheckable",
+            1,
+            "Speed or a lower cost is claimed, but no time, memory or number of operations is printed.",
+            "times of training and of one image for each network, on one machine.",
+        )
+    },
     "code_available": {"no": Rule("uncheckable", 0, "No code is published.", "the code.")},
     "seeds_stated": {"no": Rule("uncheckable", 0, "No random seed is stated.", "seeds.")},
 }
