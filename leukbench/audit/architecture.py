@@ -142,7 +142,7 @@ def check_layer_totals(paper: Paper) -> list[Draft]:
 def _network_in(table: list[tuple[str, Claim]]) -> tuple[str, int] | None:
     """Return (name, non-trainable values) of a whole known network that is one line of the layer table."""
     for name, claim in table:
-        network = _known(name)
+        network = known_network(name)
         if network is not None and "headless_keras" in network and parameter_count(claim) == network["headless_keras"]:
             return name, network["headless_keras"] - network["headless_weights"]
     return None
@@ -296,6 +296,12 @@ def _input_shape(paper: Paper, model: str) -> tuple[int, ...] | None:
     return None
 
 
+def _input_sides(paper: Paper, model: str) -> set[str]:
+    """Return the input sides in pixels that the paper states for a network, or for all."""
+    sizes = [c for c in own(paper) if c.metric == "image_size" and "input" in c.condition and c.model in {model, ""}]
+    return {str(s[0]) for c in sizes if (s := shape_of(c.value))}
+
+
 def _expected(kind: str, before: tuple[int, ...] | None, after: tuple[int, ...] | None) -> tuple[int, str] | None:
     if kind in {"pool", "globalpool", "flatten", "dropout"}:
         return 0, "no weights"
@@ -392,7 +398,8 @@ def check_output_units(paper: Paper) -> list[Draft]:
 # ------------------------------------------------------------------------------------------------- known networks
 
 
-def _known(name: str) -> dict[str, Any] | None:
+def known_network(name: str) -> dict[str, Any] | None:
+    """Return the facts about the known network that a printed name means, None if it means none."""
     text = re.sub(r"[^a-z0-9]", "", name.lower())
     if "proposed" in text:
         return None
@@ -450,54 +457,14 @@ def check_known_networks(paper: Paper) -> list[Draft]:
     """Parameter counts printed for named networks against their known counts, in either convention, with usual heads."""
     found = []
     for c in own(paper):
-        if c.metric not in PARAMS[:2]:
+        if c.metric not in PARAMS[:2] or (n := parameter_count(c)) is None:
             continue
-        network = _known(c.model) or _known(
+        network = known_network(c.model) or known_network(
             " ".join(net.printed_name for net in paper.networks.values() if c.id in net.parameters)
         )
-        n = parameter_count(c)
-        if network is not None and n is not None:
+        if network is not None:
             found.append(_known_draft(c, n, network, paper))
-        elif network is not None and c.unit == "million" and (draft := _millions_draft(c, network)) is not None:
-            found.append(draft)
     return found
-
-
-def _millions_draft(c: Claim, network: dict[str, Any]) -> Draft | None:
-    """Return what a count in millions says: one of the known counts, or fewer than the network has without any head."""
-    interval = printed_interval(re.sub(r",(?=\d{4,}$|\d{1,2}$)", ".", c.value))  # no comma parts off four digits
-    if interval is None:
-        return None
-    known = {f: network[f] for f in ("weights", "keras", "headless_weights", "headless_keras") if f in network}
-    hits = [f for f, v in known.items() if interval.times(10**6).contains(v)]
-    bare = network["headless_weights"]
-    few = interval.high * 10**6 < bare
-    if not hits and not few:
-        return None
-    words = f"{bare:,} weights without a head, {network['weights']:,} with the 1000-class head"
-    return Draft(
-        check="known_networks",
-        status="consistent" if hits else "implausible",
-        kind="arithmetic",
-        claims=(c,),
-        severity=0 if hits else 1,
-        statement=f"{c.value} million parameters of {c.model} are "
-        + (
-            f"those known of it ({hits[0].replace('_', ' ')})."
-            if hits
-            else "fewer than the named network has without any head."
-        ),
-        witness=f"Known: {words}; printed: at most {shown(interval.high, 4)} million.",
-        repair=""
-        if hits
-        else f"{shown(Fraction(bare, 10**6), 4)} million, or a network that differs from the named one.",
-    )
-
-
-def _input_sides(paper: Paper, model: str) -> set[str]:
-    """Return the input sides in pixels that the paper states for a network, or for all."""
-    sizes = [c for c in own(paper) if c.metric == "image_size" and "input" in c.condition and c.model in {model, ""}]
-    return {str(s[0]) for c in sizes if (s := shape_of(c.value))}
 
 
 def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Draft:
@@ -589,9 +556,6 @@ def check_network_sizes(paper: Paper) -> list[Draft]:
                 witness=", ".join(f"{m}: {c.value}" for m, c in by_model.items()) + ".",
             )
         )
-        smaller = _smaller_by_nature(by_model, least) if least.model in proposed else {}
-        if smaller:
-            found.append(_heads_draft(least, smaller))
     elif not by_model and proposed and len(paper.arms) > 1:
         found.append(
             Draft(
@@ -603,75 +567,6 @@ def check_network_sizes(paper: Paper) -> list[Draft]:
                 severity=1,
                 statement="No parameter count is printed for any network, so statements about size or simplicity cannot be checked.",
                 repair="the number of parameters of the proposed network and of each baseline.",
-            )
-        )
-    return found
-
-
-def _smaller_by_nature(by_model: dict[str, Claim], least: Claim) -> dict[str, tuple[Claim, dict[str, Any]]]:
-    """Return the named networks whose printed count is larger than the least, but whose own 1000-class version is smaller."""
-    limit = parameter_count(least) or 0
-    known = {m: (c, network) for m, c in by_model.items() if m != least.model and (network := _known(m)) is not None}
-    return {m: (c, v) for m, (c, v) in known.items() if v["weights"] < limit < (parameter_count(c) or 0)}
-
-
-def _heads_draft(least: Claim, smaller: dict[str, tuple[Claim, dict[str, Any]]]) -> Draft:
-    words = "; ".join(
-        f"{m}: {c.value} printed, {v['weights']:,} known with its 1000-class head, {v['headless_weights']:,} without"
-        for m, (c, v) in smaller.items()
-    )
-    return Draft(
-        check="network_sizes",
-        status="implausible",
-        kind="arithmetic",
-        claims=(least, *(c for c, _ in smaller.values())),
-        severity=1,
-        statement=f"{least.model} has the fewest parameters only beside the count printed for {', '.join(smaller)}; as published "
-        f"{'that is' if len(smaller) == 1 else 'these are'} smaller.",
-        witness=f"{least.model}: {least.value}. {words}.",
-        repair="all networks with the same kind of head.",
-    )
-
-
-def check_scaling_factors(paper: Paper) -> list[Draft]:
-    """Width, depth and resolution of a scaled network against its family's smallest, as its authors define them.
-
-    EfficientNet-B3 (Tan & Le 2019): width 1.2, depth 1.4, resolution 300/224 = 1.34. Printed decimals may be rounded or truncated.
-    """
-    found = []
-    for model in _models(paper):
-        network = _known(model)
-        stated = {c.condition: c for c in own(paper) if c.metric == "scaling_factor" and c.model == model}
-        if network is None or "scaling" not in network or not stated:
-            continue
-        factors: dict[str, float] = network["scaling"]
-        known = {q: Fraction(str(v)) for q, v in factors.items()}
-        fits = {
-            q: (i := printed_interval(c.value)) is not None and i.contains(known[q])
-            for q, c in stated.items()
-            if q in known
-        }
-        bad = tuple(stated[q] for q, good in fits.items() if not good)
-        swapped = len(bad) == 2 and all(
-            (i := printed_interval(c.value)) is not None and i.contains(known[o.condition]) for c, o in (bad, bad[::-1])
-        )
-        found.append(
-            Draft(
-                check="scaling_factors",
-                status="inconsistent" if bad else "consistent",
-                kind="arithmetic",
-                claims=bad or tuple(stated.values()),
-                severity=1 if bad else 0,
-                statement=f"The scaling stated for {model} is "
-                + (
-                    "not that of the named network" + ("; two factors are exchanged." if swapped else ".")
-                    if bad
-                    else "that of the named network."
-                ),
-                witness=f"Stated: {', '.join(f'{q} {c.value}' for q, c in stated.items())}; known: "
-                + ", ".join(f"{q} {shown(v, 2)}" for q, v in known.items())
-                + ".",
-                repair="the factors of the named network, or another network." if bad else "",
             )
         )
     return found
