@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from leukbench.audit import architecture, counts, matrices, naming, orders, parts, prose, protocol
+from leukbench.audit.findings import audit_paper
 from leukbench.audit.selection import Draft
+from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
 
 from .helpers import Row, images, matrix, paper, score
@@ -292,3 +294,38 @@ def test_three_statements_are_not_called_two() -> None:
 def test_a_claim_of_speed_without_a_time_is_uncheckable() -> None:
     p = paper(score("accuracy", "97"), protocol_facts={"times_printed": "no"})
     assert statuses(protocol.check_protocol_facts(p)) == ["uncheckable"]
+
+
+# ------------------------------------------------------------------------------------------------------- two papers
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (
+            "batool",
+            {
+                ("rank_on_test", "implausible", "97.94 %"),
+                ("parts_against_pool", "implausible", "10654"),
+                ("common_n", "implausible", "all 5 networks"),
+                ("public_counts", "implausible", "45 labelled subjects"),
+                ("known_networks", "implausible", "efficientnetb3"),
+                ("two_values", "inconsistent", "11,093,290"),
+                ("matrix_scores", "consistent", "precision 0.986"),
+            },
+        ),
+        (
+            "samhitha",
+            {
+                ("rank_on_test", "implausible", "56.25 %"),
+                ("public_counts", "consistent", "15135"),  # as Kaggle prints it
+                ("stated_orders", "implausible", "overlearns"),
+                ("growing_gap", "implausible", "1.9 to 4.4"),
+            },
+        ),
+    ],
+)
+def test_what_a_second_reading_found(key: str, expected: set[tuple[str, str, str]]) -> None:
+    found = audit_paper(load_paper(key))
+    missing = {e for e in expected if not any((f.check, f.status) == e[:2] and e[2] in f.statement for f in found)}
+    assert missing == set()
