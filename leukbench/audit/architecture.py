@@ -299,6 +299,12 @@ def _input_shape(paper: Paper, model: str) -> tuple[int, ...] | None:
     return None
 
 
+def _input_sides(paper: Paper, model: str) -> set[str]:
+    """Return the input sides in pixels that the paper states for a network, or for all."""
+    sizes = [c for c in own(paper) if c.metric == "image_size" and "input" in c.condition and c.model in {model, ""}]
+    return {str(s[0]) for c in sizes if (s := shape_of(c.value))}
+
+
 def _expected(kind: str, before: tuple[int, ...] | None, after: tuple[int, ...] | None) -> tuple[int, str] | None:
     if kind in {"pool", "globalpool", "flatten", "dropout"}:
         return 0, "no weights"
@@ -507,6 +513,19 @@ def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Dra
     reference += f" ({full:,} values in the Keras version)." if full != network["weights"] else "."
     classes = " or ".join(str(len(s.classes)) for s in paper.studies.values())
     if reading:
+        side = re.search(r"flattened at (\d+) px", reading)
+        stated = _input_sides(paper, c.model)
+        if side and stated and side.group(1) not in stated:
+            return Draft(
+                check="known_networks",
+                status="implausible",
+                kind="arithmetic",
+                claims=(c,),
+                severity=1,
+                statement=f"{c.value} parameters of {c.model} fit an input of {side.group(1)} px; {', '.join(sorted(stated))} px is stated.",
+                witness=f"{reading}. {reference}",
+                repair="the input size of this network, or another head that happens to have as many parameters.",
+            )
         thousand = "1000-class" in reading or ("variants" in network and n in network.get("variants", {}).values())
         frozen = (
             c.metric == "params_trainable"
@@ -526,6 +545,18 @@ def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Dra
             witness=reference,
         )
     odd = n > 3 * full or n < bare * 9 // 10
+    other = next((w for v in known_networks().values() if v is not network and (w := explain_count(v, n))), "")
+    if other:
+        return Draft(
+            check="known_networks",
+            status="implausible",
+            kind="arithmetic",
+            claims=(c,),
+            severity=2,
+            statement=f"{c.value} parameters of {c.model} are to the last digit those of another network: {other}.",
+            witness=f"{reference} Difference to the named network without one: {n - bare:+,}, which no usual head on it gives.",
+            repair="the name of the network in this row, or its count.",
+        )
     return Draft(
         check="known_networks",
         status="implausible" if odd else "uncheckable",

@@ -267,7 +267,21 @@ def public_quantities(facts: dict[str, Any], metric: str, class_: str) -> dict[i
     for name, derived in facts.get("derived", {}).items():
         if metric == "n_images" and field in derived:
             found.setdefault(derived[field], name)
+    if not class_ and metric == "n_images":
+        found |= {int(n): words for n, words in facts.get("stated_elsewhere", {}).items()}
     return found
+
+
+def labelled_quantities(facts: dict[str, Any], metric: str, class_: str) -> dict[int, str]:
+    """Return the public numbers of images (or subjects) of pools with labels, and of all of them together.
+
+    >>> labelled_quantities(public_counts()["cnmc_2019"], "n_subjects", "")
+    {73: 'training', 28: 'preliminary test', 101: 'all pools with labels'}
+    """
+    whole, prefix = ("total", "") if metric == "n_images" else ("subjects", "subjects_")
+    field = prefix + class_ if class_ else whole
+    pools = {p: facts["pools"][p][field] for p in facts.get("labelled", ()) if field in facts["pools"][p]}
+    return {n: p for p, n in pools.items()} | ({sum(pools.values()): "all pools with labels"} if pools else {})
 
 
 def _public_class(facts: dict[str, Any], class_: str) -> str | None:
@@ -291,6 +305,11 @@ def check_public_counts(paper: Paper) -> list[Draft]:
         if class_ is None:
             continue
         public = public_quantities(facts, c.metric, class_)
+        if c.condition == "labelled" and (labelled := labelled_quantities(facts, c.metric, class_)):
+            if _n(c) not in labelled:
+                found.append(_not_labelled(c, facts, labelled, public, class_))
+                continue
+            public = labelled
         what = "subjects" if c.metric == "n_subjects" else "images"
         named = f"{what}{' of ' + c.class_ if c.class_ else ''}"
         if _n(c) in public:
@@ -324,27 +343,41 @@ def check_public_counts(paper: Paper) -> list[Draft]:
     return found
 
 
+def _not_labelled(
+    c: Claim, facts: dict[str, Any], labelled: dict[int, str], public: dict[int, str], class_: str
+) -> Draft:
+    """Return what a number said to be labelled means: above all labels published it is impossible, below it may be a choice."""
+    n, largest = _n(c), max(labelled)
+    near = min(labelled, key=lambda k: abs(k - n))
+    what = f"{'subjects' if c.metric == 'n_subjects' else 'images'}{' of ' + c.class_ if c.class_ else ''}"
+    other = f" {n} is that of {public[n]}, which is not labelled throughout." if n in public else ""
+    words = ", ".join(f"{w}: {v}" for v, w in labelled.items())
+    above = n > largest and facts.get("counts_complete", True)
+    return Draft(
+        check="public_counts",
+        status="inconsistent" if above else "implausible",
+        kind="arithmetic",
+        claims=(c,),
+        severity=2 if above else 1,
+        statement=f"{n} labelled {what} are "
+        + ("more than were ever published with labels" if n > largest else "no public count of labelled ones")
+        + f" in {facts['name'].split(' (')[0]}.",
+        witness=f"Published with labels: {words}.{other}",
+        repair=f"{near} ({labelled[near]})" + ("." if above else ", or the choice that was made among them."),
+    )
+
+
 def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: str, class_: str) -> Draft:
     near = min(public, key=lambda k: abs(k - _n(c))) if public else None
-    labelled = ""
-    largest = None
-    if c.condition == "labelled" and "labelled" in facts:
-        field = class_ or ("total" if c.metric == "n_images" else "subjects")
-        values = [facts["pools"][p].get(field, 0) for p in facts["labelled"]]
-        largest = sum(values)
-        labelled = (
-            f" Published with labels: {' + '.join(map(str, values))} = {largest} ({', '.join(facts['labelled'])})."
-        )
     return Draft(
         check="public_counts",
         # a fold may be cut in any way, so that another number than the official fold's is only odd
         status="inconsistent" if facts.get("counts_complete", True) and not fold_of(c) else "implausible",
         kind="arithmetic",
         claims=(c,),
-        severity=2 if largest is not None and _n(c) > largest else 1,
-        statement=f"{_n(c)} {named} is no public count of {facts['name'].split(' (')[0]}"
-        + (", and more than were ever published with labels." if largest is not None and _n(c) > largest else "."),
-        witness=(f"Nearest public number: {near} ({public[near]})." if near is not None else "") + labelled,
+        severity=1,
+        statement=f"{_n(c)} {named} is no public count of {facts['name'].split(' (')[0]}.",
+        witness=f"Nearest public number: {near} ({public[near]})." if near is not None else "",
         repair=(f"{near} ({public[near]})" if near is not None else "the release that was used")
         + (
             ""
@@ -507,7 +540,11 @@ def check_oversampling(paper: Paper) -> list[Draft]:
                     f"or augmented copies, at most {max(originals, 0)} are originals.",
                     witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = {originals} originals for "
                     f"{_n(parts['train'])} training images"
-                    + (f" (all labelled pools together: {largest})." if largest != pools[pool] else "."),
+                    + (
+                        f" (all labelled pools together have {largest}, which would leave {max(largest - held, 0)})."
+                        if largest != pools[pool]
+                        else "."
+                    ),
                     repair="say how the class was enlarged, and that this happened after the split.",
                 )
             )

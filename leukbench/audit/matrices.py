@@ -147,6 +147,8 @@ def search_definition(claim: Claim, candidates: Sequence[Sequence[Sequence[int]]
             if definition.metric == metric and interval.low - slack <= value <= interval.high + slack:
                 found[definition.reading] = None
     wanted = f"positive:{claim.class_}" if claim.class_ else claim.average
+    if wanted.startswith("positive:") and wanted.removeprefix("positive:") not in classes:
+        return [r for r in found if r.startswith("positive:")]  # counts in prose do not name their classes
     return [r for r in found if r == wanted] if wanted and wanted != "none" else list(found)
 
 

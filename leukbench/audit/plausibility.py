@@ -160,7 +160,8 @@ def _interval_draft(
 # --------------------------------------------------------------------------------------------------------------- curves
 
 
-def _epoch(claim: Claim) -> int | None:
+def epoch_of(claim: Claim) -> int | None:
+    """Return the epoch that a claim's condition names, None where it names none."""
     match = re.fullmatch(r"(?:.*\b)?epoch\s+(\d+)", claim.condition.strip())
     return int(match.group(1)) if match else None
 
@@ -174,7 +175,7 @@ def check_smooth_curves(paper: Paper) -> list[Draft]:
     found = []
     curves: dict[tuple[str, ...], dict[int, Claim]] = {}
     for c in own(paper):
-        epoch = _epoch(c)
+        epoch = epoch_of(c)
         if epoch is not None and score_interval(c) is not None and c.metric == "accuracy":
             curves.setdefault((c.study, c.model, c.split), {}).setdefault(epoch, c)
     for (_, model, split), points in curves.items():
@@ -216,7 +217,7 @@ def check_final_epoch(paper: Paper) -> list[Draft]:
     found = []
     last: dict[tuple[str, str, str], tuple[int, Claim]] = {}
     for c in own(paper):
-        e = _epoch(c)
+        e = epoch_of(c)
         key = (c.study, c.model, c.split)
         if e is not None and c.metric == "accuracy" and (key not in last or e > last[key][0]):
             last[key] = (e, c)

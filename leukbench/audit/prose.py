@@ -331,6 +331,7 @@ def check_two_values(paper: Paper) -> list[Draft]:
         ):
             groups.setdefault(_identity(c), []).append(c)
     heads = headlines(paper)
+    _join_study_free(groups)
     repeated: list[Claim] = []
     for claims in groups.values():
         clashing = [c for c in claims if any(not compatible(c, d) for d in claims)]
@@ -354,6 +355,14 @@ def check_two_values(paper: Paper) -> list[Draft]:
             )
         )
     return found
+
+
+def _join_study_free(groups: dict[tuple[str, ...], list[Claim]]) -> None:
+    """Put parameter counts that name no study with those of the same network in a study, if there is only one such study."""
+    for key in [k for k, cs in groups.items() if not k[0] and cs[0].metric.startswith("params")]:
+        homes = [k for k in groups if k[0] and k[1:] == key[1:]]
+        if len(homes) == 1:
+            groups[homes[0]] = groups.pop(key) + groups[homes[0]]
 
 
 def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads: frozenset[str]) -> Draft:

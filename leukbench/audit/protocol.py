@@ -204,6 +204,14 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "external_validation": {
         "no": Rule("uncheckable", 0, "No images from another source were tested on.", "an external test set.")
     },
+    "times_printed": {
+        "no": Rule(
+            "uncheckable",
+            1,
+            "Speed or a lower cost is claimed, but no time, memory or number of operations is printed.",
+            "times of training and of one image for each network, on one machine.",
+        )
+    },
     "code_available": {"no": Rule("uncheckable", 0, "No code is published.", "the code.")},
     "seeds_stated": {"no": Rule("uncheckable", 0, "No random seed is stated.", "seeds.")},
 }
@@ -215,6 +223,7 @@ STANDARD = {
     "specificity": "TN / (TN + FP)",
     "f1": "2 * TP / (2 * TP + FP + FN)",
 }
+NUMBER_WORDS = ("several", "two", "three", "four", "several")
 SAMPLES = ((50, 30, 7, 13), (11, 91, 3, 5), (400, 17, 29, 2))
 
 
@@ -259,9 +268,9 @@ def check_conflicting_words(paper: Paper) -> list[Draft]:
                     claims=(),
                     severity=1,
                     where=_places(value),
-                    statement=f"The text says two things about {name}.",
+                    statement=f"The text says {NUMBER_WORDS[min(value.count('|'), 4)]} things about {name}.",
                     witness=value.replace("|", "against") + ".",
-                    repair="which of the two was done.",
+                    repair="which of these is meant.",
                 )
             )
         elif head == "caption_conflict":

@@ -252,7 +252,7 @@ def check_below_majority(paper: Paper) -> list[Draft]:
         sizes = class_sizes(paper, row.key, printed)
         if sizes is None or row.key[2] not in {"test", "validation"} or not sizes.total or "epoch" in row.key[4]:
             continue
-        accuracy, basis, claims = _test_accuracy(row, sizes.counts, [p for p in printed if p.key == row.key])
+        accuracy, basis, claims = held_out_accuracy(row, sizes.counts, [p for p in printed if p.key == row.key])
         if accuracy is None:
             continue
         name, most = max(sizes.counts.items(), key=lambda kv: kv[1])
@@ -280,9 +280,10 @@ def check_below_majority(paper: Paper) -> list[Draft]:
     return found
 
 
-def _test_accuracy(
+def held_out_accuracy(
     row: Row, sizes: dict[str, int], printed: list[object]
 ) -> tuple[Interval | None, str, tuple[Claim, ...]]:
+    """Return a row's accuracy with where it comes from: printed, its exact matrix, or its recalls with the class sizes."""
     from leukbench.audit.selection import Printed
 
     for (metric, class_, _), claims in row.scores.items():

@@ -255,6 +255,13 @@ def _dangling(paper: Paper) -> list[str]:
                 problems.append(f"arm {name}: {kind} {value!r} does not exist")
     for name, network in paper.networks.items():
         problems += [f"network {name}: {i!r} is no claim" for i in network.parameters if i not in known]
+    for fact, text in paper.protocol_facts.items():
+        if fact.split(".")[0] in {"stated_order", "implied_order"}:
+            named = re.findall(rf"\b{paper.key}\.[A-Za-z0-9_.\-]*[A-Za-z0-9]", text.split("(")[0])
+            problems += [f"protocol_facts {fact}: {i!r} is no claim" for i in named if i not in known]
+            problems += (
+                [] if len(named) > 1 and ">" in text else [f"protocol_facts {fact}: must be 'claim > claim (place)'"]
+            )
     for claim in paper.claims:
         if claim.study and claim.study not in paper.studies:
             problems.append(f"claim {claim.id}: study {claim.study!r} does not exist")
