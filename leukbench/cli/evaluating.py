@@ -46,13 +46,16 @@ class Unknown:
 def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -> Unknown | None:
     """Return the design-effect sensitivity of a network's accuracy where patient ids are absent or inferred.
 
-    The number of patients is the one that the source's card states. None where ids are published, or no number is stated.
+    The number of patients is the one that the source's card states for the pools that take part. None where ids are published, or
+    no number is stated.
     """
     from leukbench.evaluation.reservations import design_effect_sensitivity
     from leukbench.sources import load_source
 
-    evidence = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")["evidence"]
-    stated = sum(load_source(params.cells[name].source).card.n_patients.values())
+    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    evidence, rule = certificate["evidence"], certificate["rule"]
+    of_pool = load_source(params.cells[name].source).card.n_patients
+    stated = sum(of_pool[pool] for pool in {*rule["pool"], *rule["test_pool"]} or set(of_pool))
     if evidence == "verified" or stated < 2:
         return None
     accuracy = next(e for e in estimates if e.metric == "accuracy" and e.aggregation == "pooled")
