@@ -12,7 +12,8 @@ from leukbench.records import Cell, as_plain
 
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
-_BESIDE = ("trivial:colour_histogram", "trivial:majority")
+MAJORITY = "trivial:majority"
+_BESIDE = ("trivial:colour_histogram", MAJORITY)
 
 
 def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
@@ -79,8 +80,9 @@ def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
     for study in dict.fromkeys(of_study.values()):
         for family, correct in (("network", holm), ("descriptive", benjamini_hochberg)):
             chosen = [row for row in rows if row["family"] == family and of_study[row["cell"]] == study]
+            size = sum(row["p_value"] == row["p_value"] for row in chosen)  # what has no p-value is not tested
             for row, p in zip(chosen, correct([row["p_value"] for row in chosen]), strict=True):
-                row["p_corrected"], row["family_size"] = float(p), len(chosen)
+                row["p_corrected"], row["family_size"] = float(p), size
     return rows
 
 
@@ -88,7 +90,7 @@ def _of_cell(name: str, cell: Cell, table: Any) -> list[dict[str, Any]]:
     arms = _by_arm(table)
     rows = []
     for second in (*cell.arms[1:], *_BESIDE):
-        for metric in METRICS:
+        for metric in METRICS if second != MAJORITY else METRICS[:1]:  # one class alone has no MCC and no ranking
             made = compare(arms[cell.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES)
             family = "network" if metric == "accuracy" and second not in _BESIDE else "descriptive"
             keys = {"cell": name, "first_arm": cell.arms[0], "second_arm": second, "family": family}
@@ -112,7 +114,7 @@ def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
     for name, cell in params.cells.items():
         arms = _by_arm(tables[name])
         evaluated = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
-        for model in (m for m in arms if m.startswith("trivial:") and m != "trivial:majority"):
+        for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
             low, majority = _low(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
             for arm in cell.arms:
                 made = find_shortcut(

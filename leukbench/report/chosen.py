@@ -31,6 +31,7 @@ def operating_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
                 pair = point["predictive"][2 * i : 2 * i + 2] or [None, None]
                 for name, e in zip(("PPV", "NPV"), pair, strict=True):
                     row[f"{name} at {percent(prevalence, digits=0)} %"] = _percent(e)
+            row["note"] = _note(point)
             rows.append(row)
     return rows
 
@@ -42,6 +43,13 @@ def without_validation(data: ReportData, paper: str, study: str) -> list[str]:
         if entry["calibration"] is not None and entry["calibration"]["note"] == "no validation part"
     ]  # fmt: skip
     return list(dict.fromkeys(found))
+
+
+def _note(point: dict[str, Any]) -> str:
+    """Return the reservations of an operating point, each once."""
+    found = (point["sensitivity"], point["specificity"], *point["predictive"])
+    notes = [part for e in found if e is not None for part in e["note"].split("; ") if part]
+    return "; ".join(dict.fromkeys(notes))
 
 
 def _percent(e: dict[str, Any] | None) -> str:
@@ -103,7 +111,7 @@ def contrast_rows(data: ReportData, paper: str, study: str, *, family: str) -> l
         rows.append(
             {
                 "split": protocol_name(data, c["cell"]),
-                "first − second": f"{c['first_arm']} − {c['second_arm'].removeprefix('trivial:').replace('_', ' ')}",
+                "first − second": f"{c['first_arm']} − {c['second_arm'].removeprefix('trivial:')}",
                 "metric": c["metric"].upper() if c["metric"] != "accuracy" else "accuracy, points",
                 "difference": f"{shown(c['difference'])} [{limits}]",
                 "p": _p(c["p_value"]),

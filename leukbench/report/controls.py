@@ -14,21 +14,47 @@ def _model(name: str) -> str:
 
 
 def flags(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return the study's ``shortcut`` flags, one sentence each: by a trivial model, by the patient."""
+    """Return the study's ``shortcut`` flags, one sentence each: by trivial models under a split, and by the patient."""
     found = []
     cells = data.cells_of(paper, study)
     for cell in cells:
-        flagged = [s for s in data.verdicts["shortcuts"] if s["cell"] == cell and s["flagged"]]
-        for arm in dict.fromkeys(s["arm"] for s in flagged):
-            models = ", ".join(f"{_model(s['model'])} {percent(s['trivial'])} %" for s in flagged if s["arm"] == arm)
-            network = next(percent(s["network"]) for s in flagged if s["arm"] == arm)
-            deviations = ", ".join(DEVIATIONS[d] for d in data.receipts[cell]["arms"][arm]["deviations"])
+        flagged = _flagged(data, cell)
+        if flagged:
+            models = {_model(s["model"]): percent(s["trivial"]) for s in flagged}
+            told = ", ".join(f"{model} {share} %" for model, share in models.items())
             found.append(
-                f"`shortcut` {protocol_name(data, cell)}: {models} against {network} % of {arm}" + (f" ({deviations})" if deviations else "")
-            )  # fmt: skip
+                f"`shortcut` {protocol_name(data, cell)}: {told}, against {_networks(flagged)}{_of(data, cell)}"
+            )
     for probe in _told(data, cells):
         found.append(f"`shortcut` by the {probe['unit']}: {probe_sentence(probe)}")
     return found
+
+
+def flag_words(data: ReportData, paper: str, study: str) -> str:
+    """Return the flags of a study in a few words, "none" where there is none."""
+    cells = data.cells_of(paper, study)
+    words = [f"`shortcut` {protocol_name(data, cell)}{_of(data, cell)}" for cell in cells if _flagged(data, cell)]
+    words += ["`shortcut` by the patient" for _ in _told(data, cells)]
+    return "<br>".join(words) or "none"
+
+
+def _flagged(data: ReportData, cell: str) -> list[dict[str, Any]]:
+    return [s for s in data.verdicts["shortcuts"] if s["cell"] == cell and s["flagged"]]
+
+
+def _networks(flagged: list[dict[str, Any]]) -> str:
+    """Return the networks that a trivial model keeps up with: each with its accuracy, or of many the best."""
+    accuracies = {s["arm"]: s["network"] for s in flagged}
+    best = max(accuracies, key=lambda arm: accuracies[arm])
+    if len(accuracies) > 3:
+        return f"{len(accuracies)} networks (the best of them {best}, {percent(accuracies[best])} %)"
+    return ", ".join(f"{arm} {percent(share)} %" for arm, share in accuracies.items())
+
+
+def _of(data: ReportData, cell: str) -> str:
+    """Return what the runs of a cell deviate in, in brackets, or ""."""
+    found = dict.fromkeys(d for arm in data.receipts[cell]["arms"].values() for d in arm["deviations"])
+    return f" ({', '.join(DEVIATIONS[d] for d in found)})" if found else ""
 
 
 def _told(data: ReportData, cells: list[str]) -> list[dict[str, Any]]:
@@ -104,7 +130,7 @@ def probe_note(data: ReportData, paper: str, study: str) -> str:
         )
     return (
         "Each patient's images are cut into three parts, two to learn from and one to name; no network is used. Where patients are"
-        " named well above what the class alone gives, a split by image lets any model recognise them."
+        " named well above what the class alone gives, a split by image lets any model recognise them. Shots that look alike help."
     )
 
 

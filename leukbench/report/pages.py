@@ -43,7 +43,7 @@ def render_report(data: ReportData) -> str:
     text: str = template.render(
         data=data,
         studies=studies,
-        headline=table(sections.headline_rows(data)),
+        headline=table(_headline_rows(data)),
         parameters=table(sections.parameter_rows(data)),
         times=table(sections.time_rows(data)),
         margin=percent(data.verdicts["margin"]),
@@ -51,6 +51,12 @@ def render_report(data: ReportData) -> str:
         hardware=[_card(json.loads(card)) for card in hardware],
     )
     return text.rstrip() + "\n"
+
+
+def _headline_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return one row a study, its flags last."""
+    rows = zip(sections.headline_rows(data), data.studies(), strict=True)
+    return [{**row, "flags": controls.flag_words(data, *study)} for row, study in rows]
 
 
 def _metrics(data: ReportData) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_networks_are_corrected_by_holm_over_the_study_and_all_else_is_descripti
     assert {(r["cell"], r["second_arm"]) for r in networks} == {
         (c, a) for c in ("image", "patient") for a in ("other", "third")
     }
-    assert {r["metric"] for r in networks} == {"accuracy"} and len(rest) == 2 * 2 * 2 + 3 * 2 * 3
+    assert {r["metric"] for r in networks} == {"accuracy"} and len(rest) == 2 * 2 * 2 + 3 * (3 + 1)
     for family, correct in ((networks, holm), (rest, benjamini_hochberg)):
         raw, corrected = ([r[k] for r in family] for k in ("p_value", "p_corrected"))
         np.testing.assert_allclose(corrected, correct(raw))

@@ -138,9 +138,10 @@ def shortcut(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_shortcut_is_flagged_with_its_model_and_what_the_run_deviates_in(data: ReportData) -> None:
-    assert controls.flags(data, *STUDY) == []
+    assert controls.flags(data, *STUDY) == [] and controls.flag_words(data, *STUDY) == "none"
     data.verdicts["shortcuts"].append(shortcut())
-    assert controls.flags(data, *STUDY) == [f"`shortcut` by image: border 88.0 % against 90.0 % of {NET} (limited run)"]
+    assert controls.flag_words(data, *STUDY) == "`shortcut` by image (limited run)"
+    assert controls.flags(data, *STUDY) == [f"`shortcut` by image: border 88.0 %, against {NET} 90.0 % (limited run)"]
     rows = {row["split"]: row for row in controls.trivial_rows(data, *STUDY)}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""
     assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0 [−1.0 to +5.0]"
