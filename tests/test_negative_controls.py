@@ -68,7 +68,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, spoil: Callable[..., pd.DataFrame]) -
 
 
 def test_a_patient_on_both_sides_is_caught_by_the_certificate(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "3 fold(s)" in doing.split(params, "by-patient")
+    assert "3 fold(s)" in doing.split(params, ["by-patient"])[0]
 
     def one_patient_leaks(make: Callable[..., pd.DataFrame], *a: Any, **k: Any) -> pd.DataFrame:
         table = make(*a, **k)
@@ -79,7 +79,7 @@ def test_a_patient_on_both_sides_is_caught_by_the_certificate(params: Params, mo
 
     plant(monkeypatch, one_patient_leaks)
     with pytest.raises(SplitError, match=r"keeps patients apart; 1 patients shared \(fold 0\)"):
-        doing.split(params, "by-patient")
+        doing.split(params, ["by-patient"])
 
 
 def test_an_augmentation_before_the_split_is_caught_by_its_shared_origins(
@@ -92,7 +92,7 @@ def test_an_augmentation_before_the_split_is_caught_by_its_shared_origins(
 
     plant(monkeypatch, augmented_first)
     with pytest.raises(SplitError, match=r"keeps origins apart; \d+ origins shared") as caught:
-        doing.split(params, "by-patient")
+        doing.split(params, ["by-patient"])
     assert "augmented copies are tested" in str(caught.value)
 
 
