@@ -12,6 +12,8 @@ from leukbench.records import Cell, as_plain
 
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
+RUNGS = frozenset({"as_published", "image", "augment_first"})
+"""The protocols that are held against ``patient``."""
 MAJORITY = "trivial:majority"
 _BESIDE = ("trivial:colour_histogram", MAJORITY)
 
@@ -29,7 +31,7 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
         single = _all_single(params, honest)
         for rung, other in params.cells.items():
             same = (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
-            if not same or other.protocol in {"patient", "challenge"}:
+            if not same or other.protocol not in RUNGS:
                 continue
             for arm in sorted(set(cell.arms) & set(other.arms)):
                 keys: dict[str, Any] = {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol}

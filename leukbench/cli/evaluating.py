@@ -54,7 +54,7 @@ def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -
 
     certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
     evidence, rule = certificate["evidence"], certificate["rule"]
-    of_pool = load_source(params.cells[name].source).card.n_patients
+    of_pool = load_source(params.cell(name).source).card.n_patients
     stated = sum(of_pool[pool] for pool in {*rule["pool"], *rule["test_pool"]} or set(of_pool))
     if evidence == "verified" or stated < 2:
         return None

@@ -208,3 +208,18 @@ def test_contrasts_show_their_family_and_what_the_correction_leaves(data: Report
     (row,) = chosen.contrast_rows(data, *STUDY, family="descriptive")
     assert row["first − second"] == f"{NET} − border" and row["difference"] == "+2.0 [−1.0 to +5.0]"
     assert (row["p"], row["p, Benjamini-Hochberg over 6"], row["p, McNemar"]) == ("0.030", "0.090", "< 0.001")
+
+
+def test_every_tested_claim_says_at_which_margins_its_verdict_turns(data: ReportData) -> None:
+    curve = [[0.01, "inconclusive"], [0.02, "inconclusive"], [0.05, "not reproduced (lower)"]]
+    for claim, points in (
+        ("known_answer.cohort.accuracy", curve),
+        ("known_answer.no_effect.accuracy", curve),
+        ("known_answer.cohort.mcc", []),
+    ):
+        data.verdicts["verdicts"].append({"claim": claim, "curve": points})
+    (row,) = chosen.curve_rows(data, *STUDY)
+    assert list(row.values()) == [
+        "known_answer.cohort.accuracy",
+        "1.0 to 2.0: inconclusive; 5.0: not reproduced (lower)",
+    ]
