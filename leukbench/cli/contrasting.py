@@ -14,7 +14,7 @@ METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
 FEW_RESAMPLES = 2_000
 """For standard errors that nothing is tested with; there are five of them for every network."""
-RUNGS = frozenset({"as_published", "image", "augment_first"})
+AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first"})
 """The protocols that are held against ``patient``."""
 MAJORITY = "trivial:majority"
 _BESIDE = ("trivial:colour_histogram", MAJORITY)
@@ -23,7 +23,7 @@ _BESIDE = ("trivial:colour_histogram", MAJORITY)
 def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
     """Return rung - patient for every arm that has both, paired by test origin, per metric.
 
-    ``equal_size`` says that both trained on equally many rows, fold by fold: only then is the difference the inflation of the
+    ``equal_size`` says that both trained on equally many rows: only then is the difference the inflation of the
     rung. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
     """
     rows: list[dict[str, Any]] = []
@@ -33,7 +33,7 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
         single = _all_single(params, honest)
         for rung, other in params.cells.items():
             same = (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
-            if not same or other.protocol not in RUNGS:
+            if not same or other.protocol not in AGAINST_PATIENT:
                 continue
             for arm in sorted(set(cell.arms) & set(other.arms)):
                 keys: dict[str, Any] = {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol}

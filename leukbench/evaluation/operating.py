@@ -36,7 +36,7 @@ _BINS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatingPoint:
+class ChosenPoint:
     """One class against the rest at the threshold that kept ``wanted`` specificity on validation images.
 
     ``thresholds`` has one value a run, in order of fold and seed. Estimates are of the test images; ``predictive`` holds PPV and
@@ -92,7 +92,7 @@ def _of_run(p: Predictions, run: tuple[int, int]) -> Predictions:
 
 def operating_points(
     test: Predictions, validation: Predictions, *, specificity: float = SPECIFICITY
-) -> tuple[OperatingPoint, ...]:
+) -> tuple[ChosenPoint, ...]:
     """Return the operating point of every class against the rest.
 
     A run's threshold is the lowest score that keeps ``specificity`` on its validation images; an image is called positive at or
@@ -102,15 +102,15 @@ def operating_points(
     return tuple(_operating_point(test, validation, c, specificity) for c in range(len(test.classes)))
 
 
-def _operating_point(test: Predictions, validation: Predictions, c: int, wanted: float) -> OperatingPoint:
+def _operating_point(test: Predictions, validation: Predictions, c: int, wanted: float) -> ChosenPoint:
     name = test.classes[c]
     if not len(validation):
-        return OperatingPoint(class_=name, wanted=wanted, note=NO_VALIDATION)
+        return ChosenPoint(class_=name, wanted=wanted, note=NO_VALIDATION)
     found = {}
     for run in _runs(test):
         part = _of_run(validation, run)
         found[run] = sensitivity_at_specificity(part.label == c, part.scores[:, c], specificity=wanted).threshold
-    base = OperatingPoint(
+    base = ChosenPoint(
         class_=name, wanted=wanted, n_validation=len(np.unique(validation.image_id)),
         n_validation_groups=len(np.unique(validation.group)),
     )  # fmt: skip
