@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -44,6 +45,7 @@ studies:
   alnet-cnmc: {paper: alnet, study: cnmc}
 cells:
   known-as_published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
+  known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
 """
@@ -132,6 +134,48 @@ def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
     for column in ("reproduced as published", "reproduced honestly"):
         low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", cells[column])[0])
         assert low < float(cells[column].split()[0]) < high
+
+
+def rows_of(page: str, title: str) -> list[dict[str, str]]:
+    """Return the rows of the first table below a title of a page."""
+    lines = page[page.index(title) :].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    table = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
+    header, _, *rows = (line[1:-1].split("|") for line in table)
+    return [{h.strip(): cell.strip() for h, cell in zip(header, row, strict=True)} for row in rows]
+
+
+def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
+    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
+    ladder = rows_of(page, "### The ladder")
+    assert [row["split"] for row in ladder] == ["as published (random images)", "by image", "by patient"]
+    assert {row["training rows"] for row in ladder[1:]} == {ladder[1]["training rows"]}
+    assert ladder[2]["accuracy − by patient"] == "reference" and ladder[1]["accuracy − by patient"] != "–"
+    trivial = rows_of(page, "<details><summary>models without a network")
+    assert {row["model"] for row in trivial} == {
+        "majority", "mean colour", "colour histogram", "colour histogram trees", "border", "foreground size"
+    }  # fmt: skip
+    probes = rows_of(page, "<details><summary>can the patient be told")
+    assert {row["from"] for row in probes} == {"colour histogram", "small pixels"}
+    assert all("patients" in row["who"] and float(row["chance %"]) < 50 for row in probes)
+    contrasts = rows_of(page, "<details><summary>other metrics, and models without a network")
+    assert any(row["first − second"] == "cohort_cnn − colour_histogram" for row in contrasts)
+    assert "Nothing is set apart for validation in: as published (random images), by image, by patient." in page
+    calibration = rows_of(page, "<details><summary>calibration")
+    assert all(re.match(r"0\.\d+ \[", row["ECE"]) and row["ECE scaled"] == "–" for row in calibration)
+    assert "flags" in rows_of(page, "## What was found")[0]
+
+
+def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_images(home: Path) -> None:
+    folder = home / "reports" / "smoke" / "predictions"
+    assert {file.name for file in folder.iterdir()} == {
+        f"{cell}{suffix}"
+        for cell in ("known-as_published", "known-image", "known-patient", "alnet-patient")
+        for suffix in judging.PREDICTIONS
+    }
+    assert pd.read_parquet(folder / "known-patient.validation.parquet").empty  # this study sets nothing apart
+    probe = pd.read_parquet(folder / "known-patient.probe.parquet")
+    assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}
 
 
 def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:

@@ -1,33 +1,61 @@
-"""Differences worth a row: between the protocols of one arm, and between the arms of one cell."""
+"""Differences worth a row: between the protocols of one arm, between the arms of one cell, between networks and trivial models."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from leukbench.evaluation.contrasts import Compared, Contrast, compare, inflation
+from leukbench.cli.layout import cell_file, read_json
+from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
 from leukbench.params import Params
-from leukbench.records import as_plain
+from leukbench.records import Cell, as_plain
 
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
+FEW_RESAMPLES = 2_000
+"""For standard errors that nothing is tested with; there are five of them for every network."""
+AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first"})
+"""The protocols that are held against ``patient``."""
+MAJORITY = "trivial:majority"
+_BESIDE = ("trivial:colour_histogram", MAJORITY)
 
 
 def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return inflation = rung - patient for every arm that has both, paired by test origin, per metric."""
+    """Return rung - patient for every arm that has both, paired by test origin, per metric.
+
+    ``equal_size`` says that both trained on equally many rows: only then is the difference the inflation of the
+    rung. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
+    """
     rows: list[dict[str, Any]] = []
     for honest, cell in params.cells.items():
         if cell.protocol != "patient":
             continue
+        single = _all_single(params, honest)
         for rung, other in params.cells.items():
             same = (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
-            if not same or other.protocol in {"patient", "challenge"}:
+            if not same or other.protocol not in AGAINST_PATIENT:
                 continue
             for arm in sorted(set(cell.arms) & set(other.arms)):
-                rows += [
-                    {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol, **as_plain(c)}
-                    for c in _gap(tables[rung], tables[honest], arm)
-                ]
+                keys: dict[str, Any] = {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol}
+                keys |= {
+                    "equal_size": _sizes(params, rung, arm) == _sizes(params, honest, arm),
+                    "same_as_image": single,
+                }
+                rows += [{**keys, **as_plain(c)} for c in _gap(tables[rung], tables[honest], arm)]
     return rows
+
+
+def _sizes(params: Params, name: str, arm: str) -> set[int]:
+    """Return the numbers of training rows of an arm's runs."""
+    receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
+    return {run["n_train_rows"] for run in receipt["runs"] if run["arm"] == arm}
+
+
+def _all_single(params: Params, name: str) -> bool:
+    """Return whether every group of a split is one image."""
+    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    roles = certificate["folds"][0]["roles"].values()
+    return bool(sum(r["groups"] for r in roles) == sum(r["images"] for r in roles))
 
 
 def _gap(rung: Any, patient: Any, arm: str) -> list[Contrast]:
@@ -45,19 +73,62 @@ def _origins(predictions: Any) -> list[str]:
 
 
 def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the first arm of each cell minus every other model tested on the same images, per metric."""
+    """Return the first arm of each cell minus every other model tested on the same images, per metric, p-values corrected.
+
+    ``family`` is ``network`` for differences in accuracy between networks: does the proposed one beat the baselines? These are
+    corrected by Holm over all cells of the study. Everything else (MCC, AUC, models without a network) is ``descriptive`` and
+    corrected by Benjamini and Hochberg, over the study as well. ``p_mcnemar`` stays as it is: a cross-check that ignores groups.
+    """
+    rows = [row for name, cell in params.cells.items() for row in _of_cell(name, cell, tables[name])]
+    of_study = {name: (cell.paper, cell.study) for name, cell in params.cells.items()}
+    for study in dict.fromkeys(of_study.values()):
+        for family, correct in (("network", holm), ("descriptive", benjamini_hochberg)):
+            chosen = [row for row in rows if row["family"] == family and of_study[row["cell"]] == study]
+            size = sum(row["p_value"] == row["p_value"] for row in chosen)  # what has no p-value is not tested
+            for row, p in zip(chosen, correct([row["p_value"] for row in chosen]), strict=True):
+                row["p_corrected"], row["family_size"] = float(p), size
+    return rows
+
+
+def _of_cell(name: str, cell: Cell, table: Any) -> list[dict[str, Any]]:
+    arms = _by_arm(table)
+    rows = []
+    for second in (*cell.arms[1:], *_BESIDE):
+        for metric in METRICS if second != MAJORITY else METRICS[:1]:  # one class alone has no MCC and no ranking
+            made = compare(arms[cell.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES)
+            family = "network" if metric == "accuracy" and second not in _BESIDE else "descriptive"
+            keys = {"cell": name, "first_arm": cell.arms[0], "second_arm": second, "family": family}
+            rows.append({**keys, **as_plain(made)})
+    return rows
+
+
+def _by_arm(table: Any) -> dict[str, Any]:
+    """Return a cell's predictions by arm, at the epoch that the recipe chooses."""
     from leukbench.cli.judging import as_predictions, classes_of
+
+    classes, chosen = classes_of(table), table[table["selection"] == "recipe"]
+    return {str(arm): as_predictions(rows, classes) for arm, rows in chosen.groupby("arm", sort=False)}
+
+
+def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every network of every cell beside every model without one but ``majority``: does it come within the margin?"""
+    from leukbench.evaluation.controls import find_shortcut
 
     rows: list[dict[str, Any]] = []
     for name, cell in params.cells.items():
-        table = tables[name][tables[name]["selection"] == "recipe"]
-        classes = classes_of(table)
-        first = as_predictions(table[table["arm"] == cell.arms[0]], classes)
-        others = [*cell.arms[1:], "trivial:colour_histogram", "trivial:majority"]
-        for arm in others:
-            second = as_predictions(table[table["arm"] == arm], classes)
-            rows += [
-                {"cell": name, "first_arm": cell.arms[0], "second_arm": arm, **as_plain(c)}
-                for c in (compare(first, second, metric=metric, n_resamples=RESAMPLES) for metric in METRICS)
-            ]
+        arms = _by_arm(tables[name])
+        evaluated = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
+        for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
+            low, majority = _low(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
+            for arm in cell.arms:
+                made = find_shortcut(
+                    arms[arm], arms[model], trivial_low=low, majority=majority, margin=params.verdicts.margin, n_resamples=FEW_RESAMPLES
+                )  # fmt: skip
+                rows.append({"cell": name, "arm": arm, "model": model, **as_plain(made)})
     return rows
+
+
+def _low(estimates: Sequence[dict[str, Any]]) -> float:
+    """Return the lower group-level limit of the accuracy over all folds; 0 where there is no interval."""
+    found = next(e for e in estimates if e["metric"] == "accuracy" and e["aggregation"] == "pooled")
+    return float(found["low"] or 0.0)

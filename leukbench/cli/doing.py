@@ -266,7 +266,7 @@ def decode(params: Params, name: str) -> str:
 
 
 def train(params: Params, name: str) -> str:
-    """Train what is missing of a cell's runs; write its predictions and its receipt."""
+    """Train what is missing of a cell's runs; write its predictions, of validation images too, its patient probe and its receipt."""
     import torch
 
     from leukbench.cli.progress import run_progress
@@ -275,6 +275,8 @@ def train(params: Params, name: str) -> str:
     from leukbench.pixels.store import open_store
     from leukbench.training.cell import train_cell
     from leukbench.training.hardware import choose_device
+    from leukbench.training.probe import probe_patients
+    from leukbench.training.validation import validation_table
 
     cell = params.cell(name)
     study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
@@ -284,13 +286,19 @@ def train(params: Params, name: str) -> str:
     if device.type == "cpu":
         torch.set_num_threads(min(torch.get_num_threads(), 2))
 
-    limited = not sizes["complete"]
+    limited, store = not sizes["complete"], open_store(store_file(params, cell.store))
     with run_progress(name) as progress:
         predictions, receipt = train_cell(
-            study, cell, table, store=open_store(store_file(params, cell.store)), device=device, limited_source=limited, progress=progress
-        )  # fmt: skip
-    with replacing(cell_file(params, "predictions", name, ".parquet")) as temporary:
-        predictions.to_parquet(temporary, index=False, compression="zstd")
+            study, cell, table, store=store, device=device, limited_source=limited, progress=progress
+        )
+    tables = {
+        ".parquet": predictions,
+        ".validation.parquet": validation_table(receipt, table, classes=tuple(study["classes"]), store=store),
+        ".probe.parquet": probe_patients(table, store, seed=0),
+    }
+    for suffix, rows in tables.items():
+        with replacing(cell_file(params, "predictions", name, suffix)) as temporary:
+            rows.to_parquet(temporary, index=False, compression="zstd")
     receipt["sizes"] = sizes
     write_text(cell_file(params, "predictions", name, ".receipt.json"), json_text(receipt))
     return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"

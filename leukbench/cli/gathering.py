@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from leukbench.cli.judging import PREDICTIONS
 from leukbench.cli.layout import cell_file, read_json
 from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, runs_folder
@@ -33,7 +34,7 @@ def gather(params: Params) -> ReportData:
         parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
         measured=measured,
         times=_times(params, receipts, measured),
-        predictions={n: cell_file(params, "predictions", n, ".parquet") for n in params.cells},
+        predictions=[cell_file(params, "predictions", n, suffix) for n in params.cells for suffix in PREDICTIONS],
     )
 
 

@@ -15,6 +15,8 @@ from leukbench.records import Estimate, Finding, Predictions, as_plain
 if TYPE_CHECKING:
     from leukbench.papers.schema import Paper
 
+PREDICTIONS = (".parquet", ".validation.parquet", ".probe.parquet")
+"""A cell's predictions: of the test images, of the validation images, and of the patient probe. Estimates speak of the first."""
 BRIEF = frozenset({"accuracy", "balanced_accuracy", "mcc", "auc"})
 """The metrics of trivial models and of selections other than the last epoch."""
 
@@ -56,17 +58,23 @@ def classes_of(table: Any) -> tuple[str, ...]:
 
 
 def evaluate(params: Params, name: str) -> str:
-    """Write a cell's estimates: all metrics of each network, the brief ones of trivial models and other selections."""
+    """Write a cell's estimates: all metrics of each network, the brief ones of trivial models and other selections.
+
+    Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider an interval
+    would be for patients that nobody can identify.
+    """
+    from leukbench.cli.evaluating import chosen_on_validation, unit_probes, unknown_patients
     from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
     from leukbench.evaluation.patients import patient_results
 
     params.cell(name)
-    table = read_predictions(cell_file(params, "predictions", name, ".parquet"))
+    table, validation, probed = (read_predictions(cell_file(params, "predictions", name, s)) for s in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].str.startswith("trivial:")]
     scatter = seed_scatter([as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)])
     variances = [{"key": list(key), "variance": variance} for key, (variance, _) in scatter.items()]
     result: dict[str, Any] = {"classes": list(classes), "seed_variance": variances, "arms": {}}
+    result["probes"] = unit_probes(probed)
     for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
         predictions = as_predictions(rows, classes)
         trivial = str(arm).startswith("trivial:")
@@ -79,6 +87,9 @@ def evaluate(params: Params, name: str) -> str:
             entry["majority_accuracy"] = majority_accuracy(predictions)
             if not trivial:
                 entry["patients"] = _patients(patient_results(predictions))
+                held_out = as_predictions(validation[validation["arm"] == arm], classes)
+                entry.update(chosen_on_validation(predictions, held_out))
+                entry["unknown_patients"] = unknown_patients(params, name, estimates)
     write_text(cell_file(params, "estimates", name, ".json"), json_text(result))
     return f"{name}: {len(result['arms'])} models evaluated"
 
@@ -207,7 +218,7 @@ def read_findings(params: Params) -> list[Finding]:
 
 def compare(params: Params) -> str:
     """Write verdicts on all comparable claims and the contrasts between protocols and between arms."""
-    from leukbench.cli.contrasting import arm_contrasts, protocol_gaps
+    from leukbench.cli.contrasting import arm_contrasts, protocol_gaps, shortcuts
     from leukbench.papers.loader import load_paper
     from leukbench.verdicts import decide
 
@@ -225,6 +236,7 @@ def compare(params: Params) -> str:
         "verdicts": verdicts,
         "gaps": protocol_gaps(params, tables),
         "contrasts": arm_contrasts(params, tables),
+        "shortcuts": shortcuts(params, tables),
     }
     write_text(out_folder(params.profile, "verdicts.json"), json_text(result))
     return f"{len(verdicts)} claims compared"

@@ -108,6 +108,21 @@ def estimate_predictions(
     return tuple(found)
 
 
+def matrix_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
+    """Return the metrics of the confusion matrix over all folds alone, as :func:`estimate_predictions` makes them."""
+    _check(predictions)
+    return tuple(_of_matrix(_table(average_copies(predictions), level, {}, "pooled", "")))
+
+
+def calibration_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
+    """Return ECE, Brier score and log-loss alone, as :func:`estimate_predictions` makes them. Scores must not be NaN."""
+    _check(predictions)
+    p = average_copies(predictions)
+    table = _table(p, level, {}, "pooled", "")
+    terms = {"brier": brier_terms, "log_loss": log_loss_terms}
+    return (_ece(table), *(_mean_term(table, name, of(p.label, p.scores)) for name, of in terms.items()))
+
+
 def majority_accuracy(predictions: Predictions) -> float:
     """Return the accuracy of always naming the most frequent class of the tested images, after averaging copies.
 

@@ -145,14 +145,14 @@ def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> floa
 
 
 def intraclass_correlation(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
-    """Return (design effect - 1) / (m - 1), at least 0, with m = Σn² / Σn, the group size that an image sees.
+    """Return (design effect - 1) / (m - 1), within [0, 1], with m = Σn² / Σn, the group size that an image sees.
 
     >>> intraclass_correlation(np.array([4, 2]), np.array([4, 4]))  # 1.667 / 3
     0.5555555555555555
     """
     n = np.asarray(totals, dtype=np.float64)
     size = float((n**2).sum() / n.sum()) if n.sum() else NAN
-    return max((design_effect(successes, totals) - 1) / (size - 1), 0.0) if size > 1 else NAN
+    return min(max((design_effect(successes, totals) - 1) / (size - 1), 0.0), 1.0) if size > 1 else NAN
 
 
 # -------------------------------------------------------------------------------------------------------- proportions

@@ -25,7 +25,7 @@ class ReportData:
     parameters: list[dict[str, Any]]
     measured: dict[str, dict[str, Any]]
     times: dict[str, dict[str, dict[str, Any]]]  # cell -> arm -> measured times
-    predictions: dict[str, Path]
+    predictions: list[Path]  # files, three a cell: of the test images, of the validation images, of the patient probe
 
     def studies(self) -> list[tuple[str, str]]:
         """Return (paper, study) in the order of the cells."""

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leukbench.paths import replacing, write_text
-from leukbench.report import sections
+from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
 from leukbench.report.figures import draw_study
 from leukbench.report.format import count, number, percent, table
@@ -23,8 +23,8 @@ def write_report(data: ReportData, folder: Path) -> None:
     """
     for paper, study in data.studies():
         draw_study(data, paper, study, folder / "figures" / f"{paper}-{study}.png")
-    for cell, file in data.predictions.items():
-        with replacing(folder / "predictions" / f"{cell}.parquet") as temporary:
+    for file in data.predictions:
+        with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
     write_text(folder / "metrics.json", json.dumps(_metrics(data), indent=1) + "\n")
     write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n")
@@ -43,7 +43,7 @@ def render_report(data: ReportData) -> str:
     text: str = template.render(
         data=data,
         studies=studies,
-        headline=table(sections.headline_rows(data)),
+        headline=table(_headline_rows(data)),
         parameters=table(sections.parameter_rows(data)),
         times=table(sections.time_rows(data)),
         margin=percent(data.verdicts["margin"]),
@@ -51,6 +51,12 @@ def render_report(data: ReportData) -> str:
         hardware=[_card(json.loads(card)) for card in hardware],
     )
     return text.rstrip() + "\n"
+
+
+def _headline_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return one row a study, its flags last."""
+    rows = zip(sections.headline_rows(data), data.studies(), strict=True)
+    return [{**row, "flags": controls.flag_words(data, *study)} for row, study in rows]
 
 
 def _metrics(data: ReportData) -> dict[str, Any]:
@@ -80,17 +86,30 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "author_response": ledger.author_response,
         "headline": sections.printed(ledger.claim(facts.headline)),
         "verdict": sections.verdict_of(data, facts.headline),
-        "gaps": sections.gap_lines(data, paper, study),
+        "gaps": ladder.gap_lines(data, paper, study),
+        "flags": controls.flags(data, paper, study),
         "protocols": table(sections.protocol_rows(data, paper, study)),
+        "ladder": table(ladder.ladder_rows(data, paper, study)),
+        "trivial": table(controls.trivial_rows(data, paper, study)),
+        "probes": table(controls.probe_rows(data, paper, study)),
+        "probe_note": controls.probe_note(data, paper, study),
+        "networks": table(chosen.contrast_rows(data, paper, study, family="network")),
+        "contrasts": table(chosen.contrast_rows(data, paper, study, family="descriptive")),
         "sizes": table(sections.size_rows(data, paper, study)),
         "readings": _readings(data, paper, study),
         "claims": table(sections.claim_rows(data, paper, study)),
         "selection": table(sections.selection_rows(data, paper, study)),
         "patients": table(sections.patient_rows(data, paper, study)),
+        "unknown_patients": table(controls.unknown_rows(data, paper, study)),
+        "operating": table(chosen.operating_rows(data, paper, study)),
+        "without_validation": chosen.without_validation(data, paper, study),
+        "calibration": table(chosen.calibration_rows(data, paper, study)),
+        "reliability": table(chosen.reliability_rows(data, paper, study)),
         "metrics": table(sections.metric_rows(data, paper, study)),
         "assumed": table(sections.assumed_rows(data, paper, study)),
         "findings": table(sections.finding_rows(data, paper)),
         "curve": _curve(data, facts.headline),
+        "curves": table(chosen.curve_rows(data, paper, study)),
     }
 
 

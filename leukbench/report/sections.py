@@ -6,7 +6,7 @@ from typing import Any
 
 from leukbench.papers.schema import Claim
 from leukbench.report.data import ReportData
-from leukbench.report.format import count, interval, number, percent, points, score, seconds, with_interval
+from leukbench.report.format import count, interval, number, percent, score, seconds, with_interval
 
 PROTOCOLS = {
     "as_published": "as published",
@@ -15,7 +15,7 @@ PROTOCOLS = {
     "patient": "by patient",
     "challenge": "challenge",
 }
-_DEVIATIONS = {
+DEVIATIONS = {
     "surrogate_data": "surrogate data",
     "weights_absent": "no pretrained weights",
     "limited": "limited run",
@@ -46,7 +46,7 @@ def protocol_name(data: ReportData, cell: str) -> str:
 
 
 def headline_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return one row a study: what is printed, what came out under each protocol, the gap, the verdict."""
+    """Return one row a study: what is printed, what came out under each protocol, the verdict."""
     rows = []
     for paper, study in data.studies():
         claim = data.papers[paper].claim(data.papers[paper].studies[study].headline)
@@ -141,53 +141,20 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
                     "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
                     "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}",
                     "folds × seeds": f"{len({r['fold'] for r in runs})} × {len({r['seed'] for r in runs})}",
-                    "training rows": _range([r["n_train_rows"] for r in runs]),
+                    "training rows": training_rows(data, cell, arm),
                     "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
                     or "nothing",
-                    "deviations": ", ".join(_DEVIATIONS[d] for d in facts["deviations"]) or "none",
+                    "deviations": ", ".join(DEVIATIONS[d] for d in facts["deviations"]) or "none",
                 }
             )
     return rows
 
 
-def _range(values: list[int]) -> str:
-    low, high = min(values), max(values)
+def training_rows(data: ReportData, cell: str, arm: str) -> str:
+    """Return how many rows an arm's runs were trained on: one number, or from least to most."""
+    sizes = [run["n_train_rows"] for run in data.receipts[cell]["runs"] if run["arm"] == arm]
+    low, high = min(sizes), max(sizes)
     return count(low) if low == high else f"{count(low)} to {count(high)}"
-
-
-def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return a sentence per gap between a protocol and ``patient``, only where the network beats the majority class."""
-    lines = []
-    cells = set(data.cells_of(paper, study))
-    for gap in data.verdicts["gaps"]:
-        if gap["rung"] not in cells or gap["metric"] != "accuracy":
-            continue
-        entry = data.arm(gap["rung"], gap["arm"])
-        accuracy = pick(entry["recipe"]["estimates"], "accuracy")
-        assert accuracy is not None
-        name = f"{gap['arm']}, {protocol_name(data, gap['rung'])} minus {protocol_name(data, gap['patient'])}"
-        if accuracy["value"] <= entry["majority_accuracy"]:
-            lines.append(
-                f"{name}: not shown, the network does not beat the majority class ({percent(entry['majority_accuracy'])} %)."
-            )
-            continue
-        limits = f"{points(gap['low'])} to {points(gap['high'])}" if gap["low"] is not None else "no interval"
-        others = [
-            g
-            for g in data.verdicts["gaps"]
-            if (g["rung"], g["patient"], g["arm"]) == (gap["rung"], gap["patient"], gap["arm"])
-        ]
-        extra = ", ".join(
-            f"{g['metric'].upper()} {number(g['difference'])} [{number(g['low'])} to {number(g['high'])}]"
-            for g in others
-            if g["metric"] != "accuracy"
-        )
-        note = f" ({gap['note']})" if gap["note"] else ""
-        lines.append(
-            f"**{name}: {points(gap['difference'])} percentage points [{limits}]** on {count(gap['n_images'])} shared test origins"
-            f" in {gap['n_groups']} groups; {extra}.{note}"
-        )
-    return lines
 
 
 def metric_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:

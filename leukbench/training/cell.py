@@ -214,11 +214,18 @@ def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished) -> dic
 
 
 def _table(rows: Rows, scores: Any, classes: tuple[str, ...], arm: str, selection: str, spec: RunSpec) -> pd.DataFrame:
+    return prediction_table(rows, scores, classes, arm=arm, selection=selection, fold=spec.fold, seed=spec.seed)
+
+
+def prediction_table(
+    rows: Rows, scores: Any, classes: tuple[str, ...], *, arm: str, selection: str, fold: int, seed: int
+) -> pd.DataFrame:
+    """Return one row an image with its scores ``(n_rows, n_classes)``, as float32, and the class that scores highest."""
     columns: dict[str, Any] = {
         "arm": arm,
         "selection": selection,
-        "fold": spec.fold,
-        "seed": spec.seed,
+        "fold": fold,
+        "seed": seed,
         "image_id": rows.image_id,
         "origin": rows.origin,
         "group": rows.group,

@@ -111,6 +111,7 @@ def test_design_effect_is_one_over_independent_images_and_the_size_over_identica
     total = 1 / 0.2 - 1
     correlated = rng.binomial(10, rng.beta(0.8 * total, 0.2 * total, 2000))
     assert intervals.intraclass_correlation(correlated, n) == pytest.approx(0.2, abs=0.03)
+    assert intervals.intraclass_correlation(np.array([10, 10, 0]), np.full(3, 10)) == 1.0  # 14 / 9 before it is cut
 
 
 def test_seeds_widen_by_their_own_variance_over_their_number() -> None:

@@ -1,0 +1,95 @@
+"""The ladder of a study: what each rung gives, and by how much it exceeds the split by patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from leukbench.report.data import ReportData
+from leukbench.report.format import count, number, percent, points, with_interval
+from leukbench.report.sections import pick, protocol_name, training_rows
+
+_METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
+
+
+def beats_majority(data: ReportData, cell: str, arm: str) -> bool:
+    """Return whether a network is right more often than always naming the most frequent class."""
+    entry = data.arm(cell, arm)
+    accuracy = pick(entry["recipe"]["estimates"], "accuracy")
+    return accuracy is not None and bool(accuracy["value"] > entry["majority_accuracy"])
+
+
+def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return one row a rung and arm: training rows, scores, and rung - patient with its group-level interval."""
+    rows = []
+    for cell in data.cells_of(paper, study):
+        for arm in data.cells[cell].arms:
+            estimates = data.arm(cell, arm)["recipe"]["estimates"]
+            row = {"split": protocol_name(data, cell), "arm": arm, "training rows": training_rows(data, cell, arm)}
+            row |= {title: with_interval(pick(estimates, metric)) for metric, title in _METRICS}
+            row |= {f"{title.removesuffix(' %')} − by patient": _excess(data, cell, arm, m) for m, title in _METRICS}
+            rows.append(row)
+    return rows
+
+
+def _excess(data: ReportData, cell: str, arm: str, metric: str) -> str:
+    """Return rung - patient of a metric, or why it is not shown."""
+    if data.cells[cell].protocol == "patient":
+        same = any(g["patient"] == cell and g["same_as_image"] for g in data.verdicts["gaps"])
+        return "same as image" if same else "reference"
+    gap = next(_gaps(data, cell, arm, metric), None)
+    if gap is None:
+        return "–"
+    if not beats_majority(data, cell, arm):
+        return "not shown (majority class)"
+    text = _with_limits(gap)
+    return text if gap["equal_size"] else f"({text}; own size)"
+
+
+def _gaps(data: ReportData, cell: str, arm: str, metric: str) -> Iterator[dict[str, Any]]:
+    for gap in data.verdicts["gaps"]:
+        if (gap["rung"], gap["arm"], gap["metric"]) == (cell, arm, metric):
+            yield gap
+
+
+def _with_limits(gap: dict[str, Any]) -> str:
+    """Return a difference with its interval: points for accuracy, plain numbers for coefficients."""
+    shown = points if gap["metric"] == "accuracy" else number
+    limits = "no interval" if gap["low"] is None else f"{shown(gap['low'])} to {shown(gap['high'])}"
+    return f"{shown(gap['difference'])} [{limits}]"
+
+
+def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
+    """Return a sentence per gap between a protocol and ``patient``, only where the network beats the majority class."""
+    cells = set(data.cells_of(paper, study))
+    return [_line(data, g) for g in data.verdicts["gaps"] if g["rung"] in cells and g["metric"] == "accuracy"]
+
+
+def _line(data: ReportData, gap: dict[str, Any]) -> str:
+    rung, patient, arm = gap["rung"], gap["patient"], gap["arm"]
+    name = f"{arm}, {protocol_name(data, rung)} minus {protocol_name(data, patient)}"
+    if not beats_majority(data, rung, arm):
+        majority = percent(data.arm(rung, arm)["majority_accuracy"])
+        return f"{name}: not shown, the network does not beat the majority class ({majority} %)."
+    others = ", ".join(
+        f"{g['metric'].upper()} {_with_limits(g)}"
+        for g in data.verdicts["gaps"]
+        if (g["rung"], g["patient"], g["arm"]) == (rung, patient, arm) and g["metric"] != "accuracy"
+    )
+    difference, limits = _with_limits(gap).split(" ", 1)
+    note = f" ({gap['note']})" if gap["note"] else ""
+    return (
+        f"**{name}: {difference} percentage points {limits}** on {count(gap['n_images'])} shared test origins"
+        f" in {gap['n_groups']} groups; {others}.{note}{_reservation(data, gap)}"
+    )
+
+
+def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
+    """Return what keeps a difference from being the inflation of the split alone, or ""."""
+    text = ""
+    if not gap["equal_size"]:
+        sizes = [training_rows(data, cell, gap["arm"]) for cell in (gap["rung"], gap["patient"])]
+        text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
+    if gap["same_as_image"]:
+        text += " No group holds two images: the split by group is the same as one by image."
+    return text

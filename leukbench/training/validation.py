@@ -1,0 +1,39 @@
+"""Validation scores of a cell's finished runs: what thresholds and temperatures are chosen on, kept apart from the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from leukbench.errors import DataError
+from leukbench.pixels.store import Store
+from leukbench.training.cell import prediction_table
+from leukbench.training.data import rows_of
+from leukbench.training.run import find_run
+
+
+def validation_table(
+    receipt: dict[str, Any], split: pd.DataFrame, *, classes: tuple[str, ...], store: Store
+) -> pd.DataFrame:
+    """Return the scores of the validation rows of every run in a cell's receipt, at the epoch that the recipe chooses.
+
+    Columns as those of the predictions, ``selection`` always ``recipe``; no row where the split sets nothing apart for
+    validation. Raises DataError where a run of the receipt is not there.
+    """
+    tables = []
+    for run in receipt["runs"]:
+        rows = rows_of(split, fold=run["fold"], role="validation", classes=classes, store=store)
+        done = find_run(run["key"])
+        if done is None:
+            raise DataError("a finished run is gone", where=f"run {run['key']}", do="run the train stage again")
+        if len(rows) != done.receipt["n_validation_rows"]:
+            raise DataError(
+                "a run was validated on other rows than the split's", where=f"run {run['key']}",
+                expected=f"{len(rows)} rows", found=str(done.receipt["n_validation_rows"]), do="run the train stage again",
+            )  # fmt: skip
+        scores = done.validation[run["epochs_selected"]["recipe"]].reshape(len(rows), len(classes))
+        tables.append(
+            prediction_table(rows, scores, classes, arm=run["arm"], selection="recipe", fold=run["fold"], seed=run["seed"])
+        )  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
