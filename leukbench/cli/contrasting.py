@@ -17,11 +17,12 @@ FEW_RESAMPLES = 2_000
 AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first"})
 """The protocols that are held against ``patient``."""
 MAJORITY = "trivial:majority"
-_BESIDE = ("trivial:colour_histogram", MAJORITY)
+_WITHOUT_NETWORK = "trivial:colour_histogram"
+_BESIDE = (_WITHOUT_NETWORK, MAJORITY)
 
 
 def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return rung - patient for every arm that has both, paired by test origin, per metric.
+    """Return rung - patient for every arm that has both and for a colour histogram, paired by test origin, per metric.
 
     ``equal_size`` says that both trained on equally many rows: only then is the difference the inflation of the
     rung. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
@@ -35,20 +36,20 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
             same = (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
             if not same or other.protocol not in AGAINST_PATIENT:
                 continue
-            for arm in sorted(set(cell.arms) & set(other.arms)):
+            for arm in [*sorted(set(cell.arms) & set(other.arms)), _WITHOUT_NETWORK]:
                 keys: dict[str, Any] = {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol}
                 keys |= {
-                    "equal_size": _sizes(params, rung, arm) == _sizes(params, honest, arm),
+                    "equal_size": _sizes(params, rung) == _sizes(params, honest),
                     "same_as_image": single,
                 }
                 rows += [{**keys, **as_plain(c)} for c in _gap(tables[rung], tables[honest], arm)]
     return rows
 
 
-def _sizes(params: Params, name: str, arm: str) -> set[int]:
-    """Return the numbers of training rows of an arm's runs."""
+def _sizes(params: Params, name: str) -> set[int]:
+    """Return the numbers of training rows of a cell's runs, which are the same for all its models."""
     receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
-    return {run["n_train_rows"] for run in receipt["runs"] if run["arm"] == arm}
+    return {run["n_train_rows"] for run in receipt["runs"]}
 
 
 def _all_single(params: Params, name: str) -> bool:

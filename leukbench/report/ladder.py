@@ -19,6 +19,17 @@ def beats_majority(data: ReportData, cell: str, arm: str) -> bool:
     return accuracy is not None and bool(accuracy["value"] > entry["majority_accuracy"])
 
 
+def better_than_chance(data: ReportData, cell: str, arm: str, metric: str) -> bool:
+    """Return whether a difference of this metric says anything: the AUC's interval lies above 0.5; else :func:`beats_majority`.
+
+    Naming one class always has an AUC of 0.5 whatever the threshold, so ranking is judged by itself.
+    """
+    if metric != "auc":
+        return beats_majority(data, cell, arm)
+    auc = pick(data.arm(cell, arm)["recipe"]["estimates"], "auc")
+    return auc is not None and auc["low"] is not None and bool(auc["low"] > 0.5)
+
+
 def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return one row a rung and arm: training rows, scores, and rung - patient with its group-level interval."""
     rows = []
@@ -40,8 +51,8 @@ def _excess(data: ReportData, cell: str, arm: str, metric: str) -> str:
     gap = next(_gaps(data, cell, arm, metric), None)
     if gap is None:
         return "–"
-    if not beats_majority(data, cell, arm):
-        return "not shown (majority class)"
+    if not better_than_chance(data, cell, arm, metric):
+        return "not shown (chance)" if metric == "auc" else "not shown (majority class)"
     text = _with_limits(gap)
     return text if gap["equal_size"] else f"({text}; own size)"
 
@@ -60,27 +71,32 @@ def _with_limits(gap: dict[str, Any]) -> str:
 
 
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return a sentence per gap between a protocol and ``patient``, only where the network beats the majority class."""
+    """Return a sentence per gap between a protocol and ``patient``, only where the model is better than chance."""
     cells = set(data.cells_of(paper, study))
     return [_line(data, g) for g in data.verdicts["gaps"] if g["rung"] in cells and g["metric"] == "accuracy"]
 
 
 def _line(data: ReportData, gap: dict[str, Any]) -> str:
     rung, patient, arm = gap["rung"], gap["patient"], gap["arm"]
-    name = f"{arm}, {protocol_name(data, rung)} minus {protocol_name(data, patient)}"
-    if not beats_majority(data, rung, arm):
-        majority = percent(data.arm(rung, arm)["majority_accuracy"])
-        return f"{name}: not shown, the network does not beat the majority class ({majority} %)."
+    model = "colour histogram (no network)" if arm == "trivial:colour_histogram" else arm
+    name = f"{model}, {protocol_name(data, rung)} minus {protocol_name(data, patient)}"
     others = ", ".join(
         f"{g['metric'].upper()} {_with_limits(g)}"
         for g in data.verdicts["gaps"]
-        if (g["rung"], g["patient"], g["arm"]) == (rung, patient, arm) and g["metric"] != "accuracy"
+        if (g["rung"], g["patient"], g["arm"]) == (rung, patient, arm)
+        and g["metric"] != "accuracy"
+        and better_than_chance(data, rung, arm, g["metric"])
     )
+    if not beats_majority(data, rung, arm):
+        majority = percent(data.arm(rung, arm)["majority_accuracy"])
+        which = "the network" if arm == model else "it"
+        text = f"{name}: {{}}not shown, {which} does not beat the majority class ({majority} %)"
+        return text.format("accuracy ") + f"; {others}.{_reservation(data, gap)}" if others else text.format("") + "."
     difference, limits = _with_limits(gap).split(" ", 1)
     note = f" ({gap['note']})" if gap["note"] else ""
     return (
         f"**{name}: {difference} percentage points {limits}** on {count(gap['n_images'])} shared test origins"
-        f" in {gap['n_groups']} groups; {others}.{note}{_reservation(data, gap)}"
+        f" in {gap['n_groups']} groups{'; ' if others else ''}{others}.{note}{_reservation(data, gap)}"
     )
 
 
@@ -88,7 +104,7 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     """Return what keeps a difference from being the inflation of the split alone, or ""."""
     text = ""
     if not gap["equal_size"]:
-        sizes = [training_rows(data, cell, gap["arm"]) for cell in (gap["rung"], gap["patient"])]
+        sizes = [training_rows(data, cell, data.cells[cell].arms[0]) for cell in (gap["rung"], gap["patient"])]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
     if gap["same_as_image"]:
         text += " No group holds two images: the split by group is the same as one by image."

@@ -101,7 +101,9 @@ def test_a_rung_of_the_same_size_is_inflation_and_the_published_one_of_its_own_i
         ("image", "net", True),
         ("image", "other", True),
         ("image", "third", True),
+        ("image", "trivial:colour_histogram", True),
         ("published", "net", False),
+        ("published", "trivial:colour_histogram", False),
     }
     found = of(gaps, rung="image", arm="net", metric="accuracy")[0]
     right = [(t["label"] == t["predicted"])[t["arm"] == "net"].mean() for t in (tables["image"], tables["patient"])]

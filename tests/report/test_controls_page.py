@@ -119,7 +119,12 @@ def test_the_ladder_sets_the_published_split_apart_where_it_trained_on_more(data
 def test_a_gap_is_not_shown_where_the_network_has_learned_nothing(data: ReportData) -> None:
     data.estimates["image"]["arms"][NET]["majority_accuracy"] = 0.95
     assert ladder.ladder_rows(data, *STUDY)[1]["accuracy − by patient"] == "not shown (majority class)"
-    assert "does not beat the majority class (95.0 %)" in ladder.gap_lines(data, *STUDY)[1]
+    line = ladder.gap_lines(data, *STUDY)[1]
+    assert "accuracy not shown" in line and "does not beat the majority class (95.0 %); AUC 0.200" in line
+    assert "MCC" not in line  # a threshold decides it, as it does the accuracy
+    data.estimates["image"]["arms"][NET]["recipe"]["estimates"][2]["low"] = 0.45
+    assert ladder.ladder_rows(data, *STUDY)[1]["AUC − by patient"] == "not shown (chance)"
+    assert "AUC" not in ladder.gap_lines(data, *STUDY)[1]
 
 
 def test_groups_of_one_image_are_said_to_be_the_same_as_images(data: ReportData) -> None:
