@@ -42,8 +42,8 @@ MANIFEST_COLUMNS = (
     "height_px",
 )
 GROUP_COLUMNS = ("image_id", "group", "reason", "evidence")
-"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical (joined by
-``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
+"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical, same_field
+(joined by ``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
 SPLIT_COLUMNS = ("fold", "role", "image_id", "origin", "copy", "label", "group", "patient")
 """One row per fold and image. ``copy`` 0 is the image itself; copy k > 0 is the k-th augmented copy of ``origin``, with
 image_id ``origin#k``, whose pixels render from the seed of (origin, k)."""

@@ -260,6 +260,32 @@ def duplicates(
 
 
 @app.command()
+def origins(
+    source: Annotated[str, typer.Argument(help="a source; see fetch --list")],
+    folder: Annotated[Path | None, typer.Option("--from", help="a folder in the publisher's layout")] = None,
+    write: Annotated[Path | None, typer.Option(help="a folder to write the tables into")] = None,
+) -> None:
+    """Find from pixels which original each augmented image came from, and which photographs show one field."""
+    from leukbench.cli import origins as finding
+
+    print(finding.origins(source, folder, write))
+
+
+@app.command()
+def defects(
+    source: Annotated[str, typer.Argument(help="a source; empty: all")] = "",
+    predictions: Annotated[
+        Path | None, typer.Option(help="a CSV file as for score: what it is worth to leave the images out")
+    ] = None,
+    images: Annotated[str, typer.Option(help="a defect, whose images are named")] = "",
+) -> None:
+    """What is wrong in the published files, its evidence counted again; and what it is worth in your predictions."""
+    from leukbench.cli import defects as registry
+
+    print(registry.defects(source, predictions, images))
+
+
+@app.command()
 def profile(name: Annotated[str, typer.Argument(help="a profile; empty: list them")] = "") -> None:
     """Put a profile's params.yaml in place; what was computed before stays."""
     from leukbench.cli import tools

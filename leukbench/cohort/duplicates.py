@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAIR_COLUMNS = ("image_id_a", "image_id_b", "kind", "hamming", "distance")
-"""``kind``: identical_file, identical_pixels, near_identical; ``hamming`` 0-64 and ``distance`` 0-2, both 0 if identical."""
+"""``kind``: identical_file, identical_pixels, near_identical, or same_field (:mod:`leukbench.cohort.fields`); ``hamming``
+0-64 and ``distance`` 0-2, both 0 if identical."""
 
 GREY_PX = 64
 RADIUS = 7  # 4 bands of 16 bits and one flipped bit a band find every pair within 7

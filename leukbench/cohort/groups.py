@@ -1,9 +1,10 @@
 """Groups: what must stay together, as connected components, with the reason for every one.
 
-Joined are images of one patient, of one origin, with identical pixels, and near-identical ones. Near-identity is not
-transitive: a long row of images, each close to the next, would melt a smear into one group. So near-identical pairs
-may form a cluster of up to :data:`CHAIN` images freely; a larger one must have a centre that every member matches
-directly. Pairs that would break this are refused and reported (:func:`accept_near_pairs`).
+Joined are images of one patient, of one origin, with identical pixels, near-identical ones, and photographs of one field.
+Near-identity is not transitive: a long row of images, each close to the next, would melt a smear into one group. So
+near-identical pairs may form a cluster of up to :data:`CHAIN` images freely; a larger one must have a centre that every
+member matches directly. Photographs that overlap in a row do show one smear, so their cap is only against a wrong pair:
+:data:`FIELD_CHAIN`. Pairs that would break this are refused and reported (:func:`accept_near_pairs`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from leukbench.errors import DataError
 from leukbench.records import GROUP_COLUMNS
 
 CHAIN = 4
-_REASONS = ("patient", "origin", "identical_pixels", "near_identical")
+FIELD_CHAIN = 16
+_CHAINS = {"near_identical": CHAIN, "same_field": FIELD_CHAIN}
+_REASONS = ("patient", "origin", "identical_pixels", *_CHAINS)
 _EVIDENCE = ("absent", "inferred", "verified")
 MERGE_COLUMNS = ("group", "patient_a", "patient_b", "reason", "n_pairs", "example_a", "example_b")
 
@@ -30,7 +33,7 @@ def make_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     ``pairs`` is the table of :mod:`leukbench.cohort.duplicates`; equal hashes in the manifest join even where it is
     empty. A group is named after its smallest patient id (smallest image id where it has none). ``reason`` says what
     joins this image to others; ``evidence`` is the weakest in the group: of its patient ids (absent where one has none),
-    at most inferred where near-identical images joined it. Raises DataError where a pair names an unknown image.
+    at most inferred where near-identical images or a common field joined it. Raises DataError where a pair names an unknown image.
     """
     edges = _edges(manifest, pairs)
     component = _components(manifest, edges)
@@ -45,21 +48,21 @@ def make_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         }
     )
     table.loc[table["patient"].eq(""), "rank"] = 0
-    table.loc[table["reason"].str.contains("near_identical"), "rank"] = table["rank"].clip(upper=1)
+    table.loc[table["reason"].str.contains("|".join(_CHAINS)), "rank"] = table["rank"].clip(upper=1)
     weakest = table.groupby("component")["rank"].transform("min")
     table["evidence"] = [_EVIDENCE[int(rank)] for rank in weakest]
     table["group"] = _names(table)
     return table.loc[:, list(GROUP_COLUMNS)]
 
 
-def accept_near_pairs(pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the near-identical pairs that join, and those refused because they would make a chain.
+def accept_near_pairs(pairs: pd.DataFrame, *, kind: str = "near_identical") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the pairs of a kind (near_identical, same_field) that join, and those refused as they would make a chain.
 
     Pairs are taken from the closest on; identical images count as one. Two clusters join if together they have at most
-    :data:`CHAIN` members, or a member that is directly paired with all others.
+    :data:`CHAIN` (of a field: :data:`FIELD_CHAIN`) members, or a member that is directly paired with all others.
     """
     same = _twins(pairs)
-    near = pairs[pairs["kind"].eq("near_identical")].sort_values(["distance", "image_id_a", "image_id_b"])
+    near = pairs[pairs["kind"].eq(kind)].sort_values(["distance", "image_id_a", "image_id_b"])
     ends = [(same.get(a, a), same.get(b, b)) for a, b in zip(near["image_id_a"], near["image_id_b"], strict=True)]
     direct: dict[str, set[str]] = {}
     for a, b in ends:
@@ -69,7 +72,9 @@ def accept_near_pairs(pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     kept = []
     for a, b in ends:
         both = cluster[a] | cluster[b]
-        allowed = cluster[a] is cluster[b] or len(both) <= CHAIN or any(both <= direct[centre] for centre in both)
+        allowed = (
+            cluster[a] is cluster[b] or len(both) <= _CHAINS[kind] or any(both <= direct[centre] for centre in both)
+        )
         kept.append(allowed)
         if allowed and cluster[a] is not cluster[b]:
             for image in both:
@@ -110,7 +115,7 @@ def _twins(pairs: pd.DataFrame) -> dict[str, str]:
             image = parent[image]
         return image
 
-    for a, b in _ids(pairs[pairs["kind"].ne("near_identical")]):
+    for a, b in _ids(pairs[~pairs["kind"].isin(list(_CHAINS))]):
         first, second = sorted((find(a), find(b)))
         parent[second] = first
     return {image: find(image) for image in parent}
@@ -134,11 +139,14 @@ def _edges(manifest: pd.DataFrame, pairs: pd.DataFrame) -> list[tuple[str, str, 
         for image, value in sorted(zip(manifest["image_id"], key, strict=True)):
             if value and first.setdefault(value, image) != image:
                 edges.append((first[value], image, reason))
-    exact = pd.concat([identical_pairs(manifest), pairs[pairs["kind"].ne("near_identical")]], ignore_index=True)
+    alike = pairs["kind"].isin(list(_CHAINS))
+    exact = pd.concat([identical_pairs(manifest), pairs[~alike]], ignore_index=True)
     exact = exact.drop_duplicates(["image_id_a", "image_id_b"])
     edges += [(a, b, "identical_pixels") for a, b in _ids(exact)]
-    accepted, _ = accept_near_pairs(pd.concat([exact, pairs[pairs["kind"].eq("near_identical")]], ignore_index=True))
-    return edges + [(a, b, "near_identical") for a, b in _ids(accepted)]
+    both = pd.concat([exact, pairs[alike]], ignore_index=True)
+    for kind in _CHAINS:
+        edges += [(a, b, kind) for a, b in _ids(accept_near_pairs(both, kind=kind)[0])]
+    return edges
 
 
 def _components(manifest: pd.DataFrame, edges: list[tuple[str, str, str]]) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import DataError
 from leukbench.sources import base
-from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.base import Photographs, Portal, Source, SourceCard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +62,20 @@ def index(folder: Path) -> pd.DataFrame:
     for file in sorted((folder / "Original").glob("*/*")):
         if file.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
             raise DataError("this is no image of the set", where=str(file), expected="a .jpg file", found=file.name)
-        rows.append({"image_id": file.stem, "path": file.relative_to(folder).as_posix(), "sha256": "",
-                     "label": file.parent.name, "patient": "", "evidence": CARD.evidence["original"],
-                     "origin": file.stem, "pool": "original", "official_fold": ""})  # fmt: skip
+        rows.append(_row(file.relative_to(folder), ""))
     base.check_labels(CARD, rows, where=folder)
     base.check_counts(CARD, rows, where=folder)
     return base.manifest(base.with_pixels(folder, rows))
+
+
+def _row(path: PurePath, sha256: str) -> dict[str, Any]:
+    return {"image_id": path.stem, "path": path.as_posix(), "sha256": sha256, "label": path.parent.name, "patient": "",
+            "evidence": CARD.evidence["original"], "origin": path.stem, "pool": "original", "official_fold": ""}  # fmt: skip
+
+
+def published_rows() -> list[dict[str, Any]]:
+    """Return the 3,256 images as published, without looking at any file: ids, paths, sha256, labels."""
+    return [_row(PurePosixPath(fact["path"]), fact["sha256"]) for fact in base.read_facts(CARD.name)]
 
 
 def listing(folder: Path) -> pd.DataFrame:
@@ -82,4 +90,10 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
     link_folder(CARD, folder, from_dir=from_dir)
 
 
-SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=("Segmented",)),)
+PHOTOGRAPHS = Photographs(burnt_in=(0.84, 0.84, 1.0, 1.0))  # two forms of scale bar, both from 194 of 224 px on
+SOURCES = (
+    Source(
+        card=CARD, index=index, listing=listing, fetch=fetch, optional=("Segmented",), photographs=PHOTOGRAPHS,
+        published=published_rows,
+    ),
+)  # fmt: skip

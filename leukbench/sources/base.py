@@ -83,6 +83,22 @@ class Listing(Protocol):
     def __call__(self, folder: Path) -> pd.DataFrame: ...
 
 
+class Published(Protocol):
+    """The images as published: dicts with the columns of a manifest that files are not needed for."""
+
+    def __call__(self) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photographs:
+    """What of a source can be laid on each other: photographs that may show one field, images made from them."""
+
+    pool: str = "original"
+    made_from_them: tuple[str, ...] = ()  # pools of augmented images whose originals are in ``pool``
+    longest_px: int = 224  # side at which photographs are compared
+    burnt_in: tuple[float, float, float, float] | None = None  # left, top, right, bottom, as shares of the sides
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A dataset: its card, how its files become rows, what files it should hold, and how they get here."""
@@ -93,6 +109,8 @@ class Source:
     make: Make | None = None  # synthetic sources
     fetch: Fetch | None = None  # real sources
     optional: tuple[str, ...] = field(default=())  # first parts of paths that may stand beside the listed files
+    photographs: Photographs | None = None  # where `leukbench origins` has something to find
+    published: Published | None = None  # the rows as published, without looking at any file
 
     @property
     def name(self) -> str:
@@ -255,11 +273,20 @@ def read_csv_rows(file: Path, *, columns: Iterable[str]) -> list[dict[str, str]]
 
 @functools.cache
 def read_facts(name: str) -> tuple[dict[str, str], ...]:
-    """Return the published file list that is shipped with the package: path, sha256, size_bytes and further columns."""
+    """Return a fact table that is shipped with the package; under a source's name: path, sha256, size_bytes and more."""
     import lzma
 
-    with lzma.open(Path(__file__).with_name(f"{name}.csv.xz"), "rt", encoding="utf-8", newline="") as handle:
+    with lzma.open(_facts_file(name), "rt", encoding="utf-8", newline="") as handle:
         return tuple(csv.DictReader(handle))
+
+
+def has_facts(name: str) -> bool:
+    """Return whether a fact table of this name is shipped."""
+    return _facts_file(name).is_file()
+
+
+def _facts_file(name: str) -> Path:
+    return Path(__file__).with_name(f"{name}.csv.xz")
 
 
 def listing_of(rows: Iterable[Mapping[str, str]]) -> pd.DataFrame:

@@ -1,17 +1,19 @@
 """Blood cells: 367 smear fields (BCCD) and the release of augmented crops made from them, in four classes.
 
-Pools: ``original`` (labels.csv), ``TRAIN`` and ``TEST`` (augmented; which original each was made from is not published),
-``TEST_SIMPLE`` (71 originals at half size, which ones is not published either). No patient ids anywhere.
+Pools: ``original`` (labels.csv), ``TRAIN`` and ``TEST`` (augmented), ``TEST_SIMPLE`` (71 originals at half size). Which
+original each image was made from is not published; ``origin`` is inferred from the pixels (``leukbench origins blood_cells``
+made the table that ships with the package). No patient ids anywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import DataError
 from leukbench.sources import base
-from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.base import Photographs, Portal, Source, SourceCard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +54,7 @@ CARD = SourceCard(
         "labels.csv names 411 images, 367 of which are there; image 116 has a label and no file.",
         "44 rows without a label and 15 with several have label '' here; the three basophils are in no augmented class.",
         "The number in a name like _12_345.jpeg is a position in the generator, not the number of an original.",
+        "Origins of the augmented release are inferred by features, geometry and pixels, not published.",
         "images_sample/ in place of images/ marks a sample of the augmented pools, whose counts are not held to the card.",
     ),
     needs=("labels.csv", "images", "images_sample"),
@@ -66,13 +69,33 @@ def _originals(folder: Path) -> list[dict[str, Any]]:
     for row in base.read_csv_rows(file, columns=("Image", "Category")):
         if not row["Image"].isdigit():
             raise DataError("an image number is no number", where=str(file), expected="a number", found=row["Image"])
-        name = f"BloodImage_{int(row['Image']):05d}"
-        label = row["Category"].strip()
-        path = f"Original_Images/{name}.jpg"
-        rows.append(
-            _row(f"original_{name}", path, "" if "," in label else label, "original", origin=f"original_{name}")
-        )
+        rows.append(_original(int(row["Image"]), row["Category"].strip()))
     return rows
+
+
+def _original(number: int, label: str) -> dict[str, Any]:
+    name = f"BloodImage_{number:05d}"
+    path = f"Original_Images/{name}.jpg"
+    return _row(f"original_{name}", path, "" if "," in label else label, "original", origin=f"original_{name}")
+
+
+def published_categories() -> dict[str, str]:
+    """Return the label cell of each image number in labels.csv as published: blank, one class, or several."""
+    facts = base.read_facts(f"{CARD.name}_labels")
+    return {f"original_BloodImage_{int(fact['Image']):05d}": fact["Category"].strip() for fact in facts}
+
+
+def published_rows() -> list[dict[str, Any]]:
+    """Return the images as published and the numbers of labels.csv without a file, without looking at any file."""
+    rows = [_original(int(image[-5:]), cell) for image, cell in published_categories().items()]
+    origins = inferred_origins()
+    facts = {fact["path"]: fact["sha256"] for fact in base.read_facts(CARD.name)}
+    for path in sorted(facts):
+        if path.startswith("images/"):
+            _, pool, label, name = path.split("/")
+            image_id = f"{pool}_{label}{name.rsplit('.', 1)[0]}"
+            rows.append(_row(image_id, path, label, pool, origin=origins.get(image_id, "")))
+    return [{**row, "sha256": facts.get(row["path"], "")} for row in rows]
 
 
 def _row(image_id: str, path: str, label: str, pool: str, *, origin: str) -> dict[str, Any]:
@@ -80,7 +103,7 @@ def _row(image_id: str, path: str, label: str, pool: str, *, origin: str) -> dic
             "evidence": CARD.evidence[pool], "origin": origin, "pool": pool, "official_fold": ""}  # fmt: skip
 
 
-def _pool(folder: Path, pool: str) -> tuple[list[dict[str, Any]], bool]:
+def _pool(folder: Path, pool: str, origins: Mapping[str, str]) -> tuple[list[dict[str, Any]], bool]:
     """Return the rows of one augmented pool and whether they are a sample."""
     whole, sample = folder / "images" / pool, folder / "images_sample" / pool
     if whole.is_dir() and sample.is_dir():
@@ -94,20 +117,27 @@ def _pool(folder: Path, pool: str) -> tuple[list[dict[str, Any]], bool]:
     for file in files:
         label = file.parent.name
         path = file.relative_to(folder).as_posix()
-        rows.append(_row(f"{pool}_{label}{file.stem}", path, label, pool, origin=""))
+        image_id = f"{pool}_{label}{file.stem}"
+        rows.append(_row(image_id, path, label, pool, origin=origins.get(image_id, "")))
     return rows, top is sample
 
 
+def inferred_origins() -> dict[str, str]:
+    """Return the original of each augmented image as inferred from its pixels; unknown ones are left out."""
+    facts = base.read_facts(f"{CARD.name}_origins")
+    return {fact["image_id"]: fact["origin"] for fact in facts if fact["origin"]}
+
+
 def index(folder: Path) -> pd.DataFrame:
-    """Return the manifest of the pools that are in the folder; ``origin`` is "" for the augmented release.
+    """Return the manifest of the pools that are in the folder; ``origin`` is inferred for the augmented release.
 
     Raises InputError if the folder is not there, DataError for a broken or altered file or counts beyond the card.
     """
     base.need_folder(CARD, folder)
     published = {fact["path"]: fact["sha256"] for fact in base.read_facts(CARD.name)}
-    rows, samples = _originals(folder), set()
+    rows, samples, origins = _originals(folder), set(), inferred_origins()
     for pool in _AUGMENTED:
-        found, is_sample = _pool(folder, pool)
+        found, is_sample = _pool(folder, pool, origins)
         rows += found
         if is_sample:
             samples.add(pool)
@@ -149,4 +179,10 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
     )
 
 
-SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=("original_split.csv",)),)
+PHOTOGRAPHS = Photographs(made_from_them=_AUGMENTED, longest_px=320)
+SOURCES = (
+    Source(
+        card=CARD, index=index, listing=listing, fetch=fetch, optional=("original_split.csv",), photographs=PHOTOGRAPHS,
+        published=published_rows,
+    ),
+)  # fmt: skip

@@ -183,4 +183,4 @@ def arrange(folder: Path, *, from_dir: Path) -> int:
 
 _BESIDE = ("manifest.csv", "C-NMC_test_prelim_phase_data_labels.csv")  # may stand at the top, in some copies
 
-SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=_BESIDE),)
+SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=_BESIDE, published=published_rows),)

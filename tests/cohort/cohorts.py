@@ -62,3 +62,20 @@ def cell(rng: np.random.Generator, side: int = 224) -> npt.NDArray[np.uint8]:
     cv2.ellipse(mask, (side // 2, side // 2), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
     grey = (120 + 25 * texture).clip(1, 255) * (mask > 0)
     return np.stack([grey * 0.8, grey * 0.5, grey], axis=-1).clip(0, 255).astype(np.uint8)
+
+
+def augmented(rgb: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Return an image augmented as the blood-cell release: turned by up to 20°, shifted by 0.1, sheared by 0.2, flipped,
+    constant fill, and encoded as JPEG again."""
+    import cv2
+
+    height, width = rgb.shape[:2]
+    angle, shear = np.radians(rng.uniform(-20, 20)), rng.uniform(-0.2, 0.2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.array([[1, -np.sin(shear)], [0, np.cos(shear)]]) @ np.diag(rng.choice([-1.0, 1.0], 2))
+    centre = np.array([width, height]) / 2
+    shift = rng.uniform(-0.1, 0.1, 2) * (width, height)
+    matrix = np.column_stack([linear, centre - linear @ centre + shift])
+    turned = cv2.warpAffine(rgb, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    coded = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
