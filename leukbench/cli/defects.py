@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ def known_of(source: str) -> Known:
     )
 
 
+@cache
 def _printed() -> dict[str, int]:
     """Return every printed number of images by claim id."""
     from leukbench.papers.loader import load_paper, paper_keys

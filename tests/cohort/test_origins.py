@@ -14,11 +14,15 @@ import pytest
 from cohorts import augmented, manifest_of, smear
 
 from leukbench.cohort.alignment import Catalogue, align, read_view, view_of
+from leukbench.cohort.certificate import check_certificate, make_certificate
 from leukbench.cohort.duplicates import PAIR_COLUMNS
 from leukbench.cohort.fields import field_pairs, find_fields, shipped_fields, with_fields
 from leukbench.cohort.groups import FIELD_CHAIN, accept_near_pairs, make_groups
 from leukbench.cohort.leaks import release_leaks
+from leukbench.cohort.manifest import as_manifest, limit_manifest
 from leukbench.cohort.origins import WORKING_PX, find_origins
+from leukbench.cohort.splits import make_splits
+from leukbench.records import MANIFEST_COLUMNS
 from leukbench.sources import base, blood_cells
 from leukbench.sources.hashing import read_rgb
 
@@ -193,6 +197,30 @@ def test_the_71_plain_halves_have_the_origins_that_their_pixels_show() -> None:
         truth = files[int(cosine.argmax())].stem
         right += origins.get(f"TEST_SIMPLE_{file.parent.name}{file.stem}", "") == f"original_{truth}"
     assert right == 71
+
+
+@pytest.mark.slow
+def test_the_splits_of_the_paper_that_used_the_release_keep_their_promises_with_origins_known() -> None:
+    from leukbench.papers.loader import load_paper
+
+    rows = published()
+    rows = rows[rows["sha256"].ne("")].reset_index(drop=True)
+    present = rows.assign(present="1", width_px="0", height_px="0")
+    manifest = as_manifest(present.loc[:, list(MANIFEST_COLUMNS)])
+    groups = make_groups(manifest, field_pairs(shipped_fields("blood_cells"), manifest))
+    study = load_paper("ddrnet").studies["blood_cells"]
+    shared = {}
+    for protocol, readings in study.protocols.items():
+        for reading in readings:
+            split = make_splits(manifest, groups, reading.rule, seed=0, classes=study.classes)
+            certificate = make_certificate(manifest, groups, split, rule=reading.rule, protocol=protocol)
+            assert check_certificate(certificate) == []
+            shared[reading.name] = certificate["shared"]
+    assert shared["released_pool"]["origins"] > 340 and shared["released_train_test"]["origins"] == 0
+    assert shared["released_train_test"]["groups"] > 0 == shared["five_folds_of_groups"]["groups"]
+    copies = manifest[manifest["pool"].ne("original")].reset_index(drop=True)
+    limited = limit_manifest(copies, 40, seed=0, groups=groups)
+    assert limited["origin"].nunique() == 40 < len(limited)  # limits count originals, their copies stay with them
 
 
 @real
