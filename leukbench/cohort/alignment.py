@@ -107,7 +107,7 @@ class Catalogue:
         self._words = known[rng.permutation(len(known))[:N_WORDS]]
         nothing = np.zeros((0, len(self._words)), np.float32)
         counts = np.stack([self._counts(v.descriptors) for v in views]) if views else nothing
-        self._rarity = np.log(len(views) / np.maximum(1, (counts > 0).sum(axis=0))).astype(np.float32)
+        self._rarity = np.log(max(2, len(views)) / np.maximum(1, (counts > 0).sum(axis=0))).astype(np.float32)
         self._weights = self._unit(counts)
 
     def similarities(self, view: View, *, mirrored: bool = False) -> Floats:
