@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +124,7 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
                     "metric": one.metric,
                     "with all": with_interval(_plain(one.with_all)),
                     "without them": with_interval(_plain(one.without)),
-                    "difference": f"{one.difference:+.4f}",
+                    "difference": f"{one.difference:+.4f}" if math.isfinite(one.difference) else "–",
                 }
             )
     if not rows and n_none == len(found):
@@ -139,4 +140,5 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
 
 
 def _plain(estimate: Any) -> dict[str, Any]:
-    return {"metric": estimate.metric, "value": estimate.value, "low": estimate.low, "high": estimate.high}
+    numbers = {key: getattr(estimate, key) for key in ("value", "low", "high")}
+    return {"metric": estimate.metric} | {key: n if math.isfinite(n) else None for key, n in numbers.items()}
