@@ -2,7 +2,7 @@
 
 Pools: ``original`` (labels.csv), ``TRAIN`` and ``TEST`` (augmented), ``TEST_SIMPLE`` (71 originals at half size). Which
 original each image was made from is not published; ``origin`` is inferred from the pixels (``leukbench origins blood_cells``
-made the table that ships with the package). No patient ids anywhere.
+makes the shipped table again). No patient ids anywhere.
 """
 
 from __future__ import annotations

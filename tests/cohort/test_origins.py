@@ -20,7 +20,7 @@ from leukbench.cohort.fields import field_pairs, find_fields, shipped_fields, wi
 from leukbench.cohort.groups import FIELD_CHAIN, accept_near_pairs, make_groups
 from leukbench.cohort.leaks import release_leaks
 from leukbench.cohort.manifest import as_manifest, limit_manifest
-from leukbench.cohort.origins import WORKING_PX, find_origins
+from leukbench.cohort.origins import MIN_CONFIDENCE, WORKING_PX, find_origins
 from leukbench.cohort.splits import make_splits
 from leukbench.records import MANIFEST_COLUMNS
 from leukbench.sources import base, blood_cells
@@ -162,6 +162,19 @@ def test_every_shipped_origin_is_an_original_with_the_same_label_in_one_part_of_
     assert (originals.loc[known["origin"], "label"].to_numpy() == known["label"].to_numpy()).all()
     part = known["pool"].str.replace("TEST_SIMPLE", "TEST")
     assert part.groupby(known["origin"]).nunique().eq(1).all()
+
+
+def test_with_the_true_original_taken_out_only_photographs_of_the_same_field_would_be_taken_for_it() -> None:
+    """The next best candidate of each released image is what would be found if its original were not there."""
+    fields = shipped_fields("blood_cells")
+    one_field = {frozenset(pair) for pair in zip(fields["image_id_a"], fields["image_id_b"], strict=True)}
+    facts = base.read_facts("blood_cells_origins")
+    taken = [f for f in facts if float(f["second_confidence"]) >= MIN_CONFIDENCE]
+    foreign = [
+        f for f in facts if f["second"] and f["origin"] and frozenset((f["origin"], f["second"])) not in one_field
+    ]
+    assert len(taken) == 87 and not [f for f in taken if f in foreign]
+    assert max(float(f["second_confidence"]) for f in foreign) < 0.75
 
 
 def test_the_habitual_splits_of_the_release_leak_as_stated() -> None:
