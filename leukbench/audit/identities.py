@@ -321,6 +321,8 @@ def _rivals(paper: Paper, row: Row, metric: str, chosen: Claims) -> Claims:
 
 def _gathered(drafts: list[Draft]) -> list[Draft]:
     """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than three."""
+    # a row with two rival values is judged once, with both
+    drafts = list({(d.status, d.statement): d for d in reversed(drafts)}.values())[::-1]
     kept = [d for d in drafts if d.status == "consistent" or d.severity >= 3]
     groups: dict[str, list[Draft]] = {}
     for d in drafts:
