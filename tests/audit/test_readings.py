@@ -77,7 +77,7 @@ def test_a_row_with_two_specificities_is_accused_only_if_both_are_impossible() -
     assert {f.check for f in whole if f.status == "inconsistent"} == {"balanced_classes", "two_values"}
     assert not any(f.accused for f in whole)  # either value may be the slip, or the accuracy
     fitting = (*rows[:2], score("specificity", "99.12"))  # 1 − 0.0264/3
-    assert identities.check_balanced_classes(paper(*fitting, *sizes, classes=FOUR)) == []
+    assert set(statuses(identities.check_balanced_classes(paper(*fitting, *sizes, classes=FOUR)))) <= {"consistent"}
 
 
 def test_rows_told_together_show_the_two_figures_of_each() -> None:
