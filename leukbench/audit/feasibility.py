@@ -1,4 +1,4 @@
-"""Is there a confusion matrix that gives all printed scores at once? Exact enumeration, linear programs, bounded search."""
+"""Is there a binary confusion matrix that gives all printed scores at once? Exact enumeration and linear programs."""
 
 from __future__ import annotations
 
@@ -105,13 +105,17 @@ class BinaryGrid:
             mcc: npt.NDArray[np.float64] = np.where(spread > 0, top / np.sqrt(np.maximum(spread, 1)), np.nan)
             return mcc
 
-    def mask(self, score: Score, reading: str) -> Mask:
-        """Return which matrices print as this score when overall scores are read as ``reading``."""
+    def reading_of(self, score: Score, reading: str) -> npt.NDArray[np.float64]:
+        """Return the score of every matrix, by its own class or averaging where it states one, else read as ``reading``."""
         if score.class_ and score.class_ in self.classes:
             reading = f"positive:{score.class_}"
         elif score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}:
             reading = score.average
-        values = self.values(score.metric, reading)
+        return self.values(score.metric, reading)
+
+    def mask(self, score: Score, reading: str) -> Mask:
+        """Return which matrices print as this score when overall scores are read as ``reading``."""
+        values = self.reading_of(score, reading)
         with np.errstate(invalid="ignore"):
             found: Mask = (values >= float(score.interval.low) - SLACK) & (values <= float(score.interval.high) + SLACK)
         # an undefined ratio is sometimes printed as 0
@@ -228,106 +232,33 @@ def macro_shares(scores: Sequence[Score], *, steps: int = 400) -> tuple[float, f
     return float(share[i, 0, 0]), float(first[0, j, 0]), float(second[0, j, k])
 
 
-# ------------------------------------------------------------------------------------------------------- several classes
+def averages_fit(scores: Sequence[Score], share: Fraction, *, play: float = 0.05, steps: int = 151) -> bool:
+    """Return whether macro or weighted averages of a binary matrix with about this class share may print as all scores.
 
-
-def multiclass_matrix(
-    sizes: Sequence[int], scores: Sequence[Score], *, reading: str, budget: int = 4000, seed: int = 0
-) -> list[list[int]] | None:
-    """Return a confusion matrix (rows actual) with these class sizes that gives all scores, None if the search finds none.
-
-    A seeded local search over integer matrices for accuracy with macro or weighted precision, recall, F1, specificity and
-    MCC: single images are moved between cells of a row while the distance to the printed intervals shrinks. Finding none
-    within the budget proves nothing (``uncheckable (search budget)``); impossibility is proved by :func:`linear_conflict` and by
-    the bounds in identities.
+    A grid over the share (± ``play``) and the two recalls; a score is met when it is within its interval or within what one step of
+    the grid can change it, so that True proves nothing and False is sure but for the grid's corners.
     """
-    from leukbench.seeds import generator_for
-
-    rng = generator_for(seed, "audit.multiclass", *sizes)
-    k = len(sizes)
-    row = np.asarray(sizes)
-    accuracy = next((s.interval for s in scores if s.metric == "accuracy"), None)
-    rate = float(accuracy.low + accuracy.high) / 2 if accuracy else 0.9
-    counts = np.zeros((k, k), dtype=np.int64)
-    for i in range(k):
-        counts[i, i] = round(rate * row[i])
-        rest = row[i] - counts[i, i]
-        others = [j for j in range(k) if j != i]
-        counts[i, others] += rng.multinomial(rest, np.full(k - 1, 1 / (k - 1)))
-    distance = _distance(counts, scores, reading)
-    for step in range(budget):
-        if distance <= 0:
-            return [[int(v) for v in line] for line in counts]
-        trial = counts.copy()
-        size = max(1, int(row.min() * 0.02 * rng.random() ** 3)) if step % 3 else 1
-        i = int(rng.integers(k))
-        source, target = rng.permutation(k)[:2]
-        moved = min(size, int(trial[i, source]))
-        trial[i, source] -= moved
-        trial[i, target] += moved
-        if rng.random() < 0.5:  # keep the number of right answers: move it back in another row
-            other = int(rng.integers(k))
-            back = min(moved, int(trial[other, target]))
-            trial[other, target] -= back
-            trial[other, source] += back
-        new = _distance(trial, scores, reading)
-        if new <= distance or rng.random() < 0.002:
-            counts, distance = trial, new
-    return None
-
-
-def _distance(counts: npt.NDArray[np.int64], scores: Sequence[Score], reading: str) -> float:
-    values = fast_scores(counts, reading)
-    total = 0.0
-    for score in scores:
-        value = values.get(score.metric, np.nan)
-        if np.isnan(value):
-            return np.inf
-        total += max(0.0, float(score.interval.low) - SLACK - value, value - float(score.interval.high) - SLACK)
-    return total
-
-
-def fast_scores(counts: npt.NDArray[np.int64], reading: str) -> dict[str, float]:
-    """Return accuracy, precision, recall, specificity, F1 (macro or weighted) and MCC of a matrix, in floating point."""
-    n = counts.sum()
-    row, column, hit = counts.sum(1), counts.sum(0), np.diag(counts)
-    weight = np.full(len(row), 1 / len(row)) if reading == "macro" else row / n
+    shares = np.linspace(max(0.01, float(share) - play), min(0.99, float(share) + play), 11)[:, None, None]
+    first, second = np.linspace(0, 1, steps)[None, :, None], np.linspace(0, 1, steps)[None, None, :]
+    tp, tn = shares * first, (1 - shares) * second
+    fn, fp = shares - tp, 1 - shares - tn
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = float(n * n - (row.astype(float) ** 2).sum()) * float(n * n - (column.astype(float) ** 2).sum())
-        return {
-            "accuracy": float(hit.sum() / n),
-            "recall": float((weight * hit / row).sum()),
-            "precision": float((weight * hit / column).sum()),
-            "f1": float((weight * 2 * hit / (row + column)).sum()),
-            "specificity": float((weight * (n - row - column + hit) / (n - row)).sum()),
-            "mcc": float((n * hit.sum() - (row * column).sum()) / np.sqrt(spread)) if spread > 0 else float("nan"),
+        of_class = {
+            "recall": (first + 0 * tn, second + 0 * tp),
+            "specificity": (second + 0 * tp, first + 0 * tn),
+            "precision": (tp / (tp + fp), tn / (tn + fn)),
+            "f1": (2 * tp / (2 * tp + fp + fn), 2 * tn / (2 * tn + fp + fn)),
         }
-
-
-def linear_conflict(sizes: Sequence[int], accuracy: Interval, macro_recall: Interval) -> bool:
-    """Return whether no per-class recalls in [0, 1] give both the accuracy and the macro recall for these class sizes.
-
-    Accuracy is Σ n_i r_i / n and macro recall Σ r_i / K: at a given accuracy the macro recall is largest when the small
-    classes are served first and smallest when the large ones are.
-
-    >>> I = lambda a, b: Interval(Fraction(a), Fraction(b))
-    >>> linear_conflict([10, 10], I("0.9", "0.9"), I("0.95", "0.96")), linear_conflict([18, 2], I("0.9", "0.9"), I("0.5", "0.51"))
-    (True, False)
-    """
-    n, k = sum(sizes), len(sizes)
-
-    def extreme(correct: Fraction, order: Sequence[int]) -> Fraction:
-        total = Fraction(0)
-        for size in order:
-            served = min(Fraction(size), correct)
-            total += served / size
-            correct -= served
-        return total / k
-
-    most = extreme(accuracy.high * n, sorted(sizes))
-    least = extreme(accuracy.low * n, sorted(sizes, reverse=True))
-    slack = Fraction(1, 10**9)
-    return macro_recall.low > most + slack or macro_recall.high < least - slack
+        for weight in (0.5, shares):
+            fits = np.ones((11, steps, steps), dtype=bool)
+            for score in scores:
+                a, b = of_class.get(score.metric, (tp + tn, tp + tn))
+                value = a if score.metric == "accuracy" else weight * a + (1 - weight) * b
+                slack = 2 / steps
+                fits &= (value >= float(score.interval.low) - slack) & (value <= float(score.interval.high) + slack)
+            if fits.any():
+                return True
+    return False
 
 
 # ----------------------------------------------------------------------------------------------------------------- folds

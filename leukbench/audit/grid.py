@@ -12,6 +12,7 @@ from leukbench.audit.selection import (
     count_of,
     fold_of,
     matrices,
+    over_folds,
     own,
     row_key,
     scale_of,
@@ -40,8 +41,15 @@ def coverage(interval: Interval, n: int) -> Fraction:
 
 
 def stated_sizes(paper: Paper, claim: Claim) -> dict[int, tuple[str, Claim | None]]:
-    """Return every n that the paper states for the part of a claim: its own n, its part's images, by class for recall."""
+    """Return every n that the paper states for the part of a claim: its own n, its part's images, by class for recall.
+
+    A recall or specificity that names no class may be an average, which is no k/n; a specificity of one class is a share of
+    the others' images. None of them is tested.
+    """
     found: dict[int, tuple[str, Claim | None]] = {}
+    counted_on_all = canonical(claim.metric) in {"accuracy", "error_rate"}
+    if not counted_on_all and (not _class_counted(claim) or canonical(claim.metric) == "specificity"):
+        return {}
     if (own_n := claim.n.replace(",", "")).isdigit():
         return {int(own_n): ("the number printed with the figure", None)}
     for c in own(paper):
@@ -49,15 +57,22 @@ def stated_sizes(paper: Paper, claim: Claim) -> dict[int, tuple[str, Claim | Non
         parts = {claim.split} if claim.split != "unstated" else {"test", "validation", "unstated"}
         if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split not in parts:
             continue
-        if c.class_ == claim.class_ and (fold_of(c) == fold_of(claim)) and c.model in {claim.model, ""}:
+        if c.class_ == _class_counted(claim) and (fold_of(c) == fold_of(claim)) and c.model in {claim.model, ""}:
             found.setdefault(n, (f"{n} images stated ({c.where})", c))
     printed = matrices(paper)
     sizes = class_sizes(paper, row_key(claim), printed)
     if sizes is not None:
-        n = sizes.counts.get(claim.class_, 0) if claim.class_ else sizes.total
+        n = sizes.counts.get(_class_counted(claim), 0) if _class_counted(claim) else sizes.total
         if n:
             found.setdefault(n, (f"{n} from {sizes.basis}", None))
     return found
+
+
+def _class_counted(claim: Claim) -> str:
+    """Return the class whose images a figure is a share of: its own, or the one it calls positive; "" for all images."""
+    if not claim.class_ and claim.average.startswith("positive:"):
+        return claim.average.removeprefix("positive:")
+    return claim.class_
 
 
 def check_grid(paper: Paper) -> list[Draft]:
@@ -117,6 +132,7 @@ def _distinct_figures(paper: Paper) -> list[list[Claim]]:
             and (c.split in {"test", "validation"} or (c.split == "unstated" and c.metric == "accuracy"))
             and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in own(paper))
             and not c.spread
+            and not over_folds(paper, row_key(c))
         ):
             groups.setdefault((row_key(c), canonical(c.metric), c.class_, c.value.strip("%"), c.n), []).append(c)
     return list(groups.values())

@@ -12,6 +12,7 @@ from leukbench.audit.rounding import Interval, shown
 from leukbench.audit.selection import (
     Draft,
     Row,
+    canonical,
     count_of,
     fold_of,
     headlines,
@@ -86,7 +87,7 @@ def _f1_draft(
         f"{printed}. Harmonic mean of precision and recall: {_percent(expected)}; printed F1 stands for {_percent(f)}."
     )
     members = tuple(tuple(c.id for c in cs) for cs in triple.values())
-    one_class = bool(class_) and not is_mean(row)
+    one_class = (bool(class_) or all(c.average.startswith("positive:") for c in claims)) and not is_mean(row)
     if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
         return Draft(
             check="f1_of_precision_recall",
@@ -128,10 +129,9 @@ def _f1_draft(
             witness=words,
             repair=f"F1 {shown(100 * (expected.low + expected.high) / 2, 2)} %, or figures of different results.",
         )
-    low = f.high < min(p.low, r.low)
     return Draft(
         check="f1_of_precision_recall",
-        status="implausible" if low else "uncheckable",
+        status="uncheckable",
         kind="arithmetic",
         claims=claims,
         severity=1,
@@ -268,34 +268,77 @@ def check_balanced_classes(paper: Paper) -> list[Draft]:
     """
     found = []
     heads = headlines(paper)
-    for row in rows(paper):
+    for row in _told_once(rows(paper)):
         k = n_classes(paper, row.key)
         equal = balance(paper, row)
         accuracy, recall, spec = (_overall(row, m) for m in ("accuracy", "recall", "specificity"))
         if k is None or k < 3 or equal is None or accuracy is None or (recall is None and spec is None):
             continue
-        found += _balanced_row(row, k, equal, accuracy, recall, spec, heads)
+        found += _balanced_row(paper, row, k, equal, accuracy, recall, spec, heads)
     return _gathered(found)
+
+
+def _two_values(draft: Draft) -> tuple[str, str]:
+    """Return the two figures of a draft as printed: the first claim's, and that of the next metric with its rivals."""
+    first = draft.claims[0]
+    other = next(c.metric for c in draft.claims if c.metric != first.metric)
+    return first.value, " or ".join(dict.fromkeys(c.value for c in draft.claims if c.metric == other))
+
+
+def _either(claims: Claims, rivals: Claims) -> str:
+    return " or ".join(dict.fromkeys([claims[0].value, *(c.value for c in rivals)]))
+
+
+def _told_once(found: list[Row]) -> list[Row]:
+    """Return the rows with those joined that are one result under two names of its aggregation: equal keys else, equal figures."""
+    joined: dict[tuple[object, ...], Row] = {}
+    for row in found:
+        overall = {m: c for (m, class_, _), c in row.scores.items() if not class_}
+        values = [
+            tuple(f"{float(i.low):.6f}" for c in overall.get(m, ())[:1] if (i := score_interval(c)))
+            for m in ("accuracy", "recall", "specificity")
+        ]
+        key = (*row.key[:5], *values)
+        if key in joined:
+            first = joined[key]
+            joined[key] = Row(first.key, {n: (*c, *row.scores.get(n, ())) for n, c in first.scores.items()})
+        else:
+            joined[key] = row
+    return list(joined.values())
+
+
+def _rivals(paper: Paper, row: Row, metric: str, chosen: Claims) -> Claims:
+    """Return the other overall values that the paper prints for a score of this row."""
+    return tuple(
+        c
+        for c in own(paper)
+        if row_key(c) == row.key
+        and canonical(c.metric) == metric
+        and not c.class_
+        and c.id not in {d.id for d in chosen}
+    )
 
 
 def _gathered(drafts: list[Draft]) -> list[Draft]:
     """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than three."""
-    kept = [d for d in drafts if d.status != "inconsistent" or d.severity >= 3]
+    # a row with two rival values is judged once, with both
+    drafts = list({(d.status, d.statement): d for d in reversed(drafts)}.values())[::-1]
+    kept = [d for d in drafts if d.status == "consistent" or d.severity >= 3]
     groups: dict[str, list[Draft]] = {}
     for d in drafts:
         if d not in kept:
-            groups.setdefault(d.statement.split(" of ")[0], []).append(d)
+            groups.setdefault(d.status + d.statement.split(" of ")[0], []).append(d)
     for group in groups.values():
         if len(group) <= 3:
             kept += group
             continue
         first = group[0]
-        others = "; ".join(", ".join(c.value for c in d.claims[:2]) for d in group[1:])
+        others = "; ".join(", ".join(_two_values(d)) for d in group[1:])
         kept.append(
             replace(
                 first,
                 claims=tuple({c.id: c for d in group for c in d.claims}.values()),
-                more=tuple(d.members for d in group[1:]),
+                more=(*first.more, *(m for d in group[1:] for m in (d.members, *d.more) if m)),
                 statement=f"{first.statement[:-1]}; the same is true of {len(group) - 1} other rows.",
                 witness=f"{first.witness} The pairs of the other rows: {others}.",
             )
@@ -304,6 +347,7 @@ def _gathered(drafts: list[Draft]) -> list[Draft]:
 
 
 def _balanced_row(
+    paper: Paper,
     row: Row,
     k: int,
     equal: tuple[int, Claims, bool],
@@ -320,8 +364,9 @@ def _balanced_row(
         if a is None or value is None or claims is None:
             continue
         must = a if name == "recall" else Interval(1 - (1 - a.low) / (k - 1), 1 - (1 - a.high) / (k - 1))
+        rivals = _rivals(paper, row, name, claims)
         words = (
-            f"accuracy {accuracy[0].value}, {claims[0].metric} {claims[0].value}, {k} classes of {equal[0]}. Then macro {name} "
+            f"accuracy {accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {equal[0]}. Then macro {name} "
             + (
                 f"= accuracy = {_percent(must)}"
                 if name == "recall"
@@ -329,8 +374,11 @@ def _balanced_row(
             )
             + f"; printed: {_percent(value)}."
         )
-        flat = (*accuracy, *claims, *equal[1])
-        if value.meets(Interval(must.low - TIE, must.high + TIE)):
+        allowed = Interval(must.low - TIE, must.high + TIE)
+        if rivals and any((i := score_interval(c)) is None or i.meets(allowed) for c in rivals):
+            continue  # printed with two values, of which one fits
+        flat = (*accuracy, *claims, *rivals, *equal[1])
+        if value.meets(allowed):
             found.append(
                 Draft(
                     check="balanced_classes",
@@ -345,25 +393,31 @@ def _balanced_row(
         share = _needed_share(a, value, k, name)
         # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
         proved = equal[2] or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k)))
-        if not proved:
+        # each of two rival values is a conflict of its own, so that being printed twice makes neither of them guilty
+        values = (tuple(c.id for c in claims), *((c.id,) for c in rivals))
+        conflicts = tuple((tuple(c.id for c in accuracy), v, *((c.id,) for c in equal[1])) for v in values)
+        uneven = share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k))
+        if not proved and not uneven:
             continue
         found.append(
             Draft(
                 check="balanced_classes",
-                status="inconsistent",
+                status="inconsistent" if proved else "implausible",
                 kind="arithmetic",
                 claims=flat,
-                severity=3 if head else 2,
+                severity=(3 if head else 2) if proved else 1,
                 statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} "
-                "equally large classes.",
+                "equally large classes" + ("." if proved else ", only over somewhat unequal ones."),
                 witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
                 repair=_share_words(share, k)
                 + "a binary reading (some classes pooled against the others), with the averaging stated.",
-                members=(tuple(c.id for c in accuracy), tuple(c.id for c in claims), *((c.id,) for c in equal[1])),
+                members=conflicts[0] if proved else (),
+                more=conflicts[1:] if proved else (),
             )
         )
     r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
-    if r is not None and s is not None and recall and spec:
+    doubled = any(_rivals(paper, row, n, c) for n, c in (("recall", recall), ("specificity", spec)) if c)
+    if r is not None and s is not None and recall and spec and not doubled:
         must = Interval(1 - (1 - r.low) / (k - 1), 1 - (1 - r.high) / (k - 1))
         if (equal[2] and not s.meets(Interval(must.low - TIE, must.high + TIE))) or (
             not equal[2] and s.high < r.low - (1 - r.low) * k
@@ -409,58 +463,6 @@ def _share_words(share: Fraction | None, k: int) -> str:
     return f"a test part of which one class makes {bound} {shown(100 * share, 0)} %, or "
 
 
-def check_binary_reading(paper: Paper) -> list[Draft]:
-    """Which share of positives a binary reading of multi-class rows needs, and whether one share fits all rows of a study.
-
-    accuracy = π·sensitivity + (1 − π)·specificity; one class against the rest of a balanced set has π = 1/K or 1 − 1/K.
-    """
-    groups: dict[tuple[str, str], list[tuple[Row, Interval, list[Claims]]]] = {}
-    for row in rows(paper):
-        triple = [_overall(row, m) for m in ("accuracy", "recall", "specificity")]
-        if (n_classes(paper, row.key) or 0) < 3 or any(t is None for t in triple):
-            continue
-        (a, r, s), claims = _intervals(triple)
-        share = implied_share(a, r, s)
-        if share is not None:
-            groups.setdefault((row.key[0], row.key[2]), []).append((row, share, claims))
-    return [_shares_draft(paper, members) for members in groups.values() if len(members) >= 2]
-
-
-def _shares_draft(paper: Paper, members: list[tuple[Row, Interval, list[Claims]]]) -> Draft:
-    low = max(members, key=lambda m: m[1].low)
-    high = min(members, key=lambda m: m[1].high)
-    k = n_classes(paper, low[0].key) or 0
-    claims = tuple(c for _, _, triple in members for cs in triple for c in cs[:1])
-    one = low[1].low <= high[1].high
-    spread = (
-        f"{high[0].label} needs at most {shown(100 * high[1].high, 1)} %, {low[0].label} at least "
-        f"{shown(100 * low[1].low, 1)} % positives."
-    )
-    rest = [p for p in (Fraction(1, k), Fraction(k - 1, k)) if all(m[1].contains(p) for m in members)]
-    return Draft(
-        check="binary_reading",
-        status="consistent" if one else "implausible",
-        kind="arithmetic",
-        claims=claims,
-        severity=0 if one else 2,
-        statement=(
-            f"Read as one pooled binary problem, all {len(members)} rows fit a common share of positives."
-            if one
-            else f"No single binary test set explains all {len(members)} rows of accuracy, sensitivity and specificity."
-        ),
-        witness=f"Share of positives = (accuracy − specificity)/(sensitivity − specificity), e.g. {shown(100 * members[0][1].low, 1)} to "
-        f"{shown(100 * members[0][1].high, 1)} % for {members[0][0].label}. "
-        + ("" if one else spread)
-        + (
-            ""
-            if rest
-            else f" One class against the rest of {k} equal classes would be {shown(Fraction(100, k), 1)} % or "
-            f"{shown(100 - Fraction(100, k), 1)} %, which not all rows allow."
-        ),
-        repair="the definition of sensitivity and specificity for several classes, and the test set of each row.",
-    )
-
-
 # --------------------------------------------------------------------------------------------------------- coincidences
 
 FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] = {
@@ -485,6 +487,7 @@ FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] =
     ),
 }
 FEW = 4
+FINE = Fraction(1, 1000)  # coarser prints coincide by themselves
 
 
 def check_coincidences(paper: Paper) -> list[Draft]:
@@ -519,6 +522,7 @@ def _width(claims: Claims) -> Fraction:
 
 def _equal_columns(members: list[Row], pair: tuple[str, str]) -> list[Draft]:
     both = [(r, x, y) for r in members if (x := _overall(r, pair[0])) and (y := _overall(r, pair[1]))]
+    both = [(r, x, y) for r, x, y in both if max(_width(x), _width(y)) <= FINE]
     if len(both) < FEW or pair == ("recall", "accuracy"):
         return []
     gaps = [abs(_middle(x) - _middle(y)) / max(_width(x), _width(y)) for _, x, y in both]
@@ -549,19 +553,21 @@ def _formula_column(
     words: str,
     usual: str,
 ) -> list[Draft]:
-    fits, used = 0, []
+    fits, telling, used = 0, 0, []
     gaps: list[float] = []
     for row in members:
         columns = [_overall(row, m) for m in (metric, *ingredients)]
-        if any(c is None for c in columns):
+        if any(c is None or _width(c) > FINE for c in columns):
             continue
         target, *rest = [c for c in columns if c is not None]
+        telling += abs(_middle(rest[0]) - _middle(rest[1])) >= 5 * _width(target)
         value = formula(*(_middle(c) for c in rest))
         gap = abs(value - _middle(target)) / _width(target)
         gaps.append(float(gap))
         fits += gap <= Fraction(3, 2)
         used.append((row, target, rest, value))
-    if len(used) < FEW or fits < 0.85 * len(used):
+    # where the ingredients are nearly equal every mean of them is, and nothing can be read from it
+    if len(used) < FEW or fits < 0.85 * len(used) or telling < len(used) / 2:
         return []
     row, target, rest, value = used[0]
     claims = tuple(c for _, t, r, _ in used for c in (t[0], *(x[0] for x in r)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from fractions import Fraction
+from statistics import median
 
 from leukbench.audit.rounding import Interval, printed_interval, printed_number, shown
 from leukbench.audit.selection import (
@@ -150,9 +151,13 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim
             if c.model != d.model or c.condition != d.condition:
                 readings = _readings(i, j)
                 hits += [(c, d, r) for r in ("difference", "relative to the second") if readings[r].meets(stated)]
+    means = _over_others(claim, stated, heads, pool)
     shown_hits = "; ".join(
-        f"{c.value} ({c.model}, {c.condition}) against {d.value} ({d.model}, {d.condition}), {r}"
-        for c, d, r in hits[:3]
+        [
+            f"{c.value} ({c.model}, {c.condition}) against {d.value} ({d.model}, {d.condition}), {r}"
+            for c, d, r in hits[:3]
+        ]
+        + means[:2]
     )
     nearest = (
         min(
@@ -173,13 +178,34 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim
         claims=(claim, *known),
         severity=1,
         statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model or wanted}) does not say "
-        "from which figures it comes" + ("." if hits else ", and no pair of printed figures gives it."),
-        witness=f"Pairs that would give it: {shown_hits}."
-        if hits
-        else f"{len(heads)} × {len(pool)} pairs of {wanted} tried as differences and as ratios"
+        "from which figures it comes" + ("." if hits or means else ", and no pair of printed figures gives it."),
+        witness=f"What would give it: {shown_hits}."
+        if hits or means
+        else f"{len(heads)} × {len(pool)} pairs of {wanted}, and the mean and median of the other networks, tried as differences and as ratios"
         + (f"; nearest difference: {nearest[1]}." if nearest else "."),
         repair="the two figures that are compared.",
     )
+
+
+def _over_others(
+    claim: Claim, stated: Interval, heads: list[tuple[Claim, Interval]], pool: list[tuple[Claim, Interval]]
+) -> list[str]:
+    """Return in words where a figure exceeds the mean or median of the other networks' (all, or of one condition) by the gain."""
+    found = []
+    for name in ("", *dict.fromkeys(d.condition.split(", ")[-1] for d, _ in pool if d.condition)):
+        for c, i in heads:
+            rest = [j for d, j in pool if d.model != c.model and (not name or d.condition.endswith(name))]
+            if len(rest) < 2:
+                continue
+            ends = [sorted(j.low for j in rest), sorted(j.high for j in rest)]
+            kinds = {"mean": [sum(e, Fraction(0)) / len(e) for e in ends], "median": [median(e) for e in ends]}
+            for kind, (low, high) in kinds.items():
+                readings = _readings(i, Interval(low, high))
+                if any(readings[r].meets(stated) for r in ("difference", "relative to the second")):
+                    found.append(
+                        f"{c.value} ({c.model}) against the {kind} of the other networks{', ' + name if name else ''}"
+                    )
+    return list(dict.fromkeys(found))
 
 
 def check_means(paper: Paper) -> list[Draft]:

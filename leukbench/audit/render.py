@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from leukbench.audit.power import PowerRow
+from leukbench.audit.power import PowerRow, check_rates
 from leukbench.papers.schema import Paper
 from leukbench.records import Finding, canonical_json
 
@@ -114,6 +114,16 @@ def render_power(rows: Sequence[PowerRow]) -> str:
         lines.append(
             f"| {name} | {r.experiments} | {r.found} | {r.rate:.2f} | {', '.join(r.checks)} | {r.wrongly_accused} |"
         )
+    lines += ["", "| check | aimed at it | found by it | rate |", "|---|---:|---:|---:|"]
+    rates = check_rates(tuple(rows))
+    lines += [f"| {r.check} | {r.experiments} | {r.found} | {r.rate:.2f} |" for r in rates if r.experiments]
+    lines += [
+        "",
+        "Nothing is planted for "
+        + ", ".join(r.check for r in rates if not r.experiments)
+        + ": they look up what a ledger states, ",
+    ]
+    lines[-1] += "or public counts and networks, and are held by unit tests."
     return "\n".join(lines) + "\n"
 
 

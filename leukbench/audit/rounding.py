@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -61,6 +62,7 @@ def shown(value: Fraction | float | int, digits: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@functools.lru_cache(maxsize=16_384)
 def printed_number(text: str) -> Decimal | None:
     """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None where it is not one number.
 
@@ -84,6 +86,7 @@ def unit_in_last_place(number: Decimal) -> Fraction:
     return Fraction(10) ** exponent
 
 
+@functools.lru_cache(maxsize=16_384)
 def printed_interval(text: str, *, places: int | None = None) -> Interval | None:
     """Return all true values that print as ``text``: rounded (± half a unit) or truncated (up to one unit towards zero).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -75,18 +76,18 @@ def scale_of(claim: Claim) -> int:
 
 def score_interval(claim: Claim) -> Interval | None:
     """Return what a printed score can stand for, as a fraction; None where it is not one number or only approximate."""
-    interval = printed_interval(claim.value)
+    low = -1 if canonical(claim.metric) in {"mcc", "kappa"} else 0
+    return _as_fraction(claim.value, scale_of(claim), low, claim.approximate)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _as_fraction(value: str, percent: int, low: int, approximate: bool) -> Interval | None:
+    interval = printed_interval(value)
     if interval is None:
         return None
-    scale = Fraction(1, scale_of(claim))
-    found = interval.times(scale)
-    if claim.approximate:
-        found = (
-            Interval(found.low - scale * 2, found.high + scale * 2)
-            if scale != 1
-            else Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))
-        )
-    low = -1 if canonical(claim.metric) in {"mcc", "kappa"} else 0
+    found = interval.times(Fraction(1, percent))
+    if approximate:
+        found = Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))
     return found.clipped(low, 1)
 
 
@@ -327,6 +328,8 @@ def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes 
     stated = [
         c for c in own(paper) if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) is not None
     ]
+    if over_folds(paper, key):
+        return None  # one stated part is not what its folds are
     for wanted in ((model, condition), (model, ""), None, ("", condition), ("", "")):
         if wanted is None:
             if key[5] == "mean" or any(m.key[1] == model and m.key[2:4] != (split, fold) for m in printed):
@@ -342,6 +345,11 @@ def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes 
         if all(counts[c.class_] == count_of(c) for c in group) and _complete(paper, key[0], counts):
             return Sizes(counts, tuple(group), "the stated class counts of this part")
     return None
+
+
+def over_folds(paper: Paper, key: RowKey) -> bool:
+    """Whether a mean or pooled row is one over folds: the paper says something of single folds of the same network."""
+    return key[5] in {"mean", "pooled"} and any(fold_of(c) and c.model == key[1] for c in own(paper))
 
 
 def _from_matrix(matrix: Printed, basis: str) -> Sizes:

@@ -15,14 +15,14 @@ from leukbench.audit.feasibility import (
     READINGS,
     BinaryGrid,
     Score,
+    averages_fit,
     binary_matrix,
     binary_shares,
     fold_mean_is_possible,
-    linear_conflict,
     macro_shares,
-    multiclass_matrix,
 )
 from leukbench.audit.matrices import drawn
+from leukbench.audit.multiclass import Answer, decide, usable
 from leukbench.audit.rounding import Interval, shown
 from leukbench.audit.selection import (
     Draft,
@@ -278,6 +278,7 @@ def check_fold_means(paper: Paper) -> list[Draft]:
             and not c.class_
             and c.condition in {"", "before augmentation"}
             and c.study in {claim.study, ""}
+            and c.model in {claim.model, ""}
         }
         if len(sizes) < 2 or min(n for n, _ in sizes.values()) < 1:
             continue
@@ -302,7 +303,10 @@ def check_fold_means(paper: Paper) -> list[Draft]:
 
 
 def check_dataset_balance(paper: Paper) -> list[Draft]:
-    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points)."""
+    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points).
+
+    One fold, and what is counted over folds, is left out: its shares are its own.
+    """
     found = []
     printed = matrices(paper)
     for row in rows(paper):
@@ -313,6 +317,8 @@ def check_dataset_balance(paper: Paper) -> list[Draft]:
             or len(study.classes) != 2
             or len(scores) < 3
             or is_mean(row)
+            or row.key[3]
+            or row.key[5]
             or class_sizes(paper, row.key, printed)
         ):
             continue
@@ -324,7 +330,7 @@ def check_dataset_balance(paper: Paper) -> list[Draft]:
             for p in (share, 1 - share)
             if binary_shares([s for s, _ in scores], prevalence=Interval(p - Fraction(1, 20), p + Fraction(1, 20)))
         ]
-        if not fits:
+        if not fits and not any(averages_fit([s for s, _ in scores], p) for p in (share, 1 - share)):
             found.append(
                 Draft(
                     check="dataset_balance",
@@ -334,7 +340,7 @@ def check_dataset_balance(paper: Paper) -> list[Draft]:
                     severity=2,
                     statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
                     witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % of one class; with 5 points of "
-                    f"play and either class positive a linear program over TP, FN, FP, TN finds no solution.",
+                    f"play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted averages (a search) allow them.",
                     repair=_fit_repair(scores),
                 )
             )
@@ -357,93 +363,114 @@ def _dataset_share(paper: Paper, study: str, positive: str) -> tuple[Fraction | 
 
 
 def check_multiclass_rows(paper: Paper) -> list[Draft]:
-    """Is there a K×K matrix that gives accuracy and macro or weighted precision, recall, F1, specificity, MCC at once.
+    """Is there a K×K matrix with the stated class sizes that gives all scores of a row at once.
 
-    Impossibility by class sizes is proved for accuracy with macro recall (:func:`linear_conflict`); otherwise a witness
-    matrix is searched within a budget.
+    Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and per-class scores:
+    :func:`leukbench.audit.multiclass.decide` finds a matrix, proves that there is none, or ends at its budget.
     """
     found = []
     heads, printed = headlines(paper), matrices(paper)
     for row in rows(paper):
         k = n_classes(paper, row.key)
-        pairs = [(s, c) for s, c in row_scores(row) if not s.class_ and s.metric not in {"kappa", "balanced_accuracy"}]
+        pairs = [(s, c) for s, c in row_scores(row) if usable(s)]
         if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
             continue
         sizes = class_sizes(paper, row.key, printed)
         head = any(c.id in heads for _, cs in pairs for c in cs)
-        found.append(_multiclass(row, pairs, sizes, k, head))
+        if sizes is None or min(sizes.counts.values()) < 1:
+            found.append(_sizes_missing(row, pairs))
+        else:
+            found.append(_multiclass(row, pairs, sizes, head))
     return found
 
 
-def _multiclass(
-    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes | None, k: int, head: bool
-) -> Draft:
-    claims = tuple(c for _, cs in pairs for c in cs)
-    scores = [s for s, _ in pairs]
-    if sizes is None:
-        guess = [250] * k
-        matrix = _first_witness(guess, scores)
-        return Draft(
-            check="multiclass_rows",
-            status="uncheckable",
-            kind="arithmetic",
-            claims=claims,
-            statement=f"Whether the scores of {row.label} can hold together depends on class sizes that are not stated.",
-            witness=f"On {k} classes of 250 images "
-            + (
-                f"a matrix was found ({matrix[0]} averages)."
-                if matrix
-                else "no matrix was found within the search budget."
-            ),
-            repair="the number of test images of each class, and the averaging used.",
-        )
-    values = {s.metric: s.interval for s in scores}
-    claims += sizes.claims
-    stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
-    if (
-        "accuracy" in values
-        and "recall" in values
-        and linear_conflict(list(sizes.counts.values()), values["accuracy"], values["recall"])
-    ):
-        pair = [i for i, s in enumerate(scores) if s.metric in {"accuracy", "recall"}]
-        return _conflict_draft(
-            "multiclass_rows",
-            row,
-            pairs,
-            [tuple(pair)],
-            f"on {stated} with macro averages",
-            "Accuracy is the recalls weighted by class size, macro recall their plain mean; weighted and micro recall "
-            "are the accuracy itself",
-            claims,
-            head,
-            "another class balance in the test set, or a binary reading.",
-            sizes=sizes.claims,
-        )
-    matrix = _first_witness(list(sizes.counts.values()), scores)
-    if matrix is None:
-        return Draft(
-            check="multiclass_rows",
-            status="uncheckable",
-            kind="arithmetic",
-            claims=claims,
-            severity=1,
-            statement=f"No matrix was found for the scores of {row.label} on {stated} (search budget).",
-            repair="the confusion matrix.",
-        )
-
+def _sizes_missing(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft:
     return Draft(
         check="multiclass_rows",
-        status="consistent",
+        status="uncheckable",
         kind="arithmetic",
-        claims=claims,
-        statement=f"The scores of {row.label} can hold together on {stated}, as {matrix[0]} averages.",
-        witness=f"{drawn(matrix[1], list(sizes.counts))}.",
+        claims=tuple(c for _, cs in pairs for c in cs),
+        statement=f"Whether the scores of {row.label} can hold together depends on class sizes that are not stated.",
+        witness=f"{_list(pairs, tuple(range(len(pairs))))}.",
+        repair="the number of test images of each class, and the averaging used.",
     )
 
 
-def _first_witness(sizes: list[int], scores: list[Score]) -> tuple[str, list[list[int]]] | None:
-    for reading in ("macro", "weighted"):
-        matrix = multiclass_matrix(sizes, scores, reading=reading, budget=300)
-        if matrix is not None:
-            return reading, matrix
-    return None
+def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+    scores, counts = [s for s, _ in pairs], list(sizes.counts.values())
+    answer = decide(counts, scores, names=list(sizes.counts))
+    if answer.status != "impossible":
+        return _multiclass_open(row, pairs, sizes, answer)
+    presumed = "another network" in sizes.basis
+    return _conflict_draft(
+        "multiclass_rows",
+        row,
+        pairs,
+        [_smallest_conflict(sizes, scores)],
+        f"on {', '.join(f'{v} {n}' for n, v in sizes.counts.items())} ({sizes.basis})"
+        + (", if it was tested on these" if presumed else ""),
+        "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class readings of each",
+        tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+        head,
+        "another class balance in the test set, a binary reading (some classes pooled against the others), or an accuracy that is "
+        "a mean of one-against-rest accuracies.",
+        sizes=sizes.claims,
+        proved=not presumed,
+    )
+
+
+def _smallest_conflict(sizes: Sizes, scores: list[Score]) -> tuple[int, ...]:
+    """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget shows."""
+    kept = list(range(len(scores)))
+    for i in reversed(range(len(scores))):  # what stands first, the accuracy, is kept if it can be
+        fewer = [j for j in kept if j != i]
+        rest = [scores[j] for j in fewer]
+        if (
+            rest
+            and decide(list(sizes.counts.values()), rest, names=list(sizes.counts), budget=4000).status == "impossible"
+        ):
+            kept = fewer
+    return tuple(kept)
+
+
+def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, answer: Answer) -> Draft:
+    """Return the draft of a row that has a matrix, or for which neither a matrix nor a proof was found."""
+    stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
+    listed = _list(pairs, tuple(range(len(pairs))))
+    one_class = answer.reading.startswith("positive:") and not all(s.class_ or s.average for s, _ in pairs)
+    if answer.status == "feasible":
+        how = {"different": "only if they are averaged in different ways"}.get(
+            answer.reading, f"as {answer.reading} averages"
+        )
+        how = (
+            f"only as scores of one class, {answer.reading.removeprefix('positive:')}, against the rest"
+            if one_class
+            else how
+        )
+        unusual = one_class or answer.mixed
+        return Draft(
+            check="multiclass_rows",
+            status="implausible" if one_class else "consistent",
+            kind="arithmetic",
+            claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+            severity=int(unusual),
+            statement=f"The scores of {row.label} can hold together on {stated}, {how}.",
+            witness=f"{drawn([list(line) for line in answer.matrix], list(sizes.counts))} prints as {listed}.",
+            repair="the averaging of each score." if unusual else "",
+        )
+    return Draft(
+        check="multiclass_rows",
+        status="implausible" if answer.mixed else "uncheckable",
+        kind="arithmetic",
+        claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+        severity=1,
+        statement=(
+            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was not decided "
+            "(search budget)."
+            if answer.mixed
+            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was found (search budget)."
+        ),
+        witness=f"{listed}; macro, weighted, micro and one-class readings"
+        + (" were refuted one by one." if answer.mixed else " were searched."),
+        repair="the averaging of each score, and the confusion matrix." if answer.mixed else "the confusion matrix.",
+    )

@@ -161,7 +161,7 @@ def audit(files: Sequence[Path], papers: Sequence[str], format: str, *, power: b
         from leukbench.audit.power import power_table
         from leukbench.audit.render import render_power
 
-        return render_power(power_table(n=20)), False
+        return render_power(power_table(n=10)), False
     chosen = [*papers, *map(str, files)] or paper_keys()
     loaded = [load_paper(key) for key in chosen]
     findings = audit_papers(loaded)

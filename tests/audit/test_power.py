@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from leukbench.audit.power import CORRUPTIONS, corrupted_row, honest_row, power_table
+from leukbench.audit.corruptions import CORRUPTIONS
+from leukbench.audit.findings import CHECKS
+from leukbench.audit.power import PowerRow, check_rates, corrupted_row, corruption, honest_row, power_table
 from leukbench.audit.render import render_power
+from leukbench.errors import LeukbenchError
 
 
 def test_honest_experiments_raise_no_alarm() -> None:
-    row = honest_row(60, seed=11)
+    row = honest_row(20, seed=11)
     assert (row.found, row.checks) == (0, ())
 
 
 @pytest.mark.parametrize(
     ("name", "at_least"),
     [
-        ("accuracy off by 3 to 12 points", 0.9),
-        ("a matrix cell off by 1 to 29", 0.9),
-        ("the whole dataset off by 1 to 29", 0.9),
-        ("a layer's parameters off by 1 to 29", 0.9),
-        ("training accuracy quoted", 0.9),
-        ("F1 off by 3 to 12 points", 0.3),
+        ("accuracy of two classes off by 3 to 12 points", 0.7),
+        ("a matrix cell off by 1 to 29", 0.7),
+        ("the whole dataset off by 1 to 29", 0.7),
+        ("a layer's parameters off by 1 to 29", 0.7),
+        ("training accuracy quoted", 0.7),
+        ("F1 over folds off by 3 to 12 points", 0.3),
+        ("pooled classes in rows of several", 0.7),
     ],
 )
 def test_planted_errors_are_found_and_nothing_else_is_accused(name: str, at_least: float) -> None:
-    row = corrupted_row(name, 10, seed=5)
-    assert row.experiments == 10 and row.rate >= at_least and row.wrongly_accused == 0
+    row = corrupted_row(name, 4, seed=5)
+    assert row.experiments == 4 and row.rate >= at_least and row.wrongly_accused == 0
+
+
+def test_every_aimed_check_exists_and_has_a_rate() -> None:
+    known = {check.__name__.removeprefix("check_") for check in CHECKS}
+    aimed = {name for c in CORRUPTIONS for name in c.aimed}
+    assert aimed <= known | {"matrix_scores", "matrix_class_sizes", "matrix_total"} and len(aimed) >= 40
+    rows = (PowerRow("x", 10, 7, ("grid",), 0, (("grid", 6),)), PowerRow("y", 10, 2, ("grid",), 0, (("grid", 2),)))
+    rates = {r.check: r for r in check_rates(rows)}
+    assert rates["grid"].rate == 0.4 and math.isnan(rates["assumed"].rate) and set(rates) == known
+    page = render_power(rows)
+    assert "| grid | 20 | 8 | 0.40 |" in page and "Nothing is planted for" in page
+
+
+def test_a_wrong_corruption_names_the_right_ones() -> None:
+    with pytest.raises(LeukbenchError, match="training accuracy quoted"):
+        corruption("training accuracy qoted")
 
 
 @pytest.mark.slow
@@ -36,9 +58,10 @@ def test_two_thousand_honest_experiments_raise_no_alarm() -> None:
 
 
 @pytest.mark.slow
-def test_detection_rates_of_every_corruption() -> None:
-    rows = power_table(60, seed=3)
+def test_detection_rates_of_every_corruption_and_check() -> None:
+    rows = power_table(20, seed=3)
     assert rows[0].found == 0
-    assert {r.corruption for r in rows[1:]} == set(CORRUPTIONS)
+    assert {r.corruption for r in rows[1:]} == {c.name for c in CORRUPTIONS}
     assert all(r.rate >= 0.3 for r in rows[1:]) and sum(r.wrongly_accused for r in rows) == 0
+    assert all(r.found > 0 for r in check_rates(rows) if r.experiments)
     assert "nothing (false alarms)" in render_power(rows)
