@@ -25,6 +25,9 @@ MODELLED_GPU = Device(flops=790e12, bytes_s=3.84e12, launch_s=6e-6)
 """An H200-class GPU: bf16 peak, 80 % of 4.8 TB/s, a kernel launch. Modelled, not measured."""
 
 
+_UNCOUNTABLE = (LeukbenchError, RuntimeError, ValueError, TypeError, AttributeError, LookupError, OSError)
+
+
 @dataclass(frozen=True)
 class Load:
     """What decides a run's speed: network, recipe but for its epochs, precision."""
@@ -118,7 +121,7 @@ class Estimator:
             self.limits_said = "measured just now"
         try:
             train_s, score_s = least_seconds(work, self.limits)
-        except (LeukbenchError, RuntimeError, NotImplementedError) as error:
+        except _UNCOUNTABLE as error:  # the run itself will say it in full
             return Speed(float("nan"), float("nan"), f"unknown: {str(error).splitlines()[0][:80]}")
         return Speed(SHARE_OF_ROOFLINE / train_s, SHARE_OF_ROOFLINE / score_s, "estimate: roofline")
 

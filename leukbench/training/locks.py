@@ -20,7 +20,7 @@ from pathlib import Path
 from leukbench.errors import InputError, LeukbenchError
 
 _LOG = logging.getLogger(__name__)
-_POLL_S = 0.5
+_POLL_S = 0.2
 
 
 class RunHeld(LeukbenchError):
