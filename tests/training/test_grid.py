@@ -133,9 +133,18 @@ def test_a_resumed_run_costs_only_its_missing_epochs(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------ training
 
 
-def test_a_grid_trains_in_workers_and_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_grid_trains_in_workers_resumes_and_goes_on_after_a_failed_run(tmp_path: Path) -> None:
     inputs = write_cell(tmp_path / "world", arms=ARMS)
     tasks = plan_grid([inputs])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads_each(1))  # sums over more threads differ in their last bit
+    execute_task(tasks[3], device=CPU)
+    whole = find_run(tasks[3].key)
+    for file in run_folder(tasks[3].key).iterdir():
+        file.unlink()
+    with pytest.raises(Killed):
+        execute_task(tasks[3], device=CPU, progress=stop_at_two)
+    torch.set_num_threads(threads)
     events = list(run_locally([tasks[4], *tasks[:4]], jobs=1, device=CPU))  # the broken one first
     ends = {e.key: e for e in events if e.what in {"finished", "failed"}}
     assert [ends[t.key].what for t in tasks[:5]] == ["finished"] * 4 + ["failed"]
@@ -145,6 +154,9 @@ def test_a_grid_trains_in_workers_and_a_failed_run_does_not_stop_the_others(tmp_
         ("started", 0), ("epoch", 1), ("epoch", 2), ("epoch", 3), ("finished", 0),
     ]  # fmt: skip
     assert missing(tasks) == tasks[4:]
+    assert [e.epoch for e in events if e.key == tasks[3].key and e.what == "epoch"] == [3]
+    resumed = find_run(tasks[3].key)
+    assert resumed is not None and whole is not None and np.array_equal(resumed.test, whole.test)
 
     collected = dataclasses.replace(inputs, cell=dataclasses.replace(inputs.cell, arms=("quick", "dry")))
     (tmp_path / "world" / "model.py").touch()
@@ -155,24 +167,6 @@ def test_a_grid_trains_in_workers_and_a_failed_run_does_not_stop_the_others(tmp_
     study, split, store = json.loads(inputs.study.read_text()), read_split(inputs.split), open_store(inputs.store)
     _, receipt = train_cell(study, collected.cell, split, store=store, device=CPU, limited_source=False, progress=never)
     assert [run["key"] for run in receipt["runs"]] == [t.key for t in tasks[:4]]
-
-
-def test_a_run_trained_in_a_worker_equals_one_trained_here(tmp_path: Path) -> None:
-    """With as many threads: sums over threads differ in their last bit, and training makes more of it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads_each(1))
-    (task, _) = plan_grid([write_cell(tmp_path / "world", epochs=6)])
-    with pytest.raises(Killed):
-        execute_task(task, device=CPU, progress=stop_at_two)
-    events = list(run_locally([task], jobs=1, device=CPU))
-    assert [e.epoch for e in events if e.what == "epoch"] == [3, 4, 5, 6]
-    resumed = find_run(task.key)
-    for file in run_folder(task.key).iterdir():
-        file.unlink()
-    execute_task(task, device=CPU)
-    whole = find_run(task.key)
-    torch.set_num_threads(threads)
-    assert resumed is not None and whole is not None and np.array_equal(resumed.test, whole.test)
 
 
 GRID = """
