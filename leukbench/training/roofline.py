@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 
 def synchronise(device: torch.device) -> None:
@@ -60,6 +59,10 @@ def measure_device(device: torch.device, *, side: int = 8192, seconds: float = 1
 
 def _flops(func: Any, args: Any, kwargs: Any, out: Any) -> float:
     """Return an operation's floating-point operations; torch's own counter is wrong for the backward of grouped convolutions."""
+    from torch.utils.flop_counter import (
+        flop_registry,  # here: it imports triton where that is installed, and takes its time
+    )
+
     if func._schema.name == "aten::convolution_backward":
         gradient, weight, wanted = args[0], args[2], args[-1]
         return float(2 * gradient.numel() * weight[0].numel() * sum(wanted[:2]))
