@@ -183,7 +183,7 @@ def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budg
     for task in tasks:
         if is_finished(task.key):
             _copy_run(runs_folder() / task.key, results / "runs" / task.key)
-    for task in failed:
+    for task in (task for task in failed if task.log.is_file()):
         shutil.copyfile(task.log, _made(results / "logs") / f"{task.key}.txt")
     left = len(missing(tasks))
     print(

@@ -198,7 +198,8 @@ def _end_text(board: Board, *, took_s: float) -> tuple[str, bool]:
     failed = board.in_state("failed")
     lines = [f"{len(board.in_state('finished'))} run(s) finished, {len(failed)} failed, in {duration(took_s)}"]
     for line in failed:
-        lines += [f"failed: {line.task.name}: {line.note}", f"  log: {line.task.log}"]
+        log = line.task.log if line.task.log.is_file() else "none; it ended before it began"
+        lines += [f"failed: {line.task.name}: {line.note}", f"  log: {log}"]
     return "\n".join(lines), bool(failed)
 
 

@@ -54,11 +54,11 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
     monkeypatch.setenv("LEUKBENCH_HOME", str(home))
     params = load_params()
-    for stage, name in (
-        (doing.fetch, "known_answer"), (doing.index, "known_answer"), (doing.group, "known_answer"),
-        (doing.resolve, "known_answer-cohort"), (doing.split, "there"), (doing.decode, "known_answer-32"),
-    ):  # fmt: skip
-        stage(params, name)
+    for stage in (doing.fetch, doing.index, doing.group):
+        stage(params, "known_answer")
+    doing.resolve(params, "known_answer-cohort")
+    doing.split(params, ["there"])
+    doing.decode(params, "known_answer-32")
     said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
     assert "1 cells with missing runs, 1 stores in " in said
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
