@@ -48,6 +48,13 @@ def test_what_the_blocker_allows_is_enough_and_no_more() -> None:
     assert not allowed & NEVER
 
 
+@pytest.mark.parametrize("module", ["pydantic", "rich", "leukbench.params", "leukbench.papers.schema"])
+def test_the_blocker_hides_what_is_installed_here(tmp_path: Path, module: str) -> None:
+    __import__(module)
+    result = there(tmp_path, "-c", f"import {module}")
+    assert result.returncode == 1 and "ModuleNotFoundError" in result.stderr
+
+
 def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -68,7 +75,7 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
         "run", "bundle", "--home", "work", "--results", "out", "--device", "cpu", "--jobs", "1", "--budget-s", "300",
     ]  # fmt: skip
     result = there(tmp_path, script, *options)
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
     assert "2 of 2 runs finished, 0 failed, 0 left" in result.stdout
 
     assert collect(tmp_path / "out").startswith("2 new runs")
