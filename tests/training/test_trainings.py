@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,15 +134,29 @@ def test_a_run_under_another_runs_name_is_refused(tmp_path: Path, monkeypatch: p
         collect(tmp_path / "out")
 
 
-def test_the_timing_script_runs_where_nothing_else_is_installed(tmp_path: Path) -> None:
+def time_there(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], str]:
+    """Run the timing script at its smallest size; return how it ended, its parts and its page."""
     script = str(ROOT / "benchmarks" / "gpu" / "run.py")
-    options = ["--device", "cpu", "--quick", "--only", "ALNet", "--out", "out"]
-    first = there(tmp_path, script, *options, "--budget-s", "0")
-    assert first.returncode == 3 and "parts left" in first.stdout, first.stderr
-    result = there(tmp_path, script, *options)
-    assert result.returncode == 0, result.stdout + result.stderr
+    result = there(tmp_path, script, "--device", "cpu", "--quick", "--out", "out", *options)
     (file,) = (tmp_path / "out").glob("*.json")
-    parts = json.loads(file.read_text())["parts"]
+    return result, json.loads(file.read_text())["parts"], file.with_suffix(".md").read_text()
+
+
+def test_the_timing_script_runs_where_nothing_else_is_installed(tmp_path: Path) -> None:
+    result, parts, page = time_there(tmp_path, "--only", "ALNet")
+    assert result.returncode == 0, result.stdout + result.stderr
     assert set(parts) == {f"{what}: ALNet" for what in ("engine bf16", "step bf16", "by hand", "engine fp32")}
     assert all(part["status"] == "done" and part["images_s"] > 0 for part in parts.values())
-    assert "| ALNet | " in file.with_suffix(".md").read_text()
+    assert "| ALNet | " in page
+
+
+@pytest.mark.slow
+def test_the_timing_script_stops_in_time_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first, none, _ = time_there(tmp_path, "--budget-s", "0")
+    assert first.returncode == 3 and none == {}
+    second, some, _ = time_there(tmp_path, "--budget-s", "5")
+    assert second.returncode == 3 and some
+    last, parts, _ = time_there(tmp_path)
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert "failed" not in {part["status"] for part in parts.values()}
+    assert {name: parts[name] for name in some} == some
