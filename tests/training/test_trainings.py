@@ -18,6 +18,8 @@ from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
 from leukbench.cli import doing
 from leukbench.cli.grid import Choice, grid, inputs_of
 from leukbench.errors import DataError
+from leukbench.papers.loader import load_paper
+from leukbench.papers.resolve import resolve_study
 from leukbench.params import load_params
 from leukbench.pixels.store import open_store
 from leukbench.training import run as running
@@ -147,7 +149,26 @@ def test_the_timing_script_runs_where_nothing_else_is_installed(tmp_path: Path) 
     assert result.returncode == 0, result.stdout + result.stderr
     assert set(parts) == {f"{what}: ALNet" for what in ("engine bf16", "step bf16", "by hand", "engine fp32")}
     assert all(part["status"] == "done" and part["images_s"] > 0 for part in parts.values())
-    assert "| ALNet | " in page
+    assert "| ALNet | " in page and "28.0 million images): not all networks were measured" in page
+
+
+def test_the_headline_grid_is_the_papers_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "training"))
+    from benchmarks.gpu.run import EPOCHS_AND_IMAGES, headline
+
+    arms = {
+        "ALNet": ("alnet", "cnmc", "alnet"),
+        "DDRNet": ("ddrnet", "blood_cells", "ddrnet"),
+        "DSCNet": ("dscnet", "aria", "dscnet_kl_aug"),
+        "EfficientNet-B3": ("batool", "cnmc", "cnmc_b3_table7"),
+        "EfficientNet-B0 + attention": ("samhitha", "cnmc", "proposed"),
+    }
+    for name, (paper, study, arm) in arms.items():
+        recipe = resolve_study(load_paper(paper), study)["arms"][arm]["recipe"]
+        assert EPOCHS_AND_IMAGES[name][0] == recipe["epochs"], name
+    # by hand: 9 · (140 · 10661 + 30 · 20000 + 50 · 3256 + 20 · 10661 + 60 · 10661) = 27,973,980 images at 10,000 a second
+    rates = {f"engine bf16: {name}": {"images_s": 10_000.0} for name in EPOCHS_AND_IMAGES}
+    assert "28.0 million images): 47 minutes" in headline(rates)
 
 
 @pytest.mark.slow
