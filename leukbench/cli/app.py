@@ -122,7 +122,7 @@ def grid(
     jobs: Annotated[int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or as many as Slurm lets")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is missing and what it will cost")] = False,
     time_limit: Annotated[int, typer.Option(help="slurm: minutes a job; a run that needs more is requeued and resumes")] = 240,
-    cpus: Annotated[int, typer.Option(help="slurm: processors a job")] = 4,
+    cpus: Annotated[int, typer.Option(help="slurm: processors a job; CPU training uses two at most")] = 2,
     gpus: Annotated[int, typer.Option(help="slurm: GPUs a job")] = 0,
     partition: Annotated[str, typer.Option(help="slurm: the partition")] = "",
     slurm: Annotated[list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")] = None,

@@ -35,7 +35,7 @@ class SlurmOptions:
 
     time_limit_min: int = 240
     jobs: int = 0  # at once; 0: as many as Slurm lets
-    cpus: int = 4
+    cpus: int = 2
     gpus: int = 0
     partition: str = ""
     more: tuple[tuple[str, str], ...] = ()
@@ -45,7 +45,7 @@ class Job:
     """What runs in a Slurm job; submitit calls ``checkpoint`` when the time limit is near and requeues what it returns."""
 
     def __call__(self, task: Task) -> str:
-        torch.set_num_threads(int(os.environ.get("SLURM_CPUS_PER_TASK", "1")))
+        torch.set_num_threads(min(2, int(os.environ.get("SLURM_CPUS_PER_TASK", "1"))))  # as many as a worker here has
         try:
             with logged(task):
                 execute_task(task, device=choose_device())
