@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leukbench.cli.layout import cell_file, read_json, store_file, study_file
-from leukbench.errors import InputError, unknown_name
+from leukbench.errors import InputError, LeukbenchError, unknown_name
 from leukbench.params import Params
 
 if TYPE_CHECKING:
@@ -188,9 +188,13 @@ def _run(
         events = run_on_slurm(todo, slurm or SlurmOptions())
     else:
         events = run_locally(todo, jobs=at_once, device=choose_device())
-    with shown(board) as show, contextlib.closing(events):
-        for event in events:
-            show(board.hear(event, now_s=time.monotonic()))
+    try:
+        with shown(board) as show, contextlib.closing(events):
+            for event in events:
+                show(board.hear(event, now_s=time.monotonic()))
+    except KeyboardInterrupt:
+        jobs = "; the jobs go on: scancel --name leukbench ends them" if executor == "slurm" else ""
+        raise LeukbenchError(f"stopped: finished runs stay, the others resume from their last epoch{jobs}") from None
     return _end_text(board, took_s=time.monotonic() - started)
 
 

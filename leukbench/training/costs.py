@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,8 +161,3 @@ def planned_seconds(speed: Speed, *, train_rows: int, scored_rows: int, epochs: 
 def work_of(network: NetworkSpec, recipe: Recipe, *, n_classes: int, precision: str) -> Load:
     """Return what decides the speed of a run."""
     return Load(network, dataclasses.replace(recipe, epochs=1), n_classes, precision)
-
-
-def total(seconds: Iterable[float]) -> float:
-    """Return the sum of what is known."""
-    return sum(s for s in seconds if s == s)

@@ -7,7 +7,6 @@ that sees the same folders. Nothing is handed back but events: what was trained 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import sys
@@ -212,17 +211,10 @@ def logged(task: Task) -> Iterator[None]:
 
 
 def last_words(task: Task) -> str:
-    """Return the last line of a task's log: what its traceback ends in."""
+    """Return what the last traceback in a task's log ends in; "" where there is none."""
     try:
-        lines = task.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        text = task.log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    error = next((line for line in reversed(lines) if line and not line.startswith(" ")), "")
-    return error[:200]
-
-
-def with_absolute_paths(inputs: CellInputs) -> CellInputs:
-    """Return the inputs as another process finds them, wherever it is started."""
-    return dataclasses.replace(
-        inputs, study=inputs.study.absolute(), split=inputs.split.absolute(), store=inputs.store.absolute()
-    )
+    _, found, after = text.rpartition("Traceback (most recent call last):")
+    return next((line[:200] for line in after.splitlines() if line and not line.startswith(" ")), "") if found else ""

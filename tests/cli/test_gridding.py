@@ -120,6 +120,16 @@ def test_a_failed_run_is_told_at_the_end_with_its_log_and_by_the_exit_code(
     assert "6 runs in the plan, 4 finished, 2 missing" in capsys.readouterr().out
 
 
+def test_an_interrupted_grid_says_what_stays(tiny: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def interrupted(tasks: list[Task], *, jobs: int, device: torch.device) -> Iterator[Event]:
+        yield Event(tasks[0].key, "started")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers, "run_locally", interrupted)
+    assert run(monkeypatch) == 2
+    assert "the others resume" in capsys.readouterr().err
+
+
 def test_an_unknown_executor_is_refused(tiny: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert run(monkeypatch, "--executor", "slrum") == 2
     assert "did you mean 'slurm'" in capsys.readouterr().err

@@ -21,8 +21,9 @@ from leukbench.errors import DataError
 from leukbench.pixels.store import open_store
 from leukbench.training.board import Board
 from leukbench.training.cell import plan_cell, train_cell
+from leukbench.training.cluster import _news
 from leukbench.training.costs import Estimator, Speed, measured_speeds
-from leukbench.training.grid import Cost, Event, cost_of, execute_task, missing, plan_grid
+from leukbench.training.grid import Cost, Event, cost_of, execute_task, last_words, missing, plan_grid
 from leukbench.training.locks import RunHeld, holding, owner_of
 from leukbench.training.roofline import Device
 from leukbench.training.run import epochs_done, find_run, run_folder
@@ -228,6 +229,25 @@ def test_inputs_that_changed_since_the_plan_are_refused(tmp_path: Path) -> None:
     write_cell(tmp_path / "world", epochs=4)
     with pytest.raises(DataError, match="not the one that was planned"):
         execute_task(task, device=CPU)
+
+
+def test_a_slurm_job_has_failed_when_it_is_gone_twice_without_a_receipt_or_another_owner(tmp_path: Path) -> None:
+    (task, _) = plan_grid([write_cell(tmp_path / "world")])
+    gone, log = set[str](), tmp_path / "job.err"
+    assert _news(task, "PENDING", log, gone) is None
+    assert _news(task, "RUNNING", log, gone) == Event(task.key, "started")
+    assert _news(task, None, log, gone) is None
+    assert _news(task, "PENDING", log, gone) is None and not gone  # it was requeued
+    with holding(run_folder(task.key)):
+        held = _news(task, None, log, gone)
+    assert held is not None and held.what == "held" and str(os.getpid()) in held.note
+    assert _news(task, None, log, gone) is None
+    ended = _news(task, None, log, gone)
+    assert ended is not None and ended.what == "failed" and str(log) in ended.note
+    task.log.write_text("words\nTraceback (most recent call last):\n  File x\nValueError: no\nsubmitit INFO\n")
+    assert last_words(task) == "ValueError: no"
+    execute_task(task, device=CPU)
+    assert _news(task, None, log, gone) == Event(task.key, "finished")
 
 
 # ---------------------------------------------------------------------------------------------------- the board
