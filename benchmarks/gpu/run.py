@@ -388,6 +388,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not state:
         limits = measure_device(device, side=512 if options.quick else 8192)
         state = {"hardware": card, "limits": dataclasses.asdict(limits), "parts": {}}
+        write_text(file, json.dumps(state, indent=1) + "\n")
     if options.retry_failed:
         state["parts"] = {k: v for k, v in state["parts"].items() if v["status"] != "failed"}
     small = options.quick

@@ -20,6 +20,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,9 +147,12 @@ def _images(bundle: Path, name: str, parts: int) -> Iterator[npt.NDArray[np.uint
         file = _part(bundle, name, number)
         if not file.is_file():
             raise DataError("a part of a store is not here", where=str(file), do="carry all parts of the bundle")
-        with np.load(file, allow_pickle=False) as part:
-            for png in np.split(part["png"], part["ends"][:-1]):
-                yield np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR), dtype=np.uint8)
+        with np.load(file, allow_pickle=False) as part, ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(_decode, np.split(part["png"], part["ends"][:-1]))
+
+
+def _decode(png: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 def by_importance(tasks: list[Task]) -> list[Task]:
@@ -157,8 +161,7 @@ def by_importance(tasks: list[Task]) -> list[Task]:
 
 
 def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budget_s: float) -> int:
-    """Train what is missing until time is up; return how many runs are left and how many of them failed as exit code: 0 none
-    left, 1 some failed, 3 some are left."""
+    """Train what is missing until time is up; return 0 where no run is left, 1 where one failed, 3 where some are left."""
     until = time.monotonic() + budget_s
     os.environ["LEUKBENCH_HOME"] = str(home)
     os.environ["LEUKBENCH_DEVICE"] = device
