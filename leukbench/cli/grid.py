@@ -122,13 +122,18 @@ def grid(
 
 def _estimator(executor: str, slurm: SlurmOptions | None) -> tuple[Estimator, str]:
     """Return who knows the speeds, and the device that they are for."""
-    from leukbench.training.costs import MODELLED_GPU, Estimator, device_name, measured_speeds
+    from leukbench.training.costs import MODELLED_GPU, Estimator, accelerators, device_name, measured_speeds
     from leukbench.training.hardware import choose_device, hardware_card
 
     device = choose_device()
     name = device_name(hardware_card(device))
-    if executor == "slurm" and slurm is not None and slurm.gpus and device.type == "cpu":
-        return Estimator(device, {}, MODELLED_GPU, "a modelled H200-class GPU, not measured"), "the cluster's GPUs"
+    if (
+        executor == "slurm" and slurm is not None and slurm.gpus and device.type == "cpu"
+    ):  # submitted from a machine without
+        there = next(iter(accelerators()), "")
+        measured = measured_speeds(there) if there else {}
+        modelled = Estimator(device, measured, MODELLED_GPU, "a modelled H200-class GPU, not measured")
+        return modelled, there or "the cluster's GPUs"
     return Estimator(device, measured_speeds(name)), name
 
 

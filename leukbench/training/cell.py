@@ -18,7 +18,6 @@ from leukbench.records import Augmentation, Cell, FloatArray, NetworkSpec, Recip
 from leukbench.training.data import Pixels, Rows, rows_of
 from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
-from leukbench.training.trivial import trivial_scores
 
 SELECTIONS = ("recipe", "last", "best_validation", "best_test")
 """Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the best
@@ -207,6 +206,8 @@ def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str
 
 
 def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> dict[str, FloatArray]:
+    from leukbench.training.trivial import trivial_scores  # here: a worker that only trains need not load scikit-learn
+
     cpu = torch.device("cpu")
     train, test = (Pixels(part, store, recipe, device=cpu) for part in (rows.train, rows.test))
     return trivial_scores(train, test, n_classes=n_classes, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,13 @@ class Speed:
 def device_name(card: dict[str, Any]) -> str:
     """Return what must be equal for two times to be comparable: accelerator, or processor, of a hardware card."""
     return str(card["accelerator"] if card["accelerator"] != "none" else card["processor"])
+
+
+def accelerators(folder: Path | None = None) -> list[str]:
+    """Return the accelerators that made runs in ``runs/``, the busiest first."""
+    cards = [_read(file.with_name("environment.json")) for file in (folder or runs_folder()).glob("*/receipt.json")]
+    counts = Counter(str(card["accelerator"]) for card in cards if card and card["accelerator"] != "none")
+    return [name for name, _ in counts.most_common()]
 
 
 def measured_speeds(device: str, folder: Path | None = None) -> dict[str, Speed]:

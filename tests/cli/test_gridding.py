@@ -120,6 +120,15 @@ def test_a_failed_run_is_told_at_the_end_with_its_log_and_by_the_exit_code(
     assert "6 runs in the plan, 4 finished, 2 missing" in capsys.readouterr().out
 
 
+def test_a_grid_for_a_clusters_gpus_is_estimated_for_a_gpu(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("LEUKBENCH_DEVICE", "cpu")
+    assert run(monkeypatch, "--dry-run", "--executor", "slurm", "--gpus", "1") == 0
+    text = capsys.readouterr().out
+    assert "790,000 GFLOP/s" in text and "a modelled H200-class GPU, not measured" in text
+
+
 def test_an_interrupted_grid_says_what_stays(tiny: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     def interrupted(tasks: list[Task], *, jobs: int, device: torch.device) -> Iterator[Event]:
         yield Event(tasks[0].key, "started")

@@ -22,7 +22,7 @@ from leukbench.pixels.store import open_store
 from leukbench.training.board import Board
 from leukbench.training.cell import plan_cell, train_cell
 from leukbench.training.cluster import _news
-from leukbench.training.costs import Estimator, Speed, measured_speeds
+from leukbench.training.costs import Estimator, Speed, accelerators, measured_speeds
 from leukbench.training.grid import Cost, Event, cost_of, execute_task, last_words, missing, plan_grid
 from leukbench.training.locks import RunHeld, holding, owner_of
 from leukbench.training.roofline import Device
@@ -101,7 +101,10 @@ def test_a_cost_is_what_like_runs_took_times_the_epochs_and_images_that_are_miss
     assert cost.speed == Speed(train=32.0, score=104.0, basis="measured, 1 run(s)")
     assert cost.seconds == pytest.approx(3 * (16 / 32 + 26 / 104))
     assert "roofline" in cost_of(tasks[2], estimator).speed.basis  # dropout is another network
-    assert measured_speeds("another processor") == {}
+    assert measured_speeds("another processor") == {} and accelerators() == []
+    (folder / "environment.json").write_text(json.dumps(card | {"accelerator": "a GPU"}))
+    assert accelerators() == ["a GPU"] and measured_speeds(card["processor"]) == {}
+    assert list(measured_speeds("a GPU").values()) == list(measured.values())
 
 
 def test_an_estimate_is_half_of_the_roofline_of_the_step_at_its_batch_size(tmp_path: Path) -> None:
