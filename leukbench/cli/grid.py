@@ -127,9 +127,8 @@ def _estimator(executor: str, slurm: SlurmOptions | None) -> tuple[Estimator, st
 
     device = choose_device()
     name = device_name(hardware_card(device))
-    if (
-        executor == "slurm" and slurm is not None and slurm.gpus and device.type == "cpu"
-    ):  # submitted from a machine without
+    gpus = slurm.gpus if executor == "slurm" and slurm is not None else 0
+    if gpus and device.type == "cpu":  # submitted from a machine without
         there = next(iter(accelerators()), "")
         measured = measured_speeds(there) if there else {}
         modelled = Estimator(device, measured, MODELLED_GPU, "a modelled H200-class GPU, not measured")
