@@ -2,4 +2,5 @@
 
 from leukbench.cli import main
 
-main()
+if __name__ == "__main__":  # not again in a process that the grid starts
+    main()

@@ -121,7 +121,7 @@ def _write_split(params: Params, name: str, planned: _PlannedSplits) -> str:
         )
     write_split(table, cell_file(params, "splits", name, ".csv"))
     write_text(cell_file(params, "splits", name, ".certificate.json"), json_text(certificate))
-    write_text(cell_file(params, "splits", name, ".plan.json"), json_text(mine.plan))
+    write_text(cell_file(params, "splits", name, ".plan.json"), json_text({**mine.plan, "cell": cell}))
     return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,9 @@ import torch
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Augmentation, Cell, FloatArray, NetworkSpec, Recipe, RunSpec
-from leukbench.training.data import Pixels, Rows, rows_digest, rows_of
+from leukbench.training.data import Pixels, Rows, rows_of
 from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
-from leukbench.training.trivial import trivial_scores
 
 SELECTIONS = ("recipe", "last", "best_validation", "best_test")
 """Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the best
@@ -32,6 +32,11 @@ class ArmPlan:
     network: NetworkSpec
     recipe: Recipe
     deviations: tuple[str, ...]
+
+    @cached_property
+    def code_sha256(self) -> str:
+        """The digest of the code that decides its predictions, read once."""
+        return code_digest(self.network)
 
 
 def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
@@ -95,9 +100,9 @@ def make_spec(
         recipe=arm.recipe,
         classes=classes,
         precision=cell.precision,
-        rows_sha256=rows_digest(rows.train, rows.validation, rows.test),
+        rows_sha256=rows.sha256,
         store_sha256=store.sha256,
-        code_sha256=code_digest(arm.network),
+        code_sha256=arm.code_sha256,
     )
 
 
@@ -111,11 +116,14 @@ def plan_cell(
 ) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows]]:
     """Yield the runs of a cell in a fixed order: arms, folds, seeds."""
     classes = tuple(study["classes"])
+    rows_of_folds: dict[int, FoldRows] = {}
     for name in cell.arms:
         arm = plan_arm(study, name, cell, limited_source=limited_source)
         _check_store(arm, store)
         for fold in folds_of(split, cell):
-            rows = fold_rows(split, fold=fold, classes=classes, store=store)
+            if fold not in rows_of_folds:
+                rows_of_folds[fold] = fold_rows(split, fold=fold, classes=classes, store=store)
+            rows = rows_of_folds[fold]
             for seed in range(cell.limits.seeds):
                 yield arm, make_spec(cell, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows
 
@@ -198,6 +206,8 @@ def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str
 
 
 def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> dict[str, FloatArray]:
+    from leukbench.training.trivial import trivial_scores  # here: a worker that only trains need not load scikit-learn
+
     cpu = torch.device("cpu")
     train, test = (Pixels(part, store, recipe, device=cpu) for part in (rows.train, rows.test))
     return trivial_scores(train, test, n_classes=n_classes, seed=0)

@@ -51,6 +51,12 @@ def hardware_card(device: torch.device) -> dict[str, Any]:
     }
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Let :func:`peak_memory_mib` of an accelerator count from here, not from earlier runs of this process."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory_mib(device: torch.device) -> float:
     """Return the peak memory in MiB: allocated on the accelerator, or resident in this process."""
     if device.type == "cuda":

@@ -1,15 +1,17 @@
 """One run: a content-addressed folder that ends in scores, survives a kill, and is found again by whoever needs it.
 
-``runs/<key>/`` holds ``spec.json`` and ``environment.json`` from the start, ``checkpoint.safetensors`` while it runs, and at the
+``runs/<key>/`` holds ``spec.json`` and ``environment.json`` from the start, ``lock`` and ``checkpoint.safetensors`` while it runs, and at the
 end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``, ``history.json`` and, last of all, ``receipt.json``.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,10 @@ from leukbench.errors import DataError, SplitError
 from leukbench.paths import replacing, runs_folder, write_text
 from leukbench.pixels.store import Store
 from leukbench.records import RunSpec, as_plain
-from leukbench.training.data import Pixels, Rows
+from leukbench.training.data import Pixels, Rows, rows_digest
 from leukbench.training.engine import Epochs, State, set_up, train
-from leukbench.training.hardware import hardware_card, peak_memory_mib
+from leukbench.training.hardware import hardware_card, peak_memory_mib, reset_peak_memory
+from leukbench.training.locks import holding
 from leukbench.training.network import build_network
 
 _SERIES = ("train_loss", "train_accuracy", "validation_loss", "train_s", "scoring_s")
@@ -40,6 +43,11 @@ class FoldRows:
     train: Rows
     validation: Rows
     test: Rows
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of which rows stand where, in order."""
+        return rows_digest(self.train, self.validation, self.test)
 
 
 @dataclass(frozen=True)
@@ -94,14 +102,22 @@ def execute_run(
     *,
     device: torch.device,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    patience_s: float = math.inf,
 ) -> Finished:
-    """Return the finished run of a spec, training only what is missing of it.
+    """Return the finished run of a spec, training only what is missing of it, one process at a time.
 
-    Raises SplitError where a class has no training image, TrainingDiverged, WeightsUnavailable.
+    Where another process trains it, waits ``patience_s`` for that to end. Raises RunHeld, SplitError where a class has no
+    training image, TrainingDiverged, WeightsUnavailable.
     """
     found = find_run(spec.key)
     if found is not None:
         return found
+    _check_rows(spec, rows)
+    with holding(run_folder(spec.key), patience_s=patience_s):
+        return find_run(spec.key) or _train_run(spec, rows, store, device, progress)
+
+
+def _check_rows(spec: RunSpec, rows: FoldRows) -> None:
     missing = sorted(set(range(len(spec.classes))) - set(rows.train.label.tolist()))
     if missing or not len(rows.test):
         raise SplitError(
@@ -111,7 +127,13 @@ def execute_run(
             found="no training image of " + ", ".join(spec.classes[c] for c in missing) if missing else "none",
             do="use another split rule, more images or fewer folds",
         )
+
+
+def _train_run(
+    spec: RunSpec, rows: FoldRows, store: Store, device: torch.device, progress: Callable[[int, int], None]
+) -> Finished:
     folder = run_folder(spec.key)
+    reset_peak_memory(device)
     write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
     write_text(folder / "environment.json", json.dumps(hardware_card(device), indent=1, sort_keys=True) + "\n")
     started = time.perf_counter()
@@ -135,6 +157,18 @@ def execute_run(
     )
     wall_s = earlier_s + time.perf_counter() - started
     return _finish(spec, folder, state, rows, device, wall_s=wall_s)
+
+
+def epochs_done(key: str) -> int:
+    """Return how many epochs of an unfinished run its checkpoint holds; 0 where there is none that can be read."""
+    file = run_folder(key) / "checkpoint.safetensors"
+    if not file.is_file():
+        return 0
+    try:
+        with safe_open(file, framework="pt", device="cpu") as opened:
+            return len(json.loads(opened.metadata()["series"])["train_loss"])
+    except (OSError, SafetensorError):  # just replaced, or damaged: who resumes it will say so
+        return 0
 
 
 def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple[State, float]:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 
 def synchronise(device: torch.device) -> None:
@@ -40,24 +39,30 @@ def seconds_of(call: Callable[[], object], device: torch.device, *, at_least_s: 
 
 @dataclass(frozen=True)
 class Device:
-    """Measured limits: bf16 matrix products in FLOP/s, and bytes read plus written in a second by a large copy."""
+    """Measured limits: matrix products in FLOP/s, and bytes read plus written in a second by a large copy."""
 
     flops: float
     bytes_s: float
+    launch_s: float = 0.0  # the least time of one operation
 
 
-def measure_device(device: torch.device, *, side: int = 8192) -> Device:
-    """Return the device's limits, measured by a square bf16 product and a copy of as many bytes as fit its memory well."""
-    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
-    product_s = seconds_of(lambda: a @ b, device, at_least_s=1.0)
+def measure_device(device: torch.device, *, side: int = 8192, seconds: float = 1.0) -> Device:
+    """Return the device's limits, measured by a square product (bf16; on a CPU fp32) and a copy of sixteen times its elements in bytes."""
+    kind = torch.float32 if device.type == "cpu" else torch.bfloat16
+    a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    product_s = seconds_of(lambda: a @ b, device, at_least_s=seconds)
     source = torch.empty(side * side * 4, device=device, dtype=torch.float32)
     target = torch.empty_like(source)
-    copy_s = seconds_of(lambda: target.copy_(source), device, at_least_s=1.0)
+    copy_s = seconds_of(lambda: target.copy_(source), device, at_least_s=seconds)
     return Device(flops=2 * side**3 / product_s, bytes_s=2 * source.numel() * 4 / copy_s)
 
 
 def _flops(func: Any, args: Any, kwargs: Any, out: Any) -> float:
     """Return an operation's floating-point operations; torch's own counter is wrong for the backward of grouped convolutions."""
+    from torch.utils.flop_counter import (
+        flop_registry,  # here: it imports triton where that is installed, and takes its time
+    )
+
     if func._schema.name == "aten::convolution_backward":
         gradient, weight, wanted = args[0], args[2], args[-1]
         return float(2 * gradient.numel() * weight[0].numel() * sum(wanted[:2]))
@@ -66,13 +71,13 @@ def _flops(func: Any, args: Any, kwargs: Any, out: Any) -> float:
 
 
 @dataclass
-class Work(TorchDispatchMode):
+class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts each operation that runs inside: floating-point operations and bytes in and out; views move nothing."""
 
     ops: list[tuple[str, float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -92,7 +97,7 @@ class Work(TorchDispatchMode):
 
     def least_s(self, limits: Device) -> float:
         """Return the sum over operations of the slower of computing and moving: what eager execution cannot undercut."""
-        return sum(max(flops / limits.flops, size / limits.bytes_s) for _, flops, size in self.ops)
+        return sum(max(flops / limits.flops, size / limits.bytes_s, limits.launch_s) for _, flops, size in self.ops)
 
     def flops(self) -> float:
         """Return all floating-point operations counted."""

@@ -1,0 +1,183 @@
+"""The scripts for a bare GPU machine import nothing that it lacks; what is trained there is found at home by its key."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from blocked_imports import NEVER, ROOT, allowed_modules, environment
+from tiny_grid import write_cell
+
+from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
+from leukbench.cli import doing
+from leukbench.cli.grid import Choice, grid, inputs_of
+from leukbench.errors import DataError
+from leukbench.papers.loader import load_paper
+from leukbench.papers.resolve import resolve_study
+from leukbench.params import load_params
+from leukbench.pixels.store import open_store
+from leukbench.training import run as running
+from leukbench.training.grid import plan_grid
+
+PARAMS = """\
+profile: there
+papers: [known_answer]
+verdicts: {margin: 0.05}
+sources: {known_answer: {images: 72}}
+stores: {known_answer-32: {source: known_answer, side_px: 32}}
+studies: {known_answer-cohort: {paper: known_answer, study: cohort}}
+cells:
+  there: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2, folds: 1, seeds: 2}}
+"""
+
+
+def there(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as a machine does that has only torch and its like."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, env=environment(tmp_path / "site"), cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False
+    )  # fmt: skip
+
+
+def test_what_the_blocker_allows_is_enough_and_no_more() -> None:
+    allowed = set(allowed_modules())
+    assert {"torch", "timm", "torchvision", "cv2", "sklearn", "pandas", "pyarrow", "safetensors"} <= allowed
+    assert not allowed & NEVER
+
+
+@pytest.mark.parametrize("module", ["pydantic", "rich", "leukbench.params", "leukbench.papers.schema"])
+def test_the_blocker_hides_what_is_installed_here(tmp_path: Path, module: str) -> None:
+    __import__(module)
+    result = there(tmp_path, "-c", f"import {module}")
+    assert result.returncode == 1 and "ModuleNotFoundError" in result.stderr
+
+
+def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    monkeypatch.setenv("LEUKBENCH_HOME", str(home))
+    params = load_params()
+    for stage in (doing.fetch, doing.index, doing.group):
+        stage(params, "known_answer")
+    doing.resolve(params, "known_answer-cohort")
+    doing.split(params, ["there"])
+    doing.decode(params, "known_answer-32")
+    said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
+    assert "1 cells with missing runs, 1 stores in " in said
+    assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
+
+    script = str(ROOT / "benchmarks" / "gpu" / "trainings.py")
+    options = [
+        "run", "bundle", "--home", "work", "--results", "out", "--device", "cpu", "--jobs", "1", "--budget-s", "300",
+    ]  # fmt: skip
+    result = there(tmp_path, script, *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 of 2 runs finished, 0 failed, 0 left" in result.stdout
+
+    assert collect(tmp_path / "out").startswith("2 new runs")
+    assert collect(tmp_path / "out").startswith("0 new runs")
+
+    def never(*given: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(running, "_train_run", never)
+    assert doing.train(params, "there").startswith("there: 2 run(s)")
+    text, failed = grid(params, Choice())
+    assert "2 runs in the plan, 2 finished, 0 missing" in text and not failed
+    assert (
+        pack(inputs_of(params, Choice()), tmp_path / "empty", part_mib=1)
+        == f"{tmp_path / 'empty'}: 0 cells with missing runs, 0 stores in 0 parts, 0.0 MiB"
+    )
+
+
+def test_a_bundle_gives_back_the_same_pixels_and_the_same_keys(tmp_path: Path) -> None:
+    inputs = write_cell(tmp_path / "world", seeds=2)
+    pack([inputs], tmp_path / "bundle", part_mib=0.02)
+    (unpacked,) = unpack(tmp_path / "bundle", tmp_path / "work")
+    assert unpacked.cell == inputs.cell and unpacked.store != inputs.store
+    assert np.array_equal(open_store(unpacked.store).images, open_store(inputs.store).images)
+    assert [t.key for t in plan_grid([unpacked])] == [t.key for t in plan_grid([inputs])]
+
+
+def test_a_missing_or_altered_part_is_named(tmp_path: Path) -> None:
+    pack([write_cell(tmp_path / "world")], tmp_path / "bundle", part_mib=0.02)
+    parts = sorted((tmp_path / "bundle" / "parts").iterdir())
+    shutil.copyfile(parts[0], parts[1])
+    with pytest.raises(DataError, match="not those that were packed"):
+        unpack(tmp_path / "bundle", tmp_path / "work")
+    parts[1].unlink()
+    with pytest.raises(DataError, match=parts[1].name):
+        unpack(tmp_path / "bundle", tmp_path / "work")
+    assert not list((tmp_path / "work" / "stores").glob("*.npy"))
+
+
+def test_proposed_networks_and_first_seeds_come_first(tmp_path: Path) -> None:
+    cells = [write_cell(tmp_path / n, n, arms={"a": {}, "b": {"dropout": 0.3 + k / 10}}, seeds=2) for k, n in enumerate("xy")]  # fmt: skip
+    order = [(t.seed, t.arm, t.inputs.name) for t in by_importance(plan_grid(cells)) if t.fold == 0]
+    assert order == [
+        (0, "a", "x"), (0, "b", "x"), (0, "b", "y"), (1, "a", "x"), (1, "b", "x"), (1, "b", "y"),
+    ]  # fmt: skip
+
+
+def test_a_run_under_another_runs_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "out" / "runs" / ("0" * 64)
+    folder.mkdir(parents=True)
+    (folder / "receipt.json").write_text("{}")
+    (folder / "spec.json").write_text(json.dumps({"network": {"folder": ""}, "seed": 0}))
+    with pytest.raises(DataError, match="not the one that its folder names"):
+        collect(tmp_path / "out")
+
+
+def time_there(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], str]:
+    """Run the timing script at its smallest size; return how it ended, its parts and its page."""
+    script = str(ROOT / "benchmarks" / "gpu" / "run.py")
+    result = there(tmp_path, script, "--device", "cpu", "--quick", "--out", "out", *options)
+    (file,) = (tmp_path / "out").glob("*.json")
+    return result, json.loads(file.read_text())["parts"], file.with_suffix(".md").read_text()
+
+
+def test_the_timing_script_runs_where_nothing_else_is_installed(tmp_path: Path) -> None:
+    result, parts, page = time_there(tmp_path, "--only", "ALNet")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert set(parts) == {f"{what}: ALNet" for what in ("engine bf16", "step bf16", "by hand", "engine fp32")}
+    assert all(part["status"] == "done" and part["images_s"] > 0 for part in parts.values())
+    assert "| ALNet | " in page and "28.0 million images): not all networks were measured" in page
+
+
+def test_the_headline_grid_is_the_papers_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "training"))
+    from benchmarks.gpu.run import EPOCHS_AND_IMAGES, headline
+
+    arms = {
+        "ALNet": ("alnet", "cnmc", "alnet"),
+        "DDRNet": ("ddrnet", "blood_cells", "ddrnet"),
+        "DSCNet": ("dscnet", "aria", "dscnet_kl_aug"),
+        "EfficientNet-B3": ("batool", "cnmc", "cnmc_b3_table7"),
+        "EfficientNet-B0 + attention": ("samhitha", "cnmc", "proposed"),
+    }
+    for name, (paper, study, arm) in arms.items():
+        recipe = resolve_study(load_paper(paper), study)["arms"][arm]["recipe"]
+        assert EPOCHS_AND_IMAGES[name][0] == recipe["epochs"], name
+    # by hand: 9 · (140 · 10661 + 30 · 20000 + 50 · 3256 + 20 · 10661 + 60 · 10661) = 27,973,980 images at 10,000 a second
+    rates = {f"engine bf16: {name}": {"images_s": 10_000.0} for name in EPOCHS_AND_IMAGES}
+    assert "28.0 million images): 47 minutes" in headline(rates)
+
+
+@pytest.mark.slow
+def test_the_timing_script_stops_in_time_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first, none, _ = time_there(tmp_path, "--budget-s", "0")
+    assert first.returncode == 3 and none == {}
+    _, some, _ = time_there(tmp_path, "--only", "engine bf16: DSCNet")
+    assert list(some) == ["engine bf16: DSCNet"]
+    last, parts, _ = time_there(tmp_path, "--only", "DSCNet")
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert len(parts) == 4 and {part["status"] for part in parts.values()} == {"done"}
+    assert {name: parts[name] for name in some} == some
