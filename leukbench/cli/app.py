@@ -52,6 +52,9 @@ def _fraction(given: str) -> float:
 def fetch(
     source: Annotated[str, typer.Argument(help="a source; see --list")] = "",
     from_dir: Annotated[str, typer.Option("--from", help="a folder in the publisher's layout")] = "",
+    portal: Annotated[
+        str, typer.Option(help="github, kaggle, huggingface or folder; --list says which a source has")
+    ] = "",
     listing: Annotated[
         bool, typer.Option("--list", help="list the sources: size, licence, what is needed, what is here")
     ] = False,
@@ -59,7 +62,10 @@ def fetch(
     """Put a source's files in place and write its receipt."""
     from leukbench.cli import doing, tools
 
-    print(tools.sources_table() if listing or not source else doing.fetch(_params(), source, from_dir=from_dir or None))
+    if listing or not source:
+        print(tools.sources_table())
+    else:
+        print(doing.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
 
 
 @app.command()

@@ -14,22 +14,26 @@ from leukbench.paths import write_text
 from leukbench.records import Cell, Limits, SplitRule
 
 
-def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
-    """Put a source's files in place and write its receipt; return a line that says what is there."""
+def fetch(params: Params, source: str, *, from_dir: str | None = None, portal: str = "") -> str:
+    """Put a source's files in place and write its receipt; return a line that says what is there, and what a portal brought."""
     from pathlib import Path
 
     from leukbench.sources import load_source
     from leukbench.sources.fetching import write_receipt
 
-    loaded, folder = load_source(source), files_of(params, source)
-    if loaded.make is not None:
+    loaded, folder, brought = load_source(source), files_of(params, source), ""
+    if portal:
+        from leukbench.sources.portals import fetch_by
+
+        brought = fetch_by(loaded, portal, folder, from_dir=Path(from_dir) if from_dir else None) + "\n"
+    elif loaded.make is not None:
         wanted = params.sources[source]
         loaded.make(folder, images=wanted.images, seed=wanted.seed)
     else:
         assert loaded.fetch is not None
         loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
     receipt = write_receipt(source_file(params, source, "receipt.json"), name=source, folder=folder)
-    return f"{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"
+    return f"{brought}{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"
 
 
 def index(params: Params, source: str) -> str:
