@@ -108,7 +108,7 @@ def split(cell: NameOrAll = "") -> None:
     from leukbench.cli import doing
 
     params = _params()
-    print("\n".join(doing.split(params, [cell] if cell else [*params.cells])))
+    print("\n".join(doing.split(params, [cell] if cell else [*params.all_cells])))
 
 
 @app.command()
@@ -117,6 +117,14 @@ def train(cell: Name) -> None:
     from leukbench.cli import doing
 
     print(doing.train(_params(), cell))
+
+
+@app.command()
+def transfer(name: Name) -> None:
+    """Train on one source and test on another whose classes map: what is missing of a transfer's runs."""
+    from leukbench.cli import doing
+
+    print(doing.train(_params(), name))
 
 
 @app.command()
