@@ -53,7 +53,9 @@ class Params(_Strict):
     stores: dict[str, StoreParams]
     studies: dict[str, StudyParams]
     cells: dict[str, Cell]
-    transfers: dict[str, Cell] = Field(default_factory=dict)  # trained on one source, tested on another; no claim is held against them
+    transfers: dict[str, Cell] = Field(
+        default_factory=dict
+    )  # trained on one source, tested on another; no claim is held against them
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
@@ -64,12 +66,18 @@ class Params(_Strict):
         ]
         known = {(s.paper, s.study) for s in self.studies.values()}
         problems += [f"{n} is both a cell and a transfer" for n in sorted(self.cells.keys() & self.transfers.keys())]
-        problems += [f"cell {n}: a transfer stands under transfers" for n, c in self.cells.items() if c.protocol == "transfer"]
+        problems += [
+            f"cell {n}: a transfer stands under transfers" for n, c in self.cells.items() if c.protocol == "transfer"
+        ]
         for name, cell in self.transfers.items():
             if cell.protocol != "transfer" or cell.test_source == cell.source:
-                problems.append(f"transfer {name}: it needs protocol: transfer, and a test_source that is not its source")
+                problems.append(
+                    f"transfer {name}: it needs protocol: transfer, and a test_source that is not its source"
+                )
             if cell.test_store not in self.stores or self.stores[cell.test_store].source != cell.test_source:
-                problems.append(f"transfer {name}: test_store {cell.test_store!r} is not a store of {cell.test_source!r}")
+                problems.append(
+                    f"transfer {name}: test_store {cell.test_store!r} is not a store of {cell.test_source!r}"
+                )
         for name, cell in self.all_cells.items():
             if cell.store not in self.stores or self.stores[cell.store].source != cell.source:
                 problems.append(f"cell {name}: store {cell.store!r} is not a store of source {cell.source!r}")

@@ -36,9 +36,11 @@ papers: [known_answer, alnet]
 verdicts: {margin: 0.05, alpha: 0.05, sha256: SHA}
 sources:
   known_answer: {images: 144}
+  known_answer_null: {images: 48}
   synthetic_cells: {images: 72}
 stores:
   known_answer-32: {source: known_answer, side_px: 32}
+  known_answer_null-32: {source: known_answer_null, side_px: 32}
   cells-224-crop: {source: synthetic_cells, side_px: 224, crop: 0.6667}
 studies:
   known_answer-cohort: {paper: known_answer, study: cohort}
@@ -48,6 +50,8 @@ cells:
   known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
+transfers:
+  known-to-null: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: known_answer-32, arms: [cohort_cnn], test_source: known_answer_null, test_store: known_answer_null-32, limits: {epochs: 1}}
 """
 
 
@@ -64,9 +68,9 @@ def run_stages(params: Params, *, until: str = "report") -> None:
         ("group", lambda name: doing.group(params, name), [*params.sources]),
         ("audit", lambda name: judging.audit_stage(params), [""]),
         ("resolve", lambda name: doing.resolve(params, name), [*params.studies]),
-        ("split", lambda name: "\n".join(doing.split(params, [name])), [*params.cells]),
+        ("split", lambda name: "\n".join(doing.split(params, [name])), [*params.all_cells]),
         ("decode", lambda name: doing.decode(params, name), [*params.stores]),
-        ("train", lambda name: doing.train(params, name), [*params.cells]),
+        ("train", lambda name: doing.train(params, name), [*params.all_cells]),
         ("evaluate", lambda name: judging.evaluate(params, name), [*params.cells]),
         ("count", lambda name: counting.count_stage(params), [""]),
         ("compare", lambda name: judging.compare(params), [""]),

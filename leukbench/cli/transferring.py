@@ -36,7 +36,7 @@ def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
 
     study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
     by_patient = dataclasses.replace(cell, protocol="patient", reading="")
-    reading, rule = rule_of(study, by_patient)
+    _reading, rule = rule_of(study, by_patient)
     manifests = [read_manifest(source_file(params, name, "manifest.csv")) for name in (cell.source, cell.test_source)]
     groups = [read_groups(source_file(params, name, "groups.csv")) for name in (cell.source, cell.test_source)]
     maps = [load_source(name).card.maps for name in (cell.source, cell.test_source)]

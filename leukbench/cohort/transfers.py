@@ -100,10 +100,16 @@ def join_sources(
         manifest=pd.concat([kept, renamed], ignore_index=True),
         groups=pd.concat([ours, renamed_groups], ignore_index=True),
         rule=dataclasses.replace(
-            rule, unit="group", within=None, k=None, shares=None, class_size_test=None,
-            pool=tuple(sorted(set(kept["pool"]))), test_pool=tuple(sorted(set(renamed["pool"]))),
+            rule,
+            unit="group",
+            within=None,
+            k=None,
+            shares=None,
+            class_size_test=None,
+            pool=tuple(sorted(set(kept["pool"]))),
+            test_pool=tuple(sorted(set(renamed["pool"]))),
             augment="none" if rule.augment == "none" else "after_train",
-        ),  # fmt: skip
+        ),
         classes={
             name: (*labels, *(f"{target}:{label}" for label, as_ in common.tested_as.items() if as_ == name))
             for name, labels in classes.items()

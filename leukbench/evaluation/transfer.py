@@ -34,7 +34,11 @@ def merge_predictions(predictions: Predictions, common_of: Mapping[str, str], cl
     known = ~np.isnan(scores).any(axis=1)
     predicted = np.where(known, np.nan_to_num(scores).argmax(axis=1), places[predictions.predicted])
     return dataclasses.replace(
-        predictions, classes=classes, label=places[predictions.label], predicted=predicted.astype(np.int64), scores=scores
+        predictions,
+        classes=classes,
+        label=places[predictions.label],
+        predicted=predicted.astype(np.int64),
+        scores=scores,
     )
 
 

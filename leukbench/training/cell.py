@@ -181,7 +181,12 @@ def train_cell(
             for trivial, scores in _trivial(rows, store, arm.recipe, len(shown.places)).items():
                 tables.append(
                     _table(
-                        rows.test, shown.scores(scores), classes, f"trivial:{trivial}", "recipe", dataclasses.replace(spec, seed=0)
+                        rows.test,
+                        shown.scores(scores),
+                        classes,
+                        f"trivial:{trivial}",
+                        "recipe",
+                        dataclasses.replace(spec, seed=0),
                     )
                 )
     return pd.concat(tables, ignore_index=True), receipt
