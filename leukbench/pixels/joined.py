@@ -23,7 +23,7 @@ class JoinedImages:
         self.dtype = first.dtype
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return len(self.parts[0]) + len(self.parts[1])
 
     def __getitem__(self, rows: npt.NDArray[Any]) -> Images:
         """Return images ``(n_rows, side, side, 3)``."""

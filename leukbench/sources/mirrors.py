@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from leukbench.sources.placing import Places, Tally, new_folder
 
 COLUMNS = ("image", "subject_id", "class_label", "original_image_name")
 _AT_ONCE = 64
+_OF = re.compile(r"-of-(\d+)\.parquet$")
 
 
 def restore_mirror(folder: Path, shards: Path, *, places: Places, published: set[str]) -> str:
@@ -40,6 +42,12 @@ def read_shards(shards: Path) -> Iterator[tuple[str, bytes]]:
     files = sorted(shards.rglob("*.parquet"))
     if not files:
         raise DataError("a mirror has no Parquet file", where=str(shards), expected="*.parquet", found="none")
+    stated = {int(match[1]) for file in files if (match := _OF.search(file.name))}
+    if stated and stated != {
+        len(files)
+    }:  # some versions of the library return half a folder where the hub is out of reach
+        raise DataError("shards of a mirror are missing", where=str(shards), found=f"{len(files)} files",
+                        expected=f"{max(stated)}, as their names say", do="fetch again: what is here is kept")  # fmt: skip
     for file in files:
         try:
             with pq.ParquetFile(file) as opened:

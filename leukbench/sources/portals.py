@@ -173,14 +173,13 @@ def _huggingface(source: Source, portal: Portal, folder: Path, *, tries: int, wa
     size = int(source.listing(folder)["size_bytes"].sum())
     fetching.check_space(folder.parent, needed_bytes=portal.size_bytes + size)
     repository, _, revision = portal.handle.partition("@")
-    shards = folder.with_name(
-        f"{folder.name}.huggingface"
-    )  # kept until the images are in place, so that a break costs little
+    shards = folder.with_name(f"{folder.name}.huggingface")  # kept: after a break only what is missing is fetched
     _patiently(
         lambda: huggingface_hub.snapshot_download(
             repository, repo_type="dataset", revision=revision or None, allow_patterns=[portal.wanted], local_dir=str(shards)
         ),
-        portal, HUGGINGFACE_TOKEN, _errors_of("huggingface_hub.errors"), tries=tries, wait_s=wait_s,
+        portal, HUGGINGFACE_TOKEN, _errors_of("huggingface_hub.errors"),
+        tries=min(tries, 2), wait_s=wait_s,  # it tries five times itself
     )  # fmt: skip
     _refuse_links(shards)
     return source.restore(folder, shards)

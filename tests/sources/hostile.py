@@ -26,7 +26,10 @@ class Server:
             def do_GET(self) -> None:
                 n = sum(path == self.path for path, _ in server.seen)
                 server.seen.append((self.path, self.headers.get("Range", "")))
-                server.answers[self.path](self, n)
+                server.answer(self, n)
+
+            def do_HEAD(self) -> None:
+                server.answer(self, -1)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Keep the test output clean."""
@@ -34,6 +37,14 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def answer(self, handler: BaseHTTPRequestHandler, n: int) -> None:
+        """Answer a request for a path, whatever its query; 404 where nothing is to be had."""
+        known = self.answers.get(handler.path.split("?")[0])
+        if known is None:
+            handler.send_error(404)
+        else:
+            known(handler, n)
 
 
 def send(

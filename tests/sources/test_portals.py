@@ -6,9 +6,11 @@ import dataclasses
 import hashlib
 import importlib.util
 import inspect
+import json
 import sys
 import types
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -393,11 +395,46 @@ def test_a_mirror_of_pngs_becomes_the_published_files_and_the_rest_is_counted(
     assert placed == {place_of(stem): published_forms(image)[0] for stem, image in list(cells.items())[:3]}
 
 
+def test_the_library_itself_is_asked_rightly_and_survives_a_cut_connection(
+    server: Server, tmp_path: Path, cells: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real huggingface_hub against a hub on this machine that cuts the first transfer."""
+    from huggingface_hub import constants
+
+    shard(tmp_path / "hub.parquet", [(f"{stem}.bmp", png(image)) for stem, image in cells.items()])
+    body, name = (tmp_path / "hub.parquet").read_bytes(), "data/train-00000-of-00001.parquet"
+    repository, _, revision = portal_of(load_source("cnmc_2019").card, "huggingface").handle.partition("@")
+    tree = json.dumps([{"type": "file", "path": name, "oid": "a" * 40, "size": len(body)}]).encode()
+
+    def file(handler: BaseHTTPRequestHandler, n: int) -> None:
+        if handler.command == "HEAD":
+            handler.send_response(200)
+            for key, value in {"ETag": '"abc"', "X-Repo-Commit": revision, "Content-Length": str(len(body))}.items():
+                handler.send_header(key, value)
+            handler.end_headers()
+            return
+        send(handler, body, cut=5000 if n == 0 else None)
+
+    server.answers[f"/api/datasets/{repository}/tree/{revision}"] = lambda handler, n: send(handler, tree)
+    server.answers[f"/datasets/{repository}/resolve/{revision}/{name}"] = file
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    said = fetch_by(load_source("cnmc_2019"), "huggingface", tmp_path / "d" / "cnmc_2019", wait_s=0.01)
+    assert "holds 4 of the 4 published images: 0 byte for byte, 4 by their pixels" in said
+    assert sum(path.endswith(name) for path, _ in server.seen) == 2
+
+
 @pytest.mark.parametrize(
     ("fill", "match"),
     [
         (lambda local: local.mkdir(parents=True), "no Parquet file"),
         (lambda local: shard(local / "data" / "a.parquet", [("x", b"BM")]), "holds no published image"),
+        (
+            lambda local: shard(local / "data" / "train-00000-of-00002.parquet", [("x", b"BM")]),
+            "shards of a mirror are missing",
+        ),
         (lambda local: [shard(local / "a.parquet", []), (local / "a.parquet").write_bytes(b"PAR1")], "cannot be read"),
         (
             lambda local: [local.mkdir(parents=True), pq.write_table(pa.table({"image": [1]}), local / "a.parquet")],
