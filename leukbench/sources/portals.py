@@ -84,7 +84,8 @@ def _github(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s:
     if not portal.partial:
         expected = dict(listed[["path", "sha256"]].itertuples(index=False, name=None))
         if folder.is_symlink():
-            folder.unlink()
+            raise InputError("a link is in the way", where=str(folder), expected="nothing there",
+                             found=f"a link to {folder.resolve()}", do="remove the link")  # fmt: skip
         fetching.download_archive(portal.url, folder, expected=expected, size_bytes=size, tries=tries, wait_s=wait_s)
         return f"{source.name}: {len(expected):,} files, each with its published hash"
     assert source.fetch is not None

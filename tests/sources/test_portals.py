@@ -136,6 +136,10 @@ def test_a_folder_with_files_is_never_overwritten(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="in the way"):
             fetch_by(load_source("cnmc_2019"), way, mine)
     assert (mine / "mine.txt").read_text() == "mine"
+    (tmp_path / "aria_all_2021").symlink_to(mine)
+    with pytest.raises(InputError, match="a link is in the way"):
+        fetch_by(load_source("aria_all_2021"), "github", tmp_path / "aria_all_2021")
+    assert (tmp_path / "aria_all_2021").resolve() == mine
 
 
 # ------------------------------------------------------------------------------------------------------------- Kaggle
