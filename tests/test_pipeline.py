@@ -327,8 +327,9 @@ def test_dvc_itself_accepts_the_pipeline(home: Path) -> None:
 
     with Repo(str(ROOT)) as repo:
         names = {stage.addressing for stage in repo.index.stages}
-    cells = load_params(ROOT / "params.yaml").cells
-    assert {f"train@{cell}" for cell in cells} | {"audit", "compare", "report"} <= names
+    params = load_params(ROOT / "params.yaml")
+    wanted = {f"train@{cell}" for cell in params.cells} | {f"transfer@{name}" for name in params.transfers}
+    assert wanted | {"audit", "compare", "report"} <= names
 
 
 # ------------------------------------------------------------------------------------------------------- profiles

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leukbench.cli.layout import cell_file, read_json, source_file, store_file, study_file
+from leukbench.errors import InputError
 from leukbench.params import Params
 from leukbench.records import Cell, as_plain
+
+if TYPE_CHECKING:
+    from leukbench.sources.base import SourceCard
 
 GAPS = ("accuracy", "balanced_accuracy", "mcc", "auc", "ece")
 
@@ -25,7 +29,8 @@ class PlannedTransfer:
 def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
     """Return a transfer's joined manifest, groups and rule: the study's rule by patient without its cut.
 
-    Raises InputError where the study has no rule by patient or the classes of the two sources do not map.
+    Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made from
+    the other.
     """
     from leukbench.cli.doing import effective_rows, rule_of, sizes_of
     from leukbench.cohort.manifest import read_manifest
@@ -39,9 +44,10 @@ def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
     _reading, rule = rule_of(study, by_patient)
     manifests = [read_manifest(source_file(params, name, "manifest.csv")) for name in (cell.source, cell.test_source)]
     groups = [read_groups(source_file(params, name, "groups.csv")) for name in (cell.source, cell.test_source)]
-    maps = [load_source(name).card.maps for name in (cell.source, cell.test_source)]
+    cards = [load_source(name).card for name in (cell.source, cell.test_source)]
+    refuse_copies(*cards)
     effective, rule = effective_rows(manifests[0], groups[0], study, rule, by_patient, seed=params.seed)
-    common = common_classes(study["classes"], source=maps[0], target=maps[1])
+    common = common_classes(study["classes"], source=cards[0].maps, target=cards[1].maps)
     joined = join_sources(
         effective, groups[0], present_rows(manifests[1]), groups[1], target=cell.test_source, rule=rule,
         classes=study["classes"], common=common,
@@ -64,6 +70,15 @@ def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
         },
     }
     return PlannedTransfer(joined, {name: tuple(labels) for name, labels in joined.classes.items()}, plan)
+
+
+def refuse_copies(source: SourceCard, target: SourceCard) -> None:
+    """Raise InputError where one source was made from the images of the other: equal pixels would not tell."""
+    if source.name in target.made_from or target.name in source.made_from:
+        raise InputError(
+            "one of two sources was made from the other's images", where=f"transfer {source.name} → {target.name}",
+            expected="sources that share no image", found="made_from in a card", do="transfer to another source",
+        )  # fmt: skip
 
 
 def open_joined_store(params: Params, cell: Cell) -> Any:

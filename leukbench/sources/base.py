@@ -61,6 +61,7 @@ class SourceCard:
     maps: Mapping[str, str]  # label -> class in common with other sources, for transfer
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+    made_from: tuple[str, ...] = ()  # sources whose images these are copies of: no transfer between them
     needs: tuple[str, ...] = ()  # the folder holds at least one of these if it is in the publisher's layout
 
     def n_images(self, pool: str | None = None) -> int:

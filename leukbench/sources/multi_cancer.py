@@ -49,6 +49,7 @@ CARD = SourceCard(
         "No hashes are published: fetch records those of the files that came, and verify holds later looks against them.",
         "The layout is that of the collection's own description; no file of it was at hand when this was written.",
     ),
+    made_from=("aria_all_2021",),
     needs=("ALL",),
 )
 

@@ -14,7 +14,7 @@ import yaml
 
 from leukbench.cli import doing, judging
 from leukbench.cli.certifying import certify
-from leukbench.cli.transferring import transfer_results
+from leukbench.cli.transferring import refuse_copies, transfer_results
 from leukbench.cohort.transfers import common_classes
 from leukbench.errors import InputError
 from leukbench.papers.loader import load_paper
@@ -182,6 +182,14 @@ def test_a_test_store_of_another_size_is_refused(home: Path, params: Params) -> 
         doing.train(large, "to-other")
 
 
+def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:
+    aria, copies, cells = (load_source(name).card for name in ("aria_all_2021", "multi_cancer", "cnmc_2019"))
+    refuse_copies(cells, aria)
+    for pair in ((aria, copies), (copies, aria)):
+        with pytest.raises(InputError, match=r"(?s)made from the other's images.*multi_cancer"):
+            refuse_copies(*pair)
+
+
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))
 def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -> None:
     params = load_params(ROOT / "profiles" / f"{name}.yaml")
@@ -193,6 +201,7 @@ def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -
         assert (own.side_px, own.crop) == (other.side_px, other.crop)
         maps = [load_source(source).card.maps for source in (cell.source, cell.test_source)]
         common_classes(paper.studies[cell.study].classes, source=maps[0], target=maps[1])
+        refuse_copies(load_source(cell.source).card, load_source(cell.test_source).card)
         for arm in cell.arms:
             recipe = paper.recipes[paper.arms[arm].recipe].recipe
             assert (own.side_px, own.crop) == (recipe.input_px, recipe.crop) and paper.arms[arm].study == cell.study
