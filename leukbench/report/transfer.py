@@ -14,6 +14,7 @@ _NAMES = {
     "auc": "AUC",
     "ece": "calibration error (ECE)",
 }
+_MAJORITY = "does not beat the majority class"  # in the note of an estimated accuracy
 _SHARES = frozenset({"accuracy", "balanced_accuracy"})
 
 
@@ -74,15 +75,21 @@ def _result_rows(row: dict[str, Any]) -> list[dict[str, str]]:
                 "metric": name,
                 "within the source, by patient": with_interval(found["within"]) if found["within"] else "not run",
                 "on the other source": with_interval(found["transferred"]),
-                "gap": _gap(metric, found["gap"]),
+                "gap": _gap(metric, found),
             }
         )
     return rows
 
 
-def _gap(metric: str, gap: dict[str, Any] | None) -> str:
+def _gap(metric: str, found: dict[str, Any]) -> str:
+    """Return the gap with its limits; none between accuracies of which one is not above its majority class."""
+    gap = found["gap"]
     if gap is None or gap["difference"] is None:
         return "–"
+    below = [side for side in ("within", "transferred") if _MAJORITY in found[side]["note"]]
+    if metric == "accuracy" and below:
+        where = {"within": "within the source", "transferred": "on the other source"}
+        return "not shown: not above the majority class " + " and ".join(where[side] for side in below)
     if metric in _SHARES:
         limits = f"{points(gap['low'])} to {points(gap['high'])}" if gap["low"] is not None else gap["note"]
         return f"{points(gap['difference'])} points [{limits}]"

@@ -19,6 +19,7 @@ from leukbench.cohort.transfers import common_classes
 from leukbench.errors import InputError
 from leukbench.papers.loader import load_paper
 from leukbench.params import Params, load_params
+from leukbench.report.transfer import _gap
 from leukbench.sources import load_source
 
 ROOT = Path(__file__).parents[2]
@@ -128,8 +129,21 @@ def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params
     assert "tested on 64 images in 8 groups" in facts and "nothing is shared" in facts and "1 of 40 epochs" in facts
     accuracy = 100 * (predictions(home, "to-other")["label"] == predictions(home, "to-other")["predicted"]).mean()
     row = next(line for line in section["results"].splitlines() if line.startswith("| accuracy %"))
-    assert f" {accuracy:.1f} [" in row and "points [" in row
+    assert f" {accuracy:.1f} [" in row and ("points [" in row or "not above the majority class" in row)
     assert "calibration error" in section["results"] and "| healthy " in section["prevalence"]
+
+
+def test_an_accuracy_that_is_only_prevalence_makes_no_gap() -> None:
+    """A network that calls everything the larger class is as right as that class is frequent."""
+    found: dict[str, Any] = {
+        "within": {"note": ""},
+        "transferred": {"note": "does not beat the majority class (0.846)"},
+        "gap": {"difference": 0.3, "low": 0.2, "high": 0.4, "note": ""},
+    }
+    assert _gap("accuracy", found) == "not shown: not above the majority class on the other source"
+    assert _gap("balanced_accuracy", found) == "+30.0 points [+20.0 to +40.0]"
+    found["transferred"]["note"] = ""
+    assert _gap("accuracy", found) == "+30.0 points [+20.0 to +40.0]"
 
 
 def test_certify_keeps_a_transfer_and_finds_a_tested_image_that_was_moved(home: Path, params: Params) -> None:
