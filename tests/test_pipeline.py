@@ -182,6 +182,14 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
     assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}
 
 
+def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
+    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
+    assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
+    assert len(pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-to-null.parquet")) > 48
+    verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))
+    assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
+
+
 def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     table = pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-patient.parquet")
     rows = table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]

@@ -313,7 +313,9 @@ def train(params: Params, name: str) -> str:
             common_of=transfer.get("common_of"), progress=progress,
         )  # fmt: skip
     tables = {".parquet": predictions}
-    if not transfer:  # nothing is chosen on validation images for another source, and its patients are nobody's shortcut
+    if (
+        not transfer
+    ):  # nothing is chosen on validation images for another source, and its patients are nobody's shortcut
         tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
         tables[".probe.parquet"] = probe_patients(table, store, seed=0)
     for suffix, rows in tables.items():
