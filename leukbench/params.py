@@ -53,6 +53,9 @@ class Params(_Strict):
     stores: dict[str, StoreParams]
     studies: dict[str, StudyParams]
     cells: dict[str, Cell]
+    transfers: dict[str, Cell] = Field(
+        default_factory=dict
+    )  # trained on one source, tested on another; no claim is held against them
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
@@ -62,7 +65,20 @@ class Params(_Strict):
             if s.source not in self.sources
         ]
         known = {(s.paper, s.study) for s in self.studies.values()}
-        for name, cell in self.cells.items():
+        problems += [f"{n} is both a cell and a transfer" for n in sorted(self.cells.keys() & self.transfers.keys())]
+        problems += [
+            f"cell {n}: a transfer stands under transfers" for n, c in self.cells.items() if c.protocol == "transfer"
+        ]
+        for name, cell in self.transfers.items():
+            if cell.protocol != "transfer" or cell.test_source == cell.source:
+                problems.append(
+                    f"transfer {name}: it needs protocol: transfer, and a test_source that is not its source"
+                )
+            if cell.test_store not in self.stores or self.stores[cell.test_store].source != cell.test_source:
+                problems.append(
+                    f"transfer {name}: test_store {cell.test_store!r} is not a store of {cell.test_source!r}"
+                )
+        for name, cell in self.all_cells.items():
             if cell.store not in self.stores or self.stores[cell.store].source != cell.source:
                 problems.append(f"cell {name}: store {cell.store!r} is not a store of source {cell.source!r}")
             if (cell.paper, cell.study) not in known:
@@ -71,11 +87,16 @@ class Params(_Strict):
             raise ValueError("; ".join(problems))
         return self
 
+    @property
+    def all_cells(self) -> dict[str, Cell]:
+        """The cells and, after them, the transfers: everything that is split, trained and evaluated."""
+        return {**self.cells, **self.transfers}
+
     def cell(self, name: str) -> Cell:
-        """Return a cell; InputError, naming the nearest, where there is none."""
-        if name not in self.cells:
-            raise unknown_name("cell", name, self.cells, where="params.yaml")
-        return self.cells[name]
+        """Return a cell or transfer; InputError, naming the nearest, where there is none."""
+        if name not in self.all_cells:
+            raise unknown_name("cell", name, self.all_cells, where="params.yaml")
+        return self.all_cells[name]
 
 
 def load_params(file: Path | None = None) -> Params:

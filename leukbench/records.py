@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Evidence = Literal["verified", "inferred", "absent"]
 Deviation = Literal["surrogate_data", "weights_absent", "limited"]
-Protocol = Literal["as_published", "image", "augment_first", "patient", "challenge"]
+Protocol = Literal["as_published", "image", "augment_first", "patient", "challenge", "transfer"]
 Role = Literal["train", "validation", "test"]
 
 StringArray: TypeAlias = npt.NDArray[np.str_]
@@ -184,6 +184,8 @@ class Cell:
     limits: Limits = field(default_factory=Limits)
     pretrained: bool | None = None  # false: random weights even where the recipe wants ImageNet's
     precision: Literal["fp32", "bf16"] = "fp32"
+    test_source: str = ""  # of a transfer: trained on all of source, tested on all of this
+    test_store: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,9 +36,11 @@ papers: [known_answer, alnet]
 verdicts: {margin: 0.05, alpha: 0.05, sha256: SHA}
 sources:
   known_answer: {images: 144}
+  known_answer_null: {images: 48}
   synthetic_cells: {images: 72}
 stores:
   known_answer-32: {source: known_answer, side_px: 32}
+  known_answer_null-32: {source: known_answer_null, side_px: 32}
   cells-224-crop: {source: synthetic_cells, side_px: 224, crop: 0.6667}
 studies:
   known_answer-cohort: {paper: known_answer, study: cohort}
@@ -48,6 +50,8 @@ cells:
   known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
+transfers:
+  known-to-null: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: known_answer-32, arms: [cohort_cnn], test_source: known_answer_null, test_store: known_answer_null-32, limits: {epochs: 1}}
 """
 
 
@@ -64,9 +68,9 @@ def run_stages(params: Params, *, until: str = "report") -> None:
         ("group", lambda name: doing.group(params, name), [*params.sources]),
         ("audit", lambda name: judging.audit_stage(params), [""]),
         ("resolve", lambda name: doing.resolve(params, name), [*params.studies]),
-        ("split", lambda name: "\n".join(doing.split(params, [name])), [*params.cells]),
+        ("split", lambda name: "\n".join(doing.split(params, [name])), [*params.all_cells]),
         ("decode", lambda name: doing.decode(params, name), [*params.stores]),
-        ("train", lambda name: doing.train(params, name), [*params.cells]),
+        ("train", lambda name: doing.train(params, name), [*params.all_cells]),
         ("evaluate", lambda name: judging.evaluate(params, name), [*params.cells]),
         ("count", lambda name: counting.count_stage(params), [""]),
         ("compare", lambda name: judging.compare(params), [""]),
@@ -176,6 +180,14 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
     assert pd.read_parquet(folder / "known-patient.validation.parquet").empty  # this study sets nothing apart
     probe = pd.read_parquet(folder / "known-patient.probe.parquet")
     assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}
+
+
+def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
+    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
+    assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
+    assert len(pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-to-null.parquet")) > 48
+    verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))
+    assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
 
 
 def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
@@ -323,8 +335,9 @@ def test_dvc_itself_accepts_the_pipeline(home: Path) -> None:
 
     with Repo(str(ROOT)) as repo:
         names = {stage.addressing for stage in repo.index.stages}
-    cells = load_params(ROOT / "params.yaml").cells
-    assert {f"train@{cell}" for cell in cells} | {"audit", "compare", "report"} <= names
+    params = load_params(ROOT / "params.yaml")
+    wanted = {f"train@{cell}" for cell in params.cells} | {f"transfer@{name}" for name in params.transfers}
+    assert wanted | {"audit", "compare", "report"} <= names
 
 
 # ------------------------------------------------------------------------------------------------------- profiles

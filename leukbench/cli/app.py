@@ -52,6 +52,9 @@ def _fraction(given: str) -> float:
 def fetch(
     source: Annotated[str, typer.Argument(help="a source; see --list")] = "",
     from_dir: Annotated[str, typer.Option("--from", help="a folder in the publisher's layout")] = "",
+    portal: Annotated[
+        str, typer.Option(help="github, kaggle, huggingface or folder; --list says which a source has")
+    ] = "",
     listing: Annotated[
         bool, typer.Option("--list", help="list the sources: size, licence, what is needed, what is here")
     ] = False,
@@ -59,7 +62,10 @@ def fetch(
     """Put a source's files in place and write its receipt."""
     from leukbench.cli import doing, tools
 
-    print(tools.sources_table() if listing or not source else doing.fetch(_params(), source, from_dir=from_dir or None))
+    if listing or not source:
+        print(tools.sources_table())
+    else:
+        print(doing.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
 
 
 @app.command()
@@ -102,7 +108,7 @@ def split(cell: NameOrAll = "") -> None:
     from leukbench.cli import doing
 
     params = _params()
-    print("\n".join(doing.split(params, [cell] if cell else [*params.cells])))
+    print("\n".join(doing.split(params, [cell] if cell else [*params.all_cells])))
 
 
 @app.command()
@@ -136,6 +142,14 @@ def grid(
     print(text)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def transfer(name: Name) -> None:
+    """Train on one source and test on another whose classes map: what is missing of a transfer's runs."""
+    from leukbench.cli import doing
+
+    print(doing.train(_params(), name))
 
 
 @app.command()

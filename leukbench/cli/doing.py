@@ -14,22 +14,26 @@ from leukbench.paths import write_text
 from leukbench.records import Cell, Limits, SplitRule
 
 
-def fetch(params: Params, source: str, *, from_dir: str | None = None) -> str:
-    """Put a source's files in place and write its receipt; return a line that says what is there."""
+def fetch(params: Params, source: str, *, from_dir: str | None = None, portal: str = "") -> str:
+    """Put a source's files in place and write its receipt; return a line that says what is there, and what a portal brought."""
     from pathlib import Path
 
     from leukbench.sources import load_source
     from leukbench.sources.fetching import write_receipt
 
-    loaded, folder = load_source(source), files_of(params, source)
-    if loaded.make is not None:
+    loaded, folder, brought = load_source(source), files_of(params, source), ""
+    if portal:
+        from leukbench.sources.portals import fetch_by
+
+        brought = fetch_by(loaded, portal, folder, from_dir=Path(from_dir) if from_dir else None) + "\n"
+    elif loaded.make is not None:
         wanted = params.sources[source]
         loaded.make(folder, images=wanted.images, seed=wanted.seed)
     else:
         assert loaded.fetch is not None
         loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
     receipt = write_receipt(source_file(params, source, "receipt.json"), name=source, folder=folder)
-    return f"{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"
+    return f"{brought}{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"
 
 
 def index(params: Params, source: str) -> str:
@@ -154,7 +158,8 @@ class _PlannedSplits:
         limits = Limits(images=cell.limits.images, class_size=cell.limits.class_size)
         key = dataclasses.replace(cell, store="", arms=(), pretrained=None, precision="fp32", limits=limits)
         if key not in self._made:
-            self._made[key] = _planned_split(self.params, cell)
+            plan = _planned_transfer if cell.protocol == "transfer" else _planned_split
+            self._made[key] = plan(self.params, cell)
         return self._made[key]
 
 
@@ -171,9 +176,19 @@ def _planned_split(params: Params, cell: Cell) -> _Planned:
     table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
     plan = {
         "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
-        "sizes": _sizes(manifest, effective, study, rule, cell),
+        "sizes": sizes_of(manifest, effective, study, rule, cell),
     }
     return _Planned(table, effective, groups, rule, plan)
+
+
+def _planned_transfer(params: Params, cell: Cell) -> _Planned:
+    from leukbench.cli.transferring import plan_transfer
+    from leukbench.cohort.splits import make_splits
+
+    planned = plan_transfer(params, cell)
+    joined = planned.joined
+    table = make_splits(joined.manifest, joined.groups, joined.rule, seed=params.seed, classes=planned.classes)
+    return _Planned(table, joined.manifest, joined.groups, joined.rule, planned.plan)
 
 
 def _other_rungs(params: Params, name: str) -> list[Cell]:
@@ -232,7 +247,7 @@ def _published(rows: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) ->
     return sum(n for pool in pools for label, n in counts[pool].items() if label in labels)
 
 
-def _sizes(manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) -> dict[str, Any]:
+def sizes_of(manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) -> dict[str, Any]:
     """Return effective beside original counts; ``complete`` says that no published image of these parts is missing.
 
     A rule that cuts ``within`` official folds speaks of the folds that take part, each for itself.
@@ -272,6 +287,7 @@ def train(params: Params, name: str) -> str:
     import torch
 
     from leukbench.cli.progress import run_progress
+    from leukbench.cli.transferring import open_joined_store
     from leukbench.cohort.tables import read_split
     from leukbench.paths import replacing
     from leukbench.pixels.store import open_store
@@ -283,21 +299,25 @@ def train(params: Params, name: str) -> str:
     cell = params.cell(name)
     study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
     table = read_split(cell_file(params, "splits", name, ".csv"))
-    sizes = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")["sizes"]
+    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
+    sizes, transfer = plan["sizes"], plan.get("transfer", {})
     device = choose_device()
     if device.type == "cpu":
         torch.set_num_threads(min(torch.get_num_threads(), 2))
 
-    limited, store = not sizes["complete"], open_store(store_file(params, cell.store))
+    limited = not sizes["complete"]
+    store = open_joined_store(params, cell) if transfer else open_store(store_file(params, cell.store))
     with run_progress(name) as progress:
         predictions, receipt = train_cell(
-            study, cell, table, store=store, device=device, limited_source=limited, progress=progress
-        )
-    tables = {
-        ".parquet": predictions,
-        ".validation.parquet": validation_table(receipt, table, classes=tuple(study["classes"]), store=store),
-        ".probe.parquet": probe_patients(table, store, seed=0),
-    }
+            study, cell, table, store=store, device=device, limited_source=limited,
+            common_of=transfer.get("common_of"), progress=progress,
+        )  # fmt: skip
+    tables = {".parquet": predictions}
+    if (
+        not transfer
+    ):  # nothing is chosen on validation images for another source, and its patients are nobody's shortcut
+        tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
+        tables[".probe.parquet"] = probe_patients(table, store, seed=0)
     for suffix, rows in tables.items():
         with replacing(cell_file(params, "predictions", name, suffix)) as temporary:
             rows.to_parquet(temporary, index=False, compression="zstd")

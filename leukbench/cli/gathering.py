@@ -34,7 +34,10 @@ def gather(params: Params) -> ReportData:
         parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
         measured=measured,
         times=_times(params, receipts, measured),
-        predictions=[cell_file(params, "predictions", n, suffix) for n in params.cells for suffix in PREDICTIONS],
+        predictions=[
+            *(cell_file(params, "predictions", n, suffix) for n in params.cells for suffix in PREDICTIONS),
+            *(cell_file(params, "predictions", n, ".parquet") for n in params.transfers),
+        ],
     )
 
 

@@ -219,6 +219,7 @@ def read_findings(params: Params) -> list[Finding]:
 def compare(params: Params) -> str:
     """Write verdicts on all comparable claims and the contrasts between protocols and between arms."""
     from leukbench.cli.contrasting import arm_contrasts, protocol_gaps, shortcuts
+    from leukbench.cli.transferring import transfer_results
     from leukbench.papers.loader import load_paper
     from leukbench.verdicts import decide
 
@@ -237,6 +238,7 @@ def compare(params: Params) -> str:
         "gaps": protocol_gaps(params, tables),
         "contrasts": arm_contrasts(params, tables),
         "shortcuts": shortcuts(params, tables),
+        "transfers": transfer_results(params),
     }
     write_text(out_folder(params.profile, "verdicts.json"), json_text(result))
     return f"{len(verdicts)} claims compared"

@@ -72,7 +72,11 @@ def _here(card: SourceCard) -> str:
         return "no"
     if card.needs and not any((folder / part).exists() for part in card.needs):
         return f"a folder without {' or '.join(card.needs)}"
-    return f"yes, {folder}"
+    listed = set(load_source(card.name).listing(folder)["path"])
+    files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in folder.rglob("*") if f.is_file()}
+    size = f"{sum(files.values()) / 1e6:,.0f} MB"
+    n_listed = f"{len(listed & files.keys()):,} of {len(listed):,} listed files" if listed else f"{len(files):,} files"
+    return f"yes, {folder}: {n_listed}, {size}"
 
 
 # ------------------------------------------------------------------------------------------------------- profiles

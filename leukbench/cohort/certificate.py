@@ -30,6 +30,7 @@ _HONEST = (*_KEEPS.values(), "tests_no_copies", "tests_each_image_at_most_once")
 _PROMISES: dict[Protocol, tuple[str, ...]] = {
     "patient": _HONEST,
     "challenge": _HONEST,
+    "transfer": (*_HONEST, "tests_another_source"),
     "image": (_KEEPS["images"], "tests_each_image_at_most_once"),
     "augment_first": (_KEEPS["images"], "declares_what_it_shares"),
     "as_published": ("declares_what_it_shares",),
@@ -39,7 +40,8 @@ _PROMISES: dict[Protocol, tuple[str, ...]] = {
 def promises(protocol: Protocol) -> tuple[str, ...]:
     """Return the names of the verdicts that must not be false for a protocol.
 
-    ``patient`` and ``challenge``: nothing shared between training side and test, no augmented copy tested. ``image``:
+    ``patient`` and ``challenge``: nothing shared between training side and test, no augmented copy tested. ``transfer``: besides,
+    every tested image is of another source than every training image (ids of the tested source bear its name). ``image``:
     each image on one side. ``augment_first``, ``as_published``: may share, and must say so. For every protocol the
     rows must agree with manifest and groups.
     """
@@ -61,7 +63,8 @@ def make_certificate(
     known = _known(manifest, groups, split)
     folds = [_fold(number, part) for number, part in known.groupby("fold", sort=True)]
     shared = {name: sum(fold["shared"][name] for fold in folds) for name in SHARED}
-    evidence = _EVIDENCE[min(_EVIDENCE.index(e) for e in known["evidence"].unique())]
+    spoken_of = known[known["role"].eq("test")] if protocol == "transfer" else known
+    evidence = _EVIDENCE[min(_EVIDENCE.index(e) for e in spoken_of["evidence"].unique())]
     declares = _declares(shared, known)
     certificate: dict[str, Any] = {
         "format": FORMAT,
@@ -80,6 +83,9 @@ def make_certificate(
         "declares": declares,
         "verdicts": _verdicts(known, shared, evidence),
     }
+    if protocol == "transfer":
+        certificate["sentence"] = "by source; the tested groups: " + _SENTENCE[evidence]
+        certificate["verdicts"]["tests_another_source"] = _another_source(known)
     certificate["self_sha256"] = digest(certificate)
     return certificate
 
@@ -129,8 +135,8 @@ def _broken(certificate: Mapping[str, Any], protocol: Protocol) -> list[str]:
     rule = certificate["rule"]
     if protocol == "patient" and rule["unit"] != "group":
         problems.append(f"protocol patient must be cut by group, the rule cuts by {rule['unit']}")
-    if protocol == "challenge" and not rule["test_pool"]:
-        problems.append("protocol challenge must name a test_pool")
+    if protocol in {"challenge", "transfer"} and not rule["test_pool"]:
+        problems.append(f"protocol {protocol} must name a test_pool")
     if protocol == "augment_first" and rule["augment"] != "before":
         problems.append(f"protocol augment_first must plan copies before the cut, the rule says {rule['augment']!r}")
     return problems
@@ -280,6 +286,13 @@ def _verdicts(known: pd.DataFrame, shared: Mapping[str, int], evidence: Evidence
     verdicts["agrees_with_manifest"] = _agrees(known)
     verdicts["agrees_with_groups"] = bool(known["group"].eq(known["_group"]).all())
     return verdicts
+
+
+def _another_source(known: pd.DataFrame) -> bool:
+    """Return whether the names before the ids (none for the study's own source) differ between test and training side."""
+    source = known["_base"].str.extract(r"^([^:]*):", expand=False).fillna("")
+    tested = known["role"].eq("test")
+    return not set(source[tested]) & set(source[~tested])
 
 
 def _agrees(known: pd.DataFrame) -> bool:

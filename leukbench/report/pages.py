@@ -14,6 +14,7 @@ from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
 from leukbench.report.figures import draw_study
 from leukbench.report.format import count, number, percent, table
+from leukbench.report.transfer import transfer_sections
 
 
 def write_report(data: ReportData, folder: Path) -> None:
@@ -44,6 +45,7 @@ def render_report(data: ReportData) -> str:
         data=data,
         studies=studies,
         headline=table(_headline_rows(data)),
+        transfers=transfer_sections(data),
         parameters=table(sections.parameter_rows(data)),
         times=table(sections.time_rows(data)),
         margin=percent(data.verdicts["margin"]),

@@ -12,7 +12,21 @@ from leukbench.errors import unknown_name
 if TYPE_CHECKING:
     from leukbench.sources.base import Source
 
-_SERVICES = frozenset({"archives", "base", "fetching", "hashing", "planting", "rendering", "verify"})
+_SERVICES = frozenset(
+    {
+        "archives",
+        "base",
+        "bitmaps",
+        "fetching",
+        "hashing",
+        "mirrors",
+        "placing",
+        "planting",
+        "portals",
+        "rendering",
+        "verify",
+    }
+)
 
 
 @cache

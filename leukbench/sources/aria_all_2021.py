@@ -12,6 +12,8 @@ from leukbench.sources.base import Photographs, Portal, Source, SourceCard
 if TYPE_CHECKING:
     import pandas as pd
 
+COPY = "d2042158b69d023dcdea96661ae7d476b01509c0"
+
 CARD = SourceCard(
     name="aria_all_2021",
     title="Acute lymphoblastic leukaemia image dataset (Aria et al.)",
@@ -27,19 +29,20 @@ CARD = SourceCard(
     portals=(
         Portal(
             name="Kaggle",
-            command="python -c \"import kagglehub; print(kagglehub.dataset_download('mehradaria/leukemia'))\" "
-            "prints DIR; then: leukbench fetch aria_all_2021 --from DIR",
-            account="Kaggle, free; token in KAGGLE_API_TOKEN or ~/.kaggle; needs the extra leukbench[portals]",
+            way="kaggle",
+            handle="mehradaria/leukemia",
+            command="leukbench fetch aria_all_2021 --portal kaggle",
+            account="none for public sets, else a free Kaggle token; needs the extra leukbench[portals]",
             url="https://www.kaggle.com/datasets/mehradaria/leukemia",
         ),
         Portal(
             name="GitHub copy",
-            command="git clone https://github.com/mikeacquaviva/APS360-Leukaemia-Classification DIR "
-            "&& leukbench fetch aria_all_2021 --from DIR",
-            url="https://github.com/mikeacquaviva/APS360-Leukaemia-Classification",
-            note="commit d2042158; its files are those of the shipped hashes",
+            way="github",
+            command="leukbench fetch aria_all_2021 --portal github",
+            url=f"https://github.com/mikeacquaviva/APS360-Leukaemia-Classification/archive/{COPY}.tar.gz",
+            note="its files are those of the shipped hashes",
         ),
-        Portal(name="folder", command="leukbench fetch aria_all_2021 --from DIR"),
+        Portal(name="folder", way="folder", command="leukbench fetch aria_all_2021 --from DIR"),
     ),
     maps={"Benign": "healthy", "Early": "leukaemia", "Pre": "leukaemia", "Pro": "leukaemia"},
     notes=(
@@ -90,10 +93,15 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
     link_folder(CARD, folder, from_dir=from_dir)
 
 
+def pixel_list() -> dict[str, str]:
+    """Return path -> pixel_sha256 of the 3,256 images: a JPEG whose metadata were stripped, or its PNG, has the same."""
+    return {fact["path"]: fact["pixel_sha256"] for fact in base.read_facts(CARD.name)}
+
+
 PHOTOGRAPHS = Photographs(burnt_in=(0.84, 0.84, 1.0, 1.0))  # two forms of scale bar, both from 194 of 224 px on
 SOURCES = (
     Source(
         card=CARD, index=index, listing=listing, fetch=fetch, optional=("Segmented",), photographs=PHOTOGRAPHS,
-        published=published_rows,
+        published=published_rows, pixel_list=pixel_list,
     ),
 )  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import functools
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from leukbench.errors import DataError, InputError, LeukbenchWarning
 from leukbench.records import MANIFEST_COLUMNS, Evidence
@@ -17,6 +17,9 @@ from leukbench.records import MANIFEST_COLUMNS, Evidence
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leukbench.sources.hashing import Image
+
+Way = Literal["github", "kaggle", "huggingface", "folder", "by_hand"]
 INTEGER_COLUMNS = ("present", "width_px", "height_px")
 
 
@@ -26,8 +29,15 @@ class Portal:
 
     name: str
     command: str  # ready to run; DIR stands for a folder of the user's choice
+    way: Way = "by_hand"  # what ``leukbench fetch --portal`` calls it; by_hand: the command is all that there is
+    handle: str = ""  # Kaggle: owner/dataset; Hugging Face: owner/dataset@revision
+    wanted: str = ""  # of what is downloaded: the end of the paths that are kept (GitHub), their pattern (Hugging Face)
+    partial: bool = (
+        False  # holds files of the source, perhaps not all, in folders of its own: they are known by their hashes
+    )
     account: str = "none"
     size_bytes: int = 0  # of the download; 0 where it is not known or nothing is downloaded
+    unpacked_bytes: int = 0  # of the files that are kept; 0: of all listed files
     url: str = ""
     note: str = ""
 
@@ -51,6 +61,7 @@ class SourceCard:
     maps: Mapping[str, str]  # label -> class in common with other sources, for transfer
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+    made_from: tuple[str, ...] = ()  # sources whose images these are copies of: no transfer between them
     needs: tuple[str, ...] = ()  # the folder holds at least one of these if it is in the publisher's layout
 
     def n_images(self, pool: str | None = None) -> int:
@@ -111,6 +122,14 @@ class Source:
     optional: tuple[str, ...] = field(default=())  # first parts of paths that may stand beside the listed files
     photographs: Photographs | None = None  # where `leukbench origins` has something to find
     published: Published | None = None  # the rows as published, without looking at any file
+    beside: bool = False  # anything may: the source is a part of a larger collection
+    forms: Callable[[Image], tuple[str, ...]] | None = (
+        None  # pixels -> sha256 of the files that would hold them as published
+    )
+    pixel_list: Callable[[], Mapping[str, str]] | None = (
+        None  # path -> published pixel_sha256, where the format is lossy
+    )
+    restore: Callable[[Path, Path], str] | None = None  # (folder, shards of a mirror) -> what came
 
     @property
     def name(self) -> str:
@@ -293,5 +312,34 @@ def listing_of(rows: Iterable[Mapping[str, str]]) -> pd.DataFrame:
     """Return a file list as a table: path, sha256 (strings), size_bytes (integer)."""
     import pandas as pd
 
-    table = pd.DataFrame([{k: row[k] for k in ("path", "sha256", "size_bytes")} for row in rows])
+    columns = ["path", "sha256", "size_bytes"]
+    table = pd.DataFrame([{k: row[k] for k in columns} for row in rows], columns=columns)
     return table.astype({"path": "str", "sha256": "str", "size_bytes": "int64"})
+
+
+def record_files(folder: Path, *, below: str) -> Path:
+    """Write the hashes of the files below ``folder/below`` beside ``folder`` (``<folder>.sha256``), once, and return that file.
+
+    For sources without a published list: what came is then at least known not to have changed since.
+    """
+    from leukbench.paths import write_text
+    from leukbench.sources.hashing import file_sha256
+
+    record = _record_of(folder)
+    if not record.is_file():
+        files = sorted(file for file in (folder / below).rglob("*") if file.is_file())
+        lines = [f"{file_sha256(f)}  {f.stat().st_size}  {f.relative_to(folder).as_posix()}\n" for f in files]
+        write_text(record, "".join(lines))
+    return record
+
+
+def recorded_files(folder: Path) -> pd.DataFrame:
+    """Return what :func:`record_files` wrote as a file list; without rows where nothing was recorded."""
+    record = _record_of(folder)
+    lines = record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
+    rows = [dict(zip(("sha256", "size_bytes", "path"), line.split("  ", 2), strict=True)) for line in lines]
+    return listing_of(rows)
+
+
+def _record_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.sha256")

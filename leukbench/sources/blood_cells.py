@@ -40,14 +40,24 @@ CARD = SourceCard(
     evidence={"original": "absent", "TRAIN": "absent", "TEST": "absent", "TEST_SIMPLE": "absent"},
     image_px=(320, 240),
     portals=(
-        Portal(name="GitHub", command="leukbench fetch blood_cells", size_bytes=120_000_000, url=ARCHIVE),
+        Portal(name="GitHub", way="github", command="leukbench fetch blood_cells", size_bytes=120_000_000, url=ARCHIVE),
         Portal(
             name="git",
             command="git clone https://github.com/dhruvp/wbc-classification DIR "
             "&& leukbench fetch blood_cells --from DIR",
             url="https://github.com/dhruvp/wbc-classification",
         ),
-        Portal(name="folder", command="leukbench fetch blood_cells --from DIR"),
+        Portal(
+            name="Kaggle",
+            way="kaggle",
+            handle="paultimothymooney/blood-cells",
+            partial=True,
+            command="leukbench fetch blood_cells --portal kaggle",
+            account="none for public sets, else a free Kaggle token; needs the extra leukbench[portals]",
+            url="https://www.kaggle.com/datasets/paultimothymooney/blood-cells",
+            note="the release itself, in other folders; files are known by their hashes",
+        ),
+        Portal(name="folder", way="folder", command="leukbench fetch blood_cells --from DIR"),
     ),
     maps={c: c.lower() for c in ("BASOPHIL", "EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")},
     notes=(

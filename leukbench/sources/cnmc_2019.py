@@ -17,6 +17,14 @@ from leukbench.sources.base import Portal, Source, SourceCard
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leukbench.sources.hashing import Image
+    from leukbench.sources.placing import Places
+
+_PACKAGE = (
+    "https://faspex.cancerimagingarchive.net/aspera/faspex/public/package?context=eyJyZXNvdXJjZSI6InBhY2thZ2VzIiwidHlwZSI6"
+    "ImV4dGVybmFsX2Rvd25sb2FkX3BhY2thZ2UiLCJpZCI6IjczNCIsInBhc3Njb2RlIjoiNDM3ZmMzM2RkMzQ1ZmMzZjNjM2FlY2JmZWQ0MThlY2NjYTkz"
+    "M2RmMiIsInBhY2thZ2VfaWQiOiI3MzQiLCJlbWFpbCI6ImhlbHBAY2FuY2VyaW1hZ2luZ2FyY2hpdmUubmV0In0="
+)
 _NAME = re.compile(r"UID_(?P<subject>[Hh]?\d+)_(?P<image>\d+)_(?P<cell>\d+)_(?P<label>all|hem)\.bmp")
 
 CARD = SourceCard(
@@ -34,19 +42,41 @@ CARD = SourceCard(
     portals=(
         Portal(
             name="TCIA",
-            command="download the C-NMC 2019 package with the Aspera plug-in into DIR, "
-            "then: leukbench fetch cnmc_2019 --from DIR",
+            command=f"gem install aspera-cli && ascli conf ascp install && ascli faspex5 packages receive --url='{_PACKAGE}' "
+            "--to-folder=DIR && leukbench fetch cnmc_2019 --from DIR",
             url="https://doi.org/10.7937/tcia.2019.dc64i46r",
+            note="Ruby 3.1 and Linux; the address of the package as it is quoted in public: the page of the doi has the present one",
         ),
         Portal(
             name="Kaggle",
-            command="python -c \"import kagglehub; print(kagglehub.dataset_download('andrewmvd/leukemia-classification'))\" "
-            "prints DIR; then: leukbench fetch cnmc_2019 --from DIR",
-            account="Kaggle, free; token in KAGGLE_API_TOKEN or ~/.kaggle; needs the extra leukbench[portals]",
+            way="kaggle",
+            handle="andrewmvd/leukemia-classification",
+            command="leukbench fetch cnmc_2019 --portal kaggle",
+            account="none for public sets, else a free Kaggle token; needs the extra leukbench[portals]",
             size_bytes=867_000_000,
             url="https://www.kaggle.com/datasets/andrewmvd/leukemia-classification",
         ),
-        Portal(name="folder", command="leukbench fetch cnmc_2019 --from DIR"),
+        Portal(
+            name="Hugging Face",
+            way="huggingface",
+            handle="dwb2023/cnmc-leukemia-2019@38b2e27ffce1e3396f17612da973231e1467f110",
+            wanted="data/*.parquet",
+            command="leukbench fetch cnmc_2019 --portal huggingface",
+            account="none; needs the extra leukbench[portals]",
+            url="https://huggingface.co/datasets/dwb2023/cnmc-leukemia-2019",
+            note="a mirror of the training pool by others; every image is held against the published hashes and counted",
+        ),
+        Portal(
+            name="GitHub copy",
+            way="github",
+            partial=True,
+            wanted=".bmp",
+            command="leukbench fetch cnmc_2019 --portal github",
+            unpacked_bytes=3581 * 608_454,
+            url="https://github.com/sanchitc05/leukemia_detection/archive/deeb1ce5f4150fa61164436ea6505654ae1cea50.tar.gz",
+            note="all 3,581 cells of the official fold_1, nothing else",
+        ),
+        Portal(name="folder", way="folder", command="leukbench fetch cnmc_2019 --from DIR"),
     ),
     maps={"ALL": "leukaemia", "HEM": "healthy"},
     notes=(
@@ -147,40 +177,57 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
 
 
 def arrange(folder: Path, *, from_dir: Path) -> int:
-    """Link every published image found anywhere below ``from_dir`` into its official place in ``folder``; return how many.
+    """Put every published image found anywhere below ``from_dir`` into its official place in ``folder``; return how many.
 
-    Images are known by name and sha256, so any sorting into folders will do. Raises InputError where none is found or
-    ``folder`` is in the way, DataError for a file with a published name and other bytes.
+    Images are known by name and by sha256 or pixels (:mod:`leukbench.sources.placing`), so any sorting into folders will do,
+    and so will PNGs. Raises InputError where none is found or ``folder`` is in the way, DataError for a file with a published
+    name and other pixels.
     """
-    from leukbench.sources.hashing import file_sha256
+    from leukbench.sources import placing
 
-    places: dict[str, dict[str, str]] = {}
-    for fact in base.read_facts(CARD.name):
-        places.setdefault(fact["path"].rsplit("/", 1)[1], {})[fact["sha256"]] = fact["path"]
-    found: dict[str, Path] = {}
-    for file in sorted(from_dir.rglob("*.bmp")):
-        known = places.get(file.name, {})
-        digest = file_sha256(file) if known else ""
-        if known and digest not in known:
-            raise DataError("a file is not the published one", where=str(file),
-                            expected="sha256 " + " or ".join(known), found=digest, do="get it again")  # fmt: skip
-        if known:
-            found[known[digest]] = file.resolve()
-    if not found or (folder.exists() and not folder.is_symlink()):
-        raise InputError(
-            "the images of C-NMC 2019 cannot be put in place",
-            where=str(from_dir if not found else folder),
-            expected="BMP files with published names" if not found else "no folder there yet",
-            found="none" if not found else "a folder",
-            do=base.how_to_get(CARD) if not found else "move it away",
-        )
-    folder.unlink(missing_ok=True)
-    for path, file in found.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).symlink_to(file)
-    return len(found)
+    with placing.new_folder(folder) as trial:
+        tally = placing.link_or_restore(trial, from_dir=from_dir, places=places())
+        if not tally.paths:
+            raise InputError(
+                "a source cannot be put in place", where=str(from_dir),
+                expected="BMP or PNG files with published names", found="none", do=base.how_to_get(CARD),
+            )  # fmt: skip
+    return len(tally.paths)
+
+
+def places() -> Places:
+    """Return where the published images belong."""
+    from leukbench.sources.placing import Places
+
+    return Places(fact for fact in base.read_facts(CARD.name) if fact["path"].endswith(".bmp"))
+
+
+def forms(image: Image) -> tuple[str, ...]:
+    """Return the sha256 of the published files that would hold these pixels."""
+    from leukbench.sources.bitmaps import form_hashes
+
+    return form_hashes(image)
+
+
+def restore(folder: Path, shards: Path) -> str:
+    """Write the published images that a mirror's shards hold into ``folder`` and return how many there are."""
+    from leukbench.sources.mirrors import restore_mirror
+
+    training = {row["path"] for row in published_rows() if row["pool"] == "train"}
+    return restore_mirror(folder, shards, places=places(), published=training)
 
 
 _BESIDE = ("manifest.csv", "C-NMC_test_prelim_phase_data_labels.csv")  # may stand at the top, in some copies
 
-SOURCES = (Source(card=CARD, index=index, listing=listing, fetch=fetch, optional=_BESIDE, published=published_rows),)
+SOURCES = (
+    Source(
+        card=CARD,
+        index=index,
+        listing=listing,
+        fetch=fetch,
+        optional=_BESIDE,
+        forms=forms,
+        restore=restore,
+        published=published_rows,
+    ),
+)

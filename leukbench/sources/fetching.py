@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all or 0 where that is unknown)."""
 
 _BLOCK = 1 << 18
-_WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SPARE_BYTES = 50_000_000
 
 
@@ -208,7 +208,7 @@ def _persist(url: str, part: Path, *, tries: int, timeout_s: float, wait_s: floa
             why = f"HTTP {error.code} {error.reason}"
             if error.code == 416:  # the part is longer than the file: it belongs to another version of it
                 part.unlink(missing_ok=True)
-            elif error.code not in _WORTH_ANOTHER_TRY:
+            elif error.code not in WORTH_ANOTHER_TRY:
                 break
             pause = max(pause, min(_seconds(error.headers.get("Retry-After")), 60.0))
         except (OSError, HTTPException) as error:  # URLError, timeouts, resets, cut chunks
@@ -277,7 +277,7 @@ def download_archive(
     folder.parent.mkdir(parents=True, exist_ok=True)
     check_space(folder.parent, needed_bytes=2 * size_bytes)
     archive = folder.with_name(f".{folder.name}.archive")
-    with _shown(progress, what=folder.name) as show:
+    with shown(progress, what=folder.name) as show:
         download(url, archive, tries=tries, timeout_s=timeout_s, wait_s=wait_s, progress=show)
     trial = folder.with_name(f".{folder.name}.unpacked")
     shutil.rmtree(trial, ignore_errors=True)
@@ -308,7 +308,7 @@ def _hold_against(folder: Path, expected: Mapping[str, str], *, where: str) -> N
 
 
 @contextmanager
-def _shown(progress: Progress | None, *, what: str) -> Iterator[Progress | None]:
+def shown(progress: Progress | None, *, what: str) -> Iterator[Progress | None]:
     """Yield the caller's progress function, or a bar on standard error where a person is looking, or nothing."""
     import sys
 

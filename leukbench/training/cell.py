@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Augmentation, Cell, FloatArray, NetworkSpec, Recipe, RunSpec
 from leukbench.training.data import Pixels, Rows, rows_of
+from leukbench.training.merging import merge_classes
 from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
 
@@ -147,20 +148,25 @@ def train_cell(
     store: Store,
     device: torch.device,
     limited_source: bool,
+    common_of: Mapping[str, str] | None = None,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the predictions of all runs of a cell (trivial models included) and a receipt without times.
 
+    ``common_of`` names the class in common of each class of the study, in which a transfer's predictions are given.
+
     The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group, patient,
     label, predicted and ``score_<class>``.
     """
-    classes = tuple(study["classes"])
+    shown = merge_classes(tuple(study["classes"]), common_of)
+    classes = shown.classes
     tables: list[pd.DataFrame] = []
     receipt: dict[str, Any] = {"arms": {}, "runs": []}
     trivial_done: set[int] = set()
     for arm, spec, rows in plan_cell(study, cell, split, store=store, limited_source=limited_source):
         name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
         done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
+        done, rows = shown.applied(done, rows)
         chosen = selected_epochs(done, rows, spec.recipe.checkpoint)
         for selection, epoch in chosen.items():
             tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
@@ -180,10 +186,15 @@ def train_cell(
         )
         if spec.fold not in trivial_done:
             trivial_done.add(spec.fold)
-            for trivial, scores in _trivial(rows, store, arm.recipe, len(classes)).items():
+            for trivial, scores in _trivial(rows, store, arm.recipe, len(shown.places)).items():
                 tables.append(
                     _table(
-                        rows.test, scores, classes, f"trivial:{trivial}", "recipe", dataclasses.replace(spec, seed=0)
+                        rows.test,
+                        shown.scores(scores),
+                        classes,
+                        f"trivial:{trivial}",
+                        "recipe",
+                        dataclasses.replace(spec, seed=0),
                     )
                 )
     return pd.concat(tables, ignore_index=True), receipt

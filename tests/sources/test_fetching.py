@@ -4,81 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
-import tarfile
 import threading
 import time
-import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from hostile import BODY, FILES, HARMFUL, SHA256, Server, send, tar_of, zip_of
 
 from leukbench.errors import DataError, InputError
 from leukbench.sources import fetching, load_source
 from leukbench.sources.archives import unpack
 from leukbench.sources.fetching import download, download_archive, fetch_source, link_folder, receipt_of, write_receipt
-
-BODY = bytes(range(256)) * 4096  # 1 MiB
-SHA256 = hashlib.sha256(BODY).hexdigest()
-Answer = Callable[[BaseHTTPRequestHandler, int], None]
-
-
-class Server:
-    """A local server: ``answers[path]`` handles the n-th request for a path; ``seen`` lists (path, Range header)."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.seen: list[tuple[str, str]] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                n = sum(path == self.path for path, _ in server.seen)
-                server.seen.append((self.path, self.headers.get("Range", "")))
-                server.answers[self.path](self, n)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Keep the test output clean."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    running = Server()
-    thread = threading.Thread(target=running.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield running
-    running.http.shutdown()
-    running.http.server_close()
-    thread.join()
-
-
-def send(
-    handler: BaseHTTPRequestHandler, body: bytes, *, ranges: bool = True, cut: int | None = None, length: bool = True
-) -> None:
-    """Answer with the bytes asked for, of which only the first ``cut`` are sent before the connection ends."""
-    asked = handler.headers.get("Range") if ranges else None
-    start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-    if start >= len(body):
-        handler.send_response(416)
-        handler.end_headers()
-        return
-    handler.send_response(206 if asked else 200)
-    if asked:
-        handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-    if length:
-        handler.send_header("Content-Length", str(len(body) - start))
-    handler.end_headers()
-    handler.wfile.write(body[start:][:cut])
 
 
 def _get(server: Server, tmp_path: Path, **options: object) -> Path:
@@ -194,6 +132,76 @@ def test_redirects_are_followed(server: Server, tmp_path: Path) -> None:
     _get(server, tmp_path)
 
 
+def test_redirects_in_a_circle_end_in_a_clear_error(server: Server, tmp_path: Path) -> None:
+    def moved(handler: BaseHTTPRequestHandler, n: int) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", f"{server.url}/file")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server.answers["/file"] = moved
+    with pytest.raises(InputError, match=r"(?s)did not arrive.*HTTP 302"):
+        download(f"{server.url}/file", tmp_path / "file.bin", wait_s=0.01)
+    assert not (tmp_path / "file.bin").exists() and len(server.seen) < 30
+
+
+def test_a_redirect_to_a_file_of_this_machine_is_not_followed(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+
+    def moved(handler: BaseHTTPRequestHandler, n: int) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", f"file://{tmp_path}/secret")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server.answers["/file"] = moved
+    with pytest.raises(InputError, match="did not arrive"):
+        download(f"{server.url}/file", tmp_path / "got" / "file.bin", wait_s=0.01)
+    assert [p for p in (tmp_path / "got").iterdir() if p.suffix != ".part"] == []
+
+
+def test_a_part_of_another_version_is_found_by_the_hash_and_the_next_call_starts_anew(
+    server: Server, tmp_path: Path
+) -> None:
+    server.answers["/file"] = lambda handler, n: send(handler, BODY)
+    part = tmp_path / "got" / "file.bin.part"
+    part.parent.mkdir()
+    part.write_bytes(b"what stood there last year")
+    with pytest.raises(DataError, match="not the published file"):
+        download(f"{server.url}/file", tmp_path / "got" / "file.bin", sha256=SHA256, wait_s=0.01)
+    assert list(part.parent.iterdir()) == []
+    _get(server, tmp_path)
+
+
+def test_a_range_that_was_not_asked_for_is_not_appended(server: Server, tmp_path: Path) -> None:
+    def answer(handler: BaseHTTPRequestHandler, n: int) -> None:
+        if n == 0:
+            send(handler, BODY, cut=300_000)
+            return
+        if n == 1:  # 206, but of another place: the bytes must not go behind those that are here
+            handler.send_response(206)
+            handler.send_header("Content-Range", f"bytes 0-{len(BODY) - 1}/{len(BODY)}")
+            handler.send_header("Content-Length", str(len(BODY)))
+            handler.end_headers()
+            handler.wfile.write(BODY)
+
+    server.answers["/file"] = answer
+    _get(server, tmp_path)
+    assert len(server.seen) == 2
+
+
+def test_a_connection_that_is_reset_is_tried_again(server: Server, tmp_path: Path) -> None:
+    def answer(handler: BaseHTTPRequestHandler, n: int) -> None:
+        if n < 2:
+            handler.close_connection = True  # not a word
+            return
+        send(handler, BODY)
+
+    server.answers["/file"] = answer
+    _get(server, tmp_path)
+    assert len(server.seen) == 3
+
+
 def test_a_wrong_file_is_refused_and_removed(server: Server, tmp_path: Path) -> None:
     server.answers["/file"] = lambda handler, n: send(handler, b"not what was published")
     with pytest.raises(DataError, match=f"(?s)not the published file.*{SHA256}"):
@@ -222,38 +230,6 @@ def test_a_full_disk_is_noticed_before_the_download(
 
 # ----------------------------------------------------------------------------------------------------------- archives
 
-FILES = {"labels.csv": b"a,b\n1,2\n", "images/x/1.txt": b"one", "images/y/2.txt": b"two"}
-
-
-def tar_of(files: dict[str, bytes], *odd: tarfile.TarInfo, top: str = "repo-1/") -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(top + name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-        for member in odd:
-            tar.addfile(member)
-    return buffer.getvalue()
-
-
-def _member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, link
-    return info
-
-
-def zip_of(files: dict[str, bytes], *, link: str = "") -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as opened:
-        for name, data in files.items():
-            opened.writestr(name, data)
-        if link:
-            info = zipfile.ZipInfo(link)
-            info.external_attr = 0o120777 << 16
-            opened.writestr(info, "/etc")
-    return buffer.getvalue()
-
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
@@ -266,24 +242,6 @@ def test_an_archive_is_unpacked_without_its_top_folder_and_only_what_is_wanted(d
     assert _files(tmp_path / "all") == FILES
     assert unpack(tmp_path / "a", tmp_path / "some", wanted=lambda p: p.startswith("images/x"), max_bytes=1000) == 1
     assert _files(tmp_path / "some") == {"images/x/1.txt": b"one"}
-
-
-HARMFUL = {
-    "parent": tar_of(FILES, _member("repo-1/../../evil")),
-    "absolute": tar_of(FILES, _member("/tmp/evil")),
-    "symlink": tar_of(FILES, _member("repo-1/link", tarfile.SYMTYPE, "/etc")),
-    "hardlink": tar_of(FILES, _member("repo-1/link", tarfile.LNKTYPE, "repo-1/labels.csv")),
-    "device": tar_of(FILES, _member("repo-1/null", tarfile.CHRTYPE)),
-    "twice": tar_of(FILES, _member("repo-1/labels.csv")),
-    "file and folder": tar_of(FILES, _member("repo-1/images")),
-    "too much": tar_of({**FILES, "big": bytes(5000)}),
-    "cut": tar_of({**FILES, "big": BODY[:3000]})[:-40],
-    "no archive": b"<html>please log in</html>",
-    "zip parent": zip_of({"r/a": b"1", "r/../../evil": b"2"}),
-    "zip backslash": zip_of({"r/a": b"1", "r\\..\\..\\evil": b"2"}),
-    "zip drive": zip_of({"r/a": b"1", "C:/evil": b"2"}),
-    "zip symlink": zip_of({"r/a": b"1"}, link="r/link"),
-}
 
 
 @pytest.mark.parametrize("kind", HARMFUL)
@@ -327,13 +285,6 @@ def test_a_cut_answer_of_unknown_length_is_found_by_the_archive(server: Server, 
 
 
 # -------------------------------------------------------------------------------------------------------------- links
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LEUKBENCH_MIRROR", raising=False)
-    return tmp_path / "home"
 
 
 def test_from_links_to_the_layout_below_the_folders_that_a_portal_adds(home: Path, tmp_path: Path) -> None:

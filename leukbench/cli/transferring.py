@@ -1,0 +1,181 @@
+"""Transfers: train on all of one source, test on all of another. Splits, stores, and the results beside the in-domain ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from leukbench.cli.layout import cell_file, read_json, source_file, store_file, study_file
+from leukbench.errors import InputError
+from leukbench.params import Params
+from leukbench.records import Cell, as_plain
+
+if TYPE_CHECKING:
+    from leukbench.sources.base import SourceCard
+
+GAPS = ("accuracy", "balanced_accuracy", "mcc", "auc", "ece")
+
+
+@dataclass(frozen=True)
+class PlannedTransfer:
+    """What a transfer's split is made from: both sources as one, the rule, the classes, and what the page tells of it."""
+
+    joined: Any
+    classes: Any
+    plan: dict[str, Any]
+
+
+def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
+    """Return a transfer's joined manifest, groups and rule: the study's rule by patient without its cut.
+
+    Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made from
+    the other.
+    """
+    from leukbench.cli.doing import effective_rows, rule_of, sizes_of
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.tables import read_groups
+    from leukbench.cohort.transfers import common_classes, join_sources
+    from leukbench.pixels.store import present_rows, store_digest
+    from leukbench.sources import load_source
+
+    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
+    by_patient = dataclasses.replace(cell, protocol="patient", reading="")
+    _reading, rule = rule_of(study, by_patient)
+    manifests = [read_manifest(source_file(params, name, "manifest.csv")) for name in (cell.source, cell.test_source)]
+    groups = [read_groups(source_file(params, name, "groups.csv")) for name in (cell.source, cell.test_source)]
+    cards = [load_source(name).card for name in (cell.source, cell.test_source)]
+    refuse_copies(*cards)
+    effective, rule = effective_rows(manifests[0], groups[0], study, rule, by_patient, seed=params.seed)
+    common = common_classes(study["classes"], source=cards[0].maps, target=cards[1].maps)
+    joined = join_sources(
+        effective, groups[0], present_rows(manifests[1]), groups[1], target=cell.test_source, rule=rule,
+        classes=study["classes"], common=common,
+    )  # fmt: skip
+    store = params.stores[cell.test_store]
+    plan = {
+        "reading": {
+            "name": "transfer",
+            "basis": "stated",
+            "evidence": f"all of {cell.source} trains, all of {cell.test_source} is tested; else the study's rule by patient",
+        },
+        "sizes": sizes_of(manifests[0], effective, study, rule, by_patient),
+        "transfer": {
+            "source": cell.source,
+            "target": cell.test_source,
+            "common_of": dict(common.common_of),
+            "tested_as": dict(common.tested_as),
+            "n_left_out": joined.n_left_out,
+            "test_store_sha256": store_digest(manifests[1], side_px=store.side_px, crop=store.crop),
+        },
+    }
+    return PlannedTransfer(joined, {name: tuple(labels) for name, labels in joined.classes.items()}, plan)
+
+
+def refuse_copies(source: SourceCard, target: SourceCard) -> None:
+    """Raise InputError where one source was made from the images of the other: equal pixels would not tell."""
+    if source.name in target.made_from or target.name in source.made_from:
+        raise InputError(
+            "one of two sources was made from the other's images", where=f"transfer {source.name} → {target.name}",
+            expected="sources that share no image", found="made_from in a card", do="transfer to another source",
+        )  # fmt: skip
+
+
+def open_joined_store(params: Params, cell: Cell) -> Any:
+    """Return the pixels of both sources as one store."""
+    from leukbench.pixels.joined import join_stores
+    from leukbench.pixels.store import open_store
+
+    first, second = (open_store(store_file(params, name)) for name in (cell.store, cell.test_store))
+    return join_stores(first, second, name=cell.test_source)
+
+
+# ------------------------------------------------------------------------------------------------- what comes of it
+
+
+def transfer_results(params: Params) -> list[dict[str, Any]]:
+    """Return one row a transfer and arm: results on the other source beside those under ``patient``, and the shift."""
+    return [row for name in params.transfers for row in _results(params, name)]
+
+
+def _results(params: Params, name: str) -> list[dict[str, Any]]:
+    cell = params.transfers[name]
+    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")["transfer"]
+    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
+    rows = []
+    for arm in cell.arms:
+        within = _in_domain(params, cell, arm)
+        rows.append(
+            {
+                "transfer": name,
+                "paper": cell.paper,
+                "study": cell.study,
+                "arm": arm,
+                "in_domain_cell": within,
+                "plan": plan,
+                "sizes": receipt["sizes"],
+                "receipt": receipt["arms"][arm],
+                "n_train_rows": sorted({run["n_train_rows"] for run in receipt["runs"] if run["arm"] == arm}),
+                "certificate": {k: certificate[k] for k in ("sentence", "declares", "evidence", "self_sha256")},
+                **_compared(params, name, arm, within, plan["common_of"]),
+            }
+        )
+    return rows
+
+
+def _in_domain(params: Params, cell: Cell, arm: str) -> str:
+    """Return the cell that tests an arm by patient within the source, one with the same limits first; "" if none does."""
+    same = [
+        name
+        for name, other in params.cells.items()
+        if other.protocol == "patient" and arm in other.arms
+        and (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
+    ]  # fmt: skip
+    return min(same, key=lambda name: params.cells[name].limits != cell.limits, default="")
+
+
+def _compared(params: Params, name: str, arm: str, within: str, common_of: dict[str, str]) -> dict[str, Any]:
+    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+    from leukbench.evaluation.transfer import accuracy_at_prevalence, merge_predictions, prevalence, transfer_gap
+
+    classes, there = _predictions(params, name, arm)
+    _, histogram = _predictions(params, name, "trivial:colour_histogram")
+    estimates = _main(estimate_predictions(there, patient_level=False))
+    result: dict[str, Any] = {
+        "classes": list(classes),
+        "metrics": {m: {"transferred": estimates[m], "within": None, "gap": None} for m in GAPS},
+        "majority_accuracy": majority_accuracy(there),
+        "histogram": _main(estimate_predictions(histogram, patient_level=False))["accuracy"],
+        "prevalence": {"transferred": prevalence(there).tolist(), "within": None},
+        "accuracy_at_source_prevalence": None,
+    }
+    if within:
+        _, own = _predictions(params, within, arm)
+        here = merge_predictions(own, common_of, classes)
+        of_source = _main(estimate_predictions(here, patient_level=False))
+        for metric, row in result["metrics"].items():
+            row["within"] = of_source[metric]
+            row["gap"] = transfer_gap(of_source[metric], estimates[metric])
+        shares = prevalence(here)
+        result["prevalence"]["within"] = shares.tolist()
+        result["accuracy_at_source_prevalence"] = accuracy_at_prevalence(there, shares)
+    plain: dict[str, Any] = as_plain(result)
+    return plain
+
+
+def _predictions(params: Params, name: str, arm: str) -> tuple[tuple[str, ...], Any]:
+    from leukbench.cli.judging import as_predictions, classes_of, read_predictions
+
+    table = read_predictions(cell_file(params, "predictions", name, ".parquet"))
+    rows = table[(table["arm"] == arm) & (table["selection"] == "recipe")]
+    return classes_of(table), as_predictions(rows, classes_of(table))
+
+
+def _main(estimates: Any) -> dict[str, Any]:
+    """Return the estimates over all classes and folds by metric."""
+    found: dict[str, Any] = {}
+    for e in estimates:
+        if not e.class_ and not e.aggregation.startswith("fold:"):
+            found.setdefault(e.metric, e)
+    return found
