@@ -176,7 +176,7 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
         f"{cell}{suffix}"
         for cell in ("known-as_published", "known-image", "known-patient", "alnet-patient")
         for suffix in judging.PREDICTIONS
-    }
+    } | {"known-to-null.parquet"}
     assert pd.read_parquet(folder / "known-patient.validation.parquet").empty  # this study sets nothing apart
     probe = pd.read_parquet(folder / "known-patient.probe.parquet")
     assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}

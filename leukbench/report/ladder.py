@@ -9,6 +9,9 @@ from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
 
+_HISTOGRAM = "trivial:colour_histogram"
+_FEWEST_GROUPS = 8
+"""With fewer groups a model without a network gets no sentence: its interval says nothing, whatever it is."""
 _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
 
 
@@ -73,12 +76,13 @@ def _with_limits(gap: dict[str, Any]) -> str:
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
     """Return a sentence per gap between a protocol and ``patient``, only where the model is better than chance."""
     cells = set(data.cells_of(paper, study))
-    return [_line(data, g) for g in data.verdicts["gaps"] if g["rung"] in cells and g["metric"] == "accuracy"]
+    shown = [g for g in data.verdicts["gaps"] if g["rung"] in cells and g["metric"] == "accuracy"]
+    return [_line(data, g) for g in shown if g["arm"] != _HISTOGRAM or g["n_groups"] >= _FEWEST_GROUPS]
 
 
 def _line(data: ReportData, gap: dict[str, Any]) -> str:
     rung, patient, arm = gap["rung"], gap["patient"], gap["arm"]
-    model = "colour histogram (no network)" if arm == "trivial:colour_histogram" else arm
+    model = "colour histogram (no network)" if arm == _HISTOGRAM else arm
     name = f"{model}, {protocol_name(data, rung)} minus {protocol_name(data, patient)}"
     others = ", ".join(
         f"{g['metric'].upper()} {_with_limits(g)}"
