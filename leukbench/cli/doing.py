@@ -191,21 +191,6 @@ def _planned_transfer(params: Params, cell: Cell) -> _Planned:
     return _Planned(table, joined.manifest, joined.groups, joined.rule, planned.plan)
 
 
-def _other_rungs(params: Params, name: str) -> list[Cell]:
-    """Return the other cells of a cell's ladder; those that differ in nothing that a split depends on only once."""
-    mine, found = params.cells[name], {}
-    for other in params.cells.values():
-        same = (other.paper, other.study, other.source, other.store) == (
-            mine.paper,
-            mine.study,
-            mine.source,
-            mine.store,
-        )
-        if same and other.protocol in RUNGS and other.protocol != mine.protocol:
-            found[(other.protocol, other.reading, other.limits.images, other.limits.class_size)] = other
-    return list(found.values())
-
-
 def effective_rows(
     manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, cell: Cell, *, seed: int
 ) -> tuple[Any, SplitRule]:
