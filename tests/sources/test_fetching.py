@@ -130,6 +130,7 @@ def test_redirects_are_followed(server: Server, tmp_path: Path) -> None:
 
     server.answers.update({"/file": moved, "/elsewhere": lambda handler, n: send(handler, BODY)})
     _get(server, tmp_path)
+    assert [path for path, _ in server.seen] == ["/file", "/elsewhere"]
 
 
 def test_redirects_in_a_circle_end_in_a_clear_error(server: Server, tmp_path: Path) -> None:
