@@ -120,7 +120,7 @@ def _readings(data: ReportData, paper: str, study: str) -> list[str]:
     for cell in data.cells_of(paper, study):
         split = data.splits[cell]
         reading, certificate = split["reading"], split["certificate"]
-        line = f"{sections.protocol_name(data, cell)} ({reading['basis']}): {reading['evidence']}. {certificate['sentence']}"
+        line = f"{sections.protocol_name(data, cell)} ({reading['basis']}): {reading['evidence'].rstrip('.')}. Groups: {certificate['sentence']}"
         lines.append(f"{line}; certificate {certificate['self_sha256'][:12]}.")
     return lines
 
