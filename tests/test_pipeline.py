@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from leukbench.cli import counting, doing, judging, main
+from leukbench.cli import counting, doing, judging, main, training
 from leukbench.cli.layout import json_text
 from leukbench.papers.files import paper_file
 from leukbench.papers.loader import load_paper, paper_keys, read_paper
@@ -70,7 +70,7 @@ def run_stages(params: Params, *, until: str = "report") -> None:
         ("resolve", lambda name: doing.resolve(params, name), [*params.studies]),
         ("split", lambda name: "\n".join(doing.split(params, [name])), [*params.all_cells]),
         ("decode", lambda name: doing.decode(params, name), [*params.stores]),
-        ("train", lambda name: doing.train(params, name), [*params.all_cells]),
+        ("train", lambda name: "\n".join(training.train_all(params)), [""]),
         ("evaluate", lambda name: judging.evaluate(params, name), [*params.cells]),
         ("count", lambda name: counting.count_stage(params), [""]),
         ("compare", lambda name: judging.compare(params), [""]),
@@ -249,7 +249,7 @@ def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: 
     for cell in params.cells:
         file = home / "out" / "smoke" / "predictions" / f"{cell}.parquet"
         before = file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()
-        doing.train(params, cell)
+        training.train(params, cell)
         assert (file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()) == before
 
 
@@ -259,7 +259,7 @@ def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPa
     plain["cells"]["known-patient"]["limits"] = {"epochs": 3, "folds": 1}
     monkeypatch.setattr("leukbench.training.run.train", lambda *a, **k: (_ for _ in ()).throw(AssertionError("trains")))
     with pytest.raises(AssertionError, match="trains"):
-        doing.train(Params.model_validate(plain), "known-patient")
+        training.train(Params.model_validate(plain), "known-patient")
 
 
 def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
@@ -281,7 +281,7 @@ def test_editing_a_claim_changes_no_file_that_training_reads(home: Path, tmp_pat
     assert paper.claim("known_answer.cohort.accuracy").value == "12.3"
     written = (home / "out" / "smoke" / "studies" / "known_answer-cohort.json").read_text(encoding="utf-8")
     assert json_text(resolve_study(paper, "cohort")) == written
-    train = dvc_stages()["train"]["do"]["deps"]
+    train = dvc_stages()["train"]["deps"]
     assert not any("paper.yaml" in dep or dep == "leukbench/papers" for dep in train)
 
 
@@ -336,8 +336,16 @@ def test_dvc_itself_accepts_the_pipeline(home: Path) -> None:
     with Repo(str(ROOT)) as repo:
         names = {stage.addressing for stage in repo.index.stages}
     params = load_params(ROOT / "params.yaml")
-    wanted = {f"train@{cell}" for cell in params.cells} | {f"transfer@{name}" for name in params.transfers}
-    assert wanted | {"audit", "compare", "report"} <= names
+    wanted = {f"group@{source}" for source in params.sources} | {f"decode@{store}" for store in params.stores}
+    assert wanted | {"split", "train", "audit", "compare", "report"} <= names
+
+
+def test_training_depends_on_the_networks_of_every_paper_and_on_no_claim() -> None:
+    deps = set(dvc_stages()["train"]["deps"])
+    networks = {f"leukbench/papers/{key}/model.py" for key in paper_keys()}
+    assert networks <= deps and not any(
+        (ROOT / dep / "paper.yaml").exists() or dep == "leukbench/papers" for dep in deps
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- profiles

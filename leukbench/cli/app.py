@@ -112,11 +112,13 @@ def split(cell: NameOrAll = "") -> None:
 
 
 @app.command()
-def train(cell: Name) -> None:
-    """Train what is missing of a cell's runs and collect their predictions."""
-    from leukbench.cli import doing
+def train(cell: NameOrAll = "") -> None:
+    """Train what is missing of the runs of cells and transfers, and collect their predictions."""
+    from leukbench.cli import training
 
-    print(doing.train(_params(), cell))
+    params = _params()
+    for line in [training.train(params, cell)] if cell else training.train_all(params):
+        print(line, flush=True)
 
 
 @app.command()
@@ -142,14 +144,6 @@ def grid(
     print(text)
     if failed:
         raise typer.Exit(1)
-
-
-@app.command()
-def transfer(name: Name) -> None:
-    """Train on one source and test on another whose classes map: what is missing of a transfer's runs."""
-    from leukbench.cli import doing
-
-    print(doing.train(_params(), name))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The stages that do: fetch, index, group, split, decode, resolve, train. Each reads files, calls the parts, writes files."""
+"""The stages that do, but for training: fetch, index, group, split, decode, resolve. Each reads files, calls the parts, writes files."""
 
 from __future__ import annotations
 
@@ -265,46 +265,3 @@ def decode(params: Params, name: str) -> str:
             manifest, files_of(params, store.source), store_file(params, name), side_px=store.side_px, crop=store.crop, progress=advance
         )  # fmt: skip
     return f"{name}: {store.side_px} px"
-
-
-def train(params: Params, name: str) -> str:
-    """Train what is missing of a cell's runs; write its predictions, of validation images too, its patient probe and its receipt."""
-    import torch
-
-    from leukbench.cli.progress import run_progress
-    from leukbench.cli.transferring import open_joined_store
-    from leukbench.cohort.tables import read_split
-    from leukbench.paths import replacing
-    from leukbench.pixels.store import open_store
-    from leukbench.training.cell import train_cell
-    from leukbench.training.hardware import choose_device
-    from leukbench.training.probe import probe_patients
-    from leukbench.training.validation import validation_table
-
-    cell = params.cell(name)
-    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
-    table = read_split(cell_file(params, "splits", name, ".csv"))
-    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
-    sizes, transfer = plan["sizes"], plan.get("transfer", {})
-    device = choose_device()
-    limited = not sizes["complete"]
-    store = open_joined_store(params, cell) if transfer else open_store(store_file(params, cell.store))
-    if device.type == "cpu":  # tiny images: two threads wait for each other longer than they work (60 against 34 s)
-        torch.set_num_threads(min(torch.get_num_threads(), 1 if store.side_px <= 64 else 2))
-    with run_progress(name) as progress:
-        predictions, receipt = train_cell(
-            study, cell, table, store=store, device=device, limited_source=limited,
-            common_of=transfer.get("common_of"), progress=progress,
-        )  # fmt: skip
-    tables = {".parquet": predictions}
-    if (
-        not transfer
-    ):  # nothing is chosen on validation images for another source, and its patients are nobody's shortcut
-        tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
-        tables[".probe.parquet"] = probe_patients(table, store, seed=0)
-    for suffix, rows in tables.items():
-        with replacing(cell_file(params, "predictions", name, suffix)) as temporary:
-            rows.to_parquet(temporary, index=False, compression="zstd")
-    receipt["sizes"] = sizes
-    write_text(cell_file(params, "predictions", name, ".receipt.json"), json_text(receipt))
-    return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,15 +187,19 @@ def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None =
 
 def _drawn(rows: list[Row], cohort: Cohort, *, seed: int) -> Iterator[tuple[Row, bytes, float]]:
     by_id = {row.image_id: row for row in rows}
-    for row in rows:
+
+    def draw(row: Row) -> tuple[Row, bytes, float]:
         image, signal = cohort.draw(by_id[row.duplicate_of] if row.duplicate_of else row, seed=seed)
-        yield row, _png(image), signal
+        return row, _png(image), signal
+
+    with ThreadPoolExecutor() as threads:
+        yield from threads.map(draw, rows)
 
 
 def _png(image: Image) -> bytes:
     import cv2
 
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not ok:
         raise DataError("OpenCV could not write a PNG", expected="an image that can be encoded", found=str(image.shape))
     return bytes(data)

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from leukbench.errors import InputError, LeukbenchError
 from leukbench.paths import workspace
 from leukbench.training.grid import Event, Task, execute_task, is_finished, last_words, logged
-from leukbench.training.hardware import choose_device
+from leukbench.training.hardware import choose_device, use_threads
 from leukbench.training.locks import RunHeld, owner_of
 from leukbench.training.run import epochs_done, run_folder
 
@@ -45,7 +43,7 @@ class Job:
     """What runs in a Slurm job; submitit calls ``checkpoint`` when the time limit is near and requeues what it returns."""
 
     def __call__(self, task: Task) -> str:
-        torch.set_num_threads(min(2, int(os.environ.get("SLURM_CPUS_PER_TASK", "1"))))  # as many as a worker here has
+        use_threads(task.recipe.input_px, most=min(2, int(os.environ.get("SLURM_CPUS_PER_TASK", "1"))))
         try:
             with logged(task):
                 execute_task(task, device=choose_device())

@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from leukbench.training.grid import Event, Task, execute_task, last_words, logged
+from leukbench.training.hardware import use_threads
 from leukbench.training.locks import RunHeld
 
 RUNS_AN_ACCELERATOR = 2
@@ -80,14 +81,14 @@ def _start(number: int, device: torch.device, threads: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, device.type, threads), daemon=True)
-    with _environment(number, device, threads):
+    with environment(number, device, threads):
         process.start()
     there.close()  # so that the end of the process is the end of the pipe
     return _Worker(process, here)
 
 
 @contextlib.contextmanager
-def _environment(number: int, device: torch.device, threads: int) -> Iterator[None]:
+def environment(number: int, device: torch.device, threads: int) -> Iterator[None]:
     """Set what a new process must find before it loads torch: its threads, and its accelerator where there are several."""
     values = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     if device.type == "cuda" and torch.cuda.device_count() > 1:
@@ -108,7 +109,6 @@ def _environment(number: int, device: torch.device, threads: int) -> Iterator[No
 def _work(connection: Connection, kind: str, threads: int) -> None:
     """Train what the pipe brings until it ends; a failure ends the process with exit code 1."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grid decides
-    torch.set_num_threads(threads)
     device = torch.device(kind)
     while True:
         try:
@@ -116,6 +116,7 @@ def _work(connection: Connection, kind: str, threads: int) -> None:
         except EOFError:
             return
         connection.send(Event(task.key, "started"))
+        use_threads(task.recipe.input_px, most=threads)
         try:
             with logged(task):
                 progress = _telling(connection, task.key)

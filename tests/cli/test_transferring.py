@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from leukbench.cli import doing, judging
+from leukbench.cli import doing, judging, training
 from leukbench.cli.certifying import certify
 from leukbench.cli.transferring import refuse_copies, transfer_results
 from leukbench.cohort.transfers import common_classes
@@ -53,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             doing.decode(params, store)
         doing.split(params, [*params.all_cells])
         for cell in params.all_cells:
-            doing.train(params, cell)
+            training.train(params, cell)
         judging.evaluate(params, "by-patient")
         yield folder
 
@@ -164,7 +164,7 @@ def test_training_a_transfer_again_finds_its_run(home: Path, params: Params, mon
     monkeypatch.setattr("leukbench.training.run.train", never)
     file = home / "out" / "transfer" / "predictions" / "to-other.parquet"
     before = file.read_bytes()
-    doing.train(params, "to-other")
+    training.train(params, "to-other")
     assert file.read_bytes() == before
 
 
@@ -189,7 +189,7 @@ def test_a_test_store_of_another_size_is_refused(home: Path, params: Params) -> 
     large = Params.model_validate(plain)
     doing.decode(large, "large")
     with pytest.raises(InputError, match="do not go together"):
-        doing.train(large, "to-other")
+        training.train(large, "to-other")
 
 
 def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:

@@ -107,7 +107,8 @@ def test_repeats_and_duplicates_come_at_the_stated_rates(name: str) -> None:
     patients = {row.patient for row in rows}
     own = sum(bool(r.duplicate_of) and by_id[r.duplicate_of].patient == r.patient for r in rows)
     strange = sum(bool(r.duplicate_of) and by_id[r.duplicate_of].patient != r.patient for r in rows)
-    seconds = [r for r in rows if r.part.n_patients >= 5 and r.patient == second_of(rows, r.part)]
+    second = {part: second_of(rows, part) for part in cohort.parts if part.n_patients >= 5}
+    seconds = [r for r in rows if r.patient == second.get(r.part)]
     for found, rate, n in (
         (sum(bool(r.repeat_of) for r in rows), cohort.repeats, len(rows)),
         (own, cohort.duplicates, len(rows)),

@@ -24,10 +24,11 @@ from leukbench.training.cell import plan_cell, train_cell
 from leukbench.training.cluster import _news
 from leukbench.training.costs import Estimator, Speed, accelerators, measured_speeds
 from leukbench.training.grid import Cost, Event, cost_of, execute_task, last_words, missing, plan_grid
+from leukbench.training.hardware import use_threads
 from leukbench.training.locks import RunHeld, holding, owner_of
 from leukbench.training.roofline import Device
 from leukbench.training.run import epochs_done, find_run, run_folder
-from leukbench.training.workers import run_locally, threads_each
+from leukbench.training.workers import run_locally
 
 CPU = torch.device("cpu")
 LIMITS = Device(flops=1e11, bytes_s=1e10)
@@ -141,7 +142,7 @@ def test_a_grid_trains_in_workers_resumes_and_goes_on_after_a_failed_run(tmp_pat
     inputs = write_cell(tmp_path / "world", arms=ARMS)
     tasks = plan_grid([inputs])
     threads = torch.get_num_threads()
-    torch.set_num_threads(threads_each(1))  # sums over more threads differ in their last bit
+    use_threads(tasks[3].recipe.input_px)  # sums over more threads differ in their last bit
     execute_task(tasks[3], device=CPU)
     whole = find_run(tasks[3].key)
     for file in run_folder(tasks[3].key).iterdir():

@@ -15,7 +15,7 @@ from blocked_imports import NEVER, ROOT, allowed_modules, environment
 from tiny_grid import write_cell
 
 from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
-from leukbench.cli import doing
+from leukbench.cli import doing, training
 from leukbench.cli.grid import Choice, grid, inputs_of
 from leukbench.errors import DataError
 from leukbench.papers.loader import load_paper
@@ -88,7 +88,7 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
         raise AssertionError("trained again")
 
     monkeypatch.setattr(running, "_train_run", never)
-    assert doing.train(params, "there").startswith("there: 2 run(s)")
+    assert training.train(params, "there").startswith("there: 2 run(s)")
     text, failed = grid(params, Choice())
     assert "2 runs in the plan, 2 finished, 0 missing" in text and not failed
     assert (
