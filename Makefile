@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
-export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: env repro test slow bench check clean
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from leukbench.cli import limit_threads
+
 if __name__ == "__main__":
+    limit_threads()
     folder = str(Path(__file__).resolve().parent)
     options = ["-o", "addopts=", "-q", "--benchmark-quiet", "-p", "no:cacheprovider"]
     sys.exit(pytest.main([folder, *options, *sys.argv[1:]]))

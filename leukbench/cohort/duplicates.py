@@ -139,17 +139,14 @@ class _Band:
         self.flips = [
             sum(1 << b for b in bits) for count in counts for bits in itertools.combinations(range(16), count)
         ]
-        self.n_candidates = sum(int(self._sizes(flip).sum()) for flip in self.flips)
-
-    def _sizes(self, flip: int) -> Ints:
-        keys = self.queries ^ flip
-        return np.asarray(self.starts[keys + 1] - self.starts[keys], dtype=np.int64)
+        sizes = np.diff(self.starts)
+        self.counts = [sizes[self.queries ^ flip] for flip in self.flips]
+        self.n_candidates = sum(int(counts.sum()) for counts in self.counts)
 
     def matches(self, radius: int) -> Iterator[Ints]:
         """Yield codes (symmetry · n + i) · n + j of the pairs in equal buckets that are within the radius."""
         n = len(self.hashes)
-        for flip in self.flips:
-            counts = self._sizes(flip)
+        for flip, counts in zip(self.flips, self.counts, strict=True):
             ends = np.cumsum(counts)
             first_of = self.starts[self.queries ^ flip] - (ends - counts)
             for first in range(0, int(ends[-1]), _CHUNK):
