@@ -52,16 +52,16 @@ def pack(cells: list[CellInputs], bundle: Path, *, part_mib: float) -> str:
     stores: dict[str, Any] = {}
     plain = []
     for inputs in cells:
-        name = inputs.store.stem
-        if name not in stores:
-            stores[name] = _pack_store(inputs.store, bundle, part_mib=part_mib)
+        for store in inputs.stores:
+            if store.stem not in stores:
+                stores[store.stem] = _pack_store(store, bundle, part_mib=part_mib)
         for file, kind in ((inputs.study, "studies"), (inputs.split, "splits")):
             (bundle / kind).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, bundle / kind / file.name)
         plain.append(
             {
                 "name": inputs.name, "cell": as_plain(inputs.cell), "study": inputs.study.name, "split": inputs.split.name,
-                "store": name, "limited_source": inputs.limited_source,
+                "stores": [store.stem for store in inputs.stores], "limited_source": inputs.limited_source,
             }
         )  # fmt: skip
     write_text(bundle / "plan.json", json.dumps({"cells": plain, "stores": stores}, indent=1) + "\n")
@@ -110,14 +110,17 @@ def unpack(bundle: Path, home: Path) -> list[CellInputs]:
 
     plan = json.loads((bundle / "plan.json").read_text(encoding="utf-8"))
     files = {name: _unpack_store(name, store, bundle, home) for name, store in plan["stores"].items()}
-    return [
-        CellInputs(
-            name=item["name"], cell=_cell(item["cell"]), study=(bundle / "studies" / item["study"]).absolute(),
-            split=(bundle / "splits" / item["split"]).absolute(), store=files[item["store"]].absolute(),
-            limited_source=item["limited_source"],
-        )
-        for item in plan["cells"]
-    ]  # fmt: skip
+    found = []
+    for item in plan["cells"]:
+        store, *test_store = (files[name].absolute() for name in item["stores"])
+        found.append(
+            CellInputs(
+                name=item["name"], cell=_cell(item["cell"]), study=(bundle / "studies" / item["study"]).absolute(),
+                split=(bundle / "splits" / item["split"]).absolute(), store=store,
+                limited_source=item["limited_source"], test_store=next(iter(test_store), None),
+            )
+        )  # fmt: skip
+    return found
 
 
 def _cell(plain: dict[str, Any]) -> Cell:

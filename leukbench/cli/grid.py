@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leukbench.cli.layout import cell_file, read_json, store_file, study_file
+from leukbench.cli.layout import cell_file, read_json, store_files, study_file
 from leukbench.errors import InputError, LeukbenchError, unknown_name
 from leukbench.params import Params
 
@@ -59,20 +59,22 @@ def slurm_options(
 
 
 def inputs_of(params: Params, choice: Choice) -> list[CellInputs]:
-    """Return the chosen cells with their files. Raises InputError for a name that is not in the plan, DataError for a missing file."""
+    """Return the chosen cells and transfers with their files. Raises InputError for a name that is not in the plan, DataError for a missing file."""
     from leukbench.training.grid import CellInputs
 
     found = []
     for name, cell in _chosen(params, choice).items():
         sizes = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")["sizes"]
+        store, *test_store = (file.absolute() for file in store_files(params, cell))
         found.append(
             CellInputs(
                 name=name,
                 cell=cell,
                 study=study_file(params, cell.paper, cell.study).absolute(),
                 split=cell_file(params, "splits", name, ".csv").absolute(),
-                store=store_file(params, cell.store).absolute(),
+                store=store,
                 limited_source=not sizes["complete"],
+                test_store=next(iter(test_store), None),
             )
         )
     return found
@@ -82,8 +84,8 @@ def _chosen(params: Params, choice: Choice) -> dict[str, Cell]:
     """Return the chosen cells, each with its chosen arms."""
     known: dict[str, set[str]] = {
         "study": set(params.studies),
-        "protocol": {cell.protocol for cell in params.cells.values()},
-        "arm": {arm for cell in params.cells.values() for arm in cell.arms},
+        "protocol": {cell.protocol for cell in params.all_cells.values()},
+        "arm": {arm for cell in params.all_cells.values() for arm in cell.arms},
     }
     for kind, names in (("study", choice.studies), ("protocol", choice.protocols), ("arm", choice.arms)):
         for name in names:
@@ -91,7 +93,7 @@ def _chosen(params: Params, choice: Choice) -> dict[str, Cell]:
                 raise unknown_name(kind, name, known[kind], where="params.yaml")
     pairs = {(params.studies[s].paper, params.studies[s].study) for s in choice.studies or params.studies}
     found = {}
-    for name, cell in params.cells.items():
+    for name, cell in params.all_cells.items():
         arms = tuple(arm for arm in cell.arms if not choice.arms or arm in choice.arms)
         if (cell.paper, cell.study) in pairs and arms and cell.protocol in (choice.protocols or known["protocol"]):
             found[name] = dataclasses.replace(cell, arms=arms)

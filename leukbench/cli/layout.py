@@ -10,7 +10,7 @@ from typing import Any
 from leukbench.errors import DataError
 from leukbench.params import Params
 from leukbench.paths import out_folder, source_folder
-from leukbench.records import as_plain
+from leukbench.records import Cell, as_plain
 from leukbench.sources import load_source
 
 
@@ -40,6 +40,11 @@ def cell_file(params: Params, kind: str, cell: str, suffix: str) -> Path:
 def store_file(params: Params, name: str) -> Path:
     """Return the .npy file of a pixel store."""
     return out_folder(params.profile, "stores", f"{name}.npy")
+
+
+def store_files(params: Params, cell: Cell) -> tuple[Path, ...]:
+    """Return the .npy file of a cell's pixel store, and of a transfer's test store."""
+    return tuple(store_file(params, name) for name in (cell.store, cell.test_store) if name)
 
 
 def read_json(file: Path, *, stage: str) -> Any:

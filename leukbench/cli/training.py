@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from leukbench.cli.layout import cell_file, json_text, read_json, store_file, study_file
+from leukbench.cli.layout import cell_file, json_text, read_json, store_files, study_file
 from leukbench.params import Params
 from leukbench.paths import write_text
 
@@ -47,10 +47,9 @@ def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
 def train(params: Params, name: str) -> str:
     """Train what is missing of a cell's runs; write its predictions, of validation images too, its patient probe and its receipt."""
     from leukbench.cli.progress import run_progress
-    from leukbench.cli.transferring import open_joined_store
     from leukbench.cohort.tables import read_split
     from leukbench.paths import replacing
-    from leukbench.pixels.store import open_store
+    from leukbench.pixels.joined import open_stores
     from leukbench.training.cell import train_cell
     from leukbench.training.hardware import choose_device, use_threads
     from leukbench.training.probe import probe_patients
@@ -63,7 +62,7 @@ def train(params: Params, name: str) -> str:
     sizes, transfer = plan["sizes"], plan.get("transfer", {})
     device = choose_device()
     limited = not sizes["complete"]
-    store = open_joined_store(params, cell) if transfer else open_store(store_file(params, cell.store))
+    store = open_stores(store_files(params, cell), test_source=cell.test_source)
     if device.type == "cpu":
         use_threads(store.side_px)
     with run_progress(name) as progress:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leukbench.cli.layout import cell_file, read_json, source_file, store_file, study_file
+from leukbench.cli.layout import cell_file, read_json, source_file, study_file
 from leukbench.errors import InputError
 from leukbench.params import Params
 from leukbench.records import Cell, as_plain
@@ -79,15 +79,6 @@ def refuse_copies(source: SourceCard, target: SourceCard) -> None:
             "one of two sources was made from the other's images", where=f"transfer {source.name} → {target.name}",
             expected="sources that share no image", found="made_from in a card", do="transfer to another source",
         )  # fmt: skip
-
-
-def open_joined_store(params: Params, cell: Cell) -> Any:
-    """Return the pixels of both sources as one store."""
-    from leukbench.pixels.joined import join_stores
-    from leukbench.pixels.store import open_store
-
-    first, second = (open_store(store_file(params, name)) for name in (cell.store, cell.test_store))
-    return join_stores(first, second, name=cell.test_source)
 
 
 # ------------------------------------------------------------------------------------------------- what comes of it

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from leukbench.errors import InputError
-from leukbench.pixels.store import Store
+from leukbench.pixels.store import Store, open_store
 from leukbench.records import digest
 
 Images = npt.NDArray[np.uint8]
@@ -55,3 +57,9 @@ def join_stores(first: Store, second: Store, *, name: str) -> Store:
     return Store(
         images, rows, first.side_px, first.crop, digest({"first": first.sha256, "second": second.sha256, "name": name})
     )
+
+
+def open_stores(files: Sequence[Path], *, test_source: str) -> Store:
+    """Return the store of a cell, or of a transfer's two files those of ``test_source`` joined to those it is trained on."""
+    first, *others = (open_store(file) for file in files)
+    return join_stores(first, others[0], name=test_source) if others else first

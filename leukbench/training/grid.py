@@ -23,7 +23,8 @@ import torch
 
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
-from leukbench.pixels.store import Store, open_store
+from leukbench.pixels.joined import open_stores
+from leukbench.pixels.store import Store
 from leukbench.records import Cell, NetworkSpec, Recipe
 from leukbench.training.cell import fold_rows, make_spec, plan_arm, plan_cell
 from leukbench.training.costs import Estimator, Load, Speed, planned_seconds, work_of
@@ -40,6 +41,12 @@ class CellInputs:
     split: Path
     store: Path
     limited_source: bool
+    test_store: Path | None = None  # of a transfer: the pixels of the source that it is tested on
+
+    @property
+    def stores(self) -> tuple[Path, ...]:
+        """Every pixel store that it needs."""
+        return (self.store,) if self.test_store is None else (self.store, self.test_store)
 
 
 @dataclass(frozen=True)
@@ -169,8 +176,8 @@ def execute_task(
 
 def _opened(inputs: CellInputs) -> tuple[dict[str, Any], pd.DataFrame, Store]:
     """Return a cell's study, split and store; those of the last few cells are kept open as long as their files are as they were."""
-    files = (inputs.study, inputs.split, inputs.store)
-    for file, stage in zip(files, ("resolve", "split", "decode"), strict=True):
+    files = {inputs.study: "resolve", inputs.split: "split", **dict.fromkeys(inputs.stores, "decode")}
+    for file, stage in files.items():
         if not file.is_file():
             raise DataError(
                 "the grid lacks what an earlier stage makes", where=f"cell {inputs.name}", expected=str(file), found="no such file",
@@ -182,7 +189,7 @@ def _opened(inputs: CellInputs) -> tuple[dict[str, Any], pd.DataFrame, Store]:
 @lru_cache(maxsize=2)
 def _open(inputs: CellInputs, changed: tuple[int, ...]) -> tuple[dict[str, Any], pd.DataFrame, Store]:
     study: dict[str, Any] = json.loads(inputs.study.read_text(encoding="utf-8"))
-    return study, read_split(inputs.split), open_store(inputs.store)
+    return study, read_split(inputs.split), open_stores(inputs.stores, test_source=inputs.cell.test_source)
 
 
 @contextlib.contextmanager

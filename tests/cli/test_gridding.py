@@ -69,7 +69,7 @@ def test_studies_protocols_and_arms_choose_cells_and_their_arms(params: Params) 
     chosen = gridding._chosen(params, Choice(studies=("alnet-cnmc", "ddrnet-blood_cells"), protocols=("patient",)))
     assert list(chosen) == ["alnet-patient", "ddrnet-patient"]
     assert list(gridding._chosen(params, Choice(arms=("proposed",)))) == ["samhitha-image", "samhitha-patient"]
-    assert list(gridding._chosen(params, Choice())) == list(params.cells)
+    assert list(gridding._chosen(params, Choice())) == list(params.all_cells)
 
 
 @pytest.mark.parametrize(

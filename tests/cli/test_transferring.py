@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from leukbench.cli import doing, judging, training
+from leukbench.cli import grid as gridding
 from leukbench.cli.certifying import certify
 from leukbench.cli.transferring import refuse_copies, transfer_results
 from leukbench.cohort.transfers import common_classes
@@ -21,6 +22,7 @@ from leukbench.papers.loader import load_paper
 from leukbench.params import Params, load_params
 from leukbench.report.transfer import _gap
 from leukbench.sources import load_source
+from leukbench.training.grid import missing, plan_grid
 
 ROOT = Path(__file__).parents[2]
 PARAMS = """\
@@ -61,6 +63,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def params(home: Path) -> Params:
     return load_params(home / "params.yaml")
+
+
+def test_the_grid_plans_the_runs_of_a_transfer_under_the_keys_that_were_trained(home: Path, params: Params) -> None:
+    tasks = plan_grid(gridding.inputs_of(params, gridding.Choice(protocols=("transfer",))))
+    receipt = json.loads((home / "out" / "transfer" / "predictions" / "to-other.receipt.json").read_text())
+    assert [t.key for t in tasks] == [run["key"] for run in receipt["runs"]] and missing(tasks) == []
 
 
 def predictions(home: Path, cell: str) -> pd.DataFrame:
