@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from leukbench.audit.architecture import known_network, layer_kind, layer_steps, layers, shape_of
+from leukbench.audit.layers import layer_kind, layer_steps, layers, shape_of
+from leukbench.audit.networks import known_network
 from leukbench.audit.selection import Draft, own
 from leukbench.papers.schema import Claim, Paper
 

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from leukbench.audit.simulated import Raw, print_score
-
-Plant = Callable[[Raw, np.random.Generator], str]
+from leukbench.audit.planting import (
+    Plant,
+    below_majority,
+    better_validation,
+    change_count,
+    exchange_in_text,
+    harmonic_of_recalls,
+    misquote,
+    no_whole_number,
+    other_class_shares,
+    pool_classes,
+    recalls_of_no_look,
+    same_in_validation,
+    same_on_other_data,
+    set_beyond,
+    set_value,
+    shift_equal_recall,
+    shift_gain,
+    shift_mean,
+    shift_score,
+    shift_value,
+    shuffled_labels,
+    smooth_curve,
+    swap_cells,
+    training_as_test,
+    wider_spread,
+    wrong_fold_total,
+    wrong_formula,
+)
 
 
 @dataclass(frozen=True)
@@ -25,324 +48,12 @@ class Corruption:
     milder: tuple[tuple[str, str], ...] = ()
 
 
-# ------------------------------------------------------------------------------------------------------ corruptions
-
-
-def _claims(paper: Raw, *metrics: str, **keys: str) -> list[Raw]:
-    return [c for c in paper["claims"] if c["metric"] in metrics and all(c.get(k, "") == v for k, v in keys.items())]
-
-
-def _shifted(value: str, rng: np.random.Generator, points: tuple[float, float], percent: bool) -> str:
-    digits = len(value.split(".")[1]) if "." in value else 0
-    top = 100.0 if percent else 1.0
-    step = float(rng.uniform(*points)) * (1 if percent else 0.01)
-    new = (
-        float(value) + step
-        if (float(value) + step <= top and rng.random() < 0.5) or float(value) - step < 0
-        else float(value) - step
-    )
-    return f"{new:.{digits}f}"
-
-
-def _n_classes(paper: Raw) -> int:
-    return len(paper["studies"]["s"]["classes"])
-
-
-def _shift_score(metric: str, *, binary: bool, with_matrix: bool = False) -> Plant:
-    def corrupt(paper: Raw, rng: np.random.Generator) -> str:
-        found = _claims(paper, metric, model="a")
-        printed = any(m["id"] == "ma" for m in paper["matrices"])
-        if not found or (_n_classes(paper) == 2) is not binary or (with_matrix and not printed):
-            return ""
-        found[0]["value"] = _shifted(found[0]["value"], rng, (3, 12), found[0]["unit"] == "%")
-        return str(found[0]["id"])
-
-    return corrupt
-
-
-def _change_count(metric: str, **keys: str) -> Plant:
-    def corrupt(paper: Raw, rng: np.random.Generator) -> str:
-        found = _claims(paper, metric, **keys)
-        if not found:
-            return ""
-        chosen = found[int(rng.integers(len(found)))]
-        old = int(chosen["value"].replace(",", ""))
-        chosen["value"] = str(old + int(rng.integers(1, 30)) * (1 if old < 40 or rng.random() < 0.5 else -1))
-        return str(chosen["id"])
-
-    return corrupt
-
-
-def _swap_cells(paper: Raw, rng: np.random.Generator) -> str:
-    cells = _claims(paper, "matrix_cell", matrix="ma")
-    if len(cells) != 4:
-        return ""
-    cells[1]["value"], cells[2]["value"] = cells[2]["value"], cells[1]["value"]
-    return f"{cells[1]['id']} {cells[2]['id']}" if cells[1]["value"] != cells[2]["value"] else ""
-
-
-def _training_as_test(paper: Raw, rng: np.random.Generator) -> str:
-    accuracy = _claims(paper, "accuracy", model="a")[0]
-    value = print_score(0.9931, rng, digits=2, percent=True, truncate=False)
-    paper["claims"].append(
-        {**accuracy, "id": "sim.a.train", "split": "train", "value": value, "unit": "%", "where": "Figure 4"}
-    )
-    paper["claims"].append(
-        {**accuracy, "id": "sim.a.quoted", "split": "unstated", "value": value, "unit": "%", "where": "Table 9"}
-    )
-    return "sim.a.quoted"
-
-
-def _shift_mean(paper: Raw, rng: np.random.Generator) -> str:
-    found = _claims(paper, "accuracy", aggregation="mean")
-    if not found:
-        return ""
-    found[0]["value"] = _shifted(found[0]["value"], rng, (1, 6), found[0]["unit"] == "%")
-    return "sim.f.mean"
-
-
-def _shift_gain(paper: Raw, rng: np.random.Generator) -> str:
-    gain = _claims(paper, "improvement")[0]
-    gain["value"] = f"{float(gain['value']) + float(rng.choice([-1, 1])) * float(rng.uniform(2.2, 9)):.2f}"
-    return "sim.gain"
-
-
-def _shuffled_labels(paper: Raw, rng: np.random.Generator) -> str:
-    """Replace the matrix by one at independence: predictions compared with labels in another order."""
-    cells = _claims(paper, "matrix_cell", matrix="ma")
-    if len(cells) != 4:
-        return ""
-    counts = np.array([int(c["value"]) for c in cells]).reshape(2, 2)
-    labels = np.repeat([0, 0, 1, 1], counts.ravel())
-    called = rng.permutation(np.repeat([0, 1, 0, 1], counts.ravel()))
-    new = [[int(((labels == i) & (called == j)).sum()) for j in (0, 1)] for i in (0, 1)]
-    if min(map(min, new)) == 0:
-        return ""
-    for c, value in zip(cells, np.array(new).ravel(), strict=True):
-        c["value"] = str(int(value))
-    paper["claims"] = [
-        c
-        for c in paper["claims"]
-        if c.get("model") != "a" or c["metric"] == "matrix_cell" or c["id"] == "sim.a.accuracy"
-    ]
-    return "chance"
-
-
-def _shift(metric: str, points: tuple[float, float] = (3, 12), **keys: str) -> Plant:
-    """Move a random score with these keys; with key ``spare`` the figures of that metric are left alone."""
-
-    def corrupt(paper: Raw, rng: np.random.Generator) -> str:
-        found = _claims(paper, metric, **keys)
-        if not found:
-            return ""
-        chosen = found[int(rng.integers(len(found)))]
-        chosen["value"] = _shifted(chosen["value"], rng, points, chosen.get("unit") == "%")
-        return str(chosen["id"])
-
-    return corrupt
-
-
-def _set(ident: str, value: str) -> Plant:
-    def corrupt(paper: Raw, rng: np.random.Generator) -> str:
-        found = [c for c in paper["claims"] if c["id"] == ident]
-        if not found or found[0]["value"] == value:
-            return ""
-        found[0]["value"] = value
-        return ident
-
-    return corrupt
-
-
-def _set_beyond(paper: Raw, rng: np.random.Generator) -> str:
-    accuracy = _claims(paper, "accuracy", model="b")[0]
-    _print(accuracy, float(rng.uniform(1.01, 1.3)))
-    return str(accuracy["id"])
-
-
-def _exchange_in_text(paper: Raw, rng: np.random.Generator) -> str:
-    found = {c["metric"]: c for c in paper["claims"] if c["id"].startswith("sim.prose.")}
-    if len(found) != 4 or found["fp"]["value"] == found["fn"]["value"]:
-        return ""
-    found["fp"]["value"], found["fn"]["value"] = found["fn"]["value"], found["fp"]["value"]
-    return "sim.prose.fp sim.prose.fn"
-
-
-def _shift_equal_recall(paper: Raw, rng: np.random.Generator) -> str:
-    sizes = {c["value"] for c in paper["claims"] if c["id"].startswith("sim.n.testc")}
-    found = _claims(paper, "recall", model="a")
-    if _n_classes(paper) < 3 or len(sizes) != 1 or not found:
-        return ""
-    found[0]["average"] = "macro"
-    found[0]["value"] = _shifted(found[0]["value"], rng, (3, 12), found[0]["unit"] == "%")
-    return str(found[0]["id"])
-
-
-def _fraction(claim: Raw) -> float:
-    return float(claim["value"]) / (100 if claim["unit"] == "%" else 1)
-
-
-def _print(claim: Raw, value: float) -> None:
-    claim["value"] = f"{value * (100 if claim['unit'] == '%' else 1):.{2 if claim['unit'] == '%' else 4}f}"
-
-
-def _table(paper: Raw) -> list[dict[str, Raw]]:
-    return [{c["metric"]: c for c in _claims(paper, *TABLE, model=f"t{i}")} for i in range(5)]
-
-
-def _pool_classes(paper: Raw, rng: np.random.Generator) -> str:
-    """Print accuracy, sensitivity, specificity of two pooled classes, each row on a test set of its own."""
-    lines = [t for t in _table(paper) if {"accuracy", "sensitivity", "specificity"} <= set(t)]
-    if _n_classes(paper) < 3 or len(lines) < 4:
-        return ""
-    for line in lines:
-        share, r, s = float(rng.uniform(0.1, 0.9)), float(rng.uniform(0.93, 0.99)), float(rng.uniform(0.7, 0.85))
-        for metric, value in (("sensitivity", r), ("specificity", s), ("accuracy", share * r + (1 - share) * s)):
-            _print(line[metric], value)
-    return "table"
-
-
-def _harmonic_of_recalls(paper: Raw, rng: np.random.Generator) -> str:
-    """Compute the F1 column from sensitivity and specificity instead of precision."""
-    lines = [t for t in _table(paper) if {"f1", "sensitivity", "specificity"} <= set(t)]
-    if len(lines) < 5:
-        return ""
-    for line in lines:
-        for metric in ("sensitivity", "specificity"):
-            _print(line[metric], _fraction(line[metric]))
-        r, s = _fraction(line["sensitivity"]), _fraction(line["specificity"])
-        _print(line["f1"], 2 * r * s / (r + s))
-    return "table"
-
-
-def _other_class_shares(paper: Raw, rng: np.random.Generator) -> str:
-    """Print one binary row of a test part with 97 % of one class beside a dataset that has nothing of the kind."""
-    line = _table(paper)[0]
-    whole = [int(c["value"].replace(",", "")) for c in paper["claims"] if c["id"].startswith("sim.n.trainc")]
-    if _n_classes(paper) != 2 or not set(TABLE[:5]) <= set(line) or len(whole) != 2 or min(whole) < 0.25 * sum(whole):
-        return ""
-    r, s, share = 0.95, 0.72, 0.97
-    tp, fp = share * r, (1 - share) * (1 - s)
-    values = {"sensitivity": r, "specificity": s, "accuracy": tp + (1 - share) * s, "precision": tp / (tp + fp)}
-    for metric, value in (values | {"f1": 2 * tp / (tp + fp + share)}).items():
-        _print(line[metric], value)
-    return "table"
-
-
-def _no_whole_number(paper: Raw, rng: np.random.Generator) -> str:
-    """Print, with its n, an accuracy half way between two numbers of right images."""
-    accuracy = _claims(paper, "accuracy", model="p")
-    if not accuracy:
-        return ""
-    n = int(rng.integers(40, 300))
-    accuracy[0] |= {"n": str(n), "aggregation": "single", "unit": "%", "value": f"{100 * (int(0.9 * n) + 0.5) / n:.3f}"}
-    return str(accuracy[0]["id"])
-
-
-def _add(paper: Raw, like: Raw, ident: str, **changed: object) -> str:
-    paper["claims"].append({**like, "id": f"sim.{ident}", **changed})
-    return f"sim.{ident}"
-
-
-def _wrong_fold_total(paper: Raw, rng: np.random.Generator) -> str:
-    parts = [c for c in paper["claims"] if c["id"].startswith("sim.nf")]
-    total = sum(int(c["value"]) for c in parts) + int(rng.integers(1, 30))
-    return _add(paper, parts[0], "nf.total", fold="", value=str(total)) if parts else ""
-
-
-def _same_in_validation(paper: Raw, rng: np.random.Generator) -> str:
-    accuracy = _claims(paper, "accuracy", model="a")[0]
-    if len(accuracy["value"].replace(".", "").strip("0")) < 3:
-        return ""
-    return _add(paper, accuracy, "a.validation", split="validation", where="Figure 4")
-
-
-def _same_on_other_data(paper: Raw, rng: np.random.Generator) -> str:
-    accuracy = _claims(paper, "accuracy", model="a")[0]
-    if len(accuracy["value"].replace(".", "").strip("0")) < 4:
-        return ""
-    paper["studies"]["s2"] = {**paper["studies"]["s"], "title": "s2"}
-    return _add(paper, accuracy, "s2.accuracy", study="s2", where="Table 7")
-
-
-def _below_majority(paper: Raw, rng: np.random.Generator) -> str:
-    sizes = [int(c["value"].replace(",", "")) for c in paper["claims"] if c["id"].startswith("sim.n.testc")]
-    accuracy = _claims(paper, "accuracy", model="b")[0]
-    if not sizes or max(sizes) < 0.5 * sum(sizes):
-        return ""
-    _print(accuracy, max(sizes) / sum(sizes) - 0.08)
-    return str(accuracy["id"])
-
-
-def _recalls_of_no_look(paper: Raw, rng: np.random.Generator) -> str:
-    found = [c for c in _claims(paper, "recall", model="p") if c.get("class")]
-    if _n_classes(paper) != 2 or len(found) != 2:
-        return ""
-    _print(found[1], max(0.0, 1 - _fraction(found[0]) - 0.01))
-    return str(found[1]["id"])
-
-
-def _smooth(paper: Raw, rng: np.random.Generator) -> str:
-    found = [c for c in _claims(paper, "accuracy", model="c") if c.get("condition")]
-    for i, c in enumerate(found):
-        _print(c, 0.90 + 0.004 * i)
-    if found:
-        paper["claims"].append(
-            {
-                **found[0],
-                "id": "sim.n.validation",
-                "metric": "n_images",
-                "condition": "",
-                "unit": "count",
-                "value": "200",
-            }
-        )
-    return "curve" if found else ""
-
-
-def _better_validation(paper: Raw, rng: np.random.Generator) -> str:
-    accuracy = _claims(paper, "accuracy", model="p")
-    if not accuracy or _fraction(accuracy[0]) > 0.85 or not any(c["id"] == "sim.n.test" for c in paper["claims"]):
-        return ""
-    return _add(paper, accuracy[0], "p.validation", split="validation", unit="%", value="99.31")
-
-
-def _wider_spread(paper: Raw, rng: np.random.Generator) -> str:
-    found = _claims(paper, "accuracy", model="r")
-    if not found or float(found[0]["spread"]) == 0:
-        return ""
-    widest = max(float(c["spread"]) for c in _claims(paper, "sensitivity", "specificity", model="r"))
-    found[0]["spread"] = f"{widest * 1.5 + 0.02:.3f}"
-    return str(found[0]["id"])
-
-
-def _misquoted(paper: Raw, rng: np.random.Generator) -> str:
-    for metric, value in (("accuracy", "97.3"), ("sensitivity", "95.1"), ("specificity", "96.2")):
-        paper["claims"].append(
-            {
-                "id": f"sim.cited.{metric}",
-                "kind": "cited",
-                "model": "N. N. [7]",
-                "metric": metric,
-                "value": value,
-                "unit": "%",
-                "where": "Table 5",
-            }
-        )
-    return "cited"
-
-
-def _wrong_formula(paper: Raw, rng: np.random.Generator) -> str:
-    if "formula.precision" not in paper["protocol_facts"]:
-        return ""
-    paper["protocol_facts"]["formula.precision"] = "TP/(TP+FN)"
-    return "formula"
-
-
-TABLE = ("accuracy", "sensitivity", "specificity", "precision", "f1", "auc")
 ROWS = ("binary_rows", "accuracy_between")
+
+
 CORRUPTIONS: tuple[Corruption, ...] = (
     *(
-        Corruption(f"{metric} of two classes off by 3 to 12 points", _shift_score(metric, binary=True), aimed)
+        Corruption(f"{metric} of two classes off by 3 to 12 points", shift_score(metric, binary=True), aimed)
         for metric, aimed in (
             ("accuracy", ROWS),
             ("precision", ("binary_rows",)),
@@ -353,7 +64,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     *(
         Corruption(
             f"{metric} of several classes off by 3 to 12 points",
-            _shift_score(metric, binary=False),
+            shift_score(metric, binary=False),
             ("multiclass_rows",),
             (("multiclass_rows", "implausible"),),
         )
@@ -361,179 +72,177 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     ),
     Corruption(
         "recall of equally large classes off by 3 to 12 points",
-        _shift_equal_recall,
+        shift_equal_recall,
         ("balanced_classes", "multiclass_rows"),
     ),
     Corruption(
         "accuracy beside its matrix off by 3 to 12 points",
-        _shift_score("accuracy", binary=True, with_matrix=True),
+        shift_score("accuracy", binary=True, with_matrix=True),
         ("matrix_scores",),
     ),
     Corruption(
         "a matrix cell off by 1 to 29",
-        _change_count("matrix_cell", matrix="ma"),
+        change_count("matrix_cell", matrix="ma"),
         ("matrix_total", "matrix_class_sizes", "matrix_scores"),
     ),
-    Corruption("the two error cells exchanged", _swap_cells, ("matrix_scores", "matrix_class_sizes")),
-    Corruption("two error counts exchanged in the text", _exchange_in_text, ("prose_counts",)),
+    Corruption("the two error cells exchanged", swap_cells, ("matrix_scores", "matrix_class_sizes")),
+    Corruption("two error counts exchanged in the text", exchange_in_text, ("prose_counts",)),
     Corruption(
         "a test class count off by 1 to 29",
-        _change_count("n_images", split="test"),
+        change_count("n_images", split="test"),
         ("class_sums", "matrix_class_sizes"),
     ),
     Corruption(
-        "the whole dataset off by 1 to 29", _change_count("n_images", split="all"), ("split_sums", "stated_sums")
+        "the whole dataset off by 1 to 29", change_count("n_images", split="all"), ("split_sums", "stated_sums")
     ),
-    Corruption("a total over folds off by 1 to 29", _wrong_fold_total, ("fold_sums",)),
+    Corruption("a total over folds off by 1 to 29", wrong_fold_total, ("fold_sums",)),
     Corruption(
         "an augmented count that is no multiple",
-        _change_count("n_images", condition="after augmentation"),
+        change_count("n_images", condition="after augmentation"),
         ("multipliers",),
         (("multipliers", "implausible"),),
     ),
     Corruption(
         "a share of the data off by 3 to 12 points",
-        _shift("share"),
+        shift_value("share"),
         ("split_shares",),
     ),
     Corruption(
         "iterations off by 1 to 29",
-        _change_count("iterations"),
+        change_count("iterations"),
         ("iterations",),
         (("iterations", "implausible"),),
     ),
     Corruption(
         "a mean over folds off by 1 to 6 points",
-        _shift_mean,
+        shift_mean,
         ("means", "fold_means"),
         (("fold_means", "implausible"),),
     ),
     Corruption(
         "precision over folds off by 3 to 12 points",
-        _shift("precision", model="g"),
+        shift_value("precision", model="g"),
         ("fold_scores",),
         (("fold_scores", "implausible"),),
     ),
     Corruption(
         "F1 over folds off by 3 to 12 points",
-        _shift("f1", model="g"),
+        shift_value("f1", model="g"),
         ("fold_scores",),
         (("fold_scores", "implausible"),),
     ),
-    Corruption("a stated gain off by 2.2 to 9 points", _shift_gain, ("gains",)),
+    Corruption("a stated gain off by 2.2 to 9 points", shift_gain, ("gains",)),
     Corruption(
         "the accuracy of the abstract off by 1 to 6 points",
-        _shift("accuracy", (1, 6), where="Abstract"),
+        shift_value("accuracy", (1, 6), where="Abstract"),
         ("two_values",),
         (("two_values", "implausible"),),
     ),
     Corruption(
         "epochs said with two values",
-        _change_count("epochs"),
+        change_count("epochs"),
         ("contradicting_settings",),
         (("contradicting_settings", "uncheckable"),),
     ),
-    Corruption("an accuracy above 100 %", _set_beyond, ("range",)),
-    Corruption("an accuracy between two numbers of images", _no_whole_number, ("grid",)),
+    Corruption("an accuracy above 100 %", set_beyond, ("range",)),
+    Corruption("an accuracy between two numbers of images", no_whole_number, ("grid",)),
     Corruption(
         "an MCC of 1.000 beside errors",
-        _set("sim.a.mcc", "1.000"),
+        set_value("sim.a.mcc", "1.000"),
         ("perfect_scores",),
         (("perfect_scores", "implausible"),),
     ),
     Corruption(
         "pooled classes in rows of several",
-        _pool_classes,
+        pool_classes,
         ("binary_reading",),
         (("binary_reading", "implausible"),),
     ),
     Corruption(
         "F1 computed from both recalls",
-        _harmonic_of_recalls,
+        harmonic_of_recalls,
         ("coincidences",),
         (("coincidences", "implausible"),),
     ),
     Corruption(
         "scores of another class balance",
-        _other_class_shares,
+        other_class_shares,
         ("dataset_balance",),
         (("dataset_balance", "implausible"),),
     ),
     Corruption(
-        "a layer's parameters off by 1 to 29", _change_count("params_layer"), ("layer_parameters", "layer_totals")
+        "a layer's parameters off by 1 to 29", change_count("params_layer"), ("layer_parameters", "layer_totals")
     ),
-    Corruption(
-        "the total of parameters off by 1 to 29", _change_count("params_total"), ("layer_totals", "total_split")
-    ),
+    Corruption("the total of parameters off by 1 to 29", change_count("params_total"), ("layer_totals", "total_split")),
     Corruption(
         "training accuracy quoted",
-        _training_as_test,
+        training_as_test,
         ("training_as_headline",),
         (("training_as_headline", "implausible"),),
     ),
     Corruption(
         "a test accuracy called validation",
-        _same_in_validation,
+        same_in_validation,
         ("one_figure_two_parts",),
         (("one_figure_two_parts", "implausible"),),
     ),
     Corruption(
         "one accuracy for two datasets",
-        _same_on_other_data,
+        same_on_other_data,
         ("one_figure_two_studies",),
         (("one_figure_two_studies", "implausible"),),
     ),
     Corruption(
         "accuracy below the largest class",
-        _below_majority,
+        below_majority,
         ("below_majority",),
         (("below_majority", "implausible"),),
     ),
     Corruption(
         "predictions and labels in different orders",
-        _shuffled_labels,
+        shuffled_labels,
         ("independence",),
         (("independence", "implausible"),),
     ),
     Corruption(
         "recalls of a classifier that does not look",
-        _recalls_of_no_look,
+        recalls_of_no_look,
         ("informedness",),
         (("informedness", "implausible"),),
     ),
     Corruption(
         "a curve that only rises",
-        _smooth,
+        smooth_curve,
         ("smooth_curves",),
         (("smooth_curves", "implausible"),),
     ),
     Corruption(
         "the last epoch against the final figure",
-        _shift("accuracy", condition="epoch 10"),
+        shift_value("accuracy", condition="epoch 10"),
         ("final_epoch",),
         (("final_epoch", "implausible"),),
     ),
     Corruption(
         "validation far above test",
-        _better_validation,
+        better_validation,
         ("test_against_validation",),
         (("test_against_validation", "implausible"),),
     ),
     Corruption(
         "a spread wider than its parts",
-        _wider_spread,
+        wider_spread,
         ("spreads",),
         (("spreads", "implausible"),),
     ),
     Corruption(
         "a quoted row that cannot be binary",
-        _misquoted,
+        misquote,
         ("cited_rows",),
         (("cited_rows", "uncheckable"),),
     ),
     Corruption(
         "a wrong printed formula",
-        _wrong_formula,
+        wrong_formula,
         ("formulas",),
         (("formulas", "implausible"),),
     ),

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
-from leukbench.audit.counts import counted, public_counts
+from leukbench.audit.counts import counted
+from leukbench.audit.public import public_counts
 from leukbench.audit.rounding import shown
 from leukbench.audit.selection import Draft, count_of, fold_of, matrices
 from leukbench.papers.schema import Claim, Paper

@@ -22,17 +22,32 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.feasibility import Score
+from leukbench.audit.score_ranges import (
+    HARMONIC,
+    SLACK,
+    Array,
+    Boxes,
+    class_ranges,
+    inverted_boxes,
+    joined_boxes,
+    not_empty,
+    range_of,
+)
 from leukbench.seeds import generator_for
 
-Array = npt.NDArray[np.float64]
-Bounds = tuple[Array, Array]
-SLACK = 1e-9
 BATCH = 512
+
+
 ROUNDS = 2
+
+
 MIXTURES = 64
+
+
 AVERAGED = ("precision", "recall", "f1", "specificity")
+
+
 USED = (*AVERAGED, "accuracy", "balanced_accuracy", "mcc", "kappa")
-HARMONIC = ", harmonic F1"
 
 
 @dataclass(frozen=True)
@@ -43,138 +58,6 @@ class Answer:
     reading: str = ""
     matrix: tuple[tuple[int, ...], ...] = ()
     mixed: bool = False  # not under one averaging for all; the status speaks of scores averaged in different ways
-
-
-@dataclass(frozen=True)
-class _Boxes:
-    """Boxes of whole numbers, each array ``(n_boxes, n_classes)``: least and most h and c."""
-
-    h_low: Array
-    h_high: Array
-    c_low: Array
-    c_high: Array
-
-    def take(self, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> _Boxes:
-        return _Boxes(self.h_low[which], self.h_high[which], self.c_low[which], self.c_high[which])
-
-    def __len__(self) -> int:
-        return len(self.h_low)
-
-
-def _joined(parts: Sequence[_Boxes]) -> _Boxes:
-    fields = ("h_low", "h_high", "c_low", "c_high")
-    return _Boxes(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields))
-
-
-# ------------------------------------------------------------------------------------------------------ ranges of a score
-
-
-def _class_ranges(boxes: _Boxes, sizes: Array, metric: str) -> Bounds:
-    """Return the least and most value of a per-class score in each box, ``(n_boxes, n_classes)``.
-
-    A class that is never called has no precision: 0, 1 or left out of the mean are all allowed there, which [0, 1] covers.
-    """
-    h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
-    if metric == "recall":
-        return h_low / sizes, h_high / sizes
-    if metric == "specificity":
-        others = sizes.sum() - sizes
-        return 1 - (c_high - h_low) / others, 1 - np.maximum(c_low - h_high, 0) / others
-    top = np.maximum(c_low, h_high)
-    if metric == "precision":
-        low, high = h_low / np.maximum(c_high, 1), h_high / np.maximum(top, 1)
-    else:
-        low, high = 2 * h_low / (sizes + c_high), 2 * h_high / (sizes + top)
-    return low, np.where(c_low == 0, 1.0, high)
-
-
-def _range(boxes: _Boxes, sizes: Array, metric: str, reading: str) -> Bounds:
-    """Return the least and most value of a score under a reading in each box, ``(n_boxes,)``."""
-    n, k = sizes.sum(), len(sizes)
-    right_low, right_high = boxes.h_low.sum(1), boxes.h_high.sum(1)
-    if metric in {"mcc", "kappa"}:
-        return _agreement_range(boxes, sizes, metric)
-    if metric == "specificity" and reading == "micro":
-        return 1 - (n - right_low) / ((k - 1) * n), 1 - (n - right_high) / ((k - 1) * n)
-    if metric == "accuracy" or reading == "micro":
-        return right_low / n, right_high / n
-    if metric == "balanced_accuracy":
-        metric, reading = "recall", "macro"
-    if metric == "f1" and reading.endswith(HARMONIC):
-        plain = reading.removesuffix(HARMONIC)
-        p, r = _range(boxes, sizes, "precision", plain), _range(boxes, sizes, "recall", plain)
-        return _harmonic(p[0], r[0]), _harmonic(p[1], r[1])
-    low, high = _class_ranges(boxes, sizes, metric)
-    if reading.startswith("class:"):
-        i = int(reading.removeprefix("class:"))
-        return low[:, i], high[:, i]
-    weight = sizes / n if reading.startswith("weighted") else np.full(k, 1 / k)
-    return low @ weight, high @ weight
-
-
-def _harmonic(p: Array, r: Array) -> Array:
-    return 2 * p * r / np.maximum(p + r, 1e-300)
-
-
-def _agreement_range(boxes: _Boxes, sizes: Array, metric: str) -> Bounds:
-    """Range of MCC and kappa: both are (n·Σh − E)/D with E = Σ n_i c_i, D² = (n² − Σ n_i²)(n² − Σ c_i²) or D = n² − E."""
-    n = sizes.sum()
-    chance_low, chance_high = boxes.c_low @ sizes, boxes.c_high @ sizes
-    top_low, top_high = n * boxes.h_low.sum(1) - chance_high, n * boxes.h_high.sum(1) - chance_low
-    if metric == "kappa":
-        least, most = n * n - chance_high, n * n - chance_low
-    else:
-        fixed = n * n - (sizes**2).sum()
-        least = np.sqrt(np.maximum(fixed * (n * n - (boxes.c_high**2).sum(1)), 0))
-        most = np.sqrt(np.maximum(fixed * (n * n - (boxes.c_low**2).sum(1)), 0))
-    least, most = np.maximum(least, 1e-9), np.maximum(most, 1e-9)
-    low = np.where(top_low >= 0, top_low / most, top_low / least)
-    high = np.where(top_high >= 0, top_high / least, top_high / most)
-    return np.clip(low, -1, 1), np.clip(high, -1, 1)
-
-
-def _inverted(boxes: _Boxes, sizes: Array, metric: str, least: Array, most: Array) -> _Boxes:
-    """Return the boxes cut to where each class score can lie between ``least`` and ``most``, ``(n_boxes, n_classes)`` each."""
-    h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
-    if metric == "recall":
-        return _whole(h_low, h_high, c_low, c_high, least * sizes, most * sizes)
-    if metric == "specificity":  # c − h lies between two bounds
-        others = sizes.sum() - sizes
-        fewest, largest = (1 - most) * others, (1 - least) * others
-        return _whole(h_low, h_high, c_low, c_high, c_low - largest, c_high - fewest, h_low + fewest, h_high + largest)
-    shift, factor = (0.0, 1.0) if metric == "precision" else (sizes, 2.0)
-    floor, ceiling = np.maximum(least, 0), np.clip(most, 0, 2)  # no such score is above 1
-    with np.errstate(divide="ignore"):
-        c_most = np.where(floor > 0, factor * h_high / np.maximum(floor, 1e-300) - shift, np.inf)
-        c_least = factor * h_low / np.maximum(ceiling, 1e-12) - shift
-    at_least = floor * (shift + c_low) / factor
-    at_most = np.where(most < 0, -1.0, ceiling * (shift + c_high) / factor)
-    return _whole(h_low, h_high, c_low, c_high, at_least, at_most, c_least, c_most)
-
-
-def _not_empty(boxes: _Boxes) -> _Boxes:
-    kept = np.logical_and(boxes.h_low <= boxes.h_high, boxes.c_low <= boxes.c_high).all(axis=1)
-    return boxes.take(np.flatnonzero(kept))
-
-
-def _whole(
-    h_low: Array,
-    h_high: Array,
-    c_low: Array,
-    c_high: Array,
-    h_least: Array,
-    h_most: Array,
-    c_least: Array | None = None,
-    c_most: Array | None = None,
-) -> _Boxes:
-    """Return the boxes cut by real bounds, rounded inwards to whole numbers with a slack."""
-    h_low, h_high = np.maximum(h_low, np.ceil(h_least - 1e-6)), np.minimum(h_high, np.floor(h_most + 1e-6))
-    if c_least is not None and c_most is not None:
-        c_low, c_high = np.maximum(c_low, np.ceil(c_least - 1e-6)), np.minimum(c_high, np.floor(c_most + 1e-6))
-    return _Boxes(h_low, h_high, c_low, c_high)
-
-
-# ---------------------------------------------------------------------------------------------------------- one search
 
 
 class _Search:
@@ -191,8 +74,8 @@ class _Search:
 
     def run(self, budget: int) -> tuple[str, tuple[list[int], list[int]] | None]:
         k, n = len(self.sizes), float(self.sizes.sum())
-        start = _Boxes(*(np.full((1, k), 0.0) for _ in range(4)))
-        pool = _Boxes(start.h_low, self.sizes[None, :].copy(), start.c_low, np.full((1, k), n))
+        start = Boxes(*(np.full((1, k), 0.0) for _ in range(4)))
+        pool = Boxes(start.h_low, self.sizes[None, :].copy(), start.c_low, np.full((1, k), n))
         spent = 0
         while len(pool):
             chosen, rest = pool.take(np.arange(len(pool)) >= len(pool) - BATCH), pool.take(slice_to(len(pool) - BATCH))
@@ -205,7 +88,7 @@ class _Search:
             if spent > budget:
                 return "open", None
             order = np.argsort(-distance, kind="stable")  # the nearest last: it is split next
-            pool = _joined([rest, *self._split(kept.take(order))]) if len(kept) else rest
+            pool = joined_boxes([rest, *self._split(kept.take(order))]) if len(kept) else rest
         return "impossible", None
 
     def climb(self, rng: np.random.Generator, *, rounds: int, herd: int = 192) -> tuple[list[int], list[int]] | None:
@@ -257,21 +140,21 @@ class _Search:
         """Return how many intervals the scores of points are off in all, ``(n_points,)``; infinite where no matrix exists."""
         out, into, wrong = self.sizes - h, c - h, (self.sizes - h).sum(1, keepdims=True)
         legal = ((h >= 0) & (out >= 0) & (into >= 0) & (out + into <= wrong)).all(1) & (c.sum(1) == self.sizes.sum())
-        boxes, total = _Boxes(h, h, c, c), np.zeros(len(h))
+        boxes, total = Boxes(h, h, c, c), np.zeros(len(h))
         for score, readings in self.targets:
             low_wanted, high_wanted = float(score.interval.low), float(score.interval.high)
             nearest = np.full(len(h), np.inf)
             for reading in readings:
-                low, high = _range(boxes, self.sizes, score.metric, reading)
+                low, high = range_of(boxes, self.sizes, score.metric, reading)
                 off = np.maximum(np.maximum(low_wanted - SLACK - high, low - high_wanted - SLACK), 0)
                 nearest = np.minimum(nearest, off / max(high_wanted - low_wanted, 1e-6))
             total += nearest
         return np.where(legal, total, np.inf)
 
-    def _widths(self, boxes: _Boxes) -> Array:
+    def _widths(self, boxes: Boxes) -> Array:
         return np.concatenate([(boxes.h_high - boxes.h_low), (boxes.c_high - boxes.c_low)], axis=1)
 
-    def _weighed_widths(self, boxes: _Boxes) -> Array:
+    def _weighed_widths(self, boxes: Boxes) -> Array:
         """Return the widths of the sides, each by how much it moves the scores; a side that moves none keeps a trifle."""
         k, n = len(self.sizes), self.sizes.sum()
         h, c = (boxes.h_low + boxes.h_high) / 2, np.maximum((boxes.c_low + boxes.c_high) / 2, 1)
@@ -294,7 +177,7 @@ class _Search:
         widths = self._widths(boxes)
         return np.concatenate([widths[:, :k] * by_h, widths[:, k:] * by_c], axis=1)
 
-    def _split(self, boxes: _Boxes) -> list[_Boxes]:
+    def _split(self, boxes: Boxes) -> list[Boxes]:
         """Halve each box along its widest side, measured in class sizes; halves of one box stay neighbours."""
         k = len(self.sizes)
         side = np.argmax(self._weighed_widths(boxes), axis=1)
@@ -307,16 +190,16 @@ class _Search:
             middle = np.floor((lower[a][at] + lower[b][at]) / 2)
             lower[b][at], upper[a][at] = middle, middle + 1
         pairs = [np.stack([x, y], axis=1).reshape(-1, k) for x, y in zip(lower, upper, strict=True)]
-        return [_Boxes(*pairs)]
+        return [Boxes(*pairs)]
 
-    def _survivors(self, boxes: _Boxes) -> tuple[_Boxes, Array]:
+    def _survivors(self, boxes: Boxes) -> tuple[Boxes, Array]:
         """Return the boxes that are not refuted, tightened, and how far their middle is from the printed scores."""
         for _ in range(ROUNDS):
-            boxes = _not_empty(self._tightened(boxes))
+            boxes = not_empty(self._tightened(boxes))
             for score, readings in self.targets:
                 if len(readings) == 1:
-                    boxes = _not_empty(self._narrowed(boxes, score, readings[0]))
-        boxes = _not_empty(self._tightened(boxes))
+                    boxes = not_empty(self._narrowed(boxes, score, readings[0]))
+        boxes = not_empty(self._tightened(boxes))
         alive = np.ones(len(boxes), dtype=bool)
         distance = np.zeros(len(boxes))
         for score, readings in self.targets:
@@ -324,7 +207,7 @@ class _Search:
             possible = np.zeros(len(boxes), dtype=bool)
             nearest = np.full(len(boxes), np.inf)
             for reading in readings:
-                low, high = _range(boxes, self.sizes, score.metric, reading)
+                low, high = range_of(boxes, self.sizes, score.metric, reading)
                 possible |= (high >= low_wanted) & (low <= high_wanted)
                 middle = (low + high) / 2
                 nearest = np.minimum(nearest, np.maximum(0, np.maximum(low_wanted - middle, middle - high_wanted)))
@@ -333,7 +216,7 @@ class _Search:
         alive &= self._gap_is_possible(boxes)
         return boxes.take(alive), distance[alive]
 
-    def _tightened(self, boxes: _Boxes) -> _Boxes:
+    def _tightened(self, boxes: Boxes) -> Boxes:
         """Shrink boxes by Σ c = n, h ≤ c, the number of right answers, and the condition that a matrix exists."""
         n = self.sizes.sum()
         h_low = np.maximum(boxes.h_low, self.right_low - (boxes.h_high.sum(1, keepdims=True) - boxes.h_high))
@@ -346,22 +229,22 @@ class _Search:
         others_low = h_low.sum(1, keepdims=True) - h_low
         c_high = np.minimum(c_high, n - others_low + h_high - self.sizes)
         h_low = np.maximum(h_low, c_low + self.sizes - n + others_low)
-        return _Boxes(h_low, h_high, c_low, c_high)
+        return Boxes(h_low, h_high, c_low, c_high)
 
-    def _narrowed(self, boxes: _Boxes, score: Score, reading: str) -> _Boxes:
+    def _narrowed(self, boxes: Boxes, score: Score, reading: str) -> Boxes:
         """Shrink boxes by one averaged score: what the other classes leave for a class bounds its value, and so its h and c."""
         weight = self._weights(score.metric, reading)
         if weight is None:
             return boxes
         metric = "recall" if score.metric == "balanced_accuracy" else score.metric
-        low, high = _class_ranges(boxes, self.sizes, metric)
+        low, high = class_ranges(boxes, self.sizes, metric)
         wanted_low, wanted_high = float(score.interval.low) - SLACK, float(score.interval.high) + SLACK
         with np.errstate(divide="ignore", invalid="ignore"):
             least = (wanted_low - ((high @ weight)[:, None] - high * weight)) / weight
             most = (wanted_high - ((low @ weight)[:, None] - low * weight)) / weight
         active = (weight > 0) & ((boxes.c_low > 0) | (metric in {"recall", "specificity"}))
         least, most = np.where(active, least, -np.inf), np.where(active, most, np.inf)
-        return _inverted(boxes, self.sizes, metric, least, most)
+        return inverted_boxes(boxes, self.sizes, metric, least, most)
 
     def _weights(self, metric: str, reading: str) -> Array | None:
         """Return the class weights of an averaged score; None where it is no plain average of class scores."""
@@ -376,7 +259,7 @@ class _Search:
             return one
         return np.full(k, 1 / k) if reading == "macro" else self.sizes / self.sizes.sum()
 
-    def _gap_is_possible(self, boxes: _Boxes) -> npt.NDArray[np.bool_]:
+    def _gap_is_possible(self, boxes: Boxes) -> npt.NDArray[np.bool_]:
         """Refute by F1 = (P + R)/2 − (P − R)²/(2(P + R)) of each class, averaged, where the three are averaged alike."""
         ok = np.ones(len(boxes), dtype=bool)
         if not {"precision", "recall", "f1"} <= set(self.joint):
@@ -387,8 +270,8 @@ class _Search:
         weight = self.sizes / self.sizes.sum() if a == "weighted" else np.full(len(self.sizes), 1 / len(self.sizes))
         gap_low = float(p.interval.low + r.interval.low) / 2 - float(f.interval.high) - SLACK
         gap_high = float(p.interval.high + r.interval.high) / 2 - float(f.interval.low) + SLACK
-        p_low, p_high = _class_ranges(boxes, self.sizes, "precision")
-        r_low, r_high = _class_ranges(boxes, self.sizes, "recall")
+        p_low, p_high = class_ranges(boxes, self.sizes, "precision")
+        r_low, r_high = class_ranges(boxes, self.sizes, "recall")
         apart = np.maximum(0, np.maximum(p_low - r_high, r_low - p_high))
         widest = np.maximum(np.abs(p_high - r_low), np.abs(r_high - p_low))
         least = apart**2 / (2 * np.maximum(p_high + r_high, 1e-300))
@@ -429,9 +312,6 @@ def matrix_with_margins(
         out[i] -= 1
         into[j] -= 1
     return tuple(tuple(line) for line in counts)
-
-
-# ------------------------------------------------------------------------------------------------------------ readings
 
 
 def usable(score: Score) -> bool:

@@ -6,7 +6,8 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from leukbench.audit.architecture import PARAMS, known_network, parameter_count
+from leukbench.audit.layers import PARAMS, parameter_count
+from leukbench.audit.networks import known_network
 from leukbench.audit.rounding import printed_interval, shown
 from leukbench.audit.selection import Draft, own
 from leukbench.papers.schema import Claim, Paper

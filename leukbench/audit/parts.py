@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 
-from leukbench.audit.counts import counted, public_counts
+from leukbench.audit.counts import counted
 from leukbench.audit.grid import counts_printing_as
+from leukbench.audit.public import public_counts
 from leukbench.audit.rounding import Interval, printed_number, shown
 from leukbench.audit.selection import (
     Draft,

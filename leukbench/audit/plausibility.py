@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
-from leukbench.audit.counts import public_counts
+from leukbench.audit.public import public_counts
 from leukbench.audit.rounding import printed_interval, printed_number, shown
 from leukbench.audit.selection import (
     Draft,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leukbench.audit.counts import public_counts
+from leukbench.audit.public import public_counts
 from leukbench.audit.selection import Draft, count_of, headlines, matrices, own
 from leukbench.papers.schema import Claim, Paper
 

@@ -264,7 +264,7 @@ def _shape_words(shape: Shape, *, studied: int) -> str:
 
 def _public_reading(printed: Printed, claim: Claim, printed_name: str) -> str:
     """Return how a well-known other version of the network has this count, "" where none does."""
-    from leukbench.audit.architecture import explain_count, known_networks
+    from leukbench.audit.networks import explain_count, known_networks
 
     if printed.value != int(printed.value) or claim.metric == "params_nontrainable":
         return ""

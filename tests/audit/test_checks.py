@@ -8,15 +8,22 @@ import pytest
 
 from leukbench.audit import (
     architecture,
+    balanced,
     chance,
+    coincidences,
     counts,
     grid,
     identities,
-    matrices,
+    losses,
+    matrix_rows,
+    matrix_scores,
+    networks,
     plausibility,
     prose,
+    prose_counts,
     protocol,
     provenance,
+    public,
     together,
 )
 from leukbench.audit import feasibility as f
@@ -43,7 +50,7 @@ def test_scores_of_a_matrix_are_named_by_the_definition_that_gives_them() -> Non
         *cells,
         matrices=[declared],
     )
-    drafts = matrices.check_matrix_scores(p)
+    drafts = matrix_scores.check_matrix_scores(p)
     assert statuses(drafts) == ["consistent"] * 3
     assert "macro" in drafts[1].statement and "macro" in drafts[2].statement  # 530/549 and 51/96 have the mean 0.7483
 
@@ -81,37 +88,37 @@ def test_exchanged_error_counts_are_recognised() -> None:
         images("1091", split="test", **{"class": "ill"}),
         images("509", split="test", **{"class": "well"}),
     )
-    drafts = [d for d in matrices.check_prose_counts(p) if d.status == "inconsistent"]
+    drafts = [d for d in prose_counts.check_prose_counts(p) if d.status == "inconsistent"]
     assert len(drafts) == 2 and all("column sum" in d.repair for d in drafts)
 
 
 def test_text_that_exchanges_false_positives_and_negatives_of_its_matrix_is_seen() -> None:
     declared, cells = matrix("m1", [["180", "49"], ["6", "470"]])
 
-    def prose_counts(fp: str, fn: str) -> list[str]:
+    def verdicts(fp: str, fn: str) -> list[str]:
         named = [score(m, v, unit="count") for m, v in (("tp", "180"), ("tn", "470"), ("fp", fp), ("fn", fn))]
-        return statuses(matrices.check_prose_counts(paper(score("auc", "97"), *named, *cells, matrices=[declared])))
+        return statuses(prose_counts.check_prose_counts(paper(score("auc", "97"), *named, *cells, matrices=[declared])))
 
-    assert prose_counts("49", "6") == ["inconsistent"] and prose_counts("6", "49") == ["consistent"]
+    assert verdicts("49", "6") == ["inconsistent"] and verdicts("6", "49") == ["consistent"]
     named = [score(m, v, unit="count") for m, v in (("tp", "180"), ("tn", "470"), ("fp", "49"), ("fn", "6"))]
     own_words = {"false_positive_meaning": "exchanged"}
     p = paper(score("auc", "97"), *named, *cells, matrices=[declared], protocol_facts=own_words)
-    (draft,) = matrices.check_prose_counts(p)
+    (draft,) = prose_counts.check_prose_counts(p)
     assert "own definition in words exchanges them likewise" in draft.witness
 
 
 def test_heat_map_cells_of_two_digits_are_completed_from_the_total() -> None:
     declared, cells = matrix("m1", [["2e+02", "33"], ["10", "4.7e+02"]])
     p = paper(score("accuracy", "94"), *cells, images("717", split="test"), matrices=[declared])
-    (draft,) = matrices.check_completed_heat_map(p)
+    (draft,) = matrix_scores.check_completed_heat_map(p)
     assert "674/717 = 94 %" in draft.statement  # 717 − 33 − 10 are right, however the rest divides
-    assert statuses(matrices.check_matrix_scores(p)) == ["consistent"]
+    assert statuses(matrix_scores.check_matrix_scores(p)) == ["consistent"]
 
 
 def test_a_matrix_with_predicted_classes_in_rows_is_turned() -> None:
     declared, cells = matrix("m1", [["90", "30"], ["10", "70"]], rows="predicted")
     p = paper(score("recall", "90", average="positive:ill"), *cells, matrices=[declared])
-    assert statuses(matrices.check_matrix_scores(p)) == ["consistent"]  # 90 of 90 + 10
+    assert statuses(matrix_scores.check_matrix_scores(p)) == ["consistent"]  # 90 of 90 + 10
 
 
 def test_a_row_of_one_folds_scores_under_a_mean_accuracy_is_seen() -> None:
@@ -120,7 +127,7 @@ def test_a_row_of_one_folds_scores_under_a_mean_accuracy_is_seen() -> None:
     p = paper(
         score("accuracy", "91"), score("precision", "93"), score("recall", "98"), *cells, *more, matrices=[one, two]
     )
-    (draft,) = matrices.check_row_is_one_fold(p)
+    (draft,) = matrix_rows.check_row_is_one_fold(p)
     assert "fold 1" in draft.statement
 
 
@@ -242,14 +249,14 @@ def test_balanced_classes_bind_accuracy_recall_and_specificity() -> None:
         *sizes,
         classes=tuple("abcd"),
     )
-    assert statuses(identities.check_balanced_classes(good)) == ["consistent", "consistent"]
-    assert statuses(identities.check_balanced_classes(bad)) == ["inconsistent"] * 3
+    assert statuses(balanced.check_balanced_classes(good)) == ["consistent", "consistent"]
+    assert statuses(balanced.check_balanced_classes(bad)) == ["inconsistent"] * 3
 
 
 def test_a_slightly_unequal_test_part_of_a_balanced_dataset_is_not_alleged() -> None:
     sizes = [images("5000", split="all", **{"class": c}) for c in "abcd"]
     p = paper(score("accuracy", "97.18"), score("sensitivity", "97.23"), *sizes, classes=tuple("abcd"))
-    assert "inconsistent" not in statuses(identities.check_balanced_classes(p))
+    assert "inconsistent" not in statuses(balanced.check_balanced_classes(p))
 
 
 def test_columns_that_coincide_in_every_row_are_named_with_their_formula() -> None:
@@ -263,7 +270,7 @@ def test_columns_that_coincide_in_every_row_are_named_with_their_formula() -> No
             score("f1", h, **keys),
             score("auc", h, **keys),
         ]
-    drafts = identities.check_coincidences(paper(*rows))
+    drafts = coincidences.check_coincidences(paper(*rows))
     assert any("harmonic mean of sensitivity and specificity" in d.statement for d in drafts)
     assert any("auc and f1 are the same figure" in d.statement for d in drafts)
 
@@ -272,9 +279,11 @@ def test_a_perfect_mcc_beside_errors() -> None:
     sharp = paper(score("accuracy", "91.98"), score("mcc", "1.00", unit="fraction"))
     whole = paper(score("accuracy", "91.98"), score("mcc", "1", unit="fraction"))
     honest = paper(score("accuracy", "99.72"), score("mcc", "1.00", unit="fraction"))
-    assert statuses(identities.check_perfect_scores(sharp)) == ["inconsistent"]
-    assert statuses(identities.check_perfect_scores(whole)) == ["implausible"]  # 1 without decimals may be 0.5 rounded
-    assert identities.check_perfect_scores(honest) == []
+    assert statuses(coincidences.check_perfect_scores(sharp)) == ["inconsistent"]
+    assert statuses(coincidences.check_perfect_scores(whole)) == [
+        "implausible"
+    ]  # 1 without decimals may be 0.5 rounded
+    assert coincidences.check_perfect_scores(honest) == []
 
 
 # --------------------------------------------------------------------------------------------------- grid and counts
@@ -331,11 +340,11 @@ def test_a_training_pool_that_is_the_whole_public_augmented_release_is_recognise
         images(v, split="train", **{"class": c}) for c, v in zip(names, ("3133", "3109", "3102", "3171"), strict=True)
     ]
     p = paper(score("accuracy", "91.98"), *train, images("3734", split="test"), classes=names, source="blood_cells")
-    (draft,) = counts.check_public_pool_is_training(p)
+    (draft,) = public.check_public_pool_is_training(p)
     assert "8781" in draft.witness
     train[0]["value"] = "3134"
     other = paper(score("accuracy", "91.98"), *train, classes=names, source="blood_cells")
-    assert counts.check_public_pool_is_training(other) == []
+    assert public.check_public_pool_is_training(other) == []
 
 
 def test_oversampled_classes_and_their_originals() -> None:
@@ -350,7 +359,7 @@ def test_oversampled_classes_and_their_originals() -> None:
             ("HEM", "test", "509"),
         )
     ]
-    drafts = counts.check_oversampling(
+    drafts = public.check_oversampling(
         paper(score("accuracy", "98"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
     )
     assert statuses(drafts) == ["consistent", "implausible"] and "2372" in drafts[1].statement
@@ -382,7 +391,7 @@ def test_public_counts_and_augmentation_multipliers() -> None:
         images("5642", split="train", fold="0", condition="after augmentation"),
     ]
     p = paper(score("accuracy", "90"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
-    assert statuses(counts.check_public_counts(p)) == ["inconsistent"]
+    assert statuses(public.check_public_counts(p)) == ["inconsistent"]
     for fold, status in (
         ("", "inconsistent"),
         ("2", "implausible"),
@@ -393,7 +402,7 @@ def test_public_counts_and_augmentation_multipliers() -> None:
             classes=("ALL", "HEM"),
             source="cnmc_2019",
         )
-        assert statuses(counts.check_public_counts(p)) == [status]
+        assert statuses(public.check_public_counts(p)) == [status]
     p = paper(score("accuracy", "90"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
     assert statuses(counts.check_multipliers(p)) == ["consistent"]
 
@@ -549,7 +558,7 @@ def test_pooling_that_gives_halved_sides_only_with_several_paddings_is_not_calle
 )
 def test_known_networks(model: str, count: str, status: str) -> None:
     p = paper(score("accuracy", "90"), {"metric": "params_trainable", "model": model, "value": count})
-    assert statuses(architecture.check_known_networks(p))[0] == status
+    assert statuses(networks.check_known_networks(p))[0] == status
 
 
 def test_a_squared_error_is_bounded_by_the_accuracy_beside_it() -> None:
@@ -573,7 +582,7 @@ def test_a_squared_error_is_bounded_by_the_accuracy_beside_it() -> None:
             {"metric": "loss", "value": loss, "unit": "fraction", **keys},
             recipes=recipe,
         )
-        assert statuses(architecture.check_loss_bounds(p)) == [status]
+        assert statuses(losses.check_loss_bounds(p)) == [status]
 
 
 def test_protocol_facts_and_formulas() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from leukbench.audit import architecture, counts, matrices, naming, orders, parts, prose, protocol
+from leukbench.audit import matrix_scores, naming, networks, orders, parts, prose, protocol, public
 from leukbench.audit.findings import audit_paper
 from leukbench.audit.selection import Draft
 from leukbench.papers.loader import load_paper
@@ -63,13 +63,13 @@ def test_labelled_images_are_held_against_pools_with_labels(class_: str, value: 
         classes=("ALL", "HEM"),
         source="cnmc_2019",
     )
-    assert statuses(counts.check_public_counts(p)) == [status]
+    assert statuses(public.check_public_counts(p)) == [status]
 
 
 def test_subjects_of_a_pool_without_labels_are_not_labelled_subjects() -> None:
     def subjects(condition: str, n: str) -> Draft:
         claim = {"metric": "n_subjects", "value": n, "unit": "count", "split": "all", "condition": condition}
-        (draft,) = counts.check_public_counts(
+        (draft,) = public.check_public_counts(
             paper(score("accuracy", "97"), claim, classes=("ALL", "HEM"), source="cnmc_2019")
         )
         return draft
@@ -83,7 +83,7 @@ def test_subjects_of_a_pool_without_labels_are_not_labelled_subjects() -> None:
 def test_the_number_that_a_mirror_prints_is_not_called_a_slip() -> None:
     release = images("15,135", split="all", condition="public release")
     p = paper(score("accuracy", "97"), release, classes=("ALL", "HEM"), source="cnmc_2019")
-    (draft,) = counts.check_public_counts(p)
+    (draft,) = public.check_public_counts(p)
     assert draft.status == "consistent" and "Kaggle" in draft.statement
 
 
@@ -220,17 +220,17 @@ def sized(*rows: Row, px: str = "300×300") -> Paper:
 
 
 def test_a_count_of_another_known_network_is_named() -> None:
-    (draft,) = architecture.check_known_networks(sized(count("EfficientNet-B0", "167,984,681")))
+    (draft,) = networks.check_known_networks(sized(count("EfficientNet-B0", "167,984,681")))
     assert draft.status == "implausible" and "efficientnetb3 without its head, flattened at 300 px" in draft.statement
     own = 4_007_548 + 1281 * 2
-    assert statuses(architecture.check_known_networks(sized(count("EfficientNet-B0", str(own))))) == ["consistent"]
+    assert statuses(networks.check_known_networks(sized(count("EfficientNet-B0", str(own))))) == ["consistent"]
 
 
 def test_a_flattened_head_tells_the_input_side() -> None:
     row = count("VGG19", "45,716,545")
-    (draft,) = architecture.check_known_networks(sized(row))
+    (draft,) = networks.check_known_networks(sized(row))
     assert draft.status == "implausible" and "fit an input of 224 px; 300 px is stated" in draft.statement
-    assert statuses(architecture.check_known_networks(sized(row, px="224×224"))) == ["consistent"]
+    assert statuses(networks.check_known_networks(sized(row, px="224×224"))) == ["consistent"]
 
 
 @pytest.mark.parametrize(("value", "status"), [("10,3646", ["implausible"]), ("10.7", ["consistent"]), ("11.4", [])])
@@ -280,7 +280,7 @@ def test_a_score_of_one_class_is_found_among_counts_that_name_no_classes() -> No
 
     def found(value: str) -> list[str]:
         one = score("precision", value, unit="fraction", average="positive:ill")
-        return statuses(matrices.check_matrix_scores(paper(one, *named)))
+        return statuses(matrix_scores.check_matrix_scores(paper(one, *named)))
 
     assert found("0.986") == ["consistent"] and found("0.956") == ["inconsistent"]
 

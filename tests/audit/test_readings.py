@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from leukbench.audit import binary_reading, grid, identities, plausibility, prose, spreads
+from leukbench.audit import balanced, binary_reading, coincidences, grid, plausibility, prose, spreads
 from leukbench.audit.findings import audit_paper
 from leukbench.audit.rounding import Interval
 from leukbench.audit.selection import Draft
@@ -70,14 +70,14 @@ def test_the_share_that_a_precision_needs_by_hand() -> None:
 def test_a_row_with_two_specificities_is_accused_only_if_both_are_impossible() -> None:
     sizes = [images("5000", split="all", **{"class": c}) for c in FOUR]
     rows = (score("accuracy", "97.36"), score("specificity", "96.69"), score("specificity", "98.71"))
-    (draft,) = identities.check_balanced_classes(paper(*rows, *sizes, classes=FOUR))
+    (draft,) = balanced.check_balanced_classes(paper(*rows, *sizes, classes=FOUR))
     assert draft.status == "inconsistent" and "96.69 or 98.71" in draft.witness
     assert ("p.q1",) in draft.members and ("p.q2",) in draft.more[0]
     whole = audit_paper(paper(*rows, *sizes, classes=FOUR))
     assert {f.check for f in whole if f.status == "inconsistent"} == {"balanced_classes", "two_values"}
     assert not any(f.accused for f in whole)  # either value may be the slip, or the accuracy
     fitting = (*rows[:2], score("specificity", "99.12"))  # 1 − 0.0264/3
-    assert set(statuses(identities.check_balanced_classes(paper(*fitting, *sizes, classes=FOUR)))) <= {"consistent"}
+    assert set(statuses(balanced.check_balanced_classes(paper(*fitting, *sizes, classes=FOUR)))) <= {"consistent"}
 
 
 def test_rows_told_together_show_the_two_figures_of_each() -> None:
@@ -88,14 +88,14 @@ def test_rows_told_together_show_the_two_figures_of_each() -> None:
         for n, (m, v) in enumerate((("accuracy", "95.00"), ("accuracy", "95.00"), ("specificity", f"9{i}.11")))
         if i < 5
     ]
-    drafts = identities.check_balanced_classes(paper(score("auc", "1.00"), *rows, *sizes, classes=FOUR))
+    drafts = balanced.check_balanced_classes(paper(score("auc", "1.00"), *rows, *sizes, classes=FOUR))
     told = next(d for d in drafts if "other rows" in d.statement)
     assert "95.00, 91.11" in told.witness and "95.00, 95.00" not in told.witness
 
 
 def test_slightly_unequal_classes_are_only_implausible() -> None:
     sizes = [images("5000", split="all", **{"class": c}) for c in FOUR]
-    (draft,) = identities.check_balanced_classes(
+    (draft,) = balanced.check_balanced_classes(
         paper(score("accuracy", "98.70"), score("recall", "98.98"), *sizes, classes=FOUR)
     )
     assert draft.status == "implausible" and not draft.members
@@ -162,8 +162,8 @@ def test_coarse_columns_coincide_without_meaning() -> None:
             ]
         return found
 
-    assert identities.check_coincidences(paper(*table(2))) == []
-    assert any("harmonic mean of sensitivity" in d.statement for d in identities.check_coincidences(paper(*table(4))))
+    assert coincidences.check_coincidences(paper(*table(2))) == []
+    assert any("harmonic mean of sensitivity" in d.statement for d in coincidences.check_coincidences(paper(*table(4))))
 
 
 @pytest.mark.parametrize(

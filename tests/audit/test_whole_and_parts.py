@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leukbench.audit import architecture, computing, copies, cuts, folds, matrices, plausibility, provenance
+from leukbench.audit import computing, copies, cuts, folds, matrix_rows, networks, plausibility, provenance
 
 from .helpers import images, matrix, paper, score
 
@@ -57,11 +57,11 @@ def test_rows_by_one_class_and_rows_by_averages_are_told_apart_even_with_harmoni
     others = [{**c, "model": "base"} for c in others]
     base = [score(m, v, model="base") for m, v in (("recall", "61"), ("precision", "92"), ("f1", "74"))]
     mixed = paper(score("recall", "98"), score("precision", "93.5"), *base, *cells, *others, matrices=[one, two])
-    (draft,) = matrices.check_mixed_definitions(mixed)
+    (draft,) = matrix_rows.check_mixed_definitions(mixed)
     assert "base: macro" in draft.witness and "positive:ill" in draft.witness
     # macro of the first: recall 0.919, precision 0.944
     alike = paper(score("recall", "91.9"), score("precision", "94.4"), *base, *cells, *others, matrices=[one, two])
-    assert matrices.check_mixed_definitions(alike) == []
+    assert matrix_rows.check_mixed_definitions(alike) == []
 
 
 # ------------------------------------------------------------------------------------------------------------- copies
@@ -182,7 +182,7 @@ def test_times_of_two_networks_make_a_claim_of_less_time_checkable() -> None:
 def test_counts_of_1000_class_networks_in_a_problem_of_two_classes() -> None:
     def found(count: str) -> list[str]:
         p = paper(score("accuracy", "90"), {"metric": "params_trainable", "model": "VGG16", "value": count})
-        return [d.status for d in architecture.check_known_networks(p)]
+        return [d.status for d in networks.check_known_networks(p)]
 
     assert found("138,357,544") == ["consistent", "implausible"]
     assert found("14,715,714") == ["consistent"]  # without its head, pooled, dense 2: 14,714,688 + 513·2
