@@ -16,7 +16,8 @@ def check_assumed(paper: Paper) -> list[Draft]:
         slot[1].append(owner)
     drafts = []
     for where, owners, assumed in found.values():
-        names = ", ".join(dict.fromkeys(o for o in owners if o))
+        owned = list(dict.fromkeys(o for o in owners if o))
+        names = ", ".join(owned) if len(owned) < 4 else f"{owned[0]} and {len(owned) - 1} others"
         other = ", ".join(str(a) for a in assumed.alternatives)
         drafts.append(
             Draft(
@@ -26,8 +27,8 @@ def check_assumed(paper: Paper) -> list[Draft]:
                 claims=(),
                 where=where,
                 severity=0,
-                statement=f"{assumed.field.replace('_', ' ')}{' of ' + names if names else ''} is not settled by the paper.",
-                witness=f"Taken: {assumed.value}. {assumed.reason}".rstrip(".") + ".",
+                statement=f"{assumed.field.replace('_', ' ').replace('.', ': ')}{' of ' + names if names else ''} is not settled by the paper.",
+                witness=f"Taken: {assumed.value} ({assumed.reason.rstrip('.')}).",
                 repair=f"Also possible: {other}." if other else "the paper's own value.",
             )
         )
@@ -52,7 +53,7 @@ def check_split_readings(paper: Paper) -> list[Draft]:
         readings = study.protocols.get("as_published", ())
         if len(readings) < 2 and all(r.basis == "stated" for r in readings):
             continue
-        words = "; ".join(f"{r.name} ({r.basis}): {r.evidence}" for r in readings)
+        words = "; ".join(f"{r.name.replace('_', ' ')} ({r.basis}): {r.evidence.rstrip('.')}" for r in readings)
         found.append(
             Draft(
                 check="split_readings",
@@ -63,7 +64,7 @@ def check_split_readings(paper: Paper) -> list[Draft]:
                 where=study.where,
                 statement=f"The split of study {name} "
                 + (f"has {len(readings)} readings." if len(readings) > 1 else "is not stated, only inferred."),
-                witness=words,
+                witness=f"{words}.",
                 repair="the list of training and test images.",
             )
         )

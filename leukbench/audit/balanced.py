@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.identities import TIE, Claims, as_percent, overall_of
-from leukbench.audit.rounding import Interval, shown
+from leukbench.audit.rounding import Interval
 from leukbench.audit.selection import (
     Draft,
     Row,
@@ -250,5 +251,6 @@ def _needed_share(a: Interval, value: Interval, k: int, name: str) -> Fraction |
 def _share_words(share: Fraction | None, k: int) -> str:
     if share is None:
         return ""
-    bound = "at least" if share > Fraction(1, k) else "at most"
-    return f"a test part of which one class makes {bound} {shown(100 * share, 0)} %, or "
+    more = share > Fraction(1, k)
+    bound = math.floor(100 * share) if more else math.ceil(100 * share)  # never stricter than what was proved
+    return f"a test part of which one class makes {'at least' if more else 'at most'} {bound} %, or "

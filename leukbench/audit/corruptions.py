@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from leukbench.audit.planting import (
     Plant,
+    auc_too_low,
     below_majority,
     better_validation,
     change_count,
@@ -198,6 +199,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         ("below_majority",),
         (("below_majority", "implausible"),),
     ),
+    Corruption("an AUC that its operating point does not allow", auc_too_low, ("auc_bounds",)),
     Corruption(
         "predictions and labels in different orders",
         shuffled_labels,

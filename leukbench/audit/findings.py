@@ -34,6 +34,7 @@ from leukbench.audit import (
     protocol,
     provenance,
     public,
+    roc,
     spreads,
     together,
 )
@@ -57,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
     identities.check_accuracy_between,
     balanced.check_balanced_classes,
     binary_reading.check_binary_reading,
+    roc.check_auc_bounds,
     coincidences.check_perfect_scores,
     coincidences.check_coincidences,
     together.check_binary_rows,
@@ -228,7 +230,7 @@ def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Find
         status=draft.status,  # type: ignore[arg-type]
         kind=draft.kind,  # type: ignore[arg-type]
         claims=ids,
-        where=where + ("; …" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
+        where=where + ("; and elsewhere" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
         statement=" ".join(draft.statement.split()),
         witness=" ".join(draft.witness.split()),
         repair=" ".join((draft.repair + notes).split()),

@@ -63,6 +63,8 @@ def check_stated_orders(paper: Paper) -> list[Draft]:
             continue
         (high, a, a_words, first), (low, b, b_words, second) = larger, smaller
         good, proved = a > b, high.high < low.low
+        if len(first) == len(second) == 1 and first[0].model != second[0].model:
+            a_words, b_words = f"{a_words} ({first[0].model})", f"{b_words} ({second[0].model})"
         relation = "is larger than" if good else "is not larger than"
         found.append(
             Draft(

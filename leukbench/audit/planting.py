@@ -314,6 +314,18 @@ def misquote(paper: Raw, rng: np.random.Generator) -> str:
     return "cited"
 
 
+def auc_too_low(paper: Raw, rng: np.random.Generator) -> str:
+    """An AUC below sensitivity + specificity − 1, which no ROC curve through that point has."""
+    rows = [r for r in _table(paper) if {"auc", "sensitivity", "specificity"} <= set(r)]
+    rows = [r for r in rows if abs(_fraction(r["sensitivity"]) - _fraction(r["specificity"])) > 0.02]
+    least = [_fraction(r["sensitivity"]) + _fraction(r["specificity"]) - 1 for r in rows]
+    if _n_classes(paper) != 2 or max(least, default=0) < 0.3:
+        return ""
+    row = rows[least.index(max(least))]
+    _print(row["auc"], max(least) - float(rng.uniform(0.02, 0.2)))
+    return str(row["auc"]["id"])
+
+
 def wrong_formula(paper: Raw, rng: np.random.Generator) -> str:
     if "formula.precision" not in paper["protocol_facts"]:
         return ""

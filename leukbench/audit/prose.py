@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from fractions import Fraction
 from statistics import median
 
@@ -84,19 +85,36 @@ def check_gains(paper: Paper) -> list[Draft]:
     """A stated gain, reduction or ratio follows from the two figures it names, as a difference or relative to one of them."""
     by_id = {c.id: c for c in paper.claims}
     found = []
+    repeated: dict[tuple[str, ...], list[Claim]] = {}
     for claim in own(paper):
-        if claim.metric not in (*GAINS, "time_ratio"):
-            continue
+        if claim.metric in (*GAINS, "time_ratio"):
+            keys = (
+                claim.metric,
+                _normal(claim),
+                claim.unit,
+                claim.study,
+                claim.model,
+                claim.condition,
+                str(claim.approximate),
+            )
+            repeated.setdefault((*keys, *claim.derived_from), []).append(claim)
+    for claim, *again in repeated.values():
         stated = _gain(claim)
         pair = [by_id[i] for i in claim.derived_from]
         if stated is None:
             continue
         values = [_quantity(c) for c in pair]
         if len(pair) == 2 and values[0] is not None and values[1] is not None:
-            found.append(_gain_draft(claim, stated, pair, (values[0], values[1])))
+            found.append(_with_repeats(_gain_draft(claim, stated, pair, (values[0], values[1])), claim, again))
         elif len(pair) < 2:
-            found.append(_search_gain(paper, claim, stated, pair))
+            found.append(_with_repeats(_search_gain(paper, claim, stated, pair), claim, again))
     return found
+
+
+def _with_repeats(draft: Draft, claim: Claim, again: list[Claim]) -> Draft:
+    """Return a finding on a figure with its repetitions, which stand and fall with it."""
+    members = tuple((*m, *(c.id for c in again)) if claim.id in m else m for m in draft.members)
+    return replace(draft, claims=(claim, *again, *draft.claims[1:]), members=members)
 
 
 def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple[Interval, Interval]) -> Draft:
@@ -263,6 +281,14 @@ SAME_THING = (
     "iterations",
     "image_size",
 )
+QUANTITIES = {
+    "params_total": "the number of parameters",
+    "params_trainable": "the number of trainable parameters",
+    "params_nontrainable": "the number of non-trainable parameters",
+    "iterations": "the number of iterations",
+    "n_images": "the number of images",
+    "n_subjects": "the number of subjects",
+}
 ROUND_COUNTS = ("iterations", "n_images", "n_subjects", "params_total", "params_trainable", "params_nontrainable")
 SETTINGS = (
     "epochs",
@@ -367,7 +393,9 @@ def check_two_values(paper: Paper) -> list[Draft]:
         values: dict[str, list[Claim]] = {}
         for c in clashing:
             values.setdefault(str(printed_number(c.value) or _normal(c)), []).append(c)
-        found.append(_two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads))
+        draft = _two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads)
+        lacking = _lacking(paper, clashing[0])
+        found.append(replace(draft, repair=draft.repair + lacking) if lacking else draft)
     if repeated:
         found.append(
             Draft(
@@ -381,6 +409,26 @@ def check_two_values(paper: Paper) -> list[Draft]:
             )
         )
     return found
+
+
+def _lacking(paper: Paper, claim: Claim) -> str:
+    """Return, as a sentence, the one score that a result lacks and nearly all others of its study and part print."""
+    scores: dict[tuple[str, ...], set[str]] = {}
+    names: dict[str, str] = {}
+    for c in own(paper):
+        metric = canonical(c.metric)
+        if metric in SCORE_METRICS and (c.study, c.split) == (claim.study, claim.split) and not c.class_:
+            scores.setdefault(row_key(c), set()).add(metric)
+            names[metric] = c.metric
+    mine = scores.pop(row_key(claim), set())
+    if canonical(claim.metric) not in mine or len(scores) < 3:
+        return ""
+    missing = [
+        m for m in SCORE_METRICS if m not in mine and 10 * sum(m in s for s in scores.values()) >= 9 * len(scores)
+    ]
+    if len(missing) != 1:
+        return ""
+    return f" This result has no {names[missing[0]]}, which the others print: one of the two values may be that."
 
 
 def _join_study_free(groups: dict[tuple[str, ...], list[Claim]]) -> None:
@@ -416,7 +464,7 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         kind="arithmetic",
         claims=flat + tuple(agreeing),
         severity=(2 if any(c.id in heads for c in flat) else 1),
-        statement=f"{first.metric.removesuffix('_s').replace('_', ' ')}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
+        statement=f"{QUANTITIES.get(first.metric, first.metric.removesuffix('_s').replace('_', ' '))}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
         f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
         + (", none of which says on which images." if loose and first.split == "unstated" else "."),
         witness=f"{words}. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leukbench.audit.matrices import drawn
-from leukbench.audit.selection import Draft, Printed, count_of, fold_of, matrices, own
+from leukbench.audit.selection import Draft, Printed, count_of, fold_of, matrices, own, stated_total
 from leukbench.papers.schema import Claim, Paper
 
 
@@ -20,7 +20,44 @@ def check_prose_counts(paper: Paper) -> list[Draft]:
             if printed.matrix.id and printed.key == key and len(printed.cells) == 2:
                 own_words = paper.protocol_facts.get("false_positive_meaning", "").startswith("exchanged")
                 found.append(_prose_against_matrix(printed, named, own_words))
+                found += _prose_total(printed, named, paper)
     return found
+
+
+def _prose_total(printed: Printed, named: dict[str, Claim], paper: Paper) -> list[Draft]:
+    """The counts in the text add up to the images stated for their part; multiples of ten may be rounded to tens."""
+    stated = stated_total(paper, printed)
+    values = [count_of(c) or 0 for c in named.values()]
+    if stated is None or sum(values) == stated[0]:
+        return []  # a matrix that adds up wrongly is told of where its cells are added
+    n, claim = stated
+    fold = f", fold {printed.key[3]}" if printed.key[3] else ""
+    play = sum(5 for v in values if v and v % 10 == 0)
+    possible = abs(sum(values) - n) <= play
+    rounded = any(cell.low != cell.high for line in printed.cells for cell in line)
+    return [
+        Draft(
+            check="prose_counts",
+            status="implausible" if possible else "inconsistent",
+            kind="arithmetic",
+            claims=(*named.values(), claim),
+            severity=1,
+            statement=f"The four counts in the text on {printed.matrix.where}{fold} add up to {sum(values)}, not to the {n} images stated.",
+            witness=f"{' + '.join(str(v) for v in values)} = {sum(values)}; stated: {n}, {sum(values) - n:+d}."
+            + (
+                f" The cells of {printed.matrix.where} carry two digits; the text gives these as counts."
+                if rounded
+                else ""
+            ),
+            repair="the exact counts"
+            + (
+                f"; those that end in 0 may be rounded, by up to {play} in all."
+                if possible
+                else ", or the number of images."
+            ),
+            members=() if possible else ((claim.id,), *((c.id,) for c in named.values())),
+        )
+    ]
 
 
 def _named_counts(paper: Paper) -> dict[tuple[str, str, str, str, str, str], dict[str, Claim]]:

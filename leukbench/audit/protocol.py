@@ -147,6 +147,20 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
             1,
             "The figures after ± are not explained (standard deviation, error or interval, over what).",
             "what ± means and over how many runs.",
+        ),
+        "none": Rule(
+            "uncheckable",
+            1,
+            "No interval and no spread over runs stands beside any figure, so differences cannot be told from chance.",
+            "intervals, or the spread over several runs.",
+        ),
+    },
+    "significance": {
+        "untested": Rule(
+            "uncheckable",
+            1,
+            "Differences are called significant, but no test is named and no p value printed.",
+            "the test, its p value, and what was resampled or repeated.",
         )
     },
     "centre_meaning": {
@@ -212,7 +226,10 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
             "times of training and of one image for each network, on one machine.",
         )
     },
-    "code_available": {"no": Rule("uncheckable", 0, "No code is published.", "the code.")},
+    "code_available": {
+        "no": Rule("uncheckable", 0, "No code is published.", "the code."),
+        "unstated": Rule("uncheckable", 0, "No code is pointed to.", "the code."),
+    },
     "seeds_stated": {"no": Rule("uncheckable", 0, "No random seed is stated.", "seeds.")},
 }
 STANDARD = {
@@ -244,10 +261,9 @@ def check_protocol_facts(paper: Paper) -> list[Draft]:
                 claims=tuple(heads),
                 severity=rule.severity,
                 statement=rule.statement,
-                witness=f"{key.replace('_', ' ')}: {value.split(' ')[0].replace('_', ' ')}"
-                + (f" ({rest})." if rest else "."),
+                witness=f"Recorded as `{key}: {value.split(' ')[0].rstrip(',;.:')}`" + (f" ({rest})." if rest else "."),
                 repair=rule.repair,
-                where="protocol",
+                where="the text as a whole",
             )
         )
     return found

@@ -59,6 +59,7 @@ def _training_beside_others(
 ) -> list[Draft]:
     """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of other works."""
     held = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
+    others = [c for split in ("test", "validation", "unstated") for c in by_split.get(split, []) if not _partial(c)]
     found = []
     for c in training:
         quoted = [q for q in paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
@@ -72,7 +73,8 @@ def _training_beside_others(
                     severity=3,
                     statement=f"The accuracy {c.value} of {model or 'the proposed network'} that is set beside figures of other works is called a "
                     "training accuracy.",
-                    witness=f"{c.where}: {c.value} (training) beside {', '.join(q.value for q in quoted)}.",
+                    witness=f"{c.where}: {c.value} (training) beside {', '.join(q.value for q in quoted)}."
+                    + _behind([o for o in others if not _same(o, c)], quoted),
                     repair="the accuracy on unseen images.",
                 )
             )
@@ -88,20 +90,14 @@ def _training_draft(
     paper: Paper,
 ) -> Draft:
     others = [
-        c
-        for s in ("test", "validation")
-        for c in by_split.get(s, [])
-        if not _same(c, group[0])
-        and not c.fold
-        and not c.aggregation.startswith("fold:")
-        and not c.condition.startswith("epoch")
+        c for s in ("test", "validation") for c in by_split.get(s, []) if not _same(c, group[0]) and not _partial(c)
     ]
     others.sort(key=lambda c: -len(c.value))
     wheres = {c.where for c in group}
     quoted = [c for c in paper.claims if c.kind == "cited" and c.where in wheres]
     lower = ""
     if others:
-        lower = f" {others[0].split} accuracy printed for it: {', '.join(dict.fromkeys(c.value for c in others))}."
+        lower = f" {others[0].split.capitalize()} accuracy printed for it: {', '.join(dict.fromkeys(c.value for c in others))}."
     return Draft(
         check="training_as_headline",
         status="implausible",
@@ -120,6 +116,22 @@ def _training_draft(
             else "say on which images it was measured, and print the accuracy on unseen ones."
         ),
     )
+
+
+def _partial(claim: Claim) -> bool:
+    """Whether a figure speaks of one fold or one epoch only."""
+    return bool(claim.fold) or claim.aggregation.startswith("fold:") or claim.condition.startswith("epoch")
+
+
+def _behind(others: list[Claim], quoted: list[Claim]) -> str:
+    """Return, as a sentence, how many quoted figures lie above the best other accuracy that is printed, "" if there is none."""
+    values = [(i, c) for c in others if (i := score_interval(c)) is not None]
+    if not values:
+        return ""
+    best, claim = max(values, key=lambda v: v[0].low)
+    above = [q for q in quoted if (i := score_interval(q)) is not None and i.low > best.high]
+    part = "without a word on which images" if (claim.split or "unstated") == "unstated" else claim.split
+    return f" The best other accuracy printed for it is {claim.value} ({part}); {len(above)} of the {len(quoted)} quoted figures are larger."
 
 
 def _places(claims: list[Claim]) -> str:

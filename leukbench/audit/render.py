@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from leukbench.audit.power import PowerRow, check_rates
-from leukbench.papers.schema import Paper
+from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding, canonical_json
 
-STATUS_WORDS = {
-    "inconsistent": "cannot be as printed",
-    "implausible": "possible, but not easily, or not what it seems",
-    "uncheckable": "cannot be checked; the missing number is named",
-    "consistent": "checked and found in order",
-}
 INTRODUCTION = """\
-Every finding below follows from figures that the papers print, and from public counts of their datasets; no image and no
-training was needed. **Inconsistent** means proved: the named figures cannot hold together under any usual definition,
-whether they were rounded or truncated. A figure is *accused* only if it is impossible alone or is the one figure that stands in every
-minimal conflict; the other members of a conflict are only named. **Implausible** means possible, but needing an explanation;
-**uncheckable** names the number that would make it checkable. Each has its arithmetic, to be redone by hand, and the nearest reading
-that would make it true. A finding speaks of printed figures, not of intentions."""
+Every finding below follows from figures and words that the papers print, and from public counts of their datasets; no image
+and no training was needed. Each gives its arithmetic, to be redone by hand, and what would make it true or settle it. A finding
+speaks of printed figures, not of intentions.
+
+- **Inconsistent**: proved. What the finding says cannot be, cannot be, whether the figures were rounded or truncated. Where a
+  definition is not stated, all usual ones were tried, one for all figures of a row, or the finding names the one it speaks of.
+  A figure is *accused* only if it is impossible alone or is the one figure that stands in every minimal conflict; the
+  others of a conflict are only named.
+- **Implausible**: possible, but in need of an explanation, or not what a reader would take it for.
+- **Uncheckable**: the number or word that is missing is named.
+- *Arithmetic* speaks of numbers, *protocol* of how they were obtained, *ambiguity* of what a re-implementer has to decide.
+- Severity 3 concerns a headline or what all figures of a paper rest on; 2 a result or a comparison; 1 a detail; 0 is a note.
+- A study is one of a paper's experiments on one dataset; "unstated" stands where a paper does not say on which images a figure
+  was measured; names in `code type` are those of the ledger, `leukbench/papers/<paper>/paper.yaml`."""
+PROPER = {"f1": "F1", "auc": "AUC", "mcc": "MCC"}
+ASKED = {
+    ("inconsistent", "arithmetic"): "What would make it true",
+    ("implausible", "arithmetic"): "What would explain it",
+}
+WHICH = "which of these is meant."
 
 
 def to_json(findings: Iterable[Finding]) -> str:
@@ -39,19 +48,24 @@ def render_markdown(findings: Sequence[Finding], papers: Sequence[Paper]) -> str
 
 def _summary(findings: Sequence[Finding], papers: Sequence[Paper]) -> str:
     lines = [
-        "| paper | claims | inconsistent | implausible | uncheckable | of these ambiguities | consistent | figures accused |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| paper | printed figures | inconsistent | implausible | of these two, severity 3 | uncheckable | to be decided | in order | figures accused |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for paper in papers:
         own = [f for f in findings if f.paper == paper.key]
         status = Counter(f.status for f in own)
-        unclear = sum(f.kind == "ambiguity" and f.status == "uncheckable" for f in own)
+        unclear = sum(_unclear(f) for f in own)
+        grave = sum(f.severity == 3 for f in own if f.status in {"inconsistent", "implausible"})
         accused = len({c for f in own for c in f.accused})
         lines.append(
-            f"| {paper.key} | {len(paper.claims)} | {status['inconsistent']} | {status['implausible']} | {status['uncheckable']} | "
-            f"{unclear} | {status['consistent']} | {accused} |"
+            f"| [{paper.key}](#{paper.key}) | {len(paper.claims)} | {status['inconsistent']} | {status['implausible']} | {grave} | "
+            f"{status['uncheckable'] - unclear} | {unclear} | {status['consistent']} | {accused} |"
         )
     return "\n".join(lines)
+
+
+def _unclear(finding: Finding) -> bool:
+    return finding.kind == "ambiguity" and finding.status == "uncheckable"
 
 
 def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
@@ -59,48 +73,80 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
     lines = [
         f"## {paper.key}",
         "",
-        f"{cite.authors}: *{cite.title}*. {cite.venue} {cite.year}".strip()
+        f"{cite.authors}: *{cite.title}*. {cite.venue}, {cite.year}".strip()
         + (f", doi {cite.doi}" if cite.doi else "")
         + ".",
+        "",
+        *_studies(paper),
     ]
     if paper.author_response:
         lines += ["", f"**The authors' response:** {paper.author_response}"]
     serious = [f for f in findings if f.status in {"inconsistent", "implausible"}]
-    open_ = [f for f in findings if f.status == "uncheckable" and f.kind != "ambiguity"]
-    unclear = [f for f in findings if f.status == "uncheckable" and f.kind == "ambiguity"]
+    open_ = [f for f in findings if f.status == "uncheckable" and not _unclear(f)]
+    unclear = [f for f in findings if _unclear(f)]
     fine = [f for f in findings if f.status == "consistent"]
+    claims = {c.id: c for c in paper.claims}
     for finding in serious:
-        lines += ["", *_entry(finding)]
-    lines += _list(
-        "What could not be checked, and the number that is missing",
-        open_,
-        lambda f: f"{f.statement} Missing: {f.repair}",
-    )
-    lines += _list("What a re-implementer has to decide", unclear, lambda f: f"{f.statement} {f.witness} {f.repair}")
-    lines += _list("Checked and in order", fine, lambda f: f"{f.statement} {f.witness}")
+        lines += ["", *_entry(finding, claims)]
+    lines += _list("What could not be checked", open_, lambda f: (f.statement, f"Missing: {f.repair}"))
+    lines += _list("What a re-implementer has to decide", unclear, _decision)
+    lines += _list("Checked and in order", fine, lambda f: (f.statement, f.witness))
     return lines
 
 
-def _entry(f: Finding) -> list[str]:
+def _studies(paper: Paper) -> list[str]:
+    """Return a line a study: its name, dataset, classes and headline figure."""
+    claims = {c.id: c for c in paper.claims}
+    lines = []
+    for name, study in paper.studies.items():
+        head = claims.get(study.headline)
+        unit = "" if head is None or head.unit != "%" or "%" in head.value else " %"
+        printed = f"; headline: {head.metric} {head.value}{unit} ({head.where})" if head is not None else ""
+        lines.append(f"- Study `{name}`: {study.title}; classes {', '.join(study.classes)}{printed}.")
+    return lines
+
+
+def _entry(f: Finding, claims: Mapping[str, Claim]) -> list[str]:
     lines = [
-        f"### {f.statement}",
+        f"### {_sentence(f.statement)}",
         "",
-        f"*{f.status}* ({f.kind}), severity {f.severity}. Place: {f.where}. `{f.id}`",
+        f"*{f.status.capitalize()}* ({f.kind}), severity {f.severity}. Place: {f.where}. `{f.id}`",
         "",
-        f"{f.witness}",
+        f"{_sentence(f.witness)}",
     ]
     if f.repair:
-        lines += ["", f"What would make it true: {f.repair}"]
+        lines += ["", f"{ASKED.get((f.status, f.kind), 'What would settle it')}: {_proper(f.repair)}"]
     if f.accused:
-        lines += ["", "Accused: " + ", ".join(f"`{c}`" for c in f.accused)]
+        named = (f"{_proper(claims[i].metric)} {claims[i].value} ({claims[i].where}), `{i}`" for i in f.accused)
+        lines += ["", "Accused: " + "; ".join(named) + "."]
     return lines
 
 
-def _list(title: str, findings: Sequence[Finding], words: object) -> list[str]:
+def _decision(f: Finding) -> tuple[str, ...]:
+    return f.statement, f.witness, "" if f.repair == WHICH else f.repair
+
+
+def _list(title: str, findings: Sequence[Finding], words: Callable[[Finding], tuple[str, ...]]) -> list[str]:
+    """Return a heading and a bullet a finding; its place is left out where the words name it already."""
     if not findings:
         return []
-    assert callable(words)
-    return ["", f"### {title}", "", *(f"- {words(f)} ({f.where}) `{f.id}`".replace("  ", " ") for f in findings)]
+    lines = ["", f"### {title}", ""]
+    for f in findings:
+        text = " ".join(_sentence(part) for part in words(f) if part)
+        told = all(place.strip() in text for place in f.where.split(";"))
+        lines.append(f"- {text}{'' if told else f' ({f.where})'} `{f.id}`")
+    return lines
+
+
+def _sentence(text: str) -> str:
+    """Return words with a capital at their beginning."""
+    text = _proper(text)
+    return text[:1].upper() + text[1:]
+
+
+def _proper(text: str) -> str:
+    """Return words with names of scores as they are written: F1, AUC, MCC."""
+    return re.sub(r"(?<![\w.`])(f1|auc|mcc)(?![\w.`]*\w)", lambda m: PROPER[m.group(1)], text)
 
 
 def render_power(rows: Sequence[PowerRow]) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from leukbench.audit import matrix_scores, naming, networks, orders, parts, prose, protocol, public
+from leukbench.audit import (
+    matrix_scores,
+    naming,
+    networks,
+    orders,
+    parts,
+    prose,
+    prose_counts,
+    protocol,
+    provenance,
+    public,
+)
 from leukbench.audit.findings import audit_paper
 from leukbench.audit.selection import Draft
 from leukbench.papers.loader import load_paper
@@ -329,3 +340,44 @@ def test_what_a_second_reading_found(key: str, expected: set[tuple[str, str, str
     found = audit_paper(load_paper(key))
     missing = {e for e in expected if not any((f.check, f.status) == e[:2] and e[2] in f.statement for f in found)}
     assert missing == set()
+
+
+def test_counts_in_the_text_that_are_the_rounded_cells_of_a_heat_map_are_seen() -> None:
+    declared, cells = matrix("m1", [["1.8e+02", "49"], ["6", "4.7e+02"]])
+
+    def total(tp: str, tn: str, n: str) -> list[str]:
+        named = [score(m, v, unit="count") for m, v in (("tp", tp), ("tn", tn), ("fn", "49"), ("fp", "6"))]
+        p = paper(score("auc", "97"), *named, *cells, images(n, split="test"), matrices=[declared])
+        return [d.status for d in prose_counts.check_prose_counts(p) if "add up to" in d.statement]
+
+    assert total("180", "470", "706") == ["implausible"]  # 705, and both multiples of ten may be off by five
+    assert total("176", "475", "706") == [] and total("179", "471", "708") == ["inconsistent"]
+
+
+def test_a_repeated_gain_is_one_finding_with_two_places() -> None:
+    pair = [score("accuracy", "97.18", id="p.a"), score("accuracy", "95.91", id="p.b", model="n")]
+    gain = {"metric": "improvement", "value": "3.3", "unit": "%", "derived_from": ["p.a", "p.b"]}
+    (draft,) = prose.check_gains(paper(*pair, {**gain, "where": "Abstract"}, {**gain, "where": "Section 5"}))
+    assert draft.status == "inconsistent" and [c.where for c in draft.claims[:2]] == ["Abstract", "Section 5"]
+    assert draft.members[0] == ("p.q2", "p.q3")
+
+
+def test_of_two_values_the_score_that_only_this_row_lacks_is_named() -> None:
+    others = [score(m, v, model=n) for n in "bcd" for m, v in (("sensitivity", "98"), ("specificity", "96"))]
+    two = [score("specificity", v) for v in ("98.71", "96.69")]
+    (draft,) = [d for d in prose.check_two_values(paper(*two, *others)) if d.status == "inconsistent"]
+    assert "has no sensitivity" in draft.repair
+    (draft,) = [
+        d for d in prose.check_two_values(paper(*two, score("recall", "98"), *others)) if d.status == "inconsistent"
+    ]
+    assert "has no" not in draft.repair
+
+
+def test_a_training_accuracy_beside_others_is_followed_by_what_unseen_images_gave() -> None:
+    quoted = [
+        {"kind": "cited", "model": f"[{i}]", "metric": "accuracy", "value": v, "unit": "%", "where": "Table 7"}
+        for i, v in enumerate(("90", "96.72", "97.78"))
+    ]
+    ours = [score("accuracy", "99.86", split="train", where="Table 7"), score("accuracy", "91.98", split="unstated")]
+    (draft,) = provenance.check_training_as_headline(paper(*ours, *quoted))
+    assert "91.98 (without a word on which images); 2 of the 3 quoted figures are larger" in draft.witness
