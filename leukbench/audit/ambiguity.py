@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from leukbench.audit.selection import Draft
@@ -27,12 +28,18 @@ def check_assumed(paper: Paper) -> list[Draft]:
                 claims=(),
                 where=where,
                 severity=0,
-                statement=f"{assumed.field.replace('_', ' ').replace('.', ': ')}{' of ' + names if names else ''} is not settled by the paper.",
+                statement=f"Not settled by the paper: {_words(assumed.field)}{' of ' + names if names else ''}.",
                 witness=f"Taken: {assumed.value} ({assumed.reason.rstrip('.')}).",
                 repair=f"Also possible: {other}." if other else "the paper's own value.",
             )
         )
     return drafts
+
+
+def _words(field: str) -> str:
+    """Return a field's name for a sentence: ``augmentation.rotation_deg`` becomes "augmentation, rotation in degrees"."""
+    text = field.replace("_", " ").replace(".", ", ")
+    return re.sub(r"\bpx$", "in px", re.sub(r"\bdeg$", "in degrees", text))
 
 
 def _all(paper: Paper) -> Iterable[tuple[str, str, Assumed]]:

@@ -140,7 +140,7 @@ def _score_draft(
             status="consistent",
             kind="arithmetic",
             claims=(*claims, *printed.claims),
-            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as: {', '.join(readings)}.",
+            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as {' or '.join(readings)}.",
             witness=f"{drawn(counts, classes)}. {value_words(claim, counts, classes, readings[0])}",
         )
     counts = candidates[0]

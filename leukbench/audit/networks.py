@@ -177,7 +177,7 @@ def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Dra
             kind="arithmetic",
             claims=(c,),
             severity=1 if thousand or frozen else 0,
-            statement=f"{c.value} parameters of {c.model}: {reading}"
+            statement=f"{c.value} parameters of {c.model} are those of {reading}"
             + (f", although the problem has {classes} classes" if thousand else "")
             + (", counting non-trainable statistics as trainable" if frozen else "")
             + ".",

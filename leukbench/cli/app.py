@@ -174,6 +174,9 @@ def audit(
     format: Format = "md",
     strict: Annotated[bool, typer.Option(help="exit with 1 if anything is inconsistent")] = False,
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
+    experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
+    honest: Annotated[int | None, typer.Option(min=1, help="with --power: honest experiments, else as many")] = None,
+    seed: Annotated[int, typer.Option(help="with --power: of the simulation")] = 0,
     stage: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Could the printed figures be true together?"""
@@ -182,8 +185,11 @@ def audit(
     if stage:
         print(judging.audit_stage(_params()))
         return
-    text, inconsistent = judging.audit(files or [], paper or [], _formats(format, "md", "json"), power=power)
-    print(text)
+    if power:
+        print(judging.audit_power(experiments, honest=honest, seed=seed), end="")
+        return
+    text, inconsistent = judging.audit(files or [], paper or [], _formats(format, "md", "json"))
+    print(text, end="")
     if strict and inconsistent:
         raise typer.Exit(1)
 

@@ -151,17 +151,20 @@ def _evaluated(params: Params, name: str) -> EvaluatedCell:
 # --------------------------------------------------------------------------------------------------------- audit
 
 
-def audit(files: Sequence[Path], papers: Sequence[str], format: str, *, power: bool) -> tuple[str, bool]:
+def audit_power(experiments: int, *, honest: int | None, seed: int) -> str:
+    """Return the page of false alarms and detection rates of the audit's checks."""
+    from leukbench.audit.power import power_table
+    from leukbench.audit.render import render_power
+
+    return render_power(power_table(experiments, seed, honest=honest), seed=seed)
+
+
+def audit(files: Sequence[Path], papers: Sequence[str], format: str) -> tuple[str, bool]:
     """Return the audit's text and whether anything is inconsistent."""
     from leukbench.audit.findings import audit_papers
     from leukbench.audit.render import render_markdown, to_json
     from leukbench.papers.loader import load_paper, paper_keys
 
-    if power:
-        from leukbench.audit.power import power_table
-        from leukbench.audit.render import render_power
-
-        return render_power(power_table(n=10)), False
     chosen = [*papers, *map(str, files)] or paper_keys()
     loaded = [load_paper(key) for key in chosen]
     findings = audit_papers(loaded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -52,6 +53,9 @@ def test_all_papers_audit_within_ten_seconds(papers: list[Paper]) -> None:
         ("alnet", "known_networks", "implausible", "1000 classes"),
         ("alnet", "pooling_shapes", "implausible", "3×3"),
         ("alnet", "public_counts", "inconsistent", "10662"),
+        ("alnet", "prose_counts", "implausible", "add up to 713, not to the 717"),
+        ("alnet", "stated_orders", "implausible", "highest testing accuracy"),
+        ("alnet", "auc_bounds", "consistent", "0.972"),
         ("ddrnet", "public_pool_is_training", "implausible", "augmented release"),
         ("ddrnet", "perfect_scores", "implausible", "91.98"),
         ("ddrnet", "few_originals", "implausible", "at most 25"),
@@ -67,6 +71,7 @@ def test_all_papers_audit_within_ten_seconds(papers: list[Paper]) -> None:
         ("batool", "total_split", "inconsistent", "11,307,748"),
         ("samhitha", "independence", "implausible", "chance"),
         ("samhitha", "matrix_orientation", "inconsistent", "exchanged"),
+        ("samhitha", "protocol_facts", "uncheckable", "significant"),
         ("samhitha", "oversampling", "implausible", "2372"),
         ("samhitha", "below_majority", "implausible", "Proposed"),
     ],
@@ -124,6 +129,17 @@ def test_pages_are_the_same_for_the_same_findings(papers: list[Paper], findings:
     assert page == render_markdown(audit_papers(papers), papers)
     assert all(f"## {p.key}" in page for p in papers)
     assert len(json.loads(to_json(findings))) == len(findings)
+
+
+def test_the_page_reads_without_the_ledger_at_hand(papers: list[Paper], findings: tuple[Finding, ...]) -> None:
+    page = render_markdown(findings, papers)
+    assert "Accused: F1 99.35 (Table 5), `batool.t5.proposed.f1`" in page  # the figure, not only its id
+    assert "- Study `cnmc`: " in page and "headline: accuracy 91.13 % (Table 9)." in page
+    starts = [line.lstrip("#- ")[:1] for line in page.splitlines() if line.startswith(("### ", "- "))]
+    assert len(starts) > 500 and not any(s.islower() for s in starts)
+    text = "\n".join(line for line in page.splitlines() if "`formula." not in line)
+    assert not re.search(r"\b(auc|mcc)\b(?!`)", re.sub(r"`[^`]*`", "", text))
+    assert all(f"`{f.id}`" in page for f in findings)
 
 
 def test_a_users_own_file_is_audited(tmp_path: Path) -> None:

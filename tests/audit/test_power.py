@@ -42,7 +42,8 @@ def test_every_aimed_check_exists_and_has_a_rate() -> None:
     rows = (PowerRow("x", 10, 7, ("grid",), 0, (("grid", 6),)), PowerRow("y", 10, 2, ("grid",), 0, (("grid", 2),)))
     rates = {r.check: r for r in check_rates(rows)}
     assert rates["grid"].rate == 0.4 and math.isnan(rates["assumed"].rate) and set(rates) == known
-    page = render_power(rows)
+    page = render_power(rows, seed=7)
+    assert "--experiments 10 --honest 10 --seed 7" in page and "| x | 10 | 7 | 0.70 | [0.35, 0.93] |" in page
     assert "| grid | 20 | 8 | 0.40 |" in page and "Nothing is planted for" in page
 
 
