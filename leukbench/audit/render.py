@@ -74,8 +74,8 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
     lines = [
         f"## {paper.key}",
         "",
-        f"{cite.authors}: *{cite.title}*. {cite.venue}, {cite.year}".strip()
-        + (f", doi {cite.doi}" if cite.doi else "")
+        f"{cite.authors}: *{cite.title}*. "
+        + ", ".join(p for p in (cite.venue, cite.year, f"doi {cite.doi}" if cite.doi else "") if p)
         + ".",
         "",
         *_studies(paper),
@@ -89,7 +89,7 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
     claims = {c.id: c for c in paper.claims}
     for finding in serious:
         lines += ["", *_entry(finding, claims)]
-    lines += _list("What could not be checked", open_, lambda f: (f.statement, f"Missing: {f.repair}"))
+    lines += _list("What could not be checked", open_, _open)
     lines += _list("What a re-implementer has to decide", unclear, _decision)
     lines += _list("Checked and in order", fine, lambda f: (f.statement, f.witness))
     return lines
@@ -118,9 +118,17 @@ def _entry(f: Finding, claims: Mapping[str, Claim]) -> list[str]:
     if f.repair:
         lines += ["", f"{ASKED.get((f.status, f.kind), 'What would settle it')}: {_proper(f.repair)}"]
     if f.accused:
-        named = (f"{_proper(claims[i].metric)} {claims[i].value} ({claims[i].where}), `{i}`" for i in f.accused)
+        named = (
+            f"{_proper(claims[i].metric.replace('_', ' '))} {claims[i].value} ({claims[i].where}), `{i}`"
+            for i in f.accused
+        )
         lines += ["", "Accused: " + "; ".join(named) + "."]
     return lines
+
+
+def _open(f: Finding) -> tuple[str, ...]:
+    bare = re.fullmatch(r"Recorded as `[^`]*`\.", f.witness)  # says no more than the statement
+    return f.statement, "" if bare else f.witness, f"Missing: {f.repair}"
 
 
 def _decision(f: Finding) -> tuple[str, ...]:
