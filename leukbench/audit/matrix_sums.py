@@ -6,8 +6,18 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from leukbench.audit.matrices import Counts, drawn, search_definition
-from leukbench.audit.rounding import shown
-from leukbench.audit.selection import Draft, Printed, count_of, fold_of, matrices, own, rows, stated_total
+from leukbench.audit.rounding import Interval, shown
+from leukbench.audit.selection import (
+    Draft,
+    Printed,
+    count_of,
+    fold_of,
+    matrices,
+    own,
+    rows,
+    score_interval,
+    stated_total,
+)
 from leukbench.papers.schema import Claim, Paper
 
 
@@ -44,10 +54,10 @@ def check_matrix_total(paper: Paper) -> list[Draft]:
 
 
 def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
-    """Return (row, column, value) of the one cell whose change alone gives the stated total and class sizes, or None.
+    """Return (row, column, value) of the one cell whose change alone gives the stated total, class sizes and scores, or None.
 
-    Class sizes are those stated for the part, else the row sums of another matrix with that total. Of several cells of one
-    row the one that also gives the printed scores is taken, if it is the only one; else the largest of the twin's row.
+    Class sizes are those stated for the part, else the row sums of another matrix with that total. If no single cell gives all
+    scores, it is the one cell that already for itself contradicts class sizes and accuracy. Where several cells would do, none is named.
     """
     stated = stated_total(paper, printed)
     if stated is None or not printed.exact:
@@ -64,14 +74,22 @@ def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
     options = [(i, j, v + missing) for j, v in enumerate(counts[i]) if v + missing >= 0]
     row = next((r for r in rows(paper) if r.key == printed.key), None)
     scores = [c[0] for name, c in row.scores.items() if name[0] != "auc"] if row else []
-    explaining = [o for o in options if scores and _explains(counts, o, scores, printed.matrix.classes)]
-    if len(explaining) == 1:
-        return explaining[0]
-    twin = _twin(paper, printed, stated[0])
-    if twin is None:
-        return options[0] if len(options) == 1 else None
-    largest = max(range(len(counts)), key=lambda j: twin[i][j])
-    return next((o for o in options if o[1] == largest), None)
+    explaining = [o for o in options if _explains(counts, o, scores, printed.matrix.classes)]
+    if explaining:
+        return explaining[0] if len(explaining) == 1 else None
+    alone = [
+        (k, j) for k, line in enumerate(counts) for j in range(len(line)) if not _possible(counts, (k, j), sums, scores)
+    ]
+    return next((o for o in options if [o[:2]] == alone), None)
+
+
+def _possible(counts: Counts, cell: tuple[int, int], sums: Sequence[int], scores: Sequence[Claim]) -> bool:
+    """Whether some matrix with these class sizes has this cell and prints as the accuracy, whatever its other cells."""
+    i, j = cell
+    value, n = counts[i][j], sum(sums)
+    least, most = (value, n - sums[i] + value) if i == j else (0, n - value)  # right answers
+    accuracies = [a for c in scores if c.metric == "accuracy" and not c.class_ and (a := score_interval(c)) is not None]
+    return value <= sums[i] and all(a.meets(Interval(Fraction(least, n), Fraction(most, n))) for a in accuracies)
 
 
 def _explains(counts: Counts, option: tuple[int, int, int], scores: list[Claim], classes: Sequence[str]) -> bool:
@@ -136,7 +154,7 @@ def _cell_repair(printed: Printed, n: int, paper: Paper) -> str:
         names = printed.matrix.classes
         return (
             f"one cell misprinted: about {value} instead of {counts[i][j]} (actual {names[i]}, called {names[j]}) gives the total "
-            f"{n} and the same row sum {sum(counts[i]) + missing} as the paper's other matrices."
+            f"{n} and the row sum {sum(counts[i]) + missing} that this class has elsewhere in the paper."
             + _still_open(paper, printed, i, j, value)
         )
     return f"a cell that is off by {missing}, or another test set of {n - missing} images."
