@@ -60,7 +60,7 @@ def test_two_thousand_honest_experiments_raise_no_alarm() -> None:
 
 @pytest.mark.slow
 def test_detection_rates_of_every_corruption_and_check() -> None:
-    rows = power_table(20, seed=3)
+    rows = power_table(20, seed=2024)  # those of leukbench/audit/POWER.md
     assert rows[0].found == 0
     assert {r.corruption for r in rows[1:]} == {c.name for c in CORRUPTIONS}
     assert all(r.rate >= 0.3 for r in rows[1:]) and sum(r.wrongly_accused for r in rows) == 0
