@@ -89,9 +89,9 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
     turned = [[list(line) for line in zip(*counts, strict=True)] for counts in candidates]
     plain = sum(bool(search_definition(c, candidates, classes)) for c in claims)
     other = sum(bool(search_definition(c, turned, classes)) for c in claims)
-    if other <= plain:
-        return printed, candidates, None
     named = all(c.metric in ("tp", "fp", "fn", "tn") for c in printed.claims)
+    if other <= plain or (named and other < len(claims)):
+        return printed, candidates, None  # an exchange that leaves scores unexplained proves nothing
     what = (
         "the counts named false positives and false negatives are exchanged"
         if named

@@ -637,6 +637,21 @@ def test_a_headline_is_counted_on_what_was_tested_not_on_what_the_publisher_offe
     assert "189 errors on 2134 images" in draft.statement and "all 118 patients" in draft.witness
 
 
+def test_an_exchange_that_leaves_scores_unexplained_is_not_alleged() -> None:
+    """Of a true 80, 20, 10, 90: with 70 for 80, exchanged error counts would give one of three scores, by chance."""
+    declared = {"id": "m1", "where": "Figure 1", "rows": "unstated", "classes": ["ill", "well"], "positive": "ill"}
+    scores = [score(m, v) for m, v in (("precision", "89"), ("recall", "80"), ("accuracy", "85"))]
+
+    def orientation(*counts: str) -> list[str]:
+        pairs = zip(("tp", "fn", "fp", "tn"), counts, strict=True)
+        cells = [score(m, v, unit="count", matrix="m1") for m, v in pairs]
+        drafts = matrix_scores.check_matrix_scores(paper(*scores, *cells, matrices=[declared]))
+        return [d.status for d in drafts if d.check == "matrix_orientation"]
+
+    assert orientation("70", "20", "10", "90") == [] and orientation("80", "20", "10", "90") == []
+    assert orientation("80", "10", "20", "90") == ["inconsistent"]
+
+
 def test_no_cell_is_accused_where_another_would_do_as_well() -> None:
     """Found by the simulation: 34 was 29, but 22 for 27 gives the total and all scores too, and 141 neither (it was accused)."""
     declared, cells = matrix(
