@@ -36,6 +36,7 @@ from leukbench.audit import (
     public,
     roc,
     spreads,
+    steps,
     together,
 )
 from leukbench.audit.conflicts import accused
@@ -121,6 +122,7 @@ CHECKS: tuple[Check, ...] = (
     plausibility.check_smooth_curves,
     plausibility.check_final_epoch,
     plausibility.check_close_race,
+    steps.check_ablation_steps,
     plausibility.check_test_against_validation,
     spreads.check_spreads,
     spreads.check_equivalent_losses,

@@ -60,6 +60,7 @@ def test_all_papers_audit_within_ten_seconds(papers: list[Paper]) -> None:
         ("ddrnet", "perfect_scores", "implausible", "91.98"),
         ("ddrnet", "few_originals", "implausible", "at most 25"),
         ("ddrnet", "training_as_headline", "implausible", "called a training accuracy"),
+        ("ddrnet", "ablation_steps", "implausible", "4 of the 5"),
         ("ddrnet", "iterations", "consistent", "12515 − 3734"),
         ("dscnet", "balanced_classes", "inconsistent", "sensitivity"),
         ("dscnet", "coincidences", "implausible", "harmonic mean of sensitivity and specificity"),

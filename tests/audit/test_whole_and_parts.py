@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from leukbench.audit import computing, copies, cuts, folds, matrix_rows, networks, plausibility, provenance
+from leukbench.audit import computing, copies, cuts, folds, matrix_rows, networks, plausibility, provenance, steps
+from leukbench.papers.loader import load_paper
 
 from .helpers import images, matrix, paper, score
 
@@ -233,3 +234,18 @@ def test_a_lead_over_a_baseline_that_was_tested_on_fewer_images(second: str, sta
     ]
     (draft,) = plausibility.check_close_race(paper(*rows, *cells, matrices=[declared]))
     assert draft.status == status and "2134 and 645" in draft.witness and "over base" in draft.statement
+
+
+def test_steps_of_an_ablation_are_held_against_the_error_of_a_difference() -> None:
+    ledger = load_paper("ddrnet")
+
+    def steps_of(values: tuple[str, ...]) -> Any:
+        wanted = dict(zip(("84.30", "85.23", "86.14", "87.56", "87.98", "91.98"), values, strict=True))
+        claims = [c.model_copy(update={"value": wanted.get(c.value, c.value)}) for c in ledger.claims]
+        return steps.check_ablation_steps(ledger.model_copy(update={"claims": claims}))
+
+    # two standard errors at 3,734 images and 80 to 99 % are 0.5 to 1.9 points
+    (clear,) = steps_of(("80.00", "84.00", "88.00", "92.00", "95.00", "98.00"))
+    (close,) = steps_of(("80.00", "84.00", "88.00", "92.00", "92.50", "98.00"))
+    assert clear.status == "consistent" and close.status == "implausible" and close.statement.startswith("1 of the 5")
+    assert "92.50 − 92.00 (Convolution + GLFEB + CSAB) at a standard error of 0.62" in close.witness
