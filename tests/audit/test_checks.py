@@ -24,6 +24,7 @@ from leukbench.audit import (
     protocol,
     provenance,
     public,
+    repeats,
     together,
 )
 from leukbench.audit import feasibility as f
@@ -466,10 +467,10 @@ def test_gains_means_and_times() -> None:
 
 def test_one_quantity_with_two_values_but_not_one_rounded_twice() -> None:
     assert "inconsistent" in statuses(
-        prose.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "91.3")))
+        repeats.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "91.3")))
     )
     assert "inconsistent" not in statuses(
-        prose.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "0.91", unit="fraction")))
+        repeats.check_two_values(paper(score("accuracy", "91.13"), score("accuracy", "0.91", unit="fraction")))
     )
     for value, other, status in (
         ("2000", "2040", "implausible"),
@@ -477,12 +478,12 @@ def test_one_quantity_with_two_values_but_not_one_rounded_twice() -> None:
         ("2041", "2043", "inconsistent"),
     ):
         two = [{"metric": "iterations", "value": v, "model": "m"} for v in (value, other)]
-        assert statuses(prose.check_two_values(paper(score("accuracy", "90"), *two))) == [status]
+        assert statuses(repeats.check_two_values(paper(score("accuracy", "90"), *two))) == [status]
     for value, status in (("161 min 20 s", "implausible"), ("161 min 21 s", "inconsistent")):
         two = [{"metric": "time_s", "value": v, "model": "m"} for v in (value, "161m19s")]
-        assert statuses(prose.check_two_values(paper(score("accuracy", "90"), *two))) == [status]
+        assert statuses(repeats.check_two_values(paper(score("accuracy", "90"), *two))) == [status]
     settings = [{"metric": "dropout", "value": v, "model": "m"} for v in ("0.2", "0.3")]
-    assert [d.kind for d in prose.check_contradicting_settings(paper(score("accuracy", "90"), *settings))] == [
+    assert [d.kind for d in repeats.check_contradicting_settings(paper(score("accuracy", "90"), *settings))] == [
         "ambiguity"
     ]
 
@@ -622,7 +623,7 @@ def test_results_under_one_key_are_told_apart_by_their_places() -> None:
     text = score("accuracy", "87", where="Section 4")
     for rows in ([text, *table, *sizes], [*table, text, *sizes]):
         assert statuses(together.check_binary_rows(paper(*rows))) == ["consistent"]  # macro: 507 of 549 and 68 of 96
-        assert "inconsistent" in statuses(prose.check_two_values(paper(*rows)))
+        assert "inconsistent" in statuses(repeats.check_two_values(paper(*rows)))
     table[0]["value"] = "0.95"  # now the row itself cannot be
     assert statuses(together.check_binary_rows(paper(text, *table, *sizes))) == ["inconsistent"]
 

@@ -16,6 +16,7 @@ from leukbench.audit import (
     protocol,
     provenance,
     public,
+    repeats,
 )
 from leukbench.audit.findings import audit_paper
 from leukbench.audit.selection import Draft
@@ -277,7 +278,7 @@ def test_scaling_factors_are_those_of_the_named_network(width: str, resolution: 
 def test_a_parameter_count_without_a_study_is_compared_with_that_of_the_only_study() -> None:
     def counts_(*values: tuple[str, str]) -> list[str]:
         rows = [count("m", v, study=s) for s, v in values]
-        return statuses([d for d in prose.check_two_values(paper(score("accuracy", "97"), *rows)) if d.claims])
+        return statuses([d for d in repeats.check_two_values(paper(score("accuracy", "97"), *rows)) if d.claims])
 
     assert counts_(("", "11220445"), ("s", "11,093,290")) == ["inconsistent"]
     assert counts_(("", "11093290"), ("s", "11,093,290")) == ["consistent"]
@@ -365,10 +366,10 @@ def test_a_repeated_gain_is_one_finding_with_two_places() -> None:
 def test_of_two_values_the_score_that_only_this_row_lacks_is_named() -> None:
     others = [score(m, v, model=n) for n in "bcd" for m, v in (("sensitivity", "98"), ("specificity", "96"))]
     two = [score("specificity", v) for v in ("98.71", "96.69")]
-    (draft,) = [d for d in prose.check_two_values(paper(*two, *others)) if d.status == "inconsistent"]
+    (draft,) = [d for d in repeats.check_two_values(paper(*two, *others)) if d.status == "inconsistent"]
     assert "has no sensitivity" in draft.repair
     (draft,) = [
-        d for d in prose.check_two_values(paper(*two, score("recall", "98"), *others)) if d.status == "inconsistent"
+        d for d in repeats.check_two_values(paper(*two, score("recall", "98"), *others)) if d.status == "inconsistent"
     ]
     assert "has no" not in draft.repair
 
