@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from leukbench.audit import power
 from leukbench.audit.corruptions import CORRUPTIONS
 from leukbench.audit.findings import CHECKS
 from leukbench.audit.power import PowerRow, check_rates, corrupted_row, corruption, honest_row, power_table
 from leukbench.audit.render import render_power
+from leukbench.cli.judging import audit_power
 from leukbench.errors import LeukbenchError
 
 
@@ -50,6 +53,23 @@ def test_every_aimed_check_exists_and_has_a_rate() -> None:
 def test_a_wrong_corruption_names_the_right_ones() -> None:
     with pytest.raises(LeukbenchError, match="training accuracy quoted"):
         corruption("training accuracy qoted")
+
+
+def test_the_command_makes_the_page_with_its_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "CORRUPTIONS", CORRUPTIONS[:1])
+    page = audit_power(2, honest=3, seed=1)
+    assert "--experiments 2 --honest 3 --seed 1" in page and "| nothing (false alarms) | 3 | 0 | 0.00 |" in page
+    assert f"| {CORRUPTIONS[0].name} | 2 | 2 | 1.00 |" in page
+
+
+def test_the_kept_page_has_every_corruption_and_accuses_nobody() -> None:
+    """A corruption that is added or renamed makes the page stale: make it again with the command that it names."""
+    lines = (Path(power.__file__).with_name("POWER.md")).read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    planted = {r[0]: r for r in rows if len(r) == 7 and r[1].isdigit()}
+    assert set(planted) == {"nothing (false alarms)", *(c.name for c in CORRUPTIONS)}
+    assert int(planted["nothing (false alarms)"][1]) >= 2000 and planted["nothing (false alarms)"][2] == "0"
+    assert all(r[6] == "0" and float(r[3]) >= 0.3 for name, r in planted.items() if not name.startswith("nothing"))
 
 
 @pytest.mark.slow
