@@ -16,7 +16,9 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.evaluation.estimates import average_copies
 from leukbench.evaluation.intervals import (
     NAN,
+    add_strata,
     effective_groups,
+    fewest_effective_groups,
     jackknife_variance,
     join_notes,
     pooled_variance,
@@ -203,7 +205,7 @@ def _interval(
         method="paired group bootstrap standard error, t", df=df, standard_error=error,
         p_value=float(2 * stats.t.sf(abs(difference) / error, df)), low_percentile=float(percentiles[0]),
         high_percentile=float(percentiles[1]), p_mcnemar=p_mcnemar,
-        note=join_notes(note, lost, domain_note(effective_groups(sizes))),
+        note=join_notes(note, lost, domain_note(fewest_effective_groups(sizes, strata))),
     )  # fmt: skip
 
 
@@ -221,7 +223,7 @@ def _group_variance(
     members = [np.flatnonzero(which == s) for s in np.unique(which)]
     counts = np.array([len(m) for m in members], dtype=np.float64)
     shares = jackknife_variance(left_out, sizes=sizes, strata=strata)
-    total, df = satterthwaite(*shares) if not np.isnan(left_out).any() else (0.0, math.inf)
+    total, df = add_strata(shares) if not np.isnan(left_out).any() else (0.0, math.inf)
     if not total > 0 or len(shares) != len(members):
         few = members[int(counts.argmin())]
         return float(np.var(drawn, ddof=1)) * len(few) / (len(few) - 1), effective_groups(sizes[few]) - 1

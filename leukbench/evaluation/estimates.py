@@ -114,6 +114,12 @@ def matrix_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[
     return tuple(_of_matrix(_table(average_copies(predictions), level, {}, "pooled", "")))
 
 
+def auc_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
+    """Return the AUCs alone, as :func:`estimate_predictions` makes them: over all classes first. Scores must not be NaN."""
+    _check(predictions)
+    return tuple(_auc(_table(average_copies(predictions), level, {}, "pooled", "")))
+
+
 def calibration_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
     """Return ECE, Brier score and log-loss alone, as :func:`estimate_predictions` makes them. Scores must not be NaN."""
     _check(predictions)
@@ -224,7 +230,8 @@ def _proportion(
     extra = t.extra(per_seed, (metric, class_, average))
     by_group = korn_graubard(successes, totals, level=t.level, value=value, extra=extra, strata=t.strata)
     by_image = wilson(value * totals.sum(), float(totals.sum()), level=t.level)
-    doubt = domain_note(by_group.effective_groups, value=value, correlation=intraclass_correlation(successes, totals))
+    groups = fewest_effective_groups(totals[totals > 0], None if t.strata is None else t.strata[totals > 0])
+    doubt = domain_note(groups, value=value, correlation=intraclass_correlation(successes, totals))
     majority = _majority_note(t, value) if metric == "accuracy" else ""
     by_group = dataclasses.replace(by_group, note=join_notes(majority, by_group.note, doubt))
     return _made(t, metric, value, by_group, by_image, class_, average)

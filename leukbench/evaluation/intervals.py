@@ -7,6 +7,7 @@ Pure functions of counts per group. A result is an :class:`Interval`; where none
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -72,6 +73,20 @@ def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
     return total, (total**2 / below if below else math.inf)
 
 
+def add_strata(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the variance over all strata and its degrees of freedom: Satterthwaite's, at most twice those of the poorest.
+
+    A stratum of two or three groups often looks as if its groups did not differ; Satterthwaite's df then come from the
+    other strata alone, and the interval is too narrow just where it is least known. ``leukbench/evaluation/README.md``
+    tabulates what the bound mends. It binds only where strata are of unlike size.
+
+    >>> add_strata([(1.0, 10.0), (0.1, 1.0)])  # 1.21 / (0.1 + 0.01) = 11 without the bound
+    (1.1, 2.0)
+    """
+    variance, df = satterthwaite(*parts)
+    return variance, min(df, 2 * min(part[1] for part in parts)) if len(parts) > 1 else df
+
+
 def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
     """Return the variance s² between seeds pooled over the arms of a study, and its degrees of freedom.
 
@@ -93,7 +108,7 @@ def jackknife_variance(
     ``left_out`` ``(n_groups,)`` are its values without each group; a stratum of G groups gives
     (G-1)/G Σ(x_(g) - mean of the stratum)² (Efron & Stein 1981; Wolter 2007 for strata) with df = effective groups - 1.
     Strata are the classes where every group has one label, because the number of patients of each class is the study's
-    choice; :func:`satterthwaite` adds them up. A stratum of one group says nothing: then all groups are taken together.
+    choice; :func:`add_strata` adds them up. A stratum of one group says nothing: then all groups are taken together.
     Empty with fewer than two groups.
 
     >>> jackknife_variance(np.array([1.0, 3.0]), sizes=np.array([5, 5]))
@@ -128,7 +143,7 @@ def proportion_variance(
     if len(n) < 2:
         return NAN, NAN
     left_out = (y.sum() - y) / (n.sum() - n)
-    return satterthwaite(*jackknife_variance(left_out, sizes=n, strata=None if strata is None else strata[there]))
+    return add_strata(jackknife_variance(left_out, sizes=n, strata=None if strata is None else strata[there]))
 
 
 def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
@@ -315,7 +330,8 @@ def mean_of_proportions(
         weights=np.full(classes, 1 / classes), correlation=correlation,
     )  # fmt: skip
     mean = left_out.mean(axis=0)
-    variance, df = satterthwaite(*jackknife_variance(mean, sizes=totals.sum(axis=0), strata=strata), extra)
+    own_variance = add_strata(jackknife_variance(mean, sizes=totals.sum(axis=0), strata=strata))
+    variance, df = satterthwaite(own_variance, extra)
     widen = float(stats.t.isf((1 - level) / 2, extra[1])) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
     centre = float(own.mean())
     return Interval(
@@ -408,7 +424,7 @@ def jackknife(
     if not np.isfinite(z).all():
         z = np.asarray(left_out, dtype=np.float64) * steep  # without one group there is no error left: delta method
     parts = jackknife_variance(z, sizes=sizes, strata=strata)
-    variance, df = satterthwaite(*parts, (extra[0] * steep**2, extra[1]))
+    variance, df = satterthwaite(add_strata(parts), (extra[0] * steep**2, extra[1]))
     return t_interval(
         value, variance, df=df, scale=scale, level=level, on_scale=True,
         method=f"group jackknife, t on {label}", groups=groups,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from leukbench.evaluation.intervals import (
     Interval,
     Scale,
+    add_strata,
     effective_groups,
     fewest_effective_groups,
     flat_interval,
@@ -137,7 +138,7 @@ def auc_interval(
     else:
         cuts = 1 if folds_share_groups else len(folds[0])
         shares = _shares(influence, label_of_group, sizes, cuts)
-        variance, df = satterthwaite(*shares, extra)
+        variance, df = satterthwaite(add_strata(shares), extra)
         interval = t_interval(
             value, variance, df=df, scale=LOGIT, level=level, method="Obuchowski, t on logit", groups=groups
         )

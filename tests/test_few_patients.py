@@ -1,0 +1,44 @@
+"""A true claim is not refuted more often than alpha where a class has two or three patients."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from few_patients import CLASSES, METRICS, RECALLS, refuted
+
+from leukbench.evaluation.intervals import add_strata, korn_graubard
+from leukbench.verdicts import MARGIN_CURVE
+
+ALPHA = 0.05
+
+
+def above(rate: float, replicates: int) -> bool:
+    """Whether a share is above alpha by more than chance (three standard errors)."""
+    return rate > ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / replicates)
+
+
+def test_true_claims_are_seldom_refuted_with_three_healthy_patients() -> None:
+    n = 150
+    found = refuted((11, 3), (0.95, 0.6), replicates=n)
+    assert {key: share for key, share in found.items() if above(share, n)} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recalls", RECALLS)
+@pytest.mark.parametrize("per_class", CLASSES)
+def test_true_claims_are_seldom_refuted(per_class: tuple[int, int], recalls: tuple[float, float]) -> None:
+    n = 1000
+    found = refuted(per_class, recalls, replicates=n)
+    assert set(found) == {(metric, margin) for metric in METRICS for margin in MARGIN_CURVE}
+    assert {key: share for key, share in found.items() if above(share, n)} == {}
+
+
+def test_the_poorest_class_bounds_the_degrees_of_freedom() -> None:
+    assert add_strata([(1.0, 20.0), (1e-6, 2.0)]) == (pytest.approx(1.0), 4.0)
+    assert add_strata([(1.0, 20.0), (1.0, 20.0)]) == (2.0, 40.0)  # of one size: Satterthwaite's own
+    assert add_strata([(1.0, 7.0)]) == (1.0, 7.0)
+    y, n = np.array([60, 64, 66, 58, 62, 65, 63, 61, 40, 41]), np.full(10, 70)  # the two of class 1 look alike
+    strata = np.array([0] * 8 + [1] * 2)
+    assert korn_graubard(y, n, strata=strata).df == 2.0
