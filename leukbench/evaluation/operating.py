@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from leukbench.evaluation.estimates import calibration_estimates, matrix_estimates
-from leukbench.evaluation.intervals import NAN, effective_groups, jackknife, join_notes, no_interval
+from leukbench.evaluation.intervals import NAN, effective_groups, jackknife, join_notes, korn_graubard, no_interval
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import group_codes
 from leukbench.evaluation.reservations import domain_note
@@ -23,9 +23,10 @@ from leukbench.evaluation.scoring import (
     npv,
     ppv,
     reliability,
+    reliability_bin,
     sensitivity_at_specificity,
 )
-from leukbench.records import Estimate, FloatArray, Predictions
+from leukbench.records import Estimate, Predictions
 
 SPECIFICITY = 0.95
 PREVALENCES = (0.1, 0.5)
@@ -57,13 +58,18 @@ class ChosenPoint:
 
 @dataclass(frozen=True)
 class Bin:
-    """A bin of the top score: its limits, images, mean score and share of images called right."""
+    """A bin of the top score: its limits, images, mean score, share of images called right and its group-level 95 % limits.
+
+    The last two are NaN where the bin's images are of one group.
+    """
 
     low: float
     high: float
     n_images: float
     confidence: float
     accuracy: float
+    accuracy_low: float = NAN
+    accuracy_high: float = NAN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,11 +215,16 @@ def calibration(test: Predictions, validation: Predictions) -> Calibration:
 def _bins(p: Predictions) -> tuple[Bin, ...]:
     """Return the bins that hold images, images counted as the mean over seeds."""
     table, seeds = reliability(p.label, p.scores, bins=_BINS), len(np.unique(p.seed))
-    rows: Sequence[FloatArray] = (
-        table.edges[:-1],
-        table.edges[1:],
-        table.n_images / seeds,
-        table.confidence,
-        table.accuracy,
+    where, right, codes = (
+        reliability_bin(p.scores, bins=_BINS),
+        p.scores.argmax(axis=1) == p.label,
+        group_codes(p.group)[1],
     )
-    return tuple(Bin(*map(float, row)) for row in zip(*rows, strict=True) if row[2] > 0)
+    found = []
+    for b in np.flatnonzero(table.n_images):
+        rows = where == b
+        counts = [np.bincount(codes[rows], weights=w) / seeds for w in (right[rows], np.ones(int(rows.sum())))]
+        made = korn_graubard(*counts)
+        edges, n_images = table.edges[b : b + 2], table.n_images[b] / seeds
+        found.append(Bin(*map(float, (*edges, n_images, table.confidence[b], table.accuracy[b], made.low, made.high))))
+    return tuple(found)

@@ -92,7 +92,7 @@ def reliability_rows(data: ReportData, paper: str, study: str) -> list[dict[str,
                         "score": f"{b['low']:.1f} to {b['high']:.1f}",
                         "images": number(b["n_images"], digits=0),
                         "mean score %": percent(b["confidence"]),
-                        "right %": percent(b["accuracy"]),
+                        "right %": f"{percent(b['accuracy'])} [{interval(b['accuracy_low'], b['accuracy_high'], 'accuracy')}]",
                     }
                 )
     return rows

@@ -1,4 +1,4 @@
-"""Figures of a report: one a study, accuracy under each protocol with its interval, beside what is printed."""
+"""The first figure of a study: accuracy under each protocol with its interval, beside what is printed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def draw_study(data: ReportData, paper: str, study: str, file: Path) -> None:
             ha="center",
             fontsize=7,
         )
-    ax.set_yticks(range(len(rows)), [_label(data, cell, arm) for cell, arm in reversed(rows)], fontsize=8)
+    ax.set_yticks(range(len(rows)), [label_of(data, cell, arm) for cell, arm in reversed(rows)], fontsize=8)
     _reference_lines(ax, data, paper, study, cells)
     ax.set_xlabel("accuracy in %: line = 95 % interval over groups, grey band = over images")
     ax.set_ylim(-0.6, len(rows) - 0.2)
@@ -101,7 +101,8 @@ def _accuracy(data: ReportData, cell: str, arm: str) -> dict[str, Any]:
     raise KeyError((cell, arm))
 
 
-def _label(data: ReportData, cell: str, arm: str) -> str:
+def label_of(data: ReportData, cell: str, arm: str) -> str:
+    """Return what a figure calls an arm under a protocol; the reading of a published split stands on a line of its own."""
     spec = data.cells[cell]
     protocol = _NAMES[spec.protocol]
     if spec.protocol == "patient" and data.splits[cell]["certificate"]["evidence"] == "absent":

@@ -14,6 +14,7 @@ from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
 from leukbench.report.figures import draw_study
 from leukbench.report.format import count, number, percent, table
+from leukbench.report.reliability import draw_reliability, panels
 from leukbench.report.transfer import transfer_sections
 
 
@@ -24,6 +25,7 @@ def write_report(data: ReportData, folder: Path) -> None:
     """
     for paper, study in data.studies():
         draw_study(data, paper, study, folder / "figures" / f"{paper}-{study}.png")
+        draw_reliability(data, paper, study, folder / "figures" / f"{paper}-{study}-reliability.png")
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
@@ -106,6 +108,7 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "operating": table(chosen.operating_rows(data, paper, study)),
         "without_validation": chosen.without_validation(data, paper, study),
         "calibration": table(chosen.calibration_rows(data, paper, study)),
+        "reliability_drawn": bool(panels(data, paper, study)),
         "reliability": table(chosen.reliability_rows(data, paper, study)),
         "metrics": table(sections.metric_rows(data, paper, study)),
         "assumed": table(sections.assumed_rows(data, paper, study)),
