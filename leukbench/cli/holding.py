@@ -8,6 +8,7 @@ from typing import Any
 
 from leukbench.cli.matching import EvaluatedCell, comparable, question_of
 from leukbench.cli.predictions import Given
+from leukbench.cli.remarks import divided_groups
 from leukbench.errors import InputError, unknown_name
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
@@ -29,12 +30,15 @@ def hold(
 
     ``protocol`` is the user's word for how the predictions were made. ``as_published``: the verdicts of STATISTICS.md.
     ``patient``: the same test against the same margin, its outcome named for what it is (holds, lower, higher by patient).
-    Raises InputError for an unknown protocol, study or arm, a choice that is open, other classes, or a margin outside (0, 1).
+    Raises InputError for an unknown protocol, study or arm, a choice that is open, other classes, a margin outside (0, 1), or
+    folds that were not cut by patient though the protocol is said to be.
     """
     if protocol not in PROTOCOLS:
         raise unknown_name("protocol", protocol, PROTOCOLS, where="--protocol")
     if not 0 < margin < 1:
         raise InputError("a margin must be a fraction", where="--margin", expected="in (0, 1)", found=str(margin))
+    if protocol == "patient":
+        _check_folds(given)
     paper = load_paper(claims)
     study = _study(paper, study, given.predictions.classes)
     arm = _arm(paper, study, arm)
@@ -45,6 +49,18 @@ def hold(
     verdicts = decide(questions, margin=margin)
     rows = [_row(c, q, v, cell) for c, q, v in zip(wanted, questions, verdicts, strict=True)]
     return {"paper": paper.key, "study": study, "arm": arm, "protocol": protocol, "margin": margin, "claims": rows}
+
+
+def _check_folds(given: Given) -> None:
+    """Raise InputError where the file itself shows that its folds were not cut by patient."""
+    divided = divided_groups(given.predictions)
+    if divided:
+        unit = "patient" if given.by_patient else "group"
+        raise InputError(
+            f"these folds are not by {unit}, so their scores cannot be held against a claim as made by patient", where="column fold",
+            expected=f"all images of a {unit} in one fold", found=f"{len(divided)} {unit}s in several folds, such as {divided[0]}",
+            do="add --protocol as_published; or leave out column fold if no model was trained on those whom it tests",
+        )  # fmt: skip
 
 
 def _study(paper: Paper, name: str, classes: Sequence[str]) -> str:

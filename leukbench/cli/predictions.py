@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from leukbench.cli.prediction_rows import KNOWN, SCORE, Line, read_rows
 from leukbench.errors import InputError
 from leukbench.records import Predictions
 
-KNOWN = ("image_id", "label", "group", "patient", "predicted", "fold", "seed", "origin")
-SCORE = "score_"
 SUM_TOLERANCE = 1e-3
-LAYOUT = "columns image_id, label, group or patient, and score_<class> for every class or predicted; fold, seed, origin if any"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """A file of predictions: what it says, whether its groups are patients, and the columns that were not read."""
+    """A file of predictions: what it says, whether its groups are patients, what it gives, and the columns that were not read."""
 
     predictions: Predictions
     by_patient: bool
     with_scores: bool
+    with_predicted: bool = False
     unread: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One row of the file: its line number and its cells by column, without outer blanks."""
-
-    file: Path
-    number: int
-    cells: dict[str, str]
-
-    def wrong(self, what: str, column: str, *, expected: str, do: str = "") -> InputError:
-        """Return the error about one cell."""
-        image = self.cells.get("image_id", "")
-        place = f"{self.file}, line {self.number}, column {column}" + (f", image {image!r}" if image else "")
-        return InputError(what, where=place, expected=expected, found=repr(self.cells.get(column, "")), do=do)
 
 
 def read_given(file: Path) -> Given:
@@ -53,8 +35,7 @@ def read_given(file: Path) -> Given:
     alphabetical order. Without ``predicted`` the class with the highest score is predicted (the first of equals). Raises
     InputError, with line, column and value, for whatever cannot be used.
     """
-    header, lines = _read(file)
-    _check_header(file, header)
+    header, lines = read_rows(file)
     if not lines:
         raise InputError(
             "this file holds no predictions", where=str(file), expected="a row per image", found="a header"
@@ -66,77 +47,19 @@ def read_given(file: Path) -> Given:
     predictions = _predictions(lines, header, classes, scores if with_scores else None)
     _check_repeats(lines, header)
     unread = tuple(c for c in header if c not in KNOWN and not c.startswith(SCORE))
-    return Given(predictions=predictions, by_patient="group" not in header, with_scores=with_scores, unread=unread)
-
-
-# -------------------------------------------------------------------------------------------------------- reading
-
-
-def _read(file: Path) -> tuple[list[str], list[_Line]]:
-    """Return the header and the rows, blank ones left out."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            return header, list(_lines(file, reader, header))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            "cannot read predictions", where=str(file), expected="a CSV file in UTF-8, separated by commas",
-            found=getattr(error, "strerror", None) or str(error), do=f"give a file with {LAYOUT}",
-        ) from error  # fmt: skip
-
-
-def _lines(file: Path, reader: Any, header: Sequence[str]) -> Iterator[_Line]:
-    for row in reader:
-        number = reader.line_num
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            raise InputError(
-                "a row has too few or too many cells", where=f"{file}, line {number}",
-                expected=f"{len(header)} cells, as in the header", found=f"{len(row)}: {','.join(row)[:80]}",
-                do="put cells that hold a comma in double quotes; write decimals with a point",
-            )  # fmt: skip
-        yield _Line(file, number, dict(zip(header, (cell.strip() for cell in row), strict=True)))
-
-
-def _check_header(file: Path, header: list[str]) -> None:
-    where = f"{file}, line 1"
-    twice = sorted({c for c in header if header.count(c) > 1})
-    if twice:
-        raise InputError(
-            "a column stands twice", where=where, expected="each name once", found=", ".join(map(repr, twice))
-        )
-    missing = [c for c in ("image_id", "label") if c not in header]
-    missing += [] if {"group", "patient"} & set(header) else ["group (or patient)"]
-    n_scores = sum(c.startswith(SCORE) and c != SCORE for c in header)
-    missing += [] if n_scores or "predicted" in header else [f"{SCORE}<class> of every class (or predicted)"]
-    if missing:
-        raise InputError(
-            f"columns are missing: {', '.join(missing)}", where=where, expected=LAYOUT,
-            found=", ".join(header) or "an empty file", do=_header_hint(header, missing),
-        )  # fmt: skip
-    if n_scores == 1:
-        raise InputError(
-            "there is one column of scores", where=where, expected=f"a column {SCORE}<class> for every class, two at least",
-            found=next(c for c in header if c.startswith(SCORE)), do="add the score of the other class, 1 minus this one",
-        )  # fmt: skip
-
-
-def _header_hint(header: list[str], missing: list[str]) -> str:
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        return "separate the columns by commas (this file has another separator)"
-    for name in (m.split(" ")[0].removesuffix("<class>") for m in missing):
-        near = difflib.get_close_matches(name, [c for c in header if c not in KNOWN], n=1, cutoff=0.6)
-        if near:
-            return f"is {near[0]!r} meant to be {name!r}? Rename it"
-    return "add them; a group is what must not be torn apart: the patient, or else the smear, slide or original image"
+    return Given(
+        predictions=predictions,
+        by_patient="group" not in header,
+        with_scores=with_scores,
+        with_predicted="predicted" in header,
+        unread=unread,
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- checking
 
 
-def _scores(line: _Line, classes: Sequence[str]) -> list[float]:
+def _scores(line: Line, classes: Sequence[str]) -> list[float]:
     """Return the scores of one row. Raises InputError unless they are numbers in [0, 1] that sum to 1."""
     values = []
     for name in classes:
@@ -145,6 +68,7 @@ def _scores(line: _Line, classes: Sequence[str]) -> list[float]:
             value = float(line.cells[column].replace("_", "x"))  # float() would read 1_0 as 10
         except ValueError:
             hint = "write decimals with a point" if "," in line.cells[column] else ""
+            hint = hint if line.cells[column] else "leave out images without a prediction"
             raise line.wrong("a score is no number", column, expected="a number in [0, 1]", do=hint) from None
         if not math.isfinite(value):
             raise line.wrong(
@@ -168,7 +92,7 @@ def _scores(line: _Line, classes: Sequence[str]) -> list[float]:
     return values
 
 
-def _class(line: _Line, column: str, classes: Sequence[str]) -> int:
+def _class(line: Line, column: str, classes: Sequence[str]) -> int:
     value = line.cells[column]
     if not value:
         raise line.wrong(f"a row has no {column}", column, expected="one of: " + ", ".join(classes))
@@ -181,13 +105,13 @@ def _class(line: _Line, column: str, classes: Sequence[str]) -> int:
     return list(classes).index(value)
 
 
-def _whole(line: _Line, column: str) -> int:
+def _whole(line: Line, column: str) -> int:
     if not line.cells[column].isdecimal() or len(line.cells[column]) > 9:
         raise line.wrong(f"a {column} is no whole number", column, expected="a whole number such as 0")
     return int(line.cells[column])
 
 
-def _filled(line: _Line, column: str) -> str:
+def _filled(line: Line, column: str) -> str:
     if not line.cells[column]:
         raise line.wrong(
             f"a row has no {column}", column, expected="a name",
@@ -197,7 +121,7 @@ def _filled(line: _Line, column: str) -> str:
 
 
 def _predictions(
-    lines: list[_Line], header: list[str], classes: tuple[str, ...], scores: np.ndarray | None
+    lines: list[Line], header: list[str], classes: tuple[str, ...], scores: np.ndarray | None
 ) -> Predictions:  # fmt: skip
     group_column = "group" if "group" in header else "patient"
     n = len(lines)
@@ -222,11 +146,11 @@ def _predictions(
     )  # fmt: skip
 
 
-def _check_repeats(lines: list[_Line], header: list[str]) -> None:
+def _check_repeats(lines: list[Line], header: list[str]) -> None:
     """Refuse an image that stands twice in a fold and seed, or whose label or group differs between rows."""
     group_column = "group" if "group" in header else "patient"
-    seen: dict[tuple[str, str, str], _Line] = {}
-    first: dict[str, _Line] = {}
+    seen: dict[tuple[str, str, str], Line] = {}
+    first: dict[str, Line] = {}
     for line in lines:
         image = line.cells["image_id"]
         before = seen.setdefault((image, line.cells.get("fold", ""), line.cells.get("seed", "")), line)

@@ -32,6 +32,7 @@ def page(result: Plain, file: str) -> str:
     parts = [
         f"# Scores of {file}",
         _tested(result),
+        "\n".join(f"- {text}" for text in result["remarks"]),
         f"The interval to read is the one **by {unit}**: it says how the result could differ on other {unit}s of the same kind. "
         "The one by image takes every image for an independent case, which images of one patient are not; it is printed because "
         "it is what most papers print.",

@@ -9,6 +9,7 @@ from typing import Any
 
 from leukbench.cli.layout import json_text
 from leukbench.cli.predictions import Given, read_given
+from leukbench.cli.remarks import remarks_on
 from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions
@@ -24,7 +25,7 @@ def score(
 
     JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, note``, fractions; null where undefined), ``n_images,
     n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
-    ``patients``, ``unread_columns`` and, with ``claims`` (a paper's key or file), ``verdicts``: these predictions held
+    ``patients``, ``unread_columns``, ``remarks`` (what the file contradicts itself in) and, with ``claims`` (a paper's key or file), ``verdicts``: these predictions held
     against the paper's claims about ``arm`` as results under ``protocol`` (``patient`` or ``as_published``).
     Raises InputError with line, column and value for a file that cannot be used.
     """
@@ -60,6 +61,7 @@ def scored(given: Given, estimates: Sequence[Estimate]) -> Plain:
         "folds": _folds(estimates, folds) if len(folds) > 1 else {},
         "patients": _patients(given.predictions),
         "unread_columns": list(given.unread),
+        "remarks": list(remarks_on(given)),
     }
 
 

@@ -128,7 +128,7 @@ def auc_interval(
     """
     folds = [_pick(part.values, auc) for part in parts]
     if not all(len(f) for f in folds):
-        return NAN, no_interval("no fold has two classes")
+        return NAN, no_interval("undefined: no fold holds images of every class")
     value = float(np.mean([f.mean() for f in folds]))
     notes = f"{parts[0].left_out} folds without every class left out" if parts[0].left_out else ""
     groups = fewest_effective_groups(sizes, None if (label_of_group < 0).any() else label_of_group)

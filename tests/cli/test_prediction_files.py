@@ -129,3 +129,54 @@ def test_unreadable_files_say_why(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
         read_given(binary)
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "found"),
+    [
+        ("a,ALL,P\xe4,0.2,0.8\n".encode("latin-1"), "line 5", "a,ALL,P\\xe4,0.2,0.8"),
+        (b"d,ALL,P\x00,0.2,0.8\n", "line 5", "no plain text"),
+        (b'd,"ALL,P3,0.2,0.8\n', "line 5", "a quote that is not closed"),
+    ],
+)
+def test_bytes_and_quotes_are_named_by_their_line(tmp_path: Path, raw: bytes, where: str, found: str) -> None:
+    path = tmp_path / "predictions.csv"
+    path.write_bytes(GOOD.encode() + raw)
+    with pytest.raises(InputError) as raised:
+        read_given(path)
+    assert (raised.value.where, raised.value.found) == (f"{path}, {where}", found)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [(GOOD.encode("utf-16"), "UTF-16"), (b"PK\x03\x04\xff\xfe", "spreadsheet"), (b"PAR1\xff", "parquet")],
+)
+def test_other_kinds_of_file_are_told(tmp_path: Path, raw: bytes, kind: str) -> None:
+    path = tmp_path / "predictions.csv"
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match="UTF-8") as raised:
+        read_given(path)
+    assert kind in raised.value.found
+
+
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        ("filename,label,group,predicted", "is 'filename' meant to be 'image_id'"),
+        ("image_id,target,group,predicted", "is 'target' meant to be 'label'"),
+        ("image_id,label,subject,predicted", "is 'subject' meant to be 'patient'"),
+        ("image_id,label,group,y_pred", "is 'y_pred' meant to be 'predicted'"),
+        ("image_id,label,group,score", "does not say of which class"),
+        ('{"image_id": 1}', "looks like JSON"),
+        ("image_id;label;group;predicted", "write decimals with a point"),
+    ],
+)
+def test_a_header_gets_the_hint_that_mends_it(tmp_path: Path, header: str, hint: str) -> None:
+    with pytest.raises(InputError, match="columns are missing") as raised:
+        read_given(_file(tmp_path, f"{header}\na;ALL;P1;0,9\n"))
+    assert hint in raised.value.do
+
+
+def test_windows_line_ends_and_quoted_commas_are_read(tmp_path: Path) -> None:
+    text = GOOD.replace("P2", '"ward 2, bed 1"').replace("\n", "\r\n")
+    assert read_given(_file(tmp_path, text)).predictions.group.tolist() == ["P1", "ward 2, bed 1", "ward 2, bed 1"]
