@@ -15,7 +15,7 @@ from typing import Literal
 from scipy.special import ndtri, stdtr, stdtrit
 from statsmodels.stats.proportion import proportion_confint
 
-from leukbench.records import Estimate
+from leukbench.records import COPIES_AVERAGED, Estimate
 
 Outcome = Literal["lower", "within", "higher", "unresolved"]
 PROPORTIONS = frozenset({"accuracy", "recall", "specificity", "precision", "patient_accuracy"})
@@ -106,11 +106,17 @@ def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, f
 
 
 def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
-    """Return how many independent images a claim is worth: n over the design effect, shrunk for its few groups."""
-    inflation, t = design_effect(reproduced), _quantile(reproduced.estimate)
+    """Return how many independent images a claim is worth: n over the design effect, shrunk for its few groups.
+
+    Where our estimate counts originals (their copies averaged), the design effect is told for these, and a claim that counted
+    copies is worth no more originals than ours.
+    """
+    e = reproduced.estimate
+    inflation, t = design_effect(reproduced), _quantile(e)
     if question.n is None or question.n <= 0 or inflation is None or t is None:
         return None
-    return question.n / inflation * (float(ndtri(0.975)) / t) ** 2
+    n = min(question.n, e.n_images) if COPIES_AVERAGED in e.note else question.n
+    return n / inflation * (float(ndtri(0.975)) / t) ** 2
 
 
 def _on_scale(question: Question, reproduced: Reproduced) -> tuple[float, float]:

@@ -257,6 +257,10 @@ class Predictions:
         return Predictions(classes=self.classes, **arrays)
 
 
+COPIES_AVERAGED = "copies of one origin averaged"
+"""In the note of an estimate that counts originals, while the predictions hold several copies of some."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined, with the reason in note."""

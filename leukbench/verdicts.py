@@ -26,7 +26,7 @@ from leukbench.differences import (
     three_sided_p,
 )
 from leukbench.errors import InputError
-from leukbench.records import digest
+from leukbench.records import COPIES_AVERAGED, digest
 
 Ps = Mapping[Outcome, float]
 MARGIN_CURVE = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20)
@@ -40,6 +40,7 @@ _UNSURE = {
     "inferred": "; patient ids are inferred: the errors may be larger",
     "absent": "; without patient ids the errors may be larger",
 }
+_PER_ORIGINAL = "; ours counts originals, the copies of each averaged, the claim images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,7 +314,7 @@ def _tested(case: _Case, test: _Test, *, margin: float, alpha: float, level: flo
     else:
         several = ", under every reading of the split" if len(case.faithful) > 1 else ""
         verdict, reason = f"not reproduced ({outcome})", f"{outcome} than printed by more than the margin{several}"
-    reason += _UNSURE.get(shown.r.evidence, "")
+    reason += _UNSURE.get(shown.r.evidence, "") + (_PER_ORIGINAL if COPIES_AVERAGED in shown.r.estimate.note else "")
     of_honest = None if test.honest is None else min(1.0, min(test.honest.values()) * alpha / level)
     return Verdict(
         claim=case.q.claim, verdict=verdict, reason=reason, headline=case.q.headline, margin=margin, p=p, level=level,

@@ -17,7 +17,7 @@ from verdict_rates import GROUPS, RATES, Truth, question, shares
 from leukbench.differences import design_effect
 from leukbench.errors import InputError
 from leukbench.evaluation.intervals import korn_graubard
-from leukbench.records import Estimate
+from leukbench.records import COPIES_AVERAGED, Estimate
 from leukbench.verdicts import (
     Difference,
     Question,
@@ -289,6 +289,18 @@ def test_a_claim_on_more_images_is_surer_and_one_on_few_groups_less_sure() -> No
     few, many = (claim_interval(ask(n=1000), made(0.85, df=df)) for df in (3.0, 300.0))
     assert few is not None and many is not None
     assert few[1] - few[0] > 1.4 * (many[1] - many[0])  # t is 3.18 instead of 1.97
+
+
+def test_a_claim_that_counted_copies_is_worth_no_more_originals_than_ours() -> None:
+    plain = made(0.65)
+    e = dataclasses.replace(plain.estimate, note=f"something; {COPIES_AVERAGED}")
+    averaged = dataclasses.replace(plain, estimate=e)
+    assert claim_interval(ask(n=35_000), averaged) == claim_interval(ask(n=1000), plain)  # ours has 1,000 images
+    assert claim_interval(ask(n=400), averaged) == claim_interval(ask(n=400), plain)
+    assert claim_interval(ask(n=35_000), plain) != claim_interval(ask(n=1000), plain)
+    (found,), (other,) = (decide([ask(r)], margin=MARGIN) for r in (averaged, plain))
+    assert "ours counts originals, the copies of each averaged, the claim images" in found.reason
+    assert found.verdict == "not reproduced (lower)" and "originals" not in other.reason
 
 
 def test_seeds_widen_the_claim_but_are_no_design_effect() -> None:

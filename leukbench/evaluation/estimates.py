@@ -34,7 +34,7 @@ from leukbench.evaluation.ranking import auc_interval, auc_parts
 from leukbench.evaluation.resampling import auc_classes, draw_weights, group_codes
 from leukbench.evaluation.reservations import domain_note
 from leukbench.evaluation.scoring import brier_terms, log_loss_terms, reliability_bin
-from leukbench.records import Estimate, FloatArray, IntArray, Predictions
+from leukbench.records import COPIES_AVERAGED, Estimate, FloatArray, IntArray, Predictions
 from leukbench.seeds import generator_for
 
 SeedScatter = Mapping[tuple[str, str, str], tuple[float, float]]
@@ -97,7 +97,7 @@ def estimate_predictions(
     """
     _check(predictions)
     p = average_copies(predictions)
-    note = "copies of one origin averaged" if len(p) < len(predictions) else ""
+    note = COPIES_AVERAGED if len(p) < len(predictions) else ""
     table = _table(p, level, scatter or {}, "pooled", note)
     found = [*_of_matrix(table), *_of_scores(table)]
     for k in np.unique(p.fold):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.papers.schema import Claim
+from leukbench.records import COPIES_AVERAGED
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, interval, number, percent, score, seconds, with_interval
 
@@ -274,10 +275,15 @@ def claim_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
 
 
 def _reproduced(found: list[dict[str, Any]]) -> str:
-    return (
-        "<br>".join(with_interval(r["estimate"]) + (f" ({r['definition']})" if r["definition"] else "") for r in found)
-        or "not run"
-    )
+    return "<br>".join(with_interval(r["estimate"]) + _how(r) for r in found) or "not run"
+
+
+def _how(reproduced: dict[str, Any]) -> str:
+    """Return the definition where the claim states none, and that originals are counted where the claim counts their copies."""
+    originals = f"{count(reproduced['estimate']['n_images'])} originals, their copies averaged"
+    parts = [reproduced["definition"], originals if COPIES_AVERAGED in reproduced["estimate"]["note"] else ""]
+    told = "; ".join(part for part in parts if part)
+    return f" ({told})" if told else ""
 
 
 def assumed_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:

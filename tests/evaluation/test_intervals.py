@@ -206,3 +206,16 @@ def test_the_promised_domain_is_silent_and_all_else_is_marked() -> None:
     assert "correlation 0.20" in note(28, value=0.97, correlation=0.2)
     assert "correlation 0.30" in note(28, value=0.8, correlation=0.3)
     assert "within 3 %" in note(28, value=0.99, correlation=0.0) and "within 3 %" in note(28, value=0.01)
+
+
+def test_the_standard_error_of_a_proportion_is_statsmodels_cluster_robust_one() -> None:
+    """Least squares on a constant, clustered by group, with statsmodels' own correction taken off; groups of one size."""
+    from statsmodels.regression.linear_model import OLS
+
+    rng = np.random.default_rng(4)
+    right = (rng.random((12, 30)) < rng.beta(8, 2, (12, 1))).astype(float)
+    fitted = OLS(right.ravel(), np.ones(right.size)).fit(
+        cov_type="cluster", cov_kwds={"groups": np.repeat(np.arange(12), 30), "use_correction": False}
+    )
+    made = korn_graubard(right.sum(axis=1), np.full(12, 30))
+    assert made.standard_error == pytest.approx(float(fitted.bse[0]) * np.sqrt(12 / 11), rel=1e-12)

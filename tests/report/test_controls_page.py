@@ -17,8 +17,8 @@ from leukbench.evaluation.controls import probe_result
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.evaluation.reservations import design_effect_sensitivity
 from leukbench.papers.loader import load_paper
-from leukbench.records import Cell, Predictions
-from leukbench.report import chosen, controls, ladder
+from leukbench.records import COPIES_AVERAGED, Cell, Predictions
+from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
@@ -227,4 +227,15 @@ def test_every_tested_claim_says_at_which_margins_its_verdict_turns(data: Report
     assert list(row.values()) == [
         "known_answer.cohort.accuracy",
         "1.0 to 2.0: inconclusive; 5.0: not reproduced (lower)",
+    ]
+
+
+def test_a_claim_held_against_originals_says_that_their_copies_are_averaged() -> None:
+    copies = {**estimate("accuracy", 0.9), "n_images": 351, "note": f"few groups; {COPIES_AVERAGED}"}
+    images = {**estimate("accuracy", 0.9), "n_images": 351, "note": ""}
+    rows = [{"estimate": e, "definition": d} for e, d in ((copies, "macro average"), (copies, ""), (images, ""))]
+    assert sections._reproduced(rows).split("<br>") == [
+        "90.0 [85.0 to 95.0] (macro average; 351 originals, their copies averaged)",
+        "90.0 [85.0 to 95.0] (351 originals, their copies averaged)",
+        "90.0 [85.0 to 95.0]",
     ]
