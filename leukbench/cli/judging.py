@@ -226,10 +226,10 @@ def compare(params: Params) -> str:
     from leukbench.papers.loader import load_paper
     from leukbench.verdicts import decide
 
-    cells = evaluated_cells(params)
-    accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
     papers = [load_paper(key) for key in params.papers]
     _check_frozen(params, [s.headline for p in papers for s in p.studies.values()])
+    cells = evaluated_cells(params)
+    accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
     questions = [q for paper in papers for q in questions_of(paper, cells, accused)]
     verdicts = decide(questions, margin=params.verdicts.margin, alpha=params.verdicts.alpha)
     tables = {name: read_predictions(cell_file(params, "predictions", name, ".parquet")) for name in params.cells}
