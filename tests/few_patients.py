@@ -1,17 +1,19 @@
 """Verdicts on true claims where a class has few patients: patients of one label, metrics as the evaluation makes them.
 
-``python tests/few_patients.py 2000`` prints the table of leukbench/VERDICTS.md.
+``python tests/few_patients.py 1000 verdicts`` prints the table of leukbench/VERDICTS.md, ``… 1500 coverage`` that of
+leukbench/evaluation/README.md.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from scipy import stats
 
-from leukbench.evaluation import metrics
+from leukbench.evaluation import intervals, metrics, ranking
 from leukbench.evaluation.estimates import auc_estimates, matrix_estimates
 from leukbench.records import Estimate, Predictions
 from leukbench.verdicts import MARGIN_CURVE, Question, Reproduced, decide
@@ -19,6 +21,8 @@ from leukbench.verdicts import MARGIN_CURVE, Question, Reproduced, decide
 METRICS = ("accuracy", "mcc", "auc")
 CLASSES = ((2, 1), (3, 2), (4, 4), (11, 2), (11, 3), (20, 3))
 """Patients of each class; 3, 5, 8 patients in all, then the few healthy subjects of a part of C-NMC 2019."""
+UNLIKE = ((11, 2), (30, 2), (11, 3), (20, 3), (15, 5), (30, 8))
+"""Classes of unlike size, for coverage."""
 RECALLS = ((0.85, 0.85), (0.95, 0.6))
 MARGINS = (0.02, 0.05, 0.10)
 SIZE, CV, ICC, SEED = 40.0, 0.3, 0.1, 20260103
@@ -78,15 +82,53 @@ def refuted(
     return {key: n / replicates for key, n in count.items()}
 
 
-def main(replicates: int) -> None:
-    """Print the rows of the table."""
-    for per_class in CLASSES:
+def truths(per_class: Sequence[int], recalls: Sequence[float]) -> dict[str, float]:
+    """What each metric would be on infinitely many images of infinitely many such patients, in this ratio."""
+    share = np.asarray(per_class) / sum(per_class)
+    right = share * recalls
+    matrix = np.array([[right[0], share[0] - right[0]], [share[1] - right[1], right[1]]])
+    auc = stats.norm.cdf(stats.norm.ppf(np.asarray(recalls)).sum() / np.sqrt(2))
+    return {"accuracy": float(right.sum()), "mcc": float(metrics.mcc(matrix)), "auc": float(auc)}
+
+
+def covered(per_class: Sequence[int], recalls: Sequence[float], *, replicates: int) -> dict[str, float]:
+    """Share of replicates in which a metric's interval holds its truth; no interval counts as one that holds everything."""
+    true, count = truths(per_class, recalls), dict.fromkeys(METRICS, 0)
+    for replicate in range(replicates):
+        rng = np.random.default_rng([SEED, *per_class, replicate])
+        for metric, e in estimates(patients(per_class, recalls, rng)).items():
+            count[metric] += not (e.low > true[metric] or e.high < true[metric])
+    return {metric: n / replicates for metric, n in count.items()}
+
+
+def main(replicates: int, what: str) -> None:
+    """Print the rows of a table: of refuted true claims, or of coverage with and without the bound of ``add_strata``."""
+    for per_class in CLASSES if what == "verdicts" else UNLIKE:
         for recalls in RECALLS:
-            found = refuted(per_class, recalls, replicates=replicates)
-            cells = [" / ".join(f"{100 * found[metric, m]:.1f}" for m in MARGINS) for metric in METRICS]
+            if what == "verdicts":
+                found = refuted(per_class, recalls, replicates=replicates)
+                cells = [" / ".join(f"{100 * found[metric, m]:.1f}" for m in MARGINS) for metric in METRICS]
+            else:
+                bound = covered(per_class, recalls, replicates=replicates)
+                with without_bound():
+                    free = covered(per_class, recalls, replicates=replicates)
+                cells = [f"{100 * free[metric]:.1f} → {100 * bound[metric]:.1f}" for metric in METRICS]
             patients_of = f"{sum(per_class)} ({per_class[0]} + {per_class[1]})"
             print(f"| {patients_of} | {recalls[0]}, {recalls[1]} | " + " | ".join(cells) + " |", flush=True)
 
 
+@contextmanager
+def without_bound() -> Iterator[None]:
+    """Let Satterthwaite's degrees of freedom stand as they are."""
+    kept = intervals.add_strata
+    for module in (intervals, ranking):
+        module.add_strata = lambda parts: intervals.satterthwaite(*parts)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module in (intervals, ranking):
+            module.add_strata = kept  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from few_patients import CLASSES, METRICS, RECALLS, refuted
+from few_patients import CLASSES, METRICS, RECALLS, UNLIKE, covered, refuted, without_bound
 
 from leukbench.evaluation.intervals import add_strata, korn_graubard
 from leukbench.verdicts import MARGIN_CURVE
@@ -20,7 +20,7 @@ def above(rate: float, replicates: int) -> bool:
 
 
 def test_true_claims_are_seldom_refuted_with_three_healthy_patients() -> None:
-    n = 150
+    n = 60
     found = refuted((11, 3), (0.95, 0.6), replicates=n)
     assert {key: share for key, share in found.items() if above(share, n)} == {}
 
@@ -33,6 +33,23 @@ def test_true_claims_are_seldom_refuted(per_class: tuple[int, int], recalls: tup
     found = refuted(per_class, recalls, replicates=n)
     assert set(found) == {(metric, margin) for metric in METRICS for margin in MARGIN_CURVE}
     assert {key: share for key, share in found.items() if above(share, n)} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per_class", UNLIKE)
+def test_intervals_cover_where_a_class_has_few_patients(per_class: tuple[int, int]) -> None:
+    n = 1000
+    error = 3 * (0.95 * 0.05 / n) ** 0.5
+    for recalls in RECALLS:
+        assert min(covered(per_class, recalls, replicates=n).values()) >= 0.93 - error
+
+
+@pytest.mark.slow
+def test_without_the_bound_two_patients_of_a_class_are_taken_for_many() -> None:
+    n = 600
+    with without_bound():
+        assert covered((30, 2), RECALLS[0], replicates=n)["auc"] < 0.91
+    assert covered((30, 2), RECALLS[0], replicates=n)["auc"] > 0.91
 
 
 def test_the_poorest_class_bounds_the_degrees_of_freedom() -> None:
