@@ -108,14 +108,15 @@ def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, f
 def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
     """Return how many independent images a claim is worth: n over the design effect, shrunk for its few groups.
 
-    Where our estimate counts originals (their copies averaged), the design effect is told for these, and a claim that counted
-    copies is worth no more originals than ours.
+    Where the paper's protocol tests copies of originals, ours averages them and counts originals, for which the design effect
+    is told: a claim that counted copies is then worth no more originals than ours, also beside a run by patient.
     """
     e = reproduced.estimate
     inflation, t = design_effect(reproduced), _quantile(e)
     if question.n is None or question.n <= 0 or inflation is None or t is None:
         return None
-    n = min(question.n, e.n_images) if COPIES_AVERAGED in e.note else question.n
+    tested = (e, *(r.estimate for r in question.faithful))
+    n = min([question.n, *(x.n_images for x in tested if COPIES_AVERAGED in x.note)])
     return n / inflation * (float(ndtri(0.975)) / t) ** 2
 
 

@@ -1,6 +1,6 @@
 """Verdicts on true claims where a class has few patients: patients of one label, metrics as the evaluation makes them.
 
-``python tests/few_patients.py 1000 verdicts`` prints the table of leukbench/VERDICTS.md, ``… 1500 coverage`` that of
+``python tests/few_patients.py 1000 verdicts`` prints the table of leukbench/VERDICTS.md, ``… 600 coverage`` that of
 leukbench/evaluation/README.md.
 """
 
@@ -21,7 +21,7 @@ from leukbench.verdicts import MARGIN_CURVE, Question, Reproduced, decide
 METRICS = ("accuracy", "mcc", "auc")
 CLASSES = ((2, 1), (3, 2), (4, 4), (11, 2), (11, 3), (20, 3))
 """Patients of each class; 3, 5, 8 patients in all, then the few healthy subjects of a part of C-NMC 2019."""
-UNLIKE = ((11, 2), (30, 2), (11, 3), (20, 3), (15, 5), (30, 8))
+UNLIKE = ((11, 2), (30, 2), (11, 3), (20, 3))
 """Classes of unlike size, for coverage."""
 RECALLS = ((0.85, 0.85), (0.95, 0.6))
 MARGINS = (0.02, 0.05, 0.10)

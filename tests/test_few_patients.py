@@ -38,7 +38,7 @@ def test_true_claims_are_seldom_refuted(per_class: tuple[int, int], recalls: tup
 @pytest.mark.slow
 @pytest.mark.parametrize("per_class", UNLIKE)
 def test_intervals_cover_where_a_class_has_few_patients(per_class: tuple[int, int]) -> None:
-    n = 1000
+    n = 600
     error = 3 * (0.95 * 0.05 / n) ** 0.5
     for recalls in RECALLS:
         assert min(covered(per_class, recalls, replicates=n).values()) >= 0.93 - error

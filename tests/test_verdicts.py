@@ -298,6 +298,8 @@ def test_a_claim_that_counted_copies_is_worth_no_more_originals_than_ours() -> N
     assert claim_interval(ask(n=35_000), averaged) == claim_interval(ask(n=1000), plain)  # ours has 1,000 images
     assert claim_interval(ask(n=400), averaged) == claim_interval(ask(n=400), plain)
     assert claim_interval(ask(n=35_000), plain) != claim_interval(ask(n=1000), plain)
+    honest = ask(averaged, n=35_000, honest=(made(0.65, protocol="patient"),))  # tested on originals without copies
+    assert claim_interval(honest, honest.honest[0]) == claim_interval(ask(n=1000), plain)
     (found,), (other,) = (decide([ask(r)], margin=MARGIN) for r in (averaged, plain))
     assert "ours counts originals, the copies of each averaged, the claim images" in found.reason
     assert found.verdict == "not reproduced (lower)" and "originals" not in other.reason

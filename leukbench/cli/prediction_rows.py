@@ -53,7 +53,7 @@ def _text(file: Path) -> str:
         ) from error  # fmt: skip
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        cells = raw.splitlines()[line - 1][:80].decode("ascii", errors="backslashreplace")
+        cells = raw.split(b"\n")[line - 1][:80].decode("ascii", errors="backslashreplace")
         raise InputError(
             "cannot read predictions: they are no text in UTF-8", where=f"{file}, line {line}", expected=expected,
             found=_kind(raw) or cells, do="save or export them as CSV in UTF-8",

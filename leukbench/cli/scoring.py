@@ -25,9 +25,9 @@ def score(
 
     JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, note``, fractions; null where undefined), ``n_images,
     n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
-    ``patients``, ``unread_columns``, ``remarks`` (what the file contradicts itself in) and, with ``claims`` (a paper's key or file), ``verdicts``: these predictions held
-    against the paper's claims about ``arm`` as results under ``protocol`` (``patient`` or ``as_published``).
-    Raises InputError with line, column and value for a file that cannot be used.
+    ``patients``, ``unread_columns``, ``remarks`` (what the file contradicts itself in) and, with ``claims`` (a paper's key
+    or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
+    (``patient`` or ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
     """
     given = read_given(file)
     estimates = estimate_predictions(given.predictions)
