@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import re
@@ -17,11 +18,13 @@ import pytest
 import yaml
 
 from leukbench.cli import counting, doing, judging, main, training
+from leukbench.cli.gathering import gather
 from leukbench.cli.layout import json_text
 from leukbench.papers.files import paper_file
 from leukbench.papers.loader import load_paper, paper_keys, read_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.params import Params, load_params
+from leukbench.report.ladder import gap_lines
 from leukbench.sources import load_source
 from leukbench.verdicts import frozen_digest
 
@@ -197,6 +200,31 @@ def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
     right = (rows["label"] == rows["predicted"]).mean()
     assert metrics["known-patient"]["cohort_cnn"]["accuracy"] == pytest.approx(right, abs=1e-6)
+
+
+def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
+    table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
+    metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
+    found = table[(table["metric"] == "mcc") & (table["aggregation"] == "pooled")].set_index("cell")["value"]
+    assert {cell: round(float(value), 6) for cell, value in found.items() if value} == {
+        cell: arm["mcc"] for cell, arms in metrics.items() for arm in arms.values() if "mcc" in arm
+    }
+    assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
+
+
+def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) -> None:
+    """Every gap stands twice, under its arm and under the colour histogram; groups are set to one, and to nine."""
+    data = gather(params)
+    gaps = [g for g in data.verdicts["gaps"] if g["metric"] == "accuracy" and g["arm"] == "cohort_cnn"]
+    assert {g["rung"] for g in gaps} >= {"known-image", "known-as_published"}
+
+    def lines(n_groups: int) -> list[str]:
+        twice = [{**g, "n_groups": n_groups, "arm": arm} for g in gaps for arm in ("cohort_cnn", "trivial:border")]
+        changed = dataclasses.replace(data, verdicts={**data.verdicts, "gaps": twice})
+        return gap_lines(changed, "known_answer", "cohort")
+
+    assert "cohort_cnn, trivial:border, by image minus by patient: not shown, both test one group alone." in lines(1)
+    assert not any("one group alone" in line for line in lines(9))
 
 
 def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from tabulate import tabulate
@@ -83,9 +84,23 @@ def seconds(value: float | None) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+_WIDE = 20_000
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return a Markdown table with one column per key of the first row; cells keep their text."""
+    """Return a Markdown table with one column per key of the first row; cells keep their text.
+
+    A table of over 20,000 characters is not padded: most of it would be spaces, and hosts show no page of several megabytes.
+    """
     if not rows:
         return ""
     safe = [{k: str(v).replace("|", "\\|").replace("\n", " ") for k, v in row.items()} for row in rows]
-    return str(tabulate(safe, headers="keys", tablefmt="github", disable_numparse=True))
+    padded = str(tabulate(safe, headers="keys", tablefmt="github", disable_numparse=True))
+    if len(padded) <= _WIDE:
+        return padded
+    head, rule, *body = padded.splitlines()
+    return "\n".join([_squeezed(head), re.sub("-+", "---", rule), *map(_squeezed, body)])
+
+
+def _squeezed(line: str) -> str:
+    return re.sub(" {2,}", " ", line)

@@ -74,28 +74,60 @@ def _with_limits(gap: dict[str, Any]) -> str:
 
 
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return a sentence per gap between a protocol and ``patient``, only where the model is better than chance."""
+    """Return a sentence per gap between a protocol and ``patient``, only where the model is better than chance.
+
+    Models of which nothing can be said share one sentence, at the end.
+    """
     cells = set(data.cells_of(paper, study))
     shown = [g for g in data.verdicts["gaps"] if g["rung"] in cells and g["metric"] == "accuracy"]
-    return [_line(data, g) for g in shown if g["arm"] != _HISTOGRAM or g["n_groups"] >= _FEWEST_GROUPS]
+    lines: list[str] = []
+    silent: dict[tuple[str, str], list[str]] = {}
+    for gap in shown:
+        if gap["arm"] == _HISTOGRAM and gap["n_groups"] < _FEWEST_GROUPS:
+            continue
+        why = _why_silent(data, gap)
+        if why:
+            silent.setdefault((_between(data, gap), why), []).append(_model(gap))
+        else:
+            lines.append(_line(data, gap))
+    return lines + [f"{', '.join(models)}, {between}: not shown, {why}." for (between, why), models in silent.items()]
+
+
+def _model(gap: dict[str, Any]) -> str:
+    return "colour histogram (no network)" if gap["arm"] == _HISTOGRAM else str(gap["arm"])
+
+
+def _between(data: ReportData, gap: dict[str, Any]) -> str:
+    return f"{protocol_name(data, gap['rung'])} minus {protocol_name(data, gap['patient'])}"
+
+
+def _others(data: ReportData, gap: dict[str, Any]) -> str:
+    """Return the gaps in MCC and AUC that say anything."""
+    return ", ".join(
+        f"{g['metric'].upper()} {_with_limits(g)}"
+        for g in data.verdicts["gaps"]
+        if (g["rung"], g["patient"], g["arm"]) == (gap["rung"], gap["patient"], gap["arm"])
+        and g["metric"] != "accuracy"
+        and better_than_chance(data, gap["rung"], gap["arm"], g["metric"])
+    )
+
+
+def _why_silent(data: ReportData, gap: dict[str, Any]) -> str:
+    if gap["n_groups"] < 2:
+        return "both test one group alone"
+    if beats_majority(data, gap["rung"], gap["arm"]) or _others(data, gap):
+        return ""
+    return f"no better than the majority class ({percent(data.arm(gap['rung'], gap['arm'])['majority_accuracy'])} %)"
 
 
 def _line(data: ReportData, gap: dict[str, Any]) -> str:
-    rung, patient, arm = gap["rung"], gap["patient"], gap["arm"]
-    model = "colour histogram (no network)" if arm == _HISTOGRAM else arm
-    name = f"{model}, {protocol_name(data, rung)} minus {protocol_name(data, patient)}"
-    others = ", ".join(
-        f"{g['metric'].upper()} {_with_limits(g)}"
-        for g in data.verdicts["gaps"]
-        if (g["rung"], g["patient"], g["arm"]) == (rung, patient, arm)
-        and g["metric"] != "accuracy"
-        and better_than_chance(data, rung, arm, g["metric"])
-    )
+    rung, arm = gap["rung"], gap["arm"]
+    name, others = f"{_model(gap)}, {_between(data, gap)}", _others(data, gap)
     if not beats_majority(data, rung, arm):
         majority = percent(data.arm(rung, arm)["majority_accuracy"])
-        which = "the network" if arm == model else "it"
-        text = f"{name}: {{}}not shown, {which} does not beat the majority class ({majority} %)"
-        return text.format("accuracy ") + f"; {others}.{_reservation(data, gap)}" if others else text.format("") + "."
+        which = "it" if arm == _HISTOGRAM else "the network"
+        silent = f"accuracy not shown, {which} does not beat the majority class ({majority} %)"
+        return f"{name}: {silent}; {others}.{_reservation(data, gap)}"
     difference, limits = _with_limits(gap).split(" ", 1)
     note = f" ({gap['note']})" if gap["note"] else ""
     return (

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leukbench.paths import replacing, write_text
@@ -19,7 +20,7 @@ from leukbench.report.transfer import transfer_sections
 
 
 def write_report(data: ReportData, folder: Path) -> None:
-    """Write ``report.md``, ``figures/``, ``predictions/``, ``metrics.json`` and ``measured.json`` below ``folder``.
+    """Write ``report.md``, ``figures/``, ``predictions/``, ``estimates.csv``, ``metrics.json`` and ``measured.json`` below ``folder``.
 
     The page has the same bytes for the same data; what it labels as measured is kept in ``measured.json``.
     """
@@ -31,6 +32,9 @@ def write_report(data: ReportData, folder: Path) -> None:
             shutil.copyfile(file, temporary)
     write_text(folder / "metrics.json", json.dumps(_metrics(data), indent=1) + "\n")
     write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n")
+    write_text(
+        folder / "estimates.csv", pd.DataFrame(sections.metric_rows(data)).to_csv(index=False, lineterminator="\n")
+    )
     write_text(folder / "report.md", render_report(data))
 
 
@@ -110,7 +114,6 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "calibration": table(chosen.calibration_rows(data, paper, study)),
         "reliability_drawn": bool(panels(data, paper, study)),
         "reliability": table(chosen.reliability_rows(data, paper, study)),
-        "metrics": table(sections.metric_rows(data, paper, study)),
         "assumed": table(sections.assumed_rows(data, paper, study)),
         "findings": table(sections.finding_rows(data, paper)),
         "curve": _curve(data, facts.headline),

@@ -7,7 +7,7 @@ from typing import Any
 from leukbench.papers.schema import Claim
 from leukbench.records import COPIES_AVERAGED
 from leukbench.report.data import ReportData
-from leukbench.report.format import count, interval, number, percent, score, seconds, with_interval
+from leukbench.report.format import count, interval, number, percent, seconds, with_interval
 
 PROTOCOLS = {
     "as_published": "as published",
@@ -158,37 +158,28 @@ def training_rows(data: ReportData, cell: str, arm: str) -> str:
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 
 
-def metric_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return every metric of every network and cell, per class and averaged."""
-    rows = []
-    for cell in data.cells_of(paper, study):
-        for arm in data.cells[cell].arms:
-            for e in data.arm(cell, arm)["recipe"]["estimates"]:
-                name = " ".join(
-                    x
-                    for x in (
-                        e["metric"].replace("_", " "),
-                        e["class_"],
-                        e["average"] if e["average"] != "none" else "",
-                    )
-                    if x
-                )
-                if e["aggregation"].startswith("fold:") and e["metric"] != "accuracy":
-                    continue
-                rows.append(
-                    {
-                        "split": protocol_name(data, cell),
-                        "arm": arm,
-                        "metric": name
-                        + (f", {e['aggregation'].replace(':', ' ')}" if e["aggregation"] != "pooled" else ""),
-                        "value": score(e["value"], e["metric"]),
-                        "95 % over groups": interval(e["low"], e["high"], e["metric"]),
-                        "95 % over images": interval(e["low_images"], e["high_images"], e["metric"]),
-                        "method": e["method"] or "–",
-                        "note": e["note"] or "",
-                    }
-                )
-    return rows
+def metric_rows(data: ReportData) -> list[dict[str, Any]]:
+    """Return every estimate of every network and cell, per class, per fold and averaged, as numbers (null: none)."""
+    kept = (
+        "metric",
+        "class_",
+        "average",
+        "aggregation",
+        "value",
+        "low",
+        "high",
+        "low_images",
+        "high_images",
+        "method",
+        "note",
+    )
+    return [
+        {"study": f"{spec.paper}.{spec.study}", "cell": cell, "split": protocol_name(data, cell), "arm": arm}
+        | {key.removesuffix("_"): e[key] for key in kept}
+        for cell, spec in data.cells.items()
+        for arm in spec.arms
+        for e in data.arm(cell, arm)["recipe"]["estimates"]
+    ]
 
 
 def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
