@@ -22,22 +22,19 @@ def train_all(params: Params) -> Iterator[str]:
     from leukbench.training.workers import environment
 
     device = choose_device()
-    tiny = [
-        n for n, c in params.all_cells.items() if device.type == "cpu" and params.stores[c.store].side_px <= TINY_PX
-    ]
-    if len(tiny) > 1:
+    sides = {name: params.stores[cell.store].side_px for name, cell in params.all_cells.items()}
+    tiny = [name for name, side in sides.items() if device.type == "cpu" and side <= TINY_PX]
+    if tiny:
         with environment(0, device, threads=1):
             yield from _each_in_a_process(params, tiny)
-    else:
-        tiny = []
-    for name in params.all_cells:
+    for name in sides:
         if name not in tiny:
             yield train(params, name)
 
 
 def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(names)), mp_context=spawned) as pool:
+    workers = min(os.cpu_count() or 1, len(names))
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             yield from pool.map(partial(train, params), names)
         finally:
@@ -61,19 +58,16 @@ def train(params: Params, name: str) -> str:
     plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
     sizes, transfer = plan["sizes"], plan.get("transfer", {})
     device = choose_device()
-    limited = not sizes["complete"]
     store = open_stores(store_files(params, cell), test_source=cell.test_source)
     if device.type == "cpu":
         use_threads(store.side_px)
     with run_progress(name) as progress:
         predictions, receipt = train_cell(
-            study, cell, table, store=store, device=device, limited_source=limited,
+            study, cell, table, store=store, device=device, limited_source=not sizes["complete"],
             common_of=transfer.get("common_of"), progress=progress,
         )  # fmt: skip
     tables = {".parquet": predictions}
-    if (
-        not transfer
-    ):  # nothing is chosen on validation images for another source, and its patients are nobody's shortcut
+    if not transfer:  # nothing is chosen on validation images of another source, and its patients are nobody's shortcut
         tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
         tables[".probe.parquet"] = probe_patients(table, store, seed=0)
     for suffix, rows in tables.items():
