@@ -16,7 +16,7 @@ from cohorts import augmented, manifest_of, smear
 from leukbench.cohort.alignment import Catalogue, align, read_view, view_of
 from leukbench.cohort.certificate import check_certificate, make_certificate
 from leukbench.cohort.duplicates import PAIR_COLUMNS
-from leukbench.cohort.fields import field_pairs, find_fields, shipped_fields, with_fields
+from leukbench.cohort.fields import field_pairs, find_fields, shipped_fields, shows_one_field, with_fields
 from leukbench.cohort.groups import FIELD_CHAIN, accept_near_pairs, make_groups
 from leukbench.cohort.leaks import release_leaks
 from leukbench.cohort.manifest import as_manifest, limit_manifest
@@ -262,6 +262,44 @@ def test_real_cells_augmented_with_known_parameters_are_traced_and_those_without
     right = sum(found.loc[f"{k}", "origin"] == f"{k}" for k in present)
     assert right == len(present)
     assert sum(found.loc[f"{k}", "origin"] != "" for k in absent) == 0 and len(absent) > 60
+
+
+def two_shots(rgb: Image, overlap: float, rng: np.random.Generator) -> tuple[Image, Image]:
+    """Return two captures ``(224, 224, 3)`` of one field that share ``overlap`` of their area: turned, lit and compressed anew."""
+    width = rgb.shape[1]
+    side = int(width / (2 - overlap))
+
+    def shot(x: int) -> Image:
+        turn = cv2.getRotationMatrix2D((x + side / 2, side / 2), rng.uniform(-3, 3), 1.0)
+        turn[0, 2] -= x
+        seen = cv2.warpAffine(rgb, turn, (side, side), borderMode=cv2.BORDER_REFLECT)
+        lit = np.clip(seen * rng.uniform(0.9, 1.1) + rng.uniform(-10, 10), 0, 255).astype(np.uint8)
+        coded = cv2.imdecode(cv2.imencode(".jpg", lit, [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_COLOR)
+        return np.asarray(cv2.resize(coded, (224, 224), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+    return shot(0), shot(width - side)
+
+
+@real
+@pytest.mark.real
+@pytest.mark.slow
+def test_two_captures_of_one_aria_field_are_found_by_their_overlap() -> None:
+    files = sorted((DATA / "aria_all_2021" / "Original").rglob("*.jpg"))
+    rng = np.random.default_rng(0)
+    photographs = [
+        read_rgb(files[k])[:188, :188] for k in rng.choice(len(files), 120, replace=False)
+    ]  # less the scale bar
+    found = {}
+    for overlap in (0.9, 0.7, 0.5, 0.3, 0.15):
+        pairs = [[view_of(shot, longest_px=224) for shot in two_shots(rgb, overlap, rng)] for rgb in photographs]
+        aligned = [align(a, b) for a, b in pairs]
+        found[overlap] = sum(a is not None and shows_one_field(a) for a in aligned)
+    print(found)
+    assert min(found[0.9], found[0.7], found[0.5]) >= 115 and found[0.3] >= 90
+    strangers = [
+        align(view_of(a, longest_px=224), view_of(b, longest_px=224)) for a, b in itertools.pairwise(photographs)
+    ]
+    assert sum(a is not None and shows_one_field(a) for a in strangers) <= 1
 
 
 @real
