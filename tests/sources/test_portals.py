@@ -321,12 +321,13 @@ def test_the_libraries_take_what_they_are_given() -> None:
     import huggingface_hub
 
     given = {"repo_type": "dataset", "revision": "main", "allow_patterns": ["data/*.parquet"], "local_dir": "x"}
-    inspect.signature(huggingface_hub.snapshot_download).bind("a/b", **given)
+    takes = inspect.signature(huggingface_hub.snapshot_download)
+    assert set(given) <= takes.bind("a/b", **given).arguments.keys()  # each by its name, none swallowed by **options
     if importlib.util.find_spec("kagglehub") is None:
         pytest.skip("kagglehub is not installed: its side is checked where the extra portals is")
     import kagglehub  # type: ignore[import-not-found,unused-ignore]
 
-    inspect.signature(kagglehub.dataset_download).bind("a/b")
+    assert list(inspect.signature(kagglehub.dataset_download).bind("a/b").arguments.values()) == ["a/b"]
 
 
 # ------------------------------------------------------------------------------------------------------- Hugging Face
