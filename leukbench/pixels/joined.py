@@ -60,6 +60,9 @@ def join_stores(first: Store, second: Store, *, name: str) -> Store:
 
 
 def open_stores(files: Sequence[Path], *, test_source: str) -> Store:
-    """Return the store of a cell, or of a transfer's two files those of ``test_source`` joined to those it is trained on."""
+    """Return the store of a cell, or of a transfer's two files those of ``test_source`` joined to those it is trained on.
+
+    Raises DataError for a store that cannot be read, InputError where two do not go together (:func:`join_stores`).
+    """
     first, *others = (open_store(file) for file in files)
     return join_stores(first, others[0], name=test_source) if others else first

@@ -159,7 +159,7 @@ def training_rows(data: ReportData, cell: str, arm: str) -> str:
 
 
 def metric_rows(data: ReportData) -> list[dict[str, Any]]:
-    """Return every estimate of every network and cell, per class, per fold and averaged, as numbers (null: none)."""
+    """Return every estimate of every network and cell, per class, per fold and averaged: shares as fractions, null where undefined."""
     kept = (
         "metric",
         "class_",
