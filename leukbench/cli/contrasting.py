@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from leukbench.cli.layout import cell_file, read_json
+from leukbench.cli.matching import estimate_from_plain
 from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
 from leukbench.params import Params
 from leukbench.records import Cell, as_plain
@@ -14,7 +15,7 @@ METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
 FEW_RESAMPLES = 2_000
 """For standard errors that nothing is tested with; there are five of them for every network."""
-AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first"})
+AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first", "challenge"})
 """The protocols that are held against ``patient``."""
 MAJORITY = "trivial:majority"
 _WITHOUT_NETWORK = "trivial:colour_histogram"
@@ -22,8 +23,9 @@ _BESIDE = (_WITHOUT_NETWORK, MAJORITY)
 
 
 def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return rung - patient for every arm that has both and for a colour histogram, paired by test origin, per metric.
+    """Return rung - patient for every arm that has both and for a colour histogram, per metric.
 
+    They are paired by test origin, but for a challenge, which tests other patients: ``paired`` tells.
     ``equal_size`` says that both trained on equally many rows: only then is the difference the inflation of the
     rung. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
     """
@@ -42,8 +44,51 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
                     "equal_size": _sizes(params, rung) == _sizes(params, honest),
                     "same_as_image": single,
                 }
-                rows += [{**keys, **as_plain(c)} for c in _gap(tables[rung], tables[honest], arm)]
+                paired = other.protocol != "challenge"
+                made = _gap(tables[rung], tables[honest], arm) if paired else _unpaired_gap(params, rung, honest, arm)
+                rows += [{**keys, "paired": paired, **as_plain(c)} for c in made]
     return rows
+
+
+def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Contrast]:
+    """Return rung - patient of two splits that test other patients: their own intervals are combined."""
+    from leukbench.evaluation.transfer import transfer_gap
+
+    made = []
+    for metric in METRICS:
+        there, here = (
+            estimate_from_plain(overall(estimates_of(params, cell)[arm]["recipe"]["estimates"], metric))
+            for cell in (rung, honest)
+        )
+        gap = transfer_gap(here, there)
+        made.append(
+            Contrast(
+                metric=metric,
+                first=there.value,
+                second=here.value,
+                difference=gap.difference,
+                low=gap.low,
+                high=gap.high,
+                method="MOVER of two independent intervals",
+                n_images=there.n_images,
+                n_groups=there.n_groups + here.n_groups,
+                note=gap.note,
+            )
+        )
+    return made
+
+
+def estimates_of(params: Params, name: str) -> dict[str, Any]:
+    """Return what the evaluate stage wrote of a cell, by arm."""
+    found: dict[str, Any] = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
+    return found
+
+
+def overall(estimates: Sequence[dict[str, Any]], metric: str) -> dict[str, Any]:
+    """Return the estimate of a metric over all classes and folds."""
+    return next(
+        e for e in estimates if e["metric"] == metric and not e["class_"] and not e["aggregation"].startswith("fold:")
+    )
 
 
 def _sizes(params: Params, name: str) -> set[int]:
@@ -118,7 +163,7 @@ def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, cell in params.cells.items():
         arms = _by_arm(tables[name])
-        evaluated = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
+        evaluated = estimates_of(params, name)
         for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
             low, majority = _low(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
             for arm in cell.arms:
@@ -131,5 +176,4 @@ def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _low(estimates: Sequence[dict[str, Any]]) -> float:
     """Return the lower group-level limit of the accuracy over all folds; 0 where there is no interval."""
-    found = next(e for e in estimates if e["metric"] == "accuracy" and e["aggregation"] == "pooled")
-    return float(found["low"] or 0.0)
+    return float(overall(estimates, "accuracy")["low"] or 0.0)

@@ -90,7 +90,7 @@ def rule_of(study: dict[str, Any], cell: Cell) -> tuple[dict[str, Any], SplitRul
     return reading, SplitRule(**plain)
 
 
-RUNGS = frozenset({"image", "augment_first", "patient"})
+RUNGS = frozenset({"image", "augment_first", "patient", "challenge"})
 """The protocols that are compared with each other: they train on equally much (:func:`split`)."""
 
 

@@ -130,8 +130,11 @@ def _line(data: ReportData, gap: dict[str, Any]) -> str:
         return f"{name}: {silent}; {others}.{_reservation(data, gap)}"
     difference, limits = _with_limits(gap).split(" ", 1)
     note = f" ({gap['note']})" if gap["note"] else ""
+    tested = (
+        f"{count(gap['n_images'])} {'shared test origins' if gap['paired'] else 'images of other patients, unpaired'}"
+    )
     return (
-        f"**{name}: {difference} percentage points {limits}** on {count(gap['n_images'])} shared test origins"
+        f"**{name}: {difference} percentage points {limits}** on {tested}"
         f" in {gap['n_groups']} groups{'; ' if others else ''}{others}.{note}{_reservation(data, gap)}"
     )
 

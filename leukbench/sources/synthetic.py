@@ -206,7 +206,12 @@ def _source(name: str, title: str, cohort: Cohort, *, image_px: tuple[int, int],
 
 
 def _known_parts() -> tuple[Part, ...]:
-    return tuple(Part(pool="cells", fold="", label=c, n_patients=12, n_images=384) for c in ("normal", "malignant"))
+    """Return the patients to train and test on and, after them, as many new ones for a challenge."""
+    return tuple(
+        Part(pool=pool, fold="", label=label, n_patients=12, n_images=384)
+        for pool in ("cells", "new")
+        for label in ("normal", "malignant")
+    )
 
 
 def _cells_parts() -> tuple[Part, ...]:
@@ -230,7 +235,8 @@ def _plain_parts(pool: str, sizes: Mapping[str, tuple[int, int]]) -> tuple[Part,
 
 _KNOWN = Cohort(parts=_known_parts(), draw=partial(draw_known_answer, per_image=False), repeats=0.25)
 _KNOWN_NOTES = (
-    "24 patients with one label each, 32 images each; the signal is drawn per image: Bayes accuracy Φ(1/2) = 0.691.",
+    "24 patients with one label each, 32 images each, and as many again in the pool `new`; the signal is drawn per image: "
+    "Bayes accuracy Φ(1/2) = 0.691.",
 )
 _HEALTH = {"normal": "healthy", "malignant": "leukaemia"}
 

@@ -76,7 +76,7 @@ def write_cell(params: Params, name: str, *, rows: int, groups: int) -> None:
     estimates = {
         a: {
             "majority_accuracy": 0.5,
-            "recipe": {"estimates": [{"metric": "accuracy", "aggregation": "pooled", "low": v}]},
+            "recipe": {"estimates": [{"metric": "accuracy", "class_": "", "aggregation": "pooled", "low": v}]},
         }
         for a, v in low.items()
     }

@@ -29,7 +29,7 @@ PARAMS = """\
 profile: transfer
 papers: [known_answer]
 verdicts: {margin: 0.05}
-sources: {known_answer: {images: 96}, known_answer_null: {images: 64}}
+sources: {known_answer: {images: 192}, known_answer_null: {images: 64}}
 stores: {own: {source: known_answer, side_px: 32}, other: {source: known_answer_null, side_px: 32}, large: {source: known_answer_null, side_px: 64}}
 studies: {cohort: {paper: known_answer, study: cohort}}
 cells:

@@ -51,7 +51,7 @@ def cell_of(protocol: str) -> Cell:
 def gap(rung: str, metric: str, **changes: Any) -> dict[str, Any]:
     values = {
         "rung": rung, "patient": "patient", "arm": NET, "metric": metric, "difference": 0.2, "low": 0.1, "high": 0.3,
-        "equal_size": True, "same_as_image": False, "n_images": 400, "n_groups": 20, "note": "",
+        "equal_size": True, "paired": True, "same_as_image": False, "n_images": 400, "n_groups": 20, "note": "",
     }  # fmt: skip
     return {**values, **changes}
 

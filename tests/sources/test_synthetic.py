@@ -73,8 +73,8 @@ def test_an_interrupted_making_is_completed(tmp_path: Path) -> None:
 def test_full_plans_have_the_papers_sizes() -> None:
     sizes = {name: len(plan(_cohort(name), images=None, seed=0)) for name in NAMES}
     assert sizes == {
-        "known_answer": 24 * 32,
-        "known_answer_null": 24 * 32,
+        "known_answer": 48 * 32,
+        "known_answer_null": 48 * 32,
         "synthetic_cells": 10_661 + 1_867,
         "synthetic_smears": 351,
         "synthetic_aria": 3_256,
@@ -196,11 +196,11 @@ def test_nuisance_is_the_patients_with_the_effect_and_the_images_without() -> No
         shares[name], spreads[name] = means.var() / tint.var(), tint.std()
     assert shares["known_answer"] > 0.97
     assert shares["known_answer_null"] < 0.1
-    assert 0.7 < spreads["known_answer"] / spreads["known_answer_null"] < 1.4  # 24 draws against 768 of the same law
+    assert 0.7 < spreads["known_answer"] / spreads["known_answer_null"] < 1.4  # 48 draws against 1,536 of the same law
 
 
 def test_the_null_variant_repeats_no_cell() -> None:
     rows = plan(_cohort("known_answer_null"), images=None, seed=0)
-    assert len({row.cell for row in rows}) == len(rows) == 768
+    assert len({row.cell for row in rows}) == len(rows) == 1536
     repeated = [row for row in plan(_cohort("known_answer"), images=None, seed=0) if row.repeat_of]
     assert len(repeated) > 100

@@ -29,7 +29,7 @@ PARAMS = """\
 profile: there
 papers: [known_answer]
 verdicts: {margin: 0.05}
-sources: {known_answer: {images: 72}}
+sources: {known_answer: {images: 144}}
 stores: {known_answer-32: {source: known_answer, side_px: 32}}
 studies: {known_answer-cohort: {paper: known_answer, study: cohort}}
 cells:
