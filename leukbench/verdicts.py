@@ -399,9 +399,9 @@ def _name(r: Reproduced) -> str:
     return ", ".join(part for part in (_split_name(r), r.definition) if part)
 
 
-def frozen_digest(margin: float, alpha: float, headlines: Sequence[str]) -> str:
-    """Return the hash that locks margin, alpha and headline claims before results exist."""
-    return digest({"margin": margin, "alpha": alpha, "headlines": sorted(headlines)})
+def frozen_digest(margin: float, alpha: float, headlines: Mapping[str, str]) -> str:
+    """Return the hash that locks margin, alpha and the headline claims (id and what is printed) before results exist."""
+    return digest({"margin": margin, "alpha": alpha, "headlines": dict(headlines)})
 
 
 __all__ = [

@@ -48,7 +48,7 @@ def verdicts_of(seed: int, home: Path) -> dict[str, str]:
     plan = plan_of(seed)
     margins = plan["verdicts"]
     assert isinstance(margins, dict)
-    headlines = [study.headline for study in load_paper("known_answer").studies.values()]
+    headlines = load_paper("known_answer").headlines()
     plan["verdicts"] = {**margins, "sha256": frozen_digest(margins["margin"], margins["alpha"], headlines)}
     home.mkdir(parents=True, exist_ok=True)
     (home / "params.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")

@@ -38,7 +38,7 @@ seed: 0
 papers: [known_answer, alnet]
 verdicts: {margin: 0.05, alpha: 0.05, sha256: SHA}
 sources:
-  known_answer: {images: 144}
+  known_answer: {images: 288}
   known_answer_null: {images: 48}
   synthetic_cells: {images: 72}
 stores:
@@ -52,6 +52,7 @@ cells:
   known-as_published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
+  known-challenge: {paper: known_answer, study: cohort, protocol: challenge, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
 transfers:
   known-to-null: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: known_answer-32, arms: [cohort_cnn], test_source: known_answer_null, test_store: known_answer_null-32, limits: {epochs: 1}}
@@ -59,7 +60,7 @@ transfers:
 
 
 def params_text() -> str:
-    headlines = [study.headline for key in PAPERS for study in load_paper(key).studies.values()]
+    headlines = {k: v for key in PAPERS for k, v in load_paper(key).headlines().items()}
     return PARAMS.replace("SHA", frozen_digest(0.05, 0.05, headlines))
 
 
@@ -155,7 +156,7 @@ def rows_of(page: str, title: str) -> list[dict[str, str]]:
 def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     ladder = rows_of(page, "### The ladder")
-    assert [row["split"] for row in ladder] == ["as published (random images)", "by image", "by patient"]
+    assert [row["split"] for row in ladder] == ["as published (random images)", "by image", "by patient", "challenge"]
     assert {row["training rows"] for row in ladder[1:]} == {ladder[1]["training rows"]}
     assert ladder[2]["accuracy − by patient"] == "reference" and ladder[1]["accuracy − by patient"] != "–"
     trivial = rows_of(page, "<details><summary>models without a network")
@@ -167,7 +168,9 @@ def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(ho
     assert all("patients" in row["who"] and float(row["chance %"]) < 50 for row in probes)
     contrasts = rows_of(page, "<details><summary>other metrics, and models without a network")
     assert any(row["first − second"] == "cohort_cnn − colour_histogram" for row in contrasts)
-    assert "Nothing is set apart for validation in: as published (random images), by image, by patient." in page
+    assert (
+        "Nothing is set apart for validation in: as published (random images), by image, by patient, challenge." in page
+    )
     calibration = rows_of(page, "<details><summary>calibration")
     assert all(re.match(r"0\.\d+ \[", row["ECE"]) and row["ECE scaled"] == "–" for row in calibration)
     assert "flags" in rows_of(page, "## What was found")[0]
@@ -177,7 +180,7 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
     folder = home / "reports" / "smoke" / "predictions"
     assert {file.name for file in folder.iterdir()} == {
         f"{cell}{suffix}"
-        for cell in ("known-as_published", "known-image", "known-patient", "alnet-patient")
+        for cell in ("known-as_published", "known-image", "known-patient", "known-challenge", "alnet-patient")
         for suffix in judging.PREDICTIONS
     } | {"known-to-null.parquet"}
     assert pd.read_parquet(folder / "known-patient.validation.parquet").empty  # this study sets nothing apart
@@ -200,6 +203,25 @@ def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
     right = (rows["label"] == rows["predicted"]).mean()
     assert metrics["known-patient"]["cohort_cnn"]["accuracy"] == pytest.approx(right, abs=1e-6)
+
+
+def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(home: Path) -> None:
+    tables = [pd.read_csv(home / "out" / "smoke" / "splits" / f"known-{name}.csv") for name in ("challenge", "patient")]
+    trained = [{len(part) for _, part in t[t["role"] == "train"].groupby("fold")} for t in tables]
+    assert trained[0] == trained[1] and len(trained[0]) == 1
+    challenge = tables[0]
+    patients = [set(challenge.loc[challenge["role"] == role, "patient"]) for role in ("train", "test")]
+    assert not patients[0] & patients[1] and set(tables[1]["patient"]).isdisjoint(patients[1])
+
+    gaps = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))["gaps"]
+    mine = [
+        g for g in gaps if g["rung"] == "known-challenge" and g["metric"] == "accuracy" and g["arm"] == "cohort_cnn"
+    ]
+    assert len(mine) == 1 and not mine[0]["paired"] and mine[0]["equal_size"]
+    metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
+    there, here = (metrics[f"known-{name}"]["cohort_cnn"]["accuracy"] for name in ("challenge", "patient"))
+    assert mine[0]["difference"] == pytest.approx(there - here, abs=2e-6)
+    assert mine[0]["low"] < there - here < mine[0]["high"]
 
 
 def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
@@ -399,7 +421,7 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
 @pytest.mark.parametrize("name", PROFILES)
 def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
     params = load_params(ROOT / "profiles" / f"{name}.yaml")
-    headlines = [study.headline for key in params.papers for study in load_paper(key).studies.values()]
+    headlines = {k: v for key in params.papers for k, v in load_paper(key).headlines().items()}
     assert params.verdicts.sha256 == frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
 
 

@@ -393,19 +393,16 @@ def test_a_margin_or_alpha_that_is_no_fraction_is_refused(wrong: dict[str, float
 
 
 def test_margin_alpha_and_headlines_are_all_frozen() -> None:
-    base = frozen_digest(0.05, 0.05, ["a", "b"])
-    assert base == frozen_digest(0.05, 0.05, ["b", "a"])
-    assert (
-        len(
-            {
-                base,
-                frozen_digest(0.06, 0.05, ["a", "b"]),
-                frozen_digest(0.05, 0.1, ["a", "b"]),
-                frozen_digest(0.05, 0.05, ["a"]),
-            }
-        )
-        == 4
+    printed = {"a": "accuracy 91.1 %", "b": "accuracy 98 %"}
+    base = frozen_digest(0.05, 0.05, printed)
+    assert base == frozen_digest(0.05, 0.05, dict(reversed(printed.items())))
+    others = (
+        frozen_digest(0.06, 0.05, printed),
+        frozen_digest(0.05, 0.1, printed),
+        frozen_digest(0.05, 0.05, {"a": printed["a"]}),
+        frozen_digest(0.05, 0.05, printed | {"a": "accuracy 91.2 %"}),
     )
+    assert len({base, *others}) == 5
 
 
 # ------------------------------------------------------------------------------------------------- many claims

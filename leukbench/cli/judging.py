@@ -227,7 +227,7 @@ def compare(params: Params) -> str:
     from leukbench.verdicts import decide
 
     papers = [load_paper(key) for key in params.papers]
-    _check_frozen(params, [s.headline for p in papers for s in p.studies.values()])
+    _check_frozen(params, {claim: printed for paper in papers for claim, printed in paper.headlines().items()})
     cells = evaluated_cells(params)
     accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
     questions = [q for paper in papers for q in questions_of(paper, cells, accused)]
@@ -247,7 +247,7 @@ def compare(params: Params) -> str:
     return f"{len(verdicts)} claims compared"
 
 
-def _check_frozen(params: Params, headlines: list[str]) -> None:
+def _check_frozen(params: Params, headlines: dict[str, str]) -> None:
     """Raise InputError where margin, alpha or headline claims are not those that were frozen before results existed."""
     from leukbench.errors import InputError
     from leukbench.verdicts import frozen_digest
@@ -259,7 +259,7 @@ def _check_frozen(params: Params, headlines: list[str]) -> None:
             where="params.yaml, verdicts.sha256",
             expected=params.verdicts.sha256 or "a hash",
             found=now,
-            do="restore them; or, where no result exists yet, put the found hash there",
+            do="restore them; or, where no result exists yet or a figure was transcribed wrongly, put the found hash there",
         )
 
 

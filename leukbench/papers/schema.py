@@ -226,6 +226,11 @@ class Paper(Strict):
         """Return the claim with this id; KeyError where there is none."""
         return {claim.id: claim for claim in self.claims}[claim_id]
 
+    def headlines(self) -> dict[str, str]:
+        """Return what is printed of each study's headline claim, by the claim's id: metric, figure and what it was counted on."""
+        claims = [self.claim(study.headline) for study in self.studies.values()]
+        return {c.id: " ".join(f for f in (c.metric, c.class_, c.value, c.unit, c.n) if f) for c in claims}
+
 
 def _dangling(paper: Paper) -> list[str]:
     """Return what is wrong with the names by which parts of a paper refer to each other."""
