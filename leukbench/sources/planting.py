@@ -21,6 +21,7 @@ import numpy as np
 
 from leukbench import paths
 from leukbench.errors import DataError, InputError
+from leukbench.records import digest
 from leukbench.seeds import generator_for
 from leukbench.sources import base
 from leukbench.sources.base import SourceCard
@@ -157,7 +158,10 @@ def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None =
 
     A folder that already holds this cohort is left alone; one that holds something else is refused with InputError.
     """
-    receipt = json.dumps({"source": name, "images": images, "seed": seed}, sort_keys=True) + "\n"
+    planned = plan(cohort, images=images, seed=seed)
+    rows_sha256 = digest([[row.path, row.cell, row.repeat_of, row.duplicate_of] for row in planned])
+    made = {"source": name, "images": images, "seed": seed, "rows_sha256": rows_sha256}
+    receipt = json.dumps(made, sort_keys=True) + "\n"
     if folder.exists() and not folder.is_dir():
         raise InputError(
             "this is no folder", where=str(folder), expected="a folder to write images into", found="a file"
@@ -174,7 +178,7 @@ def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None =
         return
     paths.write_text(folder / "made.json", receipt)
     rows, truths = [], []
-    for row, data, signal in _drawn(plan(cohort, images=images, seed=seed), cohort, seed=seed):
+    for row, data, signal in _drawn(planned, cohort, seed=seed):
         file = folder / row.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)

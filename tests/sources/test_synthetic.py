@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from leukbench.errors import InputError
 from leukbench.sources import load_source
 from leukbench.sources.base import Source
-from leukbench.sources.planting import Cohort, Part, Row, plan, shrink
+from leukbench.sources.planting import Cohort, Part, Row, make_cohort, plan, shrink
 from leukbench.sources.synthetic import SOURCES
 
 NAMES = [source.name for source in SOURCES]
@@ -54,6 +55,8 @@ def test_making_again_keeps_what_is_there_and_refuses_another_cohort(tmp_path: P
     assert before == {f: f.stat().st_mtime_ns for f in (tmp_path / "x").rglob("*.png")}
     with pytest.raises(InputError, match="holds something else"):
         _make("known_answer", tmp_path / "x", images=8, seed=1)
+    with pytest.raises(InputError, match="holds something else"):  # as an older version planned it
+        make_cohort("known_answer", replace(_cohort("known_answer"), repeats=0.9), tmp_path / "x", images=8)
     with pytest.raises(InputError, match="holds something else"):
         (tmp_path / "y").mkdir()
         (tmp_path / "y" / "mine.txt").write_text("keep me", encoding="utf-8")
