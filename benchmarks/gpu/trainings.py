@@ -5,7 +5,7 @@
     python -m benchmarks.gpu.trainings collect OUT              # at home; then dvc repro (leukbench train) finds the runs by their keys
 
 ``run`` needs torch, torchvision, timm (with safetensors), numpy, pandas, OpenCV and scikit-learn, and this checkout: neither pydantic
-nor DVC. A bundle holds resolved studies, splits and the pixels of the stores as PNG in parts small enough to be carried one by one.
+nor DVC. A bundle holds resolved studies, splits and the pixels that these name, as lossless WebP in parts small enough to be carried one by one.
 The most important runs come first: the papers' own networks, one seed of everything, then the baselines, then the other seeds.
 """
 
@@ -18,8 +18,10 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,17 +46,18 @@ if TYPE_CHECKING:
 
 
 def pack(cells: list[CellInputs], bundle: Path, *, part_mib: float) -> str:
-    """Write a bundle: plan.json, studies, splits, and each store once, as PNG in parts of at most ``part_mib`` MiB."""
+    """Write a bundle: plan.json, studies, splits, and of each store what these name, in parts of at most ``part_mib`` MiB."""
     from leukbench.training.grid import missing, plan_grid
 
     todo = {task.inputs.name for task in missing(plan_grid(cells))}
     cells = [inputs for inputs in cells if inputs.name in todo]
-    stores: dict[str, Any] = {}
-    plain = []
+    named: dict[Path, set[str]] = {}
     for inputs in cells:
         for store in inputs.stores:
-            if store.stem not in stores:
-                stores[store.stem] = _pack_store(store, bundle, part_mib=part_mib)
+            named.setdefault(store, set()).update(_images_of(inputs))
+    stores = {store.stem: _pack_store(store, ids, bundle, part_mib=part_mib) for store, ids in named.items()}
+    plain = []
+    for inputs in cells:
         for file, kind in ((inputs.study, "studies"), (inputs.split, "splits")):
             (bundle / kind).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, bundle / kind / file.name)
@@ -70,11 +73,22 @@ def pack(cells: list[CellInputs], bundle: Path, *, part_mib: float) -> str:
     return f"{bundle}: {len(plain)} cells with missing runs, {len(stores)} stores in {parts} parts, {size:.1f} MiB"
 
 
-def _pack_store(file: Path, bundle: Path, *, part_mib: float) -> dict[str, Any]:
-    """Write a store's images losslessly; return its index, the number of parts and the hash of all pixels."""
+def _images_of(inputs: CellInputs) -> set[str]:
+    """Return the names, in their stores, of the images that a cell's split needs; copies are made of them there."""
+    from leukbench.cohort.tables import read_split
+    from leukbench.training.data import copied_images
+
+    split = read_split(inputs.split)
+    names = copied_images(split["image_id"].to_numpy(dtype=str), split["copy"].to_numpy())
+    return {name.removeprefix(f"{inputs.cell.test_source}:") for name in names}
+
+
+def _pack_store(file: Path, ids: Collection[str], bundle: Path, *, part_mib: float) -> dict[str, Any]:
+    """Write images of a store losslessly; return its index, their rows, the number of parts and the hash of their pixels."""
     from leukbench.pixels.store import open_store
 
     store, images = open_store(file), hashlib.sha256()
+    rows = sorted(row for image_id, row in store.row_of.items() if image_id in ids)
     coded: list[npt.NDArray[np.uint8]] = []
     size, parts = 0, 0
 
@@ -82,19 +96,24 @@ def _pack_store(file: Path, bundle: Path, *, part_mib: float) -> dict[str, Any]:
         nonlocal coded, size, parts
         ends = np.cumsum([len(c) for c in coded])
         with replacing(_part(bundle, file.stem, parts)) as temporary, temporary.open("wb") as out:
-            np.savez(out, ends=ends, png=np.concatenate(coded))
+            np.savez(out, ends=ends, coded=np.concatenate(coded))
         coded, size, parts = [], 0, parts + 1
 
-    for image in store.images:
-        images.update(image.tobytes())
-        png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 6])[1].ravel()
-        if coded and size + len(png) > part_mib * 2**20:
-            write()
-        coded.append(png)
-        size += len(png)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for row, one in zip(rows, pool.map(_encode, (store.images[row] for row in rows)), strict=True):
+            images.update(store.images[row].tobytes())
+            if coded and size + len(one) > part_mib * 2**20:
+                write()
+            coded.append(one)
+            size += len(one)
     write()
     index = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    return {"index": index, "parts": parts, "pixels_sha256": images.hexdigest()}
+    return {"index": index, "rows": rows, "parts": parts, "pixels_sha256": images.hexdigest()}
+
+
+def _encode(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return an image as WebP; a quality above 100 is lossless."""
+    return np.asarray(cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 101])[1], dtype=np.uint8).ravel()
 
 
 def _part(bundle: Path, store: str, number: int) -> Path:
@@ -128,14 +147,15 @@ def _cell(plain: dict[str, Any]) -> Cell:
 
 
 def _unpack_store(name: str, store: dict[str, Any], bundle: Path, home: Path) -> Path:
-    """Return the store's file, made from its parts unless it is there."""
-    file, index, found = home / "stores" / f"{name}.npy", store["index"], hashlib.sha256()
+    """Return the store's file, made from its parts unless it is there; rows that no split names stay black."""
+    index, found = store["index"], hashlib.sha256()
+    file = home / "stores" / store["pixels_sha256"][:16] / f"{name}.npy"
     if file.with_suffix(".json").is_file():
         return file
     shape = (len(index["image_id"]), index["side_px"], index["side_px"], 3)
     with replacing(file) as temporary:
         images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        for row, image in enumerate(_images(bundle, name, store["parts"])):
+        for row, image in zip(store["rows"], _images(bundle, name, store["parts"]), strict=True):
             images[row] = image
             found.update(image.tobytes())
         images.flush()
@@ -151,11 +171,11 @@ def _images(bundle: Path, name: str, parts: int) -> Iterator[npt.NDArray[np.uint
         if not file.is_file():
             raise DataError("a part of a store is not here", where=str(file), do="carry all parts of the bundle")
         with np.load(file, allow_pickle=False) as part, ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(_decode, np.split(part["png"], part["ends"][:-1]))
+            yield from pool.map(_decode, np.split(part["coded"], part["ends"][:-1]))
 
 
-def _decode(png: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR), dtype=np.uint8)
+def _decode(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 def by_importance(tasks: list[Task]) -> list[Task]:
@@ -163,7 +183,7 @@ def by_importance(tasks: list[Task]) -> list[Task]:
     return sorted(tasks, key=lambda t: (t.seed, t.arm != t.inputs.cell.arms[0]))
 
 
-def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budget_s: float) -> int:
+def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budget_s: float, part_mib: float) -> int:
     """Train what is missing until time is up; return 0 where no run is left, 1 where one failed, 3 where some are left."""
     until = time.monotonic() + budget_s
     os.environ["LEUKBENCH_HOME"] = str(home)
@@ -186,11 +206,8 @@ def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budg
                 failed.append(task)
             if time.monotonic() > until:
                 break
-    for task in tasks:
-        if is_finished(task.key):
-            _copy_run(runs_folder() / task.key, results / "runs" / task.key)
-    for task in (task for task in failed if task.log.is_file()):
-        shutil.copyfile(task.log, _made(results / "logs") / f"{task.key}.txt")
+    finished = [runs_folder() / task.key for task in tasks if is_finished(task.key)]
+    _archive(finished, [task.log for task in failed if task.log.is_file()], results, part_mib=part_mib)
     left = len(missing(tasks))
     print(
         f"{len(tasks) - left} of {len(tasks)} runs finished, {len(failed)} failed, {left} left; {results}", flush=True
@@ -198,17 +215,30 @@ def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budg
     return 1 if failed else 3 if left else 0
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _archive(runs: Sequence[Path], logs: Sequence[Path], results: Path, *, part_mib: float) -> None:
+    """Write finished runs without weights, and the logs of failed ones, into a few files of about ``part_mib`` MiB at most."""
+    whole = [[(file, f"runs/{run.name}/{file.name}") for file in _kept(run)] for run in runs]
+    whole += [[(log, f"logs/{log.parent.name}.txt")] for log in logs]
+    parts: list[list[tuple[Path, str]]] = [[]]
+    filled = 0
+    for files in whole:
+        size = sum(file.stat().st_size for file, _ in files)
+        if parts[-1] and filled + size > part_mib * 2**20:
+            parts.append([])
+            filled = 0
+        parts[-1] += files
+        filled += size
+    results.mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(parts):
+        with zipfile.ZipFile(results / f"runs-{number:03d}.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+            for file, name in part:
+                packed.write(file, name)
 
 
-def _copy_run(source: Path, target: Path) -> None:
-    """Copy a finished run, its receipt last, so that half a copy is no run."""
-    _made(target)
-    files = [f for f in source.iterdir() if f.suffix in {".json", ".csv", ".npy"} and not f.name.startswith(".")]
-    for file in sorted(files, key=lambda f: f.name == "receipt.json"):
-        shutil.copyfile(file, target / file.name)
+def _kept(run: Path) -> list[Path]:
+    """Return the files of a finished run that are carried, its receipt last, so that half a copy is no run."""
+    files = [f for f in run.iterdir() if f.suffix in {".json", ".csv", ".npy"} and not f.name.startswith(".")]
+    return sorted(files, key=lambda f: f.name == "receipt.json")
 
 
 # ------------------------------------------------------------------------------------------------ collect, at home
@@ -219,14 +249,21 @@ def collect(results: Path) -> str:
     from leukbench.training.run import find_run
 
     new = 0
-    for folder in sorted(p.parent for p in (results / "runs").glob("*/receipt.json")):
-        if find_run(folder.name) is not None:
-            continue
-        _check_key(folder)
-        _copy_run(folder, runs_folder() / folder.name)
-        if find_run(folder.name) is None:
-            raise DataError("a run is not whole", where=str(folder), do="fetch it again")
-        new += 1
+    with tempfile.TemporaryDirectory() as opened:
+        for archive in sorted(results.glob("runs-*.zip")):
+            with zipfile.ZipFile(archive) as packed:
+                packed.extractall(opened)
+        for folder in sorted(p.parent for p in Path(opened, "runs").glob("*/receipt.json")):
+            if find_run(folder.name) is not None:
+                continue
+            _check_key(folder)
+            target = runs_folder() / folder.name
+            target.mkdir(parents=True, exist_ok=True)
+            for file in _kept(folder):
+                shutil.copyfile(file, target / file.name)
+            if find_run(folder.name) is None:
+                raise DataError("a run is not whole", where=folder.name, do="fetch it again")
+            new += 1
     return f"{new} new runs in {runs_folder()}; dvc repro collects them"
 
 
@@ -236,7 +273,7 @@ def _check_key(folder: Path) -> None:
     kept = {k: v for k, v in spec.items() if k not in {"study", "arm", "protocol", "reading"}}
     kept["network"].pop("folder")
     if digest(kept) != folder.name:
-        raise DataError("a run is not the one that its folder names", where=str(folder), found=f"key {digest(kept)}")
+        raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {digest(kept)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -245,13 +282,16 @@ def main(arguments: list[str] | None = None) -> int:
     steps = parser.add_subparsers(dest="step", required=True)
     packing, running, collecting = (steps.add_parser(name) for name in ("pack", "run", "collect"))
     packing.add_argument("bundle", type=Path)
-    packing.add_argument("--part-mib", type=float, default=56.0)
+    packing.add_argument("--part-mib", type=float, default=48.0, help="size of a part of the stores")
+    for what in ("studies", "protocols", "arms"):
+        packing.add_argument(f"--{what}", action="append", default=[], help="these alone (repeatable); default: all")
     running.add_argument("bundle", type=Path)
     running.add_argument("--home", type=Path, required=True, help="a workspace there: stores, runs and checkpoints")
-    running.add_argument("--results", type=Path, required=True, help="finished runs are copied here, without weights")
+    running.add_argument("--results", type=Path, required=True, help="finished runs come here, without weights")
     running.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     running.add_argument("--jobs", type=int, default=0, help="runs at once; 0: two a GPU")
     running.add_argument("--budget-s", type=float, default=520.0, help="stop after so many seconds; run again to go on")
+    running.add_argument("--part-mib", type=float, default=15.0, help="size of a file of results")
     collecting.add_argument("results", type=Path)
     options = vars(parser.parse_args(arguments))
     step = options.pop("step")
@@ -265,11 +305,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _pack_profile(bundle: Path, part_mib: float) -> str:
-    from leukbench.cli.grid import Choice, inputs_of
+def _pack_profile(bundle: Path, part_mib: float, **chosen: list[str]) -> str:
+    from leukbench.cli.grid import Choice, inputs_of, names
     from leukbench.params import load_params
 
-    return pack(inputs_of(load_params(), Choice()), bundle, part_mib=part_mib)
+    choice = Choice(**{what: names(given) for what, given in chosen.items()})
+    return pack(inputs_of(load_params(), choice), bundle, part_mib=part_mib)
 
 
 if __name__ == "__main__":

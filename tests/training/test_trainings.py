@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from tiny_grid import write_cell
 from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
 from leukbench.cli import doing, training
 from leukbench.cli.grid import Choice, grid, inputs_of
+from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.params import load_params
 from leukbench.pixels.store import open_store
 from leukbench.training import run as running
+from leukbench.training.data import copied_images
 from leukbench.training.grid import plan_grid
 
 PARAMS = """\
@@ -72,14 +75,19 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
     assert "1 cells with missing runs, 1 stores in " in said
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
+    (packed,) = json.loads((tmp_path / "bundle" / "plan.json").read_text())["stores"].values()
+    assert len(packed["rows"]) == 72 and len(packed["index"]["image_id"]) == 144  # the other half is in no split
 
     script = str(ROOT / "benchmarks" / "gpu" / "trainings.py")
     options = [
         "run", "bundle", "--home", "work", "--results", "out", "--device", "cpu", "--jobs", "1", "--budget-s", "300",
+        "--part-mib", "0.001",
     ]  # fmt: skip
     result = there(tmp_path, script, *options)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2 of 2 runs finished, 0 failed, 0 left" in result.stdout
+    # a run is never cut in two, and a machine that gives back few files gives back these
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["runs-000.zip", "runs-001.zip"]
 
     assert collect(tmp_path / "out").startswith("2 new runs")
     assert collect(tmp_path / "out").startswith("0 new runs")
@@ -102,7 +110,12 @@ def test_a_bundle_gives_back_the_same_pixels_and_the_same_keys(tmp_path: Path) -
     pack([inputs], tmp_path / "bundle", part_mib=0.02)
     (unpacked,) = unpack(tmp_path / "bundle", tmp_path / "work")
     assert unpacked.cell == inputs.cell and unpacked.store != inputs.store
-    assert np.array_equal(open_store(unpacked.store).images, open_store(inputs.store).images)
+    here, carried = open_store(inputs.store), open_store(unpacked.store)
+    split = read_split(inputs.split)
+    needed = sorted(
+        {here.row_of[name] for name in copied_images(split["image_id"].to_numpy(dtype=str), split["copy"].to_numpy())}
+    )
+    assert np.array_equal(carried.images[needed], here.images[needed]) and len(needed) > 1
     assert [t.key for t in plan_grid([unpacked])] == [t.key for t in plan_grid([inputs])]
 
 
@@ -128,10 +141,10 @@ def test_proposed_networks_and_first_seeds_come_first(tmp_path: Path) -> None:
 
 def test_a_run_under_another_runs_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "out" / "runs" / ("0" * 64)
-    folder.mkdir(parents=True)
-    (folder / "receipt.json").write_text("{}")
-    (folder / "spec.json").write_text(json.dumps({"network": {"folder": ""}, "seed": 0}))
+    (tmp_path / "out").mkdir()
+    with zipfile.ZipFile(tmp_path / "out" / "runs-000.zip", "w") as packed:
+        packed.writestr(f"runs/{'0' * 64}/receipt.json", "{}")
+        packed.writestr(f"runs/{'0' * 64}/spec.json", json.dumps({"network": {"folder": ""}, "seed": 0}))
     with pytest.raises(DataError, match="not the one that its folder names"):
         collect(tmp_path / "out")
 
