@@ -22,12 +22,12 @@ PARAMS = """\
 profile: small
 papers: [known_answer]
 verdicts: {margin: 0.05}
-sources: {known_answer: {images: 48}}
+sources: {known_answer: {images: 96}}
 stores: {s: {source: known_answer, side_px: 32}}
 studies: {cohort: {paper: known_answer, study: cohort}}
 cells:
   by-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: s, arms: [cohort_cnn]}
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn], limits: {images: 32}}
+  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn], limits: {images: 64}}
 """
 
 
