@@ -245,14 +245,17 @@ def _kept(run: Path) -> list[Path]:
 
 
 def collect(results: Path) -> str:
-    """Copy finished runs into this workspace's runs/. Raises DataError where a run is not what its folder's name says."""
+    """Copy finished runs into this workspace's runs/. Raises DataError for a damaged archive, or a run that its name does not fit."""
     from leukbench.training.run import find_run
 
     new = 0
     with tempfile.TemporaryDirectory() as opened:
         for archive in sorted(results.glob("runs-*.zip")):
-            with zipfile.ZipFile(archive) as packed:
-                packed.extractall(opened)
+            try:
+                with zipfile.ZipFile(archive) as packed:
+                    packed.extractall(opened)
+            except zipfile.BadZipFile as error:
+                raise DataError("an archive of runs is damaged", where=str(archive), do="fetch it again") from error
         for folder in sorted(p.parent for p in Path(opened, "runs").glob("*/receipt.json")):
             if find_run(folder.name) is not None:
                 continue

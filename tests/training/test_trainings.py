@@ -147,6 +147,10 @@ def test_a_run_under_another_runs_name_is_refused(tmp_path: Path, monkeypatch: p
         packed.writestr(f"runs/{'0' * 64}/spec.json", json.dumps({"network": {"folder": ""}, "seed": 0}))
     with pytest.raises(DataError, match="not the one that its folder names"):
         collect(tmp_path / "out")
+    (tmp_path / "out" / "runs-001.zip").write_bytes(b"half a file")
+    with pytest.raises(DataError, match="damaged") as raised:
+        collect(tmp_path / "out")
+    assert raised.value.where.endswith("runs-001.zip")
 
 
 def time_there(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], str]:
