@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from leukbench.cli.layout import cell_file, read_json
@@ -54,12 +53,10 @@ def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Cont
     """Return rung - patient of two splits that test other patients: their own intervals are combined."""
     from leukbench.evaluation.transfer import transfer_gap
 
+    of_cells = [_estimates_of(params, cell)[arm]["recipe"]["estimates"] for cell in (rung, honest)]
     made = []
     for metric in METRICS:
-        there, here = (
-            estimate_from_plain(overall(estimates_of(params, cell)[arm]["recipe"]["estimates"], metric))
-            for cell in (rung, honest)
-        )
+        there, here = (estimate_from_plain(_overall(estimates, metric)) for estimates in of_cells)
         gap = transfer_gap(here, there)
         made.append(
             Contrast(
@@ -78,13 +75,13 @@ def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Cont
     return made
 
 
-def estimates_of(params: Params, name: str) -> dict[str, Any]:
+def _estimates_of(params: Params, name: str) -> dict[str, Any]:
     """Return what the evaluate stage wrote of a cell, by arm."""
     found: dict[str, Any] = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
     return found
 
 
-def overall(estimates: Sequence[dict[str, Any]], metric: str) -> dict[str, Any]:
+def _overall(estimates: list[dict[str, Any]], metric: str) -> dict[str, Any]:
     """Return the estimate of a metric over all classes and folds."""
     return next(
         e for e in estimates if e["metric"] == metric and not e["class_"] and not e["aggregation"].startswith("fold:")
@@ -163,7 +160,7 @@ def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, cell in params.cells.items():
         arms = _by_arm(tables[name])
-        evaluated = estimates_of(params, name)
+        evaluated = _estimates_of(params, name)
         for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
             low, majority = _low(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
             for arm in cell.arms:
@@ -174,6 +171,6 @@ def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _low(estimates: Sequence[dict[str, Any]]) -> float:
+def _low(estimates: list[dict[str, Any]]) -> float:
     """Return the lower group-level limit of the accuracy over all folds; 0 where there is no interval."""
-    return float(overall(estimates, "accuracy")["low"] or 0.0)
+    return float(_overall(estimates, "accuracy")["low"] or 0.0)

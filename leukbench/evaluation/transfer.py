@@ -16,7 +16,7 @@ from leukbench.records import Estimate, FloatArray, Predictions
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A metric on another source minus the same metric within the source, with its interval; NaN where undefined."""
+    """A metric on other patients (another source, a challenge) minus the same metric by patient, a fraction; NaN where undefined."""
 
     difference: float
     low: float = NAN
