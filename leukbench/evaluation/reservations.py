@@ -10,6 +10,8 @@ from leukbench.errors import InputError
 from leukbench.evaluation.intervals import clopper_pearson
 
 NAN = float("nan")
+NOT_ASSURED = "coverage not assured"
+"""How the note of an interval outside the domain of STATISTICS.md begins."""
 
 
 @dataclass(frozen=True)
@@ -62,4 +64,4 @@ def domain_note(groups: float, *, value: float = NAN, correlation: float = NAN) 
         reasons.append(f"a proportion within 10 % of its end with correlation {correlation:.2f}")
     elif correlation > 0.2:
         reasons.append(f"correlation {correlation:.2f} within groups (above 0.2)")
-    return "coverage not assured: " + ", ".join(reasons) if reasons else ""
+    return f"{NOT_ASSURED}: {', '.join(reasons)}" if reasons else ""

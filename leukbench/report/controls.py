@@ -33,7 +33,11 @@ def flags(data: ReportData, paper: str, study: str) -> list[str]:
 def flag_words(data: ReportData, paper: str, study: str) -> str:
     """Return the flags of a study in a few words, "none" where there is none."""
     cells = data.cells_of(paper, study)
-    words = [f"`shortcut` {protocol_name(data, cell)}{_of(data, cell)}" for cell in cells if _flagged(data, cell)]
+    splits: dict[str, list[str]] = {}
+    for cell in cells:
+        if _flagged(data, cell):
+            splits.setdefault(_of(data, cell), []).append(protocol_name(data, cell))
+    words = [f"`shortcut` {', '.join(names)}{deviations}" for deviations, names in splits.items()]
     words += ["`shortcut` by the patient" for _ in _told(data, cells)]
     return "<br>".join(words) or "none"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from leukbench.evaluation.reservations import NOT_ASSURED
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
@@ -71,6 +72,48 @@ def _with_limits(gap: dict[str, Any]) -> str:
     shown = points if gap["metric"] == "accuracy" else number
     limits = "no interval" if gap["low"] is None else f"{shown(gap['low'])} to {shown(gap['high'])}"
     return f"{shown(gap['difference'])} [{limits}]"
+
+
+def summary_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return one row a study and rung: what the split adds to the accuracy of the headline's network, and of a colour histogram."""
+    rows = []
+    for paper, study in data.studies():
+        headline = data.papers[paper].claim(data.papers[paper].studies[study].headline)
+        for cell in data.cells_of(paper, study):
+            gaps = {arm: gap for arm in (headline.arm, _HISTOGRAM) for gap in _gaps(data, cell, arm, "accuracy")}
+            if not gaps:
+                continue
+            either = next(iter(gaps.values()))
+            rows.append(
+                {
+                    "study": f"{paper}: {study}",
+                    "split": protocol_name(data, cell),
+                    "network": _summary(data, gaps.get(headline.arm)),
+                    "colour histogram": _summary(data, gaps.get(_HISTOGRAM)),
+                    "images": count(either["n_images"]),
+                    "groups": str(either["n_groups"]),
+                    "reservations": ", ".join(_in_short(either)),
+                }
+            )
+    return rows
+
+
+def _summary(data: ReportData, gap: dict[str, Any] | None) -> str:
+    if gap is None or gap["n_groups"] < (_FEWEST_GROUPS if gap["arm"] == _HISTOGRAM else 2):
+        return "–"
+    return _with_limits(gap) if beats_majority(data, gap["rung"], gap["arm"]) else "no better than the majority"
+
+
+def _in_short(gap: dict[str, Any]) -> Iterator[str]:
+    """Yield, in a few words, what keeps a difference from being the inflation of the split alone, or its interval from being trusted."""
+    if not gap["equal_size"]:
+        yield "own size"
+    if not gap["paired"]:
+        yield "other patients"
+    if gap["same_as_image"]:
+        yield "the same as by image"
+    if NOT_ASSURED in gap["note"]:
+        yield NOT_ASSURED
 
 
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:

@@ -51,6 +51,7 @@ def render_report(data: ReportData) -> str:
         data=data,
         studies=studies,
         headline=table(_headline_rows(data)),
+        gaps=table(ladder.summary_rows(data)),
         transfers=transfer_sections(data),
         parameters=table(sections.parameter_rows(data)),
         times=table(sections.time_rows(data)),

@@ -65,7 +65,7 @@ def headline_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def _cell_scores(data: ReportData, paper: str, study: str, claim: Claim, protocols: tuple[str, ...]) -> list[str]:
-    found = []
+    found: list[tuple[str, str]] = []
     for cell in data.cells_of(paper, study):
         if data.cells[cell].protocol in protocols and claim.arm in data.cells[cell].arms:
             average = {"auc": None, "f1": "macro", "precision": "macro", "recall": "macro"}.get(claim.metric)
@@ -75,8 +75,8 @@ def _cell_scores(data: ReportData, paper: str, study: str, claim: Claim, protoco
                 class_=claim.class_,
                 average=None if claim.class_ else average,
             )
-            found.append(with_interval(e))
-    return found
+            found.append((with_interval(e), data.splits[cell]["reading"]["name"].replace("_", " ")))
+    return [f"{score} ({reading})" if len(found) > 1 else score for score, reading in found]
 
 
 def printed(claim: Claim) -> str:

@@ -15,7 +15,7 @@ from leukbench.cli.evaluating import Unknown
 from leukbench.cli.layout import json_text
 from leukbench.evaluation.controls import probe_result
 from leukbench.evaluation.operating import calibration, operating_points
-from leukbench.evaluation.reservations import design_effect_sensitivity
+from leukbench.evaluation.reservations import design_effect_sensitivity, domain_note
 from leukbench.papers.loader import load_paper
 from leukbench.records import COPIES_AVERAGED, Cell, Predictions
 from leukbench.report import chosen, controls, ladder, sections
@@ -132,6 +132,29 @@ def test_groups_of_one_image_are_said_to_be_the_same_as_images(data: ReportData)
     same = dataclasses.replace(data, verdicts={**data.verdicts, "gaps": gaps})
     assert ladder.ladder_rows(same, *STUDY)[2]["accuracy − by patient"] == "same as image"
     assert "No group holds two images" in ladder.gap_lines(same, *STUDY)[1]
+
+
+def test_the_first_screen_says_what_the_split_adds_and_what_to_hold_against_it(data: ReportData) -> None:
+    published, image = ladder.summary_rows(data)
+    assert (published["split"], published["network"]) == ("as published (random images)", "+20.0 [+10.0 to +30.0]")
+    assert (published["reservations"], image["reservations"]) == ("own size", "")
+    assert (image["colour histogram"], image["images"], image["groups"]) == ("–", "400", "20")
+    data.estimates["image"]["arms"][NET]["majority_accuracy"] = 0.95
+    assert ladder.summary_rows(data)[1]["network"] == "no better than the majority"
+    few = {**gap("image", "accuracy", arm="trivial:colour_histogram", n_groups=7), "note": domain_note(7)}
+    data.verdicts["gaps"] = [few]
+    [row] = ladder.summary_rows(data)
+    assert (row["network"], row["colour histogram"], row["reservations"]) == ("–", "–", "coverage not assured")
+
+
+def test_several_readings_of_the_published_split_are_told_apart(data: ReportData) -> None:
+    [one] = sections.headline_rows(data)
+    assert one["as published"] == "90.0 [85.0 to 95.0]"
+    cells = {**data.cells, "other": data.cells["as_published"]}
+    splits = {**data.splits, "other": {**data.splits["image"], "reading": {"name": "plain_test"}}}
+    estimates = {**data.estimates, "other": data.estimates["patient"]}
+    [two] = sections.headline_rows(dataclasses.replace(data, cells=cells, splits=splits, estimates=estimates))
+    assert two["as published"] == "90.0 [85.0 to 95.0] (random images)<br>70.0 [65.0 to 75.0] (plain test)"
 
 
 def shortcut(**changes: Any) -> dict[str, Any]:
