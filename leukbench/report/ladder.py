@@ -81,7 +81,7 @@ def summary_rows(data: ReportData) -> list[dict[str, str]]:
         headline = data.papers[paper].claim(data.papers[paper].studies[study].headline)
         for cell in data.cells_of(paper, study):
             gaps = {arm: gap for arm in (headline.arm, _HISTOGRAM) for gap in _gaps(data, cell, arm, "accuracy")}
-            if not gaps:
+            if not gaps or headline.arm not in data.cells[cell].arms:
                 continue
             either = next(iter(gaps.values()))
             rows.append(
