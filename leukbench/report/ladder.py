@@ -92,7 +92,7 @@ def summary_rows(data: ReportData) -> list[dict[str, str]]:
                     "colour histogram": _summary(data, gaps.get(_HISTOGRAM)),
                     "images": count(either["n_images"]),
                     "groups": str(either["n_groups"]),
-                    "reservations": ", ".join(_in_short(either)),
+                    "reservations": ", ".join(_in_short(list(gaps.values()))),
                 }
             )
     return rows
@@ -104,15 +104,15 @@ def _summary(data: ReportData, gap: dict[str, Any] | None) -> str:
     return _with_limits(gap) if beats_majority(data, gap["rung"], gap["arm"]) else "no better than the majority"
 
 
-def _in_short(gap: dict[str, Any]) -> Iterator[str]:
-    """Yield, in a few words, what keeps a difference from being the inflation of the split alone, or its interval from being trusted."""
-    if not gap["equal_size"]:
+def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield, in a few words, what keeps a row's differences from being the inflation of the split alone, or an interval of them from being trusted."""
+    if not gaps[0]["equal_size"]:
         yield "own size"
-    if not gap["paired"]:
+    if not gaps[0]["paired"]:
         yield "other patients"
-    if gap["same_as_image"]:
+    if gaps[0]["same_as_image"]:
         yield "the same as by image"
-    if NOT_ASSURED in gap["note"]:
+    if any(NOT_ASSURED in gap["note"] for gap in gaps):
         yield NOT_ASSURED
 
 
