@@ -75,7 +75,10 @@ def _with_limits(gap: dict[str, Any]) -> str:
 
 
 def summary_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return one row a study and rung: what the split adds to the accuracy of the headline's network, and of a colour histogram."""
+    """Return one row a study and rung: what the split adds to the accuracy of the headline's network, and of a colour histogram.
+
+    In percentage points with their 95 % intervals, groups as the sampling unit; the sentences of :func:`gap_lines` have the rest.
+    """
     rows = []
     for paper, study in data.studies():
         headline = data.papers[paper].claim(data.papers[paper].studies[study].headline)
@@ -99,9 +102,13 @@ def summary_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def _summary(data: ReportData, gap: dict[str, Any] | None) -> str:
-    if gap is None or gap["n_groups"] < (_FEWEST_GROUPS if gap["arm"] == _HISTOGRAM else 2):
+    if gap is None or _too_few_groups(gap):
         return "–"
     return _with_limits(gap) if beats_majority(data, gap["rung"], gap["arm"]) else "no better than the majority"
+
+
+def _too_few_groups(gap: dict[str, Any]) -> bool:
+    return bool(gap["n_groups"] < (_FEWEST_GROUPS if gap["arm"] == _HISTOGRAM else 2))
 
 
 def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
@@ -126,7 +133,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
     lines: list[str] = []
     silent: dict[tuple[str, str], list[str]] = {}
     for gap in shown:
-        if gap["arm"] == _HISTOGRAM and gap["n_groups"] < _FEWEST_GROUPS:
+        if gap["arm"] == _HISTOGRAM and _too_few_groups(gap):
             continue
         why = _why_silent(data, gap)
         if why:
@@ -156,7 +163,7 @@ def _others(data: ReportData, gap: dict[str, Any]) -> str:
 
 
 def _why_silent(data: ReportData, gap: dict[str, Any]) -> str:
-    if gap["n_groups"] < 2:
+    if _too_few_groups(gap):
         return "both test one group alone"
     if beats_majority(data, gap["rung"], gap["arm"]) or _others(data, gap):
         return ""
