@@ -57,7 +57,8 @@ class SplitRule:
 
     The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``; ``validation``
     is the share of the training side that is then set apart by the same unit. ``within`` cuts each part of that manifest
-    column by itself (part p becomes fold p). ``test_pool`` gives the test part instead of a cut (a challenge).
+    column by itself (part p becomes fold p); ``across`` tests each part once, learnt from the others. ``test_pool`` gives the
+    test part instead of a cut (a challenge).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -66,6 +67,7 @@ class SplitRule:
     pool: tuple[str, ...] = ()  # empty: every labelled image
     test_pool: tuple[str, ...] = ()
     within: Literal["official_fold"] | None = None
+    across: Literal["official_fold"] | None = None
     k: int | None = None
     shares: tuple[float, float] | None = None  # training side (validation included), test; must sum to 1
     validation: float = 0.0
@@ -215,15 +217,25 @@ class RunSpec:
     classes: tuple[str, ...]
     precision: Literal["fp32", "bf16"]
     rows_sha256: str  # of the ids, copies and roles of the rows
+    training_rows_sha256: str  # the same of the rows that decide the weights: training and validation
     store_sha256: str
     code_sha256: str
 
     @property
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
-        kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading"}}
+        return digest(self._without("training_rows_sha256"))  # rows_sha256 holds these rows too
+
+    @property
+    def training_key(self) -> str:
+        """The address of the trained network: runs that share it differ in their test rows alone."""
+        return digest(self._without("rows_sha256"))
+
+    def _without(self, *fields: str) -> dict[str, Any]:
+        names = {"study", "arm", "protocol", "reading", *fields}
+        kept = {k: v for k, v in as_plain(self).items() if k not in names}
         kept["network"].pop("folder")  # where the code lies does not matter: code_sha256 says what it is
-        return digest(kept)
+        return kept
 
 
 # ---------------------------------------------------------------------------------------------- what comes out of it

@@ -100,12 +100,18 @@ class Event:
 
 
 def plan_grid(cells: Iterable[CellInputs]) -> list[Task]:
-    """Return the runs of cells in the plan's order, each key once. Raises DataError, naming the stage, where a file is missing."""
+    """Return the runs of cells in the plan's order, first seeds first, each key once, without those that another one holds.
+
+    The headline seed of every experiment comes before anybody's second. A run that differs from another in testing fewer rows
+    is found in it (:func:`leukbench.training.run.find_wider_run`). Raises DataError, naming the stage, where a file is missing.
+    """
     tasks: dict[str, Task] = {}
+    tested: dict[str, dict[str, frozenset[str]]] = {}  # training key -> run key -> test rows
     for inputs in cells:
         study, split, store = _opened(inputs)
         plan = plan_cell(study, inputs.cell, split, store=store, limited_source=inputs.limited_source)
         for arm, spec, rows in plan:
+            tested.setdefault(spec.training_key, {})[spec.key] = frozenset(map(str, rows.test.image_id))
             tasks.setdefault(
                 spec.key,
                 Task(
@@ -121,7 +127,10 @@ def plan_grid(cells: Iterable[CellInputs]) -> list[Task]:
                     scored_rows=len(rows.validation) + len(rows.test),
                 ),
             )
-    return list(tasks.values())
+    held = {
+        key for same in tested.values() for key, rows in same.items() if any(rows < others for others in same.values())
+    }
+    return sorted((task for key, task in tasks.items() if key not in held), key=lambda task: task.seed)
 
 
 def _epoch_rows(rows: FoldRows, recipe: Recipe) -> int:

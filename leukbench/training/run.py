@@ -6,6 +6,7 @@ end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import time
@@ -48,6 +49,11 @@ class FoldRows:
     def sha256(self) -> str:
         """The digest of which rows stand where, in order."""
         return rows_digest(self.train, self.validation, self.test)
+
+    @cached_property
+    def training_sha256(self) -> str:
+        """The digest of the rows that decide the weights, in order."""
+        return rows_digest(self.train, self.validation)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,32 @@ def find_run(key: str) -> Finished | None:
     return found
 
 
+def find_wider_run(spec: RunSpec, rows: FoldRows) -> Finished | None:
+    """Return a finished run of the same training that tested these rows among others, with the scores of these alone; or None.
+
+    Readings of a paper that differ in the test part only, augmented or not, are so trained once.
+    """
+    for file in sorted(runs_folder().glob("*/receipt.json")):
+        receipt = json.loads(file.read_text(encoding="utf-8"))
+        if receipt.get("training_key") != spec.training_key:
+            continue
+        places = _places_of(rows.test, file.with_name("rows.csv"))
+        found = find_run(file.parent.name)
+        if places is not None and found is not None:
+            receipt = {**found.receipt, "n_test_rows": len(places)}
+            return dataclasses.replace(found, test=found.test[:, places], receipt=receipt)
+    return None
+
+
+def _places_of(wanted: Rows, file: Path) -> npt.NDArray[np.int64] | None:
+    """Return where each wanted row stands among the test rows in a run's ``rows.csv``; None where one does not."""
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    tested = table.loc[table["role"] == "test", "image_id"]
+    place_of = {name: place for place, name in enumerate(tested)}
+    places = [place_of.get(str(name), -1) for name in wanted.image_id]
+    return None if min(places, default=-1) < 0 else np.array(places, dtype=np.int64)
+
+
 def execute_run(
     spec: RunSpec,
     rows: FoldRows,
@@ -104,12 +136,12 @@ def execute_run(
     progress: Callable[[int, int], None] = lambda done, total: None,
     patience_s: float = math.inf,
 ) -> Finished:
-    """Return the finished run of a spec, training only what is missing of it, one process at a time.
+    """Return the finished run of a spec, or one that tested more; train only what is missing of it, one process at a time.
 
     Where another process trains it, waits ``patience_s`` for that to end. Raises RunHeld, SplitError where a class has no
     training image, TrainingDiverged, WeightsUnavailable.
     """
-    found = find_run(spec.key)
+    found = find_run(spec.key) or find_wider_run(spec, rows)
     if found is not None:
         return found
     _check_rows(spec, rows)
@@ -244,6 +276,7 @@ def _finish(
     n_train = len(rows.train)
     receipt = {
         "key": spec.key,
+        "training_key": spec.training_key,
         "wall_s": wall_s,
         "n_train_rows": n_train,
         "n_validation_rows": len(rows.validation),

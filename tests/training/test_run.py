@@ -20,7 +20,7 @@ from tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec
 
 from leukbench.errors import DataError, SplitError
 from leukbench.records import NetworkSpec, Recipe, RunSpec
-from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
+from leukbench.training.run import Finished, FoldRows, execute_run, find_run, find_wider_run, run_folder
 
 CPU = torch.device("cpu")
 TURNING = {"augmentation": dataclasses.replace(make_recipe().augmentation, rotation_deg=20.0, flip_horizontal=True)}
@@ -94,6 +94,33 @@ def test_a_finished_run_is_found_and_not_trained_again(tmp_path: Path) -> None:
     renamed = dataclasses.replace(spec, study="another.name", arm="b", protocol="image", reading="r")
     again = execute_run(renamed, rows, store, device=CPU, progress=stopping_at(1))
     assert same(first, again) and first.receipt == again.receipt
+
+
+def narrower(spec: RunSpec, rows: FoldRows, places: list[int]) -> tuple[RunSpec, FoldRows]:
+    """Return the same training, tested on some of the rows alone."""
+    fewer = dataclasses.replace(rows, test=rows.test.take(np.array(places)))
+    return dataclasses.replace(spec, rows_sha256=fewer.sha256), fewer
+
+
+def test_scores_of_fewer_test_rows_are_taken_from_the_run_that_tested_more(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    wide = execute_run(spec, rows, store, device=CPU)
+    few, some = narrower(spec, rows, [7, 2, 4])
+    assert few.key != spec.key and few.training_key == spec.training_key
+    found = execute_run(few, some, store, device=CPU, progress=lambda *_: pytest.fail("it is trained already"))
+    assert found.key == spec.key and found.receipt["n_test_rows"] == 3
+    assert (found.test == wide.test[:, [7, 2, 4]]).all() and (found.validation == wide.validation).all()
+    assert not run_folder(few.key).exists()
+
+
+def test_a_run_that_tested_other_rows_or_was_trained_otherwise_is_no_wider_run(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=1))
+    few, some = narrower(spec, rows, [1, 3])
+    assert execute_run(few, some, store, device=CPU).test.shape == (1, 2, 2)
+    assert find_wider_run(spec, rows) is None, "two of ten rows were tested"
+    assert find_wider_run(few, some) is not None
+    assert find_wider_run(dataclasses.replace(few, seed=1), some) is None
+    assert find_wider_run(dataclasses.replace(few, training_rows_sha256="1"), some) is None
 
 
 def test_the_same_run_gives_the_same_scores_when_made_anew(tmp_path: Path) -> None:
