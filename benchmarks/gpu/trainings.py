@@ -309,8 +309,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _pack_profile(bundle: Path, part_mib: float, **chosen: list[str]) -> str:
-    from leukbench.cli.grid import Choice, inputs_of, names
     from leukbench.params import load_params
+    from leukbench.pipeline.grid import Choice, inputs_of, names
 
     choice = Choice(**{what: names(given) for what, given in chosen.items()})
     return pack(inputs_of(load_params(), choice), bundle, part_mib=part_mib)

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from leukbench.cli.evaluating import Unknown
-from leukbench.cli.layout import json_text
 from leukbench.evaluation.controls import probe_result
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.evaluation.reservations import design_effect_sensitivity, domain_note
 from leukbench.papers.loader import load_paper
-from leukbench.records import COPIES_AVERAGED, Cell, Predictions
+from leukbench.pipeline.evaluate import Unknown
+from leukbench.records import COPIES_AVERAGED, Cell, Predictions, json_text
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from made_predictions import make_predictions
+from tests.support.made_predictions import make_predictions
 
 STUDY = ("known_answer", "cohort")
 NET = "cohort_cnn"

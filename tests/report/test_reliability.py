@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leukbench.cli.layout import json_text
 from leukbench.evaluation.intervals import korn_graubard
 from leukbench.evaluation.operating import calibration
-from leukbench.records import Cell
+from leukbench.records import Cell, json_text
 from leukbench.report.data import ReportData
 from leukbench.report.reliability import draw_reliability, panels
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from made_predictions import make_predictions
+from tests.support.made_predictions import make_predictions
 
 STUDY = ("known_answer", "cohort")
 PNG = b"\x89PNG\r\n\x1a\n"

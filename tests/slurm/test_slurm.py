@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-from tiny_grid import write_cell
-
 from leukbench.training.board import Board
 from leukbench.training.cluster import SlurmOptions, run_on_slurm
 from leukbench.training.costs import Estimator
 from leukbench.training.grid import cost_of, execute_task, missing, plan_grid
 from leukbench.training.run import find_run, run_folder
+from tests.support.tiny_grid import write_cell
 
 HERE = Path(__file__).parent
 _NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")

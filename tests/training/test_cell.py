@@ -10,21 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
 
 from leukbench.errors import InputError
 from leukbench.pixels.store import Store
 from leukbench.records import Cell, Limits, NetworkSpec, as_plain
-from leukbench.training.cell import (
-    folds_of,
-    plan_arm,
-    plan_cell,
-    recipe_from_plain,
-    selected_epochs,
-    train_cell,
-)
+from leukbench.training.cell import folds_of, plan_arm, plan_cell, recipe_from_plain, selected_epochs, train_cell
 from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
+from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_grid import ARMS, write_cell
 
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
@@ -29,6 +28,7 @@ from leukbench.training.locks import RunHeld, holding, owner_of
 from leukbench.training.roofline import Device
 from leukbench.training.run import epochs_done, find_run, run_folder
 from leukbench.training.workers import run_locally
+from tests.support.tiny_grid import ARMS, write_cell
 
 CPU = torch.device("cpu")
 LIMITS = Device(flops=1e11, bytes_s=1e10)
@@ -178,7 +178,7 @@ GRID = """
 import sys
 from pathlib import Path
 import torch
-from tiny_grid import write_cell
+from tests.support.tiny_grid import write_cell
 from leukbench.training.grid import missing, plan_grid
 from leukbench.training.workers import run_locally
 if __name__ == "__main__":
@@ -191,8 +191,7 @@ if __name__ == "__main__":
 def start_grid(folder: Path) -> subprocess.Popen[str]:
     script = folder.parent / "grid.py"
     script.write_text(GRID, encoding="utf-8")
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])])
-    environment = {**os.environ, "PYTHONPATH": paths}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     return subprocess.Popen([sys.executable, str(script), str(folder)], env=environment, stdout=subprocess.PIPE, text=True)  # fmt: skip
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 from test_cell import make_cell, make_split, make_study, store
-from tiny_world import CLASSES
 
 from leukbench.records import Limits
 from leukbench.training.cell import train_cell
 from leukbench.training.merging import merge_classes
+from tests.support.tiny_world import CLASSES
 
 
 def test_scores_of_classes_that_become_one_are_added() -> None:

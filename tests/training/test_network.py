@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_world import MODEL
 
 from leukbench.errors import InputError
 from leukbench.records import NetworkSpec
 from leukbench.training.network import _bare, build_network, code_digest, model_file
+from tests.support.tiny_world import MODEL
 
 
 @pytest.fixture

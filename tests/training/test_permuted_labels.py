@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_cell import CLASSES, CPU, make_cell, make_study
-from tiny_world import SIDE, make_store
 
 from leukbench.training.cell import train_cell
+from tests.support.tiny_world import SIDE, make_store
 
 N = 160
 CHANCE = (0.5 - 4 * np.sqrt(0.25 / N), 0.5 + 4 * np.sqrt(0.25 / N))  # four standard errors

@@ -12,21 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocked_imports import NEVER, ROOT, allowed_modules, environment
-from tiny_grid import write_cell
 
 from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
-from leukbench.cli import doing, training
-from leukbench.cli.grid import Choice, grid, inputs_of
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.params import load_params
+from leukbench.pipeline import decode as decode_stage
+from leukbench.pipeline import fetch as fetch_stage
+from leukbench.pipeline import group as group_stage
+from leukbench.pipeline import index as index_stage
+from leukbench.pipeline import resolve as resolve_stage
+from leukbench.pipeline import split as split_stage
+from leukbench.pipeline import train as train_stage
+from leukbench.pipeline.grid import Choice, grid, inputs_of
 from leukbench.pixels.store import open_store
 from leukbench.training import run as running
 from leukbench.training.data import copied_images
 from leukbench.training.grid import plan_grid
+from tests.support.blocked_imports import NEVER, ROOT, allowed_modules, environment
+from tests.support.tiny_grid import write_cell
 
 PARAMS = """\
 profile: there
@@ -67,11 +73,11 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
     monkeypatch.setenv("LEUKBENCH_HOME", str(home))
     params = load_params()
-    for stage in (doing.fetch, doing.index, doing.group):
+    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
         stage(params, "known_answer")
-    doing.resolve(params, "known_answer-cohort")
-    doing.split(params, ["there"])
-    doing.decode(params, "known_answer-32")
+    resolve_stage.resolve(params, "known_answer-cohort")
+    split_stage.split(params, ["there"])
+    decode_stage.decode(params, "known_answer-32")
     said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
     assert "1 cells with missing runs, 1 stores in " in said
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
@@ -96,7 +102,7 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
         raise AssertionError("trained again")
 
     monkeypatch.setattr(running, "_train_run", never)
-    assert training.train(params, "there").startswith("there: 2 run(s)")
+    assert train_stage.train(params, "there").startswith("there: 2 run(s)")
     text, failed = grid(params, Choice())
     assert "2 runs in the plan, 2 finished, 0 missing" in text and not failed
     assert (
