@@ -170,7 +170,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Experiment:
     """One box of the plan: a study under one protocol, at a budget; a row of params.yaml."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

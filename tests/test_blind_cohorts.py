@@ -32,10 +32,12 @@ def plan_of(seed: int) -> dict[str, object]:
     plan = yaml.safe_load((ROOT / "profiles" / "embedded.yaml").read_text(encoding="utf-8"))
     known = {name: {"seed": seed} for name in plan["sources"] if name.startswith("known_answer")}
     stores = {name: store for name, store in plan["stores"].items() if store["source"] in known}
-    cells = {name: cell for name, cell in plan["cells"].items() if cell["paper"] == "known_answer"}
+    experiments = {
+        name: experiment for name, experiment in plan["experiments"].items() if experiment["paper"] == "known_answer"
+    }
     studies = {name: study for name, study in plan["studies"].items() if study["paper"] == "known_answer"}
     return {**plan, "profile": "blind", "seed": seed, "papers": ["known_answer"], "sources": known, "stores": stores,
-            "studies": studies, "cells": cells, "transfers": {}}  # fmt: skip
+            "studies": studies, "experiments": experiments, "transfers": {}}  # fmt: skip
 
 
 def verdicts_of(seed: int, home: Path) -> dict[str, str]:
@@ -71,11 +73,11 @@ def verdicts_of(seed: int, home: Path) -> dict[str, str]:
     audit_stage.audit_stage(params)
     for study in params.studies:
         resolve_stage.resolve(params, study)
-    split_stage.split(params, [*params.cells])
+    split_stage.split(params, [*params.experiments])
     for _ in train_stage.train_all(params):
         pass
-    for cell in params.cells:
-        evaluate_stage.evaluate(params, cell)
+    for experiment in params.experiments:
+        evaluate_stage.evaluate(params, experiment)
     compare_stage.compare(params)
     found = json.loads((home / "out" / "blind" / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
     return {v["claim"]: v["verdict"] for v in found}

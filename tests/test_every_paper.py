@@ -22,7 +22,7 @@ from leukbench.papers.vocabulary import METRICS
 from leukbench.records import NetworkSpec, Reading, Recipe
 from leukbench.sources import load_source
 from leukbench.tools.ledger import claims_text
-from leukbench.training.cell import recipe_from_plain
+from leukbench.training.experiment import recipe_from_plain
 
 EVERY = paper_keys(made_up=True)
 PUBLISHED = paper_keys()

@@ -38,7 +38,7 @@ verdicts: {margin: 0.05}
 sources: {known_answer: {images: 144}}
 stores: {s: {source: known_answer, side_px: 32}}
 studies: {cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
 """
 

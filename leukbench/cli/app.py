@@ -104,21 +104,21 @@ def resolve(study: NameOrAll = "") -> None:
 
 
 @app.command()
-def split(cell: NameOrAll = "") -> None:
-    """Write the splits of cells and their certificates."""
+def split(experiment: NameOrAll = "") -> None:
+    """Write the splits of experiments and their certificates."""
     from leukbench.pipeline import split as stage
 
     params = _params()
-    print("\n".join(stage.split(params, [cell] if cell else [*params.all_cells])))
+    print("\n".join(stage.split(params, [experiment] if experiment else [*params.all_experiments])))
 
 
 @app.command()
-def train(cell: NameOrAll = "") -> None:
-    """Train what is missing of the runs of cells and transfers, and collect their predictions."""
+def train(experiment: NameOrAll = "") -> None:
+    """Train what is missing of the runs of experiments and transfers, and collect their predictions."""
     from leukbench.pipeline import train as stage
 
     params = _params()
-    for line in [stage.train(params, cell)] if cell else stage.train_all(params):
+    for line in [stage.train(params, experiment)] if experiment else stage.train_all(params):
         print(line, flush=True)
 
 
@@ -159,12 +159,12 @@ def count() -> None:
 
 
 @app.command()
-def evaluate(cell: NameOrAll = "") -> None:
-    """Turn predictions of cells into estimates with intervals."""
+def evaluate(experiment: NameOrAll = "") -> None:
+    """Turn predictions of experiments into estimates with intervals."""
     from leukbench.pipeline import evaluate as stage
 
     params = _params()
-    for name in [cell] if cell else params.cells:
+    for name in [experiment] if experiment else params.experiments:
         print(stage.evaluate(params, name))
 
 
@@ -238,12 +238,12 @@ def params(
 
 @app.command()
 def certify(
-    cell: Annotated[str, typer.Argument(help="a cell; empty: all")] = "",
+    experiment: Annotated[str, typer.Argument(help="an experiment; empty: all")] = "",
 ) -> None:
     """Check that splits keep what their protocols promise; exit with 1 where one does not."""
     from leukbench.tools import certify as certifying
 
-    text, broken = certifying.certify(_params(), cell)
+    text, broken = certifying.certify(_params(), experiment)
     print(text)
     if broken:
         raise typer.Exit(1)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
-from leukbench.pipeline.layout import cell_file
-from leukbench.pipeline.results import evaluated_cells, read_findings, read_predictions
+from leukbench.pipeline.layout import experiment_file
+from leukbench.pipeline.results import evaluated_experiments, read_findings, read_predictions
 from leukbench.records import Estimate, json_text
 from leukbench.verdicts.questions import questions_of
 
@@ -26,11 +26,13 @@ def compare(params: Params) -> str:
 
     papers = [load_paper(key) for key in params.papers]
     _check_frozen(params, {claim: printed for paper in papers for claim, printed in paper.headlines().items()})
-    cells = evaluated_cells(params)
+    experiments = evaluated_experiments(params)
     accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
-    questions = [q for paper in papers for q in questions_of(paper, cells, accused)]
+    questions = [q for paper in papers for q in questions_of(paper, experiments, accused)]
     verdicts = decide(questions, margin=params.verdicts.margin, alpha=params.verdicts.alpha)
-    tables = {name: read_predictions(cell_file(params, "predictions", name, ".parquet")) for name in params.cells}
+    tables = {
+        name: read_predictions(experiment_file(params, "predictions", name, ".parquet")) for name in params.experiments
+    }
     result = {
         "margin": params.verdicts.margin,
         "alpha": params.verdicts.alpha,

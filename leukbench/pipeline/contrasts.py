@@ -1,4 +1,4 @@
-"""Differences worth a row: between the protocols of one arm, between the arms of one cell, between networks and trivial models."""
+"""Differences worth a row: between the protocols of one arm, between the arms of one experiment, between networks and trivial models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
 from leukbench.params import Params
 from leukbench.pipeline.results import all_single, estimate_from_plain, estimates_of, overall, training_sizes
-from leukbench.records import Cell, as_plain
+from leukbench.records import Experiment, as_plain
 
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
@@ -28,15 +28,15 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
     rung. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
     """
     rows: list[dict[str, Any]] = []
-    for honest, cell in params.cells.items():
-        if cell.protocol != "patient":
+    for honest, experiment in params.experiments.items():
+        if experiment.protocol != "patient":
             continue
         single = all_single(params, honest)
-        for rung, other in params.cells.items():
-            same = (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
+        for rung, other in params.experiments.items():
+            same = (other.paper, other.study, other.source) == (experiment.paper, experiment.study, experiment.source)
             if not same or other.protocol not in AGAINST_PATIENT:
                 continue
-            for arm in [*sorted(set(cell.arms) & set(other.arms)), _WITHOUT_NETWORK]:
+            for arm in [*sorted(set(experiment.arms) & set(other.arms)), _WITHOUT_NETWORK]:
                 keys: dict[str, Any] = {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol}
                 keys |= {
                     "equal_size": training_sizes(params, rung) == training_sizes(params, honest),
@@ -52,10 +52,10 @@ def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Cont
     """Return rung - patient of two splits that test other patients: their own intervals are combined."""
     from leukbench.evaluation.transfer import transfer_gap
 
-    of_cells = [estimates_of(params, cell)[arm]["recipe"]["estimates"] for cell in (rung, honest)]
+    of_experiments = [estimates_of(params, experiment)[arm]["recipe"]["estimates"] for experiment in (rung, honest)]
     made = []
     for metric in METRICS:
-        there, here = (estimate_from_plain(overall(estimates, metric)) for estimates in of_cells)
+        there, here = (estimate_from_plain(overall(estimates, metric)) for estimates in of_experiments)
         gap = transfer_gap(here, there)
         made.append(
             Contrast(
@@ -89,37 +89,39 @@ def _origins(predictions: Any) -> list[str]:
 
 
 def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the first arm of each cell minus every other model tested on the same images, per metric, p-values corrected.
+    """Return the first arm of each experiment minus every other model tested on the same images, per metric, p-values corrected.
 
     ``family`` is ``network`` for differences in accuracy between networks: does the proposed one beat the baselines? These are
-    corrected by Holm over all cells of the study. Everything else (MCC, AUC, models without a network) is ``descriptive`` and
+    corrected by Holm over all experiments of the study. Everything else (MCC, AUC, models without a network) is ``descriptive`` and
     corrected by Benjamini and Hochberg, over the study as well. ``p_mcnemar`` stays as it is: a cross-check that ignores groups.
     """
-    rows = [row for name, cell in params.cells.items() for row in _of_cell(name, cell, tables[name])]
-    of_study = {name: (cell.paper, cell.study) for name, cell in params.cells.items()}
+    rows = [
+        row for name, experiment in params.experiments.items() for row in _of_experiment(name, experiment, tables[name])
+    ]
+    of_study = {name: (experiment.paper, experiment.study) for name, experiment in params.experiments.items()}
     for study in dict.fromkeys(of_study.values()):
         for family, correct in (("network", holm), ("descriptive", benjamini_hochberg)):
-            chosen = [row for row in rows if row["family"] == family and of_study[row["cell"]] == study]
+            chosen = [row for row in rows if row["family"] == family and of_study[row["experiment"]] == study]
             size = sum(row["p_value"] == row["p_value"] for row in chosen)  # what has no p-value is not tested
             for row, p in zip(chosen, correct([row["p_value"] for row in chosen]), strict=True):
                 row["p_corrected"], row["family_size"] = float(p), size
     return rows
 
 
-def _of_cell(name: str, cell: Cell, table: Any) -> list[dict[str, Any]]:
+def _of_experiment(name: str, experiment: Experiment, table: Any) -> list[dict[str, Any]]:
     arms = _by_arm(table)
     rows = []
-    for second in (*cell.arms[1:], *_BESIDE):
+    for second in (*experiment.arms[1:], *_BESIDE):
         for metric in METRICS if second != MAJORITY else METRICS[:1]:  # one class alone has no MCC and no ranking
-            made = compare(arms[cell.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES)
+            made = compare(arms[experiment.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES)
             family = "network" if metric == "accuracy" and second not in _BESIDE else "descriptive"
-            keys = {"cell": name, "first_arm": cell.arms[0], "second_arm": second, "family": family}
+            keys = {"experiment": name, "first_arm": experiment.arms[0], "second_arm": second, "family": family}
             rows.append({**keys, **as_plain(made)})
     return rows
 
 
 def _by_arm(table: Any) -> dict[str, Any]:
-    """Return a cell's predictions by arm, at the epoch that the recipe chooses."""
+    """Return an experiment's predictions by arm, at the epoch that the recipe chooses."""
     from leukbench.pipeline.results import as_predictions, classes_of
 
     classes, chosen = classes_of(table), table[table["selection"] == "recipe"]
@@ -127,20 +129,20 @@ def _by_arm(table: Any) -> dict[str, Any]:
 
 
 def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every network of every cell beside every model without one but ``majority``: does it come within the margin?"""
+    """Return every network of every experiment beside every model without one but ``majority``: does it come within the margin?"""
     from leukbench.evaluation.controls import find_shortcut
 
     rows: list[dict[str, Any]] = []
-    for name, cell in params.cells.items():
+    for name, experiment in params.experiments.items():
         arms = _by_arm(tables[name])
         evaluated = estimates_of(params, name)
         for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
             low, majority = _low(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
-            for arm in cell.arms:
+            for arm in experiment.arms:
                 made = find_shortcut(
                     arms[arm], arms[model], trivial_low=low, majority=majority, margin=params.verdicts.margin, n_resamples=FEW_RESAMPLES
                 )  # fmt: skip
-                rows.append({"cell": name, "arm": arm, "model": model, **as_plain(made)})
+                rows.append({"experiment": name, "arm": arm, "model": model, **as_plain(made)})
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What the evaluate stage says of a cell beside its metrics: thresholds, calibration, the patient probe, unknown patients."""
+"""What the evaluate stage says of an experiment beside its metrics: thresholds, calibration, the patient probe, unknown patients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import cell_file, read_json
+from leukbench.pipeline.layout import experiment_file, read_json
 from leukbench.pipeline.results import PREDICTIONS, as_predictions, classes_of, read_predictions
 from leukbench.records import Estimate, Predictions, as_plain, json_text
 
@@ -54,9 +54,9 @@ def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -
     from leukbench.evaluation.reservations import design_effect_sensitivity
     from leukbench.sources import load_source
 
-    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
     evidence, rule = certificate["evidence"], certificate["rule"]
-    of_pool = load_source(params.cell(name).source).card.n_patients
+    of_pool = load_source(params.experiment(name).source).card.n_patients
     stated = sum(of_pool[pool] for pool in {*rule["pool"], *rule["test_pool"]} or set(of_pool))
     if evidence == "verified" or stated < 2:
         return None
@@ -73,7 +73,7 @@ BRIEF = frozenset({"accuracy", "balanced_accuracy", "mcc", "auc"})
 
 
 def evaluate(params: Params, name: str) -> str:
-    """Write a cell's estimates: all metrics of each network, the brief ones of trivial models and other selections.
+    """Write an experiment's estimates: all metrics of each network, the brief ones of trivial models and other selections.
 
     Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider an interval
     would be for patients that nobody can identify.
@@ -81,8 +81,8 @@ def evaluate(params: Params, name: str) -> str:
     from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
     from leukbench.evaluation.patients import patient_results
 
-    params.cell(name)
-    table, validation, probed = (read_predictions(cell_file(params, "predictions", name, s)) for s in PREDICTIONS)
+    params.experiment(name)
+    table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].str.startswith("trivial:")]
     scatter = seed_scatter([as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)])
@@ -104,12 +104,12 @@ def evaluate(params: Params, name: str) -> str:
                 held_out = as_predictions(validation[validation["arm"] == arm], classes)
                 entry.update(chosen_on_validation(predictions, held_out))
                 entry["unknown_patients"] = unknown_patients(params, name, estimates)
-    write_text(cell_file(params, "estimates", name, ".json"), json_text(result))
+    write_text(experiment_file(params, "estimates", name, ".json"), json_text(result))
     return f"{name}: {len(result['arms'])} models evaluated"
 
 
 def seed_scatter(arms: Sequence[Predictions]) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """Return (metric, class, average) -> (variance between seeds, its degrees of freedom), pooled over the arms of a cell.
+    """Return (metric, class, average) -> (variance between seeds, its degrees of freedom), pooled over the arms of an experiment.
 
     It is the error that a claim's single run has for its seed alone. Empty where no arm has two seeds.
     """

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from leukbench.errors import InputError, LeukbenchError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import cell_file, read_json, store_files, study_file
+from leukbench.pipeline.layout import experiment_file, read_json, store_files, study_file
 from leukbench.pipeline.progress import duration, shown, speed_text
 
 if TYPE_CHECKING:
-    from leukbench.records import Cell
+    from leukbench.records import Experiment
     from leukbench.training.board import Board
     from leukbench.training.cluster import SlurmOptions
     from leukbench.training.costs import Estimator
-    from leukbench.training.grid import CellInputs, Cost, Task
+    from leukbench.training.grid import Cost, ExperimentInputs, Task
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,20 @@ def slurm_options(
     )
 
 
-def inputs_of(params: Params, choice: Choice) -> list[CellInputs]:
-    """Return the chosen cells and transfers with their files. Raises InputError for a name that is not in the plan, DataError for a missing file."""
-    from leukbench.training.grid import CellInputs
+def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
+    """Return the chosen experiments and transfers with their files. Raises InputError for a name that is not in the plan, DataError for a missing file."""
+    from leukbench.training.grid import ExperimentInputs
 
     found = []
-    for name, cell in _chosen(params, choice).items():
-        sizes = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")["sizes"]
-        store, *test_store = (file.absolute() for file in store_files(params, cell))
+    for name, experiment in _chosen(params, choice).items():
+        sizes = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")["sizes"]
+        store, *test_store = (file.absolute() for file in store_files(params, experiment))
         found.append(
-            CellInputs(
+            ExperimentInputs(
                 name=name,
-                cell=cell,
-                study=study_file(params, cell.paper, cell.study).absolute(),
-                split=cell_file(params, "splits", name, ".csv").absolute(),
+                experiment=experiment,
+                study=study_file(params, experiment.paper, experiment.study).absolute(),
+                split=experiment_file(params, "splits", name, ".csv").absolute(),
                 store=store,
                 limited_source=not sizes["complete"],
                 test_store=next(iter(test_store), None),
@@ -80,12 +80,12 @@ def inputs_of(params: Params, choice: Choice) -> list[CellInputs]:
     return found
 
 
-def _chosen(params: Params, choice: Choice) -> dict[str, Cell]:
-    """Return the chosen cells, each with its chosen arms."""
+def _chosen(params: Params, choice: Choice) -> dict[str, Experiment]:
+    """Return the chosen experiments, each with its chosen arms."""
     known: dict[str, set[str]] = {
         "study": set(params.studies),
-        "protocol": {cell.protocol for cell in params.all_cells.values()},
-        "arm": {arm for cell in params.all_cells.values() for arm in cell.arms},
+        "protocol": {experiment.protocol for experiment in params.all_experiments.values()},
+        "arm": {arm for experiment in params.all_experiments.values() for arm in experiment.arms},
     }
     for kind, names in (("study", choice.studies), ("protocol", choice.protocols), ("arm", choice.arms)):
         for name in names:
@@ -93,13 +93,20 @@ def _chosen(params: Params, choice: Choice) -> dict[str, Cell]:
                 raise unknown_name(kind, name, known[kind], where="params.yaml")
     pairs = {(params.studies[s].paper, params.studies[s].study) for s in choice.studies or params.studies}
     found = {}
-    for name, cell in params.all_cells.items():
-        arms = tuple(arm for arm in cell.arms if not choice.arms or arm in choice.arms)
-        if (cell.paper, cell.study) in pairs and arms and cell.protocol in (choice.protocols or known["protocol"]):
-            found[name] = dataclasses.replace(cell, arms=arms)
+    for name, experiment in params.all_experiments.items():
+        arms = tuple(arm for arm in experiment.arms if not choice.arms or arm in choice.arms)
+        if (
+            (experiment.paper, experiment.study) in pairs
+            and arms
+            and experiment.protocol in (choice.protocols or known["protocol"])
+        ):
+            found[name] = dataclasses.replace(experiment, arms=arms)
     if not found:
         raise InputError(
-            "no cell of the plan is all of this", where="params.yaml", found=str(choice), do="choose less narrowly"
+            "no experiment of the plan is all of this",
+            where="params.yaml",
+            found=str(choice),
+            do="choose less narrowly",
         )
     return found
 
@@ -161,7 +168,7 @@ def _dry_text(
         )
         for t in todo
     ]  # fmt: skip
-    headers = ("cell", "arm", "fold", "seed", "run", "epochs × images", "images/s", "how known", "time")
+    headers = ("experiment", "arm", "fold", "seed", "run", "epochs × images", "images/s", "how known", "time")
     lines = [tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)] if rows else []
     seconds = [costs[t.key].seconds for t in todo]
     known = [s for s in seconds if not math.isnan(s)]

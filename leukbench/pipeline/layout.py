@@ -9,7 +9,7 @@ from typing import Any
 from leukbench.errors import DataError
 from leukbench.params import Params
 from leukbench.paths import out_folder, source_folder
-from leukbench.records import Cell
+from leukbench.records import Experiment
 from leukbench.sources import load_source
 
 
@@ -31,9 +31,9 @@ def study_file(params: Params, paper: str, study: str) -> Path:
     return out_folder(params.profile, "studies", f"{paper}-{study}.json")
 
 
-def cell_file(params: Params, kind: str, cell: str, suffix: str) -> Path:
-    """Return ``out/<profile>/<kind>/<cell><suffix>``; kinds: splits, predictions, estimates."""
-    return out_folder(params.profile, kind, f"{cell}{suffix}")
+def experiment_file(params: Params, kind: str, experiment: str, suffix: str) -> Path:
+    """Return ``out/<profile>/<kind>/<experiment><suffix>``; kinds: splits, predictions, estimates."""
+    return out_folder(params.profile, kind, f"{experiment}{suffix}")
 
 
 def store_file(params: Params, name: str) -> Path:
@@ -41,9 +41,9 @@ def store_file(params: Params, name: str) -> Path:
     return out_folder(params.profile, "stores", f"{name}.npy")
 
 
-def store_files(params: Params, cell: Cell) -> tuple[Path, ...]:
-    """Return the .npy file of a cell's pixel store, and of a transfer's test store."""
-    return tuple(store_file(params, name) for name in (cell.store, cell.test_store) if name)
+def store_files(params: Params, experiment: Experiment) -> tuple[Path, ...]:
+    """Return the .npy file of an experiment's pixel store, and of a transfer's test store."""
+    return tuple(store_file(params, name) for name in (experiment.store, experiment.test_store) if name)
 
 
 def read_json(file: Path, *, stage: str) -> Any:

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import InputError, unknown_name
 from leukbench.params import Params
 from leukbench.pipeline.layout import read_json, source_file, study_file
-from leukbench.records import Cell, Limits, SplitRule
+from leukbench.records import Experiment, Limits, SplitRule
 
 if TYPE_CHECKING:
     from leukbench.sources.base import SourceCard
 
 
-def rule_of(study: dict[str, Any], cell: Cell) -> tuple[dict[str, Any], SplitRule]:
-    """Return the reading of a cell's protocol and its rule. Raises InputError where the study has none of that name."""
-    readings = study["protocols"].get(cell.protocol, [])
+def rule_of(study: dict[str, Any], experiment: Experiment) -> tuple[dict[str, Any], SplitRule]:
+    """Return the reading of an experiment's protocol and its rule. Raises InputError where the study has none of that name."""
+    readings = study["protocols"].get(experiment.protocol, [])
     by_name = {r["name"]: r for r in readings}
     if not readings:
-        raise unknown_name("protocol", cell.protocol, study["protocols"], where=f"study {cell.paper}.{cell.study}")
-    if cell.reading and cell.reading not in by_name:
-        raise unknown_name("reading", cell.reading, by_name, where=f"study {cell.paper}.{cell.study}")
-    reading = by_name[cell.reading] if cell.reading else readings[0]
+        raise unknown_name(
+            "protocol", experiment.protocol, study["protocols"], where=f"study {experiment.paper}.{experiment.study}"
+        )
+    if experiment.reading and experiment.reading not in by_name:
+        raise unknown_name("reading", experiment.reading, by_name, where=f"study {experiment.paper}.{experiment.study}")
+    reading = by_name[experiment.reading] if experiment.reading else readings[0]
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in reading["rule"].items()}
     return reading, SplitRule(**plain)
 
@@ -32,15 +34,15 @@ RUNGS = frozenset({"image", "augment_first", "patient", "challenge"})
 """The protocols that are compared with each other: they train on equally much (:func:`split`)."""
 
 
-def one_ladder(cell: Cell, other: Cell) -> bool:
-    """Say whether two cells are rungs of one ladder (a cell is one with itself)."""
+def one_ladder(experiment: Experiment, other: Experiment) -> bool:
+    """Say whether two experiments are rungs of one ladder (an experiment is one with itself)."""
     keys = ("paper", "study", "source", "store")
-    return other.protocol in RUNGS and all(getattr(cell, key) == getattr(other, key) for key in keys)
+    return other.protocol in RUNGS and all(getattr(experiment, key) == getattr(other, key) for key in keys)
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A cell's split as its rule gives it, and what it was made from."""
+    """An experiment's split as its rule gives it, and what it was made from."""
 
     table: Any
     effective: Any
@@ -50,51 +52,51 @@ class _Planned:
 
 
 class PlannedSplits:
-    """The splits of cells as their rules give them, each made once."""
+    """The splits of experiments as their rules give them, each made once."""
 
     def __init__(self, params: Params) -> None:
         self.params = params
-        self._made: dict[Cell, _Planned] = {}
+        self._made: dict[Experiment, _Planned] = {}
 
-    def of(self, cell: Cell) -> _Planned:
-        """Return a cell's split; cells that differ in arms, epochs, folds or seeds share one."""
-        limits = Limits(images=cell.limits.images, class_size=cell.limits.class_size)
-        key = dataclasses.replace(cell, store="", arms=(), pretrained=None, precision="fp32", limits=limits)
+    def of(self, experiment: Experiment) -> _Planned:
+        """Return an experiment's split; experiments that differ in arms, epochs, folds or seeds share one."""
+        limits = Limits(images=experiment.limits.images, class_size=experiment.limits.class_size)
+        key = dataclasses.replace(experiment, store="", arms=(), pretrained=None, precision="fp32", limits=limits)
         if key not in self._made:
-            plan = _planned_transfer if cell.protocol == "transfer" else _planned_split
-            self._made[key] = plan(self.params, cell)
+            plan = _planned_transfer if experiment.protocol == "transfer" else _planned_split
+            self._made[key] = plan(self.params, experiment)
         return self._made[key]
 
 
-def _planned_split(params: Params, cell: Cell) -> _Planned:
+def _planned_split(params: Params, experiment: Experiment) -> _Planned:
     from leukbench.cohort.manifest import read_manifest
     from leukbench.cohort.splits import make_splits
     from leukbench.cohort.tables import read_groups
 
-    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
-    reading, rule = rule_of(study, cell)
-    manifest = read_manifest(source_file(params, cell.source, "manifest.csv"))
-    groups = read_groups(source_file(params, cell.source, "groups.csv"))
-    effective, rule = effective_rows(manifest, groups, study, rule, cell, seed=params.seed)
+    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    reading, rule = rule_of(study, experiment)
+    manifest = read_manifest(source_file(params, experiment.source, "manifest.csv"))
+    groups = read_groups(source_file(params, experiment.source, "groups.csv"))
+    effective, rule = effective_rows(manifest, groups, study, rule, experiment, seed=params.seed)
     table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
     plan = {
         "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
-        "sizes": sizes_of(manifest, effective, study, rule, cell),
+        "sizes": sizes_of(manifest, effective, study, rule, experiment),
     }
     return _Planned(table, effective, groups, rule, plan)
 
 
-def _planned_transfer(params: Params, cell: Cell) -> _Planned:
+def _planned_transfer(params: Params, experiment: Experiment) -> _Planned:
     from leukbench.cohort.splits import make_splits
 
-    planned = plan_transfer(params, cell)
+    planned = plan_transfer(params, experiment)
     joined = planned.joined
     table = make_splits(joined.manifest, joined.groups, joined.rule, seed=params.seed, classes=planned.classes)
     return _Planned(table, joined.manifest, joined.groups, joined.rule, planned.plan)
 
 
 def effective_rows(
-    manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, cell: Cell, *, seed: int
+    manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment, *, seed: int
 ) -> tuple[Any, SplitRule]:
     """Return the rows that take part, and the rule with its planned class sizes scaled to what is published."""
     from leukbench.cohort.manifest import limit_manifest
@@ -102,19 +104,19 @@ def effective_rows(
 
     rows = _rows_of_rule(manifest, study, rule)
     effective = present_rows(rows).reset_index(drop=True)
-    if cell.limits.images is not None and cell.limits.images < len(effective):
+    if experiment.limits.images is not None and experiment.limits.images < len(effective):
         least = max(2, rule.k or 2)
-        effective = limit_manifest(effective, cell.limits.images, seed=seed, groups=groups, least=least)
-    share = min(1.0, len(effective) / _published(rows, study, rule, cell))
-    sizes = (_class_size(size, share, cell) for size in (rule.class_size, rule.class_size_test))
+        effective = limit_manifest(effective, experiment.limits.images, seed=seed, groups=groups, least=least)
+    share = min(1.0, len(effective) / _published(rows, study, rule, experiment))
+    sizes = (_class_size(size, share, experiment) for size in (rule.class_size, rule.class_size_test))
     return effective, dataclasses.replace(rule, class_size=next(sizes), class_size_test=next(sizes))
 
 
-def _class_size(planned: int | None, share: float, cell: Cell) -> int | None:
-    """Return a planned class size in proportion to the images that take part, and within the cell's limit."""
+def _class_size(planned: int | None, share: float, experiment: Experiment) -> int | None:
+    """Return a planned class size in proportion to the images that take part, and within the experiment's limit."""
     if planned is None:
         return None
-    return min(max(1, round(planned * share)), cell.limits.class_size or planned)
+    return min(max(1, round(planned * share)), experiment.limits.class_size or planned)
 
 
 def _rows_of_rule(manifest: Any, study: dict[str, Any], rule: SplitRule) -> Any:
@@ -124,23 +126,25 @@ def _rows_of_rule(manifest: Any, study: dict[str, Any], rule: SplitRule) -> Any:
     return manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
 
 
-def _published(rows: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) -> int:
-    """Return how many images of the study's classes the card of the cell's source states for the rule's pools."""
+def _published(rows: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment) -> int:
+    """Return how many images of the study's classes the card of the experiment's source states for the rule's pools."""
     from leukbench.sources import load_source
 
-    counts = load_source(cell.source).card.counts
+    counts = load_source(experiment.source).card.counts
     pools = (set(rule.pool) | set(rule.test_pool)) or set(rows["pool"])
     labels = {label for of_class in study["classes"].values() for label in of_class}
     return sum(n for pool in pools for label, n in counts[pool].items() if label in labels)
 
 
-def sizes_of(manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, cell: Cell) -> dict[str, Any]:
+def sizes_of(
+    manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment
+) -> dict[str, Any]:
     """Return effective beside original counts; ``complete`` says that no published image of these parts is missing.
 
     A rule that cuts ``within`` official folds speaks of the folds that take part, each for itself.
     """
     rows = _rows_of_rule(manifest, study, rule)
-    published = _published(rows, study, rule, cell)
+    published = _published(rows, study, rule, experiment)
     if rule.within and len(rows) == published:
         published = len(rows[rows[rule.within].isin(set(effective[rule.within]))])
     parts = sorted(set(effective[rule.within])) if rule.within else sorted(set(effective["pool"]))
@@ -161,7 +165,7 @@ class PlannedTransfer:
     plan: dict[str, Any]
 
 
-def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
+def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     """Return a transfer's joined manifest, groups and rule: the study's rule by patient without its cut.
 
     Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made from
@@ -173,30 +177,34 @@ def plan_transfer(params: Params, cell: Cell) -> PlannedTransfer:
     from leukbench.pixels.store import present_rows, store_digest
     from leukbench.sources import load_source
 
-    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
-    by_patient = dataclasses.replace(cell, protocol="patient", reading="")
+    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    by_patient = dataclasses.replace(experiment, protocol="patient", reading="")
     _reading, rule = rule_of(study, by_patient)
-    manifests = [read_manifest(source_file(params, name, "manifest.csv")) for name in (cell.source, cell.test_source)]
-    groups = [read_groups(source_file(params, name, "groups.csv")) for name in (cell.source, cell.test_source)]
-    cards = [load_source(name).card for name in (cell.source, cell.test_source)]
+    manifests = [
+        read_manifest(source_file(params, name, "manifest.csv")) for name in (experiment.source, experiment.test_source)
+    ]
+    groups = [
+        read_groups(source_file(params, name, "groups.csv")) for name in (experiment.source, experiment.test_source)
+    ]
+    cards = [load_source(name).card for name in (experiment.source, experiment.test_source)]
     refuse_copies(*cards)
     effective, rule = effective_rows(manifests[0], groups[0], study, rule, by_patient, seed=params.seed)
     common = common_classes(study["classes"], source=cards[0].maps, target=cards[1].maps)
     joined = join_sources(
-        effective, groups[0], present_rows(manifests[1]), groups[1], target=cell.test_source, rule=rule,
+        effective, groups[0], present_rows(manifests[1]), groups[1], target=experiment.test_source, rule=rule,
         classes=study["classes"], common=common,
     )  # fmt: skip
-    store = params.stores[cell.test_store]
+    store = params.stores[experiment.test_store]
     plan = {
         "reading": {
             "name": "transfer",
             "basis": "stated",
-            "evidence": f"all of {cell.source} trains, all of {cell.test_source} is tested; else the study's rule by patient",
+            "evidence": f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the study's rule by patient",
         },
         "sizes": sizes_of(manifests[0], effective, study, rule, by_patient),
         "transfer": {
-            "source": cell.source,
-            "target": cell.test_source,
+            "source": experiment.source,
+            "target": experiment.test_source,
             "common_of": dict(common.common_of),
             "tested_as": dict(common.tested_as),
             "n_left_out": joined.n_left_out,

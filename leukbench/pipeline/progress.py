@@ -26,10 +26,10 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextlib.contextmanager
-def run_progress(cell: str) -> Iterator[Callable[[str, int, int], None]]:
+def run_progress(experiment: str) -> Iterator[Callable[[str, int, int], None]]:
     """Yield ``advance(run, epoch, epochs)``: a bar on a terminal; elsewhere a line when a run ends or a minute has passed."""
     if sys.stderr.isatty():
-        with bar(f"train {cell}") as advance:
+        with bar(f"train {experiment}") as advance:
             yield lambda run, epoch, epochs: advance(epoch, epochs)
         return
     last = time.monotonic()
@@ -39,7 +39,7 @@ def run_progress(cell: str) -> Iterator[Callable[[str, int, int], None]]:
         now = time.monotonic()
         if epoch == epochs or now - last > 60:
             last = now
-            print(f"train {cell}: {run}: epoch {epoch} of {epochs}", file=sys.stderr, flush=True)
+            print(f"train {experiment}: {run}: epoch {epoch} of {epochs}", file=sys.stderr, flush=True)
 
     yield line
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, runs_folder
-from leukbench.pipeline.layout import cell_file, read_json
+from leukbench.pipeline.layout import experiment_file, read_json
 from leukbench.pipeline.results import PREDICTIONS, split_of
 from leukbench.records import as_plain
 from leukbench.report.data import ReportData
@@ -19,15 +19,20 @@ def gather(params: Params) -> ReportData:
     from leukbench.papers.loader import load_paper
 
     papers = {key: load_paper(key) for key in params.papers}
-    receipts = {n: read_json(cell_file(params, "predictions", n, ".receipt.json"), stage="train") for n in params.cells}
+    receipts = {
+        n: read_json(experiment_file(params, "predictions", n, ".receipt.json"), stage="train")
+        for n in params.experiments
+    }
     measured = _measured(params, receipts)
     verdicts = read_json(out_folder(params.profile, "verdicts.json"), stage="compare")
     return ReportData(
         profile=params.profile,
         papers=papers,
-        cells=dict(params.cells),
-        splits={n: split_of(params, n) for n in params.cells},
-        estimates={n: read_json(cell_file(params, "estimates", n, ".json"), stage="evaluate") for n in params.cells},
+        experiments=dict(params.experiments),
+        splits={n: split_of(params, n) for n in params.experiments},
+        estimates={
+            n: read_json(experiment_file(params, "estimates", n, ".json"), stage="evaluate") for n in params.experiments
+        },
         receipts=receipts,
         verdicts=verdicts,
         findings=tuple(read_json(out_folder(params.profile, "findings.json"), stage="audit")),
@@ -35,8 +40,8 @@ def gather(params: Params) -> ReportData:
         measured=measured,
         times=_times(params, receipts, measured),
         predictions=[
-            *(cell_file(params, "predictions", n, suffix) for n in params.cells for suffix in PREDICTIONS),
-            *(cell_file(params, "predictions", n, ".parquet") for n in params.transfers),
+            *(experiment_file(params, "predictions", n, suffix) for n in params.experiments for suffix in PREDICTIONS),
+            *(experiment_file(params, "predictions", n, ".parquet") for n in params.transfers),
         ],
     )
 
@@ -66,13 +71,15 @@ def _of_run(key: str) -> dict[str, Any] | None:
 
 
 def _times(params: Params, receipts: dict[str, Any], measured: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return cell -> arm -> measured times with intervals, for the runs whose measurements are at hand."""
+    """Return experiment -> arm -> measured times with intervals, for the runs whose measurements are at hand."""
     times: dict[str, dict[str, dict[str, Any]]] = {}
-    for cell in params.cells:
-        for arm in receipts[cell]["arms"]:
-            runs = [measured[r["key"]] for r in receipts[cell]["runs"] if r["arm"] == arm and r["key"] in measured]
+    for experiment in params.experiments:
+        for arm in receipts[experiment]["arms"]:
+            runs = [
+                measured[r["key"]] for r in receipts[experiment]["runs"] if r["arm"] == arm and r["key"] in measured
+            ]
             if runs:
-                times.setdefault(cell, {})[arm] = _time_of(runs)
+                times.setdefault(experiment, {})[arm] = _time_of(runs)
     return times
 
 

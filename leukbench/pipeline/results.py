@@ -9,9 +9,9 @@ from typing import Any
 
 from leukbench.params import Params
 from leukbench.paths import out_folder
-from leukbench.pipeline.layout import cell_file, read_json
+from leukbench.pipeline.layout import experiment_file, read_json
 from leukbench.records import Estimate, Finding, Predictions
-from leukbench.verdicts.questions import EvaluatedCell
+from leukbench.verdicts.questions import EvaluatedExperiment
 
 
 def estimate_from_plain(plain: Mapping[str, Any]) -> Estimate:
@@ -21,17 +21,17 @@ def estimate_from_plain(plain: Mapping[str, Any]) -> Estimate:
 
 
 def split_of(params: Params, name: str) -> dict[str, Any]:
-    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
-    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
+    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
+    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")
     return {"certificate": certificate, **plan}
 
 
 PREDICTIONS = (".parquet", ".validation.parquet", ".probe.parquet")
-"""A cell's predictions: of the test images, of the validation images, and of the patient probe. Estimates speak of the first."""
+"""An experiment's predictions: of the test images, of the validation images, and of the patient probe. Estimates speak of the first."""
 
 
 def read_predictions(file: Path) -> Any:
-    """Return a cell's table of predictions (parquet). Raises DataError where it is missing."""
+    """Return an experiment's table of predictions (parquet). Raises DataError where it is missing."""
     import pandas as pd
 
     from leukbench.errors import DataError
@@ -40,7 +40,7 @@ def read_predictions(file: Path) -> Any:
         return pd.read_parquet(file)
     except OSError as error:
         raise DataError(
-            "a cell has no predictions", where=str(file), found=str(error), do="run the train stage"
+            "an experiment has no predictions", where=str(file), found=str(error), do="run the train stage"
         ) from error
 
 
@@ -66,22 +66,22 @@ def classes_of(table: Any) -> tuple[str, ...]:
     return tuple(c.removeprefix("score_") for c in table.columns if c.startswith("score_"))
 
 
-def evaluated_cells(params: Params) -> list[EvaluatedCell]:
-    """Return every cell of the profile with its estimates, in the order of params.yaml."""
-    return [_evaluated(params, name) for name in params.cells]
+def evaluated_experiments(params: Params) -> list[EvaluatedExperiment]:
+    """Return every experiment of the profile with its estimates, in the order of params.yaml."""
+    return [_evaluated(params, name) for name in params.experiments]
 
 
-def _evaluated(params: Params, name: str) -> EvaluatedCell:
-    cell = params.cells[name]
-    plain = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")
-    receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
-    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
-    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")
+def _evaluated(params: Params, name: str) -> EvaluatedExperiment:
+    experiment = params.experiments[name]
+    plain = read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")
+    receipt = read_json(experiment_file(params, "predictions", name, ".receipt.json"), stage="train")
+    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
+    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")
     arms = {a: e for a, e in plain["arms"].items() if not a.startswith("trivial:")}
     estimates = {a: tuple(estimate_from_plain(p) for p in e["recipe"]["estimates"]) for a, e in arms.items()}
-    return EvaluatedCell(
+    return EvaluatedExperiment(
         name=name,
-        cell=cell,
+        experiment=experiment,
         reading=plan["reading"]["name"],
         evidence=certificate["evidence"],
         estimates=estimates,
@@ -99,8 +99,8 @@ def read_findings(params: Params) -> list[Finding]:
 
 
 def estimates_of(params: Params, name: str) -> dict[str, Any]:
-    """Return what the evaluate stage wrote of a cell, by arm."""
-    found: dict[str, Any] = read_json(cell_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
+    """Return what the evaluate stage wrote of an experiment, by arm."""
+    found: dict[str, Any] = read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
     return found
 
 
@@ -112,13 +112,13 @@ def overall(estimates: list[dict[str, Any]], metric: str) -> dict[str, Any]:
 
 
 def training_sizes(params: Params, name: str) -> set[int]:
-    """Return the numbers of training rows of a cell's runs, which are the same for all its models."""
-    receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
+    """Return the numbers of training rows of an experiment's runs, which are the same for all its models."""
+    receipt = read_json(experiment_file(params, "predictions", name, ".receipt.json"), stage="train")
     return {run["n_train_rows"] for run in receipt["runs"]}
 
 
 def all_single(params: Params, name: str) -> bool:
     """Return whether every group of a split is one image."""
-    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
     roles = certificate["folds"][0]["roles"].values()
     return bool(sum(r["groups"] for r in roles) == sum(r["images"] for r in roles))

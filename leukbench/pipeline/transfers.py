@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.params import Params
-from leukbench.pipeline.layout import cell_file, read_json
-from leukbench.records import Cell, as_plain
+from leukbench.pipeline.layout import experiment_file, read_json
+from leukbench.records import Experiment, as_plain
 
 GAPS = ("accuracy", "balanced_accuracy", "mcc", "auc", "ece")
 
@@ -20,20 +20,20 @@ def transfer_results(params: Params) -> list[dict[str, Any]]:
 
 
 def _results(params: Params, name: str) -> list[dict[str, Any]]:
-    cell = params.transfers[name]
-    plan = read_json(cell_file(params, "splits", name, ".plan.json"), stage="split")["transfer"]
-    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
-    receipt = read_json(cell_file(params, "predictions", name, ".receipt.json"), stage="train")
+    experiment = params.transfers[name]
+    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")["transfer"]
+    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
+    receipt = read_json(experiment_file(params, "predictions", name, ".receipt.json"), stage="train")
     rows = []
-    for arm in cell.arms:
-        within = _in_domain(params, cell, arm)
+    for arm in experiment.arms:
+        within = _in_domain(params, experiment, arm)
         rows.append(
             {
                 "transfer": name,
-                "paper": cell.paper,
-                "study": cell.study,
+                "paper": experiment.paper,
+                "study": experiment.study,
                 "arm": arm,
-                "in_domain_cell": within,
+                "in_domain_experiment": within,
                 "plan": plan,
                 "sizes": receipt["sizes"],
                 "receipt": receipt["arms"][arm],
@@ -45,15 +45,15 @@ def _results(params: Params, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _in_domain(params: Params, cell: Cell, arm: str) -> str:
-    """Return the cell that tests an arm by patient within the source, one with the same limits first; "" if none does."""
+def _in_domain(params: Params, experiment: Experiment, arm: str) -> str:
+    """Return the experiment that tests an arm by patient within the source, one with the same limits first; "" if none does."""
     same = [
         name
-        for name, other in params.cells.items()
+        for name, other in params.experiments.items()
         if other.protocol == "patient" and arm in other.arms
-        and (other.paper, other.study, other.source) == (cell.paper, cell.study, cell.source)
+        and (other.paper, other.study, other.source) == (experiment.paper, experiment.study, experiment.source)
     ]  # fmt: skip
-    return min(same, key=lambda name: params.cells[name].limits != cell.limits, default="")
+    return min(same, key=lambda name: params.experiments[name].limits != experiment.limits, default="")
 
 
 def _compared(params: Params, name: str, arm: str, within: str, common_of: dict[str, str]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _compared(params: Params, name: str, arm: str, within: str, common_of: dict[
 def _predictions(params: Params, name: str, arm: str) -> tuple[tuple[str, ...], Any]:
     from leukbench.pipeline.results import as_predictions, classes_of, read_predictions
 
-    table = read_predictions(cell_file(params, "predictions", name, ".parquet"))
+    table = read_predictions(experiment_file(params, "predictions", name, ".parquet"))
     rows = table[(table["arm"] == arm) & (table["selection"] == "recipe")]
     return classes_of(table), as_predictions(rows, classes_of(table))
 

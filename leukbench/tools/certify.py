@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.params import Params
-from leukbench.pipeline.layout import cell_file, read_json, source_file, study_file
+from leukbench.pipeline.layout import experiment_file, read_json, source_file, study_file
 from leukbench.pipeline.plan import effective_rows, rule_of
-from leukbench.records import Cell, SplitRule, as_plain
+from leukbench.records import Experiment, SplitRule, as_plain
 
 _KEYS = frozenset({"protocol", "rule", "sha256", "verdicts", "shared", "declares", "folds", "evidence", "sentence"})
 
 
-def certify(params: Params, cell: str) -> tuple[str, bool]:
-    """Return what the certificates of a cell (empty: of all cells) come to, one line a cell, and whether any is broken.
+def certify(params: Params, experiment: str) -> tuple[str, bool]:
+    """Return what the certificates of an experiment (empty: of all experiments) come to, one line an experiment, and whether any is broken.
 
-    Raises InputError for an unknown cell, DataError where a stage's output is missing.
+    Raises InputError for an unknown experiment, DataError where a stage's output is missing.
     """
-    if cell:
-        params.cell(cell)
+    if experiment:
+        params.experiment(experiment)
     lines, broken = [], False
-    for name in [cell] if cell else params.all_cells:
+    for name in [experiment] if experiment else params.all_experiments:
         certificate, problems = _checked(params, name)
         broken = broken or bool(problems)
         lines.append(_line(name, certificate, problems))
@@ -40,36 +40,38 @@ def _line(name: str, certificate: Any, problems: list[str]) -> str:
 
 
 def _checked(params: Params, name: str) -> tuple[Any, list[str]]:
-    """Return a cell's certificate and what is wrong with it when all it rests on is made again from manifest and groups."""
+    """Return an experiment's certificate and what is wrong with it when all it rests on is made again from manifest and groups."""
     from leukbench.cohort.certificate import check_certificate
     from leukbench.cohort.tables import read_split
 
-    cell = params.cell(name)
-    certificate = read_json(cell_file(params, "splits", name, ".certificate.json"), stage="split")
+    experiment = params.experiment(name)
+    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
     if not isinstance(certificate, dict) or not set(certificate) >= _KEYS:
         lost = sorted(_KEYS - set(certificate)) if isinstance(certificate, dict) else sorted(_KEYS)
         return certificate, [f"this is not a certificate: it lacks {', '.join(lost)}"]
-    split = read_split(cell_file(params, "splits", name, ".csv"))
-    effective, groups, rule = _rests_on(params, cell)
+    split = read_split(experiment_file(params, "splits", name, ".csv"))
+    effective, groups, rule = _rests_on(params, experiment)
     problems = []
-    if certificate["protocol"] != cell.protocol:
-        problems.append(f"it certifies protocol {certificate['protocol']}, the cell is {cell.protocol}")
+    if certificate["protocol"] != experiment.protocol:
+        problems.append(f"it certifies protocol {certificate['protocol']}, the experiment is {experiment.protocol}")
     elif certificate["rule"] != as_plain(rule):
-        problems.append("it certifies another split rule than that of the cell's study")
+        problems.append("it certifies another split rule than that of the experiment's study")
     return certificate, problems + check_certificate(certificate, manifest=effective, groups=groups, split=split)
 
 
-def _rests_on(params: Params, cell: Cell) -> tuple[Any, Any, SplitRule]:
-    """Return the manifest, groups and rule of a cell's split, made again; of both sources where it is a transfer."""
+def _rests_on(params: Params, experiment: Experiment) -> tuple[Any, Any, SplitRule]:
+    """Return the manifest, groups and rule of an experiment's split, made again; of both sources where it is a transfer."""
     from leukbench.cohort.manifest import read_manifest
     from leukbench.cohort.tables import read_groups
     from leukbench.pipeline.plan import plan_transfer
 
-    if cell.protocol == "transfer":
-        joined = plan_transfer(params, cell).joined
+    if experiment.protocol == "transfer":
+        joined = plan_transfer(params, experiment).joined
         return joined.manifest, joined.groups, joined.rule
-    study = read_json(study_file(params, cell.paper, cell.study), stage="resolve")
-    manifest = read_manifest(source_file(params, cell.source, "manifest.csv"))
-    groups = read_groups(source_file(params, cell.source, "groups.csv"))
-    effective, rule = effective_rows(manifest, groups, study, rule_of(study, cell)[1], cell, seed=params.seed)
+    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    manifest = read_manifest(source_file(params, experiment.source, "manifest.csv"))
+    groups = read_groups(source_file(params, experiment.source, "groups.csv"))
+    effective, rule = effective_rows(
+        manifest, groups, study, rule_of(study, experiment)[1], experiment, seed=params.seed
+    )
     return effective, groups, rule

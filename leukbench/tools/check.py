@@ -96,9 +96,9 @@ def _train_fold(split: Any, store: Any, recipe: Any, classes: tuple[str, ...], s
 
     from leukbench.evaluation.scoring import roc_auc
     from leukbench.records import NetworkSpec
-    from leukbench.training.cell import fold_rows
     from leukbench.training.data import Pixels
     from leukbench.training.engine import set_up, train
+    from leukbench.training.experiment import fold_rows
     from leukbench.training.hardware import use_threads
     from leukbench.training.network import build_network
 

@@ -29,7 +29,9 @@ def use_profile(name: str) -> str:
         )  # fmt: skip
     kept = _keep_edited(present, profiles)
     write_text(present, profiles[name].read_text(encoding="utf-8"))
-    return f"params.yaml is now profile {name}: {len(params.cells)} cells, {len(params.papers)} papers{kept}"
+    return (
+        f"params.yaml is now profile {name}: {len(params.experiments)} experiments, {len(params.papers)} papers{kept}"
+    )
 
 
 def _profiles() -> dict[str, Path]:

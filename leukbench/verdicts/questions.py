@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
-from leukbench.records import Cell, Estimate
+from leukbench.records import Estimate, Experiment
 from leukbench.verdicts.differences import Question, Reproduced
 
 _SAME = {"sensitivity": "recall"}
@@ -31,11 +31,11 @@ class Definition(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluatedCell:
-    """A cell with its estimates by arm (of the last epoch, or the recipe's checkpoint) and what its runs deviate in."""
+class EvaluatedExperiment:
+    """An experiment with its estimates by arm (of the last epoch, or the recipe's checkpoint) and what its runs deviate in."""
 
     name: str
-    cell: Cell
+    experiment: Experiment
     reading: str
     evidence: str
     estimates: Mapping[str, tuple[Estimate, ...]]
@@ -119,22 +119,22 @@ def comparable(claim: Claim) -> bool:
     )
 
 
-def question_of(claim: Claim, paper: Paper, cells: Sequence[EvaluatedCell], *, accused: bool) -> Question:
-    """Return a claim with everything that the evaluated cells have to say about it.
+def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment], *, accused: bool) -> Question:
+    """Return a claim with everything that the evaluated experiments have to say about it.
 
     Under the paper's protocol a claim of one fold is held against that fold, by patient against all folds.
     """
     study, fold = paper.studies[claim.study], fold_of(claim)
     wanted = definitions(claim, tuple(study.classes))
     found: dict[str, list[Reproduced]] = {"as_published": [], "patient": []}
-    for evaluated in _cells_of(claim, paper, cells):
-        if evaluated.cell.protocol not in found:
+    for evaluated in _experiments_of(claim, paper, experiments):
+        if evaluated.experiment.protocol not in found:
             continue
         for definition in wanted:
-            of_fold = fold if evaluated.cell.protocol == "as_published" else ""
+            of_fold = fold if evaluated.experiment.protocol == "as_published" else ""
             e = find_estimate(evaluated.estimates[claim.arm], definition, fold=of_fold)
             if e is not None:
-                found[evaluated.cell.protocol].append(_reproduced(e, evaluated, claim.arm, definition.name))
+                found[evaluated.experiment.protocol].append(_reproduced(e, evaluated, claim.arm, definition.name))
     assert claim.fraction is not None and claim.half_unit is not None
     return Question(
         claim=claim.id,
@@ -146,33 +146,37 @@ def question_of(claim: Claim, paper: Paper, cells: Sequence[EvaluatedCell], *, a
         faithful=tuple(found["as_published"]),
         honest=tuple(found["patient"]),
         accused=accused,
-        untestable=_untestable(claim, paper, cells, answered=bool(found["as_published"])),
+        untestable=_untestable(claim, paper, experiments, answered=bool(found["as_published"])),
     )
 
 
-def _cells_of(claim: Claim, paper: Paper, cells: Sequence[EvaluatedCell]) -> list[EvaluatedCell]:
-    """Return the cells of a claim's study that ran its arm."""
-    of_study = [c for c in cells if (c.cell.paper, c.cell.study) == (paper.key, claim.study)]
+def _experiments_of(
+    claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment]
+) -> list[EvaluatedExperiment]:
+    """Return the experiments of a claim's study that ran its arm."""
+    of_study = [c for c in experiments if (c.experiment.paper, c.experiment.study) == (paper.key, claim.study)]
     return [c for c in of_study if claim.arm in c.estimates]
 
 
-def _untestable(claim: Claim, paper: Paper, cells: Sequence[EvaluatedCell], *, answered: bool) -> str:
+def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment], *, answered: bool) -> str:
     """Return why no estimate can answer a claim, or ""."""
     if claim.approximate:
         return "printed as approximate"
     if claim.aggregation == "best":
         return "printed for the best of several; no such estimate is made"
-    if not answered and any(c.cell.protocol == "as_published" for c in _cells_of(claim, paper, cells)):
+    if not answered and any(
+        c.experiment.protocol == "as_published" for c in _experiments_of(claim, paper, experiments)
+    ):
         keys = (claim.metric, claim.class_, claim.average, fold_of(claim) and f"fold {fold_of(claim)}")
         return f"no such estimate is made: {', '.join(key for key in keys if key)}"
     return ""
 
 
-def _reproduced(e: Estimate, evaluated: EvaluatedCell, arm: str, definition: str) -> Reproduced:
+def _reproduced(e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str) -> Reproduced:
     return Reproduced(
         estimate=e,
-        protocol=evaluated.cell.protocol,
-        reading=evaluated.reading if evaluated.cell.protocol == "as_published" else "",
+        protocol=evaluated.experiment.protocol,
+        reading=evaluated.reading if evaluated.experiment.protocol == "as_published" else "",
         definition=definition,
         deviations=evaluated.deviations.get(arm, ()),
         evidence=evaluated.evidence,
@@ -180,20 +184,22 @@ def _reproduced(e: Estimate, evaluated: EvaluatedCell, arm: str, definition: str
     )
 
 
-def questions_of(paper: Paper, cells: Sequence[EvaluatedCell], accused: frozenset[str]) -> list[Question]:
-    """Return the questions of all comparable claims of the studies that some cell runs, in the order of the ledger.
+def questions_of(paper: Paper, experiments: Sequence[EvaluatedExperiment], accused: frozenset[str]) -> list[Question]:
+    """Return the questions of all comparable claims of the studies that some experiment runs, in the order of the ledger.
 
-    Readings of the paper's split that no cell ran for the claim's arm are named: they may not be held against the paper.
+    Readings of the paper's split that no experiment ran for the claim's arm are named: they may not be held against the paper.
     """
-    run = {cell.cell.study for cell in cells if cell.cell.paper == paper.key}
+    run = {experiment.experiment.study for experiment in experiments if experiment.experiment.paper == paper.key}
     claims = [c for c in paper.claims if comparable(c) and c.study in run]
     return [
-        dataclasses.replace(question_of(c, paper, cells, accused=c.id in accused), not_run=_not_run(c, paper, cells))
+        dataclasses.replace(
+            question_of(c, paper, experiments, accused=c.id in accused), not_run=_not_run(c, paper, experiments)
+        )
         for c in claims
     ]
 
 
-def _not_run(claim: Claim, paper: Paper, cells: Sequence[EvaluatedCell]) -> tuple[str, ...]:
-    tried = {c.reading for c in _cells_of(claim, paper, cells) if c.cell.protocol == "as_published"}
+def _not_run(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment]) -> tuple[str, ...]:
+    tried = {c.reading for c in _experiments_of(claim, paper, experiments) if c.experiment.protocol == "as_published"}
     readings = paper.studies[claim.study].protocols.get("as_published", ())
     return tuple(reading.name for reading in readings if reading.name not in tried)

@@ -1,4 +1,4 @@
-"""What stands beside a cell's metrics: patients that nobody can identify, probes, what validation chose."""
+"""What stands beside an experiment's metrics: patients that nobody can identify, probes, what validation chose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from leukbench.params import Params, load_params
 from leukbench.pipeline.evaluate import unit_probes, unknown_patients
-from leukbench.pipeline.layout import cell_file
+from leukbench.pipeline.layout import experiment_file
 from leukbench.records import Estimate
 
 PARAMS = """\
@@ -20,7 +20,7 @@ verdicts: {margin: 0.05}
 sources: {aria_all_2021: {}, blood_cells: {}}
 stores: {aria: {source: aria_all_2021, side_px: 224}, smears: {source: blood_cells, side_px: 224}}
 studies: {aria: {paper: dscnet, study: aria}, smears: {paper: ddrnet, study: blood_cells}}
-cells:
+experiments:
   aria: {paper: dscnet, study: aria, protocol: patient, source: aria_all_2021, store: aria, arms: [dscnet_kl]}
   smears: {paper: ddrnet, study: blood_cells, protocol: patient, source: blood_cells, store: smears, arms: [ddrnet]}
 """
@@ -33,8 +33,8 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     return load_params()
 
 
-def certify(params: Params, cell: str, evidence: str) -> None:
-    file = cell_file(params, "splits", cell, ".certificate.json")
+def certify(params: Params, experiment: str, evidence: str) -> None:
+    file = experiment_file(params, "splits", experiment, ".certificate.json")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"evidence": evidence, "rule": {"pool": [], "test_pool": []}}), encoding="utf-8")
 

@@ -21,7 +21,7 @@ verdicts: {margin: MARGIN, alpha: ALPHA, sha256: SHA}
 sources: {known_answer: {images: 16}}
 stores: {s: {source: known_answer, side_px: 32}}
 studies: {cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
 """
 

@@ -22,7 +22,7 @@ from leukbench.training import workers
 from leukbench.training.board import Board
 from leukbench.training.costs import Speed
 from leukbench.training.grid import Cost, Event, Task, execute_task, logged, plan_grid
-from tests.support.tiny_grid import ARMS, write_cell
+from tests.support.tiny_grid import ARMS, write_experiment
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,8 +50,8 @@ def in_this_process(tasks: list[Task], *, jobs: int, device: torch.device) -> It
 
 @pytest.fixture
 def tiny(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The grid of one tiny cell with a broken arm, trained in this process."""
-    inputs = [write_cell(tmp_path / "world", arms=ARMS)]
+    """The grid of one tiny experiment with a broken arm, trained in this process."""
+    inputs = [write_experiment(tmp_path / "world", arms=ARMS)]
     monkeypatch.setattr(gridding, "inputs_of", lambda params, choice: inputs)
     monkeypatch.setattr(workers, "run_locally", in_this_process)
     return inputs
@@ -64,11 +64,11 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(end.value.code or 0)
 
 
-def test_studies_protocols_and_arms_choose_cells_and_their_arms(params: Params) -> None:
+def test_studies_protocols_and_arms_choose_experiments_and_their_arms(params: Params) -> None:
     chosen = gridding._chosen(params, Choice(studies=("alnet-cnmc", "ddrnet-blood_cells"), protocols=("patient",)))
     assert list(chosen) == ["alnet-patient", "ddrnet-patient"]
     assert list(gridding._chosen(params, Choice(arms=("proposed",)))) == ["samhitha-image", "samhitha-patient"]
-    assert list(gridding._chosen(params, Choice())) == list(params.all_cells)
+    assert list(gridding._chosen(params, Choice())) == list(params.all_experiments)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_studies_protocols_and_arms_choose_cells_and_their_arms(params: Params) 
         (Choice(studies=("alnet-cnm",)), "did you mean 'alnet-cnmc'"),
         (Choice(protocols=("pateint",)), "did you mean 'patient'"),
         (Choice(arms=("alnett",)), "did you mean 'alnet'"),
-        (Choice(studies=("alnet-cnmc",), arms=("proposed",)), "no cell of the plan"),
+        (Choice(studies=("alnet-cnmc",), arms=("proposed",)), "no experiment of the plan"),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_nearest(params: Params, choice: Choice, message: str) -> None:
@@ -97,7 +97,7 @@ def test_a_dry_run_prints_every_missing_run_with_its_cost_and_trains_nothing(
 ) -> None:
     assert run(monkeypatch, "--dry-run", "--jobs", "2") == 0
     text = capsys.readouterr().out
-    rows = [line for line in text.splitlines() if line.startswith("| cell ")][1:]
+    rows = [line for line in text.splitlines() if line.startswith("| experiment ")][1:]
     assert len(rows) == 6 and all("3 × 16" in row for row in rows)
     assert sum("estimate: roofline" in row for row in rows) == 4 and sum("unknown" in row for row in rows) == 2
     assert "6 runs in the plan, 0 finished, 6 missing: 288 training images" in text and "2 at once" in text
@@ -163,7 +163,7 @@ def test_options_of_slurm_are_passed_on() -> None:
 
 
 def test_the_live_table_shows_what_runs_what_failed_and_what_is_left(tmp_path: Path) -> None:
-    tasks = plan_grid([write_cell(tmp_path / "world", seeds=2)])
+    tasks = plan_grid([write_experiment(tmp_path / "world", seeds=2)])
     cost = Cost(epochs=3, seconds=60.0, speed=Speed(1.0, 1.0, "measured"))
     board = Board(tasks, {t.key: cost for t in tasks}, at_once=1)
     board.hear(Event(tasks[0].key, "started"), now_s=0)
@@ -173,7 +173,7 @@ def test_the_live_table_shows_what_runs_what_failed_and_what_is_left(tmp_path: P
     console = Console(width=120, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115
     console.print(table(board, now_s=21))
     text = console.export_text()
-    assert "cell quick fold 0 seed 0" in text and "ValueError: no" in text
+    assert "experiment quick fold 0 seed 0" in text and "ValueError: no" in text
     assert "1 of 3" in text and "40 s" in text
     assert summary(board, now_s=21) in text.replace("\n", " ") and "1 failed, 1 running, 2 waiting of 4" in text
 
@@ -186,7 +186,7 @@ def test_slurm_is_an_extra_and_not_needed_otherwise() -> None:
     assert not any("submitit" in p for p in project["dependencies"])
 
 
-def test_a_cells_plan_holds_the_cell_so_that_train_needs_no_parameter() -> None:
+def test_a_experiments_plan_holds_the_experiment_so_that_train_needs_no_parameter() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert "params" not in stages["train"]
     assert "out/${profile}/splits" in stages["train"]["deps"]

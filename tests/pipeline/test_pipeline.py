@@ -62,7 +62,7 @@ stores:
 studies:
   known_answer-cohort: {paper: known_answer, study: cohort}
   alnet-cnmc: {paper: alnet, study: cnmc}
-cells:
+experiments:
   known-as_published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
   known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
@@ -86,10 +86,10 @@ def run_stages(params: Params, *, until: str = "report") -> None:
         ("group", lambda name: group_stage.group(params, name), [*params.sources]),
         ("audit", lambda name: audit_stage.audit_stage(params), [""]),
         ("resolve", lambda name: resolve_stage.resolve(params, name), [*params.studies]),
-        ("split", lambda name: "\n".join(split_stage.split(params, [name])), [*params.all_cells]),
+        ("split", lambda name: "\n".join(split_stage.split(params, [name])), [*params.all_experiments]),
         ("decode", lambda name: decode_stage.decode(params, name), [*params.stores]),
         ("train", lambda name: "\n".join(train_stage.train_all(params)), [""]),
-        ("evaluate", lambda name: evaluate_stage.evaluate(params, name), [*params.cells]),
+        ("evaluate", lambda name: evaluate_stage.evaluate(params, name), [*params.experiments]),
         ("count", lambda name: count_stage.count_stage(params), [""]),
         ("compare", lambda name: compare_stage.compare(params), [""]),
         ("report", lambda name: report_stage.report(params), [""]),
@@ -147,15 +147,15 @@ def outs(stage: dict[str, Any]) -> list[str]:
 def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     header = next(line for line in page.splitlines() if line.startswith("| claim "))
-    columns = [cell.strip() for cell in header.split("|")]
+    columns = [experiment.strip() for experiment in header.split("|")]
     assert {"printed", "reproduced as published", "reproduced honestly", "verdict"} <= set(columns)
     rows = [line for line in page.splitlines() if line.startswith("| known_answer.cohort.accuracy")]
-    cells = dict(zip(columns, (cell.strip() for cell in rows[0].split("|")), strict=True))
+    experiments = dict(zip(columns, (experiment.strip() for experiment in rows[0].split("|")), strict=True))
     claim = load_paper("known_answer").claim("known_answer.cohort.accuracy")
-    assert cells["printed"].startswith(claim.value)
+    assert experiments["printed"].startswith(claim.value)
     for column in ("reproduced as published", "reproduced honestly"):
-        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", cells[column])[0])
-        assert low < float(cells[column].split()[0]) < high
+        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", experiments[column])[0])
+        assert low < float(experiments[column].split()[0]) < high
 
 
 def rows_of(page: str, title: str) -> list[dict[str, str]]:
@@ -164,7 +164,7 @@ def rows_of(page: str, title: str) -> list[dict[str, str]]:
     start = next(i for i, line in enumerate(lines) if line.startswith("|"))
     table = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
     header, _, *rows = (line[1:-1].split("|") for line in table)
-    return [{h.strip(): cell.strip() for h, cell in zip(header, row, strict=True)} for row in rows]
+    return [{h.strip(): experiment.strip() for h, experiment in zip(header, row, strict=True)} for row in rows]
 
 
 def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
@@ -193,8 +193,8 @@ def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(ho
 def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_images(home: Path) -> None:
     folder = home / "reports" / "smoke" / "predictions"
     assert {file.name for file in folder.iterdir()} == {
-        f"{cell}{suffix}"
-        for cell in ("known-as_published", "known-image", "known-patient", "known-challenge", "alnet-patient")
+        f"{experiment}{suffix}"
+        for experiment in ("known-as_published", "known-image", "known-patient", "known-challenge", "alnet-patient")
         for suffix in results_stage.PREDICTIONS
     } | {"known-to-null.parquet"}
     assert pd.read_parquet(folder / "known-patient.validation.parquet").empty  # this study sets nothing apart
@@ -241,9 +241,9 @@ def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(ho
 def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
     table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
-    found = table[(table["metric"] == "mcc") & (table["aggregation"] == "pooled")].set_index("cell")["value"]
-    assert {cell: round(float(value), 6) for cell, value in found.items() if value} == {
-        cell: arm["mcc"] for cell, arms in metrics.items() for arm in arms.values() if "mcc" in arm
+    found = table[(table["metric"] == "mcc") & (table["aggregation"] == "pooled")].set_index("experiment")["value"]
+    assert {experiment: round(float(value), 6) for experiment, value in found.items() if value} == {
+        experiment: arm["mcc"] for experiment, arms in metrics.items() for arm in arms.values() if "mcc" in arm
     }
     assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
 
@@ -273,9 +273,9 @@ def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(h
     assert set(receipt["arms"]["alnet"]["deviations"]) == {"surrogate_data", "limited"}
 
 
-def test_no_patient_of_a_patient_cell_is_on_both_sides(home: Path) -> None:
-    for cell in ("known-patient", "alnet-patient"):
-        split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{cell}.csv", dtype=str)
+def test_no_patient_of_a_patient_experiment_is_on_both_sides(home: Path) -> None:
+    for experiment in ("known-patient", "alnet-patient"):
+        split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{experiment}.csv", dtype=str)
         for _, fold in split.groupby("fold"):
             sides = fold.groupby(fold["role"] == "test")["patient"].agg(set)
             assert not sides[True] & sides[False] and sides[True]
@@ -283,7 +283,7 @@ def test_no_patient_of_a_patient_cell_is_on_both_sides(home: Path) -> None:
 
 def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Params) -> None:
     plain = params.model_dump(mode="python")
-    plain["cells"]["alnet-image"] = {**plain["cells"]["alnet-patient"], "protocol": "image"}
+    plain["experiments"]["alnet-image"] = {**plain["experiments"]["alnet-patient"], "protocol": "image"}
     ladder = Params.model_validate(plain)
     names = ("alnet-patient", "alnet-image")
     sizes: dict[str, set[int]] = {}
@@ -310,17 +310,17 @@ def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: 
         raise AssertionError("trained again")
 
     monkeypatch.setattr("leukbench.training.run.train", never)
-    for cell in params.cells:
-        file = home / "out" / "smoke" / "predictions" / f"{cell}.parquet"
+    for experiment in params.experiments:
+        file = home / "out" / "smoke" / "predictions" / f"{experiment}.parquet"
         before = file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()
-        train_stage.train(params, cell)
+        train_stage.train(params, experiment)
         assert (file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()) == before
 
 
 def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """The counterpart of the test above: what changes the predictions is not found."""
     plain = params.model_dump(mode="python")
-    plain["cells"]["known-patient"]["limits"] = {"epochs": 3, "folds": 1}
+    plain["experiments"]["known-patient"]["limits"] = {"epochs": 3, "folds": 1}
     monkeypatch.setattr("leukbench.training.run.train", lambda *a, **k: (_ for _ in ()).throw(AssertionError("trains")))
     with pytest.raises(AssertionError, match="trains"):
         train_stage.train(Params.model_validate(plain), "known-patient")
@@ -422,16 +422,16 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
     params = load_params(ROOT / "profiles" / f"{name}.yaml")
     assert params.profile == name
     papers = {key: load_paper(key) for key in params.papers}
-    for cell_name, cell in params.cells.items():
-        paper, store = papers[cell.paper], params.stores[cell.store]
-        study = paper.studies[cell.study]
-        resolved = json.loads(json_text(resolve_study(paper, cell.study)))
-        plan_stage.rule_of(resolved, cell)  # raises where the reading does not exist
-        assert cell.source in {study.source, study.stand_in}
-        for arm in cell.arms:
-            assert paper.arms[arm].study == cell.study, (cell_name, arm)
+    for experiment_name, experiment in params.experiments.items():
+        paper, store = papers[experiment.paper], params.stores[experiment.store]
+        study = paper.studies[experiment.study]
+        resolved = json.loads(json_text(resolve_study(paper, experiment.study)))
+        plan_stage.rule_of(resolved, experiment)  # raises where the reading does not exist
+        assert experiment.source in {study.source, study.stand_in}
+        for arm in experiment.arms:
+            assert paper.arms[arm].study == experiment.study, (experiment_name, arm)
             recipe = paper.recipes[paper.arms[arm].recipe].recipe
-            assert (store.side_px, store.crop) == (recipe.input_px, recipe.crop), (cell_name, arm)
+            assert (store.side_px, store.crop) == (recipe.input_px, recipe.crop), (experiment_name, arm)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -444,16 +444,16 @@ def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
 def test_baselines_and_full_hold_every_arm_of_every_paper() -> None:
     every = {(key, arm) for key in paper_keys() for arm in load_paper(key).arms}
     for name in ("baselines", "full"):
-        cells = load_params(ROOT / "profiles" / f"{name}.yaml").cells.values()
+        experiments = load_params(ROOT / "profiles" / f"{name}.yaml").experiments.values()
         for protocol in ("image", "patient"):
-            assert {(c.paper, arm) for c in cells if c.protocol == protocol for arm in c.arms} == every
+            assert {(c.paper, arm) for c in experiments if c.protocol == protocol for arm in c.arms} == every
 
 
 def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
-    cells = load_params(ROOT / "profiles" / "full.yaml").cells.values()
-    run = {(c.paper, c.study, c.protocol, c.reading) for c in cells}
+    experiments = load_params(ROOT / "profiles" / "full.yaml").experiments.values()
+    run = {(c.paper, c.study, c.protocol, c.reading) for c in experiments}
     assert not any(
-        (c.limits.images, c.limits.class_size, c.limits.epochs, c.limits.folds) != (None,) * 4 for c in cells
+        (c.limits.images, c.limits.class_size, c.limits.epochs, c.limits.folds) != (None,) * 4 for c in experiments
     )
     for key in paper_keys():
         for name, study in load_paper(key).studies.items():
@@ -474,7 +474,7 @@ verdicts: {margin: 0.05}
 sources: {known_answer: {images: 16}}
 stores: {s: {source: known_answer, side_px: 32}}
 studies: {cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
 """
 Command = Callable[..., str]
@@ -517,11 +517,11 @@ def made_image(home: Path) -> Path:
     [
         ("images: 16", "images: sixteen", "sources.known_answer.images"),
         ("side_px: 32", "side_px: large", "stores.s.side_px"),
-        ("arms: [cohort_cnn]}", "arms: [cohort_cnn], limits: {epochs: [1]}}", "cells.by-patient.limits.epochs"),
+        ("arms: [cohort_cnn]}", "arms: [cohort_cnn], limits: {epochs: [1]}}", "experiments.by-patient.limits.epochs"),
         ("margin: 0.05", "margin: 5", "verdicts.margin"),
         ("profile: small", "profil: small", "profil"),
-        ("protocol: patient", "protocol: patients", "cells.by-patient.protocol"),
-        ("store: s,", "store: t,", "cell by-patient: store 't'"),
+        ("protocol: patient", "protocol: patients", "experiments.by-patient.protocol"),
+        ("store: s,", "store: t,", "experiment by-patient: store 't'"),
     ],
 )
 def test_a_params_value_of_the_wrong_type_is_named(small: Path, refused: Command, old: str, new: str, key: str) -> None:

@@ -41,7 +41,7 @@ verdicts: {margin: 0.05}
 sources: {known_answer: {images: 192}, known_answer_null: {images: 64}}
 stores: {own: {source: known_answer, side_px: 32}, other: {source: known_answer_null, side_px: 32}, large: {source: known_answer_null, side_px: 64}}
 studies: {cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: own, arms: [cohort_cnn], limits: {epochs: 1, folds: 2}}
 transfers:
   to-other: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: own, arms: [cohort_cnn], test_source: known_answer_null, test_store: other, limits: {epochs: 1}}
@@ -62,9 +62,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         resolve_stage.resolve(params, "cohort")
         for store in ("own", "other"):
             decode_stage.decode(params, store)
-        split_stage.split(params, [*params.all_cells])
-        for cell in params.all_cells:
-            train_stage.train(params, cell)
+        split_stage.split(params, [*params.all_experiments])
+        for experiment in params.all_experiments:
+            train_stage.train(params, experiment)
         evaluate_stage.evaluate(params, "by-patient")
         yield folder
 
@@ -80,8 +80,8 @@ def test_the_grid_plans_the_runs_of_a_transfer_under_the_keys_that_were_trained(
     assert [t.key for t in tasks] == [run["key"] for run in receipt["runs"]] and missing(tasks) == []
 
 
-def predictions(home: Path, cell: str) -> pd.DataFrame:
-    table = pd.read_parquet(home / "out" / "transfer" / "predictions" / f"{cell}.parquet")
+def predictions(home: Path, experiment: str) -> pd.DataFrame:
+    table = pd.read_parquet(home / "out" / "transfer" / "predictions" / f"{experiment}.parquet")
     return table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]
 
 
@@ -105,8 +105,8 @@ def test_labels_are_those_of_the_other_source(home: Path) -> None:
 
 def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_predictions(home: Path, params: Params) -> None:
     (row,) = transfer_results(params)
-    assert row["in_domain_cell"] == "by-patient"
-    there, here = (predictions(home, cell) for cell in ("to-other", "by-patient"))
+    assert row["in_domain_experiment"] == "by-patient"
+    there, here = (predictions(home, experiment) for experiment in ("to-other", "by-patient"))
     accuracy = row["metrics"]["accuracy"]
     assert accuracy["transferred"]["value"] == pytest.approx((there["label"] == there["predicted"]).mean())
     assert accuracy["within"]["value"] == pytest.approx((here["label"] == here["predicted"]).mean())
@@ -118,9 +118,9 @@ def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_prediction
 
 
 def test_what_compares_claims_never_sees_a_transfer(home: Path, params: Params) -> None:
-    assert [cell.name for cell in results_stage.evaluated_cells(params)] == ["by-patient"]
+    assert [experiment.name for experiment in results_stage.evaluated_experiments(params)] == ["by-patient"]
     wrong = yaml.safe_load(PARAMS)
-    wrong["cells"]["sneaked"] = wrong["transfers"]["to-other"]
+    wrong["experiments"]["sneaked"] = wrong["transfers"]["to-other"]
     with pytest.raises(ValueError, match="a transfer stands under transfers"):
         Params.model_validate(wrong)
 
@@ -132,7 +132,7 @@ def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params
     plain = json.loads(json.dumps({"transfers": transfer_results(params)}))
     nothing: Any = {}
     data = ReportData(
-        profile="transfer", papers=nothing, cells=nothing, splits=nothing, estimates=nothing, receipts=nothing,
+        profile="transfer", papers=nothing, experiments=nothing, splits=nothing, estimates=nothing, receipts=nothing,
         verdicts=plain, findings=(), parameters=[], measured=nothing, times=nothing, predictions=[],
     )  # fmt: skip
     (section,) = transfer_sections(data)
@@ -210,8 +210,8 @@ def test_a_test_store_of_another_size_is_refused(home: Path, params: Params) -> 
 
 
 def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:
-    aria, copies, cells = (load_source(name).card for name in ("aria_all_2021", "multi_cancer", "cnmc_2019"))
-    refuse_copies(cells, aria)
+    aria, copies, experiments = (load_source(name).card for name in ("aria_all_2021", "multi_cancer", "cnmc_2019"))
+    refuse_copies(experiments, aria)
     for pair in ((aria, copies), (copies, aria)):
         with pytest.raises(InputError, match=r"(?s)made from the other's images.*multi_cancer"):
             refuse_copies(*pair)
@@ -223,13 +223,19 @@ def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -
     assert "transfers" in yaml.safe_load(
         (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
     )  # DVC reads it
-    for cell in params.transfers.values():
-        paper, own, other = load_paper(cell.paper), params.stores[cell.store], params.stores[cell.test_store]
+    for experiment in params.transfers.values():
+        paper, own, other = (
+            load_paper(experiment.paper),
+            params.stores[experiment.store],
+            params.stores[experiment.test_store],
+        )
         assert (own.side_px, own.crop) == (other.side_px, other.crop)
-        maps = [load_source(source).card.maps for source in (cell.source, cell.test_source)]
-        common_classes(paper.studies[cell.study].classes, source=maps[0], target=maps[1])
-        refuse_copies(load_source(cell.source).card, load_source(cell.test_source).card)
-        for arm in cell.arms:
+        maps = [load_source(source).card.maps for source in (experiment.source, experiment.test_source)]
+        common_classes(paper.studies[experiment.study].classes, source=maps[0], target=maps[1])
+        refuse_copies(load_source(experiment.source).card, load_source(experiment.test_source).card)
+        for arm in experiment.arms:
             recipe = paper.recipes[paper.arms[arm].recipe].recipe
-            assert (own.side_px, own.crop) == (recipe.input_px, recipe.crop) and paper.arms[arm].study == cell.study
-        assert "patient" in paper.studies[cell.study].protocols
+            assert (own.side_px, own.crop) == (recipe.input_px, recipe.crop) and paper.arms[
+                arm
+            ].study == experiment.study
+        assert "patient" in paper.studies[experiment.study].protocols

@@ -1,4 +1,4 @@
-"""The tiny world as a cell on disk, as earlier stages leave one: study, split and pixel store; for tests of the grid."""
+"""The tiny world as an experiment on disk, as earlier stages leave one: study, split and pixel store; for tests of the grid."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukbench.records import Cell, Limits, NetworkSpec, as_plain
-from leukbench.training.grid import CellInputs
+from leukbench.records import Experiment, Limits, NetworkSpec, as_plain
+from leukbench.training.grid import ExperimentInputs
 from tests.support.tiny_world import CLASSES, MODEL, make_images, make_recipe
 
 PAUSING = MODEL.replace("from torch import nn", "import time\nfrom torch import nn").replace(
@@ -23,16 +23,21 @@ PAUSING = MODEL.replace("from torch import nn", "import time\nfrom torch import 
 ARMS: dict[str, dict[str, Any]] = {"quick": {}, "dry": {"dropout": 0.4}, "broken": {"dropout": 2.0}}
 
 
-def write_cell(
-    folder: Path, name: str = "cell", *, arms: dict[str, dict[str, Any]] | None = None, seeds: int = 1, **recipe: Any
-) -> CellInputs:
-    """Write a cell of the tiny world into ``folder`` and return its inputs. ``arms``: options of the network by name."""
+def write_experiment(
+    folder: Path,
+    name: str = "experiment",
+    *,
+    arms: dict[str, dict[str, Any]] | None = None,
+    seeds: int = 1,
+    **recipe: Any,
+) -> ExperimentInputs:
+    """Write an experiment of the tiny world into ``folder`` and return its inputs. ``arms``: options of the network by name."""
     arms = arms or {"quick": {}}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(PAUSING, encoding="utf-8")
     made = make_recipe(**{"epochs": 3, **recipe})
     study = {
-        "paper": "tiny", "study": "s", "source": "cells", "classes": {c: [c] for c in CLASSES},
+        "paper": "tiny", "study": "s", "source": "experiments", "classes": {c: [c] for c in CLASSES},
         "arms": {
             arm: {
                 "network": as_plain(NetworkSpec(paper="tiny", name="net", folder=str(folder), options=options)),
@@ -47,10 +52,12 @@ def write_cell(
     np.save(folder / "store.npy", images)
     index = {"side_px": 32, "crop": 1.0, "sha256": "0" * 64, "image_id": [f"i{k}" for k in range(len(images))]}
     (folder / "store.json").write_text(json.dumps(index), encoding="utf-8")
-    cell = Cell(
-        paper="tiny", study="s", protocol="patient", source="cells", store="store", arms=tuple(arms), limits=Limits(seeds=seeds)
+    experiment = Experiment(
+        paper="tiny", study="s", protocol="patient", source="experiments", store="store", arms=tuple(arms), limits=Limits(seeds=seeds)
     )  # fmt: skip
-    return CellInputs(name, cell, folder / "study.json", folder / f"{name}.csv", folder / "store.npy", False)
+    return ExperimentInputs(
+        name, experiment, folder / "study.json", folder / f"{name}.csv", folder / "store.npy", False
+    )
 
 
 def _write_split(file: Path, labels: np.ndarray) -> None:

@@ -25,7 +25,7 @@ verdicts: {margin: 0.05}
 sources: {known_answer: {images: 96}}
 stores: {s: {source: known_answer, side_px: 32}}
 studies: {cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   by-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: s, arms: [cohort_cnn]}
   by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn], limits: {images: 64}}
 """
@@ -60,9 +60,9 @@ def _splits(home: Path) -> Path:
     return home / "out" / "small" / "splits"
 
 
-def _edit_certificate(home: Path, cell: str, edit: Callable[[dict[str, Any]], None]) -> None:
+def _edit_certificate(home: Path, experiment: str, edit: Callable[[dict[str, Any]], None]) -> None:
     """Change a certificate and renew its own hash, as somebody who cheats would."""
-    file = _splits(home) / f"{cell}.certificate.json"
+    file = _splits(home) / f"{experiment}.certificate.json"
     certificate = json.loads(file.read_text(encoding="utf-8"))
     edit(certificate)
     certificate["self_sha256"] = digest({k: v for k, v in certificate.items() if k != "self_sha256"})
@@ -79,7 +79,7 @@ def test_untouched_splits_are_kept_and_say_what_they_share(home: Path) -> None:
     assert patient.endswith("nothing is shared between training side and test")
 
 
-def test_one_cell_can_be_named(home: Path) -> None:
+def test_one_experiment_can_be_named(home: Path) -> None:
     text, broken = certify(load_params(), "by-patient")
     assert (broken, text.count("\n")) == (False, 0)
     with pytest.raises(InputError, match="did you mean 'by-image'"):
@@ -108,12 +108,12 @@ def test_other_manifest_or_groups_are_found(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "edit", "words"),
+    ("experiment", "edit", "words"),
     [
         (
             "by-image",
             lambda c: c.update(protocol="as_published"),
-            "it certifies protocol as_published, the cell is image",
+            "it certifies protocol as_published, the experiment is image",
         ),
         ("by-image", lambda c: c["rule"].update(k=5), "another split rule"),
         ("by-image", lambda c: c["shared"].update(patients=0), "counting again gives another certificate"),
@@ -127,10 +127,10 @@ def test_other_manifest_or_groups_are_found(home: Path) -> None:
     ],
 )
 def test_cheated_certificate_is_found(
-    home: Path, cell: str, edit: Callable[[dict[str, Any]], None], words: str
+    home: Path, experiment: str, edit: Callable[[dict[str, Any]], None], words: str
 ) -> None:
-    _edit_certificate(home, cell, edit)
-    text, broken = certify(load_params(), cell)
+    _edit_certificate(home, experiment, edit)
+    text, broken = certify(load_params(), experiment)
     assert broken
     assert words in text
 

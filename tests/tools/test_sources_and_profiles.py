@@ -22,7 +22,7 @@ verdicts: {margin: 0.05}
 sources: {}
 stores: {}
 studies: {}
-cells: {}
+experiments: {}
 """
 
 
@@ -67,7 +67,7 @@ def test_what_is_here_is_seen(home: Path) -> None:
 
 def test_profile_is_put_in_place_and_marked(home: Path) -> None:
     assert "there is no params.yaml" in use_profile("")
-    assert use_profile("small") == "params.yaml is now profile small: 0 cells, 1 papers"
+    assert use_profile("small") == "params.yaml is now profile small: 0 experiments, 1 papers"
     assert (home / "params.yaml").read_text() == SMALL
     assert use_profile("").splitlines() == [
         "  large: A large profile: nothing runs",
@@ -97,7 +97,7 @@ def test_unknown_profile_names_the_nearest_and_changes_nothing(home: Path) -> No
     [
         ("margin: 0.05", "margn: 0.05", "margn"),
         ("profile: large", "profile: small", "does not bear its own name"),
-        ("cells: {}", "cells: {", "no YAML"),
+        ("experiments: {}", "experiments: {", "no YAML"),
     ],
 )
 def test_invalid_profile_is_refused_before_anything_is_written(home: Path, old: str, new: str, words: str) -> None:

@@ -15,10 +15,10 @@ from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
 from leukbench.pipeline.evaluate import seed_scatter
 from leukbench.pipeline.results import estimate_from_plain
-from leukbench.records import Cell, Estimate, Predictions, json_text
+from leukbench.records import Estimate, Experiment, Predictions, json_text
 from leukbench.verdicts.questions import (
     Definition,
-    EvaluatedCell,
+    EvaluatedExperiment,
     comparable,
     counted_on,
     definitions,
@@ -46,10 +46,14 @@ def paper_with(tmp_path: Path, *rows: str) -> Paper:
     return load_paper(write_paper(tmp_path, text))
 
 
-def evaluated(protocol: str, *estimates: Estimate, reading: str = "random", **more: object) -> EvaluatedCell:
+def evaluated(protocol: str, *estimates: Estimate, reading: str = "random", **more: object) -> EvaluatedExperiment:
     kinds: dict[str, object] = {"evidence": "verified", "deviations": {}, "seed_variance": {}, **more}
-    cell = Cell(paper="planted", study="first", protocol=protocol, source="known_answer", store="s", arms=("net",))  # type: ignore[arg-type]
-    return EvaluatedCell(name=protocol, cell=cell, reading=reading, estimates={"net": estimates}, **kinds)  # type: ignore[arg-type]
+    experiment = Experiment(
+        paper="planted", study="first", protocol=protocol, source="known_answer", store="s", arms=("net",)
+    )  # type: ignore[arg-type]
+    return EvaluatedExperiment(
+        name=protocol, experiment=experiment, reading=reading, estimates={"net": estimates}, **kinds
+    )  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------------- definitions
@@ -183,13 +187,13 @@ def test_percent_is_made_a_fraction_with_its_printed_precision(tmp_path: Path) -
 def test_every_reading_and_definition_gives_one_question(tmp_path: Path) -> None:
     paper = paper_with(tmp_path, '{id: planted.f1, arm: net, split: test, metric: f1, value: "0.9", n: "50"}')
     estimates = estimate_predictions(predictions(TWO), patient_level=False)
-    cells = [evaluated("as_published", *estimates, reading=r) for r in ("one", "two")]
-    q = question_of(paper.claim("planted.f1"), paper, cells, accused=False)
+    experiments = [evaluated("as_published", *estimates, reading=r) for r in ("one", "two")]
+    q = question_of(paper.claim("planted.f1"), paper, experiments, accused=False)
     assert len({(r.reading, r.definition) for r in q.faithful}) == len(q.faithful) == 2 * 5
     assert q.untestable == ""
 
 
-def test_cells_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path) -> None:
+def test_experiments_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path) -> None:
     paper = paper_with(tmp_path)
     found = question_of(
         paper.claim("planted.baseline"), paper, [evaluated("as_published", estimate(0.9))], accused=False
@@ -202,11 +206,11 @@ def test_cells_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path) -> No
 
 def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) -> None:
     paper = paper_with(tmp_path)
-    cell = evaluated(
+    experiment = evaluated(
         "as_published", estimate(0.9), deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
         seed_variance={("accuracy", "", "none"): 0.01},
     )  # fmt: skip
-    (r,) = question_of(paper.claim("planted.true"), paper, [cell], accused=False).faithful
+    (r,) = question_of(paper.claim("planted.true"), paper, [experiment], accused=False).faithful
     assert (r.deviations, r.evidence, r.seed_variance) == (("limited",), "inferred", 0.01)
 
 
@@ -217,9 +221,9 @@ def test_a_claim_that_no_estimate_answers_says_which(tmp_path: Path) -> None:
         '{id: planted.nofold, arm: net, split: test, metric: accuracy, fold: "7", value: "0.9", n: "50"}',
         '{id: planted.best, arm: net, split: test, metric: accuracy, aggregation: best, value: "0.9", n: "50"}',
     )
-    cells = [evaluated("as_published", estimate(0.9))]
+    experiments = [evaluated("as_published", estimate(0.9))]
     reasons = {
-        c: question_of(paper.claim(f"planted.{c}"), paper, cells, accused=False).untestable
+        c: question_of(paper.claim(f"planted.{c}"), paper, experiments, accused=False).untestable
         for c in ("micro", "nofold", "best")
     }
     assert reasons["micro"] == "no such estimate is made: specificity, micro"

@@ -185,8 +185,8 @@ def test_an_undefined_definition_settles_nothing() -> None:
 
 
 def test_definitions_must_be_within_under_the_same_reading() -> None:
-    cells = {("A", "macro"): 0.8, ("A", "micro"): 0.65, ("B", "macro"): 0.65, ("B", "micro"): 0.8}
-    (found,) = decide([ask(*(made(v, reading=r, definition=d) for (r, d), v in cells.items()))], margin=MARGIN)
+    experiments = {("A", "macro"): 0.8, ("A", "micro"): 0.65, ("B", "macro"): 0.65, ("B", "micro"): 0.8}
+    (found,) = decide([ask(*(made(v, reading=r, definition=d) for (r, d), v in experiments.items()))], margin=MARGIN)
     assert found.verdict == "inconclusive"
     assert "all together under none" in found.reason
 

@@ -9,11 +9,11 @@ from typing import Any
 from leukbench.errors import InputError, unknown_name
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
-from leukbench.records import Cell, Estimate, Protocol
+from leukbench.records import Estimate, Experiment, Protocol
 from leukbench.tools.score.predictions import Given
 from leukbench.tools.score.remarks import divided_groups
 from leukbench.verdicts.differences import Difference, Question
-from leukbench.verdicts.questions import EvaluatedCell, comparable, question_of
+from leukbench.verdicts.questions import EvaluatedExperiment, comparable, question_of
 from leukbench.verdicts.rule import Verdict, decide
 
 PROTOCOLS = ("patient", "as_published")
@@ -45,10 +45,10 @@ def hold(
     arm = _arm(paper, study, arm)
     wanted = [c for c in paper.claims if comparable(c) and (c.study, c.arm) == (study, arm)]
     accused = _accused(paper) if wanted else frozenset()
-    cell = _cell(paper, study, arm, protocol, estimates, by_patient=given.by_patient)
-    questions = [_question(claim, paper, cell, accused=claim.id in accused) for claim in wanted]
+    experiment = _experiment(paper, study, arm, protocol, estimates, by_patient=given.by_patient)
+    questions = [_question(claim, paper, experiment, accused=claim.id in accused) for claim in wanted]
     verdicts = decide(questions, margin=margin)
-    rows = [_row(c, q, v, cell) for c, q, v in zip(wanted, questions, verdicts, strict=True)]
+    rows = [_row(c, q, v, experiment) for c, q, v in zip(wanted, questions, verdicts, strict=True)]
     return {"paper": paper.key, "study": study, "arm": arm, "protocol": protocol, "margin": margin, "claims": rows}
 
 
@@ -104,35 +104,35 @@ def _accused(paper: Paper) -> frozenset[str]:
     return frozenset(c for f in audit_paper(paper) if f.status == "inconsistent" for c in f.accused)
 
 
-def _cell(
+def _experiment(
     paper: Paper, study: str, arm: str, protocol: str, estimates: Sequence[Estimate], *, by_patient: bool
-) -> EvaluatedCell:  # fmt: skip
-    """Return the user's predictions as a cell; question_of looks for the claim's fold only under ``as_published``."""
+) -> EvaluatedExperiment:  # fmt: skip
+    """Return the user's predictions as an experiment; question_of looks for the claim's fold only under ``as_published``."""
     named: Protocol = "patient" if protocol == "patient" else "as_published"
-    cell = Cell(
+    experiment = Experiment(
         paper=paper.key, study=study, protocol=named, source=paper.studies[study].source, store="", arms=(arm,)
     )  # fmt: skip
-    return EvaluatedCell(
-        name="your predictions", cell=cell, reading="", evidence="verified" if by_patient else "inferred", estimates={arm: tuple(estimates)},
+    return EvaluatedExperiment(
+        name="your predictions", experiment=experiment, reading="", evidence="verified" if by_patient else "inferred", estimates={arm: tuple(estimates)},
         deviations={}, seed_variance={},
     )  # fmt: skip
 
 
-def _question(claim: Claim, paper: Paper, cell: EvaluatedCell, *, accused: bool) -> Question:
+def _question(claim: Claim, paper: Paper, experiment: EvaluatedExperiment, *, accused: bool) -> Question:
     """Return the claim as a question put to the predictions; made by patient, they take the place of a faithful run."""
-    question = question_of(claim, paper, [cell], accused=accused)
-    if cell.cell.protocol == "patient":
+    question = question_of(claim, paper, [experiment], accused=accused)
+    if experiment.experiment.protocol == "patient":
         question = dataclasses.replace(question, faithful=question.honest, honest=())
     if not question.faithful:
         return dataclasses.replace(question, untestable="these predictions have no such metric or fold")
     return question
 
 
-def _row(claim: Claim, question: Question, v: Verdict, cell: EvaluatedCell) -> dict[str, Any]:
+def _row(claim: Claim, question: Question, v: Verdict, experiment: EvaluatedExperiment) -> dict[str, Any]:
     verdict, reason = v.verdict, v.reason
-    if cell.cell.protocol == "patient" and verdict in _BY_PATIENT:
+    if experiment.experiment.protocol == "patient" and verdict in _BY_PATIENT:
         verdict, reason = _BY_PATIENT[verdict]
-        reason += "" if cell.evidence == "verified" else ", as far as your groups are patients"
+        reason += "" if experiment.evidence == "verified" else ", as far as your groups are patients"
     elif verdict == "reproduced as published, honest value unresolved":
         reason = "these predictions say nothing about new patients; score ones made by patient too"
     return {

@@ -1,4 +1,4 @@
-"""A cell of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is collected."""
+"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is collected."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ import torch
 
 from leukbench.errors import InputError
 from leukbench.pixels.store import Store
-from leukbench.records import Cell, Limits, NetworkSpec, as_plain
-from leukbench.training.cell import folds_of, plan_arm, plan_cell, recipe_from_plain, selected_epochs, train_cell
+from leukbench.records import Experiment, Limits, NetworkSpec, as_plain
+from leukbench.training.experiment import (
+    folds_of,
+    plan_arm,
+    plan_experiment,
+    recipe_from_plain,
+    selected_epochs,
+    train_experiment,
+)
 from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
 from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
@@ -40,19 +47,19 @@ def make_study(folder: Path, **recipe: Any) -> dict[str, Any]:
         }
         for name, p in (("wet", 0.0), ("dry", 0.4))
     }
-    return {"paper": "tiny", "study": "s", "source": "cells", "classes": {c: [c] for c in CLASSES}, "arms": arms}
+    return {"paper": "tiny", "study": "s", "source": "experiments", "classes": {c: [c] for c in CLASSES}, "arms": arms}
 
 
-def make_cell(**changes: Any) -> Cell:
+def make_experiment(**changes: Any) -> Experiment:
     values = {
         "paper": "tiny",
         "study": "s",
         "protocol": "patient",
-        "source": "cells",
-        "store": "cells",
+        "source": "experiments",
+        "store": "experiments",
         "arms": ("wet", "dry"),
     }
-    return Cell(**{**values, **changes})
+    return Experiment(**{**values, **changes})
 
 
 def make_split() -> pd.DataFrame:
@@ -70,8 +77,8 @@ def store() -> Store:
     return make_store(make_images()[0])
 
 
-def collect(study: dict[str, Any], cell: Cell, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    return train_cell(study, cell, make_split(), store=store(), device=CPU, limited_source=False, **options)
+def collect(study: dict[str, Any], experiment: Experiment, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    return train_experiment(study, experiment, make_split(), store=store(), device=CPU, limited_source=False, **options)
 
 
 def test_a_recipe_survives_its_json_form() -> None:
@@ -80,25 +87,25 @@ def test_a_recipe_survives_its_json_form() -> None:
 
 
 def test_an_arm_run_as_published_deviates_in_nothing(tmp_path: Path) -> None:
-    arm = plan_arm(make_study(tmp_path), "wet", make_cell(), limited_source=False)
+    arm = plan_arm(make_study(tmp_path), "wet", make_experiment(), limited_source=False)
     assert arm.deviations == () and arm.recipe == make_recipe(epochs=3)
 
 
 @pytest.mark.parametrize(
-    ("cell", "recipe", "limited_source", "expected"),
+    ("experiment", "recipe", "limited_source", "expected"),
     [
-        (make_cell(source="stand_in"), {}, False, ("surrogate_data",)),
-        (make_cell(pretrained=False), {"pretrained": True}, False, ("weights_absent",)),
-        (make_cell(pretrained=False), {}, False, ()),  # it never wanted weights
-        (make_cell(pretrained=None), {"pretrained": True}, False, ()),
-        (make_cell(limits=Limits(epochs=1)), {}, False, ("limited",)),
-        (make_cell(limits=Limits(epochs=99)), {}, False, ()),
-        (make_cell(limits=Limits(images=9)), {}, False, ("limited",)),
-        (make_cell(limits=Limits(folds=1)), {}, False, ("limited",)),
-        (make_cell(limits=Limits(seeds=3)), {}, False, ()),
-        (make_cell(), {}, True, ("limited",)),
+        (make_experiment(source="stand_in"), {}, False, ("surrogate_data",)),
+        (make_experiment(pretrained=False), {"pretrained": True}, False, ("weights_absent",)),
+        (make_experiment(pretrained=False), {}, False, ()),  # it never wanted weights
+        (make_experiment(pretrained=None), {"pretrained": True}, False, ()),
+        (make_experiment(limits=Limits(epochs=1)), {}, False, ("limited",)),
+        (make_experiment(limits=Limits(epochs=99)), {}, False, ()),
+        (make_experiment(limits=Limits(images=9)), {}, False, ("limited",)),
+        (make_experiment(limits=Limits(folds=1)), {}, False, ("limited",)),
+        (make_experiment(limits=Limits(seeds=3)), {}, False, ()),
+        (make_experiment(), {}, True, ("limited",)),
         (
-            make_cell(source="x", pretrained=False, limits=Limits(epochs=1)),
+            make_experiment(source="x", pretrained=False, limits=Limits(epochs=1)),
             {"pretrained": True},
             True,
             ("surrogate_data", "weights_absent", "limited"),
@@ -106,31 +113,31 @@ def test_an_arm_run_as_published_deviates_in_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_deviations_say_how_a_run_differs_from_the_paper(
-    tmp_path: Path, cell: Cell, recipe: dict[str, Any], limited_source: bool, expected: tuple[str, ...]
+    tmp_path: Path, experiment: Experiment, recipe: dict[str, Any], limited_source: bool, expected: tuple[str, ...]
 ) -> None:
-    arm = plan_arm(make_study(tmp_path, **recipe), "wet", cell, limited_source=limited_source)
+    arm = plan_arm(make_study(tmp_path, **recipe), "wet", experiment, limited_source=limited_source)
     assert arm.deviations == expected
     assert arm.recipe.pretrained is (bool(recipe) and "weights_absent" not in expected)
-    assert arm.recipe.epochs == min(3, cell.limits.epochs or 3)
+    assert arm.recipe.epochs == min(3, experiment.limits.epochs or 3)
 
 
 def test_limits_never_lengthen_training(tmp_path: Path) -> None:
-    arm = plan_arm(make_study(tmp_path), "wet", make_cell(limits=Limits(epochs=50)), limited_source=False)
+    arm = plan_arm(make_study(tmp_path), "wet", make_experiment(limits=Limits(epochs=50)), limited_source=False)
     assert arm.recipe.epochs == 3
 
 
 def test_an_unknown_arm_is_named_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'wet'"):
-        plan_arm(make_study(tmp_path), "wett", make_cell(), limited_source=False)
+        plan_arm(make_study(tmp_path), "wett", make_experiment(), limited_source=False)
 
 
 def test_runs_are_planned_over_arms_folds_and_seeds_in_order(tmp_path: Path) -> None:
-    cell = make_cell(limits=Limits(seeds=2))
-    runs = list(plan_cell(make_study(tmp_path), cell, make_split(), store=store(), limited_source=False))
+    experiment = make_experiment(limits=Limits(seeds=2))
+    runs = list(plan_experiment(make_study(tmp_path), experiment, make_split(), store=store(), limited_source=False))
     found = [(arm.name, spec.fold, spec.seed) for arm, spec, _ in runs]
     assert found == [(a, f, s) for a in ("wet", "dry") for f in (0, 1) for s in (0, 1)]
     assert len({spec.key for _, spec, _ in runs}) == 8
-    assert folds_of(make_split(), make_cell(limits=Limits(folds=1))) == [0]
+    assert folds_of(make_split(), make_experiment(limits=Limits(folds=1))) == [0]
     for _, spec, rows in runs:
         assert not set(rows.train.origin) & set(rows.test.origin)
         assert spec.study == "tiny.s" and len(rows.train) + len(rows.validation) + len(rows.test) == 42
@@ -140,7 +147,7 @@ def test_runs_are_planned_over_arms_folds_and_seeds_in_order(tmp_path: Path) -> 
 def test_a_store_of_another_size_or_crop_is_refused(tmp_path: Path, recipe: dict[str, Any]) -> None:
     study = make_study(tmp_path, **recipe)
     with pytest.raises(InputError, match="does not serve this arm"):
-        list(plan_cell(study, make_cell(), make_split(), store=store(), limited_source=False))
+        list(plan_experiment(study, make_experiment(), make_split(), store=store(), limited_source=False))
 
 
 def finished(test: list[list[int]], validation: list[list[int]]) -> Finished:
@@ -167,10 +174,12 @@ def test_selection_takes_the_last_the_best_validated_and_the_best_tested_epoch()
     assert selected_epochs(done, bare, "best_validation_accuracy") == {"recipe": 4, "last": 4, "best_test": 2}
 
 
-def test_a_cell_is_collected_into_one_table_of_predictions(tmp_path: Path) -> None:
+def test_a_experiment_is_collected_into_one_table_of_predictions(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     table, receipt = collect(
-        make_study(tmp_path), make_cell(limits=Limits(seeds=2)), progress=lambda name, e, n: seen.append((name, e, n))
+        make_study(tmp_path),
+        make_experiment(limits=Limits(seeds=2)),
+        progress=lambda name, e, n: seen.append((name, e, n)),
     )
     n_test = (make_split().query("role == 'test'").groupby("fold").size()).to_dict()
     assert n_test == {0: 16, 1: 16}
@@ -194,24 +203,24 @@ def test_a_cell_is_collected_into_one_table_of_predictions(tmp_path: Path) -> No
     assert receipt["arms"]["wet"]["epochs"] == receipt["arms"]["wet"]["epochs_published"] == 3
 
 
-def test_a_cell_collected_again_trains_nothing_and_is_the_same(tmp_path: Path) -> None:
-    cell = make_cell(arms=("wet",), limits=Limits(folds=1))
-    first, receipt = collect(make_study(tmp_path), cell)
+def test_a_experiment_collected_again_trains_nothing_and_is_the_same(tmp_path: Path) -> None:
+    experiment = make_experiment(arms=("wet",), limits=Limits(folds=1))
+    first, receipt = collect(make_study(tmp_path), experiment)
     trained: list[str] = []
-    again, receipt_again = collect(make_study(tmp_path), cell, progress=lambda name, e, n: trained.append(name))
+    again, receipt_again = collect(make_study(tmp_path), experiment, progress=lambda name, e, n: trained.append(name))
     assert not trained and receipt == receipt_again
     pd.testing.assert_frame_equal(first, again)
 
 
 def test_a_wider_grid_trains_only_what_is_missing(tmp_path: Path) -> None:
     study = make_study(tmp_path)
-    collect(study, make_cell(arms=("wet",), limits=Limits(folds=1)))
+    collect(study, make_experiment(arms=("wet",), limits=Limits(folds=1)))
     trained: set[str] = set()
-    collect(study, make_cell(arms=("wet",)), progress=lambda name, e, n: trained.add(name))
+    collect(study, make_experiment(arms=("wet",)), progress=lambda name, e, n: trained.add(name))
     assert trained == {"wet fold 1 seed 0"}
 
 
 def test_the_receipt_holds_no_time(tmp_path: Path) -> None:
-    _, receipt = collect(make_study(tmp_path), make_cell(arms=("wet",), limits=Limits(folds=1)))
+    _, receipt = collect(make_study(tmp_path), make_experiment(arms=("wet",), limits=Limits(folds=1)))
     words = str(receipt)
     assert "_s'" not in words and "time" not in words and "memory" not in words

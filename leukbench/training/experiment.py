@@ -1,4 +1,4 @@
-"""A cell of the plan: every arm × fold × seed of a study under one protocol, collected into one table of predictions."""
+"""An experiment of the plan: every arm × fold × seed of a study under one protocol, collected into one table of predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
-from leukbench.records import Augmentation, Cell, FloatArray, NetworkSpec, Recipe, RunSpec
+from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
 from leukbench.training.data import Pixels, Rows, rows_of
 from leukbench.training.merging import merge_classes
 from leukbench.training.network import code_digest
@@ -50,16 +50,16 @@ def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
 
 
-def plan_arm(study: dict[str, Any], arm: str, cell: Cell, *, limited_source: bool) -> ArmPlan:
-    """Return how an arm of a resolved study is trained in a cell. Raises InputError for an arm that does not exist."""
+def plan_arm(study: dict[str, Any], arm: str, experiment: Experiment, *, limited_source: bool) -> ArmPlan:
+    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not exist."""
     if arm not in study["arms"]:
-        raise unknown_name("arm", arm, study["arms"], where=f"study {cell.paper}.{cell.study}")
+        raise unknown_name("arm", arm, study["arms"], where=f"study {experiment.paper}.{experiment.study}")
     plain = study["arms"][arm]
     recipe = recipe_from_plain(plain["recipe"])
-    limits, deviations = cell.limits, []
-    if cell.source != study["source"]:
+    limits, deviations = experiment.limits, []
+    if experiment.source != study["source"]:
         deviations.append("surrogate_data")
-    if recipe.pretrained and cell.pretrained is False:
+    if recipe.pretrained and experiment.pretrained is False:
         recipe = dataclasses.replace(recipe, pretrained=False)
         deviations.append("weights_absent")
     fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
@@ -72,10 +72,10 @@ def plan_arm(study: dict[str, Any], arm: str, cell: Cell, *, limited_source: boo
     return ArmPlan(arm, NetworkSpec(**plain["network"]), recipe, tuple(deviations))
 
 
-def folds_of(split: pd.DataFrame, cell: Cell) -> list[int]:
+def folds_of(split: pd.DataFrame, experiment: Experiment) -> list[int]:
     """Return the folds to run: all, or the first so many."""
     folds = sorted({int(f) for f in split["fold"]})
-    return folds[: cell.limits.folds] if cell.limits.folds else folds
+    return folds[: experiment.limits.folds] if experiment.limits.folds else folds
 
 
 def fold_rows(split: pd.DataFrame, *, fold: int, classes: tuple[str, ...], store: Store) -> FoldRows:
@@ -87,46 +87,53 @@ def fold_rows(split: pd.DataFrame, *, fold: int, classes: tuple[str, ...], store
 
 
 def make_spec(
-    cell: Cell, arm: ArmPlan, rows: FoldRows, *, classes: tuple[str, ...], store: Store, fold: int, seed: int
+    experiment: Experiment,
+    arm: ArmPlan,
+    rows: FoldRows,
+    *,
+    classes: tuple[str, ...],
+    store: Store,
+    fold: int,
+    seed: int,
 ) -> RunSpec:
     """Return the spec of one run."""
     return RunSpec(
-        study=f"{cell.paper}.{cell.study}",
+        study=f"{experiment.paper}.{experiment.study}",
         arm=arm.name,
-        protocol=cell.protocol,
-        reading=cell.reading,
+        protocol=experiment.protocol,
+        reading=experiment.reading,
         fold=fold,
         seed=seed,
         network=arm.network,
         recipe=arm.recipe,
         classes=classes,
-        precision=cell.precision,
+        precision=experiment.precision,
         rows_sha256=rows.sha256,
         store_sha256=store.sha256,
         code_sha256=arm.code_sha256,
     )
 
 
-def plan_cell(
+def plan_experiment(
     study: dict[str, Any],
-    cell: Cell,
+    experiment: Experiment,
     split: pd.DataFrame,
     *,
     store: Store,
     limited_source: bool,
 ) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows]]:
-    """Yield the runs of a cell in a fixed order: arms, folds, seeds."""
+    """Yield the runs of an experiment in a fixed order: arms, folds, seeds."""
     classes = tuple(study["classes"])
     rows_of_folds: dict[int, FoldRows] = {}
-    for name in cell.arms:
-        arm = plan_arm(study, name, cell, limited_source=limited_source)
+    for name in experiment.arms:
+        arm = plan_arm(study, name, experiment, limited_source=limited_source)
         _check_store(arm, store)
-        for fold in folds_of(split, cell):
+        for fold in folds_of(split, experiment):
             if fold not in rows_of_folds:
                 rows_of_folds[fold] = fold_rows(split, fold=fold, classes=classes, store=store)
             rows = rows_of_folds[fold]
-            for seed in range(cell.limits.seeds):
-                yield arm, make_spec(cell, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows
+            for seed in range(experiment.limits.seeds):
+                yield arm, make_spec(experiment, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows
 
 
 def _check_store(arm: ArmPlan, store: Store) -> None:
@@ -136,13 +143,13 @@ def _check_store(arm: ArmPlan, store: Store) -> None:
             where=f"arm {arm.name}",
             expected=f"side_px {arm.recipe.input_px}, crop {arm.recipe.crop}",
             found=f"side_px {store.side_px}, crop {store.crop}",
-            do="name another store for this cell in params.yaml, or put arms of another input size into a cell of their own",
+            do="name another store for this experiment in params.yaml, or put arms of another input size into an experiment of their own",
         )
 
 
-def train_cell(
+def train_experiment(
     study: dict[str, Any],
-    cell: Cell,
+    experiment: Experiment,
     split: pd.DataFrame,
     *,
     store: Store,
@@ -151,7 +158,7 @@ def train_cell(
     common_of: Mapping[str, str] | None = None,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the predictions of all runs of a cell (trivial models included) and a receipt without times.
+    """Return the predictions of all runs of an experiment (trivial models included) and a receipt without times.
 
     ``common_of`` names the class in common of each class of the study, in which a transfer's predictions are given.
 
@@ -163,7 +170,7 @@ def train_cell(
     tables: list[pd.DataFrame] = []
     receipt: dict[str, Any] = {"arms": {}, "runs": []}
     trivial_done: set[int] = set()
-    for arm, spec, rows in plan_cell(study, cell, split, store=store, limited_source=limited_source):
+    for arm, spec, rows in plan_experiment(study, experiment, split, store=store, limited_source=limited_source):
         name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
         done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
         done, rows = shown.applied(done, rows)
