@@ -13,7 +13,6 @@ import numpy.typing as npt
 from scipy import stats
 
 from leukbench.errors import InputError, unknown_name
-from leukbench.evaluation.estimates import average_copies
 from leukbench.evaluation.intervals import (
     NAN,
     add_strata,
@@ -24,6 +23,7 @@ from leukbench.evaluation.intervals import (
     pooled_variance,
     satterthwaite,
 )
+from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
 from leukbench.evaluation.reservations import domain_note
 from leukbench.records import FloatArray, Predictions, StringArray

@@ -59,7 +59,7 @@ def keep_pages() -> bool:
         return False
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
     wanted = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1, _M_TOP_PAD: _TOP_PAD_BYTES}
-    return all([mallopt(name, value) for name, value in wanted.items()])
+    return all(mallopt(name, value) for name, value in wanted.items())
 
 
 def hardware_card(device: torch.device) -> dict[str, Any]:
