@@ -258,6 +258,15 @@ class Predictions:
         return Predictions(classes=self.classes, **arrays)
 
 
+def fold_of(aggregation: str) -> str:
+    """Return the fold that an aggregation names, "" where it is over all folds.
+
+    >>> fold_of("fold:2"), fold_of("pooled")
+    ('2', '')
+    """
+    return aggregation.removeprefix("fold:") if aggregation.startswith("fold:") else ""
+
+
 COPIES_AVERAGED = "copies of one origin averaged"
 """In the note of an estimate that counts originals, while the predictions hold several copies of some."""
 
@@ -285,6 +294,11 @@ class Estimate:
     n_seeds: int = 1
     note: str = ""
 
+    @property
+    def fold(self) -> str:
+        """The fold that it speaks of; "" for all folds."""
+        return fold_of(self.aggregation)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -310,7 +324,7 @@ class Finding:
 def as_plain(value: Any) -> Any:
     """Return nested dicts, lists, strings, numbers: the canonical JSON value of a record."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.metadata.get("key", f.name): as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(k): as_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

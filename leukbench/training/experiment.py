@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from leukbench.artefacts import TRIVIAL
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
@@ -199,7 +200,7 @@ def train_experiment(
                         rows.test,
                         shown.scores(scores),
                         classes,
-                        f"trivial:{trivial}",
+                        f"{TRIVIAL}{trivial}",
                         "recipe",
                         dataclasses.replace(spec, seed=0),
                     )
