@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from leukbench.artefacts import TRIVIAL
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
@@ -73,8 +74,8 @@ class ArmPlan:
 
 def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
     """Return a recipe from its JSON form."""
-    values = {**plain, "augmentation": Augmentation(**_tuples(plain["augmentation"]))}
-    return Recipe(**values)
+    parts = {name: Augmentation(**_tuples(plain[name])) for name in ("augmentation", "copies")}
+    return Recipe(**{**plain, **parts})
 
 
 def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +97,10 @@ def plan_arm(
     if experiment.source != study["source"]:
         replaced.append("surrogate_data")
     if recipe.pretrained and experiment.pretrained is False:
-        recipe = dataclasses.replace(recipe, pretrained=False)
         replaced.append("weights_absent")
+        if recipe.trainable != "all":  # what a recipe freezes are ImageNet's weights; random ones must learn
+            replaced.append("frozen_layers_trained")
+        recipe = dataclasses.replace(recipe, pretrained=False, trainable="all")
     fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
     if fewer_epochs:
         assert limits.epochs is not None
@@ -148,7 +151,7 @@ def make_spec(
         classes=classes,
         precision=experiment.precision,
         rows_sha256=rows.sha256,
-        training_rows_sha256=rows.training_sha256,
+        training_sha256=rows.training_sha256,
         store_sha256=store.sha256,
         code_sha256=arm.code_sha256,
     )
@@ -222,7 +225,9 @@ def train_experiment(
         for selection, epoch in chosen.items():
             keys: dict[str, Any] = {"arm": arm.name, "selection": selection, "fold": spec.fold, "seed": spec.seed}
             tables.append(prediction_table(rows.test, done.test[epoch], shown.classes, **keys))
-        facts = receipt["arms"].setdefault(arm.name, _arm_receipt(arm, study["arms"][arm.name]["recipe"], done))
+        facts = receipt["arms"].setdefault(
+            arm.name, _arm_receipt(arm, study["arms"][arm.name]["recipe"], done, precision=spec.precision)
+        )
         facts["fold_deviations"][str(spec.fold)] = list(arm.deviations_of(spec.fold))
         receipt["runs"].append(_run_receipt(arm, spec, rows, done, chosen))
     controls, receipt["folds"] = _controls(study, experiment, split, store=store, shown=shown)
@@ -233,7 +238,7 @@ def _run_receipt(
     arm: ArmPlan, spec: RunSpec, rows: FoldRows, done: Finished, chosen: dict[str, int]
 ) -> dict[str, Any]:  # fmt: skip
     return {
-        "key": done.key,
+        "key": spec.key,
         "arm": arm.name,
         "fold": spec.fold,
         "seed": spec.seed,
@@ -267,7 +272,7 @@ def _controls(
         rows = fold_rows(split, fold=fold, classes=classes, store=store)
         sizes.append({"fold": fold, **_sizes(rows)})
         for name, scores in _trivial(rows, store, arm.recipe, len(classes)).items():
-            keys: dict[str, Any] = {"arm": f"trivial:{name}", "selection": "recipe", "fold": fold, "seed": 0}
+            keys: dict[str, Any] = {"arm": f"{TRIVIAL}{name}", "selection": "recipe", "fold": fold, "seed": 0}
             tables.append(prediction_table(shown.relabelled(rows.test), shown.scores(scores), shown.classes, **keys))
     return tables, sizes
 
@@ -296,10 +301,11 @@ def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> di
     return trivial_scores(train, test, n_classes=n_classes, seed=0)
 
 
-def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished) -> dict[str, Any]:
+def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, precision: str) -> dict[str, Any]:
     return {
         "deviations": list(arm.deviations),
         "fold_deviations": {},
+        "precision": precision,
         "epochs": arm.recipe.epochs,
         "epochs_published": published["epochs"],
         "n_parameters": done.receipt["n_parameters"],

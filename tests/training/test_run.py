@@ -19,7 +19,7 @@ import torch
 
 from leukbench.errors import DataError, SplitError
 from leukbench.records import NetworkSpec, Recipe, RunSpec
-from leukbench.training.run import Finished, FoldRows, execute_run, find_run, find_wider_run, run_folder
+from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
 from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
 
 CPU = torch.device("cpu")
@@ -96,31 +96,41 @@ def test_a_finished_run_is_found_and_not_trained_again(tmp_path: Path) -> None:
     assert same(first, again) and first.receipt == again.receipt
 
 
-def narrower(spec: RunSpec, rows: FoldRows, places: list[int]) -> tuple[RunSpec, FoldRows]:
-    """Return the same training, tested on some of the rows alone."""
-    fewer = dataclasses.replace(rows, test=rows.test.take(np.array(places)))
-    return dataclasses.replace(spec, rows_sha256=fewer.sha256), fewer
-
-
-def test_scores_of_fewer_test_rows_are_taken_from_the_run_that_tested_more(tmp_path: Path) -> None:
+def test_a_run_tested_on_fewer_rows_of_another_takes_its_scores_and_trains_nothing(tmp_path: Path) -> None:
     spec, rows, store = world(tmp_path, make_recipe(epochs=2))
-    wide = execute_run(spec, rows, store, device=CPU)
-    few, some = narrower(spec, rows, [7, 2, 4])
-    assert few.key != spec.key and few.training_key == spec.training_key
-    found = execute_run(few, some, store, device=CPU, progress=lambda *_: pytest.fail("it is trained already"))
-    assert found.key == spec.key and found.receipt["n_test_rows"] == 3
-    assert (found.test == wide.test[:, [7, 2, 4]]).all() and (found.validation == wide.validation).all()
-    assert not run_folder(few.key).exists()
+    whole = execute_run(spec, rows, store, device=CPU)
+    chosen = np.array([7, 2, 4])
+    fewer = FoldRows(rows.train, rows.validation, rows.test.take(chosen))
+    narrow = make_spec(tmp_path / "paper", spec.recipe, fewer, store)
+    assert narrow.key != spec.key and narrow.training_key == spec.training_key
+    (damaged := run_folder("0" * 64)).mkdir()
+    (damaged / "receipt.json").write_text("{", encoding="utf-8")  # somebody else's, and passed over
+    taken = execute_run(narrow, fewer, store, device=CPU, progress=stopping_at(1))
+    assert (taken.test == whole.test[:, chosen]).all() and (taken.validation == whole.validation).all()
+    assert taken.receipt["scores_from"] == spec.key and taken.receipt["n_test_rows"] == 3
+    assert list(pd.read_csv(run_folder(narrow.key) / "rows.csv")["image_id"][8:]) == list(fewer.test.image_id)
+    assert find_run(narrow.key) is not None
+    forget(narrow)
+    forget(spec)
+    trained = execute_run(narrow, fewer, store, device=CPU)  # what was taken is what training would have given
+    assert np.allclose(trained.test, taken.test, atol=1e-6) and "scores_from" not in trained.receipt
+    with pytest.raises(Killed):  # more rows than were tested: it has to be trained
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(1))
 
 
-def test_a_run_that_tested_other_rows_or_was_trained_otherwise_is_no_wider_run(tmp_path: Path) -> None:
-    spec, rows, store = world(tmp_path, make_recipe(epochs=1))
-    few, some = narrower(spec, rows, [1, 3])
-    assert execute_run(few, some, store, device=CPU).test.shape == (1, 2, 2)
-    assert find_wider_run(spec, rows) is None, "two of ten rows were tested"
-    assert find_wider_run(few, some) is not None
-    assert find_wider_run(dataclasses.replace(few, seed=1), some) is None
-    assert find_wider_run(dataclasses.replace(few, training_rows_sha256="1"), some) is None
+def test_runs_with_other_weights_lend_no_scores(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    execute_run(spec, rows, store, device=CPU)
+    fewer = FoldRows(rows.train, rows.validation, rows.test.take(np.arange(3)))
+    less = FoldRows(rows.train.take(np.arange(20)), rows.validation, fewer.test)
+    for other in (
+        make_spec(tmp_path / "paper", spec.recipe, fewer, store, seed=1),
+        make_spec(tmp_path / "paper", make_recipe(epochs=2, learning_rate=0.02), fewer, store),
+        make_spec(tmp_path / "paper", spec.recipe, fewer, store, precision="bf16"),
+        make_spec(tmp_path / "paper", spec.recipe, less, store),
+    ):
+        with pytest.raises(Killed):
+            execute_run(other, fewer, store, device=CPU, progress=stopping_at(1))
 
 
 def test_the_same_run_gives_the_same_scores_when_made_anew(tmp_path: Path) -> None:
@@ -271,6 +281,7 @@ def test_the_key_ignores_names_and_places_and_follows_whatever_changes_predictio
     same_key = [
         dataclasses.replace(spec, study="x", arm="y", protocol="image", reading="z"),
         dataclasses.replace(spec, network=dataclasses.replace(spec.network, folder="/elsewhere")),
+        dataclasses.replace(spec, training_sha256="1"),  # part of rows_sha256
     ]
     assert {s.key for s in same_key} == {spec.key}
     other = [

@@ -27,7 +27,7 @@ _CLASSWISE = ("recall", "specificity", "precision", "f1", "auc")
 
 
 def page(result: Plain, file: str) -> str:
-    """Return the Markdown page of what :func:`leukbench.cli.scoring.score` found."""
+    """Return the Markdown page of what :func:`leukbench.tools.score.score.score` found."""
     unit = result["grouped_by"]
     parts = [
         f"# Scores of {file}",
