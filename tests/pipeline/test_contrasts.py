@@ -15,19 +15,14 @@ from leukbench.params import Params, load_params
 from leukbench.pipeline import contrasts as contrasting
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.layout import experiment_file
+from tests.support.plans import known_experiment, known_plan, write_plan
 
-PARAMS = """\
-profile: made
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 144}}
-stores: {s: {source: known_answer, side_px: 32}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: s, arms: [net, other, third]}
-  published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: s, arms: [net]}
-  patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [net, other, third]}
-"""
+NETS = ("net", "other", "third")
+EXPERIMENTS = {
+    "image": known_experiment("image", arms=NETS),
+    "published": known_experiment("as_published", arms=["net"]),
+    "patient": known_experiment("patient", arms=NETS),
+}
 N, GROUPS = 480, 24
 TRIVIAL = ("trivial:majority", "trivial:colour_histogram", "trivial:border")
 RIGHT = {"net": 0.9, "other": 0.89, "third": 0.7, "trivial:colour_histogram": 0.88, "trivial:border": 0.52}
@@ -59,8 +54,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Params, dict
     """Three experiments whose files say how many rows were trained on and how large the groups are."""
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
     monkeypatch.setattr(contrasting, "RESAMPLES", 500)
-    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    params = load_params()
+    params = load_params(write_plan(tmp_path, known_plan("made", EXPERIMENTS)))
     tables = {}
     for i, (name, experiment) in enumerate(params.experiments.items()):
         arms = {a: RIGHT[a] - (0.15 if experiment.protocol == "patient" else 0) for a in experiment.arms}
