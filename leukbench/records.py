@@ -1,7 +1,8 @@
 """What crosses the boundaries between parts: frozen records and the columns of the tables. No torch, no pydantic.
 
 The dataclasses whose values come from a file (:class:`SplitRule`, :class:`Augmentation`, :class:`Recipe`,
-:class:`Limits`) are validated by pydantic where they are read; ``__pydantic_config__`` makes unknown keys an error there.
+:class:`Limits`) are validated by pydantic where they are read;
+``__pydantic_config__`` makes unknown keys an error there.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ MANIFEST_COLUMNS = (
     "height_px",
 )
 GROUP_COLUMNS = ("image_id", "group", "reason", "evidence")
-"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical, same_field
-(joined by ``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
+"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical,
+same_field (joined by ``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
 SPLIT_COLUMNS = ("fold", "role", "image_id", "origin", "copy", "label", "group", "patient")
 """One row per fold and image. ``copy`` 0 is the image itself; copy k > 0 is the k-th augmented copy of ``origin``, with
 image_id ``origin#k``, whose pixels render from the seed of (origin, k)."""
@@ -56,9 +57,10 @@ image_id ``origin#k``, whose pixels render from the seed of (origin, k)."""
 class SplitRule:
     """Who is tested on whom, as data.
 
-    The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``; ``validation``
-    is the share of the training side that is then set apart by the same unit. ``within`` cuts each part of that manifest
-    column by itself (part p becomes fold p). ``test_pool`` gives the test part instead of a cut (a challenge).
+    The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``;
+    ``validation`` is the share of the training side that is then set apart by the same unit. ``within`` cuts each part
+    of that manifest column by itself (part p becomes fold p).
+    ``test_pool`` gives the test part instead of a cut (a challenge).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -232,7 +234,8 @@ class RunSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """One row per tested image (and fold, seed), all arrays of length ``n_rows``; ``scores`` is ``(n_rows, n_classes)``.
+    """One row per tested image (and fold, seed), all arrays of length ``n_rows``;
+    ``scores`` is ``(n_rows, n_classes)``.
 
     ``label`` and ``predicted`` index ``classes``. Scores are in [0, 1] and rows sum to 1 (NaN where only a predicted
     class is known).
@@ -264,7 +267,8 @@ COPIES_AVERAGED = "copies of one origin averaged"
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined, with the reason in note."""
+    """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined,
+    with the reason in note."""
 
     metric: str
     value: float

@@ -127,8 +127,8 @@ def _rows(manifest: pd.DataFrame, groups: pd.DataFrame, classes: Mapping[str, Se
 def plan_copies(rows: pd.DataFrame, *, copies: int, class_size: int | None, seed: int) -> pd.DataFrame:
     """Return the rows and, after them, the planned copies: ``copies`` of each, or until each class has ``class_size``.
 
-    The k-th copy of an image is a row with image_id ``<image_id>#k`` and ``copy`` k. With ``class_size`` the images of a
-    class get as equal numbers of copies as can be, the odd ones drawn; a class that has so many rows gets none.
+    The k-th copy of an image is a row with image_id ``<image_id>#k`` and ``copy`` k. With ``class_size`` the images of
+    a class get as equal numbers of copies as can be, the odd ones drawn; a class that has so many rows gets none.
     """
     if class_size is None:
         wanted = np.full(len(rows), copies, dtype=np.int64)

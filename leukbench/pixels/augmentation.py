@@ -1,4 +1,5 @@
-"""Random affine maps, colour, contrast and brightness: parameters drawn per image, rendered on CPU (OpenCV) or on the device.
+"""Random affine maps, colour, contrast and brightness: parameters drawn per image,
+rendered on CPU (OpenCV) or on the device.
 
 One affine resample of uint8 pixels replaces a chain of them; both renderers take the same parameters.
 """
@@ -77,8 +78,9 @@ def identity_draws(n_images: int) -> Draws:
 def draw_augmentation(augmentation: Augmentation, n_images: int, *, side_px: int, rng: np.random.Generator) -> Draws:
     """Return independent parameters for ``n_images`` square images, uniform in the printed ranges.
 
-    Order of the map from output to input, about the image's centre: flip, zoom, shear, rotation, shift (Keras' generator
-    shifts before it rotates). Positive angles turn the picture counter-clockwise, positive shifts move it right and down.
+    Order of the map from output to input, about the image's centre: flip, zoom, shear, rotation, shift (Keras'
+    generator shifts before it rotates). Positive angles turn the picture counter-clockwise,
+    positive shifts move it right and down.
     """
     a = augmentation
 
@@ -110,8 +112,8 @@ def draw_augmentation(augmentation: Augmentation, n_images: int, *, side_px: int
 def colour_matrices(hue_rad: FloatArray, saturation: FloatArray) -> FloatArray:
     """Return RGB-to-RGB matrices ``(n, 3, 3)``: a turn about the grey axis, then a factor on the distance from it.
 
-    The turn is linear and keeps the mean of the channels (Haeberli 1993, *Matrix operations for image processing*), so one
-    matrix a pixel does for both; hue in HSV, which is not linear, differs from it by a few degrees.
+    The turn is linear and keeps the mean of the channels (Haeberli 1993, *Matrix operations for image processing*), so
+    one matrix a pixel does for both; hue in HSV, which is not linear, differs from it by a few degrees.
 
     >>> abs(colour_matrices(np.deg2rad([120.0]), np.array([1.0]))[0].round(6)).tolist()  # red becomes green, green blue
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
@@ -142,7 +144,8 @@ def take_draws(draws: Draws, rows: npt.NDArray[Any]) -> Draws:
 
 
 def render(images: npt.NDArray[np.uint8], draws: Draws, *, fill: str, threads: int = 1) -> npt.NDArray[np.uint8]:
-    """Return augmented images ``(n, side, side, 3)`` uint8, on CPU, by one bilinear resample, colour matrix and lookup table each.
+    """Return augmented images ``(n, side, side, 3)`` uint8, on CPU, by one bilinear resample,
+    colour matrix and lookup table each.
 
     OpenCV lets go of the interpreter, so ``threads`` of them share the images; the bytes do not depend on how many.
     """

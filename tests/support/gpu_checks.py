@@ -1,8 +1,8 @@
 """What must hold on an accelerator, as functions of a device that return what they measured; no pytest, so that
 ``benchmarks/gpu/run.py`` can run them where nothing can be installed. ``test_gpu.py`` runs them under pytest.
 
-Tolerances: on CUDA convolutions use TF32 (10 bits of mantissa) and sums are not always taken in the same order, so that nothing
-here is bit for bit; the CPU is the reference.
+Tolerances: on CUDA convolutions use TF32 (10 bits of mantissa) and sums are not always taken in the same order, so that
+nothing here is bit for bit; the CPU is the reference.
 """
 
 from __future__ import annotations

@@ -162,7 +162,8 @@ def mcc_truth(p: float, n_classes: int) -> float:
 
 Maker = Callable[[Domain, np.random.Generator], Interval]
 ROUTINES: dict[str, tuple[Maker, Callable[[float], float], bool]] = {
-    # name: interval, its truth for a recall of p, whether classes are told apart by patients (then groups count per class)
+    # name: interval, its truth for a recall of p, whether classes are told apart by patients
+    # (then groups count per class)
     "accuracy, recall": (accuracy_interval, float, False),
     "MCC, one label a patient": (mcc_interval, lambda p: mcc_truth(p, 2), True),
     "MCC, mixed labels": (partial(mcc_interval, mixed=True), lambda p: mcc_truth(p, 2), False),

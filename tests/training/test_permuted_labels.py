@@ -1,4 +1,5 @@
-"""The first negative control: what is learned from true labels is gone when they are permuted, on the whole path of an experiment."""
+"""The first negative control: what is learned from true labels is gone when they are permuted,
+on the whole path of an experiment."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def accuracies(folder: Path, label: np.ndarray, images: np.ndarray) -> dict[str, float]:
-    """Train a network and the trivial models on two folds of 160 images and return everyone's accuracy on those tested."""
+    """Train a network and the trivial models on two folds of 160 images and return everyone's
+    accuracy on those tested."""
     rows = [
         (
             fold,
