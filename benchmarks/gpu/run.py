@@ -181,7 +181,7 @@ def time_graph(bench: Bench, name: str) -> dict[str, float]:
     """Return images/s of the same step replayed as one CUDA graph: what launching costs."""
     step = one_step(bench, name, capturable=True)
     size = recipe_of(name, batch_size=bench.batch_size).batch_size
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(4):

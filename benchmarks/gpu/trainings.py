@@ -167,7 +167,7 @@ def _experiment(plain: dict[str, Any]) -> Experiment:
 def _unpack_store(name: str, store: dict[str, Any], bundle: Path, home: Path) -> Path:
     """Return the store's file, made from its parts unless it is there; rows that no split names stay black."""
     index, found = store["index"], hashlib.sha256()
-    file = home / "stores" / store["pixels_sha256"][:16] / f"{name}.npy"
+    file: Path = home / "stores" / store["pixels_sha256"][:16] / f"{name}.npy"
     if file.with_suffix(".json").is_file():
         return file
     shape = (len(index["image_id"]), index["side_px"], index["side_px"], 3)

@@ -55,7 +55,8 @@ def matrices(domain: Domain, rng: np.random.Generator, *, n_classes: int = 2, mi
         right = rng.binomial(images, rates(domain, len(members), rng))
         out[members, c, c] = right
         wrong = rng.multinomial(images - right, np.full(n_classes - 1, 1 / (n_classes - 1)))
-        out[np.ix_(members, [c], [k for k in range(n_classes) if k != c])] = wrong[:, None, :]
+        others = np.array([k for k in range(n_classes) if k != c])
+        out[np.ix_(members, np.array([c]), others)] = wrong[:, None, :]
     return out
 
 
