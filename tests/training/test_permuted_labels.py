@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_experiment import CLASSES, CPU, make_experiment, make_study
 
 from leukbench.training.experiment import train_experiment
-from tests.support.tiny_world import SIDE, make_store
+from tests.support.tiny_experiment import CPU, make_experiment, make_study
+from tests.support.tiny_world import CLASSES, SIDE, make_store
 
 N = 160
 CHANCE = (0.5 - 4 * np.sqrt(0.25 / N), 0.5 + 4 * np.sqrt(0.25 / N))  # four standard errors
