@@ -74,7 +74,7 @@ class Difference:
     def smallest_margin(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
         """Return the smallest margin within which a true difference of 0 would be shown with this power.
 
-        With the standard error 0.031 of STATISTICS.md and many degrees of freedom, 0.031 · (1.645 + 1.282):
+        With the standard error 0.031 of docs/statistics.md and many degrees of freedom, 0.031 · (1.645 + 1.282):
 
         >>> d = Difference(value=0, low=-0.06, high=0.06, se_low=0.031, se_high=0.031, df=1e6)
         >>> round(d.smallest_margin(), 3)

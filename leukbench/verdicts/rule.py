@@ -1,9 +1,10 @@
 """Estimates + claims + findings -> verdicts: does the printed figure hold, under which protocol, and how sure are we.
 
 The path of one claim: every run that it is held against gives a difference, reproduced minus claimed, and p-values of
-three exclusive conclusions (:mod:`leukbench.differences`); those of all definitions and readings become one p-value a
-conclusion; the claims are corrected together; then STATISTICS.md's five outcomes are gone through in order.
-``leukbench/verdicts/README.md`` explains the choices and tabulates the measured error rates. Pure: no disk, no clock.
+three exclusive conclusions (:mod:`leukbench.verdicts.differences`); those of all definitions and readings become one
+p-value a conclusion; the claims are corrected together; then the five outcomes of docs/statistics.md are gone through
+in order. ``leukbench/verdicts/README.md`` explains the choices and tabulates the measured error rates. Pure: no disk,
+no clock.
 
 Holm 1979; Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, JRSS B 76:297 (comparisons within selected claims).
 """
@@ -207,7 +208,7 @@ def _any_reading(readings: Sequence[Ps], untested: Sequence[str]) -> Ps:
 
 
 def decide(questions: Sequence[Question], *, margin: float, alpha: float = 0.05) -> list[Verdict]:
-    """Return one verdict per question, in order: STATISTICS.md's outcomes 1 to 5, gone through in that order.
+    """Return one verdict per question, in order: outcomes 1 to 5 of docs/statistics.md, gone through in that order.
 
     Headline claims are corrected by Holm over all headlines that can be tested, the others by Benjamini-Hochberg. A
     verdict's ``curve`` is what this function returns at other margins, corrections included. Raises InputError for a

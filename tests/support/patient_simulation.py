@@ -1,4 +1,4 @@
-"""Patients with a known truth, for coverage: group counts, sizes and correlations as STATISTICS.md states them."""
+"""Patients with a known truth, for coverage: group counts, sizes and correlations as docs/statistics.md states them."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ ROUTINES: dict[str, tuple[Maker, Callable[[float], float], bool]] = {
     "AUC, mixed labels": (partial(auc_of_patients, mixed=True), float, False),
 }
 RATES = ((0.6, 0.2), (0.75, 0.1), (0.85, 0.05), (0.85, 0.2), (0.9, 0.2), (0.97, 0.05))
-"""Pairs (p, intra-class correlation) of the domain in which STATISTICS.md promises 93 to 97 %."""
+"""Pairs (p, intra-class correlation) of the domain in which docs/statistics.md promises 93 to 97 %."""
 GROUPS = ((18, 0.3), (28, 0.3), (36, 1.0), (73, 0.3))
 """Pairs (groups, CV of their sizes) with at least 15 effective groups; doubled where groups count per class."""
 OUTSIDE = ((8, 0.3, 0.85, 0.1), (14, 0.3, 0.85, 0.1), (28, 0.3, 0.97, 0.2), (73, 0.3, 0.97, 0.2), (28, 0.3, 0.99, 0.05))

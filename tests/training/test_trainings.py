@@ -21,10 +21,6 @@ from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.params import load_params
 from leukbench.pipeline import decode as decode_stage
-from leukbench.pipeline import fetch as fetch_stage
-from leukbench.pipeline import group as group_stage
-from leukbench.pipeline import index as index_stage
-from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
 from leukbench.pipeline.grid import Choice, grid, inputs_of
@@ -33,7 +29,7 @@ from leukbench.training import run as running
 from leukbench.training.data import copied_images
 from leukbench.training.grid import plan_grid
 from tests.support.blocked_imports import NEVER, ROOT, allowed_modules, environment
-from tests.support.plans import known_experiment, known_plan, write_plan
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 from tests.support.tiny_grid import write_experiment
 
 
@@ -71,11 +67,9 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     write_plan(home, known_plan("there", experiments))
     monkeypatch.setenv("LEUKBENCH_HOME", str(home))
     params = load_params()
-    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-        stage(params, "known_answer")
-    resolve_stage.resolve(params, "known_answer-cohort")
+    prepare(params)
     split_stage.split(params, ["there"])
-    decode_stage.decode(params, "known_answer-32")
+    decode_stage.decode(params, "s")
     said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
     assert "1 experiments with missing runs, 1 stores in " in said
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1

@@ -74,7 +74,7 @@ def within_at(p: float, **more: object) -> Reproduced:
 
 
 def expected(accused: bool, untestable: str, f: str, f_deviates: bool, h: str, evidence: str, h_deviates: bool) -> str:
-    """STATISTICS.md's five outcomes, in its order."""
+    """The five outcomes of docs/statistics.md, in its order."""
     if accused:
         return "inconsistent as printed"
     if untestable or f == "missing" or f_deviates:
