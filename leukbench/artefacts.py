@@ -1,4 +1,5 @@
-"""What the stages of the pipeline hand each other, as frozen records, and how they are read from JSON. No torch, no pydantic.
+"""What the stages of the pipeline hand each other, as frozen records, and how they are read from JSON. No torch, no
+pydantic.
 
 A record is written with :func:`leukbench.records.json_text` and read with :func:`from_plain`, which refuses what is not
 exactly that record: an unknown or missing key, a value of another kind.
@@ -144,7 +145,9 @@ class FoldCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What a split does and does not keep apart: ``<experiment>.certificate.json``; see :mod:`leukbench.cohort.certificate`."""
+    """What a split does and does not keep apart: ``<experiment>.certificate.json``; see
+    :mod:`leukbench.cohort.certificate`.
+    """
 
     format: str
     protocol: Protocol

@@ -1,4 +1,5 @@
-"""params.yaml, validated: how much of the plan to run, and on which stand-ins. What the papers did stands in paper.yaml."""
+"""params.yaml, validated: how much of the plan to run, and on which stand-ins.
+What the papers did stands in paper.yaml."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class StudyParams(_Strict):
 
 
 class VerdictParams(_Strict):
-    """``sha256`` locks margin, alpha and headline claims; the compare stage refuses others and prints the hash found."""
+    """``sha256`` locks margin, alpha and headline claims;
+    the compare stage refuses others and prints the hash found."""
 
     margin: float = Field(gt=0, lt=1)
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -83,7 +85,8 @@ class Params(_Strict):
                 or self.stores[experiment.test_store].source != experiment.test_source
             ):
                 problems.append(
-                    f"transfer {name}: test_store {experiment.test_store!r} is not a store of {experiment.test_source!r}"
+                    f"transfer {name}: test_store {experiment.test_store!r} is not a store "
+                    f"of {experiment.test_source!r}"
                 )
         for name, experiment in self.all_experiments.items():
             if experiment.store not in self.stores or self.stores[experiment.store].source != experiment.source:

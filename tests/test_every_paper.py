@@ -1,4 +1,5 @@
-"""The same conformance checks on every paper that is found, and a sixth one outside the suite, tried as a new user would."""
+"""The same conformance checks on every paper that is found, and a sixth one outside the suite,
+tried as a new user would."""
 
 from __future__ import annotations
 
@@ -184,7 +185,7 @@ def test_only_publications_stand_in_the_ledger(paper: Paper) -> None:
     assert (paper.key in listed) == (not paper.made_up)
 
 
-# ---------------------------------------------------------------------------------------------- the example of the guide
+# --------------------------------------------------------------------------------------------- the example of the guide
 
 GUIDE = Path(__file__).parents[1] / "leukbench" / "papers" / "README.md"
 

@@ -58,7 +58,11 @@ def test_what_is_here_is_seen(home: Path) -> None:
     (home / "data" / "blood_cells" / "something").mkdir(parents=True)
     (home / "data" / "known_answer-48-0").mkdir()
     result = CliRunner().invoke(app, ["fetch", "--list"])
-    here = {line.split("|")[1].strip(): line.split("|")[8].strip() for line in result.stdout.splitlines() if line.startswith("| ")}  # fmt: skip
+    here = {
+        line.split("|")[1].strip(): line.split("|")[8].strip()
+        for line in result.stdout.splitlines()
+        if line.startswith("| ")
+    }
     assert here["cnmc_2019"].startswith("yes") and "0 of 15,115 listed files, 0 MB" in here["cnmc_2019"]
     assert here["blood_cells"].startswith("a folder without")
     assert here["known_answer"] == "known_answer-48-0"

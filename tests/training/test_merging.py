@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from test_experiment import make_experiment, make_split, make_study, store
 
 from leukbench.records import Limits
 from leukbench.training.experiment import train_experiment
 from leukbench.training.merging import merge_classes
+from tests.support.tiny_experiment import make_experiment, make_split, make_study, store
 from tests.support.tiny_world import CLASSES
 
 
