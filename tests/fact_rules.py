@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -12,6 +14,7 @@ from typing import Any
 from leukbench.papers.facts import FactSheet, claims_of
 from leukbench.papers.files import paper_file, read_mapping
 from leukbench.papers.schema import Paper
+from leukbench.records import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,6 +56,7 @@ STATED = frozenset(
     ]
 )
 # Fields of assumed entries that speak of a whole recipe.
+SETTINGS = frozenset(f.name for f in dataclasses.fields(Recipe))
 EVERYTHING = frozenset({"all", "all else", "everything but the network"})
 
 
@@ -99,12 +103,24 @@ def _of_arms(raw: dict[str, Any], paper: Paper) -> Iterator[str]:
         network, recipe = paper.networks[arm.network], paper.recipes[arm.recipe]
         options = {a.field for a in network.assumed}
         yield from (f"{arm.study}.arms.{name}.network.options.{o}" for o in network.options if o not in options)
-        assumed = {field for a in recipe.assumed for field in a.field.split(", ")}
+        assumed = {name for a in recipe.assumed for name in _named(a.field)}
         if assumed & EVERYTHING:
             continue
-        for key in _leaves(raw["recipes"][arm.recipe]["recipe"]):
+        for key in _leaves(raw["recipes"][arm.recipe]["recipe"] | _copies(raw["studies"][arm.study])):
             if key not in assumed and key.split(".")[0] not in assumed:
                 yield f"{arm.study}.arms.{name}.recipe.{key}"
+
+
+def _named(field: str) -> list[str]:
+    """Return the settings that the field of an assumed entry lists; none where it says anything besides."""
+    names = re.split(r", | and ", field)
+    return names if all(name in EVERYTHING or name.split(".")[0] in SETTINGS for name in names) else []
+
+
+def _copies(study: dict[str, Any]) -> dict[str, Any]:
+    """Return how planned copies look, where a published reading plans any."""
+    planned = any(r["rule"].get("augment", "none") != "none" for r in study["protocols"]["as_published"])
+    return {"copies": study["copies"]} if planned else {}
 
 
 def _leaves(recipe: dict[str, Any]) -> Iterator[str]:

@@ -36,7 +36,7 @@ class Fact(Strict):
     ``checks``: dotted paths into the resolved studies (``study.arms.name.recipe.epochs``; ``*`` stands for any part of a name,
     ``a|b`` for either; a name also picks an entry of a list that bears it) and the value that every match must have, as quoted text.
     ``where``: its place, besides the places of ``claims``, the ids of the printed figures that it rests on (``*`` as above). ``assumed``: the entries of paper.yaml that say
-    what was chosen, as ``networks/<name>/<field>``, ``recipes/<name>/<field>`` or ``ambiguities/<field>``.
+    what was chosen, or what else could be where the paper is followed, as ``networks/<name>/<field>``, ``recipes/<name>/<field>`` or ``ambiguities/<field>``.
     """
 
     fact: str = Field(min_length=1, max_length=240)
@@ -64,8 +64,8 @@ class Fact(Strict):
         if self.status == "as stated":
             if not (self.tests or self.checks):
                 raise ValueError("a fact 'as stated' names the tests or the checks that hold it")
-            if self.assumed or self.reason or self.alternatives:
-                raise ValueError("a fact 'as stated' has no reason, alternatives or assumed entry")
+            if self.reason or self.alternatives:
+                raise ValueError("a fact 'as stated' has no reason and no alternatives")
         elif not (self.assumed or self.reason):
             raise ValueError(f"a fact that is {self.status!r} names its reason or an assumed entry of paper.yaml")
         return self
