@@ -1,7 +1,8 @@
-"""What a paper states of its experiment, fact by fact, each with its place and with what became of it here: facts.yaml, validated.
+"""What a paper states of its experiment, fact by fact, each with its place and with what became of it here.
 
-A fact is ``as stated`` (then tests hold it, or checks of the resolved study), ``assumed`` (stated in part or in several
-ways) or ``differs``. What a paper leaves open altogether is no fact of it: :func:`left_open` reads that from paper.yaml.
+``facts.yaml``, validated. A fact is ``as stated`` (then tests hold it, or checks of the resolved study), ``assumed``
+(stated in part or in several ways) or ``differs``. What a paper leaves open altogether is no fact of it:
+:func:`left_open` reads that from paper.yaml.
 """
 
 from __future__ import annotations
@@ -27,16 +28,24 @@ Status = Literal["as stated", "assumed", "differs"]
 PARTS: tuple[Part, ...] = get_args(Part)
 STATUSES: tuple[Status, ...] = get_args(Status)
 
+_PART_OF: dict[str, Part] = {"networks": "network", "recipes": "recipe", "ambiguities": "evaluation"}
+_TEST = re.compile(r"tests/[\w/]+\.py::test_\w+")
 _PATH = re.compile(r"[\w*|]+(\.[\w*|\-]+)+")
 
 
 class Fact(Strict):
     """One stated fact, in this project's words.
 
-    ``checks``: dotted paths into the resolved studies (``study.arms.name.recipe.epochs``; ``*`` stands for any part of a name,
-    ``a|b`` for either; a name also picks an entry of a list that bears it) and the value that every match must have, as quoted text.
-    ``where``: its place, besides the places of ``claims``, the ids of the printed figures that it rests on (``*`` as above). ``assumed``: the entries of paper.yaml that say
-    what was chosen, or what else could be where the paper is followed, as ``networks/<name>/<field>``, ``recipes/<name>/<field>`` or ``ambiguities/<field>``.
+    Attributes
+    ----------
+    where : its place in the paper, besides the places of its claims.
+    claims : ids of the printed figures that it rests on; ``*`` stands for any part of a name.
+    checks : dotted paths into the resolved studies (``study.arms.name.recipe.epochs``; ``*`` as above, ``a|b`` for
+        either; a name picks the entry of a list that bears it) and the value of every match, as quoted YAML.
+    tests : ids of the tests that hold it, ``tests/<file>::<function>``.
+    assumed : entries of paper.yaml that say what was chosen, or what else could be where the paper is followed:
+        ``networks/<name>/<field>``, ``recipes/<name>/<field>`` or ``ambiguities/<field>``.
+    reason, alternatives : why it is assumed or differs, and what else could be, where no entry of paper.yaml says so.
     """
 
     fact: str = Field(min_length=1, max_length=240)
@@ -51,11 +60,23 @@ class Fact(Strict):
 
     @field_validator("checks")
     @classmethod
-    def _paths_are_dotted(cls, checks: dict[str, str]) -> dict[str, str]:
-        for path in checks:
+    def _checks_can_be_read(cls, checks: dict[str, str]) -> dict[str, str]:
+        for path, value in checks.items():
             if not _PATH.fullmatch(path):
                 raise ValueError(f"{path!r} is no dotted path into a study")
+            try:
+                yaml.safe_load(value)
+            except yaml.YAMLError as error:
+                raise ValueError(f"the value {value!r} for {path} is no YAML") from error
         return checks
+
+    @field_validator("tests")
+    @classmethod
+    def _tests_are_named_in_full(cls, tests: tuple[str, ...]) -> tuple[str, ...]:
+        for test in tests:
+            if not _TEST.fullmatch(test):
+                raise ValueError(f"{test!r} is no test: tests/<file>.py::test_<what>")
+        return tests
 
     @model_validator(mode="after")
     def _status_has_its_ground(self) -> Fact:
@@ -126,7 +147,7 @@ def read_facts(file: Path, paper: Paper) -> FactSheet:
     return sheet
 
 
-# ----------------------------------------------------------------------------------------------------- paths and checks
+# ------------------------------------------------------------------------------------------------ paths and checks
 
 
 def values_at(tree: Any, path: str) -> dict[str, Any]:
@@ -185,7 +206,7 @@ def _same(value: Any, expected: Any) -> bool:
     return bool(value == expected)
 
 
-# ----------------------------------------------------------------------------------------- names in the paper file beside it
+# ------------------------------------------------------------------------------ names in the paper file beside it
 
 
 def assumed_entries(paper: Paper) -> dict[str, Assumed]:
@@ -196,21 +217,21 @@ def assumed_entries(paper: Paper) -> dict[str, Assumed]:
 
 
 def left_open(paper: Paper, sheet: FactSheet) -> list[Open]:
-    """Return what the paper leaves open and no fact of the sheet names, once where several networks or recipes share it."""
+    """Return what the paper leaves open and no fact names, once where several networks or recipes share it."""
     entries = assumed_entries(paper)
     told = [entries[name] for _, fact in sheet.facts() for name in fact.assumed]
-    rest: list[tuple[Part, Assumed, list[str]]] = []
+    shared: dict[tuple[Part, str], list[str]] = {}
     for name, entry in entries.items():
-        if entry in told:
-            continue
-        kind, *holder = name.split("/", 2)[: 2 if name.startswith(("networks/", "recipes/")) else 1]
-        part: Part = {"networks": "network", "recipes": "recipe"}.get(kind, "evaluation")  # type: ignore[assignment]
-        same = next((names for p, e, names in rest if (p, e) == (part, entry)), None)
-        if same is None:
-            rest.append((part, entry, list(holder)))
-        else:
-            same += holder
-    return [Open(part=part, entry=entry, holders=tuple(names)) for part, entry, names in rest]
+        if entry not in told:
+            shared.setdefault((_PART_OF[name.split("/", 1)[0]], repr(entry)), []).append(name)
+    return [
+        Open(
+            part=part,
+            entry=entries[names[0]],
+            holders=tuple(name.split("/")[1] for name in names if name.count("/") > 1),
+        )
+        for (part, _), names in shared.items()
+    ]
 
 
 def claims_of(fact: Fact, paper: Paper) -> list[Claim]:

@@ -1,4 +1,4 @@
-"""The fact sheet of a paper as Markdown: what it states of data, network, recipe and evaluation, and what became of each fact."""
+"""The fact sheet of a paper as Markdown: what it states of its experiment, and what became of each fact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from leukbench.papers.facts import PARTS, STATUSES, Fact, FactSheet, Open, Part, assumed_entries, left_open, places
-from leukbench.papers.schema import Assumed, Paper
+from leukbench.papers.schema import Assumed, NamedRecipe, Network, Paper
 from leukbench.report.format import table
 
 TITLES: dict[Part, str] = {"data": "Data", "network": "Network", "recipe": "Recipe", "evaluation": "Evaluation"}
@@ -56,9 +56,9 @@ def _why(fact: Fact, paper: Paper) -> str:
 
 
 def _open_row(item: Open, paper: Paper) -> dict[str, str]:
-    of = {"network": paper.networks, "recipe": paper.recipes}.get(item.part, {})
+    named: dict[str, Network] | dict[str, NamedRecipe] = paper.networks if item.part == "network" else paper.recipes
+    where = list(dict.fromkeys(named[name].where for name in item.holders))
     whose = f" ({_some(item.holders)})" if item.holders else ""
-    where = list(dict.fromkeys(of[name].where for name in item.holders if name in of))
     return {
         "fact": f"{item.entry.field}{whose}",
         "where": where[0] if len(where) == 1 else "",
