@@ -69,9 +69,9 @@ def figures_without_fact(paper: Paper, sheet: FactSheet) -> list[str]:
 def settings_without_fact(paper: Paper, sheet: FactSheet) -> list[str]:
     """Return the paths of settings written in paper.yaml that neither a check nor an assumed entry of theirs covers.
 
-    Settings are: the source, the classes and the positive class of each study; each key of the split rules of the
-    published readings and of others that the paper states; each key of the network options and of the recipe of each arm,
-    and of the planned copies where a published reading plans any.
+    Settings are: the source, the classes and the positive class of each study; each key of the split rules of published
+    readings and of others that the paper states; each key of the network options and of the recipe of each arm, and of
+    the planned copies where a published reading plans any.
     """
     raw = read_mapping(paper_file(paper.key))
     checked = [path.split(".") for _, fact in sheet.facts() for path in fact.checks]
