@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from leukbench.papers.loader import load_paper, paper_keys
 from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Paper, Study
 from leukbench.papers.vocabulary import METRICS
-from leukbench.records import NetworkSpec, Reading, Recipe
+from leukbench.records import Augmentation, NetworkSpec, Reading, Recipe
 from leukbench.sources import load_source
 from leukbench.training.cell import recipe_from_plain
 
@@ -127,8 +128,23 @@ def test_a_resolved_study_is_plain_json_whose_recipes_read_back(paper: Paper) ->
         again = json.loads(json.dumps(resolved))
         assert set(again["arms"]) == {name for name, arm in paper.arms.items() if arm.study == key} != set()
         for name, plain in again["arms"].items():
-            assert recipe_from_plain(plain["recipe"]) == paper.recipes[paper.arms[name].recipe].recipe
+            recipe, copies = paper.recipes[paper.arms[name].recipe].recipe, paper.studies[key].copies
+            assert recipe_from_plain(plain["recipe"]) == dataclasses.replace(recipe, copies=copies or Augmentation())
         assert "claims" not in json.dumps(sorted(again))
+
+
+def test_planned_copies_look_alike_in_every_arm_of_a_study(paper: Paper) -> None:
+    for key, study in paper.studies.items():
+        copies = {json.dumps(arm["recipe"]["copies"]) for arm in resolve_study(paper, key)["arms"].values()}
+        assert len(copies) == 1
+        assert study.copies is not None or all(r.rule.augment == "none" for r in readings(study))
+
+
+def test_what_stays_open_of_a_split_is_listed(paper: Paper) -> None:
+    named = " ".join(a.field for a in paper.ambiguities) + " ".join(
+        r.evidence for study in paper.studies.values() for r in readings(study)
+    )
+    assert paper.made_up or "stratif" in named
 
 
 def test_every_value_of_a_claim_is_text_as_printed(paper: Paper) -> None:
@@ -246,6 +262,8 @@ def test_a_builder_that_does_not_exist_is_named_with_the_nearest(sixth: Path) ->
         ("metric: accuracy", "metric: acuracy", "did you mean 'accuracy'"),
         ("network: tiny_net,", "network: tinynet,", "tinynet"),
         ("unit: group", "unit: patient", "unit"),
+        ("    copies: ", "    notes_on_copies: ", "notes_on_copies"),
+        ("    copies: {rotation_deg: 20, flip_horizontal: true}", "", "copies does not say how these look"),
     ],
 )
 def test_a_wrong_key_or_value_is_refused_with_its_place(

@@ -19,6 +19,7 @@ PROTOCOLS = {
 DEVIATIONS = {
     "surrogate_data": "surrogate data",
     "weights_absent": "no pretrained weights",
+    "frozen_layers_trained": "trains layers that the recipe freezes",
     "limited": "limited run",
 }
 

@@ -42,8 +42,8 @@ class ArmPlan:
 
 def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
     """Return a recipe from its JSON form."""
-    values = {**plain, "augmentation": Augmentation(**_tuples(plain["augmentation"]))}
-    return Recipe(**values)
+    parts = {name: Augmentation(**_tuples(plain[name])) for name in ("augmentation", "copies")}
+    return Recipe(**{**plain, **parts})
 
 
 def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +60,10 @@ def plan_arm(study: dict[str, Any], arm: str, cell: Cell, *, limited_source: boo
     if cell.source != study["source"]:
         deviations.append("surrogate_data")
     if recipe.pretrained and cell.pretrained is False:
-        recipe = dataclasses.replace(recipe, pretrained=False)
         deviations.append("weights_absent")
+        if recipe.trainable != "all":  # what a recipe freezes are ImageNet's weights; random ones must learn
+            deviations.append("frozen_layers_trained")
+        recipe = dataclasses.replace(recipe, pretrained=False, trainable="all")
     fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
     fewer_data = (limits.images, limits.class_size, limits.folds) != (None, None, None)
     if fewer_epochs or fewer_data or limited_source:

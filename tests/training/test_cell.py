@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make
 
 from leukbench.errors import InputError
 from leukbench.pixels.store import Store
-from leukbench.records import Cell, Limits, NetworkSpec, as_plain
+from leukbench.records import Augmentation, Cell, Limits, NetworkSpec, as_plain
 from leukbench.training.cell import (
     folds_of,
     plan_arm,
@@ -82,7 +81,7 @@ def collect(study: dict[str, Any], cell: Cell, **options: Any) -> tuple[pd.DataF
 
 
 def test_a_recipe_survives_its_json_form() -> None:
-    recipe = make_recipe(augmentation=dataclasses.replace(make_recipe().augmentation, zoom=(0.8, 1.2)))
+    recipe = make_recipe(augmentation=Augmentation(zoom=(0.8, 1.2)), copies=Augmentation(contrast=(1.0, 1.5)))
     assert recipe_from_plain(as_plain(recipe)) == recipe
 
 
@@ -97,6 +96,13 @@ def test_an_arm_run_as_published_deviates_in_nothing(tmp_path: Path) -> None:
         (make_cell(source="stand_in"), {}, False, ("surrogate_data",)),
         (make_cell(pretrained=False), {"pretrained": True}, False, ("weights_absent",)),
         (make_cell(pretrained=False), {}, False, ()),  # it never wanted weights
+        (
+            make_cell(pretrained=False),
+            {"pretrained": True, "trainable": "last:20"},
+            False,
+            ("weights_absent", "frozen_layers_trained"),
+        ),
+        (make_cell(pretrained=None), {"pretrained": True, "trainable": "head"}, False, ()),
         (make_cell(pretrained=None), {"pretrained": True}, False, ()),
         (make_cell(limits=Limits(epochs=1)), {}, False, ("limited",)),
         (make_cell(limits=Limits(epochs=99)), {}, False, ()),
@@ -119,6 +125,8 @@ def test_deviations_say_how_a_run_differs_from_the_paper(
     assert arm.deviations == expected
     assert arm.recipe.pretrained is (bool(recipe) and "weights_absent" not in expected)
     assert arm.recipe.epochs == min(3, cell.limits.epochs or 3)
+    frozen = recipe.get("trainable", "all") if "weights_absent" not in expected else "all"
+    assert arm.recipe.trainable == frozen  # random weights are never frozen
 
 
 def test_limits_never_lengthen_training(tmp_path: Path) -> None:
