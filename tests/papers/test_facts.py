@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import torch
 import yaml
 from fact_rules import figures_without_fact, missing_tests, settings_without_fact
 from torch import nn
 
-from leukbench.cohort.splits import make_splits
 from leukbench.errors import InputError
 from leukbench.papers.alnet import model as alnet
 from leukbench.papers.batool import model as batool
@@ -22,7 +20,6 @@ from leukbench.papers.facts import PARTS, FactSheet, facts_file, left_open, load
 from leukbench.papers.loader import load_paper, paper_keys
 from leukbench.papers.schema import Paper
 from leukbench.report.facts import fact_sheet
-from leukbench.sources import blood_cells, cnmc_2019
 
 # ------------------------------------------------------------------------------------------------------- the sheets
 
@@ -150,77 +147,6 @@ def test_a_test_that_does_not_exist_is_named() -> None:
 def test_no_made_up_paper_has_a_sheet() -> None:
     for key in set(paper_keys(made_up=True)) - set(paper_keys()):
         assert not facts_file(load_paper(key)).exists()
-
-
-# ------------------------------------------------------------------- parts of the published lists, no pixel needed
-
-
-def alone(rows: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return published rows as a manifest, and groups of one image each: cuts by image do not look at groups."""
-    manifest = pd.DataFrame(rows)
-    groups = pd.DataFrame(
-        {"image_id": manifest["image_id"], "group": manifest["image_id"], "reason": "alone", "evidence": "absent"}
-    )
-    return manifest, groups
-
-
-PUBLISHED = {"cnmc_2019": cnmc_2019.published_rows, "blood_cells": blood_cells.published_rows}
-
-
-def split_of(key: str, study: str, reading: str) -> pd.DataFrame:
-    of = load_paper(key).studies[study]
-    rule = next(r.rule for r in of.protocols["as_published"] if r.name == reading)
-    manifest, groups = alone(PUBLISHED[of.source]())
-    return make_splits(manifest, groups, rule, seed=0, classes=of.classes, n_searched=1)
-
-
-def test_alnets_folds_have_the_sizes_of_table_3() -> None:
-    paper = load_paper("alnet")
-    split = split_of("alnet", "cnmc", "official_folds_80_20")
-    plain = split[split["copy"].eq(0)].groupby(["fold", "role"]).size()
-    with_copies = split.groupby(["fold", "role"]).size()
-    for fold in (0, 1, 2):
-        for role in ("train", "test"):
-            printed = int(paper.claim(f"alnet.t3.{role}.f{fold}").value)
-            short = (
-                1 if (fold, role) == (2, "train") else 0
-            )  # the third fold is printed with one cell more than is public
-            assert plain[fold, role] == printed - short
-            assert with_copies[fold, role] == int(paper.claim(f"alnet.s43a.{role}.f{fold}.augmented").value) - 2 * short
-
-
-def test_batools_first_reading_has_the_printed_sizes() -> None:
-    paper = load_paper("batool")
-    split = split_of("batool", "cnmc", "counts_90_5_5")
-    sizes = split.groupby("role").size()
-    assert sizes["train"] == int(paper.claim("batool.s4b.train.n_images").value)
-    assert sizes["test"] == int(paper.claim("batool.f7.n_images").value)
-    assert sizes["validation"] == 533 == int(paper.claim("batool.s4b.validation.n_images").value) + 7
-    tested = split[split["role"].eq("test")]["label"].value_counts()
-    assert tested["ALL"] == int(paper.claim("batool.f7.all.n_images").value)
-    assert tested["HEM"] == int(paper.claim("batool.f7.hem.n_images").value) - 1
-
-
-def test_samhithas_parts_have_the_sizes_of_table_1() -> None:
-    paper = load_paper("samhitha")
-    printed = {(c.split, c.class_): int(c.value) for c in paper.claims if c.where == "Table I"}
-    plain = split_of("samhitha", "cnmc", "stratified_70_15_15").groupby(["role", "label"]).size().to_dict()
-    copied = split_of("samhitha", "cnmc", "stratified_70_15_15_copies").groupby(["role", "label"]).size().to_dict()
-    assert {at: n for at, n in plain.items() if n != printed[at]} == {("train", "HEM"): 2372}
-    assert copied == printed
-
-
-def test_ddrnets_first_reading_tests_as_many_images_as_are_printed() -> None:
-    paper = load_paper("ddrnet")
-    first = paper.studies["blood_cells"].protocols["as_published"][0].name
-    tested = split_of("ddrnet", "blood_cells", first).query("role == 'test'")
-    assert len(tested) == int(paper.claim("ddrnet.aug.test").value.replace(",", ""))
-    printed = {c.class_: int(c.value) for c in paper.claims if c.id.startswith("ddrnet.aug.test.")}
-    found = tested["label"].str.lower().value_counts().to_dict()
-    assert found.keys() == printed.keys()
-    assert (
-        max(abs(found[c] - printed[c]) for c in printed) <= 6
-    )  # not one of the four is hit: the cut itself is not printed
 
 
 # ----------------------------------------------------------------------------------- layers that no other test looks at
