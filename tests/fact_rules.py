@@ -55,9 +55,8 @@ STATED = frozenset(
         "scaling_factor",
     ]
 )
-# Fields of assumed entries that speak of a whole recipe.
 SETTINGS = frozenset(f.name for f in dataclasses.fields(Recipe))
-EVERYTHING = frozenset({"all", "all else", "everything but the network"})
+EVERYTHING = frozenset({"all", "all else"})  # fields of assumed entries that speak of a whole recipe
 
 
 def figures_without_fact(paper: Paper, sheet: FactSheet) -> list[str]:
@@ -75,9 +74,8 @@ def settings_without_fact(paper: Paper, sheet: FactSheet) -> list[str]:
     """
     raw = read_mapping(paper_file(paper.key))
     checked = [path.split(".") for _, fact in sheet.facts() for path in fact.checks]
-    return [
-        at for at in [*_of_studies(raw), *_of_arms(raw, paper)] if not any(_covers(c, at.split(".")) for c in checked)
-    ]
+    settings = [*_of_studies(raw), *_of_arms(raw, paper)]
+    return [at for at in settings if not any(_covers(path, at.split(".")) for path in checked)]
 
 
 def _covers(pattern: list[str], at: list[str]) -> bool:

@@ -136,7 +136,7 @@ def load_facts(paper: Paper) -> FactSheet:
 def read_facts(file: Path, paper: Paper) -> FactSheet:
     """Return the validated fact sheet in a file. Raises InputError as :func:`load_facts` does."""
     sheet = read_validated(file, FactSheet, do="leukbench/papers/README.md, Facts, explains every key")
-    problems = [*_unknown_names(sheet, paper), *broken_checks(sheet, paper)]
+    problems = [*_unknown_names(sheet, paper), *_broken_checks(sheet, paper)]
     if problems:
         raise InputError(
             f"{len(problems)} thing(s) of this fact sheet do not agree with the paper file beside it",
@@ -177,14 +177,9 @@ def _named(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def resolved_studies(paper: Paper) -> dict[str, Any]:
-    """Return all studies of a paper as the plain data that training takes, by name: what checks look into."""
-    return {name: resolve_study(paper, name) for name in paper.studies}
-
-
-def broken_checks(sheet: FactSheet, paper: Paper) -> list[str]:
+def _broken_checks(sheet: FactSheet, paper: Paper) -> list[str]:
     """Return a sentence for each check of a sheet that finds nothing in the resolved studies or another value."""
-    studies = resolved_studies(paper)
+    studies = {name: resolve_study(paper, name) for name in paper.studies}
     problems = []
     for part, fact in sheet.facts():
         for path, expected in fact.checks.items():
