@@ -83,6 +83,7 @@ class Params(_Strict):
                 problems.append(f"cell {name}: store {cell.store!r} is not a store of source {cell.source!r}")
             if (cell.paper, cell.study) not in known:
                 problems.append(f"cell {name}: study {cell.paper}.{cell.study} is not under studies")
+        problems += _mixed_precisions(self.all_cells)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -97,6 +98,18 @@ class Params(_Strict):
         if name not in self.all_cells:
             raise unknown_name("cell", name, self.all_cells, where="params.yaml")
         return self.all_cells[name]
+
+
+def _mixed_precisions(cells: dict[str, Cell]) -> list[str]:
+    """Return which studies would compare networks that were trained in different precisions."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for cell in cells.values():
+        found.setdefault((cell.paper, cell.study), set()).add(cell.precision)
+    return [
+        f"study {paper}.{study}: its cells have precisions {' and '.join(sorted(kinds))}; give all of them one"
+        for (paper, study), kinds in found.items()
+        if len(kinds) > 1
+    ]
 
 
 def load_params(file: Path | None = None) -> Params:

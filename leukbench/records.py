@@ -255,13 +255,22 @@ class RunSpec:
     classes: tuple[str, ...]
     precision: Literal["fp32", "bf16"]
     rows_sha256: str  # of the ids, copies and roles of the rows
+    training_sha256: str  # of those that decide the weights: training and validation
     store_sha256: str
     code_sha256: str
 
     @property
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
-        kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading"}}
+        return self._digest_without("training_sha256")
+
+    @property
+    def training_key(self) -> str:
+        """The same for runs that end in the same weights, whatever they are tested on."""
+        return self._digest_without("rows_sha256")
+
+    def _digest_without(self, part: str) -> str:
+        kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading", part}}
         kept["network"].pop("folder")  # where the code lies does not matter: code_sha256 says what it is
         return digest(kept)
 

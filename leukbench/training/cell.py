@@ -104,6 +104,7 @@ def make_spec(
         classes=classes,
         precision=cell.precision,
         rows_sha256=rows.sha256,
+        training_sha256=rows.training_sha256,
         store_sha256=store.sha256,
         code_sha256=arm.code_sha256,
     )
@@ -172,7 +173,7 @@ def train_cell(
         chosen = selected_epochs(done, rows, spec.recipe.checkpoint)
         for selection, epoch in chosen.items():
             tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
-        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done)
+        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done, precision=spec.precision)
         receipt["runs"].append(
             {
                 "key": spec.key,
@@ -226,9 +227,10 @@ def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> di
     return trivial_scores(train, test, n_classes=n_classes, seed=0)
 
 
-def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished) -> dict[str, Any]:
+def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, precision: str) -> dict[str, Any]:
     return {
         "deviations": list(arm.deviations),
+        "precision": precision,
         "epochs": arm.recipe.epochs,
         "epochs_published": published["epochs"],
         "n_parameters": done.receipt["n_parameters"],
