@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from fact_rules import figures_without_fact, missing_tests, settings_without_fact
@@ -23,6 +24,7 @@ from leukbench.papers.loader import load_paper, paper_keys
 from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Paper, Study
 from leukbench.papers.vocabulary import METRICS
+from leukbench.pixels.augmentation import draw_augmentation
 from leukbench.records import Augmentation, NetworkSpec, Reading, Recipe
 from leukbench.sources import load_source
 from leukbench.training.cell import recipe_from_plain
@@ -138,6 +140,23 @@ def test_planned_copies_look_alike_in_every_arm_of_a_study(paper: Paper) -> None
         copies = {json.dumps(arm["recipe"]["copies"]) for arm in resolve_study(paper, key)["arms"].values()}
         assert len(copies) == 1
         assert study.copies is not None or all(r.rule.augment == "none" for r in readings(study))
+
+
+def test_20_000_draws_of_every_augmentation_fill_its_ranges_and_leave_them_never(paper: Paper) -> None:
+    drawn = {study.copies or Augmentation() for study in paper.studies.values()}
+    drawn |= {named.recipe.augmentation for named in paper.recipes.values()}
+    for a in drawn:
+        draws = draw_augmentation(a, 20_000, side_px=224, rng=np.random.default_rng(0))
+        unchanged = a.combination == "one"  # then each range but one is left alone
+        for values, (low, high) in ((draws.gain, a.contrast), (draws.light, a.brightness)):
+            low, high = (min(low, 1.0), max(high, 1.0)) if unchanged else (low, high)
+            assert low <= values.min() <= low + 0.002 and high - 0.002 <= values.max() <= high
+        # area that an output pixel covers: zoom squared (in Keras' sense on both axes), times the window's, times shear
+        area = np.abs(np.linalg.det(draws.matrices[:, :, :2]))
+        factors = a.zoom if a.generator == "keras" else (1 / a.zoom[1], 1 / a.zoom[0])
+        low = factors[0] ** 2 * a.window[0] ** 2 * np.cos(np.deg2rad(a.shear_deg))
+        high = (max(factors[1], 1.0) if unchanged else factors[1]) ** 2 * a.window[1] ** 2
+        assert low - 1e-9 <= area.min() < low + 0.03 and high - 0.03 < area.max() <= high + 1e-9
 
 
 def test_what_stays_open_of_a_split_is_listed(paper: Paper) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -125,24 +125,35 @@ def execute_run(
 
 def _take_scores(spec: RunSpec, rows: FoldRows) -> Finished | None:
     """Return the run made out of a finished one with the same weights that tested these rows and others, or None."""
-    for file in sorted(runs_folder().glob("*/receipt.json")):
-        receipt = json.loads(file.read_text(encoding="utf-8"))
-        if receipt.get("training_key") != spec.training_key:
-            continue
-        tested = pd.read_csv(file.with_name("rows.csv"), dtype=str, keep_default_na=False)
+    wanted = _names(rows.test.image_id, rows.test.label)
+    for receipt in _receipts_of(spec.training_key):
+        folder, found = run_folder(receipt["key"]), find_run(receipt["key"])
+        tested = pd.read_csv(folder / "rows.csv", dtype=str, keep_default_na=False)
         tested = tested[tested["role"].eq("test")]
-        place = {name: n for n, name in enumerate(zip(tested["image_id"], tested["label"], strict=True))}
-        wanted = [*zip(rows.test.image_id.tolist(), rows.test.label.astype(str).tolist(), strict=True)]
-        found = find_run(receipt["key"])
+        place = {name: n for n, name in enumerate(_names(tested["image_id"], tested["label"]))}
         if found is None or not place.keys() >= set(wanted):
             continue
-        folder = run_folder(spec.key)
-        write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
-        write_text(folder / "environment.json", file.with_name("environment.json").read_text(encoding="utf-8"))
-        taken = {**receipt, "scores_from": receipt["key"]}
+        write_text(run_folder(spec.key) / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
+        write_text(run_folder(spec.key) / "environment.json", (folder / "environment.json").read_text(encoding="utf-8"))
         scores = {"test": found.test[:, [place[name] for name in wanted]], "validation": found.validation}
+        taken = {**receipt, "scores_from": receipt["key"]}
         return _write_results(spec, rows, scores=scores, history=found.history, receipt=taken)
     return None
+
+
+def _receipts_of(training_key: str) -> Iterator[dict[str, Any]]:
+    """Yield the receipts of finished runs that ended in the same weights; one that cannot be read is passed over."""
+    for file in sorted(runs_folder().glob("*/receipt.json")):
+        try:
+            receipt = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if receipt.get("training_key") == training_key:
+            yield receipt
+
+
+def _names(image_id: Iterable[str], label: Iterable[object]) -> list[tuple[str, str]]:
+    return [(str(image), str(of)) for image, of in zip(image_id, label, strict=True)]
 
 
 def _check_rows(spec: RunSpec, rows: FoldRows) -> None:

@@ -103,6 +103,8 @@ def test_a_run_tested_on_fewer_rows_of_another_takes_its_scores_and_trains_nothi
     fewer = FoldRows(rows.train, rows.validation, rows.test.take(chosen))
     narrow = make_spec(tmp_path / "paper", spec.recipe, fewer, store)
     assert narrow.key != spec.key and narrow.training_key == spec.training_key
+    (damaged := run_folder("0" * 64)).mkdir()
+    (damaged / "receipt.json").write_text("{", encoding="utf-8")  # somebody else's, and passed over
     taken = execute_run(narrow, fewer, store, device=CPU, progress=stopping_at(1))
     assert (taken.test == whole.test[:, chosen]).all() and (taken.validation == whole.validation).all()
     assert taken.receipt["scores_from"] == spec.key and taken.receipt["n_test_rows"] == 3
