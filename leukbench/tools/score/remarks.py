@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,9 +13,52 @@ from leukbench.tools.score.predictions import Given
 
 def remarks_on(given: Given) -> tuple[str, ...]:
     """Return one sentence each for whatever a reader of the scores should know about the file; () where there is nothing."""
-    p, unit = given.predictions, "patient" if given.by_patient else "group"
-    found = [_divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]
+    p, unit = given.predictions, given.unit
+    found = [*given.said, _nobody(given), *_alike(p), _never_tested(p), _divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]  # fmt: skip
     return tuple(text for text in found if text)
+
+
+def _nobody(given: Given) -> str:
+    if given.unit != "image":
+        return ""
+    return (
+        "No column names a patient or group: every image counts as a case of its own. Where several are of one patient, smear or"
+        " original, the intervals are too narrow; add a column patient, or say which it is with --map patient=COLUMN."
+    )
+
+
+def _alike(p: Predictions) -> list[str]:
+    """Return which patients and groups are spelled so alike that they may be one."""
+    texts = []
+    for what, names in (("patient", p.patient), ("group", p.group)):
+        sets: dict[str, set[str]] = {}
+        for name in np.unique(names).tolist():
+            sets.setdefault(spelled_alike(name), set()).add(name)
+        several = sorted(sorted(found) for key, found in sets.items() if len(found) > 1 and key)
+        if several:
+            shown = "; ".join(" = ".join(map(repr, found)) for found in several[:3])
+            texts.append(
+                f"{len(several)} {what}{'s are' if len(several) > 1 else ' is'} written in several ways that differ only in case, blanks or"
+                f" leading zeros ({shown}{'; …' if len(several) > 3 else ''}): they count as different; write one that is one in one way."
+            )
+            break
+    return texts
+
+
+def spelled_alike(name: str) -> str:
+    """Return what two names share that differ only in case, blanks, dashes or leading zeros.
+
+    >>> spelled_alike("P 007") == spelled_alike("p7"), spelled_alike("P70") == spelled_alike("P7")
+    (True, False)
+    """
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", name.casefold()))
+
+
+def _never_tested(p: Predictions) -> str:
+    absent = [name for c, name in enumerate(p.classes) if not (p.label == c).any()]
+    if not absent:
+        return ""
+    return f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the classes that are there."
 
 
 def divided_groups(p: Predictions) -> list[str]:
