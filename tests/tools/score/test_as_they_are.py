@@ -282,8 +282,8 @@ studies: {}
 claims:
   - where: Table 1
     rows:
-      - {id: mine.accuracy, metric: accuracy, value: "90.0", unit: "%", n: "2000"}
-      - {id: mine.recall, metric: recall, class: B, value: "0.50", n: "2000"}
+      - {id: mine.accuracy, metric: accuracy, value: "90.0", unit: "%", n: "20000"}
+      - {id: mine.recall, metric: recall, class: B, value: "0.50", n: "20000"}
 """
 
 
