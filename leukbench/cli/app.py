@@ -267,6 +267,7 @@ def score(
     map: Annotated[
         list[str] | None, typer.Option(help="PART=COLUMN, class:NAME=CLASS or positive=CLASS (repeatable)")
     ] = None,
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: score these rows alone (repeatable)")] = None,
     logits: Annotated[bool, typer.Option("--logits", help="the scores are logits: take their softmax")] = False,
     margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",
     format: Format = "md",
@@ -287,6 +288,7 @@ def score(
             selection=selection,
             mapping=map or [],
             logits=logits,
+            where=where or [],
         )
     )
 

@@ -20,8 +20,8 @@ def check_same_names(
     """
     unseen = [name for name in others if name not in labels and name not in known]
     missed = [name for name in labels if name not in others and name not in known]
-    alike = {name: twin for name in unseen for twin in labels if _folded(name) == _folded(twin)}
-    alike |= {name: twin for name in missed for twin in others if twin not in alike and _folded(name) == _folded(twin)}
+    pairs = [(name, twin) for name in unseen for twin in labels] + [(twin, name) for name in missed for twin in others]
+    alike = {_longer(a, b): _shorter(a, b) for a, b in pairs if a != b and _folded(a) == _folded(b)}
     if not alike and (not unseen or not missed):
         return
     mapping = alike or _in_order(unseen, missed)
@@ -45,9 +45,20 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", name.casefold())
 
 
+def _shorter(name: str, label: str) -> str:
+    """Return how two spellings of one class are best written: as the label is, without zeros after the point."""
+    return name if len(name) < len(label) else label
+
+
+def _longer(name: str, label: str) -> str:
+    return label if len(name) < len(label) else name
+
+
 def _in_order(unseen: Sequence[str], missed: Sequence[str]) -> dict[str, str]:
-    """Return the mapping that sorting gives, as most code numbers its classes."""
-    return dict(zip(sorted(unseen, key=_natural), sorted(missed, key=_natural), strict=False)) or {unseen[0]: unseen[0]}
+    """Return the mapping of numbers to names in their order, as most code numbers its classes."""
+    numbers, names = (unseen, missed) if unseen and _natural(unseen[0])[0] is False else (missed, unseen)
+    ordered = sorted(names) if names is missed else list(names)
+    return dict(zip(sorted(numbers, key=_natural), ordered, strict=False)) or {unseen[0]: unseen[0]}
 
 
 def _natural(name: str) -> tuple[bool, float, str]:

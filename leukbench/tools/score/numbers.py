@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from leukbench.errors import InputError
 from leukbench.records import FloatArray
-from leukbench.tools.tables.columns import Wishes, option
+from leukbench.tools.tables.columns import Wishes, option, spelled_alike
 from leukbench.tools.tables.rows import Line, Table
 
 SCORE = "score_"
@@ -32,45 +32,67 @@ class ScoreColumns:
 
 def find_scores(
     table: Table, columns: Mapping[str, str], labels: Sequence[str], wishes: Wishes, *, logits: bool
-) -> ScoreColumns | None:
-    """Return where the scores are, None where the table has none; ``labels`` are the classes that its label column names.
+) -> tuple[ScoreColumns | None, tuple[str, ...]]:
+    """Return where the scores are (None where the table has none) and what was left; ``labels`` are the classes of its labels.
 
-    Raises InputError where two sets of columns fit, where logits are not said to be such, and where a single column does not say of
-    which class it is.
+    Raises InputError where logits are not said to be such, and, unless there is a column of calls to score instead, where two sets of
+    columns fit and where a single column does not say of which class it is.
     """
     free = [c for c in table.header if c not in columns.values()]
-    families = _families(free, labels)
-    if not families and not columns.get("score") and len(labels) > 1 and set(labels) <= set(free):
+    families = _families(free, {wishes.classes.get(name, name) for name in labels}, wishes)
+    if not families and "score" not in columns and len(labels) > 1 and set(labels) <= set(free):
         families = {"": {c: c for c in _like_classes(table, free, labels)}}
-    for c in free:  # names that are a class after --map
-        if families.get("") is None and c in wishes.classes and not families:
-            families[""] = {c: c}
     kept = {name: of for name, of in families.items() if (name in _LOGITS) == logits} or families
-    if set(kept) & _LOGITS and not logits:
+    if set(kept) == _LOGITS & set(kept) and kept and not logits:
         raise InputError("these scores are called logits", where=str(table.file), expected="--logits, which takes their softmax",
                          found=", ".join(next(iter(kept.values())).values()), do="add --logits")  # fmt: skip
-    best = _best(table, kept, labels)
+    best = _best(table, kept, labels, optional="predicted" in columns)
     if len(best) > 1:
-        return ScoreColumns(of=best, logits=logits)
+        return ScoreColumns(of=best, logits=logits), ()
     single = next(iter(best.values()), columns.get("score", ""))
+    if single and "predicted" in columns and (len(labels) != 2 or not _follows(table, single, columns["predicted"])):
+        return None, (f"Column {single!r} is not read: it is no score of one class, and predicted is scored.",)
     if not single:
-        return None
-    return _single(table, single, next(iter(best), ""), labels, wishes, logits=logits)
+        return None, ()
+    return _single(table, single, next(iter(best), ""), labels, wishes, logits=logits), ()
 
 
-def _families(free: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return sets of columns named alike, such as ``prob_A, prob_B``: family -> class -> column."""
+def _follows(table: Table, column: str, predicted: str) -> bool:
+    """Say whether a threshold on a column of numbers tells the calls apart, as it does for the score of one class of two."""
+    calls = table.values(predicted)
+    names = sorted(set(calls))
+    try:
+        values = np.array([float(cell.replace(",", ".", 1)) for cell in table.values(column)])
+    except ValueError:
+        return False
+    if len(names) != 2:
+        return True
+    first, second = (values[[call == name for call in calls]] for name in names)
+    return bool(first.max() <= second.min() or second.max() <= first.min())
+
+
+def _families(free: Sequence[str], labels: Collection[str], wishes: Wishes) -> dict[str, dict[str, str]]:
+    """Return sets of columns named alike, such as ``prob_A, prob_B``: family -> class -> column.
+
+    The class is written as the labels are, where it differs in case, blanks or dashes alone.
+    """
+    spelled = {spelled_alike(name): name for name in labels}
     found: dict[str, dict[str, str]] = {}
     for column in free:
         if column.startswith(SCORE) and column != SCORE:
             found.setdefault("score", {})[column.removeprefix(SCORE)] = column
             continue
-        match = _BEFORE.fullmatch(column) or _AFTER.fullmatch(column)
-        if match:
-            family = match["family"].lower().removeprefix("y_")
-            if family in {"p", "pred"} and match["of"] not in labels:  # p_value, pred_time: not meant
+        for pattern in (_BEFORE, _AFTER):
+            match = pattern.fullmatch(column)
+            if match is None:
                 continue
-            found.setdefault(family, {})[match["of"]] = column
+            name = spelled.get(spelled_alike(match["of"]), match["of"])
+            family = match["family"].lower().removeprefix("y_")
+            known = name in labels or match["of"] in wishes.classes
+            if not known and (pattern is _AFTER or (family in {"p", "pred"} and "(" not in column)):
+                continue  # p_value, risk_score: not meant
+            found.setdefault(family, {})[name] = column
+            break
     return found
 
 
@@ -94,17 +116,19 @@ def _shares(table: Table, column: str) -> FloatArray | None:
     return values if ((values >= 0) & (values <= 1)).all() else None
 
 
-def _best(table: Table, families: Mapping[str, Mapping[str, str]], labels: Sequence[str]) -> Mapping[str, str]:
+def _best(
+    table: Table, families: Mapping[str, Mapping[str, str]], labels: Sequence[str], *, optional: bool
+) -> Mapping[str, str]:
     """Return the set of columns that speaks of the labels, else the only one there is."""
     if "score" in families and len(families["score"]) > 1:
         return families["score"]
     fitting = [of for of in families.values() if set(labels) <= set(of)] or list(families.values())
-    if len(fitting) > 1:
+    if len(fitting) > 1 and not optional:
         raise InputError(
             "several sets of columns may be the scores", where=f"{table.file}, line 1", expected="one set",
             found="; ".join(", ".join(of.values()) for of in fitting), do=f"rename those that count to {SCORE}<class>, or leave the others out",
         )  # fmt: skip
-    return fitting[0] if fitting else {}
+    return fitting[0] if len(fitting) == 1 else {}
 
 
 def _single(

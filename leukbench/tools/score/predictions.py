@@ -14,13 +14,14 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.records import FloatArray, IntArray, Predictions, StringArray
 from leukbench.tools.score.classes import check_same_names
 from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
-from leukbench.tools.tables.columns import Wishes, find_columns, how_read, read_wishes
+from leukbench.tools.tables.columns import Wishes, find_columns, how_read, option, plain_name, read_wishes
 from leukbench.tools.tables.rows import Line, Table, keep_rows, read_table
 
 ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
 LAYOUT = "columns for the image, its true class (label), its patient or group, and a score of every class or the predicted one"
 NOBODY = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
 """What stands, in any case, where no patient is named."""
+_PARTS = frozenset({"split", "subset", "partition", "set", "phase", "dataset", "data_split"})
 _NO_CLASS = frozenset({"", "nan", "<na>"})
 
 
@@ -45,17 +46,23 @@ class Given:
 
 
 def read_given(
-    file: Path, *, mapping: Sequence[str] = (), logits: bool = False, arm: str = "", selection: str = ""
+    file: Path,
+    *,
+    mapping: Sequence[str] = (),
+    logits: bool = False,
+    arm: str = "",
+    selection: str = "",
+    where: Sequence[str] = (),
 ) -> Given:
     """Return the predictions in a CSV or parquet file.
 
     Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest. Classes are those
     of the columns of scores in their order; without these, the labels and predicted classes in alphabetical order. Without
     ``predicted`` the class with the highest score is predicted (the first of equals). ``arm`` and ``selection`` choose the rows where
-    the file has columns of these names. Raises InputError, with line, column and value, for whatever cannot be used.
+    the file has columns of these names, ``where`` (COLUMN=VALUE) those with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
     """
     wishes = read_wishes(mapping, ROLES)
-    table, chosen = _choose(read_table(file), arm=arm, selection=selection)
+    table, chosen = _choose(_where(read_table(file), where), arm=arm, selection=selection)
     if not table.lines:
         raise InputError(
             "this file holds no predictions", where=str(file), expected="a row per image", found="a header"
@@ -65,10 +72,10 @@ def read_given(
         raise _missing(table, "label", "the true class")
     labels = _names(table, columns["label"], wishes)
     columns, called = _calls(table, columns, labels)
-    scores = find_scores(table, columns, _distinct(labels), wishes, logits=logits)
+    scores, left = find_scores(table, columns, _distinct(labels), wishes, logits=logits)
     if scores is None and "predicted" not in columns:
         raise _missing(table, "predicted", f"{SCORE}<class> of every class (or predicted)")
-    return _given(table, columns, wishes, labels, scores, (*chosen, *called))
+    return _given(table, columns, wishes, labels, scores, (*chosen, *called, *left))
 
 
 def _given(
@@ -96,6 +103,24 @@ def _given(
 
 
 # ------------------------------------------------------------------------------------------------------ which rows
+
+
+def _where(table: Table, given: Sequence[str]) -> Table:
+    """Return the rows that ``--where`` asks for. Raises InputError where a file holds training and test rows and nobody chose."""
+    for text in given:
+        column, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or column not in table.header:
+            raise unknown_name("column", column, table.header, where=f"--where {text}, {table.file}")
+        table = _of(table, column, value, known=list(dict.fromkeys(table.values(column))))
+    for column in table.header:
+        there = list(dict.fromkeys(table.values(column))) if plain_name(column) in _PARTS else []
+        if len(there) > 1 and any(value.lower().startswith("train") for value in there):
+            tested = next((v for v in there if v.lower().startswith("test")), there[-1])
+            raise InputError(
+                "this file holds what was trained on beside what was tested", where=f"{table.file}, column {column}",
+                expected="one part", found=", ".join(there), do=f"add --where {column}={tested}",
+            )  # fmt: skip
+    return table
 
 
 def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str, ...]]:
@@ -129,11 +154,16 @@ def _of(table: Table, column: str, wanted: str, *, known: list[str]) -> Table:
 
 
 def _missing(table: Table, role: str, what: str) -> InputError:
-    spare = [*table.header, *table.index]
-    near = difflib.get_close_matches(role, spare, n=1, cutoff=0.5) or spare[-1:]
+    near = difflib.get_close_matches(role, [*table.header, *table.index], n=1, cutoff=0.6)
+    alone = (
+        "a submission holds calls alone: add a column with the true classes"
+        if role == "label"
+        else "add the calls or scores"
+    )
     return InputError(
         f"columns are missing: {what if role == 'predicted' else role}", where=f"{table.file}, line 1", expected=LAYOUT,
-        found=", ".join(table.header), do=f"if it has another name, say which column it is: --map {role}={near[0]!r}",
+        found=", ".join(table.header), do=(f"add {option({role: near[0]})} if it is that; " if near else "")
+        + f"{alone}; or, if it has another name, say which column it is: --map {role}=COLUMN",
     )  # fmt: skip
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 
 from leukbench.records import Predictions, StringArray
 from leukbench.tools.score.predictions import Given
+from leukbench.tools.tables.columns import spelled_alike
 
 
 def remarks_on(given: Given) -> tuple[str, ...]:
     """Return one sentence each for whatever a reader of the scores should know about the file; () where there is nothing."""
     p, unit = given.predictions, given.unit
-    found = [*given.said, _nobody(given), *_alike(p), _never_tested(p), _divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]  # fmt: skip
+    found = [*given.said, _nobody(given), *_alike(p), _never_tested(p), _mixed_up(p), _divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]  # fmt: skip
     return tuple(text for text in found if text)
 
 
@@ -45,20 +44,30 @@ def _alike(p: Predictions) -> list[str]:
     return texts
 
 
-def spelled_alike(name: str) -> str:
-    """Return what two names share that differ only in case, blanks, dashes or leading zeros.
-
-    >>> spelled_alike("P 007") == spelled_alike("p7"), spelled_alike("P70") == spelled_alike("P7")
-    (True, False)
-    """
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", name.casefold()))
-
-
 def _never_tested(p: Predictions) -> str:
     absent = [name for c, name in enumerate(p.classes) if not (p.label == c).any()]
     if not absent:
         return ""
     return f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the classes that are there."
+
+
+def _mixed_up(p: Predictions) -> str:
+    """Return a doubt about the names of the classes, where calling them otherwise would turn a poor result into a good one."""
+    from scipy.optimize import linear_sum_assignment
+
+    n = len(p.classes)
+    counts = np.bincount(p.label * n + p.predicted, minlength=n * n).reshape(n, n)
+    actual, called = linear_sum_assignment(-counts)
+    now, best = np.trace(counts) / len(p), counts[actual, called].sum() / len(p)
+    if len(p) < 20 or now >= 0.5 or best < 0.75:
+        return ""
+    moved = [
+        f"{p.classes[c]} for {p.classes[a]}" for a, c in zip(actual, called, strict=True) if a != c and counts[a, c]
+    ]
+    return (
+        f"The classes may be mixed up: {100 * now:.1f} % are right as the file names them, {100 * best:.1f} % would be if it writes"
+        f" {', '.join(moved)}."
+    )
 
 
 def divided_groups(p: Predictions) -> list[str]:

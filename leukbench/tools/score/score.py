@@ -21,7 +21,7 @@ _OF_PATIENTS = frozenset({"accuracy", "balanced_accuracy", "mcc", "recall", "spe
 def score(
     file: Path, claims: str | Path | None, format: str, *,
     protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02, selection: str = "",
-    mapping: Sequence[str] = (), logits: bool = False,
+    mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
 
@@ -32,7 +32,7 @@ def score(
     or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
     (``patient`` or ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
     """
-    given = read_given(file, mapping=mapping, logits=logits, arm=arm, selection=selection)
+    given = read_given(file, mapping=mapping, logits=logits, arm=arm, selection=selection, where=where)
     estimates = estimates_of(given.predictions)
     result = scored(given, estimates)
     if claims is not None:

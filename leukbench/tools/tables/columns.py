@@ -12,12 +12,12 @@ from leukbench.tools.tables.rows import Table
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "image_id": (
         ("image_id", "image", "img", "img_id", "image_name", "img_name", "filename", "file_name", "filepath", "file_path",
-         "image_path", "img_path", "image_file", "image_filename", "fname", "isic_id"),
+         "image_path", "img_path", "image_file", "image_filename", "fname", "file_id", "isic_id", "relative_path"),
         ("id", "uid", "path", "file", "name", "sample", "sample_id", "images", "image_key", "key"),
     ),
     "label": (
         ("label", "y_true", "ytrue", "true_label", "true_class", "label_true", "ground_truth", "groundtruth", "gt", "gt_label", "actual",
-         "actual_label", "actual_class", "target", "truth"),
+         "actual_label", "actual_class", "true_class_name", "target", "truth"),
         ("true", "class", "class_name", "labels", "targets", "category", "diagnosis", "dx", "y", "class_label", "label_name",
          "cell_type", "real"),
     ),
@@ -28,12 +28,12 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "group": (("group", "group_id"), ("groups", "slide", "slide_id", "smear", "smear_id", "wsi", "cluster", "lesion_id")),
     "predicted": (
         ("predicted", "prediction", "pred", "y_pred", "ypred", "y_hat", "yhat", "predicted_label", "predicted_class", "pred_label",
-         "pred_class", "label_pred", "prediction_label"),
+         "pred_class", "label_pred", "prediction_label", "pred_class_name", "predicted_class_name"),
         ("predictions", "preds", "output", "hat", "class_pred", "model_prediction", "predicted_labels", "prediction_class"),
     ),
     "score": (
         ("score", "prob", "proba", "probability", "y_score", "y_prob", "y_proba", "pred_prob", "pred_proba", "positive_probability",
-         "prob_positive", "predicted_probability", "prediction_probability"),
+         "prob_positive", "predicted_probability", "predicted_prob", "prediction_probability"),
         ("p", "y_pred_prob", "y_pred_proba", "y_probs", "probs", "probabilities", "scores", "logit", "sigmoid", "likelihood"),
     ),
     "fold": (("fold", "cv_fold", "kfold", "fold_id"), ("folds", "cv")),
@@ -93,6 +93,15 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
 
 
+def spelled_alike(name: str) -> str:
+    """Return what two names share that differ only in case, blanks, dashes or leading zeros.
+
+    >>> spelled_alike("P 007") == spelled_alike("p7"), spelled_alike("P70") == spelled_alike("P7")
+    (True, False)
+    """
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", name.casefold()))
+
+
 def find_columns(table: Table, roles: Sequence[str], wishes: Wishes) -> dict[str, str]:
     """Return part -> column for the parts that the table has a column for.
 
@@ -118,7 +127,7 @@ def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
         return role
     for names in ((role,), certain, others):
         fitting = [c for c in free if plain_name(c) in names]
-        if len(fitting) > 1:
+        if len(fitting) > 1 and not _say_the_same(table, fitting):
             raise InputError(
                 f"several columns may be {role!r}", where=f"{table.file}, line 1", expected="one", found=", ".join(fitting),
                 do="say which: " + option({role: fitting[0]}) + f"   (or {', '.join(fitting[1:])})",
@@ -126,6 +135,15 @@ def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
         if fitting:
             return fitting[0]
     return ""
+
+
+def _say_the_same(table: Table, columns: Sequence[str]) -> bool:
+    """Say whether columns tell the same rows apart, as a name and a path of one image do."""
+    first = table.values(columns[0])
+    return all(
+        len(set(first)) == len(set(other)) == len(set(zip(first, other, strict=True)))
+        for other in (table.values(c) for c in columns[1:])
+    )
 
 
 def option(wishes: Mapping[str, str]) -> str:

