@@ -30,10 +30,11 @@ from leukbench.audit.checks.text import comparisons as orders
 from leukbench.audit.checks.training import losses, plausibility, steps
 from leukbench.audit.engine.conflicts import accused
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger, read
 from leukbench.papers.schema import Paper
 from leukbench.records import Finding
 
-Check = Callable[[Paper], list[Draft]]
+Check = Callable[[Ledger], list[Draft]]
 CHECKS: tuple[Check, ...] = (
     matrix_sums.check_matrix_total,
     matrix_sums.check_matrix_class_sizes,
@@ -119,7 +120,7 @@ CHECKS: tuple[Check, ...] = (
     ambiguity.check_split_readings,
     ambiguity.check_assumed,
 )
-"""Every check: a function of a paper whose docstring states the mathematics."""
+"""Every check: a function of a paper's ledger whose docstring states the mathematics."""
 STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consistent": 3}
 
 
@@ -128,7 +129,8 @@ def audit_paper(paper: Paper) -> tuple[Finding, ...]:
 
     Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
     """
-    drafts = _without_repeats([draft for check in CHECKS for draft in check(paper)])
+    ledger = read(paper)
+    drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
     findings = []

@@ -15,6 +15,7 @@ from leukbench.audit.engine.definitions import Definition, definitions
 from leukbench.audit.engine.feasibility import Score
 from leukbench.audit.engine.rounding import Interval, printed_interval
 from leukbench.audit.power.simulated import print_score, random_matrix
+from leukbench.audit.readings.ledger import read
 from tests.support.printed_papers import images, paper, score
 
 METRICS = ("accuracy", "precision", "recall", "f1", "specificity", "mcc")
@@ -125,7 +126,7 @@ def test_margins_become_a_matrix() -> None:
 def test_a_row_of_several_classes_names_its_smallest_conflict() -> None:
     rows = (score("accuracy", "91.33"), score("f1", "97.10", average="macro"), score("mcc", "0.870", unit="fraction"))
     sizes = [images("100", split="test", **{"class": c}) for c in "abc"]
-    (draft,) = together.check_multiclass_rows(paper(*rows, *sizes, classes=tuple("abc")))
+    (draft,) = together.check_multiclass_rows(read(paper(*rows, *sizes, classes=tuple("abc"))))
     assert draft.status == "inconsistent" and not draft.accused
     assert draft.members[:2] == (("p.q0",), ("p.q1",)) and "97.10" in draft.witness
 
@@ -186,14 +187,14 @@ def test_a_mean_f1_that_no_folds_can_have_is_proved() -> None:
         for f in ("1", "2", "3")
         for c in ("ill", "well")
     ]
-    (bad,) = fold_scores.check_fold_scores(paper(*rows, *sizes))
+    (bad,) = fold_scores.check_fold_scores(read(paper(*rows, *sizes)))
     assert bad.status == "inconsistent" and len(bad.members) == 8
     (good,) = fold_scores.check_fold_scores(
-        paper(rows[0], score("f1", "90.0", aggregation="mean", average="macro"), *sizes)
+        read(paper(rows[0], score("f1", "90.0", aggregation="mean", average="macro"), *sizes))
     )
     assert good.status == "consistent"
     (unsaid,) = fold_scores.check_fold_scores(
-        paper(*rows, images("40", split="test", fold="1"), images("40", split="test", fold="2"))
+        read(paper(*rows, images("40", split="test", fold="1"), images("40", split="test", fold="2")))
     )
     assert unsaid.status == "uncheckable" and "each class in each fold" in unsaid.repair
 

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leukbench.audit.readings.claims import count_of, own
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
-from leukbench.audit.readings.rows import headlines
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 
 @dataclass(frozen=True)
@@ -247,11 +246,11 @@ NUMBER_WORDS = ("several", "two", "three", "four", "several")
 SAMPLES = ((50, 30, 7, 13), (11, 91, 3, 5), (400, 17, 29, 2))
 
 
-def check_protocol_facts(paper: Paper) -> list[Draft]:
+def check_protocol_facts(ledger: Ledger) -> list[Draft]:
     """Each stated protocol fact that decides what a test score means, with what follows from it."""
     found = []
-    heads = [c for c in own(paper) if c.id in headlines(paper)][:1]
-    for key, value in paper.protocol_facts.items():
+    heads = [c for c in ledger.own if c.id in ledger.headlines][:1]
+    for key, value in ledger.paper.protocol_facts.items():
         rule = RULES.get(key, {}).get(value.strip().split(" ")[0].rstrip(",;.:"))
         if rule is None:
             continue
@@ -272,10 +271,10 @@ def check_protocol_facts(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_conflicting_words(paper: Paper) -> list[Draft]:
+def check_conflicting_words(ledger: Ledger) -> list[Draft]:
     """Statements in words that cannot both be meant, captions against text, classes explained as what they are not."""
     found = []
-    for key, value in paper.protocol_facts.items():
+    for key, value in ledger.paper.protocol_facts.items():
         head, _, subject = key.partition(".")
         name = subject.replace("_", " ")
         if head == "text_conflict":
@@ -361,10 +360,10 @@ def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
     raise ValueError("not a plain formula")
 
 
-def check_formulas(paper: Paper) -> list[Draft]:
+def check_formulas(ledger: Ledger) -> list[Draft]:
     """A printed formula of a score equals the usual one, compared on three matrices; else which other score it is."""
     found = []
-    for key, text in paper.protocol_facts.items():
+    for key, text in ledger.paper.protocol_facts.items():
         head, _, metric = key.partition(".")
         if head != "formula" or metric not in STANDARD:
             continue
@@ -395,23 +394,23 @@ def check_formulas(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_split_against_source(paper: Paper) -> list[Draft]:
+def check_split_against_source(ledger: Ledger) -> list[Draft]:
     """What the source offers for an honest split, and whether the paper used it."""
     found = []
-    for name, study in paper.studies.items():
+    for name, study in ledger.paper.studies.items():
         facts = public_counts().get(study.source)
         if facts is None:
             continue
-        by_patient = paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
+        by_patient = ledger.paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
         published = facts.get("patient_ids", "none") != "none"
-        apart = _stated_pools_apart(paper, name, facts)
+        apart = _stated_pools_apart(ledger, name, facts)
         if published and not by_patient and apart:
             found.append(
                 Draft(
                     check="split_against_source",
                     status="uncheckable",
                     kind="protocol",
-                    claims=_head(paper, name),
+                    claims=_head(ledger, name),
                     severity=1,
                     statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on any other cut of the "
                     "training images patients could cross.",
@@ -426,7 +425,7 @@ def check_split_against_source(paper: Paper) -> list[Draft]:
                     check="split_against_source",
                     status="implausible",
                     kind="protocol",
-                    claims=_head(paper, name),
+                    claims=_head(ledger, name),
                     severity=2,
                     statement=f"Patients can cross the split of study {name}, although the source publishes who is who.",
                     witness=f"Patient ids: {facts['patient_ids']}"
@@ -445,7 +444,7 @@ def check_split_against_source(paper: Paper) -> list[Draft]:
                     check="split_against_source",
                     status="uncheckable",
                     kind="protocol",
-                    claims=_head(paper, name),
+                    claims=_head(ledger, name),
                     severity=1,
                     statement=f"Whether patients cross the split of study {name} cannot be known: the source publishes no patient ids.",
                     witness=f"{facts['name']}"
@@ -466,21 +465,21 @@ def _subjects_words(facts: Mapping[str, Any]) -> str:
     return f"{' + '.join(counts)} = {facts['subjects']} patients in all"
 
 
-def _stated_pools_apart(paper: Paper, name: str, facts: Mapping[str, Any]) -> str:
+def _stated_pools_apart(ledger: Ledger, name: str, facts: Mapping[str, Any]) -> str:
     """Return the name of a stated reading that tests on a publisher's pool of other patients than it trains on, "" if none does.
 
     A number of test images that is no pool's says that something else was tested on, whatever is stated.
     """
-    study, pools = paper.studies[name], facts["pools"].values()
+    study, pools = ledger.paper.studies[name], facts["pools"].values()
     counts = [pool.get("subjects") for pool in pools]
     if None in counts or sum(counts) != facts.get("subjects"):
         return ""
     tested = {
         count_of(c)
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "n_images" and c.split == "test" and c.study == name and not c.class_
     }
-    tested |= {sum(map(sum, m.counts())) for m in matrices(paper) if m.key[0] == name and m.key[2] == "test"}
+    tested |= {sum(map(sum, m.counts())) for m in ledger.matrices if m.key[0] == name and m.key[2] == "test"}
     if tested - {None} - {pool["total"] for pool in pools}:
         return ""
     for reading in study.protocols.get("as_published", ()):
@@ -490,5 +489,5 @@ def _stated_pools_apart(paper: Paper, name: str, facts: Mapping[str, Any]) -> st
     return ""
 
 
-def _head(paper: Paper, study: str) -> tuple[Claim, ...]:
-    return tuple(c for c in paper.claims if c.id == paper.studies[study].headline)
+def _head(ledger: Ledger, study: str) -> tuple[Claim, ...]:
+    return tuple(c for c in ledger.paper.claims if c.id == ledger.paper.studies[study].headline)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from leukbench.audit.engine.feasibility import Score
 from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.readings.claims import score_interval
+from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
@@ -93,16 +95,14 @@ def implied_accuracy(row: Row, sizes: dict[str, int]) -> Interval | None:
 
 
 def held_out_accuracy(
-    row: Row, sizes: dict[str, int], printed: list[object]
+    row: Row, sizes: dict[str, int], printed: Sequence[Printed]
 ) -> tuple[Interval | None, str, tuple[Claim, ...]]:
     """Return a row's accuracy with where it comes from: printed, its exact matrix, or its recalls with the class sizes."""
-    from leukbench.audit.readings.printed_matrices import Printed
-
     for (metric, class_, _), claims in row.scores.items():
         if metric == "accuracy" and not class_:
             return score_interval(claims[0]), "printed", claims
     for matrix in printed:
-        if isinstance(matrix, Printed) and matrix.exact:
+        if matrix.exact:
             counts = matrix.counts()
             a = Fraction(sum(counts[i][i] for i in range(len(counts))), sum(map(sum, counts)))
             return Interval(a, a), "from its matrix", matrix.claims

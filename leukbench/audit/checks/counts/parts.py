@@ -6,14 +6,13 @@ import itertools
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, counts_printing_as, printed_number, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own, row_key, score_interval
+from leukbench.audit.readings.claims import count_of, fold_of, row_key, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
-from leukbench.audit.readings.rows import rows
 from leukbench.audit.readings.whole_numbers import counted
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 PARTS = ("train", "validation", "test")
 POOLS = ("labelled", "public release")
@@ -32,17 +31,17 @@ def _total(claims: list[Claim], n_classes: int) -> tuple[int, tuple[Claim, ...]]
     )
 
 
-def check_parts_against_pool(paper: Paper) -> list[Draft]:
+def check_parts_against_pool(ledger: Ledger) -> list[Draft]:
     """Training, validation and test images against the labelled images, or the release, that they are said to be cut from.
 
     Parts may leave images out or hold copies, so a difference is implausible, not impossible; a public pool within 1 % of the
     parts' sum is named, with the misprint that would make them equal.
     """
     found = []
-    for name, study in paper.studies.items():
+    for name, study in ledger.paper.studies.items():
         claims = [
             c
-            for c in counted(paper, "n_images")
+            for c in counted(ledger, "n_images")
             if c.study in {name, ""} and not fold_of(c) and (not c.model or c.split == "test")
         ]
         k = len(study.classes)
@@ -95,7 +94,7 @@ def _public_totals(facts: dict[str, object]) -> dict[int, str]:
     return found
 
 
-def check_common_n(paper: Paper) -> list[Draft]:
+def check_common_n(ledger: Ledger) -> list[Draft]:
     """Is there one number of test images on which all accuracies of a table are whole counts, and can the source have it?
 
     For accuracies of three or more networks on one part without stated size: each n such that every accuracy is some k/n. No test part
@@ -104,7 +103,7 @@ def check_common_n(paper: Paper) -> list[Draft]:
     """
     found = []
     groups: dict[tuple[str, str], dict[str, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         plain = (
             c.metric == "accuracy"
             and c.split == "test"
@@ -112,22 +111,23 @@ def check_common_n(paper: Paper) -> list[Draft]:
         )
         if plain and not c.approximate and c.aggregation != "mean" and score_interval(c) is not None:
             groups.setdefault((c.study, c.split), {}).setdefault(c.model, c)
-    printed = matrices(paper)
     for (study, split), by_model in groups.items():
         claims = list(by_model.values())
-        stated = [c for c in counted(paper, "n_images") if c.study in {study, ""} and c.split == split]
-        if len(claims) < 3 or stated or any(class_sizes(paper, row_key(c), printed) for c in claims):
+        stated = [c for c in counted(ledger, "n_images") if c.study in {study, ""} and c.split == split]
+        if len(claims) < 3 or stated or any(class_sizes(ledger, row_key(c)) for c in claims):
             continue
-        draft = _common_n_draft(paper, study, claims)
+        draft = _common_n_draft(ledger, study, claims)
         found += [draft] if draft is not None else []
     return found
 
 
-def _common_n_draft(paper: Paper, study: str, claims: list[Claim]) -> Draft | None:
+def _common_n_draft(ledger: Ledger, study: str, claims: list[Claim]) -> Draft | None:
     intervals = [i for c in claims if (i := score_interval(c)) is not None]
-    facts = public_counts().get(paper.studies[study].source, {}) if study in paper.studies else {}
-    sizes = _source_sizes(facts, with_copies=paper.protocol_facts.get("source_is_augmented", "no").startswith("yes"))
-    share = next((c for c in own(paper) if c.metric == "share" and c.split == "test" and c.study in {study, ""}), None)
+    facts = public_counts().get(ledger.paper.studies[study].source, {}) if study in ledger.paper.studies else {}
+    sizes = _source_sizes(
+        facts, with_copies=ledger.paper.protocol_facts.get("source_is_augmented", "no").startswith("yes")
+    )
+    share = next((c for c in ledger.own if c.metric == "share" and c.split == "test" and c.study in {study, ""}), None)
     part = Fraction(printed_number(share.value) or 0) / 100 if share is not None and share.unit == "%" else None
     if not sizes:
         return None
@@ -178,19 +178,18 @@ def _source_sizes(facts: dict[str, object], *, with_copies: bool) -> dict[int, s
     return found | ({d["total"]: name for name, d in derived.items()} if with_copies else {})
 
 
-def check_implied_shares(paper: Paper) -> list[Draft]:
+def check_implied_shares(ledger: Ledger) -> list[Draft]:
     """The share of the positive class that accuracy, precision and recall of one class imply, alike in all rows of a table.
 
     With n = 1, P positives, recall r and precision p: FN = P(1 − r), FP = P·r(1 − p)/p, so 1 − accuracy = P(1 − r + r(1 − p)/p).
     Holds for scores of one class, so only where the paper says which class is positive; macro and weighted rows are left out.
     """
-    if not paper.protocol_facts.get("positive_class_stated", "no").startswith("yes"):
+    if not ledger.paper.protocol_facts.get("positive_class_stated", "no").startswith("yes"):
         return []
-    printed = matrices(paper)
     found = []
     groups: dict[tuple[str, ...], list[tuple[str, Interval, tuple[Claim, ...]]]] = {}
-    for row in rows(paper):
-        study = paper.studies.get(row.key[0])
+    for row in ledger.rows:
+        study = ledger.paper.studies.get(row.key[0])
         if study is None or len(study.classes) != 2 or row.key[2] != "test" or row.key[5] == "mean":
             continue
         scores = [row.scores.get((m, "", "")) for m in ("accuracy", "precision", "recall")]
@@ -202,7 +201,7 @@ def check_implied_shares(paper: Paper) -> list[Draft]:
                 groups.setdefault((row.key[0], *row.key[2:5]), []).append((row.key[1], share, claims))
     for key, members in groups.items():
         if len(members) >= 3:
-            sizes = class_sizes(paper, (key[0], members[0][0], *key[1:], ""), printed)  # type: ignore[arg-type]
+            sizes = class_sizes(ledger, (key[0], members[0][0], *key[1:], ""))  # type: ignore[arg-type]
             found.append(_shares_draft(members, sizes.counts if sizes else {}))
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import fold_of
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import (
     facts_of,
     labelled_quantities,
@@ -15,18 +16,18 @@ from leukbench.audit.readings.public_counts import (
     public_quantities,
 )
 from leukbench.audit.readings.whole_numbers import Key, claim_groups, counted, number_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 
-def check_public_counts(paper: Paper) -> list[Draft]:
+def check_public_counts(ledger: Ledger) -> list[Draft]:
     """Stated counts of images and subjects against what the source publishes.
 
     Equality names the pool. What the paper says of the release, or of labelled data, must be publicly there; a class cannot
     have more images than were published, unless copies are counted.
     """
     found = []
-    for c in counted(paper):
-        known = facts_of(paper, c.study)
+    for c in counted(ledger):
+        known = facts_of(ledger, c.study)
         if known is None or c.model or c.condition == "after augmentation":
             continue
         facts = known[1]
@@ -116,11 +117,11 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
     )
 
 
-def check_derived_release(paper: Paper) -> list[Draft]:
+def check_derived_release(ledger: Ledger) -> list[Draft]:
     """A dataset whose classes have exactly the sizes of a public augmented release of fewer originals."""
     found = []
-    for key, by_class in claim_groups(counted(paper, "n_images"), without="class").items():
-        known = facts_of(paper, key[1])
+    for key, by_class in claim_groups(counted(ledger, "n_images"), without="class").items():
+        known = facts_of(ledger, key[1])
         counts = {c: cs[0] for c, cs in by_class.items() if c}
         if known is None or len(counts) < 2:
             continue
@@ -149,14 +150,14 @@ def check_derived_release(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_public_pool_is_training(paper: Paper) -> list[Draft]:
+def check_public_pool_is_training(ledger: Ledger) -> list[Draft]:
     """A training part whose classes are exactly a public pool, or exactly the union of several that include the public test.
 
     If a test part is stated besides it and the source has no more images, the test images are part of that pool or copies.
     """
     found = []
-    for key, by_class in claim_groups(counted(paper, "n_images"), without="class").items():
-        known = facts_of(paper, key[1])
+    for key, by_class in claim_groups(counted(ledger, "n_images"), without="class").items():
+        known = facts_of(ledger, key[1])
         counts = {c: cs[0] for c, cs in by_class.items() if c}
         if known is None or len(counts) < 2 or key[4] not in {"train", "train+validation"}:
             continue
@@ -168,13 +169,13 @@ def check_public_pool_is_training(paper: Paper) -> list[Draft]:
                 for c, cl in counts.items()
             ):
                 found.append(
-                    _pool_draft(paper, key, counts, name, members, pools, bool(known[1].get("augmented_release")))
+                    _pool_draft(ledger, key, counts, name, members, pools, bool(known[1].get("augmented_release")))
                 )
     return found
 
 
 def _pool_draft(
-    paper: Paper,
+    ledger: Ledger,
     key: Key,
     counts: dict[str, Claim],
     name: str,
@@ -185,7 +186,7 @@ def _pool_draft(
     total = sum(number_of(c) for c in counts.values())
     tests = [
         c
-        for c in counted(paper, "n_images")
+        for c in counted(ledger, "n_images")
         if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not fold_of(c)
     ]
     lines = "; ".join(
@@ -218,7 +219,7 @@ def _pool_draft(
     )
 
 
-def check_oversampling(paper: Paper) -> list[Draft]:
+def check_oversampling(ledger: Ledger) -> list[Draft]:
     """A class with more images, over all parts, than the source published: copies are counted; how many originals follow.
 
     If training, validation and test parts of one class add up to a public count, the parts are a cut of that pool; where
@@ -226,7 +227,7 @@ def check_oversampling(paper: Paper) -> list[Draft]:
     """
     found = []
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
-    for c in counted(paper, "n_images"):
+    for c in counted(ledger, "n_images"):
         if (
             c.class_
             and c.split in {"train", "validation", "test"}
@@ -236,7 +237,7 @@ def check_oversampling(paper: Paper) -> list[Draft]:
         ):
             groups.setdefault((c.study, c.condition, c.class_), {}).setdefault(c.split, c)
     for (study, _, class_), parts in groups.items():
-        known = facts_of(paper, study)
+        known = facts_of(ledger, study)
         public_name = public_class(known[1], class_) if known else None
         if known is None or public_name is None or "train" not in parts or len(parts) < 2:
             continue
@@ -282,19 +283,18 @@ def check_oversampling(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_class_shares(paper: Paper) -> list[Draft]:
+def check_class_shares(ledger: Ledger) -> list[Draft]:
     """The class shares of a test matrix against those of the public pool: a random cut keeps them within a few errors.
 
     More than five standard errors √(π(1 − π)/n) away, the test images are no random cut of the pool.
     """
     from leukbench.audit.readings.class_sizes import total_is_stated
-    from leukbench.audit.readings.printed_matrices import matrices
 
     found = []
     seen: set[tuple[str, ...]] = set()
-    for m in matrices(paper):
-        known = facts_of(paper, m.key[0])
-        if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(paper, m):
+    for m in ledger.matrices:
+        known = facts_of(ledger, m.key[0])
+        if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(ledger, m):
             continue
         sizes = {c: sum(line) for c, line in zip(m.matrix.classes, m.counts(), strict=True)}
         names = {c: public_class(known[1], c) for c in sizes}

@@ -10,6 +10,7 @@ from leukbench.audit.checks.matrices.matrix_sums import suspects
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import (
     Counts,
     completions,
@@ -18,27 +19,27 @@ from leukbench.audit.readings.matrix_search import (
     search_definition,
     value_words,
 )
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 
-def check_matrix_scores(paper: Paper) -> list[Draft]:
+def check_matrix_scores(ledger: Ledger) -> list[Draft]:
     """Each score printed for the result of a matrix equals the matrix' value under some definition; which one is named.
 
     A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it is not
     said whether rows are actual or predicted, the orientation that explains more of the scores is taken and named.
     """
     found = []
-    heads = headlines(paper)
-    for printed, row in itertools.product(matrices(paper), rows(paper)):
-        candidates = _candidates(paper, printed) if row.key == printed.key else None
+    heads = ledger.headlines
+    for printed, row in itertools.product(ledger.matrices, ledger.rows):
+        candidates = _candidates(ledger, printed) if row.key == printed.key else None
         if candidates is None:
             continue
         printed, candidates, turned = _oriented(printed, candidates, row)
         if turned is not None:
             found.append(turned)
-        block = suspects(paper, printed)
+        block = suspects(ledger, printed)
         drafts = [
             _score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads))
             for name, claims in row.scores.items()
@@ -116,8 +117,8 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
     return Printed(printed.matrix, printed.key, cells, printed.claims, False), turned, draft
 
 
-def _candidates(paper: Paper, printed: Printed) -> list[list[list[int]]] | None:
-    stated = stated_total(paper, printed)
+def _candidates(ledger: Ledger, printed: Printed) -> list[list[list[int]]] | None:
+    stated = stated_total(ledger, printed)
     every = completions(printed)
     if every is None or stated is None or printed.exact:
         return every
@@ -182,15 +183,15 @@ def _swaps(counts: list[list[int]]) -> list[tuple[str, list[list[int]]]]:
     ]
 
 
-def check_completed_heat_map(paper: Paper) -> list[Draft]:
+def check_completed_heat_map(ledger: Ledger) -> list[Draft]:
     """Cells printed with two significant digits are completed from the stated total and the printed accuracy.
 
     Where exactly one sum of correct cells fits both, the exact accuracy follows; the number of matrices left is stated.
     """
     found = []
-    by_key = {row.key: row for row in rows(paper)}
-    for printed in matrices(paper):
-        stated = stated_total(paper, printed)
+    by_key = {row.key: row for row in ledger.rows}
+    for printed in ledger.matrices:
+        stated = stated_total(ledger, printed)
         if printed.exact or stated is None:
             continue
         n, claim = stated

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from leukbench.audit.readings.claims import count_of, fold_of, own
+from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import drawn
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.papers.schema import Claim
 
 
-def check_prose_counts(paper: Paper) -> list[Draft]:
+def check_prose_counts(ledger: Ledger) -> list[Draft]:
     """Counts of true and false positives and negatives in the text name the cells of the printed matrix rightly.
 
     Against actual classes in rows: with either class as positive, tp and tn are the diagonal, fn is what the positive
     class lost, fp what it gained. Values that are all in the matrix, but exchanged, are recognised as mislabelled.
     """
     found = []
-    for key, named in _named_counts(paper).items():
-        found += _against_totals(key[1] or "the result", named, paper, key)
-        for printed in matrices(paper):
+    for key, named in _named_counts(ledger).items():
+        found += _against_totals(key[1] or "the result", named, ledger, key)
+        for printed in ledger.matrices:
             if printed.matrix.id and printed.key == key and len(printed.cells) == 2:
-                own_words = paper.protocol_facts.get("false_positive_meaning", "").startswith("exchanged")
+                own_words = ledger.paper.protocol_facts.get("false_positive_meaning", "").startswith("exchanged")
                 found.append(_prose_against_matrix(printed, named, own_words))
-                found += _prose_total(printed, named, paper)
+                found += _prose_total(printed, named, ledger)
     return found
 
 
-def _prose_total(printed: Printed, named: dict[str, Claim], paper: Paper) -> list[Draft]:
+def _prose_total(printed: Printed, named: dict[str, Claim], ledger: Ledger) -> list[Draft]:
     """The counts in the text add up to the images stated for their part; multiples of ten may be rounded to tens."""
-    stated = stated_total(paper, printed)
+    stated = stated_total(ledger, printed)
     values = [count_of(c) or 0 for c in named.values()]
     if stated is None or sum(values) == stated[0]:
         return []  # a matrix that adds up wrongly is told of where its cells are added
@@ -63,11 +64,11 @@ def _prose_total(printed: Printed, named: dict[str, Claim], paper: Paper) -> lis
     ]
 
 
-def _named_counts(paper: Paper) -> dict[tuple[str, str, str, str, str, str], dict[str, Claim]]:
+def _named_counts(ledger: Ledger) -> dict[tuple[str, str, str, str, str, str], dict[str, Claim]]:
     from leukbench.audit.readings.claims import row_key
 
     found: dict[tuple[str, str, str, str, str, str], dict[str, Claim]] = {}
-    for claim in own(paper):
+    for claim in ledger.own:
         if claim.metric in ("tp", "fp", "fn", "tn") and not claim.matrix and count_of(claim) is not None:
             found.setdefault(row_key(claim), {}).setdefault(claim.metric, claim)
     return {key: named for key, named in found.items() if len(named) == 4}
@@ -123,7 +124,7 @@ def _prose_against_matrix(printed: Printed, named: dict[str, Claim], own_words: 
     )
 
 
-def _against_totals(name: str, named: dict[str, Claim], paper: Paper, key: tuple[str, ...]) -> list[Draft]:
+def _against_totals(name: str, named: dict[str, Claim], ledger: Ledger, key: tuple[str, ...]) -> list[Draft]:
     """Hold the class sizes that the text states for a result against its tp + fn, tn + fp and its column sums."""
     value = {m: count_of(c) or 0 for m, c in named.items()}
     rows_ = {value["tp"] + value["fn"]: "TP + FN", value["tn"] + value["fp"]: "TN + FP"}
@@ -131,10 +132,10 @@ def _against_totals(name: str, named: dict[str, Claim], paper: Paper, key: tuple
         value["tp"] + value["fp"]: "TP + FP, the images called positive",
         value["tn"] + value["fn"]: "TN + FN, the images called negative",
     }
-    if any(m.matrix.id and m.key == key for m in matrices(paper)):
+    if any(m.matrix.id and m.key == key for m in ledger.matrices):
         return []  # the printed matrix is held against the class sizes instead
     sizes: dict[tuple[str, int], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             c.metric == "n_images"
             and c.class_

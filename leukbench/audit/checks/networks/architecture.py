@@ -6,7 +6,6 @@ import itertools
 import re
 
 from leukbench.audit.engine.rounding import printed_number
-from leukbench.audit.readings.claims import own
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import known_network
 from leukbench.audit.readings.layers import (
@@ -19,20 +18,21 @@ from leukbench.audit.readings.layers import (
     parameter_count,
     shape_of,
 )
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 
-def check_layer_totals(paper: Paper) -> list[Draft]:
+def check_layer_totals(ledger: Ledger) -> list[Draft]:
     """The parameters of the layers add up to the total, and without half of each batch norm's to the trainable ones."""
     found = []
-    for model in models_of(paper):
-        table = [(name, c) for name, c, _ in layers(paper, model) if c is not None and parameter_count(c) is not None]
+    for model in models_of(ledger):
+        table = [(name, c) for name, c, _ in layers(ledger, model) if c is not None and parameter_count(c) is not None]
         if len(table) < 2:
             continue
         total = sum(parameter_count(c) or 0 for _, c in table)
         frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if layer_kind(name) == "batchnorm")
         inner = _network_in(table)
-        for c in distinct_counts(own(paper), model, "params_total"):
+        for c in distinct_counts(ledger.own, model, "params_total"):
             if frozen and parameter_count(c) == total - frozen:
                 found.append(
                     Draft(
@@ -48,7 +48,7 @@ def check_layer_totals(paper: Paper) -> list[Draft]:
                 )
                 continue
             found.append(_total_draft(c, [x for _, x in table], total, "parameters in all"))
-        for c in distinct_counts(own(paper), model, "params_trainable"):
+        for c in distinct_counts(ledger.own, model, "params_trainable"):
             if inner is None:
                 found.append(
                     _total_draft(
@@ -99,11 +99,11 @@ def _total_draft(c: Claim, parts: list[Claim], value: int, what: str, note: str 
     )
 
 
-def check_total_split(paper: Paper) -> list[Draft]:
+def check_total_split(ledger: Ledger) -> list[Draft]:
     """Total = trainable + non-trainable parameters."""
     found = []
-    for model in models_of(paper):
-        values = {m: distinct_counts(own(paper), model, m) for m in PARAMS}
+    for model in models_of(ledger):
+        values = {m: distinct_counts(ledger.own, model, m) for m in PARAMS}
         if any(not v for v in values.values()):
             continue
         options = [
@@ -134,19 +134,19 @@ def check_total_split(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_layer_parameters(paper: Paper) -> list[Draft]:
+def check_layer_parameters(ledger: Ledger) -> list[Draft]:
     """Each layer's parameters follow from its shapes: (k²·c_in + 1)·c_out, (in + 1)·out, 4·c for batch norm, 0 otherwise.
 
     The kernel side k of a convolution with stride 1 and no padding is the loss of side plus 1.
     """
     found = []
-    for model in models_of(paper):
-        table = layers(paper, model)
+    for model in models_of(ledger):
+        table = layers(ledger, model)
         if sum(s is not None for _, _, s in table) < 3:
             continue
         lines, bad, used = [], [], []
         conflicts: list[tuple[tuple[str, ...], ...]] = []
-        for before, (name, params, shape) in layer_steps(paper, model, table):
+        for before, (name, params, shape) in layer_steps(ledger, model, table):
             value = _expected(layer_kind(name), before, shape_of(shape.value) if shape else None)
             if params is None or value is None:
                 continue
@@ -191,12 +191,12 @@ def _expected(kind: str, before: tuple[int, ...] | None, after: tuple[int, ...] 
     return None
 
 
-def check_pooling_shapes(paper: Paper) -> list[Draft]:
+def check_pooling_shapes(ledger: Ledger) -> list[Draft]:
     """Which pooling kernels, strides and paddings give the printed sides, and whether the stated kernels are among them."""
     found = []
-    for model in models_of(paper):
+    for model in models_of(ledger):
         steps = []
-        for before, (name, _, shape) in layer_steps(paper, model, layers(paper, model)):
+        for before, (name, _, shape) in layer_steps(ledger, model, layers(ledger, model)):
             after = shape_of(shape.value) if shape else None
             if layer_kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
                 steps.append((before[0], after[0], shape, name))
@@ -206,7 +206,7 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
         fitting = [x for x in settings if all(_pooled(a, *x) == b for a, b, _, _ in steps)]
         stated = [
             c
-            for c in own(paper)
+            for c in ledger.own
             if c.metric == "kernel_size" and "pool" in c.condition.lower() and c.model in {model, ""}
         ]
         kernels = {int(re.findall(r"\d+", c.value)[0]): c for c in stated if re.findall(r"\d+", c.value)}
@@ -252,12 +252,12 @@ def _pooled(side: int, kernel: int, stride: int, padding: str) -> int:
     return (side - kernel) // stride + 1 if padding == "no padding" else -(-side // stride)
 
 
-def check_output_units(paper: Paper) -> list[Draft]:
+def check_output_units(ledger: Ledger) -> list[Draft]:
     """The output layer has one unit per class (or one for a binary problem)."""
     found = []
-    sizes = sorted({len(s.classes) for s in paper.studies.values()})
-    for c in own(paper):
-        last = c.metric == "output_shape" and c.condition and c.model and layers(paper, c.model)[-1][0] == c.condition
+    sizes = sorted({len(s.classes) for s in ledger.paper.studies.values()})
+    for c in ledger.own:
+        last = c.metric == "output_shape" and c.condition and c.model and layers(ledger, c.model)[-1][0] == c.condition
         if not (last or (c.metric == "n_units" and "output" in c.condition)):
             continue
         shape = shape_of(c.value) if last else ((int(n),) if (n := printed_number(c.value)) is not None else None)

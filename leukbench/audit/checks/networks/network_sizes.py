@@ -7,30 +7,30 @@ from fractions import Fraction
 from typing import Any
 
 from leukbench.audit.engine.rounding import shown
-from leukbench.audit.readings.claims import own
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import explain_count, known_network, known_networks
 from leukbench.audit.readings.layers import PARAMS, input_sides, parameter_count
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 
-def check_known_networks(paper: Paper) -> list[Draft]:
+def check_known_networks(ledger: Ledger) -> list[Draft]:
     """Parameter counts printed for named networks against their known counts, in either convention, with usual heads."""
     found = []
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric not in PARAMS[:2] or (n := parameter_count(c)) is None:
             continue
         network = known_network(c.model) or known_network(
-            " ".join(net.printed_name for net in paper.networks.values() if c.id in net.parameters)
+            " ".join(net.printed_name for net in ledger.paper.networks.values() if c.id in net.parameters)
         )
         if network is not None:
-            found.append(_known_draft(c, n, network, paper))
-    return found + _of_other_networks(paper, found)
+            found.append(_known_draft(c, n, network, ledger))
+    return found + _of_other_networks(ledger, found)
 
 
-def _of_other_networks(paper: Paper, drafts: list[Draft]) -> list[Draft]:
+def _of_other_networks(ledger: Ledger, drafts: list[Draft]) -> list[Draft]:
     """Return one finding for the printed counts that are those of 1000-class networks, where the problems have fewer classes."""
-    classes = sorted({len(s.classes) for s in paper.studies.values()})
+    classes = sorted({len(s.classes) for s in ledger.paper.studies.values()})
     claims = {
         d.claims[0].model: d.claims[0]
         for d in drafts
@@ -53,16 +53,16 @@ def _of_other_networks(paper: Paper, drafts: list[Draft]) -> list[Draft]:
     ]
 
 
-def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Draft:
+def _known_draft(c: Claim, n: int, network: dict[str, Any], ledger: Ledger) -> Draft:
     reading = explain_count(network, n)
     full = network.get("keras", network["weights"])
     bare = network["headless_weights"]
     reference = f"Known: {network['weights']:,} weights with the 1000-class head, {bare:,} without"
     reference += f" ({full:,} values in the Keras version)." if full != network["weights"] else "."
-    classes = " or ".join(str(len(s.classes)) for s in paper.studies.values())
+    classes = " or ".join(str(len(s.classes)) for s in ledger.paper.studies.values())
     if reading:
         side = re.search(r"flattened at (\d+) px", reading)
-        stated = input_sides(paper, c.model)
+        stated = input_sides(ledger, c.model)
         if side and stated and side.group(1) not in stated:
             return Draft(
                 check="known_networks",
@@ -122,14 +122,16 @@ def _known_draft(c: Claim, n: int, network: dict[str, Any], paper: Paper) -> Dra
     )
 
 
-def check_network_sizes(paper: Paper) -> list[Draft]:
+def check_network_sizes(ledger: Ledger) -> list[Draft]:
     """A statement of fewest parameters can be held against the printed counts; without a count it cannot."""
     found = []
     by_model: dict[str, Claim] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric in PARAMS[:2] and c.model and parameter_count(c) is not None:
             by_model.setdefault(c.model, c)
-    proposed = {paper.networks[a.network].printed_name for a in paper.arms.values() if a.role == "proposed"}
+    proposed = {
+        ledger.paper.networks[a.network].printed_name for a in ledger.paper.arms.values() if a.role == "proposed"
+    }
     if len(by_model) >= 2:
         least = min(by_model.values(), key=lambda c: parameter_count(c) or 0)
         found.append(
@@ -142,7 +144,7 @@ def check_network_sizes(paper: Paper) -> list[Draft]:
                 witness=", ".join(f"{m}: {c.value}" for m, c in by_model.items()) + ".",
             )
         )
-    elif not by_model and proposed and len(paper.arms) > 1:
+    elif not by_model and proposed and len(ledger.paper.arms) > 1:
         found.append(
             Draft(
                 check="network_sizes",

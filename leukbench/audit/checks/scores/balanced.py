@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, own, row_key, score_interval
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, row_key, score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, overall_of
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 
-def balance(paper: Paper, row: Row) -> tuple[int, Claims, bool] | None:
+def balance(ledger: Ledger, row: Row) -> tuple[int, Claims, bool] | None:
     """Return (images a class, claims, whether of this very part) where all classes of a row's part or dataset are equal.
 
     A fold is not judged by what is said of the whole.
     """
-    k = n_classes(paper, row.key)
+    k = n_classes(ledger, row.key)
     for split in dict.fromkeys((row.key[2], "all", "")):
         by_condition: dict[tuple[str, str], dict[str, Claim]] = {}
-        for c in own(paper):
+        for c in ledger.own:
             if (
                 c.metric == "n_images"
                 and c.class_
@@ -41,7 +43,7 @@ def balance(paper: Paper, row: Row) -> tuple[int, Claims, bool] | None:
     return None
 
 
-def check_balanced_classes(paper: Paper) -> list[Draft]:
+def check_balanced_classes(ledger: Ledger) -> list[Draft]:
     """With equally large classes top-1 accuracy = macro recall, and macro specificity = 1 − (1 − accuracy)/(K − 1).
 
     Weighted and micro recall are the accuracy for any class sizes. All three are linear in the matrix, so they hold for means
@@ -50,14 +52,14 @@ def check_balanced_classes(paper: Paper) -> list[Draft]:
     K(1 − macro specificity) ≤ (1 − accuracy)/(1 − w_max).
     """
     found = []
-    heads = headlines(paper)
-    for row in _told_once(rows(paper)):
-        k = n_classes(paper, row.key)
-        equal = balance(paper, row)
+    heads = ledger.headlines
+    for row in _told_once(ledger.rows):
+        k = n_classes(ledger, row.key)
+        equal = balance(ledger, row)
         accuracy, recall, spec = (overall_of(row, m) for m in ("accuracy", "recall", "specificity"))
         if k is None or k < 3 or equal is None or accuracy is None or (recall is None and spec is None):
             continue
-        found += _balanced_row(paper, row, k, equal, accuracy, recall, spec, heads)
+        found += _balanced_row(ledger, row, k, equal, accuracy, recall, spec, heads)
     return _gathered(found)
 
 
@@ -72,7 +74,7 @@ def _either(claims: Claims, rivals: Claims) -> str:
     return " or ".join(dict.fromkeys([claims[0].value, *(c.value for c in rivals)]))
 
 
-def _told_once(found: list[Row]) -> list[Row]:
+def _told_once(found: Iterable[Row]) -> list[Row]:
     """Return the rows with those joined that are one result under two names of its aggregation: equal keys else, equal figures."""
     joined: dict[tuple[object, ...], Row] = {}
     for row in found:
@@ -90,11 +92,11 @@ def _told_once(found: list[Row]) -> list[Row]:
     return list(joined.values())
 
 
-def _rivals(paper: Paper, row: Row, metric: str, chosen: Claims) -> Claims:
+def _rivals(ledger: Ledger, row: Row, metric: str, chosen: Claims) -> Claims:
     """Return the other overall values that the paper prints for a score of this row."""
     return tuple(
         c
-        for c in own(paper)
+        for c in ledger.own
         if row_key(c) == row.key
         and canonical(c.metric) == metric
         and not c.class_
@@ -130,7 +132,7 @@ def _gathered(drafts: list[Draft]) -> list[Draft]:
 
 
 def _balanced_row(
-    paper: Paper,
+    ledger: Ledger,
     row: Row,
     k: int,
     equal: tuple[int, Claims, bool],
@@ -147,7 +149,7 @@ def _balanced_row(
         if a is None or value is None or claims is None:
             continue
         must = a if name == "recall" else Interval(1 - (1 - a.low) / (k - 1), 1 - (1 - a.high) / (k - 1))
-        rivals = _rivals(paper, row, name, claims)
+        rivals = _rivals(ledger, row, name, claims)
         words = (
             f"accuracy {accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {equal[0]}. Then macro {name} "
             + (
@@ -199,7 +201,7 @@ def _balanced_row(
             )
         )
     r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
-    doubled = any(_rivals(paper, row, n, c) for n, c in (("recall", recall), ("specificity", spec)) if c)
+    doubled = any(_rivals(ledger, row, n, c) for n, c in (("recall", recall), ("specificity", spec)) if c)
     if r is not None and s is not None and recall and spec and not doubled:
         must = Interval(1 - (1 - r.low) / (k - 1), 1 - (1 - r.high) / (k - 1))
         if (equal[2] and not s.meets(Interval(must.low - TIE, must.high + TIE))) or (

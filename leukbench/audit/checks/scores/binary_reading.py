@@ -11,9 +11,10 @@ from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, harmonic, implied_share
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 METRICS = ("accuracy", "recall", "specificity")
 Share = Callable[[Interval, Interval, Interval], "Interval | None"]
@@ -67,16 +68,16 @@ def common_share(shares: Sequence[Interval]) -> tuple[Interval, frozenset[int]]:
     return best
 
 
-def _triples(paper: Paper) -> dict[tuple[str, str], list[Triple]]:
+def _triples(ledger: Ledger) -> dict[tuple[str, str], list[Triple]]:
     """Return, by study and part, the rows whose specificity lies below their accuracy, each printed triple once.
 
     Macro specificity is 1 − Σ f_c/(K(1 − w_c)) with false positives of sum 1 − accuracy; it is below the accuracy only where one class
     makes more than 1 − 1/K of all images. Rows that averages explain are left alone.
     """
     found: dict[tuple[str, str], dict[tuple[str, ...], Triple]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         overall = {m: c for (m, class_, _), c in row.scores.items() if not class_}
-        if (n_classes(paper, row.key) or 0) < 3 or row.key[3] or not set(METRICS) <= set(overall):
+        if (n_classes(ledger, row.key) or 0) < 3 or row.key[3] or not set(METRICS) <= set(overall):
             continue
         claims = tuple(overall[m][0] for m in METRICS)
         values = tuple(i for c in claims if (i := score_interval(c)) is not None)
@@ -91,13 +92,13 @@ def _name(row: Row) -> str:
     return ", ".join(p for p in (row.key[1] or "the result", row.key[4]) if p)
 
 
-def check_binary_reading(paper: Paper) -> list[Draft]:
+def check_binary_reading(ledger: Ledger) -> list[Draft]:
     """Which share of positives a binary reading of such rows needs, and whether one share fits all rows of a study.
 
     As printed, accuracy = π·sensitivity + (1 − π)·specificity. Where the column called specificity is a precision,
     1 − accuracy = π(1 − r + r(1 − p)/p). One test set has one π; one class against the rest of a balanced set has 1/K or 1 − 1/K.
     """
-    return [_draft(paper, study, triples) for (study, _), triples in _triples(paper).items() if len(triples) >= 2]
+    return [_draft(ledger, study, triples) for (study, _), triples in _triples(ledger).items() if len(triples) >= 2]
 
 
 def _fits(triples: Sequence[Triple], share: Share) -> tuple[list[int], list[Interval]]:
@@ -105,8 +106,8 @@ def _fits(triples: Sequence[Triple], share: Share) -> tuple[list[int], list[Inte
     return [i for i, _ in pairs], [s for _, s in pairs]
 
 
-def _draft(paper: Paper, study: str, triples: list[Triple]) -> Draft:
-    k = len(paper.studies[study].classes) if study in paper.studies else 0
+def _draft(ledger: Ledger, study: str, triples: list[Triple]) -> Draft:
+    k = len(ledger.paper.studies[study].classes) if study in ledger.paper.studies else 0
     places, shares = _fits(triples, implied_share)
     one = not shares or max(s.low for s in shares) <= min(s.high for s in shares)
     claims = tuple(dict.fromkeys(c.id for t in triples for c in t.claims))

@@ -10,10 +10,10 @@ from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import drawn
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.papers.schema import Claim
 
 
 def independence_p(counts: list[list[int]]) -> float:
@@ -45,10 +45,10 @@ def mcc_interval(mcc: float, n: int) -> tuple[float, float]:
     return (math.tanh(z - half), math.tanh(z + half))
 
 
-def check_independence(paper: Paper) -> list[Draft]:
+def check_independence(ledger: Ledger) -> list[Draft]:
     """For each printed matrix: are predicted and actual class independent (χ²), MCC with interval."""
-    heads = headlines(paper)
-    return [_matrix_draft(m, bool(heads)) for m in matrices(paper)]
+    heads = ledger.headlines
+    return [_matrix_draft(m, bool(heads)) for m in ledger.matrices]
 
 
 def _matrix_draft(printed: Printed, heads: bool) -> Draft:
@@ -79,18 +79,17 @@ def _matrix_draft(printed: Printed, heads: bool) -> Draft:
     )
 
 
-def check_informedness(paper: Paper) -> list[Draft]:
+def check_informedness(ledger: Ledger) -> list[Draft]:
     """In a binary problem the two recalls add up to 1 for a classifier that does not look; J = sum − 1 with its error.
 
     J's standard error is √(r₁(1−r₁)/n₁ + r₂(1−r₂)/n₂), images taken as independent, so that a J within 1.96 of it is chance.
     """
     found = []
-    printed = matrices(paper)
-    for row in rows(paper):
-        if n_classes(paper, row.key) != 2 or row.key[2] != "test":
+    for row in ledger.rows:
+        if n_classes(ledger, row.key) != 2 or row.key[2] != "test":
             continue
         pairs = [(c, claims) for (m, c, _), claims in row.scores.items() if m == "recall" and c]
-        sizes = class_sizes(paper, row.key, printed)
+        sizes = class_sizes(ledger, row.key)
         if len(pairs) == 2 and sizes is not None and all(c in sizes.counts for c, _ in pairs):
             found.append(_informedness(row.label, pairs, sizes.counts, sizes.claims))
     return found

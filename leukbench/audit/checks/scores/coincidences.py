@@ -7,11 +7,12 @@ from fractions import Fraction
 from statistics import median
 
 from leukbench.audit.engine.rounding import shown
-from leukbench.audit.readings.claims import fold_of, own, row_key, score_interval
+from leukbench.audit.readings.claims import fold_of, row_key, score_interval
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import Claims, overall_of
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] = {
     # metric whose column is suspected: (its ingredients, formula, words, usual definition)
@@ -42,14 +43,14 @@ FEW = 4
 FINE = Fraction(1, 1000)  # coarser prints coincide by themselves
 
 
-def check_coincidences(paper: Paper) -> list[Draft]:
+def check_coincidences(ledger: Ledger) -> list[Draft]:
     """Columns that coincide in every row, or that follow from other columns by a formula that is not theirs.
 
     AUC and F-score measure different things; equality to the printed digits in every row of several is no accident.
     """
     found = []
     groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         groups.setdefault((row.key[0], row.key[2]), []).append(row)
     for members in groups.values():
         for pair in (("auc", "f1"), ("auc", "accuracy"), ("precision", "accuracy"), ("recall", "accuracy")):
@@ -138,7 +139,7 @@ def _formula_column(
     ]
 
 
-def check_perfect_scores(paper: Paper) -> list[Draft]:
+def check_perfect_scores(ledger: Ledger) -> list[Draft]:
     """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result means some.
 
     A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged. A 1.00
@@ -146,11 +147,11 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
     """
     found = []
     by_result: dict[tuple[str, str, str], list[Claim]] = {}
-    for c in own(paper):
-        if c.split in {"test", "unstated", ""} and c.study in paper.studies and not fold_of(c):
+    for c in ledger.own:
+        if c.split in {"test", "unstated", ""} and c.study in ledger.paper.studies and not fold_of(c):
             by_result.setdefault((c.study, c.model or c.arm, c.condition), []).append(c)
     for (study, model, _), claims in by_result.items():
-        classes = len(paper.studies[study].classes)
+        classes = len(ledger.paper.studies[study].classes)
         telling = {"mcc"} | ({"f1"} if classes == 2 else set())
         ones = [
             c

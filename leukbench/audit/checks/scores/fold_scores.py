@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from leukbench.audit.engine.feasibility import MAX_CELLS, Score
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
-from leukbench.audit.readings.claims import count_of, fold_of, own
+from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import drawn
 from leukbench.audit.readings.row_scores import row_scores
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 # ------------------------------------------------------------------------------------------------------- one row
 
@@ -25,12 +26,12 @@ from leukbench.papers.schema import Claim, Paper
 # ------------------------------------------------------------------------------------------------------- the check
 
 
-def fold_class_sizes(paper: Paper, row: Row) -> tuple[list[dict[str, int]], tuple[Claim, ...]] | None:
+def fold_class_sizes(ledger: Ledger, row: Row) -> tuple[list[dict[str, int]], tuple[Claim, ...]] | None:
     """Return the stated class sizes of every fold of a row's part, None unless each fold has all classes of the study."""
     study, model, split, _, condition, _ = row.key
     for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
         found: dict[str, dict[str, Claim]] = {}
-        for c in own(paper):
+        for c in ledger.own:
             if (
                 c.metric == "n_images"
                 and c.class_
@@ -41,27 +42,27 @@ def fold_class_sizes(paper: Paper, row: Row) -> tuple[list[dict[str, int]], tupl
                 and (c.model, c.condition) == wanted
             ):
                 found.setdefault(fold_of(c), {}).setdefault(c.class_, c)
-        classes = list(paper.studies[study].classes) if study in paper.studies else []
+        classes = list(ledger.paper.studies[study].classes) if study in ledger.paper.studies else []
         if len(found) >= 2 and all(set(f) == set(classes) for f in found.values()):
             sizes = [{name: count_of(f[name]) or 0 for name in classes} for f in found.values()]
             return sizes, tuple(c for f in found.values() for c in f.values())
     return None
 
 
-def check_fold_scores(paper: Paper) -> list[Draft]:
+def check_fold_scores(ledger: Ledger) -> list[Draft]:
     """Can the scores of a binary row over folds come from matrices with the folds' class sizes: as means, or counted together.
 
     Both aggregations are tried under every reading of the averaging, F1 also as the harmonic mean of the mean precision and recall.
     """
     found = []
-    heads = headlines(paper)
-    for row in rows(paper):
+    heads = ledger.headlines
+    for row in ledger.rows:
         pairs = [(s, c) for s, c in row_scores(row) if not (s.class_ and s.metric == "accuracy")]
-        if row.key[5] not in {"mean", "pooled"} or row.key[3] or n_classes(paper, row.key) != 2 or len(pairs) < 2:
+        if row.key[5] not in {"mean", "pooled"} or row.key[3] or n_classes(ledger, row.key) != 2 or len(pairs) < 2:
             continue
-        sizes = fold_class_sizes(paper, row)
+        sizes = fold_class_sizes(ledger, row)
         if sizes is None:
-            found += _sizes_missing(paper, row, pairs)
+            found += _sizes_missing(ledger, row, pairs)
             continue
         if max((a + 1) * (b + 1) for a, b in (s.values() for s in sizes[0])) > MAX_CELLS or not all(
             min(s.values()) for s in sizes[0]
@@ -72,9 +73,9 @@ def check_fold_scores(paper: Paper) -> list[Draft]:
     return found
 
 
-def _sizes_missing(paper: Paper, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> list[Draft]:
+def _sizes_missing(ledger: Ledger, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> list[Draft]:
     """Name the missing class sizes where the paper speaks of the folds of this row at all."""
-    folds = {fold_of(c) for c in own(paper) if fold_of(c) and c.study == row.key[0] and c.split == row.key[2]}
+    folds = {fold_of(c) for c in ledger.own if fold_of(c) and c.study == row.key[0] and c.split == row.key[2]}
     if len(folds) < 2:
         return []
     return [

@@ -11,10 +11,11 @@ from leukbench.audit.engine.rounding import (
     rounded_interval,
     shown,
 )
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, own, row_key, scale_of, score_interval
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, row_key, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import over_folds, stated_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 CORRELATIONS = {"mcc", "kappa"}
 SHARES = {"accuracy", "balanced_accuracy", "error_rate", "precision", "recall", "specificity", "f1", "auc"}
@@ -26,7 +27,7 @@ def coverage(interval: Interval, n: int) -> Fraction:
     return min(Fraction(1), (interval.high - interval.low) * n)
 
 
-def check_grid(paper: Paper) -> list[Draft]:
+def check_grid(ledger: Ledger) -> list[Draft]:
     """A proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
 
     Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the figure carries its own n
@@ -34,23 +35,23 @@ def check_grid(paper: Paper) -> list[Draft]:
     another n, and is reported as implausible. Figures too coarse for their n (accidental hit ≥ 60 %) are left out.
     """
     found = []
-    for claims in _distinct_figures(paper):
+    for claims in _distinct_figures(ledger):
         claim = claims[0]
         interval = score_interval(claim)
-        sizes = stated_sizes(paper, claim)
+        sizes = stated_sizes(ledger, claim)
         if interval is None or not sizes or claim.approximate:
             continue
         fine = {n: v for n, v in sizes.items() if coverage(interval, n) < Fraction(3, 5)}
         if not fine or len(fine) < len(sizes):
             continue
-        found.append(_grid_draft(paper, claims, interval, fine))
+        found.append(_grid_draft(ledger, claims, interval, fine))
     return found
 
 
-def check_range(paper: Paper) -> list[Draft]:
+def check_range(ledger: Ledger) -> list[Draft]:
     """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible alone."""
     found = []
-    for claim in own(paper):
+    for claim in ledger.own:
         metric = canonical(claim.metric)
         interval = printed_interval(claim.value)
         if metric not in SHARES | CORRELATIONS or interval is None:
@@ -75,22 +76,22 @@ def check_range(paper: Paper) -> list[Draft]:
     return found
 
 
-def _distinct_figures(paper: Paper) -> list[list[Claim]]:
+def _distinct_figures(ledger: Ledger) -> list[list[Claim]]:
     groups: dict[tuple[object, ...], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             canonical(c.metric) in SINGLE_COUNT
             and (c.split in {"test", "validation"} or (c.split == "unstated" and c.metric == "accuracy"))
-            and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in own(paper))
+            and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in ledger.own)
             and not c.spread
-            and not over_folds(paper, row_key(c))
+            and not over_folds(ledger, row_key(c))
         ):
             groups.setdefault((row_key(c), canonical(c.metric), c.class_, c.value.strip("%"), c.n), []).append(c)
     return list(groups.values())
 
 
 def _grid_draft(
-    paper: Paper, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
+    ledger: Ledger, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
 ) -> Draft:
     claim = claims[0]
     hits = {n: counts_printing_as(interval, n) for n in sizes}
@@ -133,7 +134,7 @@ def _grid_draft(
         f"on {_the_parts(claim)} stated.",
         witness="; ".join(lines)
         + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",
-        repair=_other_n(interval, sizes) + _of_training(paper, claim, interval),
+        repair=_other_n(interval, sizes) + _of_training(ledger, claim, interval),
         members=((claim.id,),) if proved else (),
     )
 
@@ -143,13 +144,13 @@ def _the_parts(claim: Claim) -> str:
     return f"any number of {part}" + (f" of {claim.class_}" if claim.class_ else "")
 
 
-def _of_training(paper: Paper, claim: Claim, interval: Interval) -> str:
+def _of_training(ledger: Ledger, claim: Claim, interval: Interval) -> str:
     """Return which stated numbers of training images would give a figure that does not say its part, as a sentence."""
     if claim.split != "unstated":
         return ""
     sizes = {
         count_of(c) or 0: c.split
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "n_images"
         and c.split.startswith("train")
         and c.class_ == claim.class_

@@ -9,9 +9,9 @@ from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmonic, implied_share, is_mean, overall_of
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Paper
+from leukbench.audit.readings.rows import Row
 
 
 def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
@@ -28,7 +28,7 @@ def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
     return found
 
 
-def check_f1_of_precision_recall(paper: Paper) -> list[Draft]:
+def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     """F1 lies between precision and recall of one class, as their harmonic mean, and never above their plain mean.
 
     For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and means over folds,
@@ -36,8 +36,8 @@ def check_f1_of_precision_recall(paper: Paper) -> list[Draft]:
     where the averaging is unstated or the figures are means.
     """
     found = []
-    heads = headlines(paper)
-    for row in rows(paper):
+    heads = ledger.headlines
+    for row in ledger.rows:
         for class_, triple in _triples(row):
             value = {m: score_interval(c[0]) for m, c in triple.items()}
             p, r, f = value["precision"], value["recall"], value["f1"]
@@ -123,15 +123,15 @@ def _f1_conflicts(
     return alone or (members,)
 
 
-def check_accuracy_between(paper: Paper) -> list[Draft]:
+def check_accuracy_between(ledger: Ledger) -> list[Draft]:
     """In a binary problem accuracy = π·sensitivity + (1 − π)·specificity, so it lies between the two.
 
     Linear, hence true of means over folds and runs on the same test set. π is the share of positives that follows.
     """
     found = []
-    for row in rows(paper):
+    for row in ledger.rows:
         triple = [overall_of(row, m) for m in ("accuracy", "recall", "specificity")]
-        if n_classes(paper, row.key) != 2 or any(t is None for t in triple):
+        if n_classes(ledger, row.key) != 2 or any(t is None for t in triple):
             continue
         (a, r, s), claims = _intervals(triple)
         low, high = min(r.low, s.low), max(r.high, s.high)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, shown
-from leukbench.audit.readings.claims import own, scale_of, score_interval
+from leukbench.audit.readings.claims import scale_of, score_interval
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import implied_share
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 ONE_HOT_TWINS = frozenset({"categorical_cross_entropy", "sparse_categorical_cross_entropy", "kl_divergence"})
 """Losses that are one function of the weights on one-hot labels: Σ y log(y/q) = −log q of the true class in all three."""
@@ -20,7 +21,7 @@ def _spread(claim: Claim) -> Interval | None:
     return None if found is None else found.times(Fraction(1, scale_of(claim))).clipped(0, 1)
 
 
-def check_spreads(paper: Paper) -> list[Draft]:
+def check_spreads(ledger: Ledger) -> list[Draft]:
     """Do the spreads of accuracy, sensitivity and specificity fit each other over runs on one test set.
 
     Run by run a = π·r + (1 − π)·s with one share of positives π, so by the triangle inequality for standard deviations (and what is
@@ -28,7 +29,7 @@ def check_spreads(paper: Paper) -> list[Draft]:
     shares, and medians, need not obey.
     """
     found = []
-    for row in rows(paper):
+    for row in ledger.rows:
         by_metric = {m: c[0] for (m, class_, _), c in row.scores.items() if not class_ for c in [_with_spread(c)] if c}
         if {"accuracy", "recall", "specificity"} <= set(by_metric):
             found.append(_binary_spreads(row, by_metric))
@@ -68,34 +69,36 @@ def _binary_spreads(row: Row, by_metric: dict[str, Claim]) -> Draft:
     )
 
 
-def check_equivalent_losses(paper: Paper) -> list[Draft]:
+def check_equivalent_losses(ledger: Ledger) -> list[Draft]:
     """Arms whose recipes differ only in the name of one loss: their figures can differ by chance alone.
 
     On one-hot labels cross-entropy, sparse cross-entropy and KL divergence have equal values and gradients.
     """
     found = []
-    for study in paper.studies:
+    for study in ledger.paper.studies:
         groups: dict[tuple[str, str], dict[str, str]] = {}
-        for name, arm in paper.arms.items():
-            recipe = paper.recipes[arm.recipe].recipe
+        for name, arm in ledger.paper.arms.items():
+            recipe = ledger.paper.recipes[arm.recipe].recipe
             if arm.study == study and recipe.loss in ONE_HOT_TWINS:
                 rest = repr({k: v for k, v in vars(recipe).items() if k != "loss"})
                 groups.setdefault((arm.network, rest), {})[name] = recipe.loss
-        lines = [line for arms in groups.values() if len(set(arms.values())) > 1 and (line := _line(paper, list(arms)))]
+        lines = [
+            line for arms in groups.values() if len(set(arms.values())) > 1 and (line := _line(ledger, list(arms)))
+        ]
         if lines:
-            found.append(_losses_draft(paper, lines))
+            found.append(_losses_draft(ledger, lines))
     return found
 
 
-def _line(paper: Paper, arms: list[str]) -> tuple[Claim, ...]:
+def _line(ledger: Ledger, arms: list[str]) -> tuple[Claim, ...]:
     """Return one overall accuracy an arm, where at least two arms have one."""
-    every = [c for c in own(paper) if c.metric == "accuracy" and not c.class_ and c.split in {"test", "unstated"}]
+    every = [c for c in ledger.own if c.metric == "accuracy" and not c.class_ and c.split in {"test", "unstated"}]
     firsts = [next((c for c in every if c.arm == arm and score_interval(c)), None) for arm in arms]
     found = tuple(c for c in firsts if c is not None)
     return found if len(found) > 1 else ()
 
 
-def _losses_draft(paper: Paper, lines: list[tuple[Claim, ...]]) -> Draft:
+def _losses_draft(ledger: Ledger, lines: list[tuple[Claim, ...]]) -> Draft:
     values = [[i.low for c in line if (i := score_interval(c)) is not None] for line in lines]
     widest = max(range(len(lines)), key=lambda i: max(values[i]) - min(values[i]))
     far = 100 * (max(values[widest]) - min(values[widest]))
@@ -115,10 +118,10 @@ def _losses_draft(paper: Paper, lines: list[tuple[Claim, ...]]) -> Draft:
     )
 
 
-def check_cited_rows(paper: Paper) -> list[Draft]:
+def check_cited_rows(ledger: Ledger) -> list[Draft]:
     """In a quoted row of a binary problem the accuracy lies between sensitivity and specificity; else it was averaged or misquoted."""
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
-    for c in paper.claims:
+    for c in ledger.paper.claims:
         if c.kind == "cited" and not c.class_ and score_interval(c) is not None:
             metric = "recall" if c.metric == "sensitivity" else c.metric
             groups.setdefault((c.model, c.dataset, c.where), {}).setdefault(metric, c)

@@ -7,11 +7,11 @@ from fractions import Fraction
 from statistics import median
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import SCORE_METRICS, canonical, own, score_interval
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, score_interval
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.rows import headlines
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 GAINS = ("improvement", "reduction")
 
@@ -50,12 +50,12 @@ def _readings(a: Interval, b: Interval) -> dict[str, Interval]:
     return found
 
 
-def check_gains(paper: Paper) -> list[Draft]:
+def check_gains(ledger: Ledger) -> list[Draft]:
     """A stated gain, reduction or ratio follows from the two figures it names, as a difference or relative to one of them."""
-    by_id = {c.id: c for c in paper.claims}
+    by_id = {c.id: c for c in ledger.paper.claims}
     found = []
     repeated: dict[tuple[str, ...], list[Claim]] = {}
-    for claim in own(paper):
+    for claim in ledger.own:
         if claim.metric in (*GAINS, "time_ratio"):
             keys = (
                 claim.metric,
@@ -76,7 +76,7 @@ def check_gains(paper: Paper) -> list[Draft]:
         if len(pair) == 2 and values[0] is not None and values[1] is not None:
             found.append(_with_repeats(_gain_draft(claim, stated, pair, (values[0], values[1])), claim, again))
         elif len(pair) < 2:
-            found.append(_with_repeats(_search_gain(paper, claim, stated, pair), claim, again))
+            found.append(_with_repeats(_search_gain(ledger, claim, stated, pair), claim, again))
     return found
 
 
@@ -107,7 +107,7 @@ def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple
     )
 
 
-def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim]) -> Draft:
+def _search_gain(ledger: Ledger, claim: Claim, stated: Interval, known: list[Claim]) -> Draft:
     """Look for a pair of printed figures of the same metric and part whose difference or ratio is the stated gain."""
     wanted = next(
         (
@@ -119,7 +119,7 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim
     )
     pool = [
         (c, i)
-        for c in own(paper)
+        for c in ledger.own
         if canonical(c.metric) == canonical(wanted)
         and c.study in {claim.study, ""}
         and (not c.class_)
@@ -195,12 +195,12 @@ def _over_others(
     return list(dict.fromkeys(found))
 
 
-def check_means(paper: Paper) -> list[Draft]:
+def check_means(ledger: Ledger) -> list[Draft]:
     """A stated mean is the mean of the figures it is said to come from (plain, or weighted by images where that fits)."""
-    by_id = {c.id: c for c in paper.claims}
+    by_id = {c.id: c for c in ledger.paper.claims}
     found = []
-    heads = headlines(paper)
-    for claim in own(paper):
+    heads = ledger.headlines
+    for claim in ledger.own:
         parts = [by_id[i] for i in claim.derived_from]
         stated = _quantity(claim)
         values = [i for i in (_quantity(p) for p in parts) if i is not None]

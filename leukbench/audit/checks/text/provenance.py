@@ -6,19 +6,18 @@ import re
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_number, shown
-from leukbench.audit.readings.claims import own, score_interval
+from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import held_out_accuracy
-from leukbench.audit.readings.rows import headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 
-def _accuracies(paper: Paper) -> dict[tuple[str, str], dict[str, list[Claim]]]:
+def _accuracies(ledger: Ledger) -> dict[tuple[str, str], dict[str, list[Claim]]]:
     """Return accuracy claims by (study, model) and split."""
     found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric == "accuracy" and not c.class_ and printed_number(c.value) is not None:
             found.setdefault((c.study, c.model or c.arm), {}).setdefault(c.split or "unstated", []).append(c)
     return found
@@ -28,15 +27,15 @@ def _same(a: Claim, b: Claim) -> bool:
     return printed_number(a.value) == printed_number(b.value)
 
 
-def check_training_as_headline(paper: Paper) -> list[Draft]:
+def check_training_as_headline(ledger: Ledger) -> list[Draft]:
     """A figure given without its part, or as test accuracy, that equals a training accuracy of the same network.
 
     An equal figure with at least three significant digits is taken as the same one; where a lower test or validation
     figure of the same network is printed too, that is named as the one to compare.
     """
     found = []
-    heads = headlines(paper)
-    for (_, model), by_split in _accuracies(paper).items():
+    heads = ledger.headlines
+    for (_, model), by_split in _accuracies(ledger).items():
         suspects: dict[str, list[Claim]] = {}
         training = by_split.get("train", [])
         for split in ("unstated", "test"):
@@ -45,20 +44,20 @@ def check_training_as_headline(paper: Paper) -> list[Draft]:
                     suspects.setdefault(str(printed_number(c.value)), []).append(c)
         for group in suspects.values():
             source = [t for t in training if _same(t, group[0])]
-            found.append(_training_draft(model, group, source, by_split, heads, paper))
-        found += _training_beside_others(paper, model, training, by_split)
+            found.append(_training_draft(model, group, source, by_split, heads, ledger))
+        found += _training_beside_others(ledger, model, training, by_split)
     return found
 
 
 def _training_beside_others(
-    paper: Paper, model: str, training: list[Claim], by_split: dict[str, list[Claim]]
+    ledger: Ledger, model: str, training: list[Claim], by_split: dict[str, list[Claim]]
 ) -> list[Draft]:
     """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of other works."""
     held = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
     others = [c for split in ("test", "validation", "unstated") for c in by_split.get(split, []) if not _partial(c)]
     found = []
     for c in training:
-        quoted = [q for q in paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
+        quoted = [q for q in ledger.paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
         if quoted and c.where not in held:
             found.append(
                 Draft(
@@ -83,14 +82,14 @@ def _training_draft(
     source: list[Claim],
     by_split: dict[str, list[Claim]],
     heads: frozenset[str],
-    paper: Paper,
+    ledger: Ledger,
 ) -> Draft:
     others = [
         c for s in ("test", "validation") for c in by_split.get(s, []) if not _same(c, group[0]) and not _partial(c)
     ]
     others.sort(key=lambda c: -len(c.value))
     wheres = {c.where for c in group}
-    quoted = [c for c in paper.claims if c.kind == "cited" and c.where in wheres]
+    quoted = [c for c in ledger.paper.claims if c.kind == "cited" and c.where in wheres]
     lower = ""
     if others:
         lower = f" {others[0].split.capitalize()} accuracy printed for it: {', '.join(dict.fromkeys(c.value for c in others))}."
@@ -134,10 +133,10 @@ def _places(claims: list[Claim]) -> str:
     return "; ".join(dict.fromkeys(c.where for c in claims))
 
 
-def check_one_figure_two_parts(paper: Paper) -> list[Draft]:
+def check_one_figure_two_parts(ledger: Ledger) -> list[Draft]:
     """The same accuracy of one network called validation in one place and test in another."""
     found = []
-    for (_, model), by_split in _accuracies(paper).items():
+    for (_, model), by_split in _accuracies(ledger).items():
         for v in by_split.get("validation", []):
             same = [
                 t for t in by_split.get("test", []) if _same(v, t) and len(v.value.replace(".", "").strip("0")) >= 3
@@ -158,10 +157,10 @@ def check_one_figure_two_parts(paper: Paper) -> list[Draft]:
     return list({d.claims[0].value + d.statement: d for d in found}.values())
 
 
-def check_one_figure_two_studies(paper: Paper) -> list[Draft]:
+def check_one_figure_two_studies(ledger: Ledger) -> list[Draft]:
     """The same accuracy, to at least four digits, printed for one network on two different datasets."""
     found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             c.metric == "accuracy"
             and c.study
@@ -192,10 +191,10 @@ def check_one_figure_two_studies(paper: Paper) -> list[Draft]:
     return drafts
 
 
-def check_headline_above_test(paper: Paper) -> list[Draft]:
+def check_headline_above_test(ledger: Ledger) -> list[Draft]:
     """The largest accuracy printed for a network is not its test accuracy: how far the test figures lie below."""
     found = []
-    for (_, model), by_split in _accuracies(paper).items():
+    for (_, model), by_split in _accuracies(ledger).items():
         plain = {
             s: [
                 c
@@ -233,17 +232,17 @@ def check_headline_above_test(paper: Paper) -> list[Draft]:
 # -------------------------------------------------------------------------------------------------- the majority class
 
 
-def check_below_majority(paper: Paper) -> list[Draft]:
+def check_below_majority(ledger: Ledger) -> list[Draft]:
     """A test accuracy, printed, counted from a matrix or implied by recalls, against the share of the largest class.
 
     Naming the largest class for every image has an accuracy equal to its share; a classifier at or below that has not
     shown that it learnt anything, however high a training or validation figure.
     """
     found = []
-    printed = matrices(paper)
-    tops = [i.high for c in own(paper) if c.metric == "accuracy" and (i := score_interval(c)) is not None]
-    for row in rows(paper):
-        sizes = class_sizes(paper, row.key, printed)
+    printed = ledger.matrices
+    tops = [i.high for c in ledger.own if c.metric == "accuracy" and (i := score_interval(c)) is not None]
+    for row in ledger.rows:
+        sizes = class_sizes(ledger, row.key)
         if sizes is None or row.key[2] not in {"test", "validation"} or not sizes.total or "epoch" in row.key[4]:
             continue
         accuracy, basis, claims = held_out_accuracy(row, sizes.counts, [p for p in printed if p.key == row.key])

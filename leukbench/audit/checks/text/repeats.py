@@ -8,11 +8,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number
-from leukbench.audit.readings.claims import SCORE_METRICS, canonical, count_of, fold_of, own, row_key, scale_of
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, count_of, fold_of, row_key, scale_of
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.rows import headlines
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 SAME_THING = (
     *SCORE_METRICS,
@@ -123,11 +123,11 @@ def _plain(c: Claim) -> Interval | None:
     return interval
 
 
-def check_two_values(paper: Paper) -> list[Draft]:
+def check_two_values(ledger: Ledger) -> list[Draft]:
     """One quantity printed with two values that no rounding reconciles; agreeing repetitions are counted once for all."""
     found = []
     groups: dict[tuple[str, ...], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             c.metric in SAME_THING
             and not c.matrix
@@ -135,7 +135,7 @@ def check_two_values(paper: Paper) -> list[Draft]:
             and not (c.metric == "n_classes" and c.model)
         ):
             groups.setdefault(_identity(c), []).append(c)
-    heads = headlines(paper)
+    heads = ledger.headlines
     _join_study_free(groups)
     repeated: list[Claim] = []
     for claims in groups.values():
@@ -147,7 +147,7 @@ def check_two_values(paper: Paper) -> list[Draft]:
         for c in clashing:
             values.setdefault(str(printed_number(c.value) or plain_text(c)), []).append(c)
         draft = _two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads)
-        lacking = _lacking(paper, clashing[0])
+        lacking = _lacking(ledger, clashing[0])
         found.append(replace(draft, repair=draft.repair + lacking) if lacking else draft)
     if repeated:
         found.append(
@@ -164,11 +164,11 @@ def check_two_values(paper: Paper) -> list[Draft]:
     return found
 
 
-def _lacking(paper: Paper, claim: Claim) -> str:
+def _lacking(ledger: Ledger, claim: Claim) -> str:
     """Return, as a sentence, the one score that a result lacks and nearly all others of its study and part print."""
     scores: dict[tuple[str, ...], set[str]] = {}
     names: dict[str, str] = {}
-    for c in own(paper):
+    for c in ledger.own:
         metric = canonical(c.metric)
         if metric in SCORE_METRICS and (c.study, c.split) == (claim.study, claim.split) and not c.class_:
             scores.setdefault(row_key(c), set()).add(metric)
@@ -236,11 +236,11 @@ def _unit(claim: Claim) -> str:
     )
 
 
-def check_contradicting_settings(paper: Paper) -> list[Draft]:
+def check_contradicting_settings(ledger: Ledger) -> list[Draft]:
     """A hyper-parameter printed with several values for one network: the readings a re-implementer has to choose from."""
     found = []
     groups: dict[tuple[str, ...], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric in SETTINGS:
             extra = (
                 c.condition

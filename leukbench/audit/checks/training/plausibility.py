@@ -8,14 +8,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own, row_key, scale_of, score_interval
+from leukbench.audit.readings.claims import count_of, fold_of, row_key, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
-from leukbench.audit.readings.rows import headlines, rows
 from leukbench.audit.readings.texts import epoch_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 CORRELATION = 0.1  # of errors within a patient, in the middle of STATISTICS.md's range
 Z = 1.959964
@@ -32,13 +31,13 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _n_of(paper: Paper, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
-    sizes = class_sizes(paper, row_key(claim), matrices(paper))
+def _n_of(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
+    sizes = class_sizes(ledger, row_key(claim))
     if claim.n.replace(",", "").isdigit():
         return int(claim.n.replace(",", "")), ()
     stated = [
         c
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "n_images"
         and not c.class_
         and c.split == claim.split
@@ -47,14 +46,14 @@ def _n_of(paper: Paper, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
         and c.model in {claim.model, ""}
         and count_of(c)
     ]
-    if sizes is not None and not ("another network" in sizes.basis and any(c.model == claim.model for c in stated)):
+    if sizes is not None and not (sizes.presumed and any(c.model == claim.model for c in stated)):
         return sizes.total, sizes.claims
     # what the paper tested on before what its publisher offers
     stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
     return (count_of(stated[0]) or 0, (stated[0],)) if stated else None
 
 
-def check_honest_intervals(paper: Paper) -> list[Draft]:
+def check_honest_intervals(ledger: Ledger) -> list[Draft]:
     """The interval that a headline deserves: Wilson on its images, and on the images that patients leave effective.
 
     Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n images count
@@ -62,12 +61,12 @@ def check_honest_intervals(paper: Paper) -> list[Draft]:
     less than n over all its patients. Without an n, the missing number is named.
     """
     found = []
-    for name, study in paper.studies.items():
-        claim = paper.claim(study.headline)
+    for name, study in ledger.paper.studies.items():
+        claim = ledger.paper.claim(study.headline)
         accuracy = score_interval(claim)
         if accuracy is None:
             continue
-        n = _n_of(paper, claim)
+        n = _n_of(ledger, claim)
         if n is None:
             found.append(
                 Draft(
@@ -83,11 +82,11 @@ def check_honest_intervals(paper: Paper) -> list[Draft]:
             continue
         p = float(printed_number(claim.value) or 0) / scale_of(claim)
         draft = _interval_draft(name, claim, p, n, public_counts().get(study.source, {}))
-        found.append(replace(draft, witness=draft.witness + _fold_spread(paper, claim)))
+        found.append(replace(draft, witness=draft.witness + _fold_spread(ledger, claim)))
     return found
 
 
-def _fold_spread(paper: Paper, claim: Claim) -> str:
+def _fold_spread(ledger: Ledger, claim: Claim) -> str:
     """Return whether the accuracies of the folds differ by more than independent images would, as a sentence, "" without folds.
 
     Pearson's χ² of right and wrong images by fold, k − 1 degrees of freedom.
@@ -95,7 +94,7 @@ def _fold_spread(paper: Paper, claim: Claim) -> str:
     from scipy.stats import chi2 as chi2_distribution
 
     folds: dict[str, tuple[float, int, str]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         same = (c.study, c.model, c.split, c.metric, c.condition) == (
             claim.study,
             claim.model,
@@ -103,7 +102,7 @@ def _fold_spread(paper: Paper, claim: Claim) -> str:
             "accuracy",
             "",
         )
-        n = _n_of(paper, c) if same and fold_of(c) and not c.class_ else None
+        n = _n_of(ledger, c) if same and fold_of(c) and not c.class_ else None
         if n is not None:
             folds.setdefault(fold_of(c), (float(printed_number(c.value) or 0) / scale_of(c), n[0], c.value))
     total = sum(n for _, n, _ in folds.values())
@@ -151,7 +150,7 @@ def _interval_draft(
 # --------------------------------------------------------------------------------------------------------------- curves
 
 
-def check_smooth_curves(paper: Paper) -> list[Draft]:
+def check_smooth_curves(ledger: Ledger) -> list[Draft]:
     """A validation curve that never falls, in steps smaller than one standard error of its n.
 
     Each score is a count of n images with error √(p(1 − p)/n). Evaluations of one network share their images, so that this is only a
@@ -159,7 +158,7 @@ def check_smooth_curves(paper: Paper) -> list[Draft]:
     """
     found = []
     curves: dict[tuple[str, ...], dict[int, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         epoch = epoch_of(c)
         if epoch is not None and score_interval(c) is not None and c.metric == "accuracy":
             curves.setdefault((c.study, c.model, c.split), {}).setdefault(epoch, c)
@@ -170,14 +169,14 @@ def check_smooth_curves(paper: Paper) -> list[Draft]:
         values = [Fraction(printed_number(c.value) or 0) / scale_of(c) for c in ordered]
         steps = [b - a for a, b in itertools.pairwise(values)]
         if all(s > 0 for s in steps):
-            found.append(_curve_draft(paper, model, split, ordered, values, steps))
+            found.append(_curve_draft(ledger, model, split, ordered, values, steps))
     return found
 
 
 def _curve_draft(
-    paper: Paper, model: str, split: str, claims: list[Claim], values: list[Fraction], steps: list[Fraction]
+    ledger: Ledger, model: str, split: str, claims: list[Claim], values: list[Fraction], steps: list[Fraction]
 ) -> Draft:
-    n = next((total[0] for c in claims[:1] if (total := _n_of(paper, c.model_copy(update={"condition": ""})))), None)
+    n = next((total[0] for c in claims[:1] if (total := _n_of(ledger, c.model_copy(update={"condition": ""})))), None)
     p = float(values[len(values) // 2])
     noise = (
         f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step {shown(min(steps) * n, 1)} images."
@@ -197,11 +196,11 @@ def _curve_draft(
     )
 
 
-def check_final_epoch(paper: Paper) -> list[Draft]:
+def check_final_epoch(ledger: Ledger) -> list[Draft]:
     """The last row of an epoch table against the final accuracy printed elsewhere for the same network and part."""
     found = []
     last: dict[tuple[str, str, str], tuple[int, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         e = epoch_of(c)
         key = (c.study, c.model, c.split)
         if e is not None and c.metric == "accuracy" and (key not in last or e > last[key][0]):
@@ -209,7 +208,7 @@ def check_final_epoch(paper: Paper) -> list[Draft]:
     for key, (epoch, c) in last.items():
         finals = {
             d.value: d
-            for d in own(paper)
+            for d in ledger.own
             if d.metric == "accuracy"
             and (d.study, d.model, d.split) == key
             and not d.condition
@@ -237,18 +236,18 @@ def check_final_epoch(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_close_race(paper: Paper) -> list[Draft]:
+def check_close_race(ledger: Ledger) -> list[Draft]:
     """The lead of the best result over the next one, against the spread printed with it or the error at its n."""
     found = []
     groups: dict[tuple[str, str, str, str], list[tuple[Fraction, Claim]]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         claims = row.scores.get(("accuracy", "", "")) or next(
             (c for (m, k, _), c in row.scores.items() if m == "accuracy" and not k), None
         )
         if claims and row.key[2] in {"test", "unstated"} and not claims[0].condition.startswith("epoch"):
             value = Fraction(printed_number(claims[0].value) or 0) / scale_of(claims[0])
             groups.setdefault((row.key[0], row.key[2], row.key[3], claims[0].metric), []).append((value, claims[0]))
-    heads = headlines(paper)
+    heads = ledger.headlines
     for members in groups.values():
         members = sorted({c.id: (v, c) for v, c in members}.values(), key=lambda vc: vc[0], reverse=True)
         chosen = next(((v, c) for v, c in members if c.id in heads), None)
@@ -260,8 +259,8 @@ def check_close_race(paper: Paper) -> list[Draft]:
         if not others or others[0][0] >= a:
             continue
         b, second = others[0]
-        spread = next((c.spread for c in paper.claims if c.id in heads and c.spread), first.spread)
-        error = _error(spread, (first, float(a), _n_of(paper, first)), (second, float(b), _n_of(paper, second)))
+        spread = next((c.spread for c in ledger.paper.claims if c.id in heads and c.spread), first.spread)
+        error = _error(spread, (first, float(a), _n_of(ledger, first)), (second, float(b), _n_of(ledger, second)))
         if error is None:
             continue
         lead = float(a - b)
@@ -300,7 +299,7 @@ def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] 
     return value, f"the standard error of a difference of two such figures on {on} is {100 * value:.2f} points"
 
 
-def check_test_against_validation(paper: Paper) -> list[Draft]:
+def check_test_against_validation(ledger: Ledger) -> list[Draft]:
     """Test and validation images drawn alike should score alike: a gap beyond 5 standard errors needs another explanation.
 
     The test accuracy is printed, from the matrix, or implied by per-class recalls and class sizes.
@@ -310,13 +309,13 @@ def check_test_against_validation(paper: Paper) -> list[Draft]:
     found = []
     validation = {
         (c.study, c.model): c
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "accuracy" and c.split == "validation" and not c.condition and not c.fold
     }
-    for row in rows(paper):
+    for row in ledger.rows:
         c = validation.get((row.key[0], row.key[1]))
-        sizes = class_sizes(paper, row.key, matrices(paper))
-        if c is None or row.key[2] != "test" or sizes is None or n_classes(paper, row.key) is None:
+        sizes = class_sizes(ledger, row.key)
+        if c is None or row.key[2] != "test" or sizes is None or n_classes(ledger, row.key) is None:
             continue
         implied = implied_accuracy(row, sizes.counts)
         v = score_interval(c)
