@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
@@ -25,215 +29,14 @@ class Rule:
     repair: str = ""
 
 
-RULES: Mapping[str, Mapping[str, Rule]] = {
-    "augmentation_order": {
-        "before_split": Rule(
-            "implausible",
-            3,
-            "Images were augmented before the split, so copies of one original can be trained and tested on.",
-            "split the originals first, augment the training part afterwards.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            2,
-            "It is not said whether augmentation came before or after the split; if before, copies of one "
-            "original stand on both sides.",
-            "the order of augmentation and split.",
-        ),
-        "after_split": Rule("consistent", 0, "Images are said to be augmented after the split.", ""),
-    },
-    "test_set_augmented": {
-        "yes": Rule(
-            "implausible",
-            2,
-            "The test set was augmented too: its images are not independent, and scores on them count copies.",
-            "scores on the original test images.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said whether the test images were augmented or original.",
-            "which test images were scored.",
-        ),
-    },
-    "patient_level_split": {
-        "no": Rule(
-            "implausible",
-            2,
-            "The split is by image, not by patient: images of one patient can stand on both sides.",
-            "a split by patient.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            2,
-            "It is not said whether the images of one patient stay on one side of the split.",
-            "the unit of the split.",
-        ),
-        "yes": Rule("consistent", 0, "The split is said to be by patient.", ""),
-    },
-    "within_official_folds": {
-        "yes": Rule(
-            "implausible",
-            2,
-            "Each official fold, which holds whole subjects, is cut again into training and test images: unless that cut "
-            "is by subject, its subjects stand on both sides.",
-            "train on two official folds and test on the third.",
-        ),
-    },
-    "selection_on": {
-        "test": Rule(
-            "implausible",
-            2,
-            "The epoch or setting was chosen on the test images, whose score is then too good.",
-            "a validation part apart from the test part.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said on which images the epoch and the settings were chosen.",
-            "what chose them.",
-        ),
-        "validation": Rule("consistent", 0, "The epoch or setting is said to be chosen on validation images.", ""),
-    },
-    "test_labels_public": {
-        "no": Rule(
-            "implausible",
-            2,
-            "The test set named has no public labels, so the test accuracy on it cannot have been computed by the "
-            "authors alone.",
-            "the organisers' evaluation, or the images really tested on.",
-        ),
-    },
-    "baselines_same_data": {
-        "no": Rule(
-            "implausible",
-            2,
-            "Baselines and the proposed network were tested on different images, so their scores are not comparable.",
-            "all networks on the same images.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said that baselines were tested on the same images.",
-            "the test images of each network.",
-        ),
-    },
-    "baselines_same_recipe": {
-        "no": Rule(
-            "implausible",
-            1,
-            "Baselines were trained with other settings than the proposed network.",
-            "one recipe, or each tuned alike.",
-        ),
-        "unstated": Rule("uncheckable", 1, "The training settings of the baselines are not given.", "their recipe."),
-    },
-    "averaging_stated": {
-        "no": Rule(
-            "uncheckable",
-            1,
-            "It is not said how precision, recall and F1 are averaged over classes.",
-            "positive class, macro, weighted or micro.",
-        )
-    },
-    "positive_class_stated": {
-        "no": Rule("uncheckable", 1, "It is not said which class is positive.", "the positive class.")
-    },
-    "runs_stated": {
-        "no": Rule(
-            "uncheckable", 1, "The number of runs behind the figures is not stated.", "the number of runs and seeds."
-        )
-    },
-    "spread_meaning": {
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "The figures after ± are not explained (standard deviation, error or interval, over what).",
-            "what ± means and over how many runs.",
-        ),
-        "none": Rule(
-            "uncheckable",
-            1,
-            "No interval and no spread over runs stands beside any figure, so differences cannot be told from chance.",
-            "intervals, or the spread over several runs.",
-        ),
-    },
-    "significance": {
-        "untested": Rule(
-            "uncheckable",
-            1,
-            "Differences are called significant, but no test is named and no p value printed.",
-            "the test, its p value, and what was resampled or repeated.",
-        )
-    },
-    "centre_meaning": {
-        "both": Rule(
-            "implausible",
-            1,
-            "Repeated runs are summarised as averages in one place and as medians in another.",
-            "one of the two.",
-        ),
-        "unstated": Rule("uncheckable", 0, "It is not said how repeated runs are summarised.", "mean or median."),
-    },
-    "split_stated": {
-        "no": Rule(
-            "uncheckable",
-            2,
-            "Sizes and shares of training and test parts are not stated, so no figure has an n.",
-            "the number of test images of each class.",
-        )
-    },
-    "oversampled_part": {
-        "all": Rule(
-            "implausible",
-            2,
-            "Classes were enlarged before the split or in all parts: copies are scored.",
-            "enlarge the training part only.",
-        ),
-        "unstated": Rule(
-            "uncheckable", 1, "It is not said which parts were oversampled.", "the parts and the originals behind them."
-        ),
-        "train": Rule("consistent", 0, "Only the training part was oversampled.", ""),
-    },
-    "source_is_augmented": {
-        "yes": Rule(
-            "implausible",
-            3,
-            "The source is itself an augmented release whose copies are not marked, so any split of it by image puts "
-            "copies of one original on both sides.",
-            "the originals behind the release, split first.",
-        ),
-    },
-    "comparison_same_data": {
-        "no": Rule(
-            "implausible",
-            1,
-            "The figures quoted from other works were measured on other data, splits or parts.",
-            "figures on the same test images.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said whether the quoted figures of other works were measured on the same images.",
-            "their data and split.",
-        ),
-    },
-    "external_validation": {
-        "no": Rule("uncheckable", 0, "No images from another source were tested on.", "an external test set.")
-    },
-    "times_printed": {
-        "no": Rule(
-            "uncheckable",
-            1,
-            "Speed or a lower cost is claimed, but no time, memory or number of operations is printed.",
-            "times of training and of one image for each network, on one machine.",
-        )
-    },
-    "code_available": {
-        "no": Rule("uncheckable", 0, "No code is published.", "the code."),
-        "unstated": Rule("uncheckable", 0, "No code is pointed to.", "the code."),
-    },
-    "seeds_stated": {"no": Rule("uncheckable", 0, "No random seed is stated.", "seeds.")},
-}
+@functools.cache
+def rules() -> Mapping[str, Mapping[str, Rule]]:
+    """Return what each value of each protocol fact means, from ``protocol_rules.yaml``: fact -> value -> rule."""
+    text = Path(__file__).with_name("protocol_rules.yaml").read_text(encoding="utf-8")
+    raw: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(text)
+    return {fact: {value: Rule(**rule) for value, rule in values.items()} for fact, values in raw.items()}
+
+
 STANDARD = {
     "accuracy": "(TP + TN) / (TP + TN + FP + FN)",
     "precision": "TP / (TP + FP)",
@@ -251,7 +54,7 @@ def check_protocol_facts(ledger: Ledger) -> list[Draft]:
     found = []
     heads = [c for c in ledger.own if c.id in ledger.headlines][:1]
     for key, value in ledger.paper.protocol_facts.items():
-        rule = RULES.get(key, {}).get(value.strip().split(" ")[0].rstrip(",;.:"))
+        rule = rules().get(key, {}).get(value.strip().split(" ")[0].rstrip(",;.:"))
         if rule is None:
             continue
         rest = value.strip()[len(value.strip().split(" ")[0]) :].strip(" ,;:.-")

@@ -72,15 +72,16 @@ def _several(printed: Printed, counts: Counts, failing: list[Draft], fitting: li
         statement=f"{names} do not follow from {printed.matrix.where} under any usual definition.",
         witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro. Nearest values: "
         f"{', '.join(nearest)}." + (f" {good} do follow." if good else ""),
-        repair=_common_repair(printed, failing),
+        repair=_common_repair(failing, counts, classes),
         members=failing[0].members,
         more=tuple(d.members for d in failing[1:]),
     )
 
 
-def _common_repair(printed: Printed, failing: list[Draft]) -> str:
-    own_words = [d.repair for d in failing if not d.repair.startswith("another matrix")]
-    return own_words[0] if own_words else "a misprinted cell, or another part of the data behind the printed scores."
+def _common_repair(failing: list[Draft], counts: Counts, classes: Sequence[str]) -> str:
+    """Return the exchange that explains one of the scores, the first that has one, else what may be wrong."""
+    exchanges = (_exchange_repair(d.claims[0], counts, classes) for d in failing)
+    return next(filter(None, exchanges), "a misprinted cell, or another part of the data behind the printed scores.")
 
 
 def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Printed, list[Counts], Draft | None]:
@@ -159,11 +160,13 @@ def _score_draft(
         statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
         witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both orientations are covered "
         f"because turning the matrix exchanges precision and recall, which are both tried by name. {nearest}",
-        repair=_score_repair(claim, counts, classes),
+        repair=_exchange_repair(claim, counts, classes)
+        or "another matrix or another part of the data behind the printed score.",
     )
 
 
-def _score_repair(claim: Claim, counts: list[list[int]], classes: Sequence[str]) -> str:
+def _exchange_repair(claim: Claim, counts: Counts, classes: Sequence[str]) -> str:
+    """Return which exchange of cells would give a score, in words; "" where none does."""
     turned = [list(line) for line in zip(*counts, strict=True)]
     if readings := search_definition(claim, [turned], classes):
         return f"rows and columns exchanged: then it is {claim.metric} ({readings[0]})."
@@ -171,7 +174,7 @@ def _score_repair(claim: Claim, counts: list[list[int]], classes: Sequence[str])
         for words, swapped in _swaps(counts):
             if readings := search_definition(claim, [swapped], classes):
                 return f"{words}: then it is {claim.metric} ({readings[0]})."
-    return "another matrix or another part of the data behind the printed score."
+    return ""
 
 
 def _swaps(counts: list[list[int]]) -> list[tuple[str, list[list[int]]]]:

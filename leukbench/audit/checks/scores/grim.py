@@ -1,4 +1,12 @@
-"""Grid: is there a whole number of right images out of n that prints as this percentage?"""
+"""GRIM: is there a whole number of right images out of n that prints as this percentage?
+
+The test of granularity-related inconsistency of means (Brown & Heathers 2017), asked of proportions: k/n has only n + 1 values.
+
+References
+----------
+N. J. L. Brown and J. A. J. Heathers (2017). The GRIM test: a simple technique detects numerous anomalies in the reporting of
+results in psychology. Social Psychological and Personality Science 8(4), 363-369.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +36,7 @@ def coverage(interval: Interval, n: int) -> Fraction:
 
 
 def check_grid(ledger: Ledger) -> list[Draft]:
-    """A proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
+    """GRIM: a proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
 
     Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the figure carries its own n
     and is a single count can the pair be called inconsistent; otherwise the mismatch says that the figure is another average or
