@@ -125,7 +125,8 @@ STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consiste
 
 
 def audit_paper(paper: Paper) -> tuple[Finding, ...]:
-    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that order.
+    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that
+    order.
 
     Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
     """
@@ -166,7 +167,7 @@ def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:
 def blame(drafts: Sequence[Draft]) -> frozenset[str]:
     """Return the claims that stand in every one of the several minimal conflicts that they are connected with.
 
-    Conflicts that share a figure form a component; within it :func:`leukbench.audit.conflicts.accused` decides.
+    Conflicts that share a figure form a component; within it :func:`leukbench.audit.engine.conflicts.accused` decides.
     """
     conflicts = [
         [frozenset(b) for b in conflict]
@@ -210,7 +211,8 @@ def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Find
         else "; ".join(wheres[:4])
     )
     named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
-    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the accusation
+    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the
+    # accusation
     notes = "".join(
         f" Noted at {c.value}: {c.note}."
         for c in draft.claims

@@ -38,9 +38,6 @@ def statuses(drafts: list[Draft]) -> list[str]:
     return [d.status for d in drafts]
 
 
-# ---------------------------------------------------------------------------------------------------------- matrices
-
-
 def test_scores_of_a_matrix_are_named_by_the_definition_that_gives_them() -> None:
     declared, cells = matrix("m1", [["530", "19"], ["45", "51"]])
     p = paper(
@@ -133,9 +130,6 @@ def test_a_row_of_one_folds_scores_under_a_mean_accuracy_is_seen() -> None:
     assert "fold 1" in draft.statement
 
 
-# -------------------------------------------------------------------------------------------------------- feasibility
-
-
 @pytest.mark.parametrize(("accuracy", "recall", "possible"), [("0.90", "0.75", True), ("0.90", "0.20", False)])
 def test_binary_enumeration_agrees_with_mlscorecheck(accuracy: str, recall: str, possible: bool) -> None:
     p, n = 40, 60
@@ -201,9 +195,6 @@ def test_fold_means_are_decided_exactly() -> None:
     assert f.fold_mean_is_possible([706, 717, 711], I(Fraction("0.91125"), Fraction("0.9114")))
     assert not f.fold_mean_is_possible([10, 10, 10], I(Fraction("0.911"), Fraction("0.912")))
     assert not f.fold_mean_is_possible([7, 11], I(Fraction("0.9501"), Fraction("0.9502")))
-
-
-# --------------------------------------------------------------------------------------------------------- identities
 
 
 @pytest.mark.parametrize(
@@ -294,9 +285,6 @@ def test_a_perfect_mcc_beside_errors() -> None:
         "implausible"
     ]  # 1 without decimals may be 0.5 rounded
     assert coincidences.check_perfect_scores(read(honest)) == []
-
-
-# --------------------------------------------------------------------------------------------------- grid and counts
 
 
 def test_grid_finds_the_count_or_says_that_none_prints_so() -> None:
@@ -417,9 +405,6 @@ def test_public_counts_and_augmentation_multipliers() -> None:
     assert statuses(counts.check_multipliers(read(p))) == ["consistent"]
 
 
-# ------------------------------------------------------------------------------------- provenance, chance, prose
-
-
 def test_a_training_accuracy_quoted_without_its_part() -> None:
     rows = [
         score("accuracy", "99.73", split="unstated", where="Table 10"),
@@ -497,9 +482,6 @@ def test_one_quantity_with_two_values_but_not_one_rounded_twice() -> None:
     ]
 
 
-# ------------------------------------------------------------------------------------------ architecture, protocol
-
-
 def layer(i: int, name: str, shape: str, params: int) -> list[dict[str, str]]:
     common = {"model": "net", "condition": f"{i:02d} {name}"}
     return [
@@ -545,7 +527,8 @@ def test_pooling_that_gives_halved_sides_only_with_several_paddings_is_not_calle
         *layer(3, "MaxPooling2D_2", "(None, 5, 5, 8)", 0),
         {"metric": "image_size", "model": "net", "condition": "network input", "value": "46"},
     ]
-    # 5x5 gives 46 to 23 with stride 2 and padding, 23 to 11 never; 3x3 gives each step, but 46 to 23 with and 23 to 11 without padding
+    # 5x5 gives 46 to 23 with stride 2 and padding, 23 to 11 never; 3x3 gives each step, but 46 to 23 with and 23 to
+    # 11 without padding
     for kernel, status in (("5x5", "inconsistent"), ("3x3", "implausible"), ("2x2", "consistent")):
         p = paper(
             score("accuracy", "90"),
@@ -665,7 +648,8 @@ def test_an_exchange_that_leaves_scores_unexplained_is_not_alleged() -> None:
 
 
 def test_no_cell_is_accused_where_another_would_do_as_well() -> None:
-    """Found by the simulation: 34 was 29, but 22 for 27 gives the total and all scores too, and 141 neither (it was accused)."""
+    """Found by the simulation: 34 was 29, but 22 for 27 gives the total and all scores too, and 141 neither (it was
+    accused)."""
     declared, cells = matrix(
         "m1", [["141", "34", "27"], ["34", "128", "20"], ["10", "16", "119"]], classes=("a", "b", "c")
     )

@@ -41,9 +41,6 @@ def prints_as(matrix: list[list[int]], scores: list[Score], reading: str) -> boo
     return True
 
 
-# ------------------------------------------------------------------------------------------------------ several classes
-
-
 def test_a_matrix_found_for_honest_scores_prints_as_them() -> None:
     rng = np.random.default_rng(4)
     shown = 0
@@ -131,11 +128,9 @@ def test_a_row_of_several_classes_names_its_smallest_conflict() -> None:
     assert draft.members[:2] == (("p.q0",), ("p.q1",)) and "97.10" in draft.witness
 
 
-# --------------------------------------------------------------------------------------------------------------- folds
-
-
 def fold_case(rng: np.random.Generator) -> tuple[list[dict[str, int]], list[Score], str]:
-    """Return class sizes and printed scores of an honest cross-validation: the mean of scores, or the score of all counts."""
+    """Return class sizes and printed scores of an honest cross-validation: the mean of scores, or the score of all
+    counts."""
     k, reading = int(rng.integers(2, 6)), str(rng.choice(["positive:c0", "positive:c1", "macro", "weighted"]))
     sizes = [{"c0": int(rng.integers(8, 60)), "c1": int(rng.integers(8, 60))} for _ in range(k)]
     counts = []
@@ -200,7 +195,8 @@ def test_a_mean_f1_that_no_folds_can_have_is_proved() -> None:
 
 
 def test_the_mean_of_f1_is_not_the_f1_of_the_counts_and_both_are_allowed() -> None:
-    """Folds [[10, 0], [0, 10]] and [[2, 8], [0, 10]]: mean of F1 (1 + 1/3)/2 = 0.667, F1 of the sum 2·12/(24 + 8) = 0.75."""
+    """Folds [[10, 0], [0, 10]] and [[2, 8], [0, 10]]: mean of F1 (1 + 1/3)/2 = 0.667, F1 of the sum 2·12/(24 + 8) =
+    0.75."""
     sizes = [{"ill": 10, "well": 10}, {"ill": 10, "well": 10}]
 
     def row(f1: str) -> list[Score]:

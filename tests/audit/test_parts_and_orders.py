@@ -1,4 +1,5 @@
-"""Parts against pools, the n and the shares that scores imply, stated orders, ranks on the test images: planted errors and honest figures."""
+"""Parts against pools, the n and the shares that scores imply, stated orders, ranks on the test images: planted
+errors and honest figures."""
 
 from __future__ import annotations
 
@@ -34,9 +35,6 @@ def network(**arms: str) -> Row:
         "recipes": {"r": {"where": "", "recipe": {**recipe, "loss": "categorical_cross_entropy"}}},
         "arms": {n: {"study": "s", "network": n, "recipe": "r", "role": role} for n, role in arms.items()},
     }
-
-
-# ------------------------------------------------------------------------------------------------ parts and public pools
 
 
 def cut(validation: str) -> Paper:
@@ -93,9 +91,6 @@ def test_the_number_that_a_mirror_prints_is_not_called_a_slip() -> None:
     assert draft.status == "consistent" and "Kaggle" in draft.statement
 
 
-# -------------------------------------------------------------------------------------------------- one n, one share
-
-
 def table(values: tuple[str, ...], *, share: bool = True) -> Paper:
     rows = [score("accuracy", v, model=f"net{i}") for i, v in enumerate(values)]
     stated = [{"metric": "share", "value": "30", "unit": "%", "split": "test"}] if share else []
@@ -136,9 +131,6 @@ def test_rows_of_one_test_set_agree_on_the_share_of_a_class() -> None:
     honest = ((90, 10, 20, 180), (85, 15, 10, 190), (99, 1, 3, 197))
     assert statuses(parts.check_implied_shares(read(rows_of(*honest)))) == ["consistent"]
     assert parts.check_implied_shares(read(rows_of(*honest, stated="no"))) == []  # averages need not imply a share
-
-
-# ------------------------------------------------------------------------------------------------------------ orders
 
 
 def ordered(fact: str, text: str) -> list[Draft]:
@@ -213,9 +205,6 @@ def test_a_growing_gap_is_odd_only_where_overfitting_is_denied() -> None:
     assert statuses(curves(denied="no")) == ["consistent"]
 
 
-# ---------------------------------------------------------------------------------------------------- known networks
-
-
 def count(model: str, value: str, **keys: str) -> Row:
     return {"metric": "params_trainable", "value": value, "unit": "count", "model": model, **keys}
 
@@ -278,9 +267,6 @@ def test_a_parameter_count_without_a_study_is_compared_with_that_of_the_only_stu
     assert counts_(("", "11093290"), ("s", "11,093,290")) == ["consistent"]
 
 
-# ------------------------------------------------------------------------------------------------- honest readings
-
-
 def test_a_score_of_one_class_is_found_among_counts_that_name_no_classes() -> None:
     named = [score(m, v, unit="count") for m, v in (("tp", "358"), ("fn", "6"), ("fp", "5"), ("tn", "165"))]
 
@@ -300,9 +286,6 @@ def test_three_statements_are_not_called_two() -> None:
 def test_a_claim_of_speed_without_a_time_is_uncheckable() -> None:
     p = paper(score("accuracy", "97"), protocol_facts={"times_printed": "no"})
     assert statuses(protocol.check_protocol_facts(read(p))) == ["uncheckable"]
-
-
-# ------------------------------------------------------------------------------------------------------- two papers
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def statuses(drafts: list[Draft]) -> list[str]:
 
 
 def binary_rows(n: int, share: float, *, precision: bool) -> list[Row]:
-    """Rows of one binary test set with this share of positives; the third figure a precision instead of a specificity."""
+    """Rows of one binary test set with this share of positives; the third figure a precision instead of a
+    specificity."""
     found: list[Row] = []
     for i in range(n):
         r, s = 0.99 - 0.002 * i, 0.95 - 0.006 * i

@@ -1,4 +1,5 @@
-"""Folds, copies, cuts, computing: planted errors that these checks must see, honest figures that they must leave alone."""
+"""Folds, copies, cuts, computing: planted errors that these checks must see, honest figures that they must leave
+alone."""
 
 from __future__ import annotations
 
@@ -71,9 +72,6 @@ def test_rows_by_one_class_and_rows_by_averages_are_told_apart_even_with_harmoni
     assert matrix_rows.check_mixed_definitions(read(alike)) == []
 
 
-# ------------------------------------------------------------------------------------------------------------- copies
-
-
 def test_augmented_test_images_of_few_originals() -> None:
     def found(test: str, condition: str) -> list[str]:
         rows = [
@@ -99,9 +97,6 @@ def test_a_matrix_that_counts_the_test_images_before_they_were_augmented() -> No
     assert found("706", "1412") == 1
     assert found("353", "706") == 0  # the augmented images were scored
     assert found("706", "706") == 0  # nothing was added
-
-
-# --------------------------------------------------------------------------------------------------------------- cuts
 
 
 def cut(*parts: tuple[str, str]) -> list[Row]:
@@ -156,9 +151,6 @@ def test_a_publishers_test_set_that_is_described_and_not_used() -> None:
     )  # nothing says what else was tested on
 
 
-# ---------------------------------------------------------------------------------------------------------- computing
-
-
 def table(side: int) -> list[Row]:
     shapes = [f"(None, {side - 4}, {side - 4}, 32)", f"(None, {side - 8}, {side - 8}, 32)"]
     layers = [
@@ -197,9 +189,6 @@ def test_counts_of_1000_class_networks_in_a_problem_of_two_classes() -> None:
 
     assert found("138,357,544") == ["consistent", "implausible"]
     assert found("14,715,714") == ["consistent"]  # without its head, pooled, dense 2: 14,714,688 + 513·2
-
-
-# --------------------------------------------------------------------------------------------- training, folds' spread
 
 
 def test_a_training_accuracy_beside_the_accuracies_of_others() -> None:

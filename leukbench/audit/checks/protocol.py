@@ -1,4 +1,5 @@
-"""Protocol: what a paper says about its split, augmentation, selection and comparison, and what follows for its figures."""
+"""Protocol: what a paper says about its split, augmentation, selection and comparison, and what follows for its
+figures."""
 
 from __future__ import annotations
 
@@ -189,7 +190,8 @@ def check_formulas(ledger: Ledger) -> list[Draft]:
                 where=f"formula of {metric}",
                 statement=f"The printed formula of {metric} is "
                 + ("the usual one." if good else "not that of " + metric + (f"; it is {same[0]}." if same else ".")),
-                witness=f"Printed: {text}; usual: {STANDARD[metric]}. For TP 50, TN 30, FP 7, FN 13: {values[0]:.4f} against "
+                witness=f"Printed: {text}; usual: {STANDARD[metric]}. For TP 50, TN 30, FP 7, FN 13: "
+                f"{values[0]:.4f} against "
                 f"{formula_value(STANDARD[metric], SAMPLES[0]):.4f}.",
                 repair="" if good else "a slip in the formula; the printed scores tell which was computed.",
             )
@@ -200,67 +202,66 @@ def check_formulas(ledger: Ledger) -> list[Draft]:
 def check_split_against_source(ledger: Ledger) -> list[Draft]:
     """What the source offers for an honest split, and whether the paper used it."""
     found = []
+    by_patient = ledger.paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
     for name, study in ledger.paper.studies.items():
         facts = public_counts().get(study.source)
         if facts is None:
             continue
-        by_patient = ledger.paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
-        published = facts.get("patient_ids", "none") != "none"
-        apart = _stated_pools_apart(ledger, name, facts)
-        if published and not by_patient and apart:
-            found.append(
-                Draft(
-                    check="split_against_source",
-                    status="uncheckable",
-                    kind="protocol",
-                    claims=_head(ledger, name),
-                    severity=1,
-                    statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on any other cut of the "
-                    "training images patients could cross.",
-                    witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
-                    repair="which images the figures were measured on.",
-                )
-            )
-        elif published and not by_patient:
-            n = facts.get("subjects")
-            found.append(
-                Draft(
-                    check="split_against_source",
-                    status="implausible",
-                    kind="protocol",
-                    claims=_head(ledger, name),
-                    severity=2,
-                    statement=f"Patients can cross the split of study {name}, although the source publishes who is who.",
-                    witness=f"Patient ids: {facts['patient_ids']}"
-                    + (
-                        f"; {facts.get('images')} images of {n} subjects, about "
-                        f"{facts['images'] // n} each: a random split by image puts nearly every subject on both sides."
-                        if n and "images" in facts
-                        else "."
-                    ),
-                    repair="split by the published ids.",
-                )
-            )
-        elif not published:
-            found.append(
-                Draft(
-                    check="split_against_source",
-                    status="uncheckable",
-                    kind="protocol",
-                    claims=_head(ledger, name),
-                    severity=1,
-                    statement=f"Whether patients cross the split of study {name} cannot be known: the source publishes no patient ids.",
-                    witness=f"{facts['name']}"
-                    + (
-                        f": {facts['images']} images of {facts['subjects']} patients"
-                        if "subjects" in facts and "images" in facts
-                        else ""
-                    )
-                    + ".",
-                    repair="the patient of each image.",
-                )
-            )
+        if facts.get("patient_ids", "none") == "none":
+            found.append(_no_ids(ledger, name, facts))
+        elif not by_patient:
+            found.append(_ids_published(ledger, name, facts, _stated_pools_apart(ledger, name, facts)))
     return found
+
+
+def _no_ids(ledger: Ledger, name: str, facts: Mapping[str, Any]) -> Draft:
+    known = "subjects" in facts and "images" in facts
+    return Draft(
+        check="split_against_source",
+        status="uncheckable",
+        kind="protocol",
+        claims=_head(ledger, name),
+        severity=1,
+        statement=f"Whether patients cross the split of study {name} cannot be known: the source publishes no "
+        "patient ids.",
+        witness=facts["name"] + (f": {facts['images']} images of {facts['subjects']} patients." if known else "."),
+        repair="the patient of each image.",
+    )
+
+
+def _ids_published(ledger: Ledger, name: str, facts: Mapping[str, Any], apart: str) -> Draft:
+    """``apart``: the stated reading whose training and test pools share no patient, "" where there is none."""
+    if apart:
+        return Draft(
+            check="split_against_source",
+            status="uncheckable",
+            kind="protocol",
+            claims=_head(ledger, name),
+            severity=1,
+            statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on "
+            "any other cut "
+            "of the training images patients could cross.",
+            witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
+            repair="which images the figures were measured on.",
+        )
+    n = facts.get("subjects")
+    each = (
+        f"; {facts.get('images')} images of {n} subjects, about {facts['images'] // n} each: a random split by "
+        "image puts nearly "
+        "every subject on both sides."
+        if n and "images" in facts
+        else "."
+    )
+    return Draft(
+        check="split_against_source",
+        status="implausible",
+        kind="protocol",
+        claims=_head(ledger, name),
+        severity=2,
+        statement=f"Patients can cross the split of study {name}, although the source publishes who is who.",
+        witness=f"Patient ids: {facts['patient_ids']}{each}",
+        repair="split by the published ids.",
+    )
 
 
 def _subjects_words(facts: Mapping[str, Any]) -> str:
@@ -269,7 +270,8 @@ def _subjects_words(facts: Mapping[str, Any]) -> str:
 
 
 def _stated_pools_apart(ledger: Ledger, name: str, facts: Mapping[str, Any]) -> str:
-    """Return the name of a stated reading that tests on a publisher's pool of other patients than it trains on, "" if none does.
+    """Return the name of a stated reading that tests on a publisher's pool of other patients than it trains on, ""
+    if none does.
 
     A number of test images that is no pool's says that something else was tested on, whatever is stated.
     """

@@ -10,7 +10,8 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Definition:
-    """One way to compute a score: ``reading`` is positive:<class>, macro, weighted, micro, overall or a named variant."""
+    """One way to compute a score: ``reading`` is positive:<class>, macro, weighted, micro, overall or a named
+    variant."""
 
     metric: str
     reading: str
@@ -20,13 +21,14 @@ def definitions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict
     """Return every usual score of a confusion matrix (rows actual, columns predicted) as fractions.
 
     With n_ij images of class i called j: recall_i = n_ii/Σ_j n_ij, precision_i = n_ii/Σ_j n_ji,
-    F1_i = 2 n_ii/(Σ_j n_ij + Σ_j n_ji), specificity_i = (n − row_i − column_i + n_ii)/(n − row_i); macro is their plain mean,
-    weighted their mean by row size, micro the ratio of sums; ``macro, harmonic`` is the harmonic mean of macro precision and
-    macro recall. Scores with denominator 0 are left out. MCC (Gorodkin 2004) and Cohen's kappa are overall.
+    F1_i = 2 n_ii/(Σ_j n_ij + Σ_j n_ji), specificity_i = (n − row_i − column_i + n_ii)/(n − row_i); macro is their
+    plain mean, weighted their mean by row size, micro the ratio of sums; ``macro, harmonic`` is the harmonic mean
+    of macro precision and macro recall. Scores with denominator 0 are left out. MCC (Gorodkin 2004) and Cohen's
+    kappa are overall.
 
     >>> d = definitions([[3, 1], [2, 4]], ["a", "b"])
-    >>> d[Definition("accuracy", "overall")], d[Definition("precision", "positive:a")], d[Definition("f1", "positive:b")]
-    (Fraction(7, 10), Fraction(3, 5), Fraction(8, 11))
+    >>> d[Definition("accuracy", "overall")], d[Definition("precision", "positive:a")]
+    (Fraction(7, 10), Fraction(3, 5))
     """
     size = len(classes)
     n = sum(map(sum, counts))

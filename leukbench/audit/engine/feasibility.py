@@ -36,9 +36,6 @@ class Score:
         return self.name or " ".join(p for p in (self.metric, self.class_, self.average) if p)
 
 
-# -------------------------------------------------------------------------------------------- binary, class sizes known
-
-
 class BinaryGrid:
     """All confusion matrices with p images of the first and q of the second class; masks of those that give a score."""
 
@@ -106,7 +103,8 @@ class BinaryGrid:
             return mcc
 
     def reading_of(self, score: Score, reading: str) -> npt.NDArray[np.float64]:
-        """Return the score of every matrix, by its own class or averaging where it states one, else read as ``reading``."""
+        """Return the score of every matrix, by its own class or averaging where it states one, else read as
+        ``reading``."""
         if score.class_ and score.class_ in self.classes:
             reading = f"positive:{score.class_}"
         elif score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}:
@@ -130,12 +128,13 @@ class BinaryGrid:
 
 
 def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[str, list[list[int]]] | None:
-    """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any reading.
+    """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any
+    reading.
 
     Readings: either class positive, macro, weighted, macro with F1 as the harmonic mean of macro precision and recall.
     Exact for counts: every matrix is tried.
 
-    >>> from leukbench.audit.rounding import printed_interval
+    >>> from leukbench.audit.engine.rounding import printed_interval
     >>> s = [Score("accuracy", printed_interval("0.90")), Score("recall", printed_interval("0.75"))]
     >>> binary_matrix({"ill": 549, "well": 96}, s)[0]
     'positive:well'
@@ -151,17 +150,15 @@ def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[st
     return None
 
 
-# ---------------------------------------------------------------------------------------- binary, any n (linear program)
-
-
 def binary_shares(
     scores: Sequence[Score], *, prevalence: Interval | None = None
 ) -> tuple[float, float, float, float] | None:
-    """Return shares (tp, fn, fp, tn) of one confusion matrix of any size that give all scores, None where there are none.
+    """Return shares (tp, fn, fp, tn) of one confusion matrix of any size that give all scores, None where there are
+    none.
 
     Accuracy, precision, recall, specificity and F1 within intervals are linear in the four shares, e.g. F1 ≥ a means
-    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. Averages over folds with equal class sizes satisfy it too for
-    accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
+    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. Averages over folds with equal class sizes satisfy it
+    too for accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
     """
     from scipy.optimize import linprog
 
@@ -235,8 +232,8 @@ def macro_shares(scores: Sequence[Score], *, steps: int = 400) -> tuple[float, f
 def averages_fit(scores: Sequence[Score], share: Fraction, *, play: float = 0.05, steps: int = 151) -> bool:
     """Return whether macro or weighted averages of a binary matrix with about this class share may print as all scores.
 
-    A grid over the share (± ``play``) and the two recalls; a score is met when it is within its interval or within what one step of
-    the grid can change it, so that True proves nothing and False is sure but for the grid's corners.
+    A grid over the share (± ``play``) and the two recalls; a score is met when it is within its interval or within
+    what one step of the grid can change it, so that True proves nothing and False is sure but for the grid's corners.
     """
     shares = np.linspace(max(0.01, float(share) - play), min(0.99, float(share) + play), 11)[:, None, None]
     first, second = np.linspace(0, 1, steps)[None, :, None], np.linspace(0, 1, steps)[None, None, :]
@@ -261,14 +258,11 @@ def averages_fit(scores: Sequence[Score], share: Fraction, *, play: float = 0.05
     return False
 
 
-# ----------------------------------------------------------------------------------------------------------------- folds
-
-
 def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     """Return whether some numbers of right answers k_i of n_i have a mean of k_i/n_i within the interval.
 
-    For folds of these sizes, accuracy as the mean of the folds' scores. Exact for folds of equal size (then the mean is K/(k·n)) and for
-    two or three folds; with more unequal folds the sums are so dense that none is refused.
+    For folds of these sizes, accuracy as the mean of the folds' scores. Exact for folds of equal size (then the
+    mean is K/(k·n)) and for two or three folds; with more unequal folds the sums are so dense that none is refused.
 
     >>> fold_mean_is_possible([10, 10], Interval(Fraction("0.851"), Fraction("0.852")))
     False
@@ -288,8 +282,6 @@ def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     return bool((np.maximum(first, 0) <= np.minimum(last, sizes[2])).any())
 
 
-# -------------------------------------------------------------------------------------------------------- mlscorecheck
-
 MLSCORECHECK_NAMES = {
     "accuracy": "acc",
     "recall": "sens",
@@ -303,11 +295,12 @@ MLSCORECHECK_NAMES = {
 
 
 def mlscorecheck_agrees(p: int, n: int, scores: Mapping[str, float], *, eps: float) -> bool:
-    """Return mlscorecheck's verdict (Fazekas & Kovács 2024) for one binary test set: True where the scores can hold together.
+    """Return mlscorecheck's verdict (Fazekas & Kovács 2024) for one binary test set: True where the scores can hold
+    together.
 
-    ``p`` positives, ``n`` negatives; scores as fractions under our metric names; ``eps`` the largest numerical deviation.
-    The library ignores names that it does not know, so unknown ones raise InputError here; its macro accuracy (one class
-    against the rest) is never fed a top-1 accuracy, since only binary test sets are passed.
+    ``p`` positives, ``n`` negatives; scores as fractions under our metric names; ``eps`` the largest numerical
+    deviation. The library ignores names that it does not know, so unknown ones raise InputError here; its macro
+    accuracy (one class against the rest) is never fed a top-1 accuracy, since only binary test sets are passed.
     """
     unknown = sorted(set(scores) - set(MLSCORECHECK_NAMES))
     if unknown:

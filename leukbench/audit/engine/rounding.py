@@ -64,7 +64,8 @@ def shown(value: Fraction | float | int, digits: int = 4) -> str:
 
 @functools.lru_cache(maxsize=16_384)
 def printed_number(text: str) -> Decimal | None:
-    """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None where it is not one number.
+    """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None
+    where it is not one number.
 
     >>> printed_number("10,661"), printed_number("1.8e+02"), printed_number("3x3")
     (Decimal('10661'), Decimal('1.8E+2'), None)
@@ -88,7 +89,8 @@ def unit_in_last_place(number: Decimal) -> Fraction:
 
 @functools.lru_cache(maxsize=16_384)
 def printed_interval(text: str, *, places: int | None = None) -> Interval | None:
-    """Return all true values that print as ``text``: rounded (± half a unit) or truncated (up to one unit towards zero).
+    """Return all true values that print as ``text``: rounded (± half a unit) or truncated (up to one unit towards
+    zero).
 
     ``places``: the exponent of the last digit where the print hides it (heat-maps strip trailing zeros). Both ends are
     taken as closed, so that no rounding convention for ties is refused. None where the text is not one number.
@@ -122,7 +124,8 @@ def exact_interval(text: str) -> Interval | None:
 
 
 def heat_map_interval(text: str, *, digits: int = 2) -> Interval | None:
-    """Return the counts that a heat-map cell can stand for: exact without an exponent, else ``digits`` significant digits.
+    """Return the counts that a heat-map cell can stand for: exact without an exponent, else ``digits`` significant
+    digits.
 
     Plotting libraries print annotations with ``%.2g`` by default: 180 becomes ``1.8e+02`` and 200 becomes ``2e+02``.
 
@@ -146,8 +149,8 @@ def integers_in(interval: Interval) -> range:
 def counts_printing_as(interval: Interval, n: int) -> range:
     """Return the numbers k of n with k/n in the interval.
 
-    >>> from leukbench.audit.rounding import printed_interval
-    >>> list(counts_printing_as(printed_interval("0.9220"), 705)), list(counts_printing_as(printed_interval("0.9198"), 3734))
-    ([650], [])
+    >>> from leukbench.audit.engine.rounding import printed_interval
+    >>> [list(counts_printing_as(printed_interval(text), n)) for text, n in (("0.9220", 705), ("0.9198", 3734))]
+    [[650], []]
     """
     return integers_in(interval.times(n))

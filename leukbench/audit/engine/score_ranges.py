@@ -44,7 +44,8 @@ def joined_boxes(parts: Sequence[Boxes]) -> Boxes:
 def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
     """Return the least and most value of a per-class score in each box, ``(n_boxes, n_classes)``.
 
-    A class that is never called has no precision: 0, 1 or left out of the mean are all allowed there, which [0, 1] covers.
+    A class that is never called has no precision: 0, 1 or left out of the mean are all allowed there, which [0, 1]
+    covers.
     """
     h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
     if metric == "recall":
@@ -89,7 +90,8 @@ def _harmonic(p: Array, r: Array) -> Array:
 
 
 def _agreement_range(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
-    """Range of MCC and kappa: both are (n·Σh − E)/D with E = Σ n_i c_i, D² = (n² − Σ n_i²)(n² − Σ c_i²) or D = n² − E."""
+    """Range of MCC and kappa: both are (n·Σh − E)/D with E = Σ n_i c_i, D² = (n² − Σ n_i²)(n² − Σ c_i²) or D = n² −
+    E."""
     n = sizes.sum()
     chance_low, chance_high = boxes.c_low @ sizes, boxes.c_high @ sizes
     top_low, top_high = n * boxes.h_low.sum(1) - chance_high, n * boxes.h_high.sum(1) - chance_low
@@ -106,7 +108,8 @@ def _agreement_range(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
 
 
 def inverted_boxes(boxes: Boxes, sizes: Array, metric: str, least: Array, most: Array) -> Boxes:
-    """Return the boxes cut to where each class score can lie between ``least`` and ``most``, ``(n_boxes, n_classes)`` each."""
+    """Return the boxes cut to where each class score can lie between ``least`` and ``most``, ``(n_boxes,
+    n_classes)`` each."""
     h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
     if metric == "recall":
         return _whole(h_low, h_high, c_low, c_high, least * sizes, most * sizes)

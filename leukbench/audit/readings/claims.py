@@ -1,4 +1,5 @@
-"""Which claims speak of the same result: rows of scores, matrices, class sizes, selected by the keys of the ledger alone."""
+"""Which claims speak of the same result: rows of scores, matrices, class sizes, selected by the keys of the ledger
+alone."""
 
 from __future__ import annotations
 
@@ -68,9 +69,3 @@ def row_key(claim: Claim) -> RowKey:
     """Return the key under which scores belong to one result."""
     aggregation = claim.aggregation if claim.aggregation in {"mean", "best", "pooled"} else ""
     return (claim.study, claim.model or claim.arm, claim.split, fold_of(claim), claim.condition, aggregation)
-
-
-# ------------------------------------------------------------------------------------------------------- matrices
-
-
-# ----------------------------------------------------------------------------------------------------- class sizes

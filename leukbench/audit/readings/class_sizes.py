@@ -14,8 +14,8 @@ from leukbench.papers.schema import Claim
 def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | None]]:
     """Return every n that the paper states for the part of a claim: its own n, its part's images, by class for recall.
 
-    A recall or specificity that names no class may be an average, which is no k/n; a specificity of one class is a share of
-    the others' images. None of them is tested.
+    A recall or specificity that names no class may be an average, which is no k/n; a specificity of one class is a
+    share of the others' images. None of them is tested.
     """
     found: dict[int, tuple[str, Claim | None]] = {}
     counted_on_all = canonical(claim.metric) in {"accuracy", "error_rate"}
@@ -39,14 +39,16 @@ def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | N
 
 
 def _class_counted(claim: Claim) -> str:
-    """Return the class whose images a figure is a share of: its own, or the one it calls positive; "" for all images."""
+    """Return the class whose images a figure is a share of: its own, or the one it calls positive; "" for all
+    images."""
     if not claim.class_ and claim.average.startswith("positive:"):
         return claim.average.removeprefix("positive:")
     return claim.class_
 
 
 def class_sizes(ledger: Ledger, key: RowKey) -> Sizes | None:
-    """Return the class sizes behind a result: its exact matrix, stated counts, or the matrix of another network on that part.
+    """Return the class sizes behind a result: its exact matrix, stated counts, or the matrix of another network on
+    that part.
 
     A matrix whose total is not the stated number of images of its part is not used.
     """
@@ -87,7 +89,8 @@ def _stated(ledger: Ledger, key: RowKey, wanted: Iterable[tuple[str, str]]) -> S
 
 
 def _of_twin(ledger: Ledger, key: RowKey, every: Iterable[Printed]) -> Sizes | None:
-    """Return the row sums of another network's matrix on the same part; None where this one has matrices on other images."""
+    """Return the row sums of another network's matrix on the same part; None where this one has matrices on other
+    images."""
     study, model, split, fold, condition, aggregation = key
     if aggregation == "mean" or any(m.key[1] == model and m.key[2:4] != (split, fold) for m in ledger.matrices):
         return None
@@ -116,8 +119,8 @@ def total_is_stated(ledger: Ledger, matrix: Printed) -> bool:
 def stated_total(ledger: Ledger, printed: Printed) -> tuple[int, Claim] | None:
     """Return the number of images that the paper states for a matrix' part, if it does.
 
-    Of the totals stated for that part the one that the cells add up to is taken; else that of the same network, fold and
-    condition; else the one nearest to a twin matrix' total; else the only one.
+    Of the totals stated for that part the one that the cells add up to is taken; else that of the same network,
+    fold and condition; else the one nearest to a twin matrix' total; else the only one.
     """
     study, model, split, fold, condition, _ = printed.key
     sizes = [

@@ -56,7 +56,8 @@ def known_network(name: str) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class CountReading:
-    """How a known network comes to a number of parameters: in words, with its 1000-class head or not, flattened at which side."""
+    """How a known network comes to a number of parameters: in words, with its 1000-class head or not, flattened at
+    which side."""
 
     words: str
     thousand_classes: bool = False
@@ -93,7 +94,8 @@ def explain_count(network: dict[str, Any], count: int) -> CountReading | None:
 
 
 def _usual_head(network: dict[str, Any], rest: int) -> tuple[str, str] | None:
-    """Return the usual head of this many parameters in words, and the input side in px where it is flattened; None without one."""
+    """Return the usual head of this many parameters in words, and the input side in px where it is flattened; None
+    without one."""
     inputs = {(f"pooled ({network['features']})", ""): network["features"]}
     inputs |= {
         (f"flattened at {px} px ({network['features'] * side**2})", px): network["features"] * side**2

@@ -33,8 +33,8 @@ class Sizes:
 class Ledger:
     """The readings of one paper, made once and handed to all checks.
 
-    ``sizes`` fills as class sizes are asked for (:func:`leukbench.audit.readings.class_sizes.class_sizes`), so that each is worked
-    out once.
+    ``sizes`` fills as class sizes are asked for (:func:`leukbench.audit.readings.class_sizes.class_sizes`), so that
+    each is worked out once.
     """
 
     paper: Paper

@@ -34,7 +34,8 @@ class Printed:
 def matrices(paper: Paper) -> list[Printed]:
     """Return the printed matrices whose every cell is in the ledger, with rows as actual classes.
 
-    Four counts tp, fp, fn, tn that only the text gives make a matrix too (id ""), with the positive class of the study first.
+    Four counts tp, fp, fn, tn that only the text gives make a matrix too (id ""), with the positive class of the
+    study first.
     """
     found = []
     for matrix in paper.matrices:
@@ -51,7 +52,8 @@ def matrices(paper: Paper) -> list[Printed]:
 def _known_by_twins(printed: Printed, others: list[Printed]) -> Printed:
     """Return the matrix with its orientation settled where matrices of several networks on one part settle it.
 
-    One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are actual.
+    One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are
+    actual.
     """
     if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
         return printed

@@ -37,7 +37,8 @@ def overall_of(row: Row, metric: str) -> Claims | None:
 
 
 def implied_share(accuracy: Interval, recall: Interval, specificity: Interval) -> Interval | None:
-    """Return the shares of positives π for which accuracy = π·recall + (1 − π)·specificity is possible; None where it is open.
+    """Return the shares of positives π for which accuracy = π·recall + (1 − π)·specificity is possible; None where
+    it is open.
 
     >>> I = lambda a: Interval(Fraction(a), Fraction(a))
     >>> float(implied_share(I("0.95"), I("0.98"), I("0.94")).low)
@@ -76,7 +77,8 @@ def row_scores(row: Row) -> list[tuple[Score, tuple[Claim, ...]]]:
 
 
 def is_mean(row: Row) -> bool:
-    """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix' identities)."""
+    """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix'
+    identities)."""
     return row.key[5] == "mean" or any(c.spread for claims in row.scores.values() for c in claims)
 
 
@@ -97,7 +99,8 @@ def implied_accuracy(row: Row, sizes: dict[str, int]) -> Interval | None:
 def held_out_accuracy(
     row: Row, sizes: dict[str, int], printed: Sequence[Printed]
 ) -> tuple[Interval | None, str, tuple[Claim, ...]]:
-    """Return a row's accuracy with where it comes from: printed, its exact matrix, or its recalls with the class sizes."""
+    """Return a row's accuracy with where it comes from: printed, its exact matrix, or its recalls with the class
+    sizes."""
     for (metric, class_, _), claims in row.scores.items():
         if metric == "accuracy" and not class_:
             return score_interval(claims[0]), "printed", claims

@@ -18,10 +18,11 @@ MANY = 3
 
 
 def check_few_originals(ledger: Ledger) -> list[Draft]:
-    """Augmented test images of a class against the originals of that class: b originals cannot give more than b independent images.
+    """Augmented test images of a class against the originals of that class: b originals cannot give more than b
+    independent images.
 
-    With a test images and b originals in all parts, each original stands a/b times in the test part on average, more if some originals
-    are kept for training.
+    With a test images and b originals in all parts, each original stands a/b times in the test part on average,
+    more if some originals are kept for training.
     """
     found = []
     for study in dict.fromkeys(c.study for c in counted(ledger, "n_images") if c.condition == AFTER):
@@ -51,9 +52,11 @@ def check_few_originals(ledger: Ledger) -> list[Draft]:
                 kind="protocol",
                 claims=tuple(c for n in shared for c in (originals[n], tests[n])),
                 severity=2,
-                statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, {tests[worst].value}, from "
+                statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, "
+                f"{tests[worst].value}, from "
                 f"at most {originals[worst].value}.",
-                witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most {total} independent "
+                witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most "
+                f"{total} independent "
                 "observations, fewer if originals are kept apart for training.",
                 repair="scores on original test images, or one score an original.",
             )
@@ -79,7 +82,8 @@ def _ratio(a: Claim, b: Claim) -> Fraction:
 
 
 def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
-    """Matrices whose cells add up to the test images before augmentation, where the test images are said to be augmented."""
+    """Matrices whose cells add up to the test images before augmentation, where the test images are said to be
+    augmented."""
     sizes: dict[tuple[str, str], dict[str, Claim]] = {}
     for c in counted(ledger, "n_images"):
         if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
@@ -94,7 +98,8 @@ def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
             return []
         sums = shown(low, 0) if low == high else f"{shown(low, 0)} to {shown(high, 0)}"
         lines.append(
-            f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}: {sums}; before {pair['before'].value}, after {pair['after'].value}"
+            f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}: {sums}; before {pair['before'].value}, "
+            f"after {pair['after'].value}"
         )
         claims += [pair["before"], pair["after"], *m.claims]
     if not lines:
@@ -108,6 +113,7 @@ def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
             severity=1,
             statement="Test images are said to be augmented, but the matrices count as many as there were before.",
             witness="; ".join(lines) + ".",
-            repair="either the augmented test images were not scored, or the matrices are of another evaluation; say which.",
+            repair="either the augmented test images were not scored, or the matrices are of another evaluation; "
+            "say which.",
         )
     ]

@@ -136,7 +136,8 @@ def check_multipliers(ledger: Ledger) -> list[Draft]:
                 status="consistent" if good else "implausible",
                 kind="arithmetic",
                 claims=(source, c),
-                statement=f"Augmentation multiplies the {c.split} images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
+                statement=f"Augmentation multiplies the {c.split} "
+                f"images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
                 f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
                 witness=f"{number_of(c)}/{number_of(source)} = {shown(ratio, 4)}.",
                 repair="" if good else "the number of copies made of each image, or which images were copied.",
@@ -183,7 +184,8 @@ def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -
         kind="arithmetic",
         claims=(share, *parts.values()),
         severity=0 if good else 1,
-        statement=f"The {split} part is {shown(actual, 1)} % of the images counted{' in fold ' + fold if fold else ''}; "
+        statement=f"The {split} part is {shown(actual, 1)} % of the images "
+        f"counted{' in fold ' + fold if fold else ''}; "
         f"{share.value}{'' if '%' in share.value else share.unit} is stated.",
         witness=f"{sum_} = {total}; {number_of(parts[split])}/{total} = {shown(actual, 2)} %.",
         repair="" if good else "the shares describe another split than the counts.",
@@ -193,8 +195,8 @@ def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -
 def check_iterations(ledger: Ledger) -> list[Draft]:
     """Iterations = epochs × batches: which numbers of training images and batch sizes explain the stated ones.
 
-    With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and every
-    stated pool less the stated test images, is tried with the stated batch size or the usual ones.
+    With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and
+    every stated pool less the stated test images, is tried with the stated batch size or the usual ones.
     """
     iterations = counted(ledger, "iterations")
     epochs = {number_of(c): c for c in counted(ledger, "epochs")}

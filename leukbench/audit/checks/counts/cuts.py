@@ -1,4 +1,5 @@
-"""Cuts: parts that are an exact share of the images, and publisher's test pools that are described but not tested on."""
+"""Cuts: parts that are an exact share of the images, and publisher's test pools that are described but not tested
+on."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ USUAL_SHARES = tuple(Fraction(p, 100) for p in (5, 10, 15, 20, 25, 30, 40, 50))
 def check_exact_shares(ledger: Ledger) -> list[Draft]:
     """Parts that are a usual share of their whole to the very image were cut by image.
 
-    A cut by patient gives what whole patients add up to: with m images a patient it meets ⌊sn⌋ or ⌈sn⌉ about twice in m times, so two
-    parts or more that all do are no accident. Only where the source has at least 20 images a patient.
+    A cut by patient gives what whole patients add up to: with m images a patient it meets ⌊sn⌋ or ⌈sn⌉ about twice
+    in m times, so two parts or more that all do are no accident. Only where the source has at least 20 images a
+    patient.
     """
     found = []
     by_patient = ledger.paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
@@ -49,14 +51,16 @@ def check_exact_shares(ledger: Ledger) -> list[Draft]:
                     kind="protocol",
                     claims=tuple(c for c, _ in cut),
                     severity=3 if by_patient else 2,
-                    statement=f"Every {split} part of study {name} is {shown(100 * share, 0)} % of its images to the image, as a cut by image "
+                    statement=f"Every {split} part of study {name} is {shown(100 * share, 0)} % of its images to "
+                    "the image, as a cut by image "
                     "gives"
                     + (
                         ", although the split is said to be by patient."
                         if by_patient
                         else " and a cut by patient would only by accident."
                     ),
-                    witness=f"{lines}. The source has about {images // subjects} images a patient, so whole patients would add up to other numbers.",
+                    witness=f"{lines}. The source has about {images // subjects} images a patient, so whole "
+                    "patients would add up to other numbers.",
                     repair="the list of training and test images.",
                 )
             )
@@ -72,7 +76,8 @@ def _is_share(part: int, whole: int, share: Fraction) -> bool:
 
 
 def _parts(ledger: Ledger, study: str) -> Iterator[tuple[Claim, int]]:
-    """Return each test and validation count with the sum of the parts of the same fold and class; class counts before totals."""
+    """Return each test and validation count with the sum of the parts of the same fold and class; class counts
+    before totals."""
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
     for c in counted(ledger, "n_images"):
         if (
@@ -109,7 +114,8 @@ def check_described_pools(ledger: Ledger) -> list[Draft]:
                 kind="protocol",
                 claims=(*pools, *used.values()),
                 severity=1,
-                statement=f"The publisher's test images ({' and '.join(p.value for p in pools)}) are described, but no figure is counted on them.",
+                statement=f"The publisher's test images ({' and '.join(p.value for p in pools)}) are described, "
+                "but no figure is counted on them.",
                 witness=f"Numbers of test images that figures are given for: {', '.join(str(n) for n in used)}.",
                 repair="a score on the publisher's test images, or the words that they were not used.",
             )

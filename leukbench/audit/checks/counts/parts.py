@@ -1,4 +1,5 @@
-"""Parts and wholes beyond one table: parts against the pool they were cut from, the n and the class shares that scores imply."""
+"""Parts and wholes beyond one table: parts against the pool they were cut from, the n and the class shares that
+scores imply."""
 
 from __future__ import annotations
 
@@ -32,10 +33,11 @@ def _total(claims: list[Claim], n_classes: int) -> tuple[int, tuple[Claim, ...]]
 
 
 def check_parts_against_pool(ledger: Ledger) -> list[Draft]:
-    """Training, validation and test images against the labelled images, or the release, that they are said to be cut from.
+    """Training, validation and test images against the labelled images, or the release, that they are said to be
+    cut from.
 
-    Parts may leave images out or hold copies, so a difference is implausible, not impossible; a public pool within 1 % of the
-    parts' sum is named, with the misprint that would make them equal.
+    Parts may leave images out or hold copies, so a difference is implausible, not impossible; a public pool within
+    1 % of the parts' sum is named, with the misprint that would make them equal.
     """
     found = []
     for name, study in ledger.paper.studies.items():
@@ -75,11 +77,13 @@ def _pool_draft(
         severity=0 if good else 1,
         statement=f"Training, validation and test images are {total} in all; {stated} "
         + ("labelled images are stated." if words == "labelled" else "images are stated for the dataset."),
-        witness=f"{sum_} = {total}; {' + '.join(c.value for c in pool[1])} = {stated}; a difference of {stated - total}{hint}.",
+        witness=f"{sum_} = {total}; {' + '.join(c.value for c in pool[1])} = {stated}; a difference of "
+        f"{stated - total}{hint}.",
         repair=""
         if good
         else (
-            f"one part misprinted by {abs(near - total)} if the {public[near]} was cut; else the images that stand in no part, or in two."
+            f"one part misprinted by {abs(near - total)} if the {public[near]} was cut; else the images that stand "
+            "in no part, or in two."
             if near is not None
             else "the images that stand in no part, or the copies that were counted."
         ),
@@ -95,11 +99,13 @@ def _public_totals(facts: dict[str, object]) -> dict[int, str]:
 
 
 def check_common_n(ledger: Ledger) -> list[Draft]:
-    """Is there one number of test images on which all accuracies of a table are whole counts, and can the source have it?
+    """Is there one number of test images on which all accuracies of a table are whole counts, and can the source
+    have it?
 
-    For accuracies of three or more networks on one part without stated size: each n such that every accuracy is some k/n. No test part
-    of originals is larger than the source; where a test share is stated, n lies within 5 % of share × source (images that were left out).
-    Segmented twins count as a size of the source too, and so do derived releases where the paper says that it used one.
+    For accuracies of three or more networks on one part without stated size: each n such that every accuracy is
+    some k/n. No test part of originals is larger than the source; where a test share is stated, n lies within 5 %
+    of share × source (images that were left out). Segmented twins count as a size of the source too, and so do
+    derived releases where the paper says that it used one.
     """
     found = []
     groups: dict[tuple[str, str], dict[str, Claim]] = {}
@@ -146,13 +152,16 @@ def _common_n_draft(ledger: Ledger, study: str, claims: list[Claim]) -> Draft | 
         claims=(*claims, *((share,) if share is not None else ())),
         severity=2 if odd else 0,
         statement=(
-            f"No test part of the stated share of the source (5 % more or less) makes the accuracies of all {len(claims)} networks whole counts."
+            "No test part of the stated share of the source (5 % more or less) makes the accuracies of all "
+            f"{len(claims)} networks whole counts."
             if odd and fitting
             else f"No test part of the source makes the accuracies of all {len(claims)} networks whole counts."
             if odd
-            else f"The accuracies of {len(claims)} networks are whole counts on {len(fitting)} numbers of images up to the size of the source."
+            else f"The accuracies of {len(claims)} networks are whole counts on {len(fitting)} numbers of images "
+            "up to the size of the source."
         ),
-        witness=f"{values} %, rounded or truncated; numbers of images that give all of them: {', '.join(map(str, fitting[:8])) or 'none'}"
+        witness=f"{values} %, rounded or truncated; numbers of images that give all of them: "
+        f"{', '.join(map(str, fitting[:8])) or 'none'}"
         + ("" if len(fitting) <= 8 else ", …")
         + (
             f" (at {first}: {', '.join(f'{counts_printing_as(i, first)[0]}/{first}' for i in intervals)})"
@@ -179,10 +188,12 @@ def _source_sizes(facts: dict[str, object], *, with_copies: bool) -> dict[int, s
 
 
 def check_implied_shares(ledger: Ledger) -> list[Draft]:
-    """The share of the positive class that accuracy, precision and recall of one class imply, alike in all rows of a table.
+    """The share of the positive class that accuracy, precision and recall of one class imply, alike in all rows of
+    a table.
 
-    With n = 1, P positives, recall r and precision p: FN = P(1 − r), FP = P·r(1 − p)/p, so 1 − accuracy = P(1 − r + r(1 − p)/p).
-    Holds for scores of one class, so only where the paper says which class is positive; macro and weighted rows are left out.
+    With n = 1, P positives, recall r and precision p: FN = P(1 − r), FP = P·r(1 − p)/p, so 1 − accuracy = P(1 − r +
+    r(1 − p)/p). Holds for scores of one class, so only where the paper says which class is positive; macro and
+    weighted rows are left out.
     """
     if not ledger.paper.protocol_facts.get("positive_class_stated", "no").startswith("yes"):
         return []
@@ -237,7 +248,8 @@ def _shares_draft(members: list[tuple[str, Interval, tuple[Claim, ...]]], sizes:
         kind="arithmetic",
         claims=tuple(c for _, _, cs in members for c in cs),
         severity=0 if alike else 2,
-        statement=f"Accuracy, precision and recall of one class imply its share of the test images; the {len(members)} networks "
+        statement="Accuracy, precision and recall of one class imply its share of the test images; the "
+        f"{len(members)} networks "
         + ("agree on it." if alike else "disagree, as if each had been tested on other images."),
         witness=f"Share = (1 − accuracy)/(1 − recall + recall·(1 − precision)/precision). {words}."
         + (f" {classes} (1 point of play)." if classes else ""),

@@ -35,7 +35,8 @@ def _of_fold(ledger: Ledger, scores: list[Claim], printed: Printed) -> set[str]:
 
 
 def check_unnamed_fold(ledger: Ledger) -> list[Draft]:
-    """Accuracy and two or more other scores, given for a network without a fold, that are those of one fold's matrix alone.
+    """Accuracy and two or more other scores, given for a network without a fold, that are those of one fold's
+    matrix alone.
 
     Every fold's matrix of the network is tried; all scores must follow from exactly one of them under one reading.
     """
@@ -83,7 +84,8 @@ def _fold_draft(
         severity=2 if best else 1,
         statement=f"{names}, given for {row.key[1] or 'the network'} without a fold, are those of fold {fold}"
         + (f", the best of {len(others)}." if best else "."),
-        witness=f"{printed.matrix.where}, fold {fold}: {drawn(printed.counts(), printed.matrix.classes)}, read as {reading}; none of the other "
+        witness=f"{printed.matrix.where}, fold {fold}: {drawn(printed.counts(), printed.matrix.classes)}, read as "
+        f"{reading}; none of the other "
         f"{folds - 1} folds' matrices gives them." + (f" Accuracy {accuracy.value} is that fold's." if best else ""),
         repair="scores over all folds, or the fold's name beside them.",
     )
@@ -115,11 +117,14 @@ def check_two_positive_classes(ledger: Ledger) -> list[Draft]:
                     kind="arithmetic",
                     claims=(first, second, *m.claims),
                     severity=2,
-                    statement=f"{first.metric} {first.value} of {model} is that of {a} at {first.where}; {second.metric} {second.value} is "
+                    statement=f"{first.metric} {first.value} of {model} is that of {a} at {first.where}; "
+                    f"{second.metric} {second.value} is "
                     f"that of {b} at {second.where}.",
-                    witness=f"{drawn(m.counts(), m.matrix.classes)}. Only with {a} as the positive class do the scores at {first.where} "
+                    witness=f"{drawn(m.counts(), m.matrix.classes)}. Only with {a} as the positive class do the "
+                    f"scores at {first.where} "
                     f"follow together, only with {b} those at {second.where}.",
-                    repair="one positive class throughout; what is called sensitivity in one place is specificity in the other.",
+                    repair="one positive class throughout; what is called sensitivity in one place is specificity "
+                    "in the other.",
                 )
             )
     return drafts

@@ -103,9 +103,11 @@ def check_mixed_definitions(ledger: Ledger) -> list[Draft]:
                     kind="arithmetic",
                     severity=2,
                     claims=tuple(c for _, _, cs in members.values() for c in cs),
-                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different definitions for different networks.",
+                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different "
+                    "definitions for different networks.",
                     witness=f"Definitions that give the scores: {words}.",
-                    repair="one definition for all rows; scores of one class and averages over classes are not comparable.",
+                    repair="one definition for all rows; scores of one class and averages over classes are not "
+                    "comparable.",
                 )
             )
     return found

@@ -1,4 +1,5 @@
-"""Scores against the printed matrix beside them: which definition gives each, and which orientation; what rounded cells leave."""
+"""Scores against the printed matrix beside them: which definition gives each, and which orientation; what rounded
+cells leave."""
 
 from __future__ import annotations
 
@@ -27,8 +28,9 @@ from leukbench.papers.schema import Claim
 def check_matrix_scores(ledger: Ledger) -> list[Draft]:
     """Each score printed for the result of a matrix equals the matrix' value under some definition; which one is named.
 
-    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it is not
-    said whether rows are actual or predicted, the orientation that explains more of the scores is taken and named.
+    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it
+    is not said whether rows are actual or predicted, the orientation that explains more of the scores is taken and
+    named.
     """
     found = []
     heads = ledger.headlines
@@ -85,7 +87,8 @@ def _common_repair(failing: list[Draft], counts: Counts, classes: Sequence[str])
 
 
 def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Printed, list[Counts], Draft | None]:
-    """Return the matrix turned, with a finding, where its rows are not known to be actual and turning explains more scores."""
+    """Return the matrix turned, with a finding, where its rows are not known to be actual and turning explains more
+    scores."""
     if printed.actual_known:
         return printed, candidates, None
     classes = printed.matrix.classes
@@ -108,7 +111,8 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
         claims=(*printed.claims, *claims),
         severity=2 if named else 1,
         statement=f"{printed.matrix.where} explains the printed scores only if {what}.",
-        witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: {drawn(turned[0], classes)}.",
+        witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: "
+        f"{drawn(turned[0], classes)}.",
         repair="exchange the two counts." if named else "say what rows and columns are.",
         members=(*((c.id,) for c in printed.claims if c.metric in ("fp", "fn")), *((c.id,) for c in claims))
         if named
@@ -144,7 +148,8 @@ def _score_draft(
             status="consistent",
             kind="arithmetic",
             claims=(*claims, *printed.claims),
-            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as {' or '.join(readings)}.",
+            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as "
+            f"{' or '.join(readings)}.",
             witness=f"{drawn(counts, classes)}. {value_words(claim, counts, classes, readings[0])}",
         )
     counts = candidates[0]
@@ -158,7 +163,8 @@ def _score_draft(
         severity=3 if head else 2,
         members=() if claim.approximate else (tuple(c.id for c in claims), *block),
         statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
-        witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both orientations are covered "
+        witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both "
+        "orientations are covered "
         f"because turning the matrix exchanges precision and recall, which are both tried by name. {nearest}",
         repair=_exchange_repair(claim, counts, classes)
         or "another matrix or another part of the data behind the printed score.",

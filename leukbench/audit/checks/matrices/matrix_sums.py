@@ -16,7 +16,8 @@ from leukbench.papers.schema import Claim
 
 
 def check_matrix_total(ledger: Ledger) -> list[Draft]:
-    """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to it)."""
+    """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to
+    it)."""
     found = []
     for printed in ledger.matrices:
         stated = stated_total(ledger, printed)
@@ -48,10 +49,12 @@ def check_matrix_total(ledger: Ledger) -> list[Draft]:
 
 
 def _suspect(ledger: Ledger, printed: Printed) -> tuple[int, int, int] | None:
-    """Return (row, column, value) of the one cell whose change alone gives the stated total, class sizes and scores, or None.
+    """Return (row, column, value) of the one cell whose change alone gives the stated total, class sizes and
+    scores, or None.
 
-    Class sizes are those stated for the part, else the row sums of another matrix with that total. If no single cell gives all
-    scores, it is the one cell that already for itself contradicts class sizes and accuracy. Where several cells would do, none is named.
+    Class sizes are those stated for the part, else the row sums of another matrix with that total. If no single
+    cell gives all scores, it is the one cell that already for itself contradicts class sizes and accuracy. Where
+    several cells would do, none is named.
     """
     stated = stated_total(ledger, printed)
     if stated is None or not printed.exact:
@@ -127,7 +130,8 @@ def _row_sums(ledger: Ledger, printed: Printed, total: int) -> list[int] | None:
 
 
 def suspects(ledger: Ledger, printed: Printed) -> tuple[tuple[str, ...], ...]:
-    """Return the one cell that is misprinted, where totals and class sizes show it, else every cell, each as a block."""
+    """Return the one cell that is misprinted, where totals and class sizes show it, else every cell, each as a
+    block."""
     suspect = _suspect(ledger, printed)
     if suspect is not None:
         i, j, _ = suspect
@@ -147,7 +151,8 @@ def _cell_repair(printed: Printed, n: int, ledger: Ledger) -> str:
         i, j, value = suspect
         names = printed.matrix.classes
         return (
-            f"one cell misprinted: about {value} instead of {counts[i][j]} (actual {names[i]}, called {names[j]}) gives the total "
+            f"one cell misprinted: about {value} instead of {counts[i][j]} (actual {names[i]}, called {names[j]}) "
+            "gives the total "
             f"{n} and the row sum {sum(counts[i]) + missing} that this class has elsewhere in the paper."
             + _still_open(ledger, printed, i, j, value)
         )
@@ -155,7 +160,8 @@ def _cell_repair(printed: Printed, n: int, ledger: Ledger) -> str:
 
 
 def _still_open(ledger: Ledger, printed: Printed, i: int, j: int, value: int) -> str:
-    """Return which printed scores do not follow from the matrix with cell (i, j) set to ``value``, as a sentence, "" if all do.
+    """Return which printed scores do not follow from the matrix with cell (i, j) set to ``value``, as a sentence,
+    "" if all do.
 
     Of two classes, every other division of that row is tried too.
     """
@@ -220,7 +226,8 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
         severity=0 if good else 1,
         statement=f"{printed.matrix.where} has {line[name]} images of actual {name}; {n} are stated."
         + (f" That is its column sum: {what} are exchanged." if turned else ""),
-        witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: {column[name]}.",
+        witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: "
+        f"{column[name]}.",
         repair="" if good else (f"exchange {what}." if turned else "a misprinted cell or count."),
         members=((claim.id,), *block) if proved else (),
     )

@@ -46,7 +46,8 @@ def _prose_total(printed: Printed, named: dict[str, Claim], ledger: Ledger) -> l
             kind="arithmetic",
             claims=(*named.values(), claim),
             severity=1,
-            statement=f"The four counts in the text on {printed.matrix.where}{fold} add up to {sum(values)}, not to the {n} images stated.",
+            statement=f"The four counts in the text on {printed.matrix.where}{fold} add up to {sum(values)}, not "
+            f"to the {n} images stated.",
             witness=f"{' + '.join(str(v) for v in values)} = {sum(values)}; stated: {n}, {sum(values) - n:+d}."
             + (
                 f" The cells of {printed.matrix.where} carry two digits; the text gives these as counts."
@@ -107,10 +108,12 @@ def _prose_against_matrix(printed: Printed, named: dict[str, Claim], own_words: 
                 claims=claims,
                 severity=1,
                 statement=f"The text exchanges false positives and false negatives of {printed.matrix.where}.",
-                witness=f"The text: {words}. The matrix: {drawn(counts, classes)}. With {positive} as positive, an actual {positive} "
+                witness=f"The text: {words}. The matrix: {drawn(counts, classes)}. With {positive} as positive, an "
+                f"actual {positive} "
                 "called otherwise is a false negative; no choice of the positive class gives the text's names."
                 + (" The paper's own definition in words exchanges them likewise." if own_words else ""),
-                repair="exchange the words false positive and false negative, or read the matrix with predicted classes in its rows.",
+                repair="exchange the words false positive and false negative, or read the matrix with predicted "
+                "classes in its rows.",
             )
     return Draft(
         check="prose_counts",
@@ -134,21 +137,8 @@ def _against_totals(name: str, named: dict[str, Claim], ledger: Ledger, key: tup
     }
     if any(m.matrix.id and m.key == key for m in ledger.matrices):
         return []  # the printed matrix is held against the class sizes instead
-    sizes: dict[tuple[str, int], list[Claim]] = {}
-    for c in ledger.own:
-        if (
-            c.metric == "n_images"
-            and c.class_
-            and (n := count_of(c)) is not None
-            and c.split == key[2]
-            and fold_of(c) == key[3]
-            and c.study in {key[0], ""}
-            and c.model in {key[1], ""}
-            and c.condition in {key[4], ""}
-        ):
-            sizes.setdefault((c.class_, n), []).append(c)
     found = []
-    for (class_, n), claims in sizes.items():
+    for (class_, n), claims in _stated_sizes(ledger, key).items():
         every = (*claims, *named.values())
         if n in rows_:
             found.append(
@@ -175,7 +165,8 @@ def _against_totals(name: str, named: dict[str, Claim], ledger: Ledger, key: tup
                 + (f"; they are {column}." if column else "."),
                 witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
                 repair=(
-                    f"the number is a column sum taken for a class size; the class has {' or '.join(str(k) for k in rows_)} images, or "
+                    "the number is a column sum taken for a class size; the class has "
+                    f"{' or '.join(str(k) for k in rows_)} images, or "
                     "the two error counts are exchanged."
                     if column
                     else "a misprinted count."
@@ -183,6 +174,24 @@ def _against_totals(name: str, named: dict[str, Claim], ledger: Ledger, key: tup
                 members=(tuple(c.id for c in claims), *((e,) for e in errors)),
             )
         )
+    return found
+
+
+def _stated_sizes(ledger: Ledger, key: tuple[str, ...]) -> dict[tuple[str, int], list[Claim]]:
+    """Return the numbers of images stated for the classes of a result: (class, number) -> the claims that say so."""
+    found: dict[tuple[str, int], list[Claim]] = {}
+    for c in ledger.own:
+        if (
+            c.metric == "n_images"
+            and c.class_
+            and (n := count_of(c)) is not None
+            and c.split == key[2]
+            and fold_of(c) == key[3]
+            and c.study in {key[0], ""}
+            and c.model in {key[1], ""}
+            and c.condition in {key[4], ""}
+        ):
+            found.setdefault((c.class_, n), []).append(c)
     return found
 
 

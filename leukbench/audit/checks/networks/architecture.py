@@ -41,8 +41,10 @@ def check_layer_totals(ledger: Ledger) -> list[Draft]:
                         kind="arithmetic",
                         claims=(c, *(x for _, x in table)),
                         severity=1,
-                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the trainable ones; all are {total:,}.",
-                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less {frozen} statistics of batch "
+                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the "
+                        f"trainable ones; all are {total:,}.",
+                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less "
+                        f"{frozen} statistics of batch "
                         f"norms = {total - frozen}.",
                     )
                 )
@@ -124,7 +126,8 @@ def check_total_split(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(total, trainable, rest),
                 severity=0 if good else 1,
-                statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are stated.",
+                statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are "
+                "stated.",
                 witness=f"{trainable.value} + {rest.value} = {value}; total {total.value}"
                 + ("." if good else f", {stated - value:+}."),
                 repair="" if good else "two of the three belong to different versions of the network.",
@@ -135,7 +138,8 @@ def check_total_split(ledger: Ledger) -> list[Draft]:
 
 
 def check_layer_parameters(ledger: Ledger) -> list[Draft]:
-    """Each layer's parameters follow from its shapes: (k²·c_in + 1)·c_out, (in + 1)·out, 4·c for batch norm, 0 otherwise.
+    """Each layer's parameters follow from its shapes: (k²·c_in + 1)·c_out, (in + 1)·out, 4·c for batch norm, 0
+    otherwise.
 
     The kernel side k of a convolution with stride 1 and no padding is the loss of side plus 1.
     """
@@ -192,7 +196,8 @@ def _expected(kind: str, before: tuple[int, ...] | None, after: tuple[int, ...] 
 
 
 def check_pooling_shapes(ledger: Ledger) -> list[Draft]:
-    """Which pooling kernels, strides and paddings give the printed sides, and whether the stated kernels are among them."""
+    """Which pooling kernels, strides and paddings give the printed sides, and whether the stated kernels are among
+    them."""
     found = []
     for model in models_of(ledger):
         steps = []
@@ -271,7 +276,8 @@ def check_output_units(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(c,),
                 severity=0 if good else 1,
-                statement=f"The output layer of {c.model} has {shape[-1]} units; the paper's problems have {' and '.join(map(str, sizes))} classes.",
+                statement=f"The output layer of {c.model} has {shape[-1]} units; the paper's problems have "
+                f"{' and '.join(map(str, sizes))} classes.",
                 witness=f"{c.value} at {c.where}.",
                 repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",
             )

@@ -1,4 +1,5 @@
-"""Computing: multiply-adds that a printed layer table means, beside those of the named networks, where less computing is claimed."""
+"""Computing: multiply-adds that a printed layer table means, beside those of the named networks, where less
+computing is claimed."""
 
 from __future__ import annotations
 
@@ -12,10 +13,11 @@ from leukbench.papers.schema import Claim
 
 
 def layer_multiply_adds(ledger: Ledger, model: str) -> tuple[dict[str, int], tuple[Claim, ...]]:
-    """Return the multiply-adds of one image for each convolution and dense layer of a printed table, and its shape claims.
+    """Return the multiply-adds of one image for each convolution and dense layer of a printed table, and its shape
+    claims.
 
-    A convolution of stride 1 without padding makes h·w·c_out sums of k²·c_in products, k the loss of side plus 1; a dense layer in·out.
-    Layers whose shapes do not follow so are left out, so that the sum is a lower bound.
+    A convolution of stride 1 without padding makes h·w·c_out sums of k²·c_in products, k the loss of side plus 1; a
+    dense layer in·out. Layers whose shapes do not follow so are left out, so that the sum is a lower bound.
     """
     found: dict[str, int] = {}
     claims = []
@@ -35,10 +37,11 @@ def layer_multiply_adds(ledger: Ledger, model: str) -> tuple[dict[str, int], tup
 
 
 def check_computing(ledger: Ledger) -> list[Draft]:
-    """Fewer parameters are not less computing: where the paper claims less of it, the layer table is counted and times are looked for.
+    """Fewer parameters are not less computing: where the paper claims less of it, the layer table is counted and
+    times are looked for.
 
-    The table's multiply-adds (a lower bound) are held against those of the named networks that the paper prints parameters for, each in
-    its most expensive usual version.
+    The table's multiply-adds (a lower bound) are held against those of the named networks that the paper prints
+    parameters for, each in its most expensive usual version.
     """
     claim = ledger.paper.protocol_facts.get("complexity_claim", "")
     if not claim:
@@ -61,13 +64,15 @@ def check_computing(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=claims,
                 severity=1 if less else 0,
-                statement=f"By its layer table {model} needs {total / 1e9:.2f} thousand million multiply-adds an image, "
+                statement=f"By its layer table {model} needs {total / 1e9:.2f} thousand million multiply-adds an "
+                "image, "
                 + (
                     f"more than {' and '.join(less)}, although less computing is claimed."
                     if less
                     else "fewer than every network beside it."
                 ),
-                witness=f"{'; '.join(f'{name}: {n:,}' for name, n in table.items())}; sum {total:,}. Named networks, in thousand millions: {words}. "
+                witness=f"{'; '.join(f'{name}: {n:,}' for name, n in table.items())}; sum {total:,}. Named "
+                f"networks, in thousand millions: {words}. "
                 f"Claimed: {claim}.",
                 repair="measured times on one machine; fewest parameters is another statement." if less else "",
             )

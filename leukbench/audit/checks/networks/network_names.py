@@ -23,7 +23,8 @@ SCALING = {
 def check_scaling_factors(ledger: Ledger) -> list[Draft]:
     """Width, depth and resolution of a scaled network against its family's smallest, as its authors define them.
 
-    EfficientNet-B3 (Tan & Le 2019): width 1.2, depth 1.4, resolution 300/224 = 1.34. Printed decimals may be rounded or truncated.
+    EfficientNet-B3 (Tan & Le 2019): width 1.2, depth 1.4, resolution 300/224 = 1.34. Printed decimals may be
+    rounded or truncated.
     """
     found = []
     for model in dict.fromkeys(c.model for c in ledger.own if c.metric == "scaling_factor"):
@@ -61,7 +62,8 @@ def _prints_as(claim: Claim, value: Fraction) -> bool:
 
 
 def check_counts_in_millions(ledger: Ledger) -> list[Draft]:
-    """A count in millions is one of the named network's known counts, and no less than the network has without any head."""
+    """A count in millions is one of the named network's known counts, and no less than the network has without any
+    head."""
     found = []
     for c in ledger.own:
         network = known_network(c.model) if c.metric in PARAMS[:2] and c.unit == "million" else None
@@ -91,7 +93,8 @@ def _millions_draft(c: Claim, network: dict[str, Any], hits: list[str], high: Fr
             if hits
             else "fewer than the named network has without any head."
         ),
-        witness=f"Known: {bare:,} weights without a head, {network['weights']:,} with the 1000-class head; printed: at most "
+        witness=f"Known: {bare:,} weights without a head, {network['weights']:,} with the 1000-class head; "
+        "printed: at most "
         f"{shown(high, 4)} million.",
         repair=""
         if hits
@@ -100,9 +103,11 @@ def _millions_draft(c: Claim, network: dict[str, Any], hits: list[str], high: Fr
 
 
 def check_fewest_by_heads(ledger: Ledger) -> list[Draft]:
-    """Where the proposed network has the fewest printed parameters: is a named rival smaller in its known 1000-class version?
+    """Where the proposed network has the fewest printed parameters: is a named rival smaller in its known
+    1000-class version?
 
-    A rival's printed count that exceeds its known one holds a larger head (or is another network's), which the comparison then measures.
+    A rival's printed count that exceeds its known one holds a larger head (or is another network's), which the
+    comparison then measures.
     """
     by_model: dict[str, Claim] = {}
     for c in ledger.own:
@@ -120,7 +125,8 @@ def check_fewest_by_heads(ledger: Ledger) -> list[Draft]:
     if not smaller:
         return []
     words = "; ".join(
-        f"{m}: {by_model[m].value} printed, {v['weights']:,} known with its 1000-class head, {v['headless_weights']:,} without"
+        f"{m}: {by_model[m].value} printed, {v['weights']:,} known with its 1000-class head, "
+        f"{v['headless_weights']:,} without"
         for m, v in smaller.items()
     )
     return [
@@ -130,7 +136,8 @@ def check_fewest_by_heads(ledger: Ledger) -> list[Draft]:
             kind="arithmetic",
             claims=(least, *(by_model[m] for m in smaller)),
             severity=1,
-            statement=f"{least.model} has the fewest parameters only beside the count printed for {', '.join(smaller)}; as published "
+            statement=f"{least.model} has the fewest parameters only beside the count printed for "
+            f"{', '.join(smaller)}; as published "
             f"{'that is' if len(smaller) == 1 else 'these are'} smaller.",
             witness=f"{least.model}: {least.value}. {words}.",
             repair="all networks with the same kind of head.",

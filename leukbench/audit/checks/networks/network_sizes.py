@@ -14,7 +14,8 @@ from leukbench.papers.schema import Claim
 
 
 def check_known_networks(ledger: Ledger) -> list[Draft]:
-    """Parameter counts printed for named networks against their known counts, in either convention, with usual heads."""
+    """Parameter counts printed for named networks against their known counts, in either convention, with usual
+    heads."""
     found: list[Draft] = []
     of_thousand: list[Draft] = []
     for c in ledger.own:
@@ -37,7 +38,8 @@ def check_known_networks(ledger: Ledger) -> list[Draft]:
 
 
 def _of_other_networks(ledger: Ledger, drafts: list[Draft]) -> list[Draft]:
-    """Return one finding for the printed counts that are those of 1000-class networks, where the problems have fewer classes."""
+    """Return one finding for the printed counts that are those of 1000-class networks, where the problems have
+    fewer classes."""
     classes = sorted({len(s.classes) for s in ledger.paper.studies.values()})
     claims = {d.claims[0].model: d.claims[0] for d in drafts}
     if not claims or max(classes) >= 1000:
@@ -49,7 +51,8 @@ def _of_other_networks(ledger: Ledger, drafts: list[Draft]) -> list[Draft]:
             kind="arithmetic",
             claims=tuple(claims.values()),
             severity=1,
-            statement=f"The parameter counts printed for {' and '.join(claims)} are those of networks for 1000 classes, not of "
+            statement=f"The parameter counts printed for {' and '.join(claims)} are those of networks for 1000 "
+            "classes, not of "
             f"networks for {' or '.join(map(str, classes))}.",
             witness="; ".join(d.statement.rstrip(".") for d in drafts if d.claims[0] in claims.values()) + ".",
             repair="the counts of the networks that were trained, and of these the trained part.",
@@ -64,7 +67,8 @@ def _reference(network: dict[str, Any]) -> str:
 
 
 def _other_input(c: Claim, network: dict[str, Any], reading: CountReading, ledger: Ledger) -> Draft | None:
-    """Return the finding that a count belongs to another input size than is stated; None where it fits or none is stated."""
+    """Return the finding that a count belongs to another input size than is stated; None where it fits or none is
+    stated."""
     stated = input_sides(ledger, c.model)
     if not reading.flattened_px or not stated or reading.flattened_px in stated:
         return None
@@ -74,7 +78,8 @@ def _other_input(c: Claim, network: dict[str, Any], reading: CountReading, ledge
         kind="arithmetic",
         claims=(c,),
         severity=1,
-        statement=f"{c.value} parameters of {c.model} fit an input of {reading.flattened_px} px; {', '.join(sorted(stated))} px is stated.",
+        statement=f"{c.value} parameters of {c.model} fit an input of {reading.flattened_px} px; "
+        f"{', '.join(sorted(stated))} px is stated.",
         witness=f"{reading.words}. {_reference(network)}",
         repair="the input size of this network, or another head that happens to have as many parameters.",
     )
@@ -99,7 +104,8 @@ def _known_draft(c: Claim, n: int, network: dict[str, Any], reading: CountReadin
 
 
 def _unexplained_draft(c: Claim, n: int, network: dict[str, Any]) -> Draft:
-    """Return the finding on a count that the named network has in no usual form: another network's, or far from it, or open."""
+    """Return the finding on a count that the named network has in no usual form: another network's, or far from it,
+    or open."""
     bare = network["headless_weights"]
     odd = n > 3 * network.get("keras", network["weights"]) or n < bare * 9 // 10
     other = next((w for v in known_networks().values() if v is not network and (w := explain_count(v, n))), None)
@@ -110,8 +116,10 @@ def _unexplained_draft(c: Claim, n: int, network: dict[str, Any]) -> Draft:
             kind="arithmetic",
             claims=(c,),
             severity=2,
-            statement=f"{c.value} parameters of {c.model} are to the last digit those of another network: {other.words}.",
-            witness=f"{_reference(network)} Difference to the named network without one: {n - bare:+,}, which no usual head on it gives.",
+            statement=f"{c.value} parameters of {c.model} are to the last digit those of another network: "
+            f"{other.words}.",
+            witness=f"{_reference(network)} Difference to the named network without one: {n - bare:+,}, which no "
+            "usual head on it gives.",
             repair="the name of the network in this row, or its count.",
         )
     return Draft(
@@ -126,7 +134,8 @@ def _unexplained_draft(c: Claim, n: int, network: dict[str, Any]) -> Draft:
             if odd
             else "explained by no usual head on the named network."
         ),
-        witness=f"{_reference(network)} Difference to the one without head: {n - bare:+,}; heads tried: pooled or flattened, one or two "
+        witness=f"{_reference(network)} Difference to the one without head: {n - bare:+,}; heads tried: pooled or "
+        "flattened, one or two "
         "dense layers.",
         repair="the head that was put on it, or the layer table.",
     )
@@ -150,7 +159,8 @@ def check_network_sizes(ledger: Ledger) -> list[Draft]:
                 status="consistent",
                 kind="arithmetic",
                 claims=tuple(by_model.values()),
-                statement=f"Of the {len(by_model)} networks whose parameters are printed, {least.model} has the fewest.",
+                statement=f"Of the {len(by_model)} networks whose parameters are printed, {least.model} has the "
+                "fewest.",
                 witness=", ".join(f"{m}: {c.value}" for m, c in by_model.items()) + ".",
             )
         )
@@ -163,7 +173,8 @@ def check_network_sizes(ledger: Ledger) -> list[Draft]:
                 claims=(),
                 where="whole paper",
                 severity=1,
-                statement="No parameter count is printed for any network, so statements about size or simplicity cannot be checked.",
+                statement="No parameter count is printed for any network, so statements about size or simplicity "
+                "cannot be checked.",
                 repair="the number of parameters of the proposed network and of each baseline.",
             )
         )

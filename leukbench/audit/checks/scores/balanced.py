@@ -18,7 +18,8 @@ from leukbench.papers.schema import Claim
 
 
 def balance(ledger: Ledger, row: Row) -> tuple[int, Claims, bool] | None:
-    """Return (images a class, claims, whether of this very part) where all classes of a row's part or dataset are equal.
+    """Return (images a class, claims, whether of this very part) where all classes of a row's part or dataset are
+    equal.
 
     A fold is not judged by what is said of the whole.
     """
@@ -46,9 +47,9 @@ def balance(ledger: Ledger, row: Row) -> tuple[int, Claims, bool] | None:
 def check_balanced_classes(ledger: Ledger) -> list[Draft]:
     """With equally large classes top-1 accuracy = macro recall, and macro specificity = 1 − (1 − accuracy)/(K − 1).
 
-    Weighted and micro recall are the accuracy for any class sizes. All three are linear in the matrix, so they hold for means
-    over runs. The largest class share that would be needed instead is stated: with recall deficits d_c ≥ 0 of sum D = K(1 − macro
-    recall), 1 − accuracy = Σ w_c d_c ≤ w_max·D; with false positives of sum 1 − accuracy,
+    Weighted and micro recall are the accuracy for any class sizes. All three are linear in the matrix, so they hold
+    for means over runs. The largest class share that would be needed instead is stated: with recall deficits d_c ≥
+    0 of sum D = K(1 − macro recall), 1 − accuracy = Σ w_c d_c ≤ w_max·D; with false positives of sum 1 − accuracy,
     K(1 − macro specificity) ≤ (1 − accuracy)/(1 − w_max).
     """
     found = []
@@ -83,7 +84,8 @@ def _either(claims: Claims, rivals: Claims) -> str:
 
 
 def _told_once(found: Iterable[Row]) -> list[Row]:
-    """Return the rows with those joined that are one result under two names of its aggregation: equal keys else, equal figures."""
+    """Return the rows with those joined that are one result under two names of its aggregation: equal keys else,
+    equal figures."""
     joined: dict[tuple[object, ...], Row] = {}
     for row in found:
         overall = {m: c for (m, class_, _), c in row.scores.items() if not class_}
@@ -113,7 +115,8 @@ def _rivals(ledger: Ledger, row: Row, metric: str, chosen: Claims) -> Claims:
 
 
 def _gathered(drafts: list[Draft]) -> list[Draft]:
-    """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than three."""
+    """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than
+    three."""
     # a row with two rival values is judged once, with both
     drafts = list({(d.status, d.statement): d for d in reversed(drafts)}.values())[::-1]
     kept = [d for d in drafts if d.status == "consistent" or d.severity >= 3]
@@ -141,7 +144,8 @@ def _gathered(drafts: list[Draft]) -> list[Draft]:
 
 @dataclass(frozen=True)
 class _Balanced:
-    """A row over equally large classes: its accuracy, what else it prints, and the claims that say that the classes are equal."""
+    """A row over equally large classes: its accuracy, what else it prints, and the claims that say that the classes
+    are equal."""
 
     ledger: Ledger
     row: Row
@@ -173,7 +177,8 @@ def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
     rivals = b.rivals(name, claims)
     formula = "= accuracy" if name == "recall" else f"= 1 − (1 − accuracy)/{k - 1}"
     words = (
-        f"accuracy {b.accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {b.images}. Then macro {name} "
+        f"accuracy {b.accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {b.images}. "
+        f"Then macro {name} "
         f"{formula} = {as_percent(must)}; printed: {as_percent(value)}."
     )
     allowed = Interval(must.low - TIE, must.high + TIE)
@@ -229,8 +234,10 @@ def _recall_against_specificity(b: _Balanced, recall: Claims, spec: Claims) -> D
         kind="arithmetic",
         claims=(*recall, *spec, *b.basis),
         severity=1,
-        statement=f"Sensitivity and specificity of {b.row.label} cannot both be macro averages over {k} equally large classes.",
-        witness=f"Macro specificity = 1 − (1 − macro sensitivity)/{k - 1} = {as_percent(must)} for sensitivity {recall[0].value}; "
+        statement=f"Sensitivity and specificity of {b.row.label} cannot both be macro averages over {k} equally "
+        "large classes.",
+        witness=f"Macro specificity = 1 − (1 − macro sensitivity)/{k - 1} = {as_percent(must)} for sensitivity "
+        f"{recall[0].value}; "
         f"printed {spec[0].value}. It is never below the macro sensitivity.",
         repair="a binary reading, with the averaging stated.",
         members=(tuple(c.id for c in recall), tuple(c.id for c in spec), *((c.id,) for c in b.basis)),
@@ -238,10 +245,12 @@ def _recall_against_specificity(b: _Balanced, recall: Claims, spec: Claims) -> D
 
 
 def _needed_share(a: Interval, value: Interval, k: int, name: str) -> Fraction | None:
-    """Return the share that one class must at least (above 1/K) or at most (below 1/K) have for both figures to be true.
+    """Return the share that one class must at least (above 1/K) or at most (below 1/K) have for both figures to be
+    true.
 
-    Recall: 1 − accuracy = Σ w_c d_c lies between w_min·D and w_max·D. Specificity: false positives f_c ≥ 0 of sum 1 − accuracy,
-    K(1 − macro specificity) = Σ f_c/(1 − w_c) lies between (1 − accuracy)/(1 − w_min) and (1 − accuracy)/(1 − w_max).
+    Recall: 1 − accuracy = Σ w_c d_c lies between w_min·D and w_max·D. Specificity: false positives f_c ≥ 0 of sum 1
+    − accuracy, K(1 − macro specificity) = Σ f_c/(1 − w_c) lies between (1 − accuracy)/(1 − w_min) and (1 −
+    accuracy)/(1 − w_max).
     """
     wrong = Interval(1 - a.high, 1 - a.low)
     deficit = Interval(k * (1 - value.high), k * (1 - value.low))

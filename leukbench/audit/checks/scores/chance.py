@@ -38,7 +38,8 @@ def independence_p(counts: list[list[int]]) -> float:
 
 
 def mcc_interval(mcc: float, n: int) -> tuple[float, float]:
-    """Return an image-level 95 % interval of an MCC by Fisher's z, tanh(atanh r ± 1.96/√(n − 3)); too narrow for few patients."""
+    """Return an image-level 95 % interval of an MCC by Fisher's z, tanh(atanh r ± 1.96/√(n − 3)); too narrow for
+    few patients."""
     if n <= 3 or abs(mcc) >= 1:
         return (mcc, mcc)
     z, half = math.atanh(mcc), 1.959964 / math.sqrt(n - 3)
@@ -72,7 +73,8 @@ def _matrix_draft(printed: Printed, heads: bool) -> Draft:
         witness=f"{drawn(counts, classes)}{rounded}. Expected if independent (row total × column total / {n}): "
         f"{'; '.join(', '.join(e) for e in expected)}. χ² test p = {p:.2g}; MCC = {shown(mcc, 3)} "
         f"({shown(low, 3)} to {shown(high, 3)}, images taken as independent).",
-        repair="such a matrix arises when predictions and labels are compared in different orders (for example a shuffled test "
+        repair="such a matrix arises when predictions and labels are compared in different orders (for example a "
+        "shuffled test "
         "set); recompute it from paired rows."
         if chance
         else "",
@@ -82,7 +84,8 @@ def _matrix_draft(printed: Printed, heads: bool) -> Draft:
 def check_informedness(ledger: Ledger) -> list[Draft]:
     """In a binary problem the two recalls add up to 1 for a classifier that does not look; J = sum − 1 with its error.
 
-    J's standard error is √(r₁(1−r₁)/n₁ + r₂(1−r₂)/n₂), images taken as independent, so that a J within 1.96 of it is chance.
+    J's standard error is √(r₁(1−r₁)/n₁ + r₂(1−r₂)/n₂), images taken as independent, so that a J within 1.96 of it
+    is chance.
     """
     found = []
     for row in ledger.rows:
@@ -115,6 +118,7 @@ def _informedness(
         severity=2 if chance else 0,
         statement=f"The recalls of {label} are "
         + ("those of a classifier that does not look at the image." if chance else "better than chance together."),
-        witness=f"{terms} − 1 = {shown(j, 3)}, standard error {shown(error, 3)}; a classifier that ignores the image has 0.",
+        witness=f"{terms} − 1 = {shown(j, 3)}, standard error {shown(error, 3)}; a classifier that ignores the "
+        "image has 0.",
         repair="recompute from paired predictions and labels." if chance else "",
     )

@@ -90,9 +90,12 @@ def _equal_columns(members: list[Row], pair: tuple[str, str]) -> list[Draft]:
             kind="arithmetic",
             claims=claims,
             severity=2,
-            statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly all of {len(both)} rows.",
-            witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in {sum(g <= Fraction(6, 5) for g in gaps)}; "
-            f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure different things.",
+            statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly "
+            f"all of {len(both)} rows.",
+            witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in "
+            f"{sum(g <= Fraction(6, 5) for g in gaps)}; "
+            f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure "
+            "different things.",
             repair="one column computed from the other's formula: see which formula fits.",
         )
     ]
@@ -132,7 +135,8 @@ def _formula_column(
             claims=claims,
             severity=2 if metric != "accuracy" else 0,
             statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
-            witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give {shown(100 * value, 2)}; printed "
+            witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give "
+            f"{shown(100 * value, 2)}; printed "
             f"{target[0].value}. Median distance {shown(median(gaps), 2)} units of the last digit. Note: {usual}.",
             repair=f"call the column by what it is, or give {metric} by its usual definition.",
         )
@@ -140,10 +144,12 @@ def _formula_column(
 
 
 def check_perfect_scores(ledger: Ledger) -> list[Draft]:
-    """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result means some.
+    """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result
+    means some.
 
-    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged. A 1.00
-    is at least 0.995: then macro recall leaves each class at least 1 − 0.005 K, and F1 or MCC no accuracy below that either.
+    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of
+    alleged. A 1.00 is at least 0.995: then macro recall leaves each class at least 1 − 0.005 K, and F1 or MCC no
+    accuracy below that either.
     """
     found = []
     by_result: dict[tuple[str, str, str], list[Claim]] = {}
@@ -185,7 +191,8 @@ def check_perfect_scores(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(*ones, *less),
                 severity=3,
-                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand "
+                "beside an accuracy of "
                 f"{', '.join(sorted({c.value for c in less}))}.",
                 witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
                 + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),

@@ -1,4 +1,4 @@
-"""Could the scores of one row be true together? The checks on top of :mod:`leukbench.audit.feasibility`."""
+"""Could the scores of one row be true together? The checks on top of :mod:`leukbench.audit.engine.feasibility`."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from leukbench.papers.schema import Claim
 def check_binary_rows(ledger: Ledger) -> list[Draft]:
     """Is there a 2×2 matrix that gives all scores of a row: with the class sizes by enumeration, else for any size.
 
-    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted); without,
-    a linear program decides for one positive class, and a macro reading is searched.
+    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted);
+    without, a linear program decides for one positive class, and a macro reading is searched.
     """
     found = []
     heads = ledger.headlines
@@ -110,8 +110,10 @@ def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
         return "figures of different runs, parts or definitions in one row."
     tp, fn, fp, tn = shares
     return (
-        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
-        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images)."
+        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would "
+        "allow it "
+        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of "
+        "100 images)."
     )
 
 
@@ -267,7 +269,8 @@ def check_fold_means(ledger: Ledger) -> list[Draft]:
 
 
 def check_dataset_balance(ledger: Ledger) -> list[Draft]:
-    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points).
+    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5
+    points).
 
     One fold, and what is counted over folds, is left out: its shares are its own.
     """
@@ -302,8 +305,10 @@ def check_dataset_balance(ledger: Ledger) -> list[Draft]:
                     claims=(*(c[0] for _, c in scores), *basis),
                     severity=2,
                     statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
-                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % of one class; with 5 points of "
-                    f"play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted averages (a search) allow them.",
+                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % "
+                    "of one class; with 5 points of "
+                    "play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted "
+                    "averages (a search) allow them.",
                     repair=_fit_repair(scores),
                 )
             )
@@ -328,8 +333,9 @@ def _dataset_share(ledger: Ledger, study: str, positive: str) -> tuple[Fraction 
 def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
     """Is there a K×K matrix with the stated class sizes that gives all scores of a row at once.
 
-    Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and per-class scores:
-    :func:`leukbench.audit.multiclass.decide` finds a matrix, proves that there is none, or ends at its budget.
+    Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and
+    per-class scores: :func:`leukbench.audit.engine.multiclass.decide` finds a matrix, proves that there is none, or ends
+    at its budget.
     """
     found = []
     heads = ledger.headlines
@@ -372,10 +378,12 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         [_smallest_conflict(sizes, scores)],
         f"on {', '.join(f'{v} {n}' for n, v in sizes.counts.items())} ({sizes.basis})"
         + (", if it was tested on these" if presumed else ""),
-        "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class readings of each",
+        "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class "
+        "readings of each",
         tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         head,
-        "another class balance in the test set, a binary reading (some classes pooled against the others), or an accuracy that is "
+        "another class balance in the test set, a binary reading (some classes pooled against the others), or an "
+        "accuracy that is "
         "a mean of one-against-rest accuracies.",
         sizes=sizes.claims,
         proved=not presumed,
@@ -383,7 +391,8 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
 
 
 def _smallest_conflict(sizes: Sizes, scores: list[Score]) -> tuple[int, ...]:
-    """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget shows."""
+    """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget
+    shows."""
     kept = list(range(len(scores)))
     for i in reversed(range(len(scores))):  # what stands first, the accuracy, is kept if it can be
         fewer = [j for j in kept if j != i]
@@ -428,10 +437,12 @@ def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], siz
         claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         severity=1,
         statement=(
-            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was not decided "
+            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was "
+            "not decided "
             "(search budget)."
             if answer.mixed
-            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was found (search budget)."
+            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was "
+            "found (search budget)."
         ),
         witness=f"{listed}; macro, weighted, micro and one-class readings"
         + (" were refuted one by one." if answer.mixed else " were searched."),

@@ -1,10 +1,11 @@
 """Scores of k folds: could they be the mean of the folds' scores, or the score of the folds' counts taken together?
 
-*Score of means* (pooled): one 2×2 matrix with the folds' class sizes added up. *Mean of scores*: x = Σ_f m(M_f)/k for a matrix M_f in
-each fold. Precision, F1, MCC are no linear functions of the counts, but the means x that are possible lie in the Minkowski mean of the convex hulls
-of what single folds can give, so a linear program over all matrices of every fold decides it from outside: when its least
-violation is positive, no matrices give the printed means. Columns (matrices) are made as they are needed, priced over all of them, so the
-optimum is that of the full program (Fazekas & Kovács 2024 do this for the linear scores only). From inside, a herd search looks for whole matrices.
+*Score of means* (pooled): one 2×2 matrix with the folds' class sizes added up. *Mean of scores*: x = Σ_f m(M_f)/k
+for a matrix M_f in each fold. Precision, F1, MCC are no linear functions of the counts, but the means x that are
+possible lie in the Minkowski mean of the convex hulls of what single folds can give, so a linear program over all
+matrices of every fold decides it from outside: when its least violation is positive, no matrices give the printed
+means. Columns (matrices) are made as they are needed, priced over all of them, so the optimum is that of the full
+program (Fazekas & Kovács 2024 do this for the linear scores only). From inside, a herd search looks for whole matrices.
 """
 
 from __future__ import annotations
@@ -20,14 +21,10 @@ from leukbench.audit.readings.row_scores import row_scores
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
-# ------------------------------------------------------------------------------------------------------- one row
-
-
-# ------------------------------------------------------------------------------------------------------- the check
-
 
 def fold_class_sizes(ledger: Ledger, row: Row) -> tuple[list[dict[str, int]], tuple[Claim, ...]] | None:
-    """Return the stated class sizes of every fold of a row's part, None unless each fold has all classes of the study."""
+    """Return the stated class sizes of every fold of a row's part, None unless each fold has all classes of the
+    study."""
     study, model, split, _, condition, _ = row.key
     for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
         found: dict[str, dict[str, Claim]] = {}
@@ -50,9 +47,11 @@ def fold_class_sizes(ledger: Ledger, row: Row) -> tuple[list[dict[str, int]], tu
 
 
 def check_fold_scores(ledger: Ledger) -> list[Draft]:
-    """Can the scores of a binary row over folds come from matrices with the folds' class sizes: as means, or counted together.
+    """Can the scores of a binary row over folds come from matrices with the folds' class sizes: as means, or
+    counted together.
 
-    Both aggregations are tried under every reading of the averaging, F1 also as the harmonic mean of the mean precision and recall.
+    Both aggregations are tried under every reading of the averaging, F1 also as the harmonic mean of the mean
+    precision and recall.
     """
     found = []
     heads = ledger.headlines
@@ -84,7 +83,8 @@ def _sizes_missing(ledger: Ledger, row: Row, pairs: list[tuple[Score, tuple[Clai
             status="uncheckable",
             kind="arithmetic",
             claims=tuple(c for _, cs in pairs for c in cs),
-            statement=f"Whether the scores of {row.label} can hold together on its {len(folds)} folds depends on class sizes that are not stated.",
+            statement=f"Whether the scores of {row.label} can hold together on its {len(folds)} folds depends on "
+            "class sizes that are not stated.",
             witness=f"{', '.join(s.label() for s, _ in pairs)}.",
             repair="the number of images of each class in each fold.",
         )
@@ -121,14 +121,17 @@ def _draft(
         claims=claims,
         severity=(3 if head else 2) if proved else 1,
         statement=(
-            f"The scores of {row.label} cannot hold together on its {len(sizes[0])} folds, neither as means nor counted together."
+            f"The scores of {row.label} cannot hold together on its {len(sizes[0])} folds, neither as means nor "
+            "counted together."
             if proved
             else f"No one averaging gives all scores of {row.label} on its {len(sizes[0])} folds."
             if answer.how == "mixed"
-            else f"Neither matrices for the scores of {row.label} on its {len(sizes[0])} folds nor a proof that there are none were "
+            else f"Neither matrices for the scores of {row.label} on its {len(sizes[0])} folds nor a proof that "
+            "there are none were "
             "found (search budget)."
         ),
-        witness=f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program over all matrices of each fold"
+        witness=f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program "
+        "over all matrices of each fold"
         + (
             " leaves a distance from the printed means under every reading."
             if answer.status != "open" or answer.how

@@ -1,11 +1,12 @@
 """GRIM: is there a whole number of right images out of n that prints as this percentage?
 
-The test of granularity-related inconsistency of means (Brown & Heathers 2017), asked of proportions: k/n has only n + 1 values.
+The test of granularity-related inconsistency of means (Brown & Heathers 2017), asked of proportions: k/n has only n
++ 1 values.
 
 References
 ----------
-N. J. L. Brown and J. A. J. Heathers (2017). The GRIM test: a simple technique detects numerous anomalies in the reporting of
-results in psychology. Social Psychological and Personality Science 8(4), 363-369.
+N. J. L. Brown and J. A. J. Heathers (2017). The GRIM test: a simple technique detects numerous anomalies in the
+reporting of results in psychology. Social Psychological and Personality Science 8(4), 363-369.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ def coverage(interval: Interval, n: int) -> Fraction:
 def check_grid(ledger: Ledger) -> list[Draft]:
     """GRIM: a proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
 
-    Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the figure carries its own n
-    and is a single count can the pair be called inconsistent; otherwise the mismatch says that the figure is another average or
-    another n, and is reported as implausible. Figures too coarse for their n (accidental hit ≥ 60 %) are left out.
+    Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the
+    figure carries its own n and is a single count can the pair be called inconsistent; otherwise the mismatch says
+    that the figure is another average or another n, and is reported as implausible. Figures too coarse for their n
+    (accidental hit ≥ 60 %) are left out.
     """
     found = []
     for claims in _distinct_figures(ledger):
@@ -57,7 +59,8 @@ def check_grid(ledger: Ledger) -> list[Draft]:
 
 
 def check_range(ledger: Ledger) -> list[Draft]:
-    """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible alone."""
+    """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible
+    alone."""
     found = []
     for claim in ledger.own:
         metric = canonical(claim.metric)
@@ -74,10 +77,13 @@ def check_range(ledger: Ledger) -> list[Draft]:
                     claims=(claim,),
                     severity=2,
                     members=((claim.id,),),
-                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the metric's range.",
-                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least {shown(value.low, 4)}."
+                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the "
+                    "metric's range.",
+                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least "
+                    f"{shown(value.low, 4)}."
                     if value.low > 1
-                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most {shown(value.high, 4)}.",
+                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most "
+                    f"{shown(value.high, 4)}.",
                     repair="another unit, or a misplaced decimal point",
                 )
             )
@@ -115,7 +121,8 @@ def _grid_draft(
             status="consistent",
             kind="arithmetic",
             claims=involved,
-            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of {n} images{note}.",
+            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of "
+            f"{n} images{note}.",
             witness=f"{k}/{n} = {shown(100 * Fraction(k, n), 3)} %; {sizes[n][0]}."
             + (
                 f" The stated {', '.join(str(m) for m in sizes if m not in good)} would not give it."
@@ -127,7 +134,8 @@ def _grid_draft(
     for n, (basis, _) in sizes.items():
         k = int(interval.low * n)
         lines.append(
-            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = {shown(100 * Fraction(k + 1, n), 3)} %"
+            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = "
+            f"{shown(100 * Fraction(k + 1, n), 3)} %"
         )
     proved = (bool(claim.n) and claim.aggregation in {"single", "pooled"}) or (
         claim.aggregation.startswith("fold:") and bool(claim.n)
@@ -138,7 +146,8 @@ def _grid_draft(
         kind="arithmetic",
         claims=involved,
         severity=1,
-        statement=f"No whole number of right images prints as {claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) "
+        statement=f"No whole number of right images prints as {claim.metric} {claim.value} of "
+        f"{claim.model or 'the result'} ({claim.split}) "
         f"on {_the_parts(claim)} stated.",
         witness="; ".join(lines)
         + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from leukbench.audit.engine.conflicts import accused
 from leukbench.audit.engine.rounding import Interval, shown
@@ -31,9 +32,9 @@ def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
 def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     """F1 lies between precision and recall of one class, as their harmonic mean, and never above their plain mean.
 
-    For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and means over folds,
-    are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only the last bound is used
-    where the averaging is unstated or the figures are means.
+    For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and
+    means over folds, are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only
+    the last bound is used where the averaging is unstated or the figures are means.
     """
     found = []
     heads = ledger.headlines
@@ -55,29 +56,29 @@ def _f1_draft(
     named = f"{row.label}{', ' + class_ if class_ else ''}"
     expected, ceiling = harmonic(p, r), (p.high + r.high) / 2
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
-    words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for {as_percent(f)}."
+    words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for "
+    words += f"{as_percent(f)}."
+    would_be = f"{shown(100 * (expected.low + expected.high) / 2, 2)} %"
     members = tuple(tuple(c.id for c in cs) for cs in triple.values())
     one_class = (bool(class_) or all(c.average.startswith("positive:") for c in claims)) and not is_mean(row)
-    if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
-        return Draft(
-            check="f1_of_precision_recall",
-            status="consistent",
-            kind="arithmetic",
-            claims=claims,
-            statement=f"The F1 of {named} is the harmonic mean of its precision and recall.",
-            witness=words,
-        )
-    head = any(c.id in heads for c in claims) or (
-        not class_ and any(c.id in heads for cs in row.scores.values() for c in cs)
+    draft = Draft(
+        check="f1_of_precision_recall",
+        status="consistent",
+        kind="arithmetic",
+        claims=claims,
+        statement="",
+        witness=words,
     )
+    if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
+        return replace(draft, statement=f"The F1 of {named} is the harmonic mean of its precision and recall.")
     if f.low > ceiling + TIE:
+        in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
+        head = any(c.id in heads for c in claims) or (not class_ and in_row)
         above = " It is above both." if f.low > max(p.high, r.high) else ""
         conflicts = _f1_conflicts(members, values)
-        return Draft(
-            check="f1_of_precision_recall",
+        return replace(
+            draft,
             status="inconsistent",
-            kind="arithmetic",
-            claims=claims,
             members=conflicts[0],
             more=conflicts[1:],
             accused=tuple(i for block in accused(conflicts) for i in block),
@@ -85,29 +86,23 @@ def _f1_draft(
             statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
             witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2 = at most {100 * float(ceiling):.3f} %.",
             repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
-            f"from these it would be {shown(100 * (expected.low + expected.high) / 2, 2)} %.",
+            f"from these it would be {would_be}.",
         )
     if one_class:
-        return Draft(
-            check="f1_of_precision_recall",
+        return replace(
+            draft,
             status="inconsistent",
-            kind="arithmetic",
-            claims=claims,
             members=members,
             severity=2,
             statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
-            witness=words,
-            repair=f"F1 {shown(100 * (expected.low + expected.high) / 2, 2)} %, or figures of different results.",
+            repair=f"F1 {would_be}, or figures of different results.",
         )
-    return Draft(
-        check="f1_of_precision_recall",
+    return replace(
+        draft,
         status="uncheckable",
-        kind="arithmetic",
-        claims=claims,
         severity=1,
-        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, folds or "
-        "runs could differ so.",
-        witness=words,
+        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, "
+        "folds or runs could differ so.",
         repair="which averaging was used, or the confusion matrix.",
     )
 

@@ -21,9 +21,10 @@ def check_auc_bounds(ledger: Ledger) -> list[Draft]:
     """The AUC of a problem of two classes lies within what one point of its ROC curve allows.
 
     A curve that never falls from (0, 0) through (1 − specificity, sensitivity) to (1, 1) has an area of at least
-    sensitivity·specificity and at most 1 − (1 − sensitivity)(1 − specificity). That is asked of a printed matrix. Of two
-    printed scores only AUC ≥ sensitivity + specificity − 1 is asked, which is weaker: it is linear, so it holds for means over
-    folds or runs as well, and it holds for macro and weighted averages, whose sum is that of the two recalls.
+    sensitivity·specificity and at most 1 − (1 − sensitivity)(1 − specificity). That is asked of a printed matrix.
+    Of two printed scores only AUC ≥ sensitivity + specificity − 1 is asked, which is weaker: it is linear, so it
+    holds for means over folds or runs as well, and it holds for macro and weighted averages, whose sum is that of
+    the two recalls.
     """
     found = []
     printed = ledger.matrices
@@ -92,7 +93,8 @@ def _draft(row: Row, claims: tuple[Claim, ...], area: Interval, bounds: Interval
             if good
             else "not one that its sensitivity and specificity allow."
         ),
-        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} = {shown(bounds.low, 4)} to "
+        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} = "
+        f"{shown(bounds.low, 4)} to "
         f"{most} = {shown(bounds.high, 4)}.",
         repair=""
         if good

@@ -13,7 +13,8 @@ from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
 ONE_HOT_TWINS = frozenset({"categorical_cross_entropy", "sparse_categorical_cross_entropy", "kl_divergence"})
-"""Losses that are one function of the weights on one-hot labels: Σ y log(y/q) = −log q of the true class in all three."""
+"""Losses that are one function of the weights on one-hot labels: Σ y log(y/q) = −log q of the true class in all
+three."""
 
 
 def _spread(claim: Claim) -> Interval | None:
@@ -24,9 +25,9 @@ def _spread(claim: Claim) -> Interval | None:
 def check_spreads(ledger: Ledger) -> list[Draft]:
     """Do the spreads of accuracy, sensitivity and specificity fit each other over runs on one test set.
 
-    Run by run a = π·r + (1 − π)·s with one share of positives π, so by the triangle inequality for standard deviations (and what is
-    proportional to them) |π·SD(r) − (1 − π)·SD(s)| ≤ SD(a) ≤ π·SD(r) + (1 − π)·SD(s), with π from the means. Folds with other class
-    shares, and medians, need not obey.
+    Run by run a = π·r + (1 − π)·s with one share of positives π, so by the triangle inequality for standard
+    deviations (and what is proportional to them) |π·SD(r) − (1 − π)·SD(s)| ≤ SD(a) ≤ π·SD(r) + (1 − π)·SD(s), with
+    π from the means. Folds with other class shares, and medians, need not obey.
     """
     found = []
     for row in ledger.rows:
@@ -62,8 +63,10 @@ def _binary_spreads(row: Row, by_metric: dict[str, Claim]) -> Draft:
         statement=f"The spread of the accuracy of {name} "
         + ("fits those of" if fits else "is not what runs on one test set give with those of")
         + " sensitivity and specificity.",
-        witness=f"± {claims[0].spread} beside ± {claims[1].spread} and ± {claims[2].spread}. In every run accuracy = π·sensitivity + "
-        f"(1 − π)·specificity, with π from {shown(100 * low, 1)} to {shown(100 * high, 1)} % by the means, so its spread lies between "
+        witness=f"± {claims[0].spread} beside ± {claims[1].spread} and ± {claims[2].spread}. In every run accuracy "
+        "= π·sensitivity + "
+        f"(1 − π)·specificity, with π from {shown(100 * low, 1)} to {shown(100 * high, 1)} % by the means, so its "
+        "spread lies between "
         f"{shown(100 * least, 3)} and {shown(100 * most, 3)} points.",
         repair="" if fits else "what ± is and over what, and the figures of each run.",
     )
@@ -111,15 +114,18 @@ def _losses_draft(ledger: Ledger, lines: list[tuple[Claim, ...]]) -> Draft:
         kind="protocol",
         claims=tuple(c for line in lines for c in line),
         severity=2,
-        statement=f"In {len(lines)} groups of rows nothing but the loss is said to differ, and these losses are one function on one-hot labels; the "
+        statement=f"In {len(lines)} groups of rows nothing but the loss is said to differ, and these losses are "
+        "one function on one-hot labels; the "
         f"accuracies differ by up to {shown(far, 2)} points.",
-        witness=f"Cross-entropy, sparse cross-entropy and KL divergence all give −log of the true class' probability. Accuracies: {told}.",
+        witness="Cross-entropy, sparse cross-entropy and KL divergence all give −log of the true class' "
+        f"probability. Accuracies: {told}.",
         repair="soft labels, another setting that differs, or the spread over runs, which these differences then show.",
     )
 
 
 def check_cited_rows(ledger: Ledger) -> list[Draft]:
-    """In a quoted row of a binary problem the accuracy lies between sensitivity and specificity; else it was averaged or misquoted."""
+    """In a quoted row of a binary problem the accuracy lies between sensitivity and specificity; else it was
+    averaged or misquoted."""
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
     for c in ledger.paper.claims:
         if c.kind == "cited" and not c.class_ and score_interval(c) is not None:
@@ -140,10 +146,13 @@ def check_cited_rows(ledger: Ledger) -> list[Draft]:
                     kind="arithmetic",
                     claims=tuple(claims),
                     severity=1,
-                    statement=f"The accuracy quoted for {model} does not lie between the sensitivity and specificity quoted with it, as it must "
+                    statement=f"The accuracy quoted for {model} does not lie between the sensitivity and "
+                    "specificity quoted with it, as it must "
                     "in a binary problem.",
-                    witness=f"accuracy {claims[0].value}, sensitivity {claims[1].value}, specificity {claims[2].value}.",
-                    repair="the number of classes and the averaging of the quoted row, or the row as its source prints it.",
+                    witness=f"accuracy {claims[0].value}, sensitivity {claims[1].value}, specificity "
+                    f"{claims[2].value}.",
+                    repair="the number of classes and the averaging of the quoted row, or the row as its source "
+                    "prints it.",
                 )
             )
     return found

@@ -38,7 +38,8 @@ def check_assumed(ledger: Ledger) -> list[Draft]:
 
 
 def _words(field: str) -> str:
-    """Return a field's name for a sentence: ``augmentation.rotation_deg`` becomes "augmentation, rotation in degrees"."""
+    """Return a field's name for a sentence: ``augmentation.rotation_deg`` becomes "augmentation, rotation in
+    degrees"."""
     text = field.replace("_", " ").replace(".", ", ")
     return re.sub(r"\bpx$", "in px", re.sub(r"\bdeg$", "in degrees", text))
 

@@ -23,7 +23,8 @@ ORDERS = ("stated_order", "implied_order")
 
 
 def _side(text: str, by_id: Mapping[str, Claim]) -> tuple[Interval, Fraction, str, tuple[Claim, ...]] | None:
-    """Return what one figure, or the distance of two, stands for: interval, printed value, words, claims; in percent for scores."""
+    """Return what one figure, or the distance of two, stands for: interval, printed value, words, claims; in
+    percent for scores."""
     names = [name.strip() for name in re.split(r"\s-\s", text.strip())]
     claims = [by_id[name] for name in names if name in by_id]
     intervals = [i.times(100) for c in claims if (i := score_interval(c)) is not None and not c.approximate]
@@ -40,9 +41,10 @@ def _side(text: str, by_id: Mapping[str, Claim]) -> tuple[Interval, Fraction, st
 def check_stated_orders(ledger: Ledger) -> list[Draft]:
     """A figure (or the distance of two) that the text calls larger than another is larger.
 
-    Read from the facts ``stated_order.<subject>`` ("larger", "best") and ``implied_order.<subject>`` (words that mean it, such as
-    "overfits" for a training score above the validation score). Contradicted beyond rounding and truncation, a stated order is
-    inconsistent; an implied one, or one that only the printed decimals contradict, is implausible.
+    Read from the facts ``stated_order.<subject>`` ("larger", "best") and ``implied_order.<subject>`` (words that
+    mean it, such as "overfits" for a training score above the validation score). Contradicted beyond rounding and
+    truncation, a stated order is inconsistent; an implied one, or one that only the printed decimals contradict, is
+    implausible.
     """
     by_id = {c.id: c for c in ledger.paper.claims}
     found = []
@@ -82,10 +84,12 @@ def check_stated_orders(ledger: Ledger) -> list[Draft]:
 
 
 def check_rank_on_test(ledger: Ledger) -> list[Draft]:
-    """Is the proposed network ahead where its right images can be counted: by its matrix, or by its recalls and class sizes?
+    """Is the proposed network ahead where its right images can be counted: by its matrix, or by its recalls and
+    class sizes?
 
-    Accuracy = right images/n. The rivals are the paper's other networks on the same test part, and quoted results of other works in a
-    table that also holds the proposed network's printed accuracy. Only a rival whose whole rounding interval lies above is named.
+    Accuracy = right images/n. The rivals are the paper's other networks on the same test part, and quoted results
+    of other works in a table that also holds the proposed network's printed accuracy. Only a rival whose whole
+    rounding interval lies above is named.
     """
     found = []
     printed = ledger.matrices
@@ -154,7 +158,8 @@ def _rank_draft(
         claims=(*claims, *(c for _, _, cs in above for c in cs[:1])),
         severity=2,
         statement=f"Counted {basis}, the test accuracy of {model} is {_percent(value)}; "
-        f"{len(above)} of the {n_rivals} results that it is compared with {'is' if len(above) == 1 else 'are'} above that.",
+        f"{len(above)} of the {n_rivals} results that it is compared with {'is' if len(above) == 1 else 'are'} "
+        "above that.",
         witness=f"{words}.",
         repair="a comparison of test accuracies, each counted on stated images.",
     )
@@ -172,8 +177,8 @@ def _percent(value: Interval) -> str:
 def check_growing_gap(ledger: Ledger) -> list[Draft]:
     """Training less validation accuracy at the first and the last epoch printed for both.
 
-    Where the text denies overfitting (``overfitting_denied``), a gap that has at least doubled and exceeds three standard errors
-    √(p(1 − p)/n) of the validation score, or 3 points where n is unknown, is implausible.
+    Where the text denies overfitting (``overfitting_denied``), a gap that has at least doubled and exceeds three
+    standard errors √(p(1 − p)/n) of the validation score, or 3 points where n is unknown, is implausible.
     """
     denied = ledger.paper.protocol_facts.get("overfitting_denied", "no").startswith("yes")
     curves: dict[tuple[str, str], dict[str, dict[int, Claim]]] = {}
@@ -206,9 +211,11 @@ def check_growing_gap(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=tuple(c for e in (shared[0], shared[-1]) for c in (train[e], validation[e])),
                 severity=1 if large else 0,
-                statement=f"The gap between training and validation accuracy of {model} goes from {shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
+                statement=f"The gap between training and validation accuracy of {model} goes from "
+                f"{shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
                 + (", although the text says that it does not overfit." if large and denied else "."),
-                witness=f"Epoch {shared[0]}: {train[shared[0]].value} − {validation[shared[0]].value}; epoch {shared[-1]}: "
+                witness=f"Epoch {shared[0]}: {train[shared[0]].value} − {validation[shared[0]].value}; epoch "
+                f"{shared[-1]}: "
                 f"{train[shared[-1]].value} − {validation[shared[-1]].value}; {len(shared)} epochs are printed for both"
                 + (", and the gap never shrinks" if rising else "")
                 + (f"; one standard error of the validation accuracy at n = {n} is {error:.2f} points." if n else "."),

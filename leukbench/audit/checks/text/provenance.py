@@ -52,7 +52,8 @@ def check_training_as_headline(ledger: Ledger) -> list[Draft]:
 def _training_beside_others(
     ledger: Ledger, model: str, training: list[Claim], by_split: dict[str, list[Claim]]
 ) -> list[Draft]:
-    """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of other works."""
+    """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of
+    other works."""
     held = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
     others = [c for split in ("test", "validation", "unstated") for c in by_split.get(split, []) if not _partial(c)]
     found = []
@@ -66,7 +67,8 @@ def _training_beside_others(
                     kind="protocol",
                     claims=(c, *quoted),
                     severity=3,
-                    statement=f"The accuracy {c.value} of {model or 'the proposed network'} that is set beside figures of other works is called a "
+                    statement=f"The accuracy {c.value} of {model or 'the proposed network'} that is set beside "
+                    "figures of other works is called a "
                     "training accuracy.",
                     witness=f"{c.where}: {c.value} (training) beside {', '.join(q.value for q in quoted)}."
                     + _behind([o for o in others if not _same(o, c)], quoted),
@@ -92,7 +94,8 @@ def _training_draft(
     quoted = [c for c in ledger.paper.claims if c.kind == "cited" and c.where in wheres]
     lower = ""
     if others:
-        lower = f" {others[0].split.capitalize()} accuracy printed for it: {', '.join(dict.fromkeys(c.value for c in others))}."
+        values = ", ".join(dict.fromkeys(c.value for c in others))
+        lower = f" {others[0].split.capitalize()} accuracy printed for it: {values}."
     return Draft(
         check="training_as_headline",
         status="implausible",
@@ -103,7 +106,8 @@ def _training_draft(
         + ("as a test figure " if all(c.split == "test" for c in group) else "without saying on which images ")
         + "is its training accuracy"
         + (", set beside figures that others measured on unseen images." if quoted else "."),
-        witness=f"{group[0].value} stands at {_places(group)}; the same figure is the training accuracy at {_places(source)}.{lower}"
+        witness=f"{group[0].value} stands at {_places(group)}; the same figure is the training accuracy at "
+        f"{_places(source)}.{lower}"
         + (f" {len(quoted)} quoted figures of other works share its table." if quoted else ""),
         repair=(
             f"quote {others[0].value} ({others[0].split}) instead."
@@ -119,14 +123,16 @@ def _partial(claim: Claim) -> bool:
 
 
 def _behind(others: list[Claim], quoted: list[Claim]) -> str:
-    """Return, as a sentence, how many quoted figures lie above the best other accuracy that is printed, "" if there is none."""
+    """Return, as a sentence, how many quoted figures lie above the best other accuracy that is printed, "" if there
+    is none."""
     values = [(i, c) for c in others if (i := score_interval(c)) is not None]
     if not values:
         return ""
     best, claim = max(values, key=lambda v: v[0].low)
     above = [q for q in quoted if (i := score_interval(q)) is not None and i.low > best.high]
     part = "without a word on which images" if (claim.split or "unstated") == "unstated" else claim.split
-    return f" The best other accuracy printed for it is {claim.value} ({part}); {len(above)} of the {len(quoted)} quoted figures are larger."
+    larger = f"{len(above)} of the {len(quoted)} quoted figures are larger"
+    return f" The best other accuracy printed for it is {claim.value} ({part}); {larger}."
 
 
 def _places(claims: list[Claim]) -> str:
@@ -149,9 +155,11 @@ def check_one_figure_two_parts(ledger: Ledger) -> list[Draft]:
                         kind="protocol",
                         claims=(v, *same),
                         severity=2,
-                        statement=f"{v.value} of {model} is called a validation accuracy in one place and a test accuracy in another.",
+                        statement=f"{v.value} of {model} is called a validation accuracy in one place and a test "
+                        "accuracy in another.",
                         witness=f"Validation: {v.where}. Test: {_places(same)}.",
-                        repair="one held-out part serves as both, so whatever was chosen on it is measured on it; or one name is a slip.",
+                        repair="one held-out part serves as both, so whatever was chosen on it is measured on it; "
+                        "or one name is a slip.",
                     )
                 )
     return list({d.claims[0].value + d.statement: d for d in found}.values())
@@ -221,15 +229,13 @@ def check_headline_above_test(ledger: Ledger) -> list[Draft]:
                     kind="protocol",
                     claims=(best, held),
                     severity=1,
-                    statement=f"{model or 'The network'} is {shown(gap, 2)} points more accurate on its training images than on "
+                    statement=f"{model or 'The network'} is {shown(gap, 2)} points more accurate on its training "
+                    "images than on "
                     f"{held.split} images.",
                     witness=f"{best.value} (training) against {held.value} ({held.split}).",
                 )
             )
     return found
-
-
-# -------------------------------------------------------------------------------------------------- the majority class
 
 
 def check_below_majority(ledger: Ledger) -> list[Draft]:
@@ -262,10 +268,12 @@ def check_below_majority(ledger: Ledger) -> list[Draft]:
                 statement=f"The {row.key[2]} accuracy of {row.label} ({basis}) is "
                 + ("below" if below else "above" if accuracy.low > share else "about")
                 + f" what calling every image {name} would reach.",
-                witness=f"{100 * float(accuracy.low):.2f} to {100 * float(accuracy.high):.2f} % against {most}/{sizes.total} = "
+                witness=f"{100 * float(accuracy.low):.2f} to {100 * float(accuracy.high):.2f} % against "
+                f"{most}/{sizes.total} = "
                 f"{shown(100 * share, 2)} %."
                 + (f" The largest accuracy printed in the paper is {shown(100 * top, 1)} %." if below else ""),
-                repair="if predictions and labels were compared in a different order, the scores would look like this; recompute them."
+                repair="if predictions and labels were compared in a different order, the scores would look like "
+                "this; recompute them."
                 if below
                 else "",
             )

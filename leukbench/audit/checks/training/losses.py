@@ -13,8 +13,8 @@ from leukbench.audit.readings.ledger import Ledger
 def check_loss_bounds(ledger: Ledger) -> list[Draft]:
     """A mean squared error on softmax outputs is bounded by the accuracy beside it.
 
-    Summed over K outputs a wrongly classified image costs at most 2, a rightly classified one at most 1 − 1/K (its largest
-    probability p ≥ 1/K, and (1 − p)² + Σ q² ≤ 1 − p); the mean over outputs divides by K. No loss is negative.
+    Summed over K outputs a wrongly classified image costs at most 2, a rightly classified one at most 1 − 1/K (its
+    largest probability p ≥ 1/K, and (1 − p)² + Σ q² ≤ 1 − p); the mean over outputs divides by K. No loss is negative.
     """
     losses = {r.recipe.loss for r in ledger.paper.recipes.values() if r.recipe.output == "softmax"}
     found = []
@@ -58,8 +58,10 @@ def check_loss_bounds(ledger: Ledger) -> list[Draft]:
                 + ("possible for" if fits else "larger than")
                 + f" a mean squared error on {k} softmax outputs"
                 + (" can be." if not fits else "."),
-                witness=f"Right images cost at most (1 − 1/{k})/{k}, wrong ones 2/{k}: {shown(low)}·{shown(Fraction(k - 1, k * k))} + "
-                f"{shown(1 - low)}·{shown(Fraction(2, k))} = {shown(bound)}; printed {shown(interval.low * scale)} or more.",
+                witness=f"Right images cost at most (1 − 1/{k})/{k}, wrong ones 2/{k}: "
+                f"{shown(low)}·{shown(Fraction(k - 1, k * k))} + "
+                f"{shown(1 - low)}·{shown(Fraction(2, k))} = {shown(bound)}; printed {shown(interval.low * scale)} "
+                "or more.",
                 repair=""
                 if fits
                 else "the loss contains a penalty on the weights, is a sum over outputs, or is a cross-entropy.",

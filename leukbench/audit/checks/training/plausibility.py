@@ -56,9 +56,9 @@ def _n_of(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
 def check_honest_intervals(ledger: Ledger) -> list[Draft]:
     """The interval that a headline deserves: Wilson on its images, and on the images that patients leave effective.
 
-    Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n images count
-    as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole patients are tested, and no
-    less than n over all its patients. Without an n, the missing number is named.
+    Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n
+    images count as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole
+    patients are tested, and no less than n over all its patients. Without an n, the missing number is named.
     """
     found = []
     for name, study in ledger.paper.studies.items():
@@ -75,7 +75,8 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
                     kind="arithmetic",
                     claims=(claim,),
                     severity=1,
-                    statement=f"The headline {claim.value} of study {name} has no number of images, so no error can be attached.",
+                    statement=f"The headline {claim.value} of study {name} has no number of images, so no error "
+                    "can be attached.",
                     repair="the number of test images (and of patients) behind it.",
                 )
             )
@@ -87,7 +88,8 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
 
 
 def _fold_spread(ledger: Ledger, claim: Claim) -> str:
-    """Return whether the accuracies of the folds differ by more than independent images would, as a sentence, "" without folds.
+    """Return whether the accuracies of the folds differ by more than independent images would, as a sentence, ""
+    without folds.
 
     Pearson's χ² of right and wrong images by fold, k − 1 degrees of freedom.
     """
@@ -112,7 +114,8 @@ def _fold_spread(ledger: Ledger, claim: Claim) -> str:
     chi2 = sum(n * (a - pooled) ** 2 for a, n, _ in folds.values()) / (pooled * (1 - pooled))
     p = float(chi2_distribution.sf(chi2, len(folds) - 1))
     return f" The folds have {', '.join(v for _, _, v in folds.values())}: " + (
-        f"too far apart for independent images (χ² = {chi2:.1f}, p = {p:.1g}), so an interval of independent images is too narrow."
+        f"too far apart for independent images (χ² = {chi2:.1f}, p = {p:.1g}), so an interval of independent "
+        "images is too narrow."
         if p < 0.001
         else f"as far apart as independent images may be (χ² = {chi2:.1f}, p = {p:.2g})."
     )
@@ -131,8 +134,10 @@ def _interval_draft(
         few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
         (l2, h2), (l3, h3) = wilson(p, few), wilson(p, many)
         words += (
-            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} they count as "
-            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at most {many:.0f} if "
+            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} "
+            "they count as "
+            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at "
+            f"most {many:.0f} if "
             f"they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
         )
     return Draft(
@@ -141,20 +146,19 @@ def _interval_draft(
         kind="arithmetic",
         claims=(claim, *basis),
         severity=0,
-        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {size} images; its interval depends on patients.",
+        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {size} images; its "
+        "interval depends on patients.",
         witness=words,
         repair="the patient of each test image.",
     )
 
 
-# --------------------------------------------------------------------------------------------------------------- curves
-
-
 def check_smooth_curves(ledger: Ledger) -> list[Draft]:
     """A validation curve that never falls, in steps smaller than one standard error of its n.
 
-    Each score is a count of n images with error √(p(1 − p)/n). Evaluations of one network share their images, so that this is only a
-    yardstick; the number of strict rises without one fall is stated, with the number of images that the smallest step is.
+    Each score is a count of n images with error √(p(1 − p)/n). Evaluations of one network share their images, so
+    that this is only a yardstick; the number of strict rises without one fall is stated, with the number of images
+    that the smallest step is.
     """
     found = []
     curves: dict[tuple[str, ...], dict[int, Claim]] = {}
@@ -179,7 +183,8 @@ def _curve_draft(
     n = next((total[0] for c in claims[:1] if (total := _n_of(ledger, c.model_copy(update={"condition": ""})))), None)
     p = float(values[len(values) // 2])
     noise = (
-        f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step {shown(min(steps) * n, 1)} images."
+        f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step "
+        f"{shown(min(steps) * n, 1)} images."
         if n
         else ""
     )
@@ -191,7 +196,8 @@ def _curve_draft(
         claims=tuple(claims),
         severity=1,
         statement=f"The {split} accuracy of {model} rises at every one of {len(steps)} printed steps and never falls.",
-        witness=f"From {claims[0].value} to {claims[-1].value}; smallest step {shown(100 * min(steps), 2)} points.{noise}",
+        witness=f"From {claims[0].value} to {claims[-1].value}; smallest step {shown(100 * min(steps), 2)} "
+        f"points.{noise}",
         repair="raw values of every epoch; a smoothed curve would look like this.",
     )
 
@@ -228,7 +234,8 @@ def check_final_epoch(ledger: Ledger) -> list[Draft]:
                     kind="arithmetic",
                     claims=(c, d),
                     severity=0 if same else 1,
-                    statement=f"The {key[2]} accuracy of {key[1]} at its last printed epoch ({epoch}) is {c.value}; the final figure is {d.value}.",
+                    statement=f"The {key[2]} accuracy of {key[1]} at its last printed epoch ({epoch}) is "
+                    f"{c.value}; the final figure is {d.value}.",
                     witness=f"{c.where}: {c.value}; {d.where}: {d.value}.",
                     repair="" if same else "another epoch (the best one?) or another run; say which was kept.",
                 )
@@ -271,7 +278,8 @@ def check_close_race(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(first, second),
                 severity=1 if lead < error[0] else 0,
-                statement=f"The lead of {first.model} over {second.model}{' (' + second.condition + ')' if second.condition else ''} is "
+                statement=f"The lead of {first.model} over "
+                f"{second.model}{' (' + second.condition + ')' if second.condition else ''} is "
                 f"{100 * lead:.2f} points" + (", smaller than the error beside it." if lead < error[0] else "."),
                 witness=f"{first.value} against {second.value}; {error[1]}.",
                 repair="a paired comparison on the same test images, over runs." if lead < error[0] else "",
@@ -284,7 +292,8 @@ Measured = tuple[Claim, float, tuple[int, tuple[Claim, ...]] | None]
 
 
 def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] | None:
-    """Return the printed spread, else √(p(1 − p)/n + q(1 − q)/m) of two independent figures (m = n where it is not known), and its words."""
+    """Return the printed spread, else √(p(1 − p)/n + q(1 − q)/m) of two independent figures (m = n where it is not
+    known), and its words."""
     claim, p, size = first
     interval = printed_interval(spread.replace("±", "").strip()) if spread else None
     if interval is not None:
@@ -300,7 +309,8 @@ def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] 
 
 
 def check_test_against_validation(ledger: Ledger) -> list[Draft]:
-    """Test and validation images drawn alike should score alike: a gap beyond 5 standard errors needs another explanation.
+    """Test and validation images drawn alike should score alike: a gap beyond 5 standard errors needs another
+    explanation.
 
     The test accuracy is printed, from the matrix, or implied by per-class recalls and class sizes.
     """
@@ -334,11 +344,14 @@ def check_test_against_validation(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(c, *row.claims(), *sizes.claims),
                 severity=3 if far else 0,
-                statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to {100 * float(implied.high):.1f} %; "
+                statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to "
+                f"{100 * float(implied.high):.1f} %; "
                 f"its validation accuracy is {c.value}" + ("." if "%" in c.value else f"{c.unit}."),
-                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is {gap / error:.0f} standard errors, "
+                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is "
+                f"{gap / error:.0f} standard errors, "
                 "although both parts come from one dataset.",
-                repair="validation and test scores from one set of predictions; a comparison of predictions and labels in different orders would "
+                repair="validation and test scores from one set of predictions; a comparison of predictions and "
+                "labels in different orders would "
                 "give test scores at chance."
                 if far
                 else "",

@@ -15,9 +15,10 @@ from leukbench.papers.schema import Claim
 def check_ablation_steps(ledger: Ledger) -> list[Draft]:
     """Do the accuracies of an ablation differ by more than chance would make them?
 
-    The arms of role ``ablation`` with the proposed one, in the order of their accuracies; between neighbours the standard error
-    of a difference of two independent figures on n images is √(p(1 − p)/n + q(1 − q)/n). A step of less than two of them is named:
-    only a paired comparison, or repeated runs, could show it. n is the smallest that the paper states for the part.
+    The arms of role ``ablation`` with the proposed one, in the order of their accuracies; between neighbours the
+    standard error of a difference of two independent figures on n images is √(p(1 − p)/n + q(1 − q)/n). A step of
+    less than two of them is named: only a paired comparison, or repeated runs, could show it. n is the smallest
+    that the paper states for the part.
     """
     found = []
     for study in ledger.paper.studies:
@@ -32,7 +33,8 @@ def check_ablation_steps(ledger: Ledger) -> list[Draft]:
 
 
 def _accuracy(ledger: Ledger, study: str, arm: str) -> Claim | None:
-    """Return the one accuracy printed for an arm as a whole, not called a training accuracy, None without or with several."""
+    """Return the one accuracy printed for an arm as a whole, not called a training accuracy, None without or with
+    several."""
     claims = {
         c.value: c
         for c in ledger.own
@@ -60,7 +62,8 @@ def _draft(members: list[tuple[Claim, float]], n: int) -> Draft:
         kind="arithmetic",
         claims=tuple(c for c, _ in members),
         severity=1 if small else 0,
-        statement=f"{len(small)} of the {len(steps)} steps between neighbouring results of the ablation are smaller than two standard errors."
+        statement=f"{len(small)} of the {len(steps)} steps between neighbouring results of the ablation are "
+        "smaller than two standard errors."
         if small
         else f"All {len(steps)} steps between neighbouring results of the ablation exceed two standard errors.",
         witness=f"{'; '.join(words for _, words in steps)}; {n} test images, taken as independent.",
