@@ -153,8 +153,9 @@ def test_a_users_own_file_is_audited(tmp_path: Path) -> None:
 key: mine
 citation: {authors: A, title: T, venue: V, year: "2020"}
 studies:
-  s: {title: s, source: elsewhere, classes: {a: [a], b: [b]}, positive: a, protocols: {}, headline: mine.acc, where:
-  Table 1} claims:
+  s: {title: s, source: elsewhere, classes: {a: [a], b: [b]}, positive: a, protocols: {}, headline: mine.acc,
+      where: Table 1}
+claims:
   - where: Table 1
     common: {study: s, model: net, split: test, unit: "%"}
     rows:

@@ -334,8 +334,8 @@ def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
     """Is there a K×K matrix with the stated class sizes that gives all scores of a row at once.
 
     Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and
-    per-class scores: :func:`leukbench.audit.engine.multiclass.decide` finds a matrix, proves that there is none, or ends
-    at its budget.
+    per-class scores: :func:`leukbench.audit.engine.multiclass.decide` finds a matrix, proves that there is none, or
+    ends at its budget.
     """
     found = []
     heads = ledger.headlines
