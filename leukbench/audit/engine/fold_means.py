@@ -57,10 +57,20 @@ class FoldMeans:
         """Return per kind of fold and score its value for every matrix, ``(p + 1, q + 1)``; NaN where undefined."""
         return [[g.reading_of(s, r) for s, r in zip(scores, readings, strict=True)] for g in self.grids]
 
+    def _loose_tables(self, scores: Sequence[Score], readings: Sequence[str]) -> list[list[Array]]:
+        """Return the tables with an average F1 undefined wherever a class has no right answer: some leave it out there."""
+        found = self.tables(scores, readings)
+        for grid, tables in zip(self.grids, found, strict=True):
+            none_right = (grid.a == 0) | (grid.b == 0)
+            for i, score in enumerate(scores):
+                if score.metric == "f1" and score.class_ not in grid.classes:
+                    tables[i] = np.where(none_right, np.nan, tables[i])
+        return found
+
     def violation(self, scores: Sequence[Score], readings: Sequence[str]) -> float:
         """Return the least total distance of a mean in the hull from the printed intervals; 0 where the hull meets
         them."""
-        columns = [_defined(np.stack([t.ravel() for t in tables])) for tables in self.tables(scores, readings)]
+        columns = [_defined(np.stack([t.ravel() for t in tables])) for tables in self._loose_tables(scores, readings)]
         low = np.array([float(s.interval.low) for s in scores])
         high = np.array([float(s.interval.high) for s in scores])
         used = [_first_columns(c) for c in columns]

@@ -251,6 +251,8 @@ class _Search:
             least = (wanted_low - ((high @ weight)[:, None] - high * weight)) / weight
             most = (wanted_high - ((low @ weight)[:, None] - low * weight)) / weight
         active = (weight > 0) & ((boxes.c_low > 0) | (metric in {"recall", "specificity"}))
+        if metric == "f1":
+            active &= boxes.h_low > 0
         least, most = np.where(active, least, -np.inf), np.where(active, most, np.inf)
         return inverted_boxes(boxes, self.sizes, metric, least, most)
 
@@ -285,7 +287,7 @@ class _Search:
         widest = np.maximum(np.abs(p_high - r_low), np.abs(r_high - p_low))
         least = apart**2 / (2 * np.maximum(p_high + r_high, 1e-300))
         most = np.minimum(widest / 2, widest**2 / (2 * np.maximum(p_low + r_low, 1e-300)))
-        unsure = boxes.c_low == 0  # a precision without images may be anything
+        unsure = (boxes.c_low == 0) | (boxes.h_low == 0)  # what is 0/0 may be anything
         least, most = np.where(unsure, -1.0, least), np.where(unsure, 1.0, most)
         found: npt.NDArray[np.bool_] = (most @ weight >= gap_low) & (least @ weight <= gap_high)
         return found

@@ -58,7 +58,8 @@ def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
         low, high = h_low / np.maximum(c_high, 1), h_high / np.maximum(top, 1)
     else:
         low, high = 2 * h_low / (sizes + c_high), 2 * h_high / (sizes + top)
-    return low, np.where(c_low == 0, 1.0, high)
+    # an F1 without a right answer is left out of the mean by some, with the precision that is 0/0 or the recall
+    return low, np.where((c_low == 0) | ((h_low == 0) & (metric == "f1")), 1.0, high)
 
 
 def range_of(boxes: Boxes, sizes: Array, metric: str, reading: str) -> Bounds:
@@ -104,7 +105,8 @@ def _agreement_range(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
     least, most = np.maximum(least, 1e-9), np.maximum(most, 1e-9)
     low = np.where(top_low >= 0, top_low / most, top_low / least)
     high = np.where(top_high >= 0, top_high / least, top_high / most)
-    return np.clip(low, -1, 1), np.clip(high, -1, 1)
+    one_called = (boxes.c_high >= n).any(axis=1) & (metric == "mcc")  # then 0/0, printed as 0, 1, -1 or a limit
+    return np.where(one_called, -1.0, np.clip(low, -1, 1)), np.where(one_called, 1.0, np.clip(high, -1, 1))
 
 
 def inverted_boxes(boxes: Boxes, sizes: Array, metric: str, least: Array, most: Array) -> Boxes:
