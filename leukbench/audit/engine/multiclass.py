@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.feasibility import Score
+from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.engine.score_ranges import (
     HARMONIC,
     SLACK,
@@ -62,6 +64,7 @@ class Answer:
     reading: str = ""
     matrix: tuple[tuple[int, ...], ...] = ()
     mixed: bool = False  # not under one averaging for all; the status speaks of scores averaged in different ways
+    accuracy: str = ""  # how the accuracy is read, where not as the share of right answers
 
 
 class _Search:
@@ -363,6 +366,38 @@ def decide(
     """
     names = names or [str(i) for i in range(len(sizes))]
     scores = [s for s in scores if usable(s)]
+    answer = _decide(sizes, scores, names, budget, tries)
+    if answer.status != "impossible":
+        return answer
+    for words, others in _other_accuracies(len(sizes), scores):
+        other = _decide(sizes, others, names, budget, tries)
+        if other.status != "impossible":
+            return replace(other, accuracy=words)
+    return answer
+
+
+def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
+    """Return the scores with an accuracy of unstated averaging read otherwise: as the mean of class recalls (torchmetrics), or
+    as the mean of each class against the rest, 1 − 2(1 − a)/K of the share of right answers a."""
+    if not any(s.metric == "accuracy" and s.average in {"", "macro"} for s in scores):
+        return []
+    mean, rest = [], []
+    for s in scores:
+        if s.metric == "accuracy" and s.average in {"", "macro"}:
+            mean.append(replace(s, metric="balanced_accuracy"))
+            low, high = (1 - Fraction(k, 2) * (1 - x) for x in (s.interval.low, s.interval.high))
+            rest.append(replace(s, interval=Interval(max(low, Fraction(0)), max(high, Fraction(0)))))
+        else:
+            mean.append(s)
+            rest.append(s)
+    return [
+        ("the mean of the class recalls", mean),
+        ("the mean accuracy of each class against the rest", rest),
+    ]
+
+
+def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, tries: int) -> Answer:
+    """Return what :func:`decide` does with every accuracy read as the share of right answers."""
     joints = ["macro", "weighted", "macro" + HARMONIC, "weighted" + HARMONIC, "micro"]
     joints += [f"class:{i}" for i in range(len(sizes))]
     free = [s for s in scores if s.metric in AVERAGED and not s.class_ and not s.average]

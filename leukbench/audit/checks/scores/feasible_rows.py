@@ -50,6 +50,7 @@ def check_binary_rows(ledger: Ledger) -> list[Draft]:
         if (
             sizes is not None
             and len(sizes.counts) == 2
+            and min(sizes.counts.values()) > 0
             and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
         ):
             found.append(_with_sizes(row, pairs, sizes, head))
@@ -419,7 +420,8 @@ def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], siz
             if one_class
             else how
         )
-        unusual = one_class or answer.mixed
+        how += f", with the accuracy as {answer.accuracy}" if answer.accuracy else ""
+        unusual = one_class or answer.mixed or bool(answer.accuracy)
         return Draft(
             check="multiclass_rows",
             status="implausible" if one_class else "consistent",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from leukbench.audit.engine.conflicts import accused
 from leukbench.audit.engine.rounding import Interval, shown
@@ -32,6 +34,8 @@ def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
 def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     """F1 lies between precision and recall of one class, as their harmonic mean, and never above their plain mean.
 
+    An average that leaves out classes whose ratio is 0/0 may exceed that mean a little: :func:`largest_mean_f1`.
+
     For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and
     means over folds, are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only
     the last bound is used where the averaging is unstated or the figures are means.
@@ -44,23 +48,31 @@ def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
             p, r, f = value["precision"], value["recall"], value["f1"]
             if p is None or r is None or f is None:
                 continue
-            found.append(_f1_draft(row, class_, triple, (p, r, f), heads))
+            k = n_classes(ledger, row.key) or 2
+            found.append(_f1_draft(row, class_, triple, (p, r, f), heads, k))
     return found
 
 
 def _f1_draft(
-    row: Row, class_: str, triple: dict[str, Claims], values: tuple[Interval, Interval, Interval], heads: frozenset[str]
+    row: Row,
+    class_: str,
+    triple: dict[str, Claims],
+    values: tuple[Interval, Interval, Interval],
+    heads: frozenset[str],
+    k: int,
 ) -> Draft:
     p, r, f = values
     claims = tuple(c for cs in triple.values() for c in cs)
     named = f"{row.label}{', ' + class_ if class_ else ''}"
-    expected, ceiling = harmonic(p, r), (p.high + r.high) / 2
+    one_class = bool(class_) or all(c.average.startswith("positive:") for c in claims)
+    mean = is_mean(row)
+    expected = harmonic(p, r)
+    ceiling = (p.high + r.high) / 2 if one_class else largest_mean_f1(p, r, f, k, over_runs=mean)
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
     words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for "
     words += f"{as_percent(f)}."
     would_be = f"{shown(100 * (expected.low + expected.high) / 2, 2)} %"
     members = tuple(tuple(c.id for c in cs) for cs in triple.values())
-    one_class = (bool(class_) or all(c.average.startswith("positive:") for c in claims)) and not is_mean(row)
     draft = Draft(
         check="f1_of_precision_recall",
         status="consistent",
@@ -76,6 +88,7 @@ def _f1_draft(
         head = any(c.id in heads for c in claims) or (not class_ and in_row)
         above = " It is above both." if f.low > max(p.high, r.high) else ""
         conflicts = _f1_conflicts(members, values)
+        bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
         return replace(
             draft,
             status="inconsistent",
@@ -84,11 +97,11 @@ def _f1_draft(
             accused=tuple(i for block in accused(conflicts) for i in block),
             severity=3 if head else 2,
             statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
-            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2 = at most {100 * float(ceiling):.3f} %.",
+            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most {100 * float(ceiling):.3f} %.",
             repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
             f"from these it would be {would_be}.",
         )
-    if one_class:
+    if one_class and not mean and not f.contains(0):  # an F1 of 0 may be a 0/0
         return replace(
             draft,
             status="inconsistent",
@@ -105,6 +118,28 @@ def _f1_draft(
         "folds or runs could differ so.",
         repair="which averaging was used, or the confusion matrix.",
     )
+
+
+def largest_mean_f1(p: Interval, r: Interval, f: Interval, k: int, *, over_runs: bool = False) -> Fraction:
+    """Return the largest macro or weighted F1 over k classes beside such a precision and recall.
+
+    Σ F1 ≤ Σ (P + R)/2 over the same classes. A mean that leaves out classes without a right answer has fewer of them:
+    each left out for its recall costs 1/k of a macro recall, each left out for its precision 1/k of a macro precision,
+    so that at most q = ⌊k(1 − recall)⌋ + ⌊k(1 − precision)⌋ are. In a weighted mean they weigh 1 − recall at most; of
+    two classes only the F1 of the other is left, 2·recall/(1 + recall), so that nothing else is allowed. Over runs or
+    folds each can leave out others.
+    """
+    one, precision, recall = Fraction(1), p.high, r.high
+    if over_runs:
+        return max((1 + precision) / 2, (1 + recall) / 2)
+    q = min(k - 1, math.floor(k * (1 - recall)) + math.floor(k * (1 - precision)))
+    macro = sum((min(one, x * Fraction(k, k - q)) for x in (precision, recall)), Fraction(0)) / 2
+    other = Interval(2 * r.low / (1 + r.low), 2 * recall / (1 + recall))
+    if k > 2:
+        weighted = (min(one, precision / recall) + 1) / 2 if recall else one
+    else:
+        weighted = other.high if other.meets(f) else Fraction(0)
+    return max(macro, weighted, (precision + recall) / 2)
 
 
 def _f1_conflicts(
