@@ -527,15 +527,25 @@ def test_pooling_that_gives_halved_sides_only_with_several_paddings_is_not_calle
         *layer(3, "MaxPooling2D_2", "(None, 5, 5, 8)", 0),
         {"metric": "image_size", "model": "net", "condition": "network input", "value": "46"},
     ]
-    # 5x5 gives 46 to 23 with stride 2 and padding, 23 to 11 never; 3x3 gives each step, but 46 to 23 with and 23 to
-    # 11 without padding
-    for kernel, status in (("5x5", "inconsistent"), ("3x3", "implausible"), ("2x2", "consistent")):
+    # 3x3 gives each step, but 46 to 23 with and 23 to 11 without padding; 5x5 gives 23 to 11 with a padding of 1
+    for kernel, status in (("5x5", "implausible"), ("3x3", "implausible"), ("2x2", "consistent")):
         p = paper(
             score("accuracy", "90"),
             *table,
             {"metric": "kernel_size", "model": "net", "condition": "pooling", "value": kernel},
         )
         assert statuses(architecture.check_pooling_shapes(read(p))) == [status]
+
+
+def test_pooling_that_no_stride_and_padding_gives_is_inconsistent() -> None:
+    """With a 3x3 kernel and stride 1 a side of 46 becomes 44 or 46, never 45."""
+    p = paper(
+        score("accuracy", "90"),
+        *layer(1, "MaxPooling2D", "(None, 45, 45, 8)", 0),
+        {"metric": "image_size", "model": "net", "condition": "network input", "value": "46"},
+        {"metric": "kernel_size", "model": "net", "condition": "pooling", "value": "3x3"},
+    )
+    assert statuses(architecture.check_pooling_shapes(read(p))) == ["inconsistent"]
 
 
 @pytest.mark.parametrize(

@@ -365,7 +365,11 @@ def decide(
     ('positive:0', 'impossible')
     """
     names = names or [str(i) for i in range(len(sizes))]
-    scores = [s for s in scores if usable(s)]
+    scores = [
+        replace(s, metric="balanced_accuracy") if (s.metric, s.average) == ("accuracy", "macro") else s
+        for s in scores
+        if usable(s)
+    ]
     answer = _decide(sizes, scores, names, budget, tries)
     if answer.status != "impossible":
         return answer
@@ -379,11 +383,11 @@ def decide(
 def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
     """Return the scores with an accuracy of unstated averaging read otherwise: as the mean of class recalls (torchmetrics), or
     as the mean of each class against the rest, 1 − 2(1 − a)/K of the share of right answers a."""
-    if not any(s.metric == "accuracy" and s.average in {"", "macro"} for s in scores):
+    if not any(s.metric == "accuracy" and not s.average for s in scores):
         return []
     mean, rest = [], []
     for s in scores:
-        if s.metric == "accuracy" and s.average in {"", "macro"}:
+        if s.metric == "accuracy" and not s.average:
             mean.append(replace(s, metric="balanced_accuracy"))
             low, high = (1 - Fraction(k, 2) * (1 - x) for x in (s.interval.low, s.interval.high))
             rest.append(replace(s, interval=Interval(max(low, Fraction(0)), max(high, Fraction(0)))))

@@ -58,6 +58,13 @@ def count_of(claim: Claim) -> int | None:
     return int(number)
 
 
+def own_size(claim: Claim) -> int | None:
+    """Return the number of images printed with a figure; None where there is none, or none that a figure can have."""
+    text = claim.n.replace(",", "")
+    n = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return n or None
+
+
 def fold_of(claim: Claim) -> str:
     """Return the fold that a claim speaks of, from ``fold`` or ``aggregation: fold:k``."""
     if claim.fold:

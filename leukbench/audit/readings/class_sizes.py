@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from leukbench.audit.readings.claims import RowKey, canonical, count_of, fold_of, row_key
+from leukbench.audit.readings.claims import RowKey, canonical, count_of, fold_of, own_size, row_key
 from leukbench.audit.readings.ledger import Ledger, Sizes
 from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.papers.schema import Claim
@@ -21,8 +21,8 @@ def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | N
     counted_on_all = canonical(claim.metric) in {"accuracy", "error_rate"}
     if not counted_on_all and (not _class_counted(claim) or canonical(claim.metric) == "specificity"):
         return {}
-    if (own_n := claim.n.replace(",", "")).isdigit():
-        return {int(own_n): ("the number printed with the figure", None)}
+    if (n := own_size(claim)) is not None:
+        return {n: ("the number printed with the figure", None)}
     for c in ledger.own:
         n = count_of(c)
         parts = {claim.split} if claim.split != "unstated" else {"test", "validation", "unstated"}

@@ -36,7 +36,7 @@ def check_matrix_scores(ledger: Ledger) -> list[Draft]:
     heads = ledger.headlines
     for printed, row in itertools.product(ledger.matrices, ledger.rows):
         candidates = _candidates(ledger, printed) if row.key == printed.key else None
-        if candidates is None:
+        if not candidates:
             continue
         printed, candidates, turned = _oriented(printed, candidates, row)
         if turned is not None:

@@ -56,7 +56,7 @@ def check_balanced_classes(ledger: Ledger) -> list[Draft]:
     for row in _told_once(ledger.rows):
         k = n_classes(ledger, row.key)
         equal = balance(ledger, row)
-        accuracy, recall, spec = (overall_of(row, m) for m in ("accuracy", "recall", "specificity"))
+        accuracy, recall, spec = (_average_of(row, m) for m in ("accuracy", "recall", "specificity"))
         if k is None or k < 3 or equal is None or accuracy is None or (recall is None and spec is None):
             continue
         b = _Balanced(ledger, row, k, *equal, accuracy)
@@ -64,6 +64,12 @@ def check_balanced_classes(ledger: Ledger) -> list[Draft]:
         drafts += [_recall_against_specificity(b, recall, spec)] if recall and spec else []
         found += [d for d in drafts if d is not None]
     return _gathered(found)
+
+
+def _average_of(row: Row, metric: str) -> Claims | None:
+    """Return the row's score that can be an average over classes, not one that is said to be of one class."""
+    claims = overall_of(row, metric)
+    return None if claims is None or claims[0].average.startswith("positive:") else claims
 
 
 def _other_metric(draft: Draft) -> str:
@@ -182,6 +188,9 @@ def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
         f"{formula} = {as_percent(must)}; printed: {as_percent(value)}."
     )
     allowed = Interval(must.low - TIE, must.high + TIE)
+    against_rest = _from_each_against_rest(a, name, k)
+    if b.accuracy[0].average in {"", "macro"} and value.meets(against_rest):
+        return _each_against_rest(b, claims, words, against_rest)
     if rivals and any((i := score_interval(c)) is None or i.meets(allowed) for c in rivals):
         return None  # printed with two values, of which one fits
     flat = (*b.accuracy, *claims, *rivals, *b.basis)
@@ -216,6 +225,28 @@ def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
         + "a binary reading (some classes pooled against the others), with the averaging stated.",
         members=conflicts[0] if proved else (),
         more=conflicts[1:] if proved else (),
+    )
+
+
+def _from_each_against_rest(a: Interval, name: str, k: int) -> Interval:
+    """Return the macro score of k equal classes if the accuracy is the mean of each class against the rest, 1 −
+    2·wrong/k."""
+    share = Fraction(k, 2) if name == "recall" else Fraction(k, 2 * (k - 1))
+    return Interval(1 - (1 - a.low) * share - TIE, 1 - (1 - a.high) * share + TIE)
+
+
+def _each_against_rest(b: _Balanced, claims: Claims, words: str, value: Interval) -> Draft:
+    return Draft(
+        check="balanced_classes",
+        status="consistent",
+        kind="arithmetic",
+        claims=(*b.accuracy, *claims, *b.basis),
+        severity=1,
+        statement=f"Accuracy and {claims[0].metric} of {b.row.label} fit {b.k} equally large classes only if the "
+        "accuracy is the "
+        "mean of each class against the rest.",
+        witness=f"{words} With that accuracy it would be {as_percent(value)}.",
+        repair="the definition of the accuracy: of all answers, or of each class against the rest.",
     )
 
 

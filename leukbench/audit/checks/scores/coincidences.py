@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from statistics import median
 
-from leukbench.audit.engine.rounding import shown
+from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import fold_of, row_key, score_interval
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -143,6 +143,16 @@ def _formula_column(
     ]
 
 
+def _least_accuracy(score: Interval, classes: int) -> Fraction:
+    """Return an accuracy below which no F1 of two classes and no MCC prints as such a score near 1.
+
+    A macro F1 of two classes at least 1 − d leaves each class 1 − 2d, so at most 4d/(1 − 2d) of the images wrong; d
+    is taken that much larger for every further class.
+    """
+    d = Fraction(classes, 2) * (1 - score.low)
+    return max(Fraction(0), 1 - 4 * d / (1 - 2 * d)) if d < Fraction(1, 2) else Fraction(0)
+
+
 def check_perfect_scores(ledger: Ledger) -> list[Draft]:
     """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result
     means some.
@@ -179,10 +189,10 @@ def check_perfect_scores(ledger: Ledger) -> list[Draft]:
             continue  # a rounded 1.00 leaves room for a few errors
         sharp = [c for c in ones if c.metric in telling and "." in c.value]
         proved = any(
-            row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50)
+            row_key(c) == row_key(d) and i.high < _least_accuracy(j, classes)
             for c in sharp
             for d in less
-            if (i := score_interval(d)) is not None
+            if (i := score_interval(d)) is not None and (j := score_interval(c)) is not None
         )
         found.append(
             Draft(

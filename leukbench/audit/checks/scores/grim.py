@@ -20,8 +20,8 @@ from leukbench.audit.engine.rounding import (
     rounded_interval,
     shown,
 )
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, row_key, scale_of, score_interval
-from leukbench.audit.readings.class_sizes import over_folds, stated_sizes
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, own_size, row_key, scale_of, score_interval
+from leukbench.audit.readings.class_sizes import n_classes, over_folds, stated_sizes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.papers.schema import Claim
@@ -137,9 +137,7 @@ def _grid_draft(
             f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = "
             f"{shown(100 * Fraction(k + 1, n), 3)} %"
         )
-    proved = (bool(claim.n) and claim.aggregation in {"single", "pooled"}) or (
-        claim.aggregation.startswith("fold:") and bool(claim.n)
-    )
+    proved = own_size(claim) is not None and _is_one_count(ledger, claim)
     return Draft(
         check="grid",
         status="inconsistent" if proved else "implausible",
@@ -154,6 +152,19 @@ def _grid_draft(
         repair=_other_n(interval, sizes) + _of_training(ledger, claim, interval),
         members=((claim.id,),) if proved else (),
     )
+
+
+def _is_one_count(ledger: Ledger, claim: Claim) -> bool:
+    """Whether a figure is one k/n whatever was meant: no mean over folds, and no accuracy that may be one over classes.
+
+    An accuracy of several classes may be the mean of their recalls, and one of a single class its recall or that of
+    the rest.
+    """
+    once = claim.aggregation in {"single", "pooled"} or claim.aggregation.startswith("fold:")
+    if canonical(claim.metric) not in {"accuracy", "error_rate"}:
+        return once and bool(claim.class_)
+    plain = n_classes(ledger, row_key(claim)) == 2 or claim.average in {"micro", "weighted"}
+    return once and plain and not claim.class_ and claim.average != "macro"
 
 
 def _the_parts(claim: Claim) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import count_of, fold_of, row_key, scale_of, score_interval
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, own_size, row_key, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -26,6 +26,7 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     >>> [round(x, 3) for x in wilson(0.9, 100)]
     [0.826, 0.945]
     """
+    p = min(max(p, 0.0), 1.0)
     centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
@@ -33,8 +34,8 @@ def wilson(p: float, n: float) -> tuple[float, float]:
 
 def _n_of(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
     sizes = class_sizes(ledger, row_key(claim))
-    if claim.n.replace(",", "").isdigit():
-        return int(claim.n.replace(",", "")), ()
+    if (own_n := own_size(claim)) is not None:
+        return own_n, ()
     stated = [
         c
         for c in ledger.own
@@ -62,9 +63,12 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
     """
     found = []
     for name, study in ledger.paper.studies.items():
-        claim = ledger.paper.claim(study.headline)
+        claim = ledger.by_id[study.headline]
         accuracy = score_interval(claim)
-        if accuracy is None:
+        if accuracy is None or accuracy.low > 1:
+            continue
+        if canonical(claim.metric) not in {"accuracy", "error_rate"} or claim.class_ or claim.average == "macro":
+            found.append(_no_share(name, claim))
             continue
         n = _n_of(ledger, claim)
         if n is None:
@@ -82,9 +86,27 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
             )
             continue
         p = float(printed_number(claim.value) or 0) / scale_of(claim)
+        p = 1 - p if canonical(claim.metric) == "error_rate" else p
         draft = _interval_draft(name, claim, p, n, public_counts().get(study.source, {}))
         found.append(replace(draft, witness=draft.witness + _fold_spread(ledger, claim)))
     return found
+
+
+def _no_share(study: str, claim: Claim) -> Draft:
+    """Return the finding on a headline that is no share of images: an AUC, an F1, a kappa say nothing of how many
+    are wrong."""
+    name = {"auc": "AUC", "f1": "F1", "mcc": "MCC"}.get(canonical(claim.metric), claim.metric)
+    return Draft(
+        check="honest_intervals",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(claim,),
+        severity=1,
+        statement=f"The headline of study {study}, {name} {claim.value}, is no share of right images, so it has no "
+        "error by itself.",
+        witness="Its error depends on the matrix or the scores behind it.",
+        repair="the confusion matrix or the score of every test image, with its patient.",
+    )
 
 
 def _fold_spread(ledger: Ledger, claim: Claim) -> str:
