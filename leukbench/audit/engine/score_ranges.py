@@ -57,7 +57,7 @@ def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
     if metric == "precision":
         low, high = h_low / np.maximum(c_high, 1), h_high / np.maximum(top, 1)
     else:
-        low, high = 2 * h_low / (sizes + c_high), 2 * h_high / (sizes + top)
+        low, high = 2 * h_low / np.maximum(sizes + c_high, 1), 2 * h_high / np.maximum(sizes + top, 1)
     # an F1 without a right answer is left out of the mean by some, with the precision that is 0/0 or the recall
     return low, np.where((c_low == 0) | ((h_low == 0) & (metric == "f1")), 1.0, high)
 

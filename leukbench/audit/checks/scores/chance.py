@@ -141,7 +141,7 @@ def check_informedness(ledger: Ledger) -> list[Draft]:
             continue
         pairs = [(c, claims) for (m, c, _), claims in row.scores.items() if m == "recall" and c]
         sizes = class_sizes(ledger, row.key)
-        if len(pairs) == 2 and sizes is not None and all(c in sizes.counts for c, _ in pairs):
+        if len(pairs) == 2 and sizes is not None and all(sizes.counts.get(c) for c, _ in pairs):
             found.append(_informedness(row.label, pairs, sizes.counts, sizes.claims))
     return found
 

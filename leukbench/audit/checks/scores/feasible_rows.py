@@ -33,6 +33,10 @@ from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
 
+MOST_IMAGES = 1_000_000
+"""Test images beyond which no search for a matrix is begun."""
+
+
 def check_binary_rows(ledger: Ledger) -> list[Draft]:
     """Is there a 2×2 matrix that gives all scores of a row: with the class sizes by enumeration, else for any size.
 
@@ -347,8 +351,10 @@ def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
             continue
         sizes = class_sizes(ledger, row.key)
         head = any(c.id in heads for _, cs in pairs for c in cs)
-        if sizes is None or min(sizes.counts.values()) < 1:
+        if sizes is None:
             found.append(_sizes_missing(row, pairs))
+        elif min(sizes.counts.values()) < 1 or sizes.total > MOST_IMAGES:
+            continue  # averages over a class without images are defined in too many ways to search
         else:
             found.append(_multiclass(row, pairs, sizes, head))
     return found
