@@ -171,6 +171,7 @@ class ArmReceipt:
     """How an arm was trained beside how it was published."""
 
     deviations: tuple[Deviation, ...]
+    precision: str
     epochs: int
     epochs_published: int
     n_parameters: int
