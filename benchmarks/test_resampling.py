@@ -103,7 +103,7 @@ def test_duplicate_search(compare: Compare) -> None:
     def loop_over_arrays() -> list[tuple[int, int]]:
         """What subtracting two imagehash objects does."""
         flat = [np.count_nonzero(bits[i].flatten() != bits[j].flatten()) for i in range(few) for j in range(i)]
-        return [(0, d) for d in flat if d <= 6]
+        return [(0, int(d)) for d in flat if d <= 6]
 
     rows = compare(
         f"duplicate search, {n:,} decoded images, hashed and searched in 8 symmetries",

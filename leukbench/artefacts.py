@@ -1,4 +1,5 @@
-"""What the stages of the pipeline hand each other, as frozen records, and how they are read from JSON. No torch, no pydantic.
+"""What the stages of the pipeline hand each other, as frozen records, and how they are read from JSON. No torch, no
+pydantic.
 
 A record is written with :func:`leukbench.records.json_text` and read with :func:`from_plain`, which refuses what is not
 exactly that record: an unknown or missing key, a value of another kind.
@@ -147,7 +148,9 @@ class FoldCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What a split does and does not keep apart: ``<experiment>.certificate.json``; see :mod:`leukbench.cohort.certificate`."""
+    """What a split does and does not keep apart: ``<experiment>.certificate.json``; see
+    :mod:`leukbench.cohort.certificate`.
+    """
 
     format: str
     protocol: Protocol
@@ -170,8 +173,8 @@ class Certificate:
 class ArmReceipt:
     """How an arm was trained beside how it was published.
 
-    ``deviations`` are those of its runs together, from what a claim over all folds was measured on; ``fold_deviations`` those of
-    each fold from the same fold of the paper's experiment.
+    ``deviations`` are those of its runs together, from what a claim over all folds was measured on; ``fold_deviations``
+    those of each fold from the same fold of the paper's experiment.
     """
 
     deviations: tuple[Deviation, ...]
@@ -210,7 +213,7 @@ class FoldSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network there are folds, and no runs."""
+    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network it has folds alone."""
 
     arms: dict[str, ArmReceipt]
     runs: tuple[RunReceipt, ...]

@@ -53,7 +53,7 @@ def test_every_study_is_read_back_with_the_recipes_of_its_paper(key: str) -> Non
         ({"hizes": 1}, "hizes", "no other keys"),
         ({"sizes": None}, "sizes", "an object"),
         ({"sizes": {"n_images": 40}}, "sizes", "the keys complete, n_images_published, parts"),
-        ({"reading": {"name": "a", "basis": "guessed", "evidence": ""}}, "reading.basis", "one of 'stated', 'inferred'"),
+        ({"reading": {"name": "a", "basis": "no", "evidence": ""}}, "reading.basis", "one of 'stated', 'inferred'"),
         ({"transfer": 3}, "transfer", "an object"),
     ],
 )  # fmt: skip

@@ -193,7 +193,9 @@ def test_torchvisions_names_of_vggs_dense_layers_are_understood(weights: Path) -
 
 @pytest.mark.parametrize(("name", "n_blocks"), [("efficientnet_b0", 16), ("efficientnet_b3", 26)])
 def test_an_efficientnet_as_keras_has_it_drops_blocks_at_rates_that_rise_to_a_fifth(name: str, n_blocks: int) -> None:
-    """keras.applications: block b of B has rate 0.2 * b / B, where it has a shortcut; batch norms keep 0.99, epsilon 0.001."""
+    """keras.applications: block b of B has rate 0.2 * b / B, where it has a shortcut; batch norms keep 0.99, epsilon
+    0.001.
+    """
     from timm.layers import DropPath
 
     backbone, _ = keras_backbone(name, pretrained=False)
@@ -217,7 +219,9 @@ def test_other_backbones_as_keras_trains_them_keep_the_epsilon_of_their_weights(
 
 
 def test_batch_norm_with_keras_constants_is_keras_formula() -> None:
-    """Keras: moving = 0.99 moving + 0.01 batch; (x - mean) / sqrt(variance + 0.001), the variance over n in normalising."""
+    """Keras: moving = 0.99 moving + 0.01 batch; (x - mean) / sqrt(variance + 0.001), the variance over n in
+    normalising.
+    """
     layer = keras_batch_norm_(nn.BatchNorm2d(3)).double()
     x = torch.rand(8, 3, 4, 4, dtype=torch.float64) * 5
     mean, variance = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), unbiased=False)

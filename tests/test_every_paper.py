@@ -1,4 +1,5 @@
-"""The same conformance checks on every paper that is found, and a sixth one outside the suite, tried as a new user would."""
+"""The same conformance checks on every paper that is found, and a sixth one outside the suite,
+tried as a new user would."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from leukbench.cli.app import app
 from leukbench.cohort.splits import check_rule
 from leukbench.errors import InputError
+from leukbench.papers.facts import PARTS, load_facts, places
 from leukbench.papers.files import paper_file, paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
@@ -26,6 +28,7 @@ from leukbench.records import Augmentation, NetworkSpec, Reading, Recipe
 from leukbench.sources import load_source
 from leukbench.tools.ledger import claims_text
 from leukbench.training.experiment import recipe_from_plain
+from tests.support.fact_rules import figures_without_fact, missing_tests, settings_without_fact
 
 EVERY = paper_keys(made_up=True)
 PUBLISHED = paper_keys()
@@ -179,12 +182,23 @@ def test_what_is_assumed_has_alternatives_or_a_reason(paper: Paper) -> None:
     assert assumed or paper.made_up
 
 
+@pytest.mark.parametrize("key", PUBLISHED)
+def test_every_stated_fact_has_its_place_its_status_and_what_holds_it(key: str, papers: dict[str, Paper]) -> None:
+    paper = papers[key]
+    assert any(claim.kind == "own" for claim in paper.claims)
+    sheet = load_facts(paper)  # raises where a name does not exist or a check does not hold
+    assert all(places(fact, paper) for _, fact in sheet.facts()) and all(getattr(sheet, part) for part in PARTS)
+    assert figures_without_fact(paper, sheet) == [], "printed figures of data, network or recipe without a fact"
+    assert settings_without_fact(paper, sheet) == [], "settings that are neither a fact's nor said to be assumed"
+    assert missing_tests(sheet) == [], "tests that facts name and nobody wrote"
+
+
 def test_only_publications_stand_in_the_ledger(paper: Paper) -> None:
     listed = {row.split(",", 1)[0] for row in claims_text([], "csv").splitlines()[1:]}
     assert (paper.key in listed) == (not paper.made_up)
 
 
-# ---------------------------------------------------------------------------------------------- the example of the guide
+# --------------------------------------------------------------------------------------------- the example of the guide
 
 GUIDE = Path(__file__).parents[1] / "leukbench" / "papers" / "README.md"
 

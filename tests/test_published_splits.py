@@ -1,4 +1,6 @@
-"""Every reading's split on the whole published manifests, no pixels needed: printed counts, and rungs that train on equally much."""
+"""Every reading's split on the whole published manifests, no pixels needed: printed counts, and rungs that train on
+equally much.
+"""
 
 from __future__ import annotations
 

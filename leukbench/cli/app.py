@@ -124,23 +124,33 @@ def train(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def grid(
-    studies: Annotated[list[str] | None, typer.Option(help="a study, by its name in params.yaml (repeatable); default: all")] = None,
+    studies: Annotated[
+        list[str] | None, typer.Option(help="a study, by its name in params.yaml (repeatable); default: all")
+    ] = None,
     protocols: Annotated[list[str] | None, typer.Option(help="a protocol (repeatable); default: all")] = None,
     arms: Annotated[list[str] | None, typer.Option(help="an arm (repeatable); default: all")] = None,
     executor: Annotated[str, typer.Option(help="local: processes of this machine; slurm: array jobs")] = "local",
-    jobs: Annotated[int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or as many as Slurm lets")] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or as many as Slurm lets")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is missing and what it will cost")] = False,
-    time_limit: Annotated[int, typer.Option(help="slurm: minutes a job; a run that needs more is requeued and resumes")] = 240,
+    time_limit: Annotated[
+        int, typer.Option(help="slurm: minutes a job; a run that needs more is requeued and resumes")
+    ] = 240,
     cpus: Annotated[int, typer.Option(help="slurm: processors a job; CPU training uses two at most")] = 2,
     gpus: Annotated[int, typer.Option(help="slurm: GPUs a job")] = 0,
     partition: Annotated[str, typer.Option(help="slurm: the partition")] = "",
-    slurm: Annotated[list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")] = None,
-) -> None:  # fmt: skip
+    slurm: Annotated[
+        list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")
+    ] = None,
+) -> None:
     """Train what is missing of the whole plan, several runs at once; exit with 1 if one failed."""
     from leukbench.pipeline import grid as gridding
 
     choice = gridding.Choice(*(gridding.names(given) for given in (studies, protocols, arms)))
-    asked = gridding.slurm_options(slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition)  # fmt: skip
+    asked = gridding.slurm_options(
+        slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition
+    )
     text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
     print(text)
     if failed:
@@ -252,14 +262,23 @@ def certify(
 @app.command()
 def score(
     predictions: Annotated[
-        Path, typer.Argument(help="a CSV file: image_id, label, group or patient, score_<class>… or predicted")
+        Path,
+        typer.Argument(help="CSV or parquet: the image, its label, patient or group, a score a class or predicted"),
     ],
     claims: Annotated[str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")] = "",
     protocol: Annotated[
         str, typer.Option(help="how they were made: patient (no patient on both sides) or as_published")
     ] = "patient",
     study: Annotated[str, typer.Option(help="a study of the paper, if several fit")] = "",
-    arm: Annotated[str, typer.Option(help="an arm of the study; default: the proposed one")] = "",
+    arm: Annotated[
+        str, typer.Option(help="an arm of the file, where it has several, and of the study; default: the proposed one")
+    ] = "",
+    selection: Annotated[str, typer.Option(help="a selection of the file, as last; default: recipe")] = "",
+    map: Annotated[
+        list[str] | None, typer.Option(help="PART=COLUMN, class:NAME=CLASS or positive=CLASS (repeatable)")
+    ] = None,
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: score these rows alone (repeatable)")] = None,
+    logits: Annotated[bool, typer.Option("--logits", help="the scores are logits: take their softmax")] = False,
     margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",
     format: Format = "md",
 ) -> None:
@@ -269,7 +288,17 @@ def score(
     _formats(format, "md", "json")
     print(
         scoring.score(
-            predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin)
+            predictions,
+            claims or None,
+            format,
+            protocol=protocol,
+            study=study,
+            arm=arm,
+            margin=_fraction(margin),
+            selection=selection,
+            mapping=map or [],
+            logits=logits,
+            where=where or [],
         )
     )
 

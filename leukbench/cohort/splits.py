@@ -50,8 +50,8 @@ def make_splits(
     class of the study, other images are left out. ``origin`` is the image itself where the manifest does not know it.
     Fold numbers count from 0; with ``within`` and ``across`` they are the number at the end of the official fold's name
     where each has one (with k besides: part × k + fold). The table does not depend on the order of the manifest's rows.
-    With ``test_pool`` or ``across`` and unit ``group`` (or ``origin``) the training images that share one with the test part
-    are left out.
+    With ``test_pool`` or ``across`` and unit ``group`` (or ``origin``) the training images that share one with the test
+    part are left out.
 
     Raises SplitError where the rule contradicts itself, or where a fold would be degenerate (see ``cohort.cuts``).
     """

@@ -32,9 +32,10 @@ class Definition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedExperiment:
-    """An experiment with its estimates by arm (of the last epoch, or the recipe's checkpoint) and what its runs deviate in.
+    """An experiment with its estimates by arm (of the epoch that its recipe chooses) and what its runs deviate in.
 
-    ``deviations`` of all runs of an arm together from the paper's experiment, ``fold_deviations`` of each fold from the same fold.
+    ``deviations`` of all runs of an arm together from the paper's experiment, ``fold_deviations`` of each fold from the
+    same fold.
     """
 
     name: str
@@ -50,9 +51,9 @@ class EvaluatedExperiment:
 def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
     """Return the definitions under which a claim's metric may be meant; several where the paper does not say.
 
-    A precision, recall, specificity or F1 without more may be the macro, weighted or micro mean, in a two-class study also that
-    of either class. The AUC of two classes is one whichever is positive; that of more is their macro mean. Empty where no
-    estimate is made of what the claim names.
+    A precision, recall, specificity or F1 without more may be the macro, weighted or micro mean, in a two-class study
+    also that of either class. The AUC of two classes is one whichever is positive; that of more is their macro mean.
+    Empty where no estimate is made of what the claim names.
     """
     metric = _SAME.get(claim.metric, claim.metric)
     class_ = claim.class_ or (claim.average.removeprefix("positive:") if claim.average.startswith("positive:") else "")
@@ -94,8 +95,8 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     """Return the number of images a claim was counted on: its own n, else the test images that the paper prints.
 
     The latter are those with the same study and fold and no condition: the one figure of all classes, or the sum of one
-    figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all classes:
-    design effects are told for these (:func:`leukbench.differences.design_effect`).
+    figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all
+    classes: design effects are told for these (:func:`leukbench.differences.design_effect`).
     """
     if claim.n:
         return int(claim.n.replace(",", ""))
@@ -181,8 +182,8 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
 def _deviations(evaluated: EvaluatedExperiment, arm: str, *, fold: str) -> tuple[str, ...]:
     """Return what an arm's runs lack of what a claim was measured on: of one fold (``fold``) or of the study.
 
-    By patient nothing was measured by the paper. There the runs lack what any of them lacks, but not the folds that were not run:
-    how few patients were tested, the interval says.
+    By patient nothing was measured by the paper. There the runs lack what any of them lacks, but not the folds that
+    were not run: how few patients were tested, the interval says.
     """
     of_fold = evaluated.fold_deviations.get(arm, {})
     if evaluated.experiment.protocol == "patient" and of_fold:
@@ -205,9 +206,11 @@ def _reproduced(
 
 
 def questions_of(paper: Paper, experiments: Sequence[EvaluatedExperiment], accused: frozenset[str]) -> list[Question]:
-    """Return the questions of all comparable claims of the studies that some experiment runs, in the order of the ledger.
+    """Return the questions of all comparable claims of the studies that some experiment runs,
+    in the order of the ledger.
 
-    Readings of the paper's split that no experiment ran for the claim's arm are named: they may not be held against the paper.
+    Readings of the paper's split that no experiment ran for the claim's arm are named:
+    they may not be held against the paper.
     """
     run = {experiment.experiment.study for experiment in experiments if experiment.experiment.paper == paper.key}
     claims = [c for c in paper.claims if comparable(c) and c.study in run]

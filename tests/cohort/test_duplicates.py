@@ -118,7 +118,8 @@ def test_blank_images_are_near_nothing() -> None:
 
 
 def test_ten_thousand_images_are_hashed_and_searched_in_seconds() -> None:
-    """The goal is 2 s for 10,661; measured 0.2 s (smears) and 1.5 s (cells on black) of one core; 4,000 here, with slack."""
+    """The goal is 2 s for 10,661; measured 0.2 s (smears) and 1.5 s (cells on black) of one core;
+    4,000 here, with slack."""
     import time
 
     rng = np.random.default_rng(0)

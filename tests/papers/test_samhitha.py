@@ -99,7 +99,9 @@ def test_attention_over_one_position_has_weights_one_and_is_linear() -> None:
 
 
 def test_attention_is_keras_multi_head_attention_in_numpy() -> None:
-    """Keras: kernels (channels, heads, key_dim), scores scaled by 1 / sqrt(key_dim), softmax over keys, then a (heads, key_dim) dense."""
+    """Keras: kernels (channels, heads, key_dim), scores scaled by 1 / sqrt(key_dim), softmax over keys, then a (heads,
+    key_dim) dense.
+    """
     torch.manual_seed(0)
     channels, heads, key_dim = 6, 2, 5  # the inner width is not the number of channels
     layer = model.MultiHeadSelfAttention(channels, heads=heads, key_dim=key_dim).double()

@@ -12,25 +12,31 @@ from leukbench.params import Params, load_params
 from leukbench.pipeline.evaluate import unit_probes, unknown_patients
 from leukbench.pipeline.layout import experiment_file
 from leukbench.records import Estimate, Evidence, SplitRule, json_text
+from tests.support.plans import write_plan
 
-PARAMS = """\
-profile: made
-papers: [dscnet]
-verdicts: {margin: 0.05}
-sources: {aria_all_2021: {}, blood_cells: {}}
-stores: {aria: {source: aria_all_2021, side_px: 224}, smears: {source: blood_cells, side_px: 224}}
-studies: {aria: {paper: dscnet, study: aria}, smears: {paper: ddrnet, study: blood_cells}}
-experiments:
-  aria: {paper: dscnet, study: aria, protocol: patient, source: aria_all_2021, store: aria, arms: [dscnet_kl]}
-  smears: {paper: ddrnet, study: blood_cells, protocol: patient, source: blood_cells, store: smears, arms: [ddrnet]}
-"""
+ARIA = {"paper": "dscnet", "study": "aria"}
+SMEARS = {"paper": "ddrnet", "study": "blood_cells"}
+PLAN = {
+    "profile": "made",
+    "papers": ["dscnet"],
+    "verdicts": {"margin": 0.05},
+    "sources": {"aria_all_2021": {}, "blood_cells": {}},
+    "stores": {
+        "aria": {"source": "aria_all_2021", "side_px": 224},
+        "smears": {"source": "blood_cells", "side_px": 224},
+    },
+    "studies": {"aria": ARIA, "smears": SMEARS},
+    "experiments": {
+        "aria": {**ARIA, "protocol": "patient", "source": "aria_all_2021", "store": "aria", "arms": ["dscnet_kl"]},
+        "smears": {**SMEARS, "protocol": "patient", "source": "blood_cells", "store": "smears", "arms": ["ddrnet"]},
+    },
+}
 
 
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    return load_params()
+    return load_params(write_plan(tmp_path, PLAN))
 
 
 def certify(params: Params, experiment: str, evidence: Evidence) -> None:

@@ -1,4 +1,5 @@
-"""The whole pipeline at a size that takes less than a minute: every stage of dvc.yaml in order, and what bad input comes to."""
+"""The whole pipeline at a size that takes less than a minute: every stage of dvc.yaml in order,
+and what bad input comes to."""
 
 from __future__ import annotations
 
@@ -41,42 +42,48 @@ from leukbench.pipeline.report import gather
 from leukbench.records import json_text
 from leukbench.report.ladder import gap_lines
 from leukbench.sources import load_source
+from leukbench.tools.profiles import load_profile
 from leukbench.verdicts.rule import frozen_digest
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
 PAPERS = ("known_answer", "alnet")
 PROFILES = sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml"))
-PARAMS = """\
-# The pipeline of the tests.
-profile: smoke
-seed: 0
-papers: [known_answer, alnet]
-verdicts: {margin: 0.05, alpha: 0.05, sha256: SHA}
-sources:
-  known_answer: {images: 288}
-  known_answer_null: {images: 48}
-  synthetic_cells: {images: 72}
-stores:
-  known_answer-32: {source: known_answer, side_px: 32}
-  known_answer_null-32: {source: known_answer_null, side_px: 32}
-  cells-224-crop: {source: synthetic_cells, side_px: 224, crop: 0.6667}
-studies:
-  known_answer-cohort: {paper: known_answer, study: cohort}
-  alnet-cnmc: {paper: alnet, study: cnmc}
-experiments:
-  known-as_published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  known-challenge: {paper: known_answer, study: cohort, protocol: challenge, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
-transfers:
-  known-to-null: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: known_answer-32, arms: [cohort_cnn], test_source: known_answer_null, test_store: known_answer_null-32, limits: {epochs: 1}}
-"""
+KNOWN_STORE = "known_answer-32"
 
 
-def params_text() -> str:
+def smoke_plan() -> dict[str, Any]:
+    """Return the plan of the whole run: the known-answer study under four protocols, one arm of ALNet, a transfer."""
     headlines = {k: v for key in PAPERS for k, v in load_paper(key).headlines().items()}
-    return PARAMS.replace("SHA", frozen_digest(0.05, 0.05, headlines))
+    protocols = ("as_published", "image", "patient", "challenge")
+    known = {f"known-{p}": known_experiment(p, store=KNOWN_STORE, limits={"epochs": 2}) for p in protocols}
+    alnet = {
+        **{"paper": "alnet", "study": "cnmc", "protocol": "patient", "source": "synthetic_cells"},
+        **{"store": "cells-224-crop", "arms": ["alnet"], "limits": {"images": 24, "epochs": 1, "folds": 1}},
+    }
+    other = {"test_source": "known_answer_null", "test_store": "known_answer_null-32", "limits": {"epochs": 1}}
+    return known_plan(
+        "smoke",
+        {**known, "alnet-patient": alnet},
+        seed=0,
+        papers=[*PAPERS],
+        verdicts={"margin": 0.05, "alpha": 0.05, "sha256": frozen_digest(0.05, 0.05, headlines)},
+        sources={
+            "known_answer": {"images": 288},
+            "known_answer_null": {"images": 48},
+            "synthetic_cells": {"images": 72},
+        },
+        stores={
+            KNOWN_STORE: {"source": "known_answer", "side_px": 32},
+            "known_answer_null-32": {"source": "known_answer_null", "side_px": 32},
+            "cells-224-crop": {"source": "synthetic_cells", "side_px": 224, "crop": 0.6667},
+        },
+        studies={
+            "known_answer-cohort": {"paper": "known_answer", "study": "cohort"},
+            "alnet-cnmc": {"paper": "alnet", "study": "cnmc"},
+        },
+        transfers={"known-to-null": known_experiment("transfer", store=KNOWN_STORE, **other)},
+    )
 
 
 def run_stages(params: Params, *, until: str = "report") -> None:
@@ -106,7 +113,7 @@ def run_stages(params: Params, *, until: str = "report") -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace in which the whole pipeline has run once."""
     folder = tmp_path_factory.mktemp("home")
-    (folder / "params.yaml").write_text(params_text(), encoding="utf-8")
+    write_plan(folder, smoke_plan())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(folder))
         run_stages(load_params())
@@ -420,7 +427,7 @@ def test_training_depends_on_the_networks_of_every_paper_and_on_no_claim() -> No
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     assert params.profile == name
     papers = {key: load_paper(key) for key in params.papers}
     for experiment_name, experiment in params.experiments.items():
@@ -438,7 +445,7 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     headlines = {k: v for key in params.papers for k, v in load_paper(key).headlines().items()}
     assert params.verdicts.sha256 == frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
 
@@ -446,13 +453,13 @@ def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
 def test_baselines_and_full_hold_every_arm_of_every_paper() -> None:
     every = {(key, arm) for key in paper_keys() for arm in load_paper(key).arms}
     for name in ("baselines", "full"):
-        experiments = load_params(ROOT / "profiles" / f"{name}.yaml").experiments.values()
+        experiments = load_profile(ROOT / "profiles" / f"{name}.yaml").experiments.values()
         for protocol in ("image", "patient"):
             assert {(c.paper, arm) for c in experiments if c.protocol == protocol for arm in c.arms} == every
 
 
 def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
-    experiments = load_params(ROOT / "profiles" / "full.yaml").experiments.values()
+    experiments = load_profile(ROOT / "profiles" / "full.yaml").experiments.values()
     run = {(c.paper, c.study, c.protocol, c.reading) for c in experiments}
     assert not any(
         (c.limits.images, c.limits.class_size, c.limits.epochs, c.limits.folds) != (None,) * 4 for c in experiments
@@ -469,16 +476,6 @@ def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
 
 # ------------------------------------------------------------------------------------------------------ bad input
 
-SMALL = """\
-profile: small
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 16}}
-stores: {s: {source: known_answer, side_px: 32}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
-"""
 Command = Callable[..., str]
 
 
@@ -486,11 +483,8 @@ Command = Callable[..., str]
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with 16 images of two patients, indexed, grouped and resolved."""
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    (tmp_path / "params.yaml").write_text(SMALL, encoding="utf-8")
-    params = load_params()
-    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-        stage(params, "known_answer")
-    resolve_stage.resolve(params, "cohort")
+    write_plan(tmp_path, known_plan("small", {"by-patient": known_experiment("patient")}, images=16))
+    prepare(load_params())
     return tmp_path
 
 
@@ -519,11 +513,11 @@ def made_image(home: Path) -> Path:
     [
         ("images: 16", "images: sixteen", "sources.known_answer.images"),
         ("side_px: 32", "side_px: large", "stores.s.side_px"),
-        ("arms: [cohort_cnn]}", "arms: [cohort_cnn], limits: {epochs: [1]}}", "experiments.by-patient.limits.epochs"),
+        ("    arms:", "    limits: {epochs: [1]}\n    arms:", "experiments.by-patient.limits.epochs"),
         ("margin: 0.05", "margin: 5", "verdicts.margin"),
         ("profile: small", "profil: small", "profil"),
         ("protocol: patient", "protocol: patients", "experiments.by-patient.protocol"),
-        ("store: s,", "store: t,", "experiment by-patient: store 't'"),
+        ("store: s\n", "store: t\n", "experiment by-patient: store 't'"),
     ],
 )
 def test_a_params_value_of_the_wrong_type_is_named(small: Path, refused: Command, old: str, new: str, key: str) -> None:

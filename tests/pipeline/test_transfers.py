@@ -18,11 +18,7 @@ from leukbench.papers.loader import load_paper
 from leukbench.params import Params, load_params
 from leukbench.pipeline import decode as decode_stage
 from leukbench.pipeline import evaluate as evaluate_stage
-from leukbench.pipeline import fetch as fetch_stage
 from leukbench.pipeline import grid as gridding
-from leukbench.pipeline import group as group_stage
-from leukbench.pipeline import index as index_stage
-from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
 from leukbench.pipeline.plan import refuse_copies
@@ -32,35 +28,37 @@ from leukbench.records import json_text
 from leukbench.report.transfer import _gap
 from leukbench.sources import load_source
 from leukbench.tools.certify import certify
+from leukbench.tools.profiles import load_profile
 from leukbench.training.grid import missing, plan_grid
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
-PARAMS = """\
-profile: transfer
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 192}, known_answer_null: {images: 64}}
-stores: {own: {source: known_answer, side_px: 32}, other: {source: known_answer_null, side_px: 32}, large: {source: known_answer_null, side_px: 64}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: own, arms: [cohort_cnn], limits: {epochs: 1, folds: 2}}
-transfers:
-  to-other: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: own, arms: [cohort_cnn], test_source: known_answer_null, test_store: other, limits: {epochs: 1}}
-"""
+BY_PATIENT = known_experiment("patient", store="own", limits={"epochs": 1, "folds": 2})
+TO_OTHER = known_experiment(
+    "transfer", store="own", test_source="known_answer_null", test_store="other", limits={"epochs": 1}
+)
+PLAN = known_plan(
+    "transfer",
+    {"by-patient": BY_PATIENT},
+    sources={"known_answer": {"images": 192}, "known_answer_null": {"images": 64}},
+    stores={
+        "own": {"source": "known_answer", "side_px": 32},
+        "other": {"source": "known_answer_null", "side_px": 32},
+        "large": {"source": "known_answer_null", "side_px": 64},
+    },
+    transfers={"to-other": TO_OTHER},
+)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace in which everything up to the estimates has run once."""
     folder = tmp_path_factory.mktemp("transfer")
-    (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    write_plan(folder, PLAN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(folder))
         params = load_params()
-        for source in params.sources:
-            for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-                stage(params, source)
-        resolve_stage.resolve(params, "cohort")
+        prepare(params)
         for store in ("own", "other"):
             decode_stage.decode(params, store)
         split_stage.split(params, [*params.all_experiments])
@@ -125,10 +123,9 @@ def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_prediction
 
 def test_what_compares_claims_never_sees_a_transfer(home: Path, params: Params) -> None:
     assert [*params.experiments] == ["by-patient"]
-    wrong = yaml.safe_load(PARAMS)
-    wrong["experiments"]["sneaked"] = wrong["transfers"]["to-other"]
+    sneaked = {**PLAN, "experiments": {"by-patient": BY_PATIENT, "sneaked": TO_OTHER}}
     with pytest.raises(ValueError, match="a transfer stands under transfers"):
-        Params.model_validate(wrong)
+        Params.model_validate(sneaked)
 
 
 def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params: Params) -> None:
@@ -200,10 +197,8 @@ def test_training_a_transfer_again_finds_its_run(home: Path, params: Params, mon
     ],
 )
 def test_a_transfer_that_contradicts_itself_is_refused(change: dict[str, str], message: str) -> None:
-    plain = yaml.safe_load(PARAMS)
-    plain["transfers"]["to-other"] |= change
     with pytest.raises(ValueError, match=message):
-        Params.model_validate(plain)
+        Params.model_validate({**PLAN, "transfers": {"to-other": {**TO_OTHER, **change}}})
 
 
 def test_a_test_store_of_another_size_is_refused(home: Path, params: Params) -> None:
@@ -225,10 +220,9 @@ def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))
 def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
-    assert "transfers" in yaml.safe_load(
-        (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
-    )  # DVC reads it
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
+    text = (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert "transfers" in yaml.safe_load(text)  # DVC reads it
     for experiment in params.transfers.values():
         paper, own, other = (
             load_paper(experiment.paper),

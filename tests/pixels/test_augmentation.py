@@ -130,7 +130,9 @@ def test_one_operation_an_image_is_each_of_them_equally_often_and_nothing_else()
 
 
 def test_keras_maps_are_those_of_its_own_formulas() -> None:
-    """``apply_affine_transform`` of Keras, written down from its documentation: rotation, shift, shear, zoom about the centre."""
+    """``apply_affine_transform`` of Keras, written down from its documentation: rotation, shift, shear, zoom about the
+    centre.
+    """
     n, side = 40, 21
     r = rng(5)
     theta, shear = r.uniform(-30, 30, n), r.uniform(-15, 15, n)

@@ -92,10 +92,19 @@ def data() -> ReportData:
         "verdicts": [],
     }
     return ReportData(
-        profile="made", papers={STUDY[0]: load_paper(STUDY[0])}, experiments=experiments, splits=splits, receipts=receipts,
-        estimates={n: {"arms": a, "probes": {}} for n, a in arms.items()}, verdicts=verdicts, findings=(), parameters=[],
-        measured={}, times={}, predictions=[],
-    )  # fmt: skip
+        profile="made",
+        papers={STUDY[0]: load_paper(STUDY[0])},
+        experiments=experiments,
+        splits=splits,
+        receipts=receipts,
+        estimates={n: {"arms": a, "probes": {}} for n, a in arms.items()},
+        verdicts=verdicts,
+        findings=(),
+        parameters=[],
+        measured={},
+        times={},
+        predictions=[],
+    )
 
 
 def test_the_ladder_sets_the_published_split_apart_where_it_trained_on_more(data: ReportData) -> None:
@@ -156,9 +165,16 @@ def test_several_readings_of_the_published_split_are_told_apart(data: ReportData
 
 def shortcut(**changes: Any) -> dict[str, Any]:
     values = {
-        "experiment": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88, "difference": 0.02,
-        "low": -0.01, "high": 0.05, "flagged": True,
-    }  # fmt: skip
+        "experiment": "image",
+        "arm": NET,
+        "model": "trivial:border",
+        "network": 0.9,
+        "trivial": 0.88,
+        "difference": 0.02,
+        "low": -0.01,
+        "high": 0.05,
+        "flagged": True,
+    }
     return {**values, **changes}
 
 
@@ -224,10 +240,22 @@ def test_unknown_patients_widen_what_is_printed(data: ReportData) -> None:
 
 def test_contrasts_show_their_family_and_what_the_correction_leaves(data: ReportData) -> None:
     made = {
-        "experiment": "image", "first_arm": NET, "second_arm": "trivial:border", "family": "descriptive", "metric": "accuracy",
-        "difference": 0.02, "low": -0.01, "high": 0.05, "p_value": 0.03, "p_corrected": 0.09, "p_mcnemar": 0.0001,
-        "family_size": 6, "n_images": 400, "n_groups": 20, "note": "",
-    }  # fmt: skip
+        "experiment": "image",
+        "first_arm": NET,
+        "second_arm": "trivial:border",
+        "family": "descriptive",
+        "metric": "accuracy",
+        "difference": 0.02,
+        "low": -0.01,
+        "high": 0.05,
+        "p_value": 0.03,
+        "p_corrected": 0.09,
+        "p_mcnemar": 0.0001,
+        "family_size": 6,
+        "n_images": 400,
+        "n_groups": 20,
+        "note": "",
+    }
     data.verdicts["contrasts"].append(made)
     assert chosen.contrast_rows(data, *STUDY, family="network") == []
     (row,) = chosen.contrast_rows(data, *STUDY, family="descriptive")

@@ -1,4 +1,5 @@
-"""A real Slurm of one node: the grid's jobs run there, a failure is told with its log, a job at its time limit resumes."""
+"""A real Slurm of one node: the grid's jobs run there, a failure is told with its log,
+a job at its time limit resumes."""
 
 from __future__ import annotations
 

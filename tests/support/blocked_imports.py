@@ -1,6 +1,7 @@
 """A Python that has only what a GPU machine has: nothing else is found, in any process that is started from it.
 
-Allowed are the standard library, this project, and the packages that the training path may use, with what they need themselves.
+Allowed are the standard library, this project, and the packages that the training path may use,
+with what they need themselves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""A study of 42 coloured images of 32 px and a network of three layers, for tests of training; the same in every process."""
+"""A study of 42 coloured images of 32 px and a network of three layers, for tests of training;
+the same in every process."""
 
 from __future__ import annotations
 

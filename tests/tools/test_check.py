@@ -1,4 +1,5 @@
-"""The regression check passes on this code and fails on what it is there for: a leak, and training that no longer learns."""
+"""The regression check passes on this code and fails on what it is there for: a leak,
+and training that no longer learns."""
 
 from __future__ import annotations
 

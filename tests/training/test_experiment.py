@@ -1,4 +1,6 @@
-"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is collected."""
+"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is
+collected.
+"""
 
 from __future__ import annotations
 

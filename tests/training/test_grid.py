@@ -1,4 +1,5 @@
-"""The grid: planned once, told beforehand what it costs, trained in workers; a failure, a kill or another grid loses and repeats nothing."""
+"""The grid: planned once, told beforehand what it costs, trained in workers; a failure,
+a kill or another grid loses and repeats nothing."""
 
 from __future__ import annotations
 
@@ -204,7 +205,9 @@ def start_grid(folder: Path) -> subprocess.Popen[str]:
     script = folder.parent / "grid.py"
     script.write_text(GRID, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    return subprocess.Popen([sys.executable, str(script), str(folder)], env=environment, stdout=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, str(script), str(folder)], env=environment, stdout=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.slow
@@ -272,7 +275,9 @@ def test_time_left_follows_the_pace_of_like_runs(tmp_path: Path) -> None:
     """By hand: 10 s planned a run; the first takes 30 s, so the one that waits is expected to take 30 s too."""
     first, second, third, fourth = plan_grid([write_experiment(tmp_path / "world", seeds=2)])
     cost = Cost(epochs=3, seconds=10.0, speed=Speed(1.0, 1.0, "measured"))
-    board = Board([first, second, third, fourth], dict.fromkeys([t.key for t in (first, second, third, fourth)], cost), at_once=1)  # fmt: skip
+    board = Board(
+        [first, second, third, fourth], dict.fromkeys([t.key for t in (first, second, third, fourth)], cost), at_once=1
+    )
     assert board.left_s(now_s=0) == 40
     board.hear(Event(first.key, "started"), now_s=0)
     board.hear(Event(first.key, "epoch", 1), now_s=10)

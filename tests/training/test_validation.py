@@ -13,7 +13,8 @@ from leukbench.records import Limits
 from leukbench.training.experiment import train_experiment
 from leukbench.training.run import find_run, run_folder
 from leukbench.training.validation import validation_table
-from tests.training.test_experiment import CLASSES, CPU, collect, make_experiment, make_split, make_study, store
+from tests.support.tiny_experiment import CPU, collect, make_experiment, make_split, make_study, store
+from tests.support.tiny_world import CLASSES
 
 
 @pytest.fixture(autouse=True)

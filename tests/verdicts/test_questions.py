@@ -106,9 +106,17 @@ def predictions(classes: tuple[str, ...], *, folds: int = 2) -> Predictions:
     scores /= scores.sum(axis=1, keepdims=True)
     ids, groups = np.array([f"i{i}" for i in range(n)]), np.array([f"p{i // 6}" for i in range(n)])
     return Predictions(
-        classes=classes, image_id=ids, label=label, predicted=scores.argmax(axis=1), scores=scores, group=groups, origin=ids,
-        patient=groups, fold=(np.arange(n) // 6) % folds, seed=np.zeros(n, dtype=np.int64),
-    )  # fmt: skip
+        classes=classes,
+        image_id=ids,
+        label=label,
+        predicted=scores.argmax(axis=1),
+        scores=scores,
+        group=groups,
+        origin=ids,
+        patient=groups,
+        fold=(np.arange(n) // 6) % folds,
+        seed=np.zeros(n, dtype=np.int64),
+    )
 
 
 @pytest.mark.parametrize("classes", [TWO, THREE])
@@ -162,7 +170,10 @@ def test_an_estimate_of_other_keys_is_not_taken() -> None:
 
 
 def test_a_claim_of_a_fold_is_held_against_that_fold_and_by_patient_against_all(tmp_path: Path) -> None:
-    row = '{id: planted.fold, arm: net, split: test, fold: "1", aggregation: "fold:1", metric: accuracy, value: "0.930", n: "50"}'
+    row = (
+        '{id: planted.fold, arm: net, split: test, fold: "1", aggregation: "fold:1", '
+        'metric: accuracy, value: "0.930", n: "50"}'
+    )
     paper = paper_with(tmp_path, row)
     estimates = (estimate(0.9), estimate(0.95, aggregation="fold:1"))
     q = question_of(
@@ -207,9 +218,12 @@ def test_experiments_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path)
 def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) -> None:
     paper = paper_with(tmp_path)
     experiment = evaluated(
-        "as_published", estimate(0.9), deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
+        "as_published",
+        estimate(0.9),
+        deviations={"net": ("limited",), "other": ("surrogate_data",)},
+        evidence="inferred",
         seed_variance={("accuracy", "", "none"): 0.01},
-    )  # fmt: skip
+    )
     (r,) = question_of(paper.claim("planted.true"), paper, [experiment], accused=False).faithful
     assert (r.deviations, r.evidence, r.seed_variance) == (("limited",), "inferred", 0.01)
 
@@ -275,8 +289,16 @@ def test_questions_cover_the_comparable_claims_of_studies_that_ran(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "changed",
-    [{"kind": "cited"}, {"study": ""}, {"arm": ""}, {"metric": "epochs"}, {"metric": "error_rate"}, {"split": "train"}, {"value": "high"}],
-)  # fmt: skip
+    [
+        {"kind": "cited"},
+        {"study": ""},
+        {"arm": ""},
+        {"metric": "epochs"},
+        {"metric": "error_rate"},
+        {"split": "train"},
+        {"value": "high"},
+    ],
+)
 def test_what_is_no_score_of_the_papers_own_test_is_not_compared(changed: dict[str, str]) -> None:
     keys = {"study": "s", "arm": "a", "split": "test"}
     assert comparable(claim(**keys))
@@ -354,9 +376,17 @@ def test_the_variance_between_seeds_is_pooled_over_arms_by_hand() -> None:
     others = p.take(np.arange(len(p)))
     flipped = 1 - p.predicted[:18]  # the second seed of the first arm differs in 18 of 180 images
     second = Predictions(
-        classes=TWO, image_id=p.image_id, label=p.label, predicted=np.concatenate([flipped, p.predicted[18:]]), scores=p.scores,
-        group=p.group, origin=p.origin, patient=p.patient, fold=p.fold, seed=p.seed + 1,
-    )  # fmt: skip
+        classes=TWO,
+        image_id=p.image_id,
+        label=p.label,
+        predicted=np.concatenate([flipped, p.predicted[18:]]),
+        scores=p.scores,
+        group=p.group,
+        origin=p.origin,
+        patient=p.patient,
+        fold=p.fold,
+        seed=p.seed + 1,
+    )
 
     def both(a: Predictions, b: Predictions) -> Predictions:
         fields = ("image_id", "label", "predicted", "scores", "group", "origin", "patient", "fold", "seed")
