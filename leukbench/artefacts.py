@@ -35,6 +35,7 @@ TRIVIAL = "trivial:"
 """What the name of a model without a network begins with, in predictions and estimates."""
 MAJORITY = f"{TRIVIAL}majority"
 COLOUR_HISTOGRAM = f"{TRIVIAL}colour_histogram"
+COLOUR_TREES = f"{TRIVIAL}colour_histogram_trees"
 
 
 def is_trivial(arm: str) -> bool:
