@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from leukbench.artefacts import ResolvedStudy
+from leukbench.cohort.duplicates import PAIR_COLUMNS
 from leukbench.cohort.groups import make_groups
 from leukbench.cohort.splits import make_splits
 from leukbench.pipeline.plan import effective_rows, sizes_of, whole_folds
 from leukbench.records import Experiment, SplitRule
 from leukbench.sources import load_source
-from tests.cohort.test_splits import NO_PAIRS
 
 STUDY = ResolvedStudy(
     paper="alnet", study="cnmc", source="cnmc_2019", classes={"HEM": ("HEM",), "ALL": ("ALL",)}, positive="ALL",
@@ -38,7 +38,7 @@ def published() -> pd.DataFrame:
 
 
 def planned(published: pd.DataFrame, rule: SplitRule) -> tuple[pd.DataFrame, pd.DataFrame]:
-    groups = make_groups(published, NO_PAIRS)
+    groups = make_groups(published, pd.DataFrame(columns=list(PAIR_COLUMNS)))
     rows, rule = effective_rows(published, groups, STUDY, rule, EXPERIMENT, seed=0)
     return rows, make_splits(rows, groups, rule, seed=0, classes=STUDY.classes, n_searched=1)
 
