@@ -13,7 +13,6 @@ from leukbench.training.experiment import train_experiment
 from leukbench.training.merging import merge_classes
 from tests.support.tiny_experiment import make_experiment, make_split, make_study, store
 from tests.support.tiny_world import CLASSES
-from tests.training.test_experiment import make_experiment, make_split, make_study, store
 
 
 def test_scores_of_classes_that_become_one_are_added() -> None:
