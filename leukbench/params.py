@@ -95,6 +95,7 @@ class Params(_Strict):
                 )
             if (experiment.paper, experiment.study) not in known:
                 problems.append(f"experiment {name}: study {experiment.paper}.{experiment.study} is not under studies")
+        problems += _mixed_precisions(self.all_experiments)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -109,6 +110,18 @@ class Params(_Strict):
         if name not in self.all_experiments:
             raise unknown_name("experiment", name, self.all_experiments, where="params.yaml")
         return self.all_experiments[name]
+
+
+def _mixed_precisions(experiments: dict[str, Experiment]) -> list[str]:
+    """Return which studies would compare networks that were trained in different precisions."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for experiment in experiments.values():
+        found.setdefault((experiment.paper, experiment.study), set()).add(experiment.precision)
+    return [
+        f"study {paper}.{study}: its experiments have precisions {' and '.join(sorted(kinds))}; give all of them one"
+        for (paper, study), kinds in found.items()
+        if len(kinds) > 1
+    ]
 
 
 def load_params(file: Path | None = None) -> Params:

@@ -30,10 +30,11 @@ from leukbench.audit.checks.text import comparisons as orders
 from leukbench.audit.checks.training import losses, plausibility, steps
 from leukbench.audit.engine.conflicts import accused
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger, read
 from leukbench.papers.schema import Paper
 from leukbench.records import Finding
 
-Check = Callable[[Paper], list[Draft]]
+Check = Callable[[Ledger], list[Draft]]
 CHECKS: tuple[Check, ...] = (
     matrix_sums.check_matrix_total,
     matrix_sums.check_matrix_class_sizes,
@@ -119,16 +120,18 @@ CHECKS: tuple[Check, ...] = (
     ambiguity.check_split_readings,
     ambiguity.check_assumed,
 )
-"""Every check: a function of a paper whose docstring states the mathematics."""
+"""Every check: a function of a paper's ledger whose docstring states the mathematics."""
 STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consistent": 3}
 
 
 def audit_paper(paper: Paper) -> tuple[Finding, ...]:
-    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that order.
+    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that
+    order.
 
     Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
     """
-    drafts = _without_repeats([draft for check in CHECKS for draft in check(paper)])
+    ledger = read(paper)
+    drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
     findings = []
@@ -164,7 +167,7 @@ def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:
 def blame(drafts: Sequence[Draft]) -> frozenset[str]:
     """Return the claims that stand in every one of the several minimal conflicts that they are connected with.
 
-    Conflicts that share a figure form a component; within it :func:`leukbench.audit.conflicts.accused` decides.
+    Conflicts that share a figure form a component; within it :func:`leukbench.audit.engine.conflicts.accused` decides.
     """
     conflicts = [
         [frozenset(b) for b in conflict]
@@ -208,7 +211,8 @@ def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Find
         else "; ".join(wheres[:4])
     )
     named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
-    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the accusation
+    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the
+    # accusation
     notes = "".join(
         f" Noted at {c.value}: {c.note}."
         for c in draft.claims

@@ -262,14 +262,23 @@ def certify(
 @app.command()
 def score(
     predictions: Annotated[
-        Path, typer.Argument(help="a CSV file: image_id, label, group or patient, score_<class>… or predicted")
+        Path,
+        typer.Argument(help="CSV or parquet: the image, its label, patient or group, a score a class or predicted"),
     ],
     claims: Annotated[str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")] = "",
     protocol: Annotated[
         str, typer.Option(help="how they were made: patient (no patient on both sides) or as_published")
     ] = "patient",
     study: Annotated[str, typer.Option(help="a study of the paper, if several fit")] = "",
-    arm: Annotated[str, typer.Option(help="an arm of the study; default: the proposed one")] = "",
+    arm: Annotated[
+        str, typer.Option(help="an arm of the file, where it has several, and of the study; default: the proposed one")
+    ] = "",
+    selection: Annotated[str, typer.Option(help="a selection of the file, as last; default: recipe")] = "",
+    map: Annotated[
+        list[str] | None, typer.Option(help="PART=COLUMN, class:NAME=CLASS or positive=CLASS (repeatable)")
+    ] = None,
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: score these rows alone (repeatable)")] = None,
+    logits: Annotated[bool, typer.Option("--logits", help="the scores are logits: take their softmax")] = False,
     margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",
     format: Format = "md",
 ) -> None:
@@ -279,7 +288,17 @@ def score(
     _formats(format, "md", "json")
     print(
         scoring.score(
-            predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin)
+            predictions,
+            claims or None,
+            format,
+            protocol=protocol,
+            study=study,
+            arm=arm,
+            margin=_fraction(margin),
+            selection=selection,
+            mapping=map or [],
+            logits=logits,
+            where=where or [],
         )
     )
 

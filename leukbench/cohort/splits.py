@@ -65,7 +65,8 @@ def make_splits(
     else:
         folds = _cut(rows, rule, seed=seed, classes=tuple(classes), n_searched=n_searched)
     parts = [_with_roles(fold, rule, seed=seed, classes=tuple(classes), n_searched=n_searched) for fold in folds]
-    return _ordered(pd.concat([_with_copies(part, rule, seed=seed) for part in parts], ignore_index=True))
+    table = _ordered(pd.concat([_with_copies(part, rule, seed=seed) for part in parts], ignore_index=True))
+    return table if rule.keep_train == 1 else _thinned(table, rule.keep_train, seed=seed)
 
 
 def check_rule(rule: SplitRule) -> None:
@@ -89,6 +90,8 @@ def check_rule(rule: SplitRule) -> None:
         problems.append(f"augment is {rule.augment}, but neither copies nor class_size is given")
     if rule.copies and (rule.class_size or rule.class_size_test):
         problems.append("copies and class_size exclude each other")
+    if not 0 < rule.keep_train <= 1:
+        problems.append(f"keep_train must lie in (0, 1], found {rule.keep_train}")
     if rule.class_size_test and rule.augment != "after_both":
         problems.append("class_size_test needs augment: after_both")
     if problems:
@@ -127,8 +130,8 @@ def _rows(manifest: pd.DataFrame, groups: pd.DataFrame, classes: Mapping[str, Se
 def plan_copies(rows: pd.DataFrame, *, copies: int, class_size: int | None, seed: int) -> pd.DataFrame:
     """Return the rows and, after them, the planned copies: ``copies`` of each, or until each class has ``class_size``.
 
-    The k-th copy of an image is a row with image_id ``<image_id>#k`` and ``copy`` k. With ``class_size`` the images of
-    a class get as equal numbers of copies as can be, the odd ones drawn; a class that has so many rows gets none.
+    The k-th copy of an image is a row with image_id ``<image_id>#k`` and ``copy`` k. With ``class_size`` the images
+    of a class get as equal numbers of copies as can be, the odd ones drawn; a class that has so many rows gets none.
     """
     if class_size is None:
         wanted = np.full(len(rows), copies, dtype=np.int64)
@@ -311,6 +314,14 @@ def subsample_training(split: pd.DataFrame, n: int, *, seed: int) -> pd.DataFram
         for name, quota in zip(names, quotas, strict=True):
             kept.append(generator_for(seed, "split.subsample", fold, name).permutation(rows[labels == name])[:quota])
     return split.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
+
+
+def _thinned(split: pd.DataFrame, share: float, *, seed: int) -> pd.DataFrame:
+    """Return the split with a share of each fold's training rows, drawn by class in proportion; other roles stay."""
+    folds = [split[split["fold"].eq(fold)] for fold in training_sizes(split)]
+    sizes = training_sizes(split).values()
+    kept = [subsample_training(part, round(n * share), seed=seed) for part, n in zip(folds, sizes, strict=True)]
+    return pd.concat(kept, ignore_index=True)
 
 
 def _proportional(counts: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:

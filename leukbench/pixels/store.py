@@ -1,7 +1,7 @@
 """Decode once: a source's images, cropped and resized, in one memory-mapped uint8 file with its index.
 
-A store is two files: ``<name>.npy`` of shape ``(n_images, side, side, 3)`` RGB uint8 and ``<name>.json`` with the side,
-the crop, the image ids in row order and a digest of what went in.
+A store is two files: ``<name>.npy`` of shape ``(n_images, side, side, 3)`` RGB uint8 and ``<name>.json`` with the
+side, the crop, the image ids in row order and a digest of what went in.
 """
 
 from __future__ import annotations

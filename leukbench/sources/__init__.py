@@ -20,6 +20,7 @@ _SERVICES = frozenset(
         "fetching",
         "hashing",
         "mirrors",
+        "pictures",
         "placing",
         "planting",
         "portals",

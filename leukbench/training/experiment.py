@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from leukbench.artefacts import TRIVIAL
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
@@ -42,8 +43,8 @@ class ArmPlan:
 
 def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
     """Return a recipe from its JSON form."""
-    values = {**plain, "augmentation": Augmentation(**_tuples(plain["augmentation"]))}
-    return Recipe(**values)
+    parts = {name: Augmentation(**_tuples(plain[name])) for name in ("augmentation", "copies")}
+    return Recipe(**{**plain, **parts})
 
 
 def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +61,10 @@ def plan_arm(study: dict[str, Any], arm: str, experiment: Experiment, *, limited
     if experiment.source != study["source"]:
         deviations.append("surrogate_data")
     if recipe.pretrained and experiment.pretrained is False:
-        recipe = dataclasses.replace(recipe, pretrained=False)
         deviations.append("weights_absent")
+        if recipe.trainable != "all":  # what a recipe freezes are ImageNet's weights; random ones must learn
+            deviations.append("frozen_layers_trained")
+        recipe = dataclasses.replace(recipe, pretrained=False, trainable="all")
     fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
     fewer_data = (limits.images, limits.class_size, limits.folds) != (None, None, None)
     if fewer_epochs or fewer_data or limited_source:
@@ -109,6 +112,7 @@ def make_spec(
         classes=classes,
         precision=experiment.precision,
         rows_sha256=rows.sha256,
+        training_sha256=rows.training_sha256,
         store_sha256=store.sha256,
         code_sha256=arm.code_sha256,
     )
@@ -177,7 +181,7 @@ def train_experiment(
         chosen = selected_epochs(done, rows, spec.recipe.checkpoint)
         for selection, epoch in chosen.items():
             tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
-        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done)
+        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done, precision=spec.precision)
         receipt["runs"].append(
             {
                 "key": spec.key,
@@ -199,7 +203,7 @@ def train_experiment(
                         rows.test,
                         shown.scores(scores),
                         classes,
-                        f"trivial:{trivial}",
+                        f"{TRIVIAL}{trivial}",
                         "recipe",
                         dataclasses.replace(spec, seed=0),
                     )
@@ -231,9 +235,10 @@ def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> di
     return trivial_scores(train, test, n_classes=n_classes, seed=0)
 
 
-def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished) -> dict[str, Any]:
+def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, precision: str) -> dict[str, Any]:
     return {
         "deviations": list(arm.deviations),
+        "precision": precision,
         "epochs": arm.recipe.epochs,
         "epochs_published": published["epochs"],
         "n_parameters": done.receipt["n_parameters"],

@@ -27,6 +27,7 @@ from leukbench.pixels.joined import open_stores
 from leukbench.pixels.store import Store
 from leukbench.records import Experiment, NetworkSpec, Recipe
 from leukbench.training.costs import Estimator, Load, Speed, planned_seconds, work_of
+from leukbench.training.data import rows_in_batches
 from leukbench.training.experiment import fold_rows, make_spec, plan_arm, plan_experiment
 from leukbench.training.run import FoldRows, epochs_done, execute_run, run_folder
 
@@ -126,9 +127,9 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
 
 def _epoch_rows(rows: FoldRows, recipe: Recipe) -> int:
     if recipe.balance != "oversample":
-        return len(rows.train)
+        return rows_in_batches(len(rows.train), recipe)
     counts = np.bincount(rows.train.label)
-    return int(counts.max() * len(counts))
+    return rows_in_batches(int(counts.max() * len(counts)), recipe)
 
 
 def is_finished(key: str) -> bool:

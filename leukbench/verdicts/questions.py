@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
-from leukbench.records import Estimate, Experiment
+from leukbench.records import Estimate, Experiment, fold_of
 from leukbench.verdicts.differences import Question, Reproduced
 
 _SAME = {"sensitivity": "recall"}
@@ -71,11 +71,11 @@ def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
     return found + ([Definition(f"positive: {c}", metric, c, "none") for c in classes] if len(classes) == 2 else [])
 
 
-def fold_of(claim: Claim) -> str:
+def fold_of_claim(claim: Claim) -> str:
     """Return the fold that a claim speaks of, by its key ``fold`` or ``aggregation: fold:k``; "" for all folds."""
     if claim.fold:
         return claim.fold
-    return claim.aggregation.removeprefix("fold:") if claim.aggregation.startswith("fold:") else ""
+    return fold_of(claim.aggregation)
 
 
 def find_estimate(estimates: Sequence[Estimate], definition: Definition, *, fold: str = "") -> Estimate | None:
@@ -99,7 +99,7 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     sizes: dict[str, set[int]] = {}
     for c in paper.claims:
         test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", "")
-        if test_size and (c.study, fold_of(c)) == (claim.study, fold_of(claim)) and c.number is not None:
+        if test_size and (c.study, fold_of_claim(c)) == (claim.study, fold_of_claim(claim)) and c.number is not None:
             sizes.setdefault(c.class_, set()).add(int(c.number))
     if "" in sizes:
         return sizes[""].pop() if len(sizes[""]) == 1 else None
@@ -125,7 +125,7 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
 
     Under the paper's protocol a claim of one fold is held against that fold, by patient against all folds.
     """
-    study, fold = paper.studies[claim.study], fold_of(claim)
+    study, fold = paper.studies[claim.study], fold_of_claim(claim)
     wanted = definitions(claim, tuple(study.classes))
     found: dict[str, list[Reproduced]] = {"as_published": [], "patient": []}
     for evaluated in _experiments_of(claim, paper, experiments):
@@ -168,7 +168,7 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
     if not answered and any(
         c.experiment.protocol == "as_published" for c in _experiments_of(claim, paper, experiments)
     ):
-        keys = (claim.metric, claim.class_, claim.average, fold_of(claim) and f"fold {fold_of(claim)}")
+        keys = (claim.metric, claim.class_, claim.average, fold_of_claim(claim) and f"fold {fold_of_claim(claim)}")
         return f"no such estimate is made: {', '.join(key for key in keys if key)}"
     return ""
 

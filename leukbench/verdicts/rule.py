@@ -35,6 +35,7 @@ MARGIN_CURVE = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20)
 DEVIATIONS = {
     "surrogate_data": "surrogate data",
     "weights_absent": "pretrained weights absent",
+    "frozen_layers_trained": "layers trained that the recipe freezes",
     "limited": "limited run",
 }
 _UNSURE = {

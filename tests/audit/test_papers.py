@@ -101,10 +101,12 @@ def test_honest_figures_of_the_papers_are_not_alleged(findings: tuple[Finding, .
         if f.status == "inconsistent" and f.paper == "batool"
         for c in f.claims
     )
-    # ResNet-50's row of alnet's Table 8 holds together with the accuracy beside it, 0.89; the text's 87 % is another figure
+    # ResNet-50's row of alnet's Table 8 holds together with the accuracy beside it, 0.89; the text's 87 % is
+    # another figure
     assert any("ResNet-50" in f.statement for f in of(findings, "alnet", "binary_rows", "consistent"))
     assert not any("ResNet-50" in f.statement for f in of(findings, "alnet", "binary_rows", "implausible"))
-    # ddrnet's 2000 may be 2040 in round numbers, its two times one second apart one time; its C-NMC test is stated to be the final one
+    # ddrnet's 2000 may be 2040 in round numbers, its two times one second apart one time; its C-NMC test is stated
+    # to be the final one
     assert not of(findings, "ddrnet", "two_values", "inconsistent")
     assert not any("cnmc" in f.statement for f in of(findings, "ddrnet", "split_against_source", "implausible"))
     # alnet's headline was counted on the test parts of Table 3, not on the challenge's preliminary test
@@ -151,7 +153,8 @@ def test_a_users_own_file_is_audited(tmp_path: Path) -> None:
 key: mine
 citation: {authors: A, title: T, venue: V, year: "2020"}
 studies:
-  s: {title: s, source: elsewhere, classes: {a: [a], b: [b]}, positive: a, protocols: {}, headline: mine.acc, where: Table 1}
+  s: {title: s, source: elsewhere, classes: {a: [a], b: [b]}, positive: a, protocols: {}, headline: mine.acc,
+      where: Table 1}
 claims:
   - where: Table 1
     common: {study: s, model: net, split: test, unit: "%"}

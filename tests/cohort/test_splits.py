@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -220,3 +221,21 @@ def test_rungs_can_be_made_of_equal_training_size() -> None:
     assert np.allclose(whole, part, atol=0.01)
     with pytest.raises(SplitError, match="fewer training rows"):
         subsample_training(split, 10_000, seed=0)
+
+
+def test_a_rule_keeps_a_share_of_each_folds_training_rows_by_class_and_leaves_the_others() -> None:
+    rule = SplitRule(unit="image", k=3, validation=0.1, augment="before", copies=1)
+    whole = split_of(manifest_of(FOLD_1), rule)
+    half = split_of(manifest_of(FOLD_1), dataclasses.replace(rule, keep_train=0.5))
+    plain = split_of(manifest_of(FOLD_1), SplitRule(unit="image", k=3, validation=0.1))
+    rest = [s[s["role"].ne("train")].reset_index(drop=True) for s in (whole, half)]
+    pd.testing.assert_frame_equal(*rest)
+    kept, all_of_it = (set(zip(s["fold"], s["image_id"], strict=True)) for s in (half, whole))
+    assert kept < all_of_it
+    sizes = [training_sizes(s) for s in (half, plain)]
+    assert all(abs(sizes[0][fold] - sizes[1][fold]) <= 2 for fold in range(3))
+    shares = [s[s["role"].eq("train")]["label"].eq("ALL").mean() for s in (whole, half)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.001)
+    for share in (0.0, 1.5):
+        with pytest.raises(SplitError, match="keep_train must lie in"):
+            split_of(manifest_of(FOLD_1), dataclasses.replace(rule, keep_train=share))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from leukbench.artefacts import Certificate
 from leukbench.params import Params, load_params
 from leukbench.pipeline.evaluate import unit_probes, unknown_patients
 from leukbench.pipeline.layout import experiment_file
-from leukbench.records import Estimate
+from leukbench.records import Estimate, Evidence, SplitRule, json_text
 from tests.support.plans import write_plan
 
 ARIA = {"paper": "dscnet", "study": "aria"}
@@ -39,10 +39,14 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     return load_params(write_plan(tmp_path, PLAN))
 
 
-def certify(params: Params, experiment: str, evidence: str) -> None:
+def certify(params: Params, experiment: str, evidence: Evidence) -> None:
     file = experiment_file(params, "splits", experiment, ".certificate.json")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"evidence": evidence, "rule": {"pool": [], "test_pool": []}}), encoding="utf-8")
+    certificate = Certificate(
+        format="", protocol="patient", rule=SplitRule(unit="group"), sha256={}, evidence=evidence, sentence="",
+        unknown_origins=0, folds=(), shared={}, declares="", verdicts={},
+    )  # fmt: skip
+    file.write_text(json_text(certificate), encoding="utf-8")
 
 
 def accuracy(n: int) -> list[Estimate]:

@@ -44,7 +44,7 @@ def test_an_edit_after_freezing_is_refused_before_anything_is_compared(
     assert not out_folder("frozen", "verdicts.json").exists()
 
 
-def test_what_was_frozen_goes_on_to_the_estimates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_frozen_goes_on_to_what_the_stages_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    with pytest.raises(DataError, match="evaluate"):
+    with pytest.raises(DataError, match="audit"):
         _compare(tmp_path)

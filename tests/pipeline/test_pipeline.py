@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cli import main
 from leukbench.papers.files import paper_file, paper_keys
 from leukbench.papers.loader import load_paper, read_paper
@@ -431,7 +432,8 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
     for experiment_name, experiment in params.experiments.items():
         paper, store = papers[experiment.paper], params.stores[experiment.store]
         study = paper.studies[experiment.study]
-        resolved = json.loads(json_text(resolve_study(paper, experiment.study)))
+        plain = json.loads(json_text(resolve_study(paper, experiment.study)))
+        resolved = from_plain(ResolvedStudy, plain, where=f"{experiment.paper}.{experiment.study}")
         plan_stage.rule_of(resolved, experiment)  # raises where the reading does not exist
         assert experiment.source in {study.source, study.stand_in}
         for arm in experiment.arms:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from leukbench.evaluation.controls import probe_result
+from leukbench.evaluation.evaluated import Unknown
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.evaluation.reservations import design_effect_sensitivity, domain_note
 from leukbench.papers.loader import load_paper
-from leukbench.pipeline.evaluate import Unknown
 from leukbench.records import COPIES_AVERAGED, Experiment, Predictions, json_text
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
@@ -60,7 +60,7 @@ def data() -> ReportData:
     arms = {
         name: {
             NET: {
-                "recipe": {"estimates": [estimate("accuracy", a), estimate("mcc", 0.5), estimate("auc", 0.9)]},
+                "selections": {"recipe": [estimate("accuracy", a), estimate("mcc", 0.5), estimate("auc", 0.9)]},
                 "majority_accuracy": 0.5,
                 "operating": plain(
                     operating_points(test, validation if name == "image" else validation.take(np.arange(0)))
@@ -70,7 +70,7 @@ def data() -> ReportData:
                 ),
                 "unknown_patients": None,
             },
-            "trivial:border": {"recipe": {"estimates": [estimate("accuracy", 0.88)]}, "majority_accuracy": 0.5},
+            "trivial:border": {"selections": {"recipe": [estimate("accuracy", 0.88)]}, "majority_accuracy": 0.5},
         }
         for name, a in accuracies.items()
     }
@@ -126,7 +126,7 @@ def test_a_gap_is_not_shown_where_the_network_has_learned_nothing(data: ReportDa
     line = ladder.gap_lines(data, *STUDY)[1]
     assert "accuracy not shown" in line and "does not beat the majority class (95.0 %); AUC 0.200" in line
     assert "MCC" not in line  # a threshold decides it, as it does the accuracy
-    data.estimates["image"]["arms"][NET]["recipe"]["estimates"][2]["low"] = 0.45
+    data.estimates["image"]["arms"][NET]["selections"]["recipe"][2]["low"] = 0.45
     assert ladder.ladder_rows(data, *STUDY)[1]["AUC − by patient"] == "not shown (chance)"
     assert "AUC" not in ladder.gap_lines(data, *STUDY)[1]
 

@@ -94,7 +94,7 @@ def batches_agree_with_the_cpu(device: torch.device) -> dict[str, Any]:
     """The resident store serves the same rows, copies and labels in the same order as the CPU path."""
     images, labels = make_images()
     rows = make_rows(labels, np.arange(42), np.where(np.arange(42) % 3 == 0, 1, 0))
-    recipe, worst = make_recipe(augmentation=TURNING, batch_size=8), 0.0
+    recipe, worst = make_recipe(augmentation=TURNING, copies=TURNING, batch_size=8), 0.0
     here, there = (Pixels(rows, make_store(images // 8 * 8), recipe, device=d) for d in (CPU, device))
     there.on_device = there._resident()  # so that the path is taken on any device
     both = zip(

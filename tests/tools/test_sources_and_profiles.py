@@ -126,3 +126,14 @@ def test_profiles_of_the_suite_are_valid() -> None:
     if not files:
         pytest.skip("no profile is written yet")
     assert [load_params(file).profile for file in files] == [file.stem for file in files]
+
+
+def test_networks_of_a_study_are_not_trained_in_different_precisions(tmp_path: Path) -> None:
+    from leukbench.params import load_params
+
+    embedded = (Path(__file__).resolve().parents[2] / "profiles" / "embedded.yaml").read_text(encoding="utf-8")
+    first = "arms: [alnet], limits: {images: 32, epochs: 1, folds: 1}}"
+    file = tmp_path / "params.yaml"
+    file.write_text(embedded.replace(first, first.replace("limits", "precision: bf16, limits")), encoding="utf-8")
+    with pytest.raises(InputError, match=r"alnet\.cnmc: its cells have precisions bf16 and fp32"):
+        load_params(file)  # the challenge's cell still has fp32

@@ -1,29 +1,33 @@
-"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected,
-what is collected."""
+"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is
+collected.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from leukbench.errors import InputError
-from leukbench.records import Experiment, Limits, as_plain
+from leukbench.pixels.store import Store
+from leukbench.records import Augmentation, Experiment, Limits, NetworkSpec, as_plain
 from leukbench.training.experiment import (
     folds_of,
     plan_arm,
     plan_experiment,
     recipe_from_plain,
     selected_epochs,
+    train_experiment,
 )
 from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
-from tests.support.tiny_experiment import collect, make_experiment, make_split, make_study, store
-from tests.support.tiny_world import CLASSES, fold_rows, make_images, make_recipe
+from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +35,55 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
 
 
+def make_study(folder: Path, **recipe: Any) -> dict[str, Any]:
+    """Return a resolved study with two arms that differ in dropout."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.py").write_text(MODEL, encoding="utf-8")
+    arms = {
+        name: {
+            "role": "proposed",
+            "printed_name": name,
+            "network": as_plain(NetworkSpec(paper="tiny", name="net", folder=str(folder), options={"dropout": p})),
+            "recipe": as_plain(make_recipe(**{"epochs": 3, **recipe})),
+        }
+        for name, p in (("wet", 0.0), ("dry", 0.4))
+    }
+    return {"paper": "tiny", "study": "s", "source": "experiments", "classes": {c: [c] for c in CLASSES}, "arms": arms}
+
+
+def make_experiment(**changes: Any) -> Experiment:
+    values = {
+        "paper": "tiny",
+        "study": "s",
+        "protocol": "patient",
+        "source": "experiments",
+        "store": "experiments",
+        "arms": ("wet", "dry"),
+    }
+    return Experiment(**{**values, **changes})
+
+
+def make_split() -> pd.DataFrame:
+    _, labels = make_images()
+    rows = []
+    for fold in (0, 1):
+        for k, label in enumerate(labels):
+            role = ("test" if k % 4 // 2 == fold else "train") if k >= 10 else "validation"
+            rows.append((fold, role, f"i{k}", f"i{k}", 0, CLASSES[label], f"g{k // 2}", f"p{k // 2}"))
+    columns = ["fold", "role", "image_id", "origin", "copy", "label", "group", "patient"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def store() -> Store:
+    return make_store(make_images()[0])
+
+
+def collect(study: dict[str, Any], experiment: Experiment, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    return train_experiment(study, experiment, make_split(), store=store(), device=CPU, limited_source=False, **options)
+
+
 def test_a_recipe_survives_its_json_form() -> None:
-    recipe = make_recipe(augmentation=dataclasses.replace(make_recipe().augmentation, zoom=(0.8, 1.2)))
+    recipe = make_recipe(augmentation=Augmentation(zoom=(0.8, 1.2)), copies=Augmentation(contrast=(1.0, 1.5)))
     assert recipe_from_plain(as_plain(recipe)) == recipe
 
 
@@ -47,6 +98,13 @@ def test_an_arm_run_as_published_deviates_in_nothing(tmp_path: Path) -> None:
         (make_experiment(source="stand_in"), {}, False, ("surrogate_data",)),
         (make_experiment(pretrained=False), {"pretrained": True}, False, ("weights_absent",)),
         (make_experiment(pretrained=False), {}, False, ()),  # it never wanted weights
+        (
+            make_experiment(pretrained=False),
+            {"pretrained": True, "trainable": "last:20"},
+            False,
+            ("weights_absent", "frozen_layers_trained"),
+        ),
+        (make_experiment(pretrained=None), {"pretrained": True, "trainable": "head"}, False, ()),
         (make_experiment(pretrained=None), {"pretrained": True}, False, ()),
         (make_experiment(limits=Limits(epochs=1)), {}, False, ("limited",)),
         (make_experiment(limits=Limits(epochs=99)), {}, False, ()),
@@ -69,6 +127,8 @@ def test_deviations_say_how_a_run_differs_from_the_paper(
     assert arm.deviations == expected
     assert arm.recipe.pretrained is (bool(recipe) and "weights_absent" not in expected)
     assert arm.recipe.epochs == min(3, experiment.limits.epochs or 3)
+    frozen = recipe.get("trainable", "all") if "weights_absent" not in expected else "all"
+    assert arm.recipe.trainable == frozen  # random weights are never frozen
 
 
 def test_limits_never_lengthen_training(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leukbench.artefacts import from_plain
 from leukbench.evaluation.estimates import estimate_predictions
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
 from leukbench.pipeline.evaluate import seed_scatter
-from leukbench.pipeline.results import estimate_from_plain
 from leukbench.records import Estimate, Experiment, Predictions, json_text
 from leukbench.verdicts.questions import (
     Definition,
@@ -342,7 +342,7 @@ def test_every_comparable_claim_makes_a_question(key: str) -> None:
 
 def test_estimates_survive_their_json() -> None:
     before = estimate(0.123456789012, low=0.1, high=0.2, df=math.inf, note="n")
-    after = estimate_from_plain(json.loads(json_text(before)))
+    after = from_plain(Estimate, json.loads(json_text(before)), where="here")
     assert after.value == pytest.approx(before.value, abs=1e-10)
     assert math.isnan(after.df) and math.isnan(after.standard_error)
     assert (after.note, after.low, after.n_images) == ("n", 0.1, 0)

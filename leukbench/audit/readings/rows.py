@@ -55,9 +55,11 @@ def rows(paper: Paper) -> list[Row]:
 
 
 def _by_place(sets: dict[ScoreName, list[tuple[Claim, ...]]]) -> list[dict[ScoreName, tuple[Claim, ...]]]:
-    """Return the scores of each result under one key: one where every score has one value, else one a value of the most divided score.
+    """Return the scores of each result under one key: one where every score has one value, else one a value of the
+    most divided score.
 
-    Another score belongs to the values beside which it stands; if it stands beside none, to the value with most company (the first such).
+    Another score belongs to the values beside which it stands; if it stands beside none, to the value with most
+    company (the first such).
     """
     divided = max(sets, key=lambda name: len(sets[name]))
     if len(sets[divided]) == 1:
@@ -80,7 +82,8 @@ def _together(a: tuple[Claim, ...], b: tuple[Claim, ...]) -> bool:
 
 
 def _sets(claims: list[Claim]) -> list[tuple[Claim, ...]]:
-    """Return the claims in sets that can each be one value, the largest (else first printed) set first, in it the most precise first."""
+    """Return the claims in sets that can each be one value, the largest (else first printed) set first, in it the
+    most precise first."""
     sets: list[list[Claim]] = []
     for claim in sorted(claims, key=_coarseness):
         interval = score_interval(claim)
