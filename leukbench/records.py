@@ -59,8 +59,8 @@ class SplitRule:
 
     The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``;
     ``validation`` is the share of the training side that is then set apart by the same unit. ``within`` cuts each part
-    of that manifest column by itself (part p becomes fold p). ``test_pool`` gives the test part instead of a cut (a
-    challenge).
+    of that manifest column by itself (part p becomes fold p); ``across`` tests each part once, learnt from the others.
+    ``test_pool`` gives the test part instead of a cut (a challenge).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -69,6 +69,7 @@ class SplitRule:
     pool: tuple[str, ...] = ()  # empty: every labelled image
     test_pool: tuple[str, ...] = ()
     within: Literal["official_fold"] | None = None
+    across: Literal["official_fold"] | None = None
     k: int | None = None
     shares: tuple[float, float] | None = None  # training side (validation included), test; must sum to 1
     validation: float = 0.0

@@ -159,6 +159,8 @@ def arm_contrasts(experiments: Mapping[str, Result]) -> list[ArmContrast]:
 
 
 def _of_experiment(result: Result) -> list[ArmContrast]:
+    if not result.experiment.arms:
+        return []
     first, *others = result.experiment.arms
     return [
         _arm_contrast(result, first, second, metric)

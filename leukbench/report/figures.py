@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, is_trivial, model_name
+from leukbench.artefacts import COLOUR_HISTOGRAM, MAJORITY, is_trivial, model_name
 from leukbench.report.data import ReportData
 from leukbench.report.format import percent
 
@@ -85,7 +85,7 @@ def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, experime
             fontsize=7,
             rotation=0,
         )
-    majority = data.arm(experiments[-1], data.experiments[experiments[-1]].arms[0])["majority_accuracy"]
+    majority = data.arm(experiments[-1], MAJORITY)["majority_accuracy"]
     ax.axvline(100 * majority, color="#999999", ls=":", lw=1)
     ax.annotate(
         "majority class",

@@ -44,7 +44,7 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
             row = {
                 "split": protocol_name(data, experiment),
                 "arm": arm,
-                "training rows": training_rows(data, experiment, arm),
+                "training rows": training_rows(data, experiment),
             }
             row |= {title: with_interval(pick(estimates, metric)) for metric, title in _METRICS}
             row |= {
@@ -200,10 +200,7 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     """Return what keeps a difference from being the inflation of the split alone, or ""."""
     text = ""
     if not gap["equal_size"]:
-        sizes = [
-            training_rows(data, experiment, data.experiments[experiment].arms[0])
-            for experiment in (gap["rung"], gap["patient"])
-        ]
+        sizes = [training_rows(data, experiment) for experiment in (gap["rung"], gap["patient"])]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
     if gap["same_as_image"]:
         text += " No group holds two images: the split by group is the same as one by image."

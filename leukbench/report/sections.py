@@ -125,7 +125,7 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
 def _patients(data: ReportData, experiment: str) -> str:
     if data.splits[experiment]["certificate"]["evidence"] == "absent":
         return "not published"
-    return count(data.arm(experiment, data.experiments[experiment].arms[0])["patients"]["n_patients"])
+    return count(data.arm(experiment, MAJORITY)["patients"]["n_patients"])
 
 
 def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
@@ -144,7 +144,7 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
                     "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
                     "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}",
                     "folds × seeds": f"{len({r['fold'] for r in runs})} × {len({r['seed'] for r in runs})}",
-                    "training rows": training_rows(data, experiment, arm),
+                    "training rows": training_rows(data, experiment),
                     "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
                     or "nothing",
                     "deviations": ", ".join(DEVIATIONS[d] for d in facts["deviations"]) or "none",
@@ -153,9 +153,9 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     return rows
 
 
-def training_rows(data: ReportData, experiment: str, arm: str) -> str:
-    """Return how many rows an arm's runs were trained on: one number, or from least to most."""
-    sizes = [run["n_train_rows"] for run in data.receipts[experiment]["runs"] if run["arm"] == arm]
+def training_rows(data: ReportData, experiment: str) -> str:
+    """Return how many rows the models of an experiment were trained on: one number, or from least to most of its folds."""
+    sizes = [fold["n_train_rows"] for fold in data.receipts[experiment]["folds"]]
     low, high = min(sizes), max(sizes)
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 

@@ -1,5 +1,6 @@
-"""An image file as pixels: whole or refused, and what of it is not seen (more than 8 bits, transparency,
-further frames)."""
+"""An image file as pixels: whole or refused, and what of it is not seen (more than 8 bits, transparency, further
+frames).
+"""
 
 from __future__ import annotations
 
@@ -20,10 +21,7 @@ from leukbench.errors import DataError
 Image = npt.NDArray[np.uint8]
 KINDS = "BMP, JPEG, PNG, TIFF, GIF or WebP"
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".webp"})
-_DAMAGE = re.compile(
-    rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error"
-    rb"|Unsupported marker type)[^\n]*"
-)
+_DAMAGE = re.compile(rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*")  # fmt: skip
 _LOCK = threading.Lock()
 _CAUGHT: list[IO[bytes]] = []
 
@@ -141,11 +139,10 @@ def _plain(stored: npt.NDArray[Any], notes: tuple[str, ...]) -> Picture:
 
 
 def _highest(values: npt.NDArray[Any]) -> float:
-    """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1,
-    or the largest there is.
+    """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1, or the largest there
+    is.
 
-    >>> few_bits, all_bits = (np.array([n], dtype=np.uint16) for n in (700, 60000))
-    >>> _highest(few_bits), _highest(all_bits), _highest(np.array([0.5]))
+    >>> _highest(np.array([700], dtype=np.uint16)), _highest(np.array([60000], dtype=np.uint16)), _highest(np.array([0.5]))
     (1023.0, 65535.0, 1.0)
     """
     largest = float(values.max(initial=0))

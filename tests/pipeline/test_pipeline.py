@@ -42,6 +42,7 @@ from leukbench.pipeline.report import gather
 from leukbench.records import json_text
 from leukbench.report.ladder import gap_lines
 from leukbench.sources import load_source
+from leukbench.tools.profiles import load_profile
 from leukbench.verdicts.rule import frozen_digest
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
@@ -445,7 +446,7 @@ def test_training_depends_on_the_networks_of_every_paper_and_on_no_claim() -> No
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     assert params.profile == name
     papers = {key: load_paper(key) for key in params.papers}
     for experiment_name, experiment in params.experiments.items():
@@ -463,7 +464,7 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     headlines = {k: v for key in params.papers for k, v in load_paper(key).headlines().items()}
     assert params.verdicts.sha256 == frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
 
@@ -471,13 +472,13 @@ def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
 def test_baselines_and_full_hold_every_arm_of_every_paper() -> None:
     every = {(key, arm) for key in paper_keys() for arm in load_paper(key).arms}
     for name in ("baselines", "full"):
-        experiments = load_params(ROOT / "profiles" / f"{name}.yaml").experiments.values()
+        experiments = load_profile(ROOT / "profiles" / f"{name}.yaml").experiments.values()
         for protocol in ("image", "patient"):
             assert {(c.paper, arm) for c in experiments if c.protocol == protocol for arm in c.arms} == every
 
 
 def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
-    experiments = load_params(ROOT / "profiles" / "full.yaml").experiments.values()
+    experiments = load_profile(ROOT / "profiles" / "full.yaml").experiments.values()
     run = {(c.paper, c.study, c.protocol, c.reading) for c in experiments}
     assert not any(
         (c.limits.images, c.limits.class_size, c.limits.epochs, c.limits.folds) != (None,) * 4 for c in experiments

@@ -28,6 +28,7 @@ from leukbench.records import json_text
 from leukbench.report.transfer import _gap
 from leukbench.sources import load_source
 from leukbench.tools.certify import certify
+from leukbench.tools.profiles import load_profile
 from leukbench.training.grid import missing, plan_grid
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
@@ -228,7 +229,7 @@ def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))
 def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     text = (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
     assert "transfers" in yaml.safe_load(text)  # DVC reads it
     for experiment in params.transfers.values():

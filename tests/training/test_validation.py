@@ -54,6 +54,12 @@ def test_a_split_without_validation_gives_an_empty_table_with_the_same_columns(t
     assert table.empty and list(table.columns) == list(tested.columns)
 
 
+def test_an_experiment_without_runs_gives_an_empty_table_with_the_same_columns(tmp_path: Path) -> None:
+    tested, receipt = collect(make_study(tmp_path), make_experiment(arms=()))
+    table = validation_table(receipt, make_split(), classes=CLASSES, store=store())
+    assert table.empty and list(table.columns) == list(tested.columns)
+
+
 def test_runs_that_are_gone_or_were_validated_on_other_rows_are_refused(tmp_path: Path) -> None:
     _, receipt = collect(make_study(tmp_path), make_experiment(arms=("wet",), limits=Limits(folds=1)))
     split = make_split()
