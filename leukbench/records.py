@@ -59,7 +59,7 @@ class SplitRule:
 
     The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``;
     ``validation`` is the share of the training side that is then set apart by the same unit. ``within`` cuts each part
-    of that manifest column by itself (part p becomes fold p); ``across`` tests each part once by what the others teach.
+    of that manifest column by itself (part p becomes fold p); ``across`` tests each part once, learnt from the others.
     ``test_pool`` gives the test part instead of a cut (a challenge).
     """
 

@@ -152,6 +152,7 @@ def outs(stage: dict[str, Any]) -> list[str]:
 # --------------------------------------------------------------------------------------------------- what comes out
 
 
+@pytest.mark.trains
 def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     header = next(line for line in page.splitlines() if line.startswith("| claim "))
@@ -175,6 +176,7 @@ def rows_of(page: str, title: str) -> list[dict[str, str]]:
     return [{h.strip(): experiment.strip() for h, experiment in zip(header, row, strict=True)} for row in rows]
 
 
+@pytest.mark.trains
 def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     ladder = rows_of(page, "### The ladder")
@@ -198,6 +200,7 @@ def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(ho
     assert "flags" in rows_of(page, "## What was found")[0]
 
 
+@pytest.mark.trains
 def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_images(home: Path) -> None:
     folder = home / "reports" / "smoke" / "predictions"
     assert {file.name for file in folder.iterdir()} == {
@@ -210,6 +213,7 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
     assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}
 
 
+@pytest.mark.trains
 def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
@@ -218,6 +222,7 @@ def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path)
     assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
 
 
+@pytest.mark.trains
 def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     table = pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-patient.parquet")
     rows = table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]
@@ -227,6 +232,7 @@ def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     assert metrics["known-patient"]["cohort_cnn"]["accuracy"] == pytest.approx(right, abs=1e-6)
 
 
+@pytest.mark.trains
 def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(home: Path) -> None:
     tables = [pd.read_csv(home / "out" / "smoke" / "splits" / f"known-{name}.csv") for name in ("challenge", "patient")]
     trained = [{len(part) for _, part in t[t["role"] == "train"].groupby("fold")} for t in tables]
@@ -246,6 +252,7 @@ def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(ho
     assert mine[0]["low"] < there - here < mine[0]["high"]
 
 
+@pytest.mark.trains
 def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
     table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
@@ -256,6 +263,7 @@ def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
     assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
 
 
+@pytest.mark.trains
 def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) -> None:
     """Every gap stands twice, under its arm and under the colour histogram; groups are set to one, and to nine."""
     data = gather(params)
@@ -271,6 +279,7 @@ def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) ->
     assert not any("one group alone" in line for line in lines(9))
 
 
+@pytest.mark.trains
 def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(home: Path) -> None:
     verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
     by_claim = {v["claim"]: v["verdict"] for v in verdicts}
@@ -281,6 +290,7 @@ def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(h
     assert set(receipt["arms"]["alnet"]["deviations"]) == {"surrogate_data", "limited"}
 
 
+@pytest.mark.trains
 def test_no_patient_of_a_patient_experiment_is_on_both_sides(home: Path) -> None:
     for experiment in ("known-patient", "alnet-patient"):
         split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{experiment}.csv", dtype=str)
@@ -289,6 +299,7 @@ def test_no_patient_of_a_patient_experiment_is_on_both_sides(home: Path) -> None
             assert not sides[True] & sides[False] and sides[True]
 
 
+@pytest.mark.trains
 def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Params) -> None:
     plain = params.model_dump(mode="python")
     plain["experiments"]["alnet-image"] = {**plain["experiments"]["alnet-patient"], "protocol": "image"}
@@ -313,6 +324,7 @@ def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Pa
 # ------------------------------------------------------------------------------------------- what is not done twice
 
 
+@pytest.mark.trains
 def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
@@ -325,6 +337,7 @@ def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: 
         assert (file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()) == before
 
 
+@pytest.mark.trains
 def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """The counterpart of the test above: what changes the predictions is not found."""
     plain = params.model_dump(mode="python")
@@ -334,6 +347,7 @@ def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPa
         train_stage.train(Params.model_validate(plain), "known-patient")
 
 
+@pytest.mark.trains
 def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
     folder = home / "reports" / "smoke"
     files = [folder / name for name in ("report.md", "metrics.json", "measured.json")]
@@ -343,6 +357,7 @@ def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
     assert [file.read_bytes() for file in files] == before
 
 
+@pytest.mark.trains
 def test_editing_a_claim_changes_no_file_that_training_reads(home: Path, tmp_path: Path) -> None:
     text = paper_file("known_answer").read_text(encoding="utf-8")
     value = load_paper("known_answer").claim("known_answer.cohort.accuracy").value
@@ -370,6 +385,7 @@ def test_every_command_of_the_pipeline_exists_and_takes_its_name() -> None:
         assert words[2:] in ([], ["${key}"], ["--stage"])
 
 
+@pytest.mark.trains
 def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, params: Params) -> None:
     """They alone depend on whole paper.yaml files; what the audit writes for the others does not hold the claim."""
     inner = {name: stage.get("do") or stage for name, stage in dvc_stages().items()}
@@ -386,6 +402,7 @@ def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, pa
     assert json_text(audit_stage.without_claims(paper.model_copy(update={"recipes": recipes}))) != before
 
 
+@pytest.mark.trains
 def test_every_output_that_the_pipeline_declares_was_written(home: Path, params: Params) -> None:
     written = [home / out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)]
     assert len(written) > 10
@@ -393,6 +410,7 @@ def test_every_output_that_the_pipeline_declares_was_written(home: Path, params:
         assert out.is_file() or any(file.is_file() for file in out.glob("*")), out
 
 
+@pytest.mark.trains
 def test_every_dependency_is_code_of_the_project_or_made_by_a_stage_before(home: Path, params: Params) -> None:
     made = {out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)}
     for stage in dvc_stages().values():
@@ -404,6 +422,7 @@ def test_every_dependency_is_code_of_the_project_or_made_by_a_stage_before(home:
                 assert not dep.startswith(("runs", "data"))
 
 
+@pytest.mark.trains
 def test_dvc_itself_accepts_the_pipeline(home: Path) -> None:
     from dvc.repo import Repo
 

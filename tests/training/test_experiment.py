@@ -27,6 +27,8 @@ from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
 from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 
 

@@ -31,6 +31,8 @@ from leukbench.training.run import epochs_done, find_run, run_folder
 from leukbench.training.workers import run_locally
 from tests.support.tiny_grid import ARMS, write_experiment
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 LIMITS = Device(flops=1e11, bytes_s=1e10)
 

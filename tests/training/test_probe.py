@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from leukbench.training.probe import (
     CUTS,
@@ -15,6 +16,8 @@ from leukbench.training.probe import (
     small_pixels,
 )
 from tests.support.tiny_world import SIDE, make_store
+
+pytestmark = pytest.mark.trains
 
 
 def cohort(n_patients: int = 6, each: int = 12, *, tint: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:

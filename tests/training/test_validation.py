@@ -16,6 +16,8 @@ from leukbench.training.validation import validation_table
 from tests.support.tiny_experiment import CPU, collect, make_experiment, make_split, make_study, store
 from tests.support.tiny_world import CLASSES
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
