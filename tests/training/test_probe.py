@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from leukbench.pixels.features import small_pixels
 from leukbench.training.probe import (
     CUTS,
     MOST_IMAGES,
@@ -12,7 +13,6 @@ from leukbench.training.probe import (
     PROBES,
     probe_images,
     probe_patients,
-    small_pixels,
 )
 from tests.support.tiny_world import SIDE, make_store
 
