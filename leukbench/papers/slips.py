@@ -90,7 +90,7 @@ def said(error: Any) -> str:
 def slips(paper: Paper, lines: Mapping[str, int]) -> list[str]:
     """Return what in a valid paper would be dropped or misread in silence."""
     found = [f"{_place(c.id, lines)}: {words}" for c in paper.claims for words in _claim_slips(paper, c)]
-    return [*found, *_matrix_slips(paper, lines), *_fact_slips(paper.protocol_facts)]
+    return [*found, *_matrix_slips(paper, lines), *_fact_slips(paper)]
 
 
 def _place(ident: str, lines: Mapping[str, int]) -> str:
@@ -194,9 +194,12 @@ def _cell_slips(
         yield f"matrix {matrix}: give either matrix_cell claims or tp, fp, fn, tn, not both"
 
 
-def _fact_slips(facts: Mapping[str, str]) -> Iterator[str]:
-    for key, text in facts.items():
-        allowed = FACT_VALUES.get(key)
+def _fact_slips(paper: Paper) -> Iterator[str]:
+    for key, text in paper.protocol_facts.items():
+        name, _, study = key.partition(".")
+        allowed = FACT_VALUES.get(name)
+        if allowed is not None and study and study not in paper.studies:
+            yield f"protocol_facts {key}: {study!r} is no study{_nearest(study, paper.studies)}"
         first = re.split(r"[\s,;.:]", text.strip(), maxsplit=1)[0]
         if allowed is not None and first not in allowed:
             yield f"protocol_facts {key}: {first!r} is none of {', '.join(allowed)}{_nearest(first, allowed)}"

@@ -92,6 +92,7 @@ def _f1_draft(
         return replace(
             draft,
             status="inconsistent",
+            topic="above",
             members=conflicts[0],
             more=conflicts[1:],
             accused=tuple(i for block in accused(conflicts) for i in block),
