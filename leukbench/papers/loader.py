@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-<<<<<<< HEAD
-from typing import Any, TypeVar
-=======
->>>>>>> audit/audit
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +14,7 @@ from leukbench.papers.slips import claim_lines, claim_problems, said, slips
 
 SHOWN = 40
 """Things of one file that are named at most."""
+_EXPLAINED = "leukbench/papers/README.md and leukbench/audit/README.md explain every key"
 
 __all__ = ["load_paper", "paper_file", "paper_keys", "read_paper", "read_validated"]
 
@@ -33,51 +31,41 @@ def load_paper(key_or_file: str | Path) -> Paper:
 
 
 def read_paper(file: Path) -> Paper:
-<<<<<<< HEAD
-    """Return the validated paper in a file. Raises InputError where it is missing, no YAML, or against the schema."""
-    return read_validated(file, Paper, do="leukbench/papers/README.md explains every key")
+    """Return the validated paper in a file.
+
+    Raises InputError where it is missing, no YAML, against the schema, or where something in it would be dropped or
+    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once.
+    """
+    raw = read_mapping(file)
+    lines = claim_lines(file.read_text(encoding="utf-8"))
+    problems = claim_problems(raw.get("claims"), lines)
+    try:
+        paper = Paper.model_validate(raw)
+    except ValidationError as error:
+        problems += [said(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
+        raise _refused(file, problems, do=_EXPLAINED) from error
+    found = slips(paper, lines)
+    if found:
+        raise _refused(file, found, do=_EXPLAINED)
+    return paper
 
 
 def read_validated(file: Path, model: type[Model], *, do: str) -> Model:
     """Return what a YAML file holds as one of the models; ``do`` says in the error where its keys are explained.
 
     Raises InputError where the file is missing, no YAML, or against the schema, with the places in it.
-=======
-    """Return the validated paper in a file.
-
-    Raises InputError where it is missing, no YAML, against the schema, or where something in it would be dropped or
-    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once.
->>>>>>> audit/audit
     """
     raw = read_mapping(file)
-    lines = claim_lines(file.read_text(encoding="utf-8"))
-    problems = claim_problems(raw.get("claims"), lines)
     try:
-<<<<<<< HEAD
         return model.model_validate(raw)
     except ValidationError as error:
-        raise InputError(
-            f"{error.error_count()} thing(s) in this paper file are not as the schema demands",
-            where=str(file),
-            found="; ".join(_place(e) for e in error.errors()[:8]),
-            do=do,
-        ) from error
-=======
-        paper = Paper.model_validate(raw)
-    except ValidationError as error:
-        problems += [said(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
-        raise _refused(file, problems) from error
-    found = slips(paper, lines)
-    if found:
-        raise _refused(file, found)
-    return paper
->>>>>>> audit/audit
+        raise _refused(file, [said(e) for e in error.errors()], do=do) from error
 
 
-def _refused(file: Path, problems: list[str]) -> InputError:
+def _refused(file: Path, problems: list[str], *, do: str) -> InputError:
     return InputError(
         f"{len(problems)} thing(s) in this paper file are not as they should be",
         where=str(file),
         found="; ".join(problems[:SHOWN]) + (f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""),
-        do="leukbench/papers/README.md and leukbench/audit/README.md explain every key",
+        do=do,
     )
