@@ -368,6 +368,7 @@ class Finding:
     repair: str = ""  # the nearest reading that would make it true; for uncheckable: the missing number
     severity: int = 0  # 0 (a note) to 3 (the headline cannot be as printed)
     accused: tuple[str, ...] = ()  # claims that are inconsistent: impossible alone or in every minimal conflict
+    parts: tuple[str, ...] = ()  # the same fact in other rows, and what follows from it, a sentence each
 
 
 # ------------------------------------------------------------------------------------------------------ canonical form

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from leukbench.audit.checks import protocol
 from leukbench.audit.checks.counts import copies, cuts, parts, public
@@ -29,6 +30,7 @@ from leukbench.audit.checks.text import ambiguity, prose, provenance, repeats
 from leukbench.audit.checks.text import comparisons as orders
 from leukbench.audit.checks.training import losses, plausibility, steps
 from leukbench.audit.engine.conflicts import accused
+from leukbench.audit.folding import one_a_fact
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger, read
 from leukbench.papers.schema import Paper
@@ -134,10 +136,13 @@ def audit_paper(paper: Paper) -> tuple[Finding, ...]:
     drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
-    findings = []
+    numbered = []
     for draft in drafts:
         number[draft.check] += 1
-        findings.append(_finding(paper, draft, number[draft.check], guilty))
+        named = dict.fromkeys((*draft.accused, *(c.id for c in draft.claims if c.id in guilty and draft.members)))
+        accused = tuple(named) if draft.status == "inconsistent" else ()
+        numbered.append((f"{paper.key}.{draft.check}.{number[draft.check]}", replace(draft, accused=accused)))
+    findings = [_finding(paper, ident, draft, parts) for ident, draft, parts in one_a_fact(numbered)]
     rank = {f.id: i for i, f in enumerate(findings)}
     return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
 
@@ -202,33 +207,23 @@ def _merged(blocks: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[
     return {block: frozenset(next(g for g in groups if g & block)) for block in every}
 
 
-def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Finding:
-    ids = tuple(dict.fromkeys(c.id for c in draft.claims))
+def _finding(paper: Paper, ident: str, draft: Draft, parts: tuple[str, ...]) -> Finding:
     wheres = tuple(dict.fromkeys(c.where for c in draft.claims))
-    where = (
-        draft.where
-        if draft.where and (not wheres or draft.check in {"two_values", "protocol_facts", "split_readings"})
-        else "; ".join(wheres[:4])
-    )
-    named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
-    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the
-    # accusation
-    notes = "".join(
-        f" Noted at {c.value}: {c.note}."
-        for c in draft.claims
-        if draft.status == "inconsistent" and c.id in named and c.note
-    )
+    where = draft.where or "; ".join(wheres[:4]) + ("; and elsewhere" if len(wheres) > 4 else "")
+    # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the accusation
+    notes = "".join(f" Noted at {c.value}: {c.note}." for c in draft.claims if c.id in draft.accused and c.note)
     return Finding(
-        id=f"{paper.key}.{draft.check}.{n}",
+        id=ident,
         paper=paper.key,
         check=draft.check,
         status=draft.status,  # type: ignore[arg-type]
         kind=draft.kind,  # type: ignore[arg-type]
-        claims=ids,
-        where=where + ("; and elsewhere" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
+        claims=tuple(dict.fromkeys(c.id for c in draft.claims)),
+        where=where,
         statement=" ".join(draft.statement.split()),
         witness=" ".join(draft.witness.split()),
         repair=" ".join((draft.repair + notes).split()),
         severity=draft.severity,
-        accused=tuple(named) if draft.status == "inconsistent" else (),
+        accused=draft.accused,
+        parts=parts,
     )

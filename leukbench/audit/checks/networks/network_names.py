@@ -83,6 +83,7 @@ def _millions_draft(c: Claim, network: dict[str, Any], hits: list[str], high: Fr
     bare = network["headless_weights"]
     return Draft(
         check="known_networks",
+        topic="millions",
         status="consistent" if hits else "implausible",
         kind="arithmetic",
         claims=(c,),
