@@ -54,7 +54,7 @@ class OneBatch(Pixels):
         yield self._ready
 
     def prepare(self) -> OneBatch:
-        self._ready = self.batch(np.arange(BATCH), self.planned)
+        self._ready = self.batch(np.arange(BATCH))
         return self
 
 

@@ -109,7 +109,7 @@ def timm_loader(folder: Path, side_px: int, *, batch_size: int, workers: int) ->
     """Return timm's loader with its own training transforms (crop, flip, jitter)."""
     from timm.data import add_img_extensions, create_dataset, create_loader
 
-    add_img_extensions(".bmp")
+    add_img_extensions(".bmp")  # type: ignore[no-untyped-call]
     return create_loader(
         create_dataset("", root=str(folder), is_training=True), input_size=(3, side_px, side_px), batch_size=batch_size,
         is_training=True, use_prefetcher=False, num_workers=workers, scale=(0.8, 1.0), color_jitter=0.2,

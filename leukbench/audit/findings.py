@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from leukbench.audit.checks import protocol
 from leukbench.audit.checks.counts import copies, cuts, parts, public
@@ -29,11 +30,13 @@ from leukbench.audit.checks.text import ambiguity, prose, provenance, repeats
 from leukbench.audit.checks.text import comparisons as orders
 from leukbench.audit.checks.training import losses, plausibility, steps
 from leukbench.audit.engine.conflicts import accused
+from leukbench.audit.folding import one_a_fact
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger, read
 from leukbench.papers.schema import Paper
 from leukbench.records import Finding
 
-Check = Callable[[Paper], list[Draft]]
+Check = Callable[[Ledger], list[Draft]]
 CHECKS: tuple[Check, ...] = (
     matrix_sums.check_matrix_total,
     matrix_sums.check_matrix_class_sizes,
@@ -119,22 +122,27 @@ CHECKS: tuple[Check, ...] = (
     ambiguity.check_split_readings,
     ambiguity.check_assumed,
 )
-"""Every check: a function of a paper whose docstring states the mathematics."""
+"""Every check: a function of a paper's ledger whose docstring states the mathematics."""
 STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consistent": 3}
 
 
 def audit_paper(paper: Paper) -> tuple[Finding, ...]:
-    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that order.
+    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that
+    order.
 
     Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
     """
-    drafts = _without_repeats([draft for check in CHECKS for draft in check(paper)])
+    ledger = read(paper)
+    drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
-    findings = []
+    numbered = []
     for draft in drafts:
         number[draft.check] += 1
-        findings.append(_finding(paper, draft, number[draft.check], guilty))
+        named = dict.fromkeys((*draft.accused, *(c.id for c in draft.claims if c.id in guilty and draft.members)))
+        accused = tuple(named) if draft.status == "inconsistent" else ()
+        numbered.append((f"{paper.key}.{draft.check}.{number[draft.check]}", replace(draft, accused=accused)))
+    findings = [_finding(paper, ident, draft, parts) for ident, draft, parts in one_a_fact(numbered)]
     rank = {f.id: i for i, f in enumerate(findings)}
     return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
 
@@ -164,7 +172,7 @@ def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:
 def blame(drafts: Sequence[Draft]) -> frozenset[str]:
     """Return the claims that stand in every one of the several minimal conflicts that they are connected with.
 
-    Conflicts that share a figure form a component; within it :func:`leukbench.audit.conflicts.accused` decides.
+    Conflicts that share a figure form a component; within it :func:`leukbench.audit.engine.conflicts.accused` decides.
     """
     conflicts = [
         [frozenset(b) for b in conflict]
@@ -199,32 +207,23 @@ def _merged(blocks: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[
     return {block: frozenset(next(g for g in groups if g & block)) for block in every}
 
 
-def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Finding:
-    ids = tuple(dict.fromkeys(c.id for c in draft.claims))
+def _finding(paper: Paper, ident: str, draft: Draft, parts: tuple[str, ...]) -> Finding:
     wheres = tuple(dict.fromkeys(c.where for c in draft.claims))
-    where = (
-        draft.where
-        if draft.where and (not wheres or draft.check in {"two_values", "protocol_facts", "split_readings"})
-        else "; ".join(wheres[:4])
-    )
-    named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
+    where = draft.where or "; ".join(wheres[:4]) + ("; and elsewhere" if len(wheres) > 4 else "")
     # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the accusation
-    notes = "".join(
-        f" Noted at {c.value}: {c.note}."
-        for c in draft.claims
-        if draft.status == "inconsistent" and c.id in named and c.note
-    )
+    notes = "".join(f" Noted at {c.value}: {c.note}." for c in draft.claims if c.id in draft.accused and c.note)
     return Finding(
-        id=f"{paper.key}.{draft.check}.{n}",
+        id=ident,
         paper=paper.key,
         check=draft.check,
         status=draft.status,  # type: ignore[arg-type]
         kind=draft.kind,  # type: ignore[arg-type]
-        claims=ids,
-        where=where + ("; and elsewhere" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
+        claims=tuple(dict.fromkeys(c.id for c in draft.claims)),
+        where=where,
         statement=" ".join(draft.statement.split()),
         witness=" ".join(draft.witness.split()),
         repair=" ".join((draft.repair + notes).split()),
         severity=draft.severity,
-        accused=tuple(named) if draft.status == "inconsistent" else (),
+        accused=draft.accused,
+        parts=parts,
     )

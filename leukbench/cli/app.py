@@ -140,23 +140,33 @@ def train(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def grid(
-    studies: Annotated[list[str] | None, typer.Option(help="a study, by its name in params.yaml (repeatable); default: all")] = None,
+    studies: Annotated[
+        list[str] | None, typer.Option(help="a study, by its name in params.yaml (repeatable); default: all")
+    ] = None,
     protocols: Annotated[list[str] | None, typer.Option(help="a protocol (repeatable); default: all")] = None,
     arms: Annotated[list[str] | None, typer.Option(help="an arm (repeatable); default: all")] = None,
     executor: Annotated[str, typer.Option(help="local: processes of this machine; slurm: array jobs")] = "local",
-    jobs: Annotated[int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or as many as Slurm lets")] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or as many as Slurm lets")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is missing and what it will cost")] = False,
-    time_limit: Annotated[int, typer.Option(help="slurm: minutes a job; a run that needs more is requeued and resumes")] = 240,
+    time_limit: Annotated[
+        int, typer.Option(help="slurm: minutes a job; a run that needs more is requeued and resumes")
+    ] = 240,
     cpus: Annotated[int, typer.Option(help="slurm: processors a job; CPU training uses two at most")] = 2,
     gpus: Annotated[int, typer.Option(help="slurm: GPUs a job")] = 0,
     partition: Annotated[str, typer.Option(help="slurm: the partition")] = "",
-    slurm: Annotated[list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")] = None,
-) -> None:  # fmt: skip
+    slurm: Annotated[
+        list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")
+    ] = None,
+) -> None:
     """Train what is missing of the whole plan, several runs at once; exit with 1 if one failed."""
     from leukbench.pipeline import grid as gridding
 
     choice = gridding.Choice(*(gridding.names(given) for given in (studies, protocols, arms)))
-    asked = gridding.slurm_options(slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition)  # fmt: skip
+    asked = gridding.slurm_options(
+        slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition
+    )
     text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
     print(text)
     if failed:
@@ -342,7 +352,7 @@ def duplicates(
     map: Mapping = None,
     out: Annotated[Path | None, typer.Option(help="a folder for pairs.csv and groups.csv")] = None,
 ) -> None:
-    """Name equal and near-equal images of any folder with their distance, or of a source within and across its parts."""
+    """Name equal and near-equal images of any folder with their distance, or of a source within and across parts."""
     if source and (Path(source).is_dir() or "/" in source):
         from leukbench.tools.splits import twins
 
@@ -395,7 +405,8 @@ def make_split(
     share = _fraction(test, "--test") if test else None
     with _progress("look at images") as advance:
         made = make.make_split(
-            table, images, k=k, test=share, validation=_fraction(validation, "--validation"), seed=seed, mapping=map or [], advance=advance
+            table, images, k=k, test=share, validation=_fraction(validation, "--validation"), seed=seed,
+            mapping=map or [], advance=advance,
         )  # fmt: skip
     make.write_made(made, out)
     print(make.summary(made))

@@ -40,10 +40,10 @@ _PROMISES: dict[Protocol, tuple[str, ...]] = {
 def promises(protocol: Protocol) -> tuple[str, ...]:
     """Return the names of the verdicts that must not be false for a protocol.
 
-    ``patient`` and ``challenge``: nothing shared between training side and test, no augmented copy tested. ``transfer``: besides,
-    every tested image is of another source than every training image (ids of the tested source bear its name). ``image``:
-    each image on one side. ``augment_first``, ``as_published``: may share, and must say so. For every protocol the
-    rows must agree with manifest and groups.
+    ``patient`` and ``challenge``: nothing shared between training side and test, no augmented copy tested.
+    ``transfer``: besides, every tested image is of another source than every training image (ids of the tested source
+    bear its name). ``image``: each image on one side. ``augment_first``, ``as_published``: may share, and must say so.
+    For every protocol the rows must agree with manifest and groups.
     """
     return (*_PROMISES[protocol], "agrees_with_manifest", "agrees_with_groups")
 
@@ -289,7 +289,8 @@ def _verdicts(known: pd.DataFrame, shared: Mapping[str, int], evidence: Evidence
 
 
 def _another_source(known: pd.DataFrame) -> bool:
-    """Return whether the names before the ids (none for the study's own source) differ between test and training side."""
+    """Return whether the names before the ids (none for the study's own source) differ
+    between test and training side."""
     source = known["_base"].str.extract(r"^([^:]*):", expand=False).fillna("")
     tested = known["role"].eq("test")
     return not set(source[tested]) & set(source[~tested])

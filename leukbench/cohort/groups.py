@@ -1,10 +1,10 @@
 """Groups: what must stay together, as connected components, with the reason for every one.
 
-Joined are images of one patient, of one origin, with identical pixels, near-identical ones, and photographs of one field.
-Near-identity is not transitive: a long row of images, each close to the next, would melt a smear into one group. So
-near-identical pairs may form a cluster of up to :data:`CHAIN` images freely; a larger one must have a centre that every
-member matches directly. Photographs that overlap in a row do show one smear, so their cap is only against a wrong pair:
-:data:`FIELD_CHAIN`. Pairs that would break this are refused and reported (:func:`accept_near_pairs`).
+Joined are images of one patient, of one origin, with identical pixels, near-identical ones, and photographs of one
+field. Near-identity is not transitive: a long row of images, each close to the next, would melt a smear into one group.
+So near-identical pairs may form a cluster of up to :data:`CHAIN` images freely; a larger one must have a centre that
+every member matches directly. Photographs that overlap in a row do show one smear, so their cap is only against a wrong
+pair: :data:`FIELD_CHAIN`. Pairs that would break this are refused and reported (:func:`accept_near_pairs`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ def make_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
     ``pairs`` is the table of :mod:`leukbench.cohort.duplicates`; equal hashes in the manifest join even where it is
     empty. A group is named after its smallest patient id (smallest image id where it has none). ``reason`` says what
-    joins this image to others; ``evidence`` is the weakest in the group: of its patient ids (absent where one has none),
-    at most inferred where near-identical images or a common field joined it. Raises DataError where a pair names an unknown image.
+    joins this image to others; ``evidence`` is the weakest in the group: of its patient ids (absent where one has
+    none), at most inferred where near-identical images or a common field joined it.
+    Raises DataError where a pair names an unknown image.
     """
     edges = _edges(manifest, pairs)
     component = _components(manifest, edges)

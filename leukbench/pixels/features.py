@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +11,13 @@ import numpy.typing as npt
 from leukbench.records import FloatArray
 
 Image = npt.NDArray[np.uint8]
+Feature = Callable[[Image], FloatArray]
 
 
 def mean_colour(image: Image) -> FloatArray:
     """Return the mean and deviation of each channel, (6,)."""
-    flat = image.reshape(-1, 3).astype(np.float64)
-    features: FloatArray = np.concatenate([flat.mean(axis=0), flat.std(axis=0)])
-    return features
+    mean, deviation = cv2.meanStdDev(image)
+    return np.concatenate([mean.ravel(), deviation.ravel()])
 
 
 def colour_histogram(image: Image) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from leukbench.artefacts import COLOUR_HISTOGRAM, MAJORITY, is_trivial, model_name
 from leukbench.report.data import ReportData
 from leukbench.report.format import percent
 
@@ -33,13 +34,13 @@ def draw_study(data: ReportData, paper: str, study: str, file: Path) -> None:
     rows = [
         (experiment, arm)
         for experiment in experiments
-        for arm in (*data.experiments[experiment].arms, "trivial:colour_histogram")
+        for arm in (*data.experiments[experiment].arms, COLOUR_HISTOGRAM)
     ]
     fig, ax = plt.subplots(figsize=(8.0, 0.9 + 0.42 * len(rows)), layout="constrained")
     arms = list(dict.fromkeys(arm for _, arm in rows))
     for y, (experiment, arm) in enumerate(reversed(rows)):
         e = _accuracy(data, experiment, arm)
-        colour = "#999999" if arm.startswith("trivial:") else _COLOURS[arms.index(arm) % (len(_COLOURS) - 1)]
+        colour = "#999999" if is_trivial(arm) else _COLOURS[arms.index(arm) % (len(_COLOURS) - 1)]
         if e["low_images"] is not None:
             ax.plot(
                 [100 * e["low_images"], 100 * e["high_images"]],
@@ -84,7 +85,7 @@ def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, experime
             fontsize=7,
             rotation=0,
         )
-    majority = data.arm(experiments[-1], data.experiments[experiments[-1]].arms[0])["majority_accuracy"]
+    majority = data.arm(experiments[-1], MAJORITY)["majority_accuracy"]
     ax.axvline(100 * majority, color="#999999", ls=":", lw=1)
     ax.annotate(
         "majority class",
@@ -98,7 +99,7 @@ def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, experime
 
 
 def _accuracy(data: ReportData, experiment: str, arm: str) -> dict[str, Any]:
-    for e in data.arm(experiment, arm)["recipe"]["estimates"]:
+    for e in data.arm(experiment, arm)["selections"]["recipe"]:
         if e["metric"] == "accuracy" and e["aggregation"] == "pooled":
             found: dict[str, Any] = e
             return found
@@ -112,4 +113,4 @@ def label_of(data: ReportData, experiment: str, arm: str) -> str:
     if spec.protocol == "patient" and data.splits[experiment]["certificate"]["evidence"] == "absent":
         protocol = "by group"
     reading = data.splits[experiment]["reading"]["name"].replace("_", " ") if spec.protocol == "as_published" else ""
-    return f"{arm.removeprefix('trivial:').replace('_', ' ')}, {protocol}" + (f"\n({reading})" if reading else "")
+    return f"{model_name(arm)}, {protocol}" + (f"\n({reading})" if reading else "")

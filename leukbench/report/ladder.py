@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from leukbench.artefacts import COLOUR_HISTOGRAM
 from leukbench.evaluation.reservations import NOT_ASSURED
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
 
-_HISTOGRAM = "trivial:colour_histogram"
+_HISTOGRAM = COLOUR_HISTOGRAM
 _FEWEST_GROUPS = 8
 """With fewer groups a model without a network gets no sentence: its interval says nothing, whatever it is."""
 _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
@@ -19,7 +20,7 @@ _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
 def beats_majority(data: ReportData, experiment: str, arm: str) -> bool:
     """Return whether a network is right more often than always naming the most frequent class."""
     entry = data.arm(experiment, arm)
-    accuracy = pick(entry["recipe"]["estimates"], "accuracy")
+    accuracy = pick(entry["selections"]["recipe"], "accuracy")
     return accuracy is not None and bool(accuracy["value"] > entry["majority_accuracy"])
 
 
@@ -30,7 +31,7 @@ def better_than_chance(data: ReportData, experiment: str, arm: str, metric: str)
     """
     if metric != "auc":
         return beats_majority(data, experiment, arm)
-    auc = pick(data.arm(experiment, arm)["recipe"]["estimates"], "auc")
+    auc = pick(data.arm(experiment, arm)["selections"]["recipe"], "auc")
     return auc is not None and auc["low"] is not None and bool(auc["low"] > 0.5)
 
 
@@ -39,11 +40,11 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
     rows = []
     for experiment in data.experiments_of(paper, study):
         for arm in data.experiments[experiment].arms:
-            estimates = data.arm(experiment, arm)["recipe"]["estimates"]
+            estimates = data.arm(experiment, arm)["selections"]["recipe"]
             row = {
                 "split": protocol_name(data, experiment),
                 "arm": arm,
-                "training rows": training_rows(data, experiment, arm),
+                "training rows": training_rows(data, experiment),
             }
             row |= {title: with_interval(pick(estimates, metric)) for metric, title in _METRICS}
             row |= {
@@ -199,10 +200,7 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     """Return what keeps a difference from being the inflation of the split alone, or ""."""
     text = ""
     if not gap["equal_size"]:
-        sizes = [
-            training_rows(data, experiment, data.experiments[experiment].arms[0])
-            for experiment in (gap["rung"], gap["patient"])
-        ]
+        sizes = [training_rows(data, experiment) for experiment in (gap["rung"], gap["patient"])]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
     if gap["same_as_image"]:
         text += " No group holds two images: the split by group is the same as one by image."

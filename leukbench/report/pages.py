@@ -74,7 +74,7 @@ def _metrics(data: ReportData) -> dict[str, Any]:
     for experiment, spec in data.experiments.items():
         for arm in spec.arms:
             found = {
-                m: sections.pick(data.arm(experiment, arm)["recipe"]["estimates"], m)
+                m: sections.pick(data.arm(experiment, arm)["selections"]["recipe"], m)
                 for m in ("accuracy", "mcc", "auc")
             }
             metrics.setdefault(experiment, {})[arm] = {

@@ -75,8 +75,17 @@ def index(folder: Path) -> pd.DataFrame:
 
 
 def _row(path: PurePath, sha256: str) -> dict[str, Any]:
-    return {"image_id": path.stem, "path": path.as_posix(), "sha256": sha256, "label": path.parent.name, "patient": "",
-            "evidence": CARD.evidence["original"], "origin": path.stem, "pool": "original", "official_fold": ""}  # fmt: skip
+    return {
+        "image_id": path.stem,
+        "path": path.as_posix(),
+        "sha256": sha256,
+        "label": path.parent.name,
+        "patient": "",
+        "evidence": CARD.evidence["original"],
+        "origin": path.stem,
+        "pool": "original",
+        "official_fold": "",
+    }
 
 
 def published_rows() -> list[dict[str, Any]]:
@@ -97,7 +106,8 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
 
 
 def pixel_list() -> dict[str, str]:
-    """Return path -> pixel_sha256 of the 3,256 images: a JPEG whose metadata were stripped, or its PNG, has the same."""
+    """Return path -> pixel_sha256 of the 3,256 images: a JPEG whose metadata were stripped,
+    or its PNG, has the same."""
     return {fact["path"]: fact["pixel_sha256"] for fact in base.read_facts(CARD.name)}
 
 

@@ -302,7 +302,8 @@ def read_csv_rows(file: Path, *, columns: Iterable[str]) -> list[dict[str, str]]
 
 @functools.cache
 def read_facts(name: str) -> tuple[dict[str, str], ...]:
-    """Return a fact table that is shipped with the package; under a source's name: path, sha256, size_bytes and more."""
+    """Return a fact table that is shipped with the package; under a source's name: path, sha256,
+    size_bytes and more."""
     import lzma
 
     with lzma.open(_facts_file(name), "rt", encoding="utf-8", newline="") as handle:
@@ -328,7 +329,8 @@ def listing_of(rows: Iterable[Mapping[str, str]]) -> pd.DataFrame:
 
 
 def record_files(folder: Path, *, below: str) -> Path:
-    """Write the hashes of the files below ``folder/below`` beside ``folder`` (``<folder>.sha256``), once, and return that file.
+    """Write the hashes of the files below ``folder/below`` beside ``folder`` (``<folder>.sha256``), once,
+    and return that file.
 
     For sources without a published list: what came is then at least known not to have changed since.
     """

@@ -52,7 +52,8 @@ def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None 
 
 
 def mirror_of(card: SourceCard, *, from_dir: Path | None) -> Path | None:
-    """Return the folder that the user names for a source: ``from_dir``, else ``$LEUKBENCH_MIRROR/<name>`` if it is there.
+    """Return the folder that the user names for a source: ``from_dir``,
+    else ``$LEUKBENCH_MIRROR/<name>`` if it is there.
 
     Raises InputError if ``from_dir`` is no folder.
     """
@@ -172,9 +173,10 @@ def download(
     """Download ``url`` to ``file`` and return its sha256 (hex).
 
     The bytes grow in ``<file>.part`` and take the final name when they are whole and, if ``sha256`` is given, right. A
-    broken transfer is taken up where it stopped (HTTP Range), also by a later call; answers 408, 425, 429 and 5xx, stalls
-    and cut connections are tried again, ``tries`` times in all, after ``wait_s`` × 2ⁿ seconds or what Retry-After says.
-    Raises InputError where the server does not deliver, DataError (and the part is removed) where the hash is wrong.
+    broken transfer is taken up where it stopped (HTTP Range), also by a later call; answers 408, 425, 429 and 5xx,
+    stalls and cut connections are tried again, ``tries`` times in all, after ``wait_s`` × 2ⁿ seconds or what
+    Retry-After says. Raises InputError where the server does not deliver,
+    DataError (and the part is removed) where the hash is wrong.
     """
     import pooch
 
@@ -326,7 +328,8 @@ def _hold_against(folder: Path, expected: Mapping[str, str], *, where: str) -> N
             "a downloaded archive is not the published one",
             where=where,
             expected=f"{len(expected)} files with their published hashes",
-            found=f"{len(missing)} missing ({', '.join(missing[:3])}), {len(altered)} altered ({', '.join(altered[:3])})",
+            found=f"{len(missing)} missing ({', '.join(missing[:3])}), "
+            f"{len(altered)} altered ({', '.join(altered[:3])})",
             do="try again; if it stays so, report it",
         )
 

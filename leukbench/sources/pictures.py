@@ -1,4 +1,6 @@
-"""An image file as pixels: whole or refused, and what of it is not seen (more than 8 bits, transparency, further frames)."""
+"""An image file as pixels: whole or refused, and what of it is not seen (more than 8 bits, transparency, further
+frames).
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ _CAUGHT: list[IO[bytes]] = []
 class Picture:
     """The pixels of an image file.
 
-    ``rgb`` is ``(height, width, 3)`` uint8; ``values`` is what tells it from other images: the same array, or the stored one where it
-    holds more than 8 bits. ``notes``: kinds of things that are stored and not in ``rgb``.
+    ``rgb`` is ``(height, width, 3)`` uint8; ``values`` is what tells it from other images: the same array, or the
+    stored one where it holds more than 8 bits. ``notes``: kinds of things that are stored and not in ``rgb``.
     """
 
     rgb: Image
@@ -88,8 +90,8 @@ def _decoded(raw: Image, flags: int) -> Any:
 def _listening(work: Callable[[], Any]) -> tuple[Any, str]:
     """Return what ``work`` returns and what libjpeg or libpng said about damage meanwhile.
 
-    Both write warnings to the standard error of the process and decode on: half a file comes back grey. Other lines that came
-    meanwhile are passed on.
+    Both write warnings to the standard error of the process and decode on: half a file comes back grey. Other lines
+    that came meanwhile are passed on.
     """
     with _LOCK:
         if not _CAUGHT:
@@ -137,7 +139,8 @@ def _plain(stored: npt.NDArray[Any], notes: tuple[str, ...]) -> Picture:
 
 
 def _highest(values: npt.NDArray[Any]) -> float:
-    """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1, or the largest there is.
+    """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1, or the largest there
+    is.
 
     >>> _highest(np.array([700], dtype=np.uint16)), _highest(np.array([60000], dtype=np.uint16)), _highest(np.array([0.5]))
     (1023.0, 65535.0, 1.0)
@@ -200,8 +203,8 @@ def _gif_frames(data: bytes) -> int:
 def broken(data: bytes) -> str:
     """Return why these bytes are no whole image file, as far as their structure says; "" if they seem to be.
 
-    OpenCV decodes truncated files without complaint and leaves the rest grey or black, so the end is looked for here. What is cut
-    within and still has an end is found while decoding (:func:`picture`).
+    OpenCV decodes truncated files without complaint and leaves the rest grey or black, so the end is looked for here.
+    What is cut within and still has an end is found while decoding (:func:`picture`).
     """
     if not data:
         return "an empty file"

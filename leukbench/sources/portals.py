@@ -1,7 +1,7 @@
 """Get a source by one of its portals: a public GitHub archive, Kaggle, a Hugging Face mirror, a folder of the user's.
 
-Kaggle and Hugging Face are reached through their own libraries (the extra ``portals``), which keep what has arrived and go
-on from there. Here stand the waiting and trying again, the room on the disk, and what is done with the files.
+Kaggle and Hugging Face are reached through their own libraries (the extra ``portals``), which keep what has arrived and
+go on from there. Here stand the waiting and trying again, the room on the disk, and what is done with the files.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from leukbench.sources.dirt import clean_files
 
 PIP = "pip install 'kagglehub>=0.3' 'huggingface_hub>=0.26'  (or leukbench[portals])"
 KAGGLE_TOKEN = (
-    "make a free token at kaggle.com, Settings, API, and put it into the environment variable KAGGLE_API_TOKEN or the file "
-    "~/.kaggle/access_token (an older kaggle.json goes to ~/.kaggle/kaggle.json)"
+    "make a free token at kaggle.com, Settings, API, and put it into the environment variable KAGGLE_API_TOKEN or the "
+    "file ~/.kaggle/access_token (an older kaggle.json goes to ~/.kaggle/kaggle.json)"
 )
 HUGGINGFACE_TOKEN = (
     "make a token at huggingface.co, Settings, Access Tokens, and put it into HF_TOKEN, or run hf auth login"
@@ -36,8 +36,8 @@ def fetch_by(
     """Put a source's files at ``folder`` by one of its portals and return what came, one sentence.
 
     A folder that is already there is never overwritten. Raises InputError for a portal that the source does not have, a
-    library or token that is missing, or a transfer that fails ``tries`` times in a row (``wait_s`` × 2ⁿ seconds apart; what
-    has arrived is kept); DataError where files are not the published ones.
+    library or token that is missing, or a transfer that fails ``tries`` times in a row (``wait_s`` × 2ⁿ seconds apart;
+    what has arrived is kept); DataError where files are not the published ones.
     """
     portal = portal_of(source.card, way)
     if way == "folder":
@@ -66,8 +66,13 @@ def portal_of(card: SourceCard, way: str) -> Portal:
             return portal
     for portal in card.portals:
         if portal.way == "by_hand" and way.lower() in {portal.name.lower(), "by_hand"}:
-            raise InputError(f"{portal.name} cannot be asked from here", where=f"source {card.name}", found=way,
-                             expected="one of: " + ", ".join(ways_of(card)), do=f"run\n    {portal.command}")  # fmt: skip
+            raise InputError(
+                f"{portal.name} cannot be asked from here",
+                where=f"source {card.name}",
+                found=way,
+                expected="one of: " + ", ".join(ways_of(card)),
+                do=f"run\n    {portal.command}",
+            )
     raise unknown_name("portal", way, ways_of(card), where=f"source {card.name}")
 
 
@@ -139,9 +144,12 @@ def _placed(source: Source, folder: Path, got: Path) -> str:
         n_files = placing.link_by_hash(trial, from_dir=got, listed=listed)
         if not n_files:
             raise DataError(
-                "a download holds no published file", where=str(got), expected=f"files of {source.name} with their published hashes",
-                found="none", do="get the source by another portal",
-            )  # fmt: skip
+                "a download holds no published file",
+                where=str(got),
+                expected=f"files of {source.name} with their published hashes",
+                found="none",
+                do="get the source by another portal",
+            )
     return f"{source.name}: {n_files:,} of {len(listed):,} published files, each with its hash ({got} holds them)"
 
 
@@ -162,8 +170,13 @@ def _refuse_links(folder: Path) -> None:
     """Raise DataError where a download holds a link: it may lead out of its folder."""
     links = [path for path in folder.rglob("*") if path.is_symlink()]
     if links:
-        raise DataError("a download holds a link", where=str(links[0]), expected="plain files and folders",
-                        found=f"{len(links)} link(s)", do="do not use this download; report where it came from")  # fmt: skip
+        raise DataError(
+            "a download holds a link",
+            where=str(links[0]),
+            expected="plain files and folders",
+            found=f"{len(links)} link(s)",
+            do="do not use this download; report where it came from",
+        )
 
 
 # -------------------------------------------------------------------------------------------------------- Hugging Face
@@ -178,11 +191,18 @@ def _huggingface(source: Source, portal: Portal, folder: Path, *, tries: int, wa
     shards = folder.with_name(f"{folder.name}.huggingface")  # kept: after a break only what is missing is fetched
     _patiently(
         lambda: huggingface_hub.snapshot_download(
-            repository, repo_type="dataset", revision=revision or None, allow_patterns=[portal.wanted], local_dir=str(shards)
+            repository,
+            repo_type="dataset",
+            revision=revision or None,
+            allow_patterns=[portal.wanted],
+            local_dir=str(shards),
         ),
-        portal, HUGGINGFACE_TOKEN, _errors_of("huggingface_hub.errors"),
-        tries=min(tries, 2), wait_s=wait_s,  # it tries five times itself
-    )  # fmt: skip
+        portal,
+        HUGGINGFACE_TOKEN,
+        _errors_of("huggingface_hub.errors"),
+        tries=min(tries, 2),
+        wait_s=wait_s,  # it tries five times itself
+    )
     _refuse_links(shards)
     return source.restore(folder, shards)
 

@@ -1,7 +1,7 @@
 """Hold a source's files against its published list: missing, extra, truncated, altered; every image is decoded.
 
-Portals and mirrors write images anew, with other headers or as PNG. Such a file is not altered: its pixels are compared, and
-it is named as what it is.
+Portals and mirrors write images anew, with other headers or as PNG. Such a file is not altered: its pixels are
+compared, and it is named as what it is.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class _Look:
 def verify_source(name: str, folder: Path, *, threads: int = 2) -> VerifyReport:
     """Return what is wrong with the files of a source in ``folder``. Raises InputError for a wrong name or no folder.
 
-    The list is the published one that ships with the package, for a synthetic source the one it was made with, and for a
-    source without either what was recorded when its files came.
+    The list is the published one that ships with the package, for a synthetic source the one it was made with, and for
+    a source without either what was recorded when its files came.
     """
     source = load_source(name)
     need_folder(source.card, folder)
@@ -123,7 +123,8 @@ def _report(
 def _stand_ins(
     missing: Mapping[str, str], pixels: Mapping[str, str], extra: Mapping[str, _Look]
 ) -> list[tuple[str, str]]:
-    """Return (unlisted file, missing path) for files with the pixels of a missing one; of several, the one of the same name."""
+    """Return (unlisted file, missing path) for files with the pixels of a missing one; of several,
+    the one of the same name."""
     by_key: dict[str, list[str]] = {}
     for path, sha256 in missing.items():
         for key in {sha256, pixels.get(path, sha256)}:

@@ -5,7 +5,7 @@ A study in which one of them comes close to the network has a shortcut; a networ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from leukbench.pixels.features import Image, border, colour_histogram, foreground_size, mean_colour
+from leukbench.pixels.features import Feature, border, colour_histogram, foreground_size, mean_colour
 from leukbench.records import FloatArray
 from leukbench.seeds import seed_for
 from leukbench.training.data import Pixels
@@ -28,7 +28,7 @@ def _trees(seed: int) -> Any:
     return HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=seed % 2**31)
 
 
-TRIVIAL_MODELS: dict[str, tuple[Callable[[Image], FloatArray], Callable[[int], Any]]] = {
+TRIVIAL_MODELS: dict[str, tuple[Feature, Callable[[int], Any]]] = {
     "mean_colour": (mean_colour, _logistic),
     "colour_histogram": (colour_histogram, _logistic),
     "colour_histogram_trees": (colour_histogram, _trees),
@@ -38,26 +38,25 @@ TRIVIAL_MODELS: dict[str, tuple[Callable[[Image], FloatArray], Callable[[int], A
 """Name -> features of one image and the classifier over them; ``majority`` stands beside these."""
 
 
-def features_of(pixels: Pixels, feature: Callable[[Image], FloatArray]) -> FloatArray:
-    """Return features ``(n_rows, n_features)`` of all rows, planned copies rendered as the network sees them."""
-    chunks = []
+def features_of(pixels: Pixels, features: Iterable[Feature]) -> dict[Feature, FloatArray]:
+    """Return ``(n_rows, n_features)`` of all rows for each feature, planned copies rendered once, as the network sees them."""
+    found: dict[Feature, list[FloatArray]] = {feature: [] for feature in features}
     for start in range(0, len(pixels.rows), 256):
-        index = np.arange(start, min(start + 256, len(pixels.rows)))
-        chunks.append(np.stack([feature(image) for image in pixels.uint8_images(index)]))
-    return np.concatenate(chunks)
+        images = pixels.uint8_images(np.arange(start, min(start + 256, len(pixels.rows))))
+        for feature, rows in found.items():
+            rows += [feature(image) for image in images]
+    return {feature: np.stack(rows) for feature, rows in found.items()}
 
 
 def trivial_scores(train: Pixels, test: Pixels, *, n_classes: int, seed: int) -> dict[str, FloatArray]:
     """Return scores ``(n_test_rows, n_classes)`` of each trivial model, fitted on the training rows alone."""
     counts = np.bincount(train.rows.label, minlength=n_classes)
     scores = {"majority": np.repeat((counts / counts.sum())[None], len(test.rows), axis=0)}
-    cache: dict[Any, tuple[FloatArray, FloatArray]] = {}
+    wanted = dict.fromkeys(feature for feature, _ in TRIVIAL_MODELS.values())
+    seen, shown = features_of(train, wanted), features_of(test, wanted)
     for name, (feature, classifier) in TRIVIAL_MODELS.items():
-        if feature not in cache:
-            cache[feature] = features_of(train, feature), features_of(test, feature)
-        x_train, x_test = cache[feature]
-        model = classifier(seed_for(seed, "trivial", name)).fit(x_train, train.rows.label)
+        model = classifier(seed_for(seed, "trivial", name)).fit(seen[feature], train.rows.label)
         columns = np.zeros((len(test.rows), n_classes))
-        columns[:, model.classes_] = model.predict_proba(x_test)
+        columns[:, model.classes_] = model.predict_proba(shown[feature])
         scores[name] = columns
     return scores

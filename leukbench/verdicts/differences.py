@@ -1,8 +1,8 @@
 """Reproduced minus claimed: one difference with the errors of both sides, and what it says about a margin.
 
-Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117 (three-sided test); Zou & Donner 2008, Stat. Med. 27:1693 (MOVER); Rao &
-Scott 1992, Biometrics 48:577 (design effect of a printed n); Korn & Graubard 1998 (few groups). ``leukbench/verdicts/README.md``
-explains the choices. Pure: no disk, no clock.
+Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117 (three-sided test); Zou & Donner 2008, Stat. Med. 27:1693 (MOVER); Rao
+& Scott 1992, Biometrics 48:577 (design effect of a printed n); Korn & Graubard 1998 (few groups).
+``leukbench/verdicts/README.md`` explains the choices. Pure: no disk, no clock.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Question:
 class Difference:
     """Reproduced minus claimed, as a fraction: the value, its 95 % interval and one-sided standard errors.
 
-    ``slack_low`` and ``slack_high`` say how far the claim's rounding alone may have moved the value down or up. They bound an
-    error, they are no variance: the interval holds them in full, the standard errors not at all.
+    ``slack_low`` and ``slack_high`` say how far the claim's rounding alone may have moved the value down or up. They
+    bound an error, they are no variance: the interval holds them in full, the standard errors not at all.
     """
 
     value: float
@@ -74,7 +74,7 @@ class Difference:
     def smallest_margin(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
         """Return the smallest margin within which a true difference of 0 would be shown with this power.
 
-        With the standard error 0.031 of STATISTICS.md and many degrees of freedom, 0.031 · (1.645 + 1.282):
+        With the standard error 0.031 of docs/statistics.md and many degrees of freedom, 0.031 · (1.645 + 1.282):
 
         >>> d = Difference(value=0, low=-0.06, high=0.06, se_low=0.031, se_high=0.031, df=1e6)
         >>> round(d.smallest_margin(), 3)
@@ -90,10 +90,10 @@ class Difference:
 def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
     """Return the 95 % interval of a printed figure before rounding, or None where no error can be attached to it.
 
-    Wilson on the printed n, divided by the design effect of our estimate (Rao & Scott 1992) and, as that is estimated from
-    the same few groups, shrunk by (z / t_df)² as Korn and Graubard do; MCC and kappa are mapped to [0, 1] and back. Widened
-    by the variance between seeds of the claim's single run. Both errors count in full, as of independent test images: where
-    the paper used the very images that we use, the true error of the difference is smaller.
+    Wilson on the printed n, divided by the design effect of our estimate (Rao & Scott 1992) and, as that is estimated
+    from the same few groups, shrunk by (z / t_df)² as Korn and Graubard do; MCC and kappa are mapped to [0, 1] and
+    back. Widened by the variance between seeds of the claim's single run. Both errors count in full, as of independent
+    test images: where the paper used the very images that we use, the true error of the difference is smaller.
     """
     n, t = _claim_size(question, reproduced), _quantile(reproduced.estimate)
     if n is None or t is None:
@@ -108,8 +108,8 @@ def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, f
 def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
     """Return how many independent images a claim is worth: n over the design effect, shrunk for its few groups.
 
-    Where the paper's protocol tests copies of originals, ours averages them and counts originals, for which the design effect
-    is told: a claim that counted copies is then worth no more originals than ours, also beside a run by patient.
+    Where the paper's protocol tests copies of originals, ours averages them and counts originals, for which the design
+    effect is told: a claim that counted copies is then worth no more originals than ours, also beside a run by patient.
     """
     e = reproduced.estimate
     inflation, t = design_effect(reproduced), _quantile(e)
@@ -129,8 +129,9 @@ def _on_scale(question: Question, reproduced: Reproduced) -> tuple[float, float]
 def _claim_errors(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
     """Return how far a claim's limits lie below and above it, for MOVER: Wilson's, but no shorter than the normal ones.
 
-    Near 100 % Wilson's upper side is so short that a claim that came out low by chance looks sure of itself. With Wilson's
-    alone 5.5 to 7.4 % of claims that are off by exactly the margin are called within it, with both 4.7 to 6.4 % (VERDICTS.md).
+    Near 100 % Wilson's upper side is so short that a claim that came out low by chance looks sure of itself. With
+    Wilson's alone 5.5 to 7.4 % of claims that are off by exactly the margin are called within it,
+    with both 4.7 to 6.4 % (VERDICTS.md).
     """
     limits, n = claim_interval(question, reproduced), _claim_size(question, reproduced)
     if limits is None or n is None:
@@ -146,9 +147,9 @@ def _claim_errors(question: Question, reproduced: Reproduced) -> tuple[float, fl
 def design_effect(reproduced: Reproduced) -> float | None:
     """Return the variance of an estimate over p(1 - p) / n_images, seeds set aside; None where that cannot be told.
 
-    For proportions it is at least 1. As the image count of all classes stands below even for the recall of one class, it must
-    be applied to a claim's n of all classes too. Where groups show no variation (or the value is at the end of its scale)
-    each group counts as one observation: n_images / effective groups. MCC and kappa are mapped to [0, 1].
+    For proportions it is at least 1. As the image count of all classes stands below even for the recall of one class,
+    it must be applied to a claim's n of all classes too. Where groups show no variation (or the value is at the end of
+    its scale) each group counts as one observation: n_images / effective groups. MCC and kappa are mapped to [0, 1].
 
     >>> e = Estimate(metric="accuracy", value=0.8, standard_error=0.04, n_images=400)  # 0.0016 / 0.0004
     >>> round(design_effect(Reproduced(estimate=e, protocol="image")), 9)
@@ -187,9 +188,9 @@ def _quantile(e: Estimate) -> float | None:
 def difference(question: Question, reproduced: Reproduced) -> Difference | None:
     """Return reproduced minus claimed by MOVER, or None where the claim or the estimate has no error.
 
-    Both sides share the t quantile and the degrees of freedom of our estimate, from which the claim's error is scaled: the two
-    variances are one estimate times two known numbers. The printed figure may have been rounded by up to half a unit, but not
-    from beyond the end of the scale.
+    Both sides share the t quantile and the degrees of freedom of our estimate, from which the claim's error is scaled:
+    the two variances are one estimate times two known numbers. The printed figure may have been rounded by up to half a
+    unit, but not from beyond the end of the scale.
     """
     claimed, t, e = _claim_errors(question, reproduced), _quantile(reproduced.estimate), reproduced.estimate
     df = _df(e)
@@ -208,9 +209,10 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
 def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
     """Return the p-values of the three conclusions.
 
-    ``within`` rejects d < -margin and d > margin, each one-sided; ``lower`` (``higher``) rejects -margin ≤ d ≤ margin towards
-    one side of a two-sided test, hence the factor 2. Just one of the three hypotheses is true, so none corrects for the
-    others. The claim's rounding is taken at its worst. Lower sides have their own standard error, upper sides theirs.
+    ``within`` rejects d < -margin and d > margin, each one-sided; ``lower`` (``higher``) rejects -margin ≤ d ≤ margin
+    towards one side of a two-sided test, hence the factor 2. Just one of the three hypotheses is true, so none corrects
+    for the others. The claim's rounding is taken at its worst. Lower sides have their own standard error,
+    upper sides theirs.
 
     By hand, d = 0.01, se 0.02, margin 0.05, normal: Φ(-0.04/0.02) = 0.0228 for within, 2·Φ(0.06/0.02) > 1 for lower.
 
@@ -242,6 +244,7 @@ def conclude(d: Difference, margin: float, *, alpha: float) -> tuple[Outcome, fl
 
 
 def conclusion(ps: Mapping[Outcome, float], level: float) -> tuple[Outcome, float]:
-    """Return the outcome with the smallest of several p-values, and that p-value; unresolved where it exceeds the level."""
+    """Return the outcome with the smallest of several p-values, and that p-value;
+    unresolved where it exceeds the level."""
     outcome, p = min(ps.items(), key=lambda item: item[1])
     return (outcome if p <= level else "unresolved"), p

@@ -1,4 +1,4 @@
-"""Coverage by simulation with a known truth, in the domain that STATISTICS.md promises."""
+"""Coverage by simulation with a known truth, in the domain that docs/statistics.md promises."""
 
 from __future__ import annotations
 

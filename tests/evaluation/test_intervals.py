@@ -209,7 +209,8 @@ def test_the_promised_domain_is_silent_and_all_else_is_marked() -> None:
 
 
 def test_the_standard_error_of_a_proportion_is_statsmodels_cluster_robust_one() -> None:
-    """Least squares on a constant, clustered by group, with statsmodels' own correction taken off; groups of one size."""
+    """Least squares on a constant, clustered by group, with statsmodels' own correction taken off;
+    groups of one size."""
     from statsmodels.regression.linear_model import OLS
 
     rng = np.random.default_rng(4)

@@ -31,10 +31,19 @@ def data() -> ReportData:
     }
     made = {name: json.loads(json_text(calibration(test, part))) for name, part in held_out.items()}
     return ReportData(
-        profile="made", papers={}, experiments=experiments, receipts={}, verdicts={}, findings=(), parameters=[], measured={}, times={},
+        profile="made",
+        papers={},
+        experiments=experiments,
+        receipts={},
+        verdicts={},
+        findings=(),
+        parameters=[],
+        measured={},
+        times={},
         splits={n: {"certificate": {"evidence": "verified"}, "reading": {"name": "x"}} for n in experiments},
-        estimates={n: {"arms": {"net": {"calibration": c}}} for n, c in made.items()}, predictions=[],
-    )  # fmt: skip
+        estimates={n: {"arms": {"net": {"calibration": c}}} for n, c in made.items()},
+        predictions=[],
+    )
 
 
 def test_only_networks_with_a_temperature_are_drawn(data: ReportData, tmp_path: Path) -> None:

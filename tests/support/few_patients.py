@@ -1,7 +1,7 @@
 """Verdicts on true claims where a class has few patients: patients of one label, metrics as the evaluation makes them.
 
-``python -m tests.support.few_patients 1000 verdicts`` prints the table of leukbench/verdicts/README.md, ``… 600 coverage`` that of
-leukbench/evaluation/README.md.
+``python -m tests.support.few_patients 1000 verdicts`` prints the table of leukbench/verdicts/README.md,
+``… 600 coverage`` that of leukbench/evaluation/README.md.
 """
 
 from __future__ import annotations
@@ -41,9 +41,17 @@ def patients(per_class: Sequence[int], recalls: Sequence[float], rng: np.random.
     p = stats.norm.cdf(score)
     ids, names = np.arange(len(codes)).astype(str), codes.astype(str)
     return Predictions(
-        classes=("a", "b"), image_id=ids, label=label, predicted=(score > 0).astype(int), scores=np.stack([1 - p, p], axis=1),
-        group=names, origin=ids, patient=names, fold=np.zeros(len(codes), dtype=int), seed=np.zeros(len(codes), dtype=int),
-    )  # fmt: skip
+        classes=("a", "b"),
+        image_id=ids,
+        label=label,
+        predicted=(score > 0).astype(int),
+        scores=np.stack([1 - p, p], axis=1),
+        group=names,
+        origin=ids,
+        patient=names,
+        fold=np.zeros(len(codes), dtype=int),
+        seed=np.zeros(len(codes), dtype=int),
+    )
 
 
 def estimates(p: Predictions) -> dict[str, Estimate]:
@@ -75,9 +83,14 @@ def refuted(
             if np.isnan(claimed[metric]):
                 continue
             q = Question(
-                claim="x", metric=metric, value=round(claimed[metric], 4), half_unit=0.00005, n=len(theirs), headline=True,
+                claim="x",
+                metric=metric,
+                value=round(claimed[metric], 4),
+                half_unit=0.00005,
+                n=len(theirs),
+                headline=True,
                 faithful=(Reproduced(estimate=e, protocol="as_published"),),
-            )  # fmt: skip
+            )
             for margin, verdict in decide([q], margin=MARGINS[0])[0].curve:
                 count[metric, margin] += verdict.startswith("not reproduced")
     return {key: n / replicates for key, n in count.items()}
@@ -93,7 +106,8 @@ def truths(per_class: Sequence[int], recalls: Sequence[float]) -> dict[str, floa
 
 
 def covered(per_class: Sequence[int], recalls: Sequence[float], *, replicates: int) -> dict[str, float]:
-    """Share of replicates in which a metric's interval holds its truth; no interval counts as one that holds everything."""
+    """Share of replicates in which a metric's interval holds its truth;
+    no interval counts as one that holds everything."""
     true, count = truths(per_class, recalls), dict.fromkeys(METRICS, 0)
     for replicate in range(replicates):
         rng = np.random.default_rng([SEED, *per_class, replicate])
@@ -103,7 +117,8 @@ def covered(per_class: Sequence[int], recalls: Sequence[float], *, replicates: i
 
 
 def main(replicates: int, what: str) -> None:
-    """Print the rows of a table: of refuted true claims, or of coverage with and without the bound of ``add_strata``."""
+    """Print the rows of a table: of refuted true claims,
+    or of coverage with and without the bound of ``add_strata``."""
     for per_class in CLASSES if what == "verdicts" else UNLIKE:
         for recalls in RECALLS:
             if what == "verdicts":

@@ -1,4 +1,4 @@
-"""Patients with a known truth, for coverage: group counts, sizes and correlations as STATISTICS.md states them."""
+"""Patients with a known truth, for coverage: group counts, sizes and correlations as docs/statistics.md states them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def matrices(domain: Domain, rng: np.random.Generator, *, n_classes: int = 2, mi
         right = rng.binomial(images, rates(domain, len(members), rng))
         out[members, c, c] = right
         wrong = rng.multinomial(images - right, np.full(n_classes - 1, 1 / (n_classes - 1)))
-        out[np.ix_(members, [c], [k for k in range(n_classes) if k != c])] = wrong[:, None, :]
+        others = np.array([k for k in range(n_classes) if k != c])
+        out[np.ix_(members, np.array([c]), others)] = wrong[:, None, :]
     return out
 
 
@@ -162,7 +163,8 @@ def mcc_truth(p: float, n_classes: int) -> float:
 
 Maker = Callable[[Domain, np.random.Generator], Interval]
 ROUTINES: dict[str, tuple[Maker, Callable[[float], float], bool]] = {
-    # name: interval, its truth for a recall of p, whether classes are told apart by patients (then groups count per class)
+    # name: interval, its truth for a recall of p, whether classes are told apart by patients
+    # (then groups count per class)
     "accuracy, recall": (accuracy_interval, float, False),
     "MCC, one label a patient": (mcc_interval, lambda p: mcc_truth(p, 2), True),
     "MCC, mixed labels": (partial(mcc_interval, mixed=True), lambda p: mcc_truth(p, 2), False),
@@ -173,7 +175,7 @@ ROUTINES: dict[str, tuple[Maker, Callable[[float], float], bool]] = {
     "AUC, mixed labels": (partial(auc_of_patients, mixed=True), float, False),
 }
 RATES = ((0.6, 0.2), (0.75, 0.1), (0.85, 0.05), (0.85, 0.2), (0.9, 0.2), (0.97, 0.05))
-"""Pairs (p, intra-class correlation) of the domain in which STATISTICS.md promises 93 to 97 %."""
+"""Pairs (p, intra-class correlation) of the domain in which docs/statistics.md promises 93 to 97 %."""
 GROUPS = ((18, 0.3), (28, 0.3), (36, 1.0), (73, 0.3))
 """Pairs (groups, CV of their sizes) with at least 15 effective groups; doubled where groups count per class."""
 OUTSIDE = ((8, 0.3, 0.85, 0.1), (14, 0.3, 0.85, 0.1), (28, 0.3, 0.97, 0.2), (73, 0.3, 0.97, 0.2), (28, 0.3, 0.99, 0.05))

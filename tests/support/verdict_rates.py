@@ -1,4 +1,5 @@
-"""How often verdicts err, with a known truth: patients with beta-binomial errors on both sides, through intervals and decide().
+"""How often verdicts err, with a known truth: patients with beta-binomial errors on both sides,
+through intervals and decide().
 
 ``python -m tests.support.verdict_rates 4000`` prints the tables of leukbench/verdicts/README.md.
 """
@@ -45,9 +46,16 @@ def reproduced(groups: int, p: float, protocol: str, rng: np.random.Generator) -
     right, n = patients(groups, p, rng)
     made = korn_graubard(right, n)
     e = Estimate(
-        metric="accuracy", value=float(right.sum() / n.sum()), low=made.low, high=made.high, df=made.df,
-        standard_error=made.standard_error, n_images=int(n.sum()), n_groups=groups, effective_groups=made.effective_groups,
-    )  # fmt: skip
+        metric="accuracy",
+        value=float(right.sum() / n.sum()),
+        low=made.low,
+        high=made.high,
+        df=made.df,
+        standard_error=made.standard_error,
+        n_images=int(n.sum()),
+        n_groups=groups,
+        effective_groups=made.effective_groups,
+    )
     return Reproduced(estimate=e, protocol=protocol)
 
 

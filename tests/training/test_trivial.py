@@ -100,9 +100,9 @@ def test_features_by_hand() -> None:
 
 def test_planned_copies_are_seen_as_the_network_sees_them() -> None:
     images = noise(1)
-    recipe = make_recipe(augmentation=Augmentation(when="copies_only", brightness=(0.5, 0.5)))
+    recipe = make_recipe(copies=Augmentation(brightness=(0.5, 0.5)))
     rows = make_rows(np.array([0, 0]), np.array([0, 0]), np.array([0, 1]))
-    features = features_of(Pixels(rows, make_store(images), recipe, device=CPU), mean_colour)
+    features = features_of(Pixels(rows, make_store(images), recipe, device=CPU), [mean_colour])[mean_colour]
     assert features[1, :3] == pytest.approx(features[0, :3] / 2, abs=0.6)
 
 

@@ -128,7 +128,8 @@ def check_rates(rows: tuple[PowerRow, ...]) -> tuple[CheckRate, ...]:
 
 
 def power_table(n: int = 200, seed: int = 0, *, honest: int | None = None) -> tuple[PowerRow, ...]:
-    """Return the false alarms of ``honest`` (else n) honest experiments and the detection rate of each corruption, n each.
+    """Return the false alarms of ``honest`` (else n) honest experiments and the detection rate of each corruption,
+    n each.
 
     About a seventh of a second of processor time an experiment; the same numbers and seed give the same table.
     """
