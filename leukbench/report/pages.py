@@ -17,6 +17,7 @@ from leukbench.report.figures import draw_study
 from leukbench.report.format import count, number, percent, table
 from leukbench.report.reliability import draw_reliability, panels
 from leukbench.report.transfer import transfer_sections
+from leukbench.report.without_networks import control_rows
 
 
 def write_report(data: ReportData, folder: Path) -> None:
@@ -50,7 +51,8 @@ def render_report(data: ReportData) -> str:
     text: str = template.render(
         data=data,
         studies=studies,
-        headline=table(_headline_rows(data)),
+        headline=table(_headline_rows(data)) if _with_networks(data) else "",
+        controls=table(control_rows(data)),
         gaps=table(ladder.summary_rows(data)),
         transfers=transfer_sections(data),
         parameters=table(sections.parameter_rows(data)),
@@ -60,6 +62,10 @@ def render_report(data: ReportData) -> str:
         hardware=[_card(json.loads(card)) for card in hardware],
     )
     return text.rstrip() + "\n"
+
+
+def _with_networks(data: ReportData) -> bool:
+    return any(experiment.arms for experiment in data.experiments.values())
 
 
 def _headline_rows(data: ReportData) -> list[dict[str, str]]:
@@ -92,6 +98,7 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "title": facts.title,
         "citation": ledger.citation,
         "made_up": ledger.made_up,
+        "with_networks": any(data.experiments[name].arms for name in data.experiments_of(paper, study)),
         "notes": facts.notes,
         "author_response": ledger.author_response,
         "headline": sections.printed(ledger.claim(facts.headline)),
