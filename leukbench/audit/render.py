@@ -96,7 +96,24 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
         lines += ["", *_entry(finding, claims)]
     lines += _list("What could not be checked", open_, _open)
     lines += _list("What a re-implementer has to decide", unclear, _decision)
-    lines += _list("Checked and in order", fine, lambda f: (f.statement, f.witness))
+    lines += _in_order(fine)
+    return lines
+
+
+def _in_order(findings: Sequence[Finding]) -> list[str]:
+    """Return what was checked and is in order: a bullet a check, with the arithmetic where it has one or two findings only."""
+    by_check: dict[str, list[Finding]] = {}
+    for f in findings:
+        by_check.setdefault(f.check, []).append(f)
+    if not by_check:
+        return []
+    lines = ["", "### Checked and in order", ""]
+    for members in by_check.values():
+        if len(members) < 3:
+            lines += [f"- {_sentence(f.statement)} {_sentence(f.witness)} `{f.id}`" for f in members]
+        else:
+            words = " ".join(dict.fromkeys(_sentence(f.statement) for f in members))
+            lines.append(f"- {words} `{members[0].id}` and {len(members) - 1} more of this check")
     return lines
 
 

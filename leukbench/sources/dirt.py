@@ -20,6 +20,11 @@ def is_dirt(path: PurePath) -> bool:
     return path.name.lower() in _NAMES or path.name.startswith("._") or bool(_FOLDERS & set(path.parts))
 
 
+def count_dirt(folder: Path) -> int:
+    """Return how many files below a folder :func:`is_dirt`."""
+    return sum(is_dirt(file.relative_to(folder)) and file.is_file() for file in folder.rglob("*"))
+
+
 def clean_files(folder: Path, *, below: Iterable[Path] | None = None) -> Iterator[Path]:
     """Yield the files below a folder, sorted, without :func:`is_dirt`; ``below``: of these paths alone."""
     for file in sorted(folder.rglob("*") if below is None else below):

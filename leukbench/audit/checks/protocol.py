@@ -54,7 +54,8 @@ SAMPLES = ((50, 30, 7, 13), (11, 91, 3, 5), (400, 17, 29, 2))
 def check_protocol_facts(ledger: Ledger) -> list[Draft]:
     """Each stated protocol fact that decides what a test score means, with what follows from it.
 
-    ``fact`` speaks of all studies, ``fact.<study>`` of one. What follows the first word is the evidence, its places in brackets.
+    ``fact`` speaks of all studies, ``fact.<study>`` of one. What follows the first word is the evidence, its places in
+    brackets.
     """
     found = []
     studies = ledger.paper.studies
