@@ -33,8 +33,10 @@ _SPARE_BYTES = 50_000_000
 # ------------------------------------------------------------------------------------------------------------- folders
 
 
-def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0) -> Path:
-    """Put a source's files at ``data/<name>`` and return that folder.
+def fetch_source(
+    name: str, folder: Path | None = None, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0
+) -> Path:
+    """Put a source's files at ``folder`` (by default ``data/<name>``) and return it.
 
     A synthetic source is made (``images`` of them, or all); a real one is linked to ``from_dir`` or to
     ``$LEUKBENCH_MIRROR/<name>``, or downloaded where its publisher needs no account. Raises InputError with the
@@ -43,7 +45,7 @@ def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None 
     from leukbench.sources import load_source
 
     source = load_source(name)
-    folder = paths.source_folder(name)
+    folder = folder or paths.source_folder(name)
     if source.make is not None:
         source.make(folder, images=images, seed=seed)
     elif source.fetch is not None:
