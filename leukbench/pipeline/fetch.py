@@ -24,5 +24,9 @@ def fetch(params: Params, source: str, *, from_dir: str | None = None, portal: s
     else:
         assert loaded.fetch is not None
         loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
+        if from_dir:
+            from leukbench.sources.portals import verified
+
+            brought = verified(loaded, folder) + "\n"
     receipt = write_receipt(source_file(params, source, "receipt.json"), name=source, folder=folder)
     return f"{brought}{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"

@@ -110,9 +110,9 @@ def _listening(work: Callable[[], Any]) -> tuple[Any, str]:
                 said = os.read(caught.fileno(), 1 << 16)
                 os.ftruncate(caught.fileno(), 0)
                 os.lseek(caught.fileno(), 0, os.SEEK_SET)
-            rest = b"\n".join(line for line in said.splitlines() if not _DAMAGE.search(line))
-            if rest.strip():
-                os.write(saved, rest + b"\n")
+            rest = re.sub(_DAMAGE.pattern + rb"\n?", b"", said)
+            if rest:
+                os.write(saved, rest)
         finally:
             os.close(saved)
     damage = _DAMAGE.search(said)

@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from leukbench.pixels.features import border, colour_histogram, foreground_size, mean_colour
 from leukbench.records import Augmentation
 from leukbench.training.data import Pixels
-from leukbench.training.trivial import (
-    TRIVIAL_MODELS,
-    border,
-    colour_histogram,
-    features_of,
-    foreground_size,
-    mean_colour,
-    trivial_scores,
-)
+from leukbench.training.trivial import TRIVIAL_MODELS, features_of, trivial_scores
 from tests.support.tiny_world import make_recipe, make_rows, make_store
 
 CPU = torch.device("cpu")

@@ -117,10 +117,11 @@ def printed_interval(text: str, *, places: int | None = None) -> Interval | None
 
 
 def computing_error(number: Decimal) -> Fraction:
-    """Return how far a figure of many digits may be from the exact value that it stands for: it was computed in floating point.
+    """Return how far a figure of many digits may be from the exact value that it stands for: it was computed in
+    floating point.
 
-    With 15 significant digits or more it is a double, with 7 or more it may be a float (Keras and torchmetrics compute in
-    single precision); 16 units in the last place cover a mean over several classes.
+    With 15 significant digits or more it is a double, with 7 or more it may be a float (Keras and torchmetrics
+    compute in single precision); 16 units in the last place cover a mean over several classes.
 
     >>> float(computing_error(Decimal("0.91666668653488159"))) < 1e-6, computing_error(Decimal("91.67"))
     (True, Fraction(0, 1))
