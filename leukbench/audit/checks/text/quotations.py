@@ -14,7 +14,6 @@ from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
 
-
 FINE = Fraction(2, 100)
 
 
