@@ -177,6 +177,7 @@ def audit(
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
     experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
     honest: Annotated[int | None, typer.Option(min=1, help="with --power: honest experiments, else as many")] = None,
+    sets: Annotated[int, typer.Option(min=0, help="with --power: sets of figures as libraries print them")] = 0,
     seed: Annotated[int, typer.Option(help="with --power: of the simulation")] = 0,
     stage: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -187,7 +188,7 @@ def audit(
         print(auditing.audit_stage(_params()))
         return
     if power:
-        print(auditing.audit_power(experiments, honest=honest, seed=seed), end="")
+        print(auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed), end="")
         return
     text, inconsistent = auditing.audit(files or [], paper or [], _formats(format, "md", "json"))
     print(text, end="")
