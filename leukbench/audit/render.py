@@ -101,7 +101,7 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
 
 
 def _in_order(findings: Sequence[Finding]) -> list[str]:
-    """Return what was checked and is in order: a bullet a check, with the arithmetic where it has one or two findings only."""
+    """Return what was checked and is in order: a bullet a check, with the arithmetic where that has one or two."""
     by_check: dict[str, list[Finding]] = {}
     for f in findings:
         by_check.setdefault(f.check, []).append(f)

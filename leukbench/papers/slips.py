@@ -122,7 +122,7 @@ def _score_slips(claim: Claim) -> Iterator[str]:
         point = value.replace(",", ".")
         yield f"value {value!r} has a decimal comma, which is read as one of thousands; write {point!r}"
     elif claim.number is None:
-        yield f"value {value!r} is no number, so no check can read it; write the figure, or give it metric: other with a note"
+        yield f"value {value!r} is no number, so no check can read it; write the figure, or metric: other with a note"
 
 
 def _count_slips(claim: Claim) -> Iterator[str]:

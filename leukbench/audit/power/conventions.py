@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.definitions import degenerate_mcc
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.power.simulated import Raw
 from leukbench.papers.schema import Paper
 from leukbench.seeds import generator_for
@@ -329,7 +329,7 @@ def tally(n: int, seed: int) -> Tally:
         made = figure_set(generator_for(seed, "audit.conventions", i))
         kinds[made.kind] += 1
         blocks = [{"where": c["where"], "rows": [c]} for c in made.raw["claims"]]
-        findings = audit_paper(Paper.model_validate({**made.raw, "claims": blocks}))
+        findings = every_finding(Paper.model_validate({**made.raw, "claims": blocks}))
         for status, counter in found.items():
             counter.update({f.check for f in findings if f.status == status})
         wrong += [i] if any(f.status == "inconsistent" for f in findings) else []
