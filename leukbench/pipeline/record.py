@@ -7,6 +7,7 @@ alone, in a workspace of its own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import lzma
 import shutil
@@ -119,13 +120,13 @@ def kept_view(params: Params, experiment: str) -> ExperimentView | None:
     """Return what figures showed of an experiment when the report was last made, or None."""
     path = f"views/{experiment}.json"
     file = out_folder(params.profile, path)
+    plain = None
     if file.is_file():
-        plain = read_json(file, stage="report")
-    elif (reports_folder(params.profile) / RECORD).is_file():
+        with contextlib.suppress(DataError):  # damaged: it is about to be made again, and the record has it too
+            plain = read_json(file, stage="report")
+    if plain is None and (reports_folder(params.profile) / RECORD).is_file():
         file = reports_folder(params.profile) / RECORD
         plain = read_record(file.parent).files.get(path)
-    else:
-        plain = None
     return None if plain is None else from_plain(ExperimentView, plain, where=str(file))
 
 
