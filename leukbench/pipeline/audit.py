@@ -54,9 +54,11 @@ def audit_stage(params: Params) -> str:
     papers = {key: load_paper(key) for key in dict.fromkeys([*params.papers, *paper_keys()])}
     found = {key: audit_papers([paper]) for key, paper in papers.items()}
     findings = [finding for key in params.papers for finding in found[key]]
-    write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n")
+    write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n", summed=True)
     for key in params.papers:
-        write_text(out_folder(params.profile, "papers", f"{key}.json"), json_text(without_claims(papers[key])))
+        write_text(
+            out_folder(params.profile, "papers", f"{key}.json"), json_text(without_claims(papers[key])), summed=True
+        )
     published = [finding for key in paper_keys() for finding in found[key]]  # the page is one for all profiles
     page = render_markdown(published, [papers[key] for key in paper_keys()])
     write_text(workspace() / "reports" / "audit.md", page)

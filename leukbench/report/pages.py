@@ -30,7 +30,7 @@ def write_report(data: ReportData, folder: Path) -> None:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
     write_text(folder / "metrics.json", json.dumps(_metrics(data), indent=1) + "\n")
-    write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n")
+    write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n", summed=True)
     write_text(
         folder / "estimates.csv", pd.DataFrame(sections.metric_rows(data)).to_csv(index=False, lineterminator="\n")
     )
