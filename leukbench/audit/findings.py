@@ -136,24 +136,34 @@ STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consiste
 
 
 def audit_paper(paper: Paper) -> tuple[Finding, ...]:
-    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that
-    order.
+    """Return what is to be said of a paper, one finding a fact, most serious first, with ids ``paper.check.n``.
 
-    Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
+    Pure: reads nothing but the ledger, this package's public counts and, where a paper quotes one of the suite,
+    that one's ledger; the same ledger gives the same findings.
     """
+    findings = [_finding(paper, ident, draft, parts) for ident, draft, parts in one_a_fact(_numbered(paper))]
+    rank = {f.id: i for i, f in enumerate(findings)}
+    return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
+
+
+def every_finding(paper: Paper) -> tuple[Finding, ...]:
+    """Return what every check says of a paper by itself, in the order of the checks: a fact may stand there several
+    times."""
+    return tuple(_finding(paper, ident, draft, ()) for ident, draft in _numbered(paper))
+
+
+def _numbered(paper: Paper) -> list[tuple[str, Draft]]:
     ledger = read(paper)
     drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
-    numbered = []
+    found = []
     for draft in drafts:
         number[draft.check] += 1
         named = dict.fromkeys((*draft.accused, *(c.id for c in draft.claims if c.id in guilty and draft.members)))
         accused = tuple(named) if draft.status == "inconsistent" else ()
-        numbered.append((f"{paper.key}.{draft.check}.{number[draft.check]}", replace(draft, accused=accused)))
-    findings = [_finding(paper, ident, draft, parts) for ident, draft, parts in one_a_fact(numbered)]
-    rank = {f.id: i for i, f in enumerate(findings)}
-    return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
+        found.append((f"{paper.key}.{draft.check}.{number[draft.check]}", replace(draft, accused=accused)))
+    return found
 
 
 def audit_papers(papers: Iterable[Paper]) -> tuple[Finding, ...]:

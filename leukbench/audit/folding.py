@@ -18,7 +18,6 @@ ROWS = frozenset(
         "below_majority",
         "binary_rows",
         "conflicting_words",
-        "doubled_metric",
         "f1_of_precision_recall",
         "final_epoch",
         "formulas",

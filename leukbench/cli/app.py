@@ -196,13 +196,20 @@ def evaluate(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def audit(
-    files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files of your own")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="paper.yaml files of your own, or tables: CSV, text, JATS XML, notebook")
+    ] = None,
     paper: Annotated[list[str] | None, typer.Option(help="a paper of the suite (repeatable)")] = None,
     format: Format = "md",
+    matrix: Annotated[str, typer.Option(help='a confusion matrix, rows actual, as "752 339; 361 148"')] = "",
+    classes: Annotated[
+        str, typer.Option(help="tested images a class, as HEM=648,ALL=1219, for tables and matrix")
+    ] = "",
     strict: Annotated[bool, typer.Option(help="exit with 1 if anything is inconsistent")] = False,
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
     experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
     honest: Annotated[int | None, typer.Option(min=1, help="with --power: honest experiments, else as many")] = None,
+    sets: Annotated[int, typer.Option(min=0, help="with --power: sets of figures as libraries print them")] = 0,
     seed: Annotated[int, typer.Option(help="with --power: of the simulation")] = 0,
     stage: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -213,9 +220,15 @@ def audit(
         print(auditing.audit_stage(_params()))
         return
     if power:
-        print(auditing.audit_power(experiments, honest=honest, seed=seed), end="")
+        print(auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed), end="")
         return
-    text, inconsistent = auditing.audit(files or [], paper or [], _formats(format, "md", "json"))
+    _formats(format, "md", "json")
+    if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
+        from leukbench.tools.draft.audit import audit_drafts
+
+        text, inconsistent = audit_drafts(files or [], paper or [], format, matrix=matrix, classes=classes)
+    else:
+        text, inconsistent = auditing.audit(files or [], paper or [], format)
     print(text, end="")
     if strict and inconsistent:
         raise typer.Exit(1)
@@ -249,6 +262,20 @@ def claims(
     from leukbench.tools.ledger import claims_text
 
     sys.stdout.write(claims_text(paper or [], _formats(format, "csv", "json", "md")))
+
+
+@app.command()
+def draft(
+    file: Annotated[Path, typer.Argument(help="CSV, Markdown, text, JATS XML, HTML or a notebook")],
+    key: Annotated[str, typer.Option(help="a short name for the paper: small letters, figures, _")],
+    classes: Annotated[str, typer.Option(help="tested images a class, as HEM=648,ALL=1219, or names alone")] = "",
+) -> None:
+    """Write a paper.yaml to be finished by hand from the tables of a manuscript, every figure with its place."""
+    from leukbench.tools.draft.write import draft_file, read_classes
+
+    made = draft_file(file, key, classes=read_classes(classes))
+    print(made.text, end="")
+    print(f"{made.n_claims} figures, {made.n_left} not understood (listed at the end)", file=sys.stderr)
 
 
 @app.command()

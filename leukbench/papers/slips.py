@@ -98,8 +98,9 @@ def _place(ident: str, lines: Mapping[str, int]) -> str:
 
 
 def _nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=cutoff)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def _claim_slips(paper: Paper, claim: Claim) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _score_slips(claim: Claim) -> Iterator[str]:
         point = value.replace(",", ".")
         yield f"value {value!r} has a decimal comma, which is read as one of thousands; write {point!r}"
     elif claim.number is None:
-        yield f"value {value!r} is no number, so no check can read it; write the figure, or give it metric: other with a note"
+        yield f"value {value!r} is no number, so no check can read it; write the figure, or metric: other with a note"
 
 
 def _count_slips(claim: Claim) -> Iterator[str]:

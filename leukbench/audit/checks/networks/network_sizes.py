@@ -42,7 +42,7 @@ def _of_other_networks(ledger: Ledger, drafts: list[Draft]) -> list[Draft]:
     fewer classes."""
     classes = sorted({len(s.classes) for s in ledger.paper.studies.values()})
     claims = {d.claims[0].model: d.claims[0] for d in drafts}
-    if not claims or max(classes) >= 1000:
+    if not claims or not classes or max(classes) >= 1000:
         return []
     return [
         Draft(
