@@ -90,7 +90,7 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _writable(path: Path, *, opening: bool = False) -> Iterator[None]:
-    """Turn the errors of a disk that takes nothing more into InputError; others pass, unless nothing but opening is done."""
+    """Turn the errors of a disk that takes nothing more into InputError; others pass, but for those of ``opening``."""
     try:
         yield
     except OSError as error:
