@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from leukbench.audit.readings.draft import Draft
+from leukbench.papers.vocabulary import SCORES
 
-Relation = Literal["claims", "result", "study"]
+Relation = Literal["claims", "scores", "result", "study"]
 SERIOUS = {"inconsistent": 0, "implausible": 1, "uncheckable": 2}
 
 ROWS = frozenset(
@@ -17,7 +18,6 @@ ROWS = frozenset(
         "below_majority",
         "binary_rows",
         "conflicting_words",
-        "doubled_metric",
         "f1_of_precision_recall",
         "final_epoch",
         "formulas",
@@ -59,7 +59,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("matrix_orientation", ("matrix_class_sizes", "matrix_scores", "prose_class_sizes"), "claims"),
     Cause("prose_class_sizes", ("class_sums",), "claims"),
     # figures that are not those of the matrix beside them break every other relation too
-    Cause("matrix_scores", ("accuracy_between", "grid", "binary_rows", "rank_on_test", "perfect_scores"), "claims"),
+    Cause("matrix_scores", ("accuracy_between", "grid", "binary_rows", "rank_on_test", "perfect_scores"), "scores"),
     # predictions without a look at the image: below the largest class, far from the validation figure, independent
     Cause(
         "informedness",
@@ -88,6 +88,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause("split_against_source", ("protocol_facts.patient_level_split",), "study"),
     # parts of one total
+    Cause("split_shares", ("pool_shares",), "claims"),
     Cause("layer_totals", ("total_split", "two_values"), "claims"),
     Cause("public_counts", ("stated_sums",), "claims"),
 )
@@ -159,9 +160,10 @@ def _rows_joined(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _sentence(draft: Draft) -> str:
-    """Return a folded finding in a line: what it says, and its arithmetic."""
-    proved = "" if draft.status != "inconsistent" else " (inconsistent)"
-    return " ".join(f"{draft.statement.rstrip('.')}{proved}. {draft.witness}".split())
+    """Return a folded finding in a line: what it says, with its arithmetic where it is proved."""
+    if draft.status != "inconsistent":
+        return " ".join(draft.statement.split())
+    return " ".join(f"{draft.statement.rstrip('.')} (inconsistent). {draft.witness}".split())
 
 
 def _is(draft: Draft, name: str) -> bool:
@@ -175,6 +177,9 @@ def _follows(cause: Cause, draft: Draft, follower: Draft) -> bool:
         return False
     if cause.relation == "claims":
         return bool({c.id for c in draft.claims} & {c.id for c in follower.claims})
+    if cause.relation == "scores":
+        shared = {c.id for c in draft.claims if c.metric in SCORES} & {c.id for c in follower.claims}
+        return bool(shared)
     if cause.relation == "result":
         return bool(_results(draft) & _results(follower))
     return not _studies(draft) or not _studies(follower) or bool(set(_studies(draft)) & set(_studies(follower)))

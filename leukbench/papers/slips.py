@@ -98,8 +98,9 @@ def _place(ident: str, lines: Mapping[str, int]) -> str:
 
 
 def _nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=cutoff)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def _claim_slips(paper: Paper, claim: Claim) -> Iterator[str]:
@@ -119,9 +120,10 @@ def _score_slips(claim: Claim) -> Iterator[str]:
         first, *rest = re.split(r"±|\+/-|\+-", value)
         yield f'value {value!r} holds two figures; write value: "{first.strip()}", spread: "{"".join(rest).strip()}"'
     elif re.fullmatch(r"[-−]?\d{1,3},\d{1,2}\s*%?|[-−]?0,\d+\s*%?|[-−]?\d{1,3},\d{4,}\s*%?", value):
-        yield f"value {value!r} has a decimal comma, which is read as one of thousands; write {value.replace(',', '.')!r}"
+        point = value.replace(",", ".")
+        yield f"value {value!r} has a decimal comma, which is read as one of thousands; write {point!r}"
     elif claim.number is None:
-        yield f"value {value!r} is no number, so no check can read it; write the figure, or give it metric: other with a note"
+        yield f"value {value!r} is no number, so no check can read it; write the figure, or metric: other with a note"
 
 
 def _count_slips(claim: Claim) -> Iterator[str]:
@@ -149,7 +151,8 @@ def _class_slips(paper: Paper, claim: Claim) -> Iterator[str]:
             yield f"class {name!r} is none of study {claim.study}: {', '.join(study.classes)}{near}"
     usual = ("", "none", "macro", "weighted", "micro")
     if claim.average not in usual and not claim.average.startswith("positive:"):
-        yield f"average {claim.average!r} is none of {', '.join(usual[1:])}, positive:<class>{_nearest(claim.average, usual)}"
+        allowed = f"{', '.join(usual[1:])}, positive:<class>"
+        yield f"average {claim.average!r} is none of {allowed}{_nearest(claim.average, usual)}"
 
 
 def _matrix_slips(paper: Paper, lines: Mapping[str, int]) -> Iterator[str]:
@@ -159,7 +162,8 @@ def _matrix_slips(paper: Paper, lines: Mapping[str, int]) -> Iterator[str]:
             yield f"matrix {matrix.id}: classes must be two or more different names, got {list(matrix.classes)}"
             continue
         if matrix.positive is not None and matrix.positive not in matrix.classes:
-            yield f"matrix {matrix.id}: positive {matrix.positive!r} is none of its classes{_nearest(matrix.positive, matrix.classes)}"
+            near = _nearest(matrix.positive, matrix.classes)
+            yield f"matrix {matrix.id}: positive {matrix.positive!r} is none of its classes{near}"
         named = [c for c in cells if c.metric in NAMED_CELLS]
         yield from _cell_slips(
             matrix.id, matrix.classes, [c for c in cells if c.metric not in NAMED_CELLS], bool(named), lines
@@ -181,7 +185,8 @@ def _cell_slips(
             continue
         for key, name in (("row", c.row), ("column", c.column)):
             if name not in classes:
-                yield f"{_place(c.id, lines)}: {key} {name!r} is no class of matrix {matrix}: {', '.join(classes)}{_nearest(name, classes)}"
+                known = f"{', '.join(classes)}{_nearest(name, classes)}"
+                yield f"{_place(c.id, lines)}: {key} {name!r} is no class of matrix {matrix}: {known}"
         places.setdefault((c.row, c.column), []).append(c)
     for (row, column), same in places.items():
         if len(same) > 1:
@@ -203,5 +208,17 @@ def _fact_slips(paper: Paper) -> Iterator[str]:
         first = re.split(r"[\s,;.:]", text.strip(), maxsplit=1)[0]
         if allowed is not None and first not in allowed:
             yield f"protocol_facts {key}: {first!r} is none of {', '.join(allowed)}{_nearest(first, allowed)}"
+        if name == "stated_close":
+            yield from _close_slips(paper, key, text)
         if allowed is None and "." not in key and (near := _nearest(key, FACT_VALUES, 0.85)):
             yield f"protocol_facts {key}: unknown fact{near}"
+
+
+def _close_slips(paper: Paper, key: str, text: str) -> Iterator[str]:
+    named = re.findall(rf"\b{paper.key}\.[A-Za-z0-9_.\-]*[A-Za-z0-9]", text.split("(")[0])
+    known = {c.id for c in paper.claims}
+    if len(named) != 2 or "~" not in text:
+        yield f"protocol_facts {key}: must be 'claim ~ claim (place)'"
+    for name in named:
+        if name not in known:
+            yield f"protocol_facts {key}: {name!r} is no claim{_nearest(name, known)}"

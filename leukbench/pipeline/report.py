@@ -7,11 +7,13 @@ import math
 from typing import Any
 
 from leukbench.params import Params
-from leukbench.paths import out_folder, reports_folder, runs_folder
-from leukbench.pipeline.layout import experiment_file, read_json
+from leukbench.paths import check_whole, out_folder, reports_folder, runs_folder
+from leukbench.pipeline.layout import as_read, experiment_file, read_json
 from leukbench.pipeline.results import PREDICTIONS, Result
+from leukbench.pipeline.views import read_views, write_views
 from leukbench.records import as_plain, json_text
 from leukbench.report.data import ReportData
+from leukbench.training.finished import is_finished, read_history, read_receipt
 
 
 def gather(params: Params) -> ReportData:
@@ -37,6 +39,7 @@ def gather(params: Params) -> ReportData:
         parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
         measured=measured,
         times=_times(params, receipts, measured),
+        views=read_views(params),
         predictions=[
             *(experiment_file(params, "predictions", n, suffix) for n in params.experiments for suffix in PREDICTIONS),
             *(experiment_file(params, "predictions", n, ".parquet") for n in params.transfers),
@@ -52,24 +55,24 @@ def as_json(record: Any) -> Any:
 def _measured(params: Params, receipts: dict[str, Any]) -> dict[str, Any]:
     """Return what was measured of each run (times, memory, hardware), from runs/ or else from the committed report."""
     kept_file = reports_folder(params.profile) / "measured.json"
-    kept = json.loads(kept_file.read_text(encoding="utf-8")) if kept_file.is_file() else {}
+    check_whole(kept_file, needed=False, do="take measured.json and its sha256 from the repository again")
+    kept = as_read(kept_file, stage="report") if kept_file.is_file() else {}
     keys = [run["key"] for receipt in receipts.values() for run in receipt["runs"]]
     return {key: measured for key in keys if (measured := _of_run(key) or kept.get(key))}
 
 
 def _of_run(key: str) -> dict[str, Any] | None:
     folder = runs_folder() / key
-    if not (folder / "receipt.json").is_file():
+    if not is_finished(folder):
         return None
-    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-    receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
+    receipt, history = read_receipt(folder), read_history(folder)
     return {
         "train_s": [round(s, 4) for s in history["train_s"]],
         "scoring_s": [round(s, 4) for s in history["scoring_s"]],
         "wall_s": round(receipt["wall_s"], 2),
         "peak_memory_mib": round(receipt["peak_memory_mib"], 1),
         "n_train_rows": receipt["n_train_rows"],
-        "hardware": json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        "hardware": as_read(folder / "environment.json", stage="train"),
     }
 
 
@@ -111,7 +114,16 @@ def seconds_per_epoch_of(measured: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def report(params: Params) -> str:
-    """Write the profile's pages, with the predictions behind them."""
+    """Write the profile's pages, with the predictions and the record behind them."""
+    from leukbench.pipeline.record import write_record
+
+    write_views(params)
+    write_record(params)
+    return write_pages(params)
+
+
+def write_pages(params: Params) -> str:
+    """Write all that a record is turned into: pages, figures, tables."""
     from leukbench.report.pages import write_report
 
     folder = reports_folder(params.profile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from leukbench.artefacts import COLOUR_HISTOGRAM
+from leukbench.artefacts import COLOUR_HISTOGRAM, is_trivial, model_name
 from leukbench.evaluation.reservations import NOT_ASSURED
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
@@ -115,7 +115,7 @@ def _summary(data: ReportData, gap: dict[str, Any] | None) -> str:
 
 
 def _too_few_groups(gap: dict[str, Any]) -> bool:
-    return bool(gap["n_groups"] < (_FEWEST_GROUPS if gap["arm"] == _HISTOGRAM else 2))
+    return bool(gap["n_groups"] < (_FEWEST_GROUPS if is_trivial(gap["arm"]) else 2))
 
 
 def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
@@ -140,7 +140,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
     lines: list[str] = []
     silent: dict[tuple[str, str], list[str]] = {}
     for gap in shown:
-        if gap["arm"] == _HISTOGRAM and _too_few_groups(gap):
+        if is_trivial(gap["arm"]) and _too_few_groups(gap):
             continue
         why = _why_silent(data, gap)
         if why:
@@ -151,7 +151,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
 
 
 def _model(gap: dict[str, Any]) -> str:
-    return "colour histogram (no network)" if gap["arm"] == _HISTOGRAM else str(gap["arm"])
+    return f"{model_name(gap['arm'])} (no network)" if is_trivial(gap["arm"]) else str(gap["arm"])
 
 
 def _between(data: ReportData, gap: dict[str, Any]) -> str:
@@ -182,7 +182,7 @@ def _line(data: ReportData, gap: dict[str, Any]) -> str:
     name, others = f"{_model(gap)}, {_between(data, gap)}", _others(data, gap)
     if not beats_majority(data, rung, arm):
         majority = percent(data.arm(rung, arm)["majority_accuracy"])
-        which = "it" if arm == _HISTOGRAM else "the network"
+        which = "it" if is_trivial(arm) else "the network"
         silent = f"accuracy not shown, {which} does not beat the majority class ({majority} %)"
         return f"{name}: {silent}; {others}.{_reservation(data, gap)}"
     difference, limits = _with_limits(gap).split(" ", 1)

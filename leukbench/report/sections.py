@@ -134,23 +134,33 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     for experiment in data.experiments_of(paper, study):
         split, receipt = data.splits[experiment], data.receipts[experiment]
         shared = {k: v for k, v in split["certificate"]["shared"].items() if v}
-        for arm, facts in receipt["arms"].items():
+        for arm, facts in receipt["arms"].items() or [("no network", None)]:
             runs = [run for run in receipt["runs"] if run["arm"] == arm]
+            seeds = len({run["seed"] for run in runs}) or 1
             rows.append(
                 {
                     "split": protocol_name(data, experiment),
                     "arm": arm,
                     "source": data.experiments[experiment].source,
                     "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
-                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}",
-                    "folds × seeds": f"{len({r['fold'] for r in runs})} × {len({r['seed'] for r in runs})}",
+                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}" if facts else "–",
+                    "folds × seeds": f"{len(receipt['folds'])} × {seeds}",
                     "training rows": training_rows(data, experiment),
                     "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
                     or "nothing",
-                    "deviations": ", ".join(DEVIATIONS[d] for d in facts["deviations"]) or "none",
+                    "deviations": _deviations(facts) if facts else "–",
                 }
             )
     return rows
+
+
+def _deviations(facts: dict[str, Any]) -> str:
+    """Return how an arm's runs together differ from the paper's, and which folds do not differ from the paper's own."""
+    if not facts["deviations"]:
+        return "none"
+    named = ", ".join(DEVIATIONS[d] for d in facts["deviations"])
+    whole = [fold for fold, deviations in facts["fold_deviations"].items() if not deviations]
+    return f"{named}; none in fold {', '.join(whole)} by itself" if whole else named
 
 
 def training_rows(data: ReportData, experiment: str) -> str:

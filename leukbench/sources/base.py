@@ -178,8 +178,9 @@ def with_pixels(
 ) -> list[dict[str, Any]]:
     """Return the rows with sha256, pixel_sha256 and size filled in from the files that are there.
 
-    A row that already has a sha256 must match its file, in bytes or, where ``pixels`` (path -> pixel_sha256) has it, in pixels.
-    Raises DataError for a truncated, unreadable or altered file; warns (LeukbenchWarning) of what of the images is not seen.
+    A row that already has a sha256 must match its file, in bytes or, where ``pixels`` (path -> pixel_sha256) has it, in
+    pixels. Raises DataError for a truncated, unreadable or altered file;
+    warns (LeukbenchWarning) of what of the images is not seen.
     """
     from leukbench.sources.hashing import file_facts
 

@@ -12,7 +12,8 @@ _FOLDERS = frozenset({"__MACOSX", ".ipynb_checkpoints", "@eaDir", "$RECYCLE.BIN"
 
 
 def is_dirt(path: PurePath) -> bool:
-    """Say whether a file was left by an operating system or an archiver: by its own name or by a folder that it lies in.
+    """Say whether a file was left by an operating system or an archiver:
+    by its own name or by a folder that it lies in.
 
     >>> is_dirt(PurePath("train/._a.jpg")), is_dirt(PurePath("__MACOSX/a.jpg")), is_dirt(PurePath("train/a.jpg"))
     (True, True, False)

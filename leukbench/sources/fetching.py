@@ -33,8 +33,10 @@ _SPARE_BYTES = 50_000_000
 # ------------------------------------------------------------------------------------------------------------- folders
 
 
-def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0) -> Path:
-    """Put a source's files at ``data/<name>`` and return that folder.
+def fetch_source(
+    name: str, folder: Path | None = None, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0
+) -> Path:
+    """Put a source's files at ``folder`` (by default ``data/<name>``) and return it.
 
     A synthetic source is made (``images`` of them, or all); a real one is linked to ``from_dir`` or to
     ``$LEUKBENCH_MIRROR/<name>``, or downloaded where its publisher needs no account. Raises InputError with the
@@ -43,7 +45,7 @@ def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None 
     from leukbench.sources import load_source
 
     source = load_source(name)
-    folder = paths.source_folder(name)
+    folder = folder or paths.source_folder(name)
     if source.make is not None:
         source.make(folder, images=images, seed=seed)
     elif source.fetch is not None:
@@ -262,7 +264,8 @@ def _transfer(url: str, part: Path, *, timeout_s: float, progress: Progress | No
 
 
 def _range_of(text: str, length: str | None) -> tuple[int, int]:
-    """Return where a partial answer begins and how long the whole file is; (-1, 0) where its Content-Range does not hold.
+    """Return where a partial answer begins and how long the whole file is;
+    (-1, 0) where its Content-Range does not hold.
 
     >>> _range_of("bytes 10-99/100", "90"), _range_of("bytes 10-49/100", "40"), _range_of("bytes 10-99/100", "91"), _range_of("", "90")
     ((10, 100), (-1, 0), (-1, 0), (-1, 0))

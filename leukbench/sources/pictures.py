@@ -21,7 +21,9 @@ from leukbench.errors import DataError
 Image = npt.NDArray[np.uint8]
 KINDS = "BMP, JPEG, PNG, TIFF, GIF or WebP"
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".webp"})
-_DAMAGE = re.compile(rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*")  # fmt: skip
+_DAMAGE = re.compile(
+    rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*"
+)
 _LOCK = threading.Lock()
 _CAUGHT: list[IO[bytes]] = []
 

@@ -38,25 +38,43 @@ TRIVIAL_MODELS: dict[str, tuple[Feature, Callable[[int], Any]]] = {
 """Name -> features of one image and the classifier over them; ``majority`` stands beside these."""
 
 
-def features_of(pixels: Pixels, features: Iterable[Feature]) -> dict[Feature, FloatArray]:
-    """Return ``(n_rows, n_features)`` of all rows for each feature, planned copies rendered once, as the network sees them."""
-    found: dict[Feature, list[FloatArray]] = {feature: [] for feature in features}
-    for start in range(0, len(pixels.rows), 256):
-        images = pixels.uint8_images(np.arange(start, min(start + 256, len(pixels.rows))))
-        for feature, rows in found.items():
-            rows += [feature(image) for image in images]
-    return {feature: np.stack(rows) for feature, rows in found.items()}
+class Features:
+    """Features of the rows of one experiment: an image or planned copy is looked at once, however many folds show it."""
+
+    def __init__(self, wanted: Iterable[Feature]) -> None:
+        self._seen: dict[Feature, dict[str, FloatArray]] = {feature: {} for feature in wanted}
+
+    def of(self, pixels: Pixels) -> dict[Feature, FloatArray]:
+        """Return ``(n_rows, n_features)`` of all rows for each feature, planned copies as the network sees them."""
+        names, known = pixels.rows.image_id.tolist(), next(iter(self._seen.values()))
+        new = np.array([row for row, name in enumerate(names) if name not in known], dtype=np.int64)
+        for start in range(0, len(new), 256):
+            index = new[start : start + 256]
+            for row, image in zip(index, pixels.uint8_images(index), strict=True):
+                for feature, seen in self._seen.items():
+                    seen[names[row]] = feature(image)
+        return {feature: np.stack([seen[name] for name in names]) for feature, seen in self._seen.items()}
 
 
-def trivial_scores(train: Pixels, test: Pixels, *, n_classes: int, seed: int) -> dict[str, FloatArray]:
-    """Return scores ``(n_test_rows, n_classes)`` of each trivial model, fitted on the training rows alone."""
+def trivial_features() -> Features:
+    """Return what remembers the features of all trivial models."""
+    return Features(dict.fromkeys(feature for feature, _ in TRIVIAL_MODELS.values()))
+
+
+def trivial_scores(
+    train: Pixels, test: Pixels, *, n_classes: int, seed: int, features: Features | None = None
+) -> dict[str, FloatArray]:
+    """Return scores ``(n_test_rows, n_classes)`` of each trivial model, fitted on the training rows alone.
+
+    ``features`` remembers what other folds of the same experiment have shown.
+    """
     counts = np.bincount(train.rows.label, minlength=n_classes)
     scores = {"majority": np.repeat((counts / counts.sum())[None], len(test.rows), axis=0)}
-    wanted = dict.fromkeys(feature for feature, _ in TRIVIAL_MODELS.values())
-    seen, shown = features_of(train, wanted), features_of(test, wanted)
+    features = features or trivial_features()
+    x_train, x_test = features.of(train), features.of(test)
     for name, (feature, classifier) in TRIVIAL_MODELS.items():
-        model = classifier(seed_for(seed, "trivial", name)).fit(seen[feature], train.rows.label)
+        model = classifier(seed_for(seed, "trivial", name)).fit(x_train[feature], train.rows.label)
         columns = np.zeros((len(test.rows), n_classes))
-        columns[:, model.classes_] = model.predict_proba(shown[feature])
+        columns[:, model.classes_] = model.predict_proba(x_test[feature])
         scores[name] = columns
     return scores

@@ -244,7 +244,7 @@ def test_counts_beyond_the_card_are_errors_and_fewer_are_a_warning(tmp_path: Pat
         base.check_counts(card, _counted(Benign=503, Early=985, Pre=963, Pro=804), where=tmp_path)
 
 
-# ---------------------------------------------------------------------------------------------- what is published
+# ---------------------------------------------------------------------------------------------------- what is published
 
 
 @pytest.mark.real

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.definitions import degenerate_mcc
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.power.simulated import Raw
 from leukbench.papers.schema import Paper
 from leukbench.seeds import generator_for
@@ -317,20 +317,23 @@ class Tally:
     kinds: Counter[str]
     inconsistent: Counter[str]  # by check
     implausible: Counter[str]  # by check
+    implausible_kinds: Counter[str]  # how many sets of a kind have an implausible finding
     inconsistent_sets: tuple[int, ...]  # their numbers, for :func:`figure_set` with the same seed
 
 
 def tally(n: int, seed: int) -> Tally:
     """Return what the audit says of n sets of figures; the same numbers give the same sets."""
     kinds: Counter[str] = Counter()
+    odd: Counter[str] = Counter()
     found: dict[str, Counter[str]] = {"inconsistent": Counter(), "implausible": Counter()}
     wrong = []
     for i in range(n):
         made = figure_set(generator_for(seed, "audit.conventions", i))
         kinds[made.kind] += 1
         blocks = [{"where": c["where"], "rows": [c]} for c in made.raw["claims"]]
-        findings = audit_paper(Paper.model_validate({**made.raw, "claims": blocks}))
+        findings = every_finding(Paper.model_validate({**made.raw, "claims": blocks}))
         for status, counter in found.items():
             counter.update({f.check for f in findings if f.status == status})
+        odd[made.kind] += any(f.status == "implausible" for f in findings)
         wrong += [i] if any(f.status == "inconsistent" for f in findings) else []
-    return Tally(n, kinds, found["inconsistent"], found["implausible"], tuple(wrong))
+    return Tally(n, kinds, found["inconsistent"], found["implausible"], odd, tuple(wrong))

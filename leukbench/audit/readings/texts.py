@@ -16,7 +16,7 @@ def epoch_of(claim: Claim) -> int | None:
 
 
 def fact_of(paper: Paper, fact: str, study: str) -> str:
-    """Return what a paper says of a protocol fact for a study (``fact.<study>``), else for all; "" where it says nothing."""
+    """Return what a paper says of a protocol fact for a study (``fact.<study>``), else for all; "" without a word."""
     return paper.protocol_facts.get(f"{fact}.{study}", paper.protocol_facts.get(fact, ""))
 
 

@@ -1,4 +1,5 @@
-"""``leukbench make-split`` and ``duplicates DIR``: groups stay whole, the certificate is counted again, pairs are named."""
+"""``leukbench make-split`` and ``duplicates DIR``: groups stay whole, the certificate is counted again,
+pairs are named."""
 
 from __future__ import annotations
 
