@@ -1,0 +1,77 @@
+"""How far an interval can be trusted, from the design: a grade, and how few patients there are in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from leukbench.evaluation.design import PerClass
+from leukbench.evaluation.intervals import Interval
+from leukbench.records import Grade, Predictions
+
+
+class Family(StrEnum):
+    """Metrics whose intervals behave alike."""
+
+    PROPORTION = "proportion"
+    MEAN = "mean of proportions"
+    MATRIX = "function of the confusion matrix"
+    RANKING = "ranking"
+    TERMS = "mean of terms"
+    BINNED = "binned"
+    CONTRAST = "paired difference"
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A grade, and how it is said of an estimate ("" where there is nothing to say)."""
+
+    grade: Grade
+    note: str = ""
+
+
+ENOUGH = 8.0
+"""Effective groups of the poorest class from which the jackknife's variance is known well enough."""
+MANY = 30.0
+"""From so many on, a value near the end of its scale costs no coverage."""
+NEAR = 0.95
+"""An interval that reaches beyond this share of its scale (or below 1 minus it) is near the end."""
+
+
+def grade_of(family: Family, effective: Sequence[float], interval: Interval, value: float) -> Graded:
+    """Return the grade of an interval from its design: effective groups of each class that decides the metric, the end of the scale.
+
+    How near the end is asked of the interval's limit, not of the value: estimates that came out high by chance are near it too,
+    and a flag that spares the others would leave out just those that miss.
+    """
+    if math.isnan(interval.low):
+        return Graded(Grade.NONE)
+    fewest = min(effective, default=0.0)
+    if family is Family.BINNED:
+        return Graded(Grade.UNKNOWN, "unknown coverage: biased upwards")
+    if fewest < 1.5:
+        return Graded(Grade.UNKNOWN, "unknown coverage: one group of a class says nothing about others")
+    return Graded(Grade.ASSURED)
+
+
+FEW_IN_WORDS = 8
+"""Fewer groups of a class than this are named in an estimate's note."""
+
+
+def too_few(p: Predictions, units: PerClass, classes: Sequence[int] | None = None) -> str:
+    """Return how many patients (or groups) the poorest class has, in words; "" where it has enough."""
+    chosen = [c for c in (range(len(p.classes)) if classes is None else classes) if units.held(c)]
+    if not chosen:
+        return ""
+    c = min(chosen, key=units.held)
+    count = units.held(c)
+    if count >= FEW_IN_WORDS:
+        return ""
+    rows = p.label == c
+    named = p.patient[rows]
+    patients = bool((named != "").all()) and len(np.unique(named)) == count
+    return f"{count} {'patient' if patients else 'group'}{'s' if count > 1 else ''} of {p.classes[c]}"
