@@ -19,10 +19,10 @@ import pytest
 from benchmarks.conftest import Compare, Way
 from benchmarks.work import CPU, cells, make_recipe, make_rows, make_store
 from leukbench.cohort.duplicates import hash_images
-from leukbench.records import Cell, Limits, NetworkSpec, as_plain
+from leukbench.records import Experiment, Limits, NetworkSpec, as_plain
 from leukbench.training.data import Pixels
 from leukbench.training.engine import set_up, train
-from leukbench.training.grid import CellInputs, plan_grid
+from leukbench.training.grid import ExperimentInputs, plan_grid
 from leukbench.training.network import build_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,8 +74,8 @@ def test_a_no_op_of_the_whole_plan(tmp_path: Path, compare: Compare, profile: st
     )
 
 
-def write_cell(folder: Path, *, images: int, seeds: int = 1) -> CellInputs:
-    """Write a cell of the known-answer network over made images of 8 px in five folds."""
+def write_experiment(folder: Path, *, images: int, seeds: int = 1) -> ExperimentInputs:
+    """Write an experiment of the known-answer network over made images of 8 px in five folds."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"i{k}" for k in range(images)]
     recipe = as_plain(make_recipe(input_px=8))
@@ -95,13 +95,15 @@ def write_cell(folder: Path, *, images: int, seeds: int = 1) -> CellInputs:
     np.save(folder / "store.npy", np.zeros((images, 8, 8, 3), np.uint8))
     index = {"side_px": 8, "crop": 1.0, "sha256": "0" * 64, "image_id": names}
     (folder / "store.json").write_text(json.dumps(index))
-    cell = Cell(paper="p", study="s", protocol="image", source="s", store="store", arms=("a",), limits=Limits(seeds=seeds))  # fmt: skip
-    return CellInputs("cell", cell, folder / "study.json", folder / "split.csv", folder / "store.npy", False)
+    experiment = Experiment(paper="p", study="s", protocol="image", source="s", store="store", arms=("a",), limits=Limits(seeds=seeds))  # fmt: skip
+    return ExperimentInputs(
+        "experiment", experiment, folder / "study.json", folder / "split.csv", folder / "store.npy", False
+    )
 
 
 def test_how_planning_grows_by_runs(tmp_path: Path, growth: Callable[..., float]) -> None:
     def make(runs: int) -> Callable[[], object]:
-        inputs = write_cell(tmp_path / str(runs), images=500, seeds=runs // 5)
+        inputs = write_experiment(tmp_path / str(runs), images=500, seeds=runs // 5)
         return lambda: plan_grid([inputs])
 
     assert growth("planning the grid by runs", make, (50, 200, 800), unit="runs") < 1.3
@@ -109,7 +111,7 @@ def test_how_planning_grows_by_runs(tmp_path: Path, growth: Callable[..., float]
 
 def test_how_planning_grows_by_images(tmp_path: Path, growth: Callable[..., float]) -> None:
     def make(images: int) -> Callable[[], object]:
-        inputs = write_cell(tmp_path / str(images), images=images)
+        inputs = write_experiment(tmp_path / str(images), images=images)
         return lambda: plan_grid([dataclasses.replace(inputs, name="again")])
 
     assert growth("planning the grid by images, 5 folds", make, (1000, 4000, 16000), unit="images") < 1.3

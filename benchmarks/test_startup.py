@@ -22,7 +22,7 @@ def process(*arguments: str) -> Callable[[], None]:
 def test_the_command_line_answers(compare: Compare, command: tuple[str, ...]) -> None:
     rows = compare(
         f"leukbench {' '.join(command)}",
-        Way(process("-m", "leukbench.cli", *command)),
+        Way(process("-m", "leukbench", *command)),
         {"python -c pass": Way(process("-c", "pass")), "python -c 'import torch'": Way(process("-c", "import torch"))},
         unit="starts",
         limit_s=0.3,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.paths import workspace
-from leukbench.records import Cell
+from leukbench.records import Experiment
 
 
 class _Strict(BaseModel):
@@ -52,8 +52,8 @@ class Params(_Strict):
     sources: dict[str, SourceParams]
     stores: dict[str, StoreParams]
     studies: dict[str, StudyParams]
-    cells: dict[str, Cell]
-    transfers: dict[str, Cell] = Field(
+    experiments: dict[str, Experiment]
+    transfers: dict[str, Experiment] = Field(
         default_factory=dict
     )  # trained on one source, tested on another; no claim is held against them
 
@@ -65,38 +65,47 @@ class Params(_Strict):
             if s.source not in self.sources
         ]
         known = {(s.paper, s.study) for s in self.studies.values()}
-        problems += [f"{n} is both a cell and a transfer" for n in sorted(self.cells.keys() & self.transfers.keys())]
         problems += [
-            f"cell {n}: a transfer stands under transfers" for n, c in self.cells.items() if c.protocol == "transfer"
+            f"{n} is both an experiment and a transfer" for n in sorted(self.experiments.keys() & self.transfers.keys())
         ]
-        for name, cell in self.transfers.items():
-            if cell.protocol != "transfer" or cell.test_source == cell.source:
+        problems += [
+            f"experiment {n}: a transfer stands under transfers"
+            for n, c in self.experiments.items()
+            if c.protocol == "transfer"
+        ]
+        for name, experiment in self.transfers.items():
+            if experiment.protocol != "transfer" or experiment.test_source == experiment.source:
                 problems.append(
                     f"transfer {name}: it needs protocol: transfer, and a test_source that is not its source"
                 )
-            if cell.test_store not in self.stores or self.stores[cell.test_store].source != cell.test_source:
+            if (
+                experiment.test_store not in self.stores
+                or self.stores[experiment.test_store].source != experiment.test_source
+            ):
                 problems.append(
-                    f"transfer {name}: test_store {cell.test_store!r} is not a store of {cell.test_source!r}"
+                    f"transfer {name}: test_store {experiment.test_store!r} is not a store of {experiment.test_source!r}"
                 )
-        for name, cell in self.all_cells.items():
-            if cell.store not in self.stores or self.stores[cell.store].source != cell.source:
-                problems.append(f"cell {name}: store {cell.store!r} is not a store of source {cell.source!r}")
-            if (cell.paper, cell.study) not in known:
-                problems.append(f"cell {name}: study {cell.paper}.{cell.study} is not under studies")
+        for name, experiment in self.all_experiments.items():
+            if experiment.store not in self.stores or self.stores[experiment.store].source != experiment.source:
+                problems.append(
+                    f"experiment {name}: store {experiment.store!r} is not a store of source {experiment.source!r}"
+                )
+            if (experiment.paper, experiment.study) not in known:
+                problems.append(f"experiment {name}: study {experiment.paper}.{experiment.study} is not under studies")
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
     @property
-    def all_cells(self) -> dict[str, Cell]:
-        """The cells and, after them, the transfers: everything that is split, trained and evaluated."""
-        return {**self.cells, **self.transfers}
+    def all_experiments(self) -> dict[str, Experiment]:
+        """The experiments and, after them, the transfers: everything that is split, trained and evaluated."""
+        return {**self.experiments, **self.transfers}
 
-    def cell(self, name: str) -> Cell:
-        """Return a cell or transfer; InputError, naming the nearest, where there is none."""
-        if name not in self.all_cells:
-            raise unknown_name("cell", name, self.all_cells, where="params.yaml")
-        return self.all_cells[name]
+    def experiment(self, name: str) -> Experiment:
+        """Return an experiment or transfer; InputError, naming the nearest, where there is none."""
+        if name not in self.all_experiments:
+            raise unknown_name("experiment", name, self.all_experiments, where="params.yaml")
+        return self.all_experiments[name]
 
 
 def load_params(file: Path | None = None) -> Params:

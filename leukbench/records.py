@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -170,7 +171,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Experiment:
     """One box of the plan: a study under one protocol, at a budget; a row of params.yaml."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -353,3 +354,21 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """Return the sha256 (hex) of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def json_text(value: Any) -> str:
+    """Return readable JSON text of records and plain data, with a final newline.
+
+    Numbers keep ten digits, so that a last bit does not change a file; what is not a finite number becomes null.
+    """
+    return json.dumps(_finite(as_plain(value)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from leukbench.differences import Overlap, Question, Reproduced, conclude, difference
+from leukbench.verdicts.differences import Overlap, Question, Reproduced, conclude, difference
 from leukbench.evaluation.intervals import korn_graubard, pooled_variance
 from leukbench.records import Estimate, FloatArray
 from simulations.patients import CORRELATION

@@ -1,7 +1,7 @@
 """Fresh cohorts, nothing else changed: do the made-up claims still get their right verdicts?
 
 Margin, claims and recipe of the known-answer study were set after its first cohort had been seen. These cohorts are drawn from
-other seeds. ``python tests/test_blind_cohorts.py 1 6`` prints the verdicts for seeds 1 to 6; papers/known_answer/README.md keeps them.
+other seeds. ``python -m tests.test_blind_cohorts 1 6`` prints the verdicts for seeds 1 to 6; papers/known_answer/README.md keeps them.
 """
 
 from __future__ import annotations
@@ -32,18 +32,29 @@ def plan_of(seed: int) -> dict[str, object]:
     plan = yaml.safe_load((ROOT / "profiles" / "embedded.yaml").read_text(encoding="utf-8"))
     known = {name: {"seed": seed} for name in plan["sources"] if name.startswith("known_answer")}
     stores = {name: store for name, store in plan["stores"].items() if store["source"] in known}
-    cells = {name: cell for name, cell in plan["cells"].items() if cell["paper"] == "known_answer"}
+    experiments = {
+        name: experiment for name, experiment in plan["experiments"].items() if experiment["paper"] == "known_answer"
+    }
     studies = {name: study for name, study in plan["studies"].items() if study["paper"] == "known_answer"}
     return {**plan, "profile": "blind", "seed": seed, "papers": ["known_answer"], "sources": known, "stores": stores,
-            "studies": studies, "cells": cells, "transfers": {}}  # fmt: skip
+            "studies": studies, "experiments": experiments, "transfers": {}}  # fmt: skip
 
 
 def verdicts_of(seed: int, home: Path) -> dict[str, str]:
     """Run the pipeline on a fresh cohort in a workspace and return the verdict of each claim."""
-    from leukbench.cli import doing, judging, training
     from leukbench.papers.loader import load_paper
     from leukbench.params import load_params
-    from leukbench.verdicts import frozen_digest
+    from leukbench.pipeline import audit as audit_stage
+    from leukbench.pipeline import compare as compare_stage
+    from leukbench.pipeline import decode as decode_stage
+    from leukbench.pipeline import evaluate as evaluate_stage
+    from leukbench.pipeline import fetch as fetch_stage
+    from leukbench.pipeline import group as group_stage
+    from leukbench.pipeline import index as index_stage
+    from leukbench.pipeline import resolve as resolve_stage
+    from leukbench.pipeline import split as split_stage
+    from leukbench.pipeline import train as train_stage
+    from leukbench.verdicts.rule import frozen_digest
 
     plan = plan_of(seed)
     margins = plan["verdicts"]
@@ -55,19 +66,19 @@ def verdicts_of(seed: int, home: Path) -> dict[str, str]:
     os.environ["LEUKBENCH_HOME"] = str(home)
     params = load_params()
     for source in params.sources:
-        for stage in (doing.fetch, doing.index, doing.group):
+        for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
             stage(params, source)
     for store in params.stores:
-        doing.decode(params, store)
-    judging.audit_stage(params)
+        decode_stage.decode(params, store)
+    audit_stage.audit_stage(params)
     for study in params.studies:
-        doing.resolve(params, study)
-    doing.split(params, [*params.cells])
-    for _ in training.train_all(params):
+        resolve_stage.resolve(params, study)
+    split_stage.split(params, [*params.experiments])
+    for _ in train_stage.train_all(params):
         pass
-    for cell in params.cells:
-        judging.evaluate(params, cell)
-    judging.compare(params)
+    for experiment in params.experiments:
+        evaluate_stage.evaluate(params, experiment)
+    compare_stage.compare(params)
     found = json.loads((home / "out" / "blind" / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
     return {v["claim"]: v["verdict"] for v in found}
 

@@ -13,14 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from leukbench import blocks
-from leukbench.blocks import (
-    KERAS_BN,
-    Classifier,
-    backbone_names,
-    keras_batch_norm_,
-    keras_init_,
-    make_backbone,
-)
+from leukbench.blocks import KERAS_BN, Classifier, backbone_names, keras_batch_norm_, keras_init_, make_backbone
 from leukbench.errors import InputError, WeightsUnavailable
 
 

@@ -12,17 +12,17 @@ import yaml
 from typer.testing import CliRunner
 
 from leukbench.cli.app import app
-from leukbench.cli.claims import claims_text
 from leukbench.cohort.splits import check_rule
 from leukbench.errors import InputError
-from leukbench.papers.files import paper_file
-from leukbench.papers.loader import load_paper, paper_keys
+from leukbench.papers.files import paper_file, paper_keys
+from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Paper, Study
 from leukbench.papers.vocabulary import METRICS
 from leukbench.records import NetworkSpec, Reading, Recipe
 from leukbench.sources import load_source
-from leukbench.training.cell import recipe_from_plain
+from leukbench.tools.ledger import claims_text
+from leukbench.training.experiment import recipe_from_plain
 
 EVERY = paper_keys(made_up=True)
 PUBLISHED = paper_keys()

@@ -28,9 +28,9 @@ from leukbench.papers.loader import load_paper
 from leukbench.pixels.store import Store, build_store, open_store
 from leukbench.records import NetworkSpec
 from leukbench.sources import load_source
-from leukbench.training.cell import fold_rows
 from leukbench.training.data import Pixels
 from leukbench.training.engine import set_up, train
+from leukbench.training.experiment import fold_rows
 from leukbench.training.network import build_network
 
 CEILING = NormalDist().cdf(0.5)

@@ -17,10 +17,14 @@ import pytest
 import torch
 from torch import nn
 
-from leukbench.cli import doing
 from leukbench.cohort import splits
 from leukbench.errors import SplitError
 from leukbench.params import Params, load_params
+from leukbench.pipeline import fetch as fetch_stage
+from leukbench.pipeline import group as group_stage
+from leukbench.pipeline import index as index_stage
+from leukbench.pipeline import resolve as resolve_stage
+from leukbench.pipeline import split as split_stage
 from leukbench.pixels.store import Store
 from leukbench.records import FloatArray, Recipe, SplitRule
 from leukbench.training import engine, trivial
@@ -34,7 +38,7 @@ verdicts: {margin: 0.05}
 sources: {known_answer: {images: 144}}
 stores: {s: {source: known_answer, side_px: 32}}
 studies: {cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
 """
 
@@ -47,9 +51,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(folder))
         params = load_params()
-        for stage in (doing.fetch, doing.index, doing.group):
+        for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
             stage(params, "known_answer")
-        doing.resolve(params, "cohort")
+        resolve_stage.resolve(params, "cohort")
         yield folder
 
 
@@ -68,7 +72,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, spoil: Callable[..., pd.DataFrame]) -
 
 
 def test_a_patient_on_both_sides_is_caught_by_the_certificate(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "3 fold(s)" in doing.split(params, ["by-patient"])[0]
+    assert "3 fold(s)" in split_stage.split(params, ["by-patient"])[0]
 
     def one_patient_leaks(make: Callable[..., pd.DataFrame], *a: Any, **k: Any) -> pd.DataFrame:
         table = make(*a, **k)
@@ -79,7 +83,7 @@ def test_a_patient_on_both_sides_is_caught_by_the_certificate(params: Params, mo
 
     plant(monkeypatch, one_patient_leaks)
     with pytest.raises(SplitError, match=r"keeps patients apart; 1 patients shared \(fold 0\)"):
-        doing.split(params, ["by-patient"])
+        split_stage.split(params, ["by-patient"])
 
 
 def test_an_augmentation_before_the_split_is_caught_by_its_shared_origins(
@@ -92,7 +96,7 @@ def test_an_augmentation_before_the_split_is_caught_by_its_shared_origins(
 
     plant(monkeypatch, augmented_first)
     with pytest.raises(SplitError, match=r"keeps origins apart; \d+ origins shared") as caught:
-        doing.split(params, ["by-patient"])
+        split_stage.split(params, ["by-patient"])
     assert "augmented copies are tested" in str(caught.value)
 
 

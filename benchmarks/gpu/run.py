@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-for place in (ROOT, ROOT / "tests" / "training"):
-    if str(place) not in sys.path:
-        sys.path.insert(0, str(place))
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from gpu_checks import CHECKS, PROPOSED  # noqa: E402
 
 from benchmarks.work import AUGMENTATION, cells, image_folder_loader, make_recipe, make_rows, make_store, write_folder  # noqa: E402
 from leukbench.paths import write_text  # noqa: E402
@@ -38,6 +36,7 @@ from leukbench.training.hardware import hardware_card  # noqa: E402
 from leukbench.training.network import build_network  # noqa: E402
 from leukbench.training.recipe import make_loss, make_optimiser  # noqa: E402
 from leukbench.training.roofline import Device, Work, measure_device, seconds_of, synchronise  # noqa: E402
+from tests.support.gpu_checks import CHECKS, PROPOSED  # noqa: E402
 
 FORWARD_GFLOP = {  # modelled before our readings of the networks were fixed; the rooflines use what is counted
     "ALNet": 3.33,

@@ -36,51 +36,53 @@ import numpy.typing as npt  # noqa: E402
 
 from leukbench.errors import DataError, LeukbenchError  # noqa: E402
 from leukbench.paths import replacing, runs_folder, write_text  # noqa: E402
-from leukbench.records import Cell, Limits, as_plain, digest  # noqa: E402
+from leukbench.records import Experiment, Limits, as_plain, digest  # noqa: E402
 
 if TYPE_CHECKING:
-    from leukbench.training.grid import CellInputs, Task
+    from leukbench.training.grid import ExperimentInputs, Task
 
 
 # --------------------------------------------------------------------------------------------------- pack, at home
 
 
-def pack(cells: list[CellInputs], bundle: Path, *, part_mib: float) -> str:
+def pack(experiments: list[ExperimentInputs], bundle: Path, *, part_mib: float) -> str:
     """Write a bundle: plan.json, studies, splits, and of each store what these name, in parts of at most ``part_mib`` MiB."""
     from leukbench.training.grid import missing, plan_grid
 
-    todo = {task.inputs.name for task in missing(plan_grid(cells))}
-    cells = [inputs for inputs in cells if inputs.name in todo]
+    todo = {task.inputs.name for task in missing(plan_grid(experiments))}
+    experiments = [inputs for inputs in experiments if inputs.name in todo]
     named: dict[Path, set[str]] = {}
-    for inputs in cells:
+    for inputs in experiments:
         for store in inputs.stores:
             named.setdefault(store, set()).update(_images_of(inputs))
     stores = {store.stem: _pack_store(store, ids, bundle, part_mib=part_mib) for store, ids in named.items()}
     plain = []
-    for inputs in cells:
+    for inputs in experiments:
         for file, kind in ((inputs.study, "studies"), (inputs.split, "splits")):
             (bundle / kind).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, bundle / kind / file.name)
         plain.append(
             {
-                "name": inputs.name, "cell": as_plain(inputs.cell), "study": inputs.study.name, "split": inputs.split.name,
+                "name": inputs.name, "experiment": as_plain(inputs.experiment), "study": inputs.study.name, "split": inputs.split.name,
                 "stores": [store.stem for store in inputs.stores], "limited_source": inputs.limited_source,
             }
         )  # fmt: skip
-    write_text(bundle / "plan.json", json.dumps({"cells": plain, "stores": stores}, indent=1) + "\n")
+    write_text(bundle / "plan.json", json.dumps({"experiments": plain, "stores": stores}, indent=1) + "\n")
     size = sum(f.stat().st_size for f in bundle.rglob("*") if f.is_file()) / 2**20
     parts = sum(store["parts"] for store in stores.values())
-    return f"{bundle}: {len(plain)} cells with missing runs, {len(stores)} stores in {parts} parts, {size:.1f} MiB"
+    return (
+        f"{bundle}: {len(plain)} experiments with missing runs, {len(stores)} stores in {parts} parts, {size:.1f} MiB"
+    )
 
 
-def _images_of(inputs: CellInputs) -> set[str]:
-    """Return the names, in their stores, of the images that a cell's split needs; copies are made of them there."""
+def _images_of(inputs: ExperimentInputs) -> set[str]:
+    """Return the names, in their stores, of the images that an experiment's split needs; copies are made of them there."""
     from leukbench.cohort.tables import read_split
     from leukbench.training.data import copied_images
 
     split = read_split(inputs.split)
     names = copied_images(split["image_id"].to_numpy(dtype=str), split["copy"].to_numpy())
-    return {name.removeprefix(f"{inputs.cell.test_source}:") for name in names}
+    return {name.removeprefix(f"{inputs.experiment.test_source}:") for name in names}
 
 
 def _pack_store(file: Path, ids: Collection[str], bundle: Path, *, part_mib: float) -> dict[str, Any]:
@@ -123,18 +125,18 @@ def _part(bundle: Path, store: str, number: int) -> Path:
 # ------------------------------------------------------------------------------------------------------- run, there
 
 
-def unpack(bundle: Path, home: Path) -> list[CellInputs]:
-    """Put the stores together below ``home`` and return the cells. Raises DataError for a missing or damaged part."""
-    from leukbench.training.grid import CellInputs
+def unpack(bundle: Path, home: Path) -> list[ExperimentInputs]:
+    """Put the stores together below ``home`` and return the experiments. Raises DataError for a missing or damaged part."""
+    from leukbench.training.grid import ExperimentInputs
 
     plan = json.loads((bundle / "plan.json").read_text(encoding="utf-8"))
     files = {name: _unpack_store(name, store, bundle, home) for name, store in plan["stores"].items()}
     found = []
-    for item in plan["cells"]:
+    for item in plan["experiments"]:
         store, *test_store = (files[name].absolute() for name in item["stores"])
         found.append(
-            CellInputs(
-                name=item["name"], cell=_cell(item["cell"]), study=(bundle / "studies" / item["study"]).absolute(),
+            ExperimentInputs(
+                name=item["name"], experiment=_experiment(item["experiment"]), study=(bundle / "studies" / item["study"]).absolute(),
                 split=(bundle / "splits" / item["split"]).absolute(), store=store,
                 limited_source=item["limited_source"], test_store=next(iter(test_store), None),
             )
@@ -142,8 +144,8 @@ def unpack(bundle: Path, home: Path) -> list[CellInputs]:
     return found
 
 
-def _cell(plain: dict[str, Any]) -> Cell:
-    return Cell(**{**plain, "arms": tuple(plain["arms"]), "limits": Limits(**plain["limits"])})
+def _experiment(plain: dict[str, Any]) -> Experiment:
+    return Experiment(**{**plain, "arms": tuple(plain["arms"]), "limits": Limits(**plain["limits"])})
 
 
 def _unpack_store(name: str, store: dict[str, Any], bundle: Path, home: Path) -> Path:
@@ -179,8 +181,8 @@ def _decode(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def by_importance(tasks: list[Task]) -> list[Task]:
-    """Return tasks: one seed of all before the next; in it the papers' own networks (first arm of a cell), then the others."""
-    return sorted(tasks, key=lambda t: (t.seed, t.arm != t.inputs.cell.arms[0]))
+    """Return tasks: one seed of all before the next; in it the papers' own networks (first arm of an experiment), then the others."""
+    return sorted(tasks, key=lambda t: (t.seed, t.arm != t.inputs.experiment.arms[0]))
 
 
 def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budget_s: float, part_mib: float) -> int:
@@ -309,8 +311,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _pack_profile(bundle: Path, part_mib: float, **chosen: list[str]) -> str:
-    from leukbench.cli.grid import Choice, inputs_of, names
     from leukbench.params import load_params
+    from leukbench.pipeline.grid import Choice, inputs_of, names
 
     choice = Choice(**{what: names(given) for what, given in chosen.items()})
     return pack(inputs_of(load_params(), choice), bundle, part_mib=part_mib)

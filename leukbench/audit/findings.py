@@ -5,43 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from leukbench.audit import (
-    ambiguity,
-    architecture,
+from leukbench.audit.checks import protocol
+from leukbench.audit.checks.counts import copies, cuts, parts, public
+from leukbench.audit.checks.counts import count_sums as counts
+from leukbench.audit.checks.matrices import fold_matrices as folds
+from leukbench.audit.checks.matrices import matrix_rows, matrix_scores, matrix_sums, prose_counts
+from leukbench.audit.checks.networks import architecture, computing
+from leukbench.audit.checks.networks import network_names as naming
+from leukbench.audit.checks.networks import network_sizes as networks
+from leukbench.audit.checks.scores import (
     balanced,
     binary_reading,
     chance,
     coincidences,
-    computing,
-    copies,
-    counts,
-    cuts,
     fold_scores,
-    folds,
-    grid,
     identities,
-    losses,
-    matrix_rows,
-    matrix_scores,
-    matrix_sums,
-    naming,
-    networks,
-    orders,
-    parts,
-    plausibility,
-    prose,
-    prose_counts,
-    protocol,
-    provenance,
-    public,
-    repeats,
     roc,
     spreads,
-    steps,
-    together,
 )
-from leukbench.audit.conflicts import accused
-from leukbench.audit.selection import Draft
+from leukbench.audit.checks.scores import feasible_rows as together
+from leukbench.audit.checks.scores import grim as grid
+from leukbench.audit.checks.text import ambiguity, prose, provenance, repeats
+from leukbench.audit.checks.text import comparisons as orders
+from leukbench.audit.checks.training import losses, plausibility, steps
+from leukbench.audit.engine.conflicts import accused
+from leukbench.audit.readings.draft import Draft
 from leukbench.papers.schema import Paper
 from leukbench.records import Finding
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from leukbench.audit.power import PowerRow, check_rates
+from leukbench.audit.power.rates import PowerRow, check_rates
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding, canonical_json
 

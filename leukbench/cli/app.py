@@ -60,64 +60,65 @@ def fetch(
     ] = False,
 ) -> None:
     """Put a source's files in place and write its receipt."""
-    from leukbench.cli import doing, tools
+    from leukbench.pipeline import fetch as stage
+    from leukbench.tools.sources import sources_table
 
     if listing or not source:
-        print(tools.sources_table())
+        print(sources_table())
     else:
-        print(doing.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
+        print(stage.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
 
 
 @app.command()
 def index(source: Name) -> None:
     """Write a source's manifest: one row per image."""
-    from leukbench.cli import doing
+    from leukbench.pipeline import index as stage
 
-    print(doing.index(_params(), source))
+    print(stage.index(_params(), source))
 
 
 @app.command()
 def group(source: Name) -> None:
     """Find duplicates and write what must stay together."""
-    from leukbench.cli import doing
+    from leukbench.pipeline import group as stage
 
-    print(doing.group(_params(), source))
+    print(stage.group(_params(), source))
 
 
 @app.command()
 def decode(store: Name) -> None:
     """Decode a source once into a packed pixel store."""
-    from leukbench.cli import doing
+    from leukbench.pipeline import decode as stage
 
-    print(doing.decode(_params(), store))
+    print(stage.decode(_params(), store))
 
 
 @app.command()
 def resolve(study: NameOrAll = "") -> None:
     """Write studies of papers without their claims."""
-    from leukbench.cli import doing
+    from leukbench.pipeline import resolve as stage
 
     params = _params()
     for name in [study] if study else params.studies:
-        print(doing.resolve(params, name))
+        print(stage.resolve(params, name))
 
 
 @app.command()
-def split(cell: NameOrAll = "") -> None:
-    """Write the splits of cells and their certificates."""
-    from leukbench.cli import doing
+def split(experiment: NameOrAll = "") -> None:
+    """Write the splits of experiments and their certificates."""
+    from leukbench.pipeline import split as stage
 
     params = _params()
-    print("\n".join(doing.split(params, [cell] if cell else [*params.all_cells])))
+    print("\n".join(stage.split(params, [experiment] if experiment else [*params.all_experiments])))
 
 
 @app.command()
-def train(cell: NameOrAll = "") -> None:
-    """Train what is missing of the runs of cells and transfers, and collect their predictions."""
-    from leukbench.cli import training
+def train(experiment: NameOrAll = "") -> None:
+    """Train what is missing of the runs of experiments and transfers, and collect their predictions."""
+    from leukbench.pipeline import train as stage
 
     params = _params()
-    for line in [training.train(params, cell)] if cell else training.train_all(params):
+    for line in [stage.train(params, experiment)] if experiment else stage.train_all(params):
         print(line, flush=True)
 
 
@@ -136,7 +137,7 @@ def grid(
     slurm: Annotated[list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")] = None,
 ) -> None:  # fmt: skip
     """Train what is missing of the whole plan, several runs at once; exit with 1 if one failed."""
-    from leukbench.cli import grid as gridding
+    from leukbench.pipeline import grid as gridding
 
     choice = gridding.Choice(*(gridding.names(given) for given in (studies, protocols, arms)))
     asked = gridding.slurm_options(slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition)  # fmt: skip
@@ -149,22 +150,22 @@ def grid(
 @app.command()
 def count() -> None:
     """Write the papers' claimed parameter counts beside ours."""
-    from leukbench.cli import counting
+    from leukbench.pipeline import count as stage
 
-    print(counting.count_stage(_params()))
+    print(stage.count_stage(_params()))
 
 
 # ---------------------------------------------------------------------------------------------- stages that judge
 
 
 @app.command()
-def evaluate(cell: NameOrAll = "") -> None:
-    """Turn predictions of cells into estimates with intervals."""
-    from leukbench.cli import judging
+def evaluate(experiment: NameOrAll = "") -> None:
+    """Turn predictions of experiments into estimates with intervals."""
+    from leukbench.pipeline import evaluate as stage
 
     params = _params()
-    for name in [cell] if cell else params.cells:
-        print(judging.evaluate(params, name))
+    for name in [experiment] if experiment else params.experiments:
+        print(stage.evaluate(params, name))
 
 
 @app.command()
@@ -180,15 +181,15 @@ def audit(
     stage: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Could the printed figures be true together?"""
-    from leukbench.cli import judging
+    from leukbench.pipeline import audit as auditing
 
     if stage:
-        print(judging.audit_stage(_params()))
+        print(auditing.audit_stage(_params()))
         return
     if power:
-        print(judging.audit_power(experiments, honest=honest, seed=seed), end="")
+        print(auditing.audit_power(experiments, honest=honest, seed=seed), end="")
         return
-    text, inconsistent = judging.audit(files or [], paper or [], _formats(format, "md", "json"))
+    text, inconsistent = auditing.audit(files or [], paper or [], _formats(format, "md", "json"))
     print(text, end="")
     if strict and inconsistent:
         raise typer.Exit(1)
@@ -197,17 +198,17 @@ def audit(
 @app.command()
 def compare() -> None:
     """Hold the claims against the estimates and findings: verdicts."""
-    from leukbench.cli import judging
+    from leukbench.pipeline import compare as stage
 
-    print(judging.compare(_params()))
+    print(stage.compare(_params()))
 
 
 @app.command()
 def report() -> None:
     """Write the pages of the profile into reports/."""
-    from leukbench.cli import judging
+    from leukbench.pipeline import report as stage
 
-    print(judging.report(_params()))
+    print(stage.report(_params()))
 
 
 # --------------------------------------------------------------------------------------------------------- tools
@@ -219,9 +220,9 @@ def claims(
     format: Format = "md",
 ) -> None:
     """Print the ledger: every figure that the papers print."""
-    from leukbench.cli import tools
+    from leukbench.tools.ledger import claims_text
 
-    sys.stdout.write(tools.claims_text(paper or [], _formats(format, "csv", "json", "md")))
+    sys.stdout.write(claims_text(paper or [], _formats(format, "csv", "json", "md")))
 
 
 @app.command()
@@ -230,19 +231,19 @@ def params(
     format: Format = "md",
 ) -> None:
     """Print every claimed parameter count beside ours, in the PyTorch and the Keras convention."""
-    from leukbench.cli import tools
+    from leukbench.parameters.page import parameters_text
 
-    print(tools.parameters_text(paper or [], _formats(format, "md", "json")))
+    print(parameters_text(paper or [], _formats(format, "md", "json")))
 
 
 @app.command()
 def certify(
-    cell: Annotated[str, typer.Argument(help="a cell; empty: all")] = "",
+    experiment: Annotated[str, typer.Argument(help="an experiment; empty: all")] = "",
 ) -> None:
     """Check that splits keep what their protocols promise; exit with 1 where one does not."""
-    from leukbench.cli import tools
+    from leukbench.tools import certify as certifying
 
-    text, broken = tools.certify(_params(), cell)
+    text, broken = certifying.certify(_params(), experiment)
     print(text)
     if broken:
         raise typer.Exit(1)
@@ -263,11 +264,11 @@ def score(
     format: Format = "md",
 ) -> None:
     """Score predictions of your own with group-level intervals. Uploads nothing."""
-    from leukbench.cli import tools
+    from leukbench.tools.score import score as scoring
 
     _formats(format, "md", "json")
     print(
-        tools.score(
+        scoring.score(
             predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin)
         )
     )
@@ -279,7 +280,7 @@ def verify(
     folder: Annotated[Path | None, typer.Option("--from", help="a folder in the publisher's layout")] = None,
 ) -> None:
     """Hold a source's files against the published list; exit with 1 where one is truncated or altered."""
-    from leukbench.cli import data
+    from leukbench.tools import duplicates as data
 
     text, intact = data.verify(source, folder)
     print(text)
@@ -293,7 +294,7 @@ def duplicates(
     folder: Annotated[Path | None, typer.Option("--from", help="a folder in the publisher's layout")] = None,
 ) -> None:
     """Name equal and near-equal images, within and across patients, classes, folds and pools."""
-    from leukbench.cli import data
+    from leukbench.tools import duplicates as data
 
     print(data.duplicates(source, folder) if source else data.duplicates_of_all())
 
@@ -305,7 +306,7 @@ def origins(
     write: Annotated[Path | None, typer.Option(help="a folder to write the tables into")] = None,
 ) -> None:
     """Find from pixels which original each augmented image came from, and which photographs show one field."""
-    from leukbench.cli import origins as finding
+    from leukbench.tools import origins as finding
 
     print(finding.origins(source, folder, write))
 
@@ -319,7 +320,7 @@ def defects(
     images: Annotated[str, typer.Option(help="a defect, whose images are named")] = "",
 ) -> None:
     """What is wrong in the published files, its evidence counted again; and what it is worth in your predictions."""
-    from leukbench.cli import defects as registry
+    from leukbench.tools import defects as registry
 
     print(registry.defects(source, predictions, images))
 
@@ -327,9 +328,9 @@ def defects(
 @app.command()
 def profile(name: Annotated[str, typer.Argument(help="a profile; empty: list them")] = "") -> None:
     """Put a profile's params.yaml in place; what was computed before stays."""
-    from leukbench.cli import tools
+    from leukbench.tools.profiles import use_profile
 
-    print(tools.use_profile(name))
+    print(use_profile(name))
 
 
 @app.command()
@@ -337,7 +338,7 @@ def check(
     update: Annotated[bool, typer.Option(help="run the reference seeds again and store them")] = False,
 ) -> None:
     """Regression check: hold a small run against the prediction interval of stored reference seeds."""
-    from leukbench.cli import checking
+    from leukbench.tools import check as checking
 
     text, failed = checking.regression_check(update=update)
     print(text)

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from scipy import stats
 
 from leukbench.errors import InputError, unknown_name
-from leukbench.evaluation.estimates import average_copies
 from leukbench.evaluation.design import PerClass, effective_groups
 from leukbench.evaluation.grades import Family, grade_of
 from leukbench.evaluation.intervals import (
@@ -26,6 +25,7 @@ from leukbench.evaluation.intervals import (
     pooled_variance,
     satterthwaite,
 )
+from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
 from leukbench.records import FloatArray, Grade, Predictions, StringArray
 from leukbench.seeds import generator_for

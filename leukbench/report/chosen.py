@@ -10,19 +10,23 @@ from leukbench.report.sections import protocol_name
 
 
 def _arms(data: ReportData, paper: str, study: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (cell, arm, entry) of every network of a study."""
-    return [(cell, arm, data.arm(cell, arm)) for cell in data.cells_of(paper, study) for arm in data.cells[cell].arms]
+    """Return (experiment, arm, entry) of every network of a study."""
+    return [
+        (experiment, arm, data.arm(experiment, arm))
+        for experiment in data.experiments_of(paper, study)
+        for arm in data.experiments[experiment].arms
+    ]
 
 
 def operating_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return sensitivity, specificity and predictive values at thresholds from validation; the study's positive class, or all."""
     positive = data.papers[paper].studies[study].positive
     rows = []
-    for cell, arm, entry in _arms(data, paper, study):
+    for experiment, arm, entry in _arms(data, paper, study):
         for point in entry["operating"]:
             if point["note"] == "no validation part" or positive not in {None, point["class_"]}:
                 continue
-            row = {"split": protocol_name(data, cell), "arm": arm, "class": point["class_"]}
+            row = {"split": protocol_name(data, experiment), "arm": arm, "class": point["class_"]}
             row["chosen on"] = f"{point['n_validation']} images in {point['n_validation_groups']} groups"
             row["thresholds"] = ", ".join(number(t) for t in point["thresholds"]) or point["note"]
             row["sensitivity %"] = _percent(point["sensitivity"])
@@ -39,7 +43,7 @@ def operating_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
 def without_validation(data: ReportData, paper: str, study: str) -> list[str]:
     """Return the splits that set nothing apart for validation: no threshold and no temperature can be chosen there."""
     found = [
-        protocol_name(data, cell) for cell, _, entry in _arms(data, paper, study)
+        protocol_name(data, experiment) for experiment, _, entry in _arms(data, paper, study)
         if entry["calibration"] is not None and entry["calibration"]["note"] == "no validation part"
     ]  # fmt: skip
     return list(dict.fromkeys(found))
@@ -61,11 +65,11 @@ def _percent(e: dict[str, Any] | None) -> str:
 def calibration_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return ECE, Brier score and log-loss of every network, before and after temperature scaling."""
     rows = []
-    for cell, arm, entry in _arms(data, paper, study):
+    for experiment, arm, entry in _arms(data, paper, study):
         found = entry["calibration"]
         if found is None:
             continue
-        row = {"split": protocol_name(data, cell), "arm": arm}
+        row = {"split": protocol_name(data, experiment), "arm": arm}
         after = {e["metric"]: e for e in found["after"]}
         for e in found["before"]:
             name = {"ece": "ECE", "brier": "Brier", "log_loss": "log-loss"}[e["metric"]]
@@ -80,13 +84,13 @@ def calibration_rows(data: ReportData, paper: str, study: str) -> list[dict[str,
 def reliability_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return how often the top class is right in each bin of its score, before and after temperature scaling."""
     rows = []
-    for cell, arm, entry in _arms(data, paper, study):
+    for experiment, arm, entry in _arms(data, paper, study):
         found = entry["calibration"]
         for which in ("before", "after") if found is not None else ():
             for b in found[f"bins_{which}"]:
                 rows.append(
                     {
-                        "split": protocol_name(data, cell),
+                        "split": protocol_name(data, experiment),
                         "arm": arm,
                         "temperature": which,
                         "score": f"{b['low']:.1f} to {b['high']:.1f}",
@@ -100,17 +104,17 @@ def reliability_rows(data: ReportData, paper: str, study: str) -> list[dict[str,
 
 def contrast_rows(data: ReportData, paper: str, study: str, *, family: str) -> list[dict[str, str]]:
     """Return the first arm minus every other model of a study, per metric: ``network`` or ``descriptive`` family."""
-    cells = set(data.cells_of(paper, study))
+    experiments = set(data.experiments_of(paper, study))
     correction = {"network": "Holm", "descriptive": "Benjamini-Hochberg"}[family]
     rows = []
     for c in data.verdicts["contrasts"]:
-        if c["cell"] not in cells or c["family"] != family:
+        if c["experiment"] not in experiments or c["family"] != family:
             continue
         shown = points if c["metric"] == "accuracy" else number
         limits = "no interval" if c["low"] is None else f"{shown(c['low'])} to {shown(c['high'])}"
         rows.append(
             {
-                "split": protocol_name(data, c["cell"]),
+                "split": protocol_name(data, c["experiment"]),
                 "first − second": f"{c['first_arm']} − {c['second_arm'].removeprefix('trivial:')}",
                 "metric": c["metric"].upper() if c["metric"] != "accuracy" else "accuracy, points",
                 "difference": f"{shown(c['difference'])} [{limits}]",

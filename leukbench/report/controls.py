@@ -16,34 +16,34 @@ def _model(name: str) -> str:
 def flags(data: ReportData, paper: str, study: str) -> list[str]:
     """Return the study's ``shortcut`` flags, one sentence each: by trivial models under a split, and by the patient."""
     found = []
-    cells = data.cells_of(paper, study)
-    for cell in cells:
-        flagged = _flagged(data, cell)
+    experiments = data.experiments_of(paper, study)
+    for experiment in experiments:
+        flagged = _flagged(data, experiment)
         if flagged:
             models = {_model(s["model"]): percent(s["trivial"]) for s in flagged}
             told = ", ".join(f"{model} {share} %" for model, share in models.items())
             found.append(
-                f"`shortcut` {protocol_name(data, cell)}: {told}, against {_networks(flagged)}{_of(data, cell)}"
+                f"`shortcut` {protocol_name(data, experiment)}: {told}, against {_networks(flagged)}{_of(data, experiment)}"
             )
-    for probe in _told(data, cells):
+    for probe in _told(data, experiments):
         found.append(f"`shortcut` by the {probe['unit']}: {probe_sentence(probe)}")
     return found
 
 
 def flag_words(data: ReportData, paper: str, study: str) -> str:
     """Return the flags of a study in a few words, "none" where there is none."""
-    cells = data.cells_of(paper, study)
+    experiments = data.experiments_of(paper, study)
     splits: dict[str, list[str]] = {}
-    for cell in cells:
-        if _flagged(data, cell):
-            splits.setdefault(_of(data, cell), []).append(protocol_name(data, cell))
+    for experiment in experiments:
+        if _flagged(data, experiment):
+            splits.setdefault(_of(data, experiment), []).append(protocol_name(data, experiment))
     words = [f"`shortcut` {', '.join(names)}{deviations}" for deviations, names in splits.items()]
-    words += ["`shortcut` by the patient" for _ in _told(data, cells)]
+    words += ["`shortcut` by the patient" for _ in _told(data, experiments)]
     return "<br>".join(words) or "none"
 
 
-def _flagged(data: ReportData, cell: str) -> list[dict[str, Any]]:
-    return [s for s in data.verdicts["shortcuts"] if s["cell"] == cell and s["flagged"]]
+def _flagged(data: ReportData, experiment: str) -> list[dict[str, Any]]:
+    return [s for s in data.verdicts["shortcuts"] if s["experiment"] == experiment and s["flagged"]]
 
 
 def _networks(flagged: list[dict[str, Any]]) -> str:
@@ -55,16 +55,19 @@ def _networks(flagged: list[dict[str, Any]]) -> str:
     return ", ".join(f"{arm} {percent(share)} %" for arm, share in accuracies.items())
 
 
-def _of(data: ReportData, cell: str) -> str:
-    """Return what the runs of a cell deviate in, in brackets, or ""."""
-    found = dict.fromkeys(d for arm in data.receipts[cell]["arms"].values() for d in arm["deviations"])
+def _of(data: ReportData, experiment: str) -> str:
+    """Return what the runs of an experiment deviate in, in brackets, or ""."""
+    found = dict.fromkeys(d for arm in data.receipts[experiment]["arms"].values() for d in arm["deviations"])
     return f" ({', '.join(DEVIATIONS[d] for d in found)})" if found else ""
 
 
-def _told(data: ReportData, cells: list[str]) -> list[dict[str, Any]]:
+def _told(data: ReportData, experiments: list[str]) -> list[dict[str, Any]]:
     """Return the best probe of the study that tells the patient; groups joined by likeness are no flag."""
     probes = [
-        p for cell in cells for p in data.estimates[cell]["probes"].values() if p["told"] and p["unit"] == "patient"
+        p
+        for experiment in experiments
+        for p in data.estimates[experiment]["probes"].values()
+        if p["told"] and p["unit"] == "patient"
     ]
     return sorted(probes, key=lambda p: -p["accuracy"]["value"])[:1]
 
@@ -80,10 +83,10 @@ def probe_sentence(probe: dict[str, Any]) -> str:
 def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return every model without a network under every split: scores, and how far the networks are ahead of it."""
     rows = []
-    for cell in data.cells_of(paper, study):
-        for model in (a for a in data.estimates[cell]["arms"] if a.startswith("trivial:")):
-            estimates = data.arm(cell, model)["recipe"]["estimates"]
-            row = {"split": protocol_name(data, cell), "model": _model(model)}
+    for experiment in data.experiments_of(paper, study):
+        for model in (a for a in data.estimates[experiment]["arms"] if a.startswith("trivial:")):
+            estimates = data.arm(experiment, model)["recipe"]["estimates"]
+            row = {"split": protocol_name(data, experiment), "model": _model(model)}
             for metric, title in (
                 ("accuracy", "accuracy %"),
                 ("balanced_accuracy", "balanced %"),
@@ -91,7 +94,7 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
                 ("auc", "AUC"),
             ):
                 row[title] = with_interval(pick(estimates, metric))
-            beside = [s for s in data.verdicts["shortcuts"] if (s["cell"], s["model"]) == (cell, model)]
+            beside = [s for s in data.verdicts["shortcuts"] if (s["experiment"], s["model"]) == (experiment, model)]
             row["networks ahead by, points"] = "<br>".join(map(_ahead, beside)) or "–"
             row["flag"] = "`shortcut`" if any(s["flagged"] for s in beside) else ""
             rows.append(row)
@@ -106,8 +109,8 @@ def _ahead(s: dict[str, Any]) -> str:
 def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return the patient probes of a study; splits of the same images stand in one row."""
     rows: dict[tuple[str, ...], dict[str, str]] = {}
-    for cell in data.cells_of(paper, study):
-        for name, probe in data.estimates[cell]["probes"].items():
+    for experiment in data.experiments_of(paper, study):
+        for name, probe in data.estimates[experiment]["probes"].items():
             row = {
                 "from": name.replace("_", " "),
                 "who": f"{probe['n_units']} {probe['unit']}s",
@@ -118,13 +121,17 @@ def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
                 "told": "yes" if probe["told"] else "no",
             }
             kept = rows.setdefault(tuple(row.values()), {"split": "", **row})
-            kept["split"] = ", ".join(filter(None, (kept["split"], protocol_name(data, cell))))
+            kept["split"] = ", ".join(filter(None, (kept["split"], protocol_name(data, experiment))))
     return list(rows.values())
 
 
 def probe_note(data: ReportData, paper: str, study: str) -> str:
     """Return what the probes of a study do and do not say, or why there are none."""
-    units = {p["unit"] for cell in data.cells_of(paper, study) for p in data.estimates[cell]["probes"].values()}
+    units = {
+        p["unit"]
+        for experiment in data.experiments_of(paper, study)
+        for p in data.estimates[experiment]["probes"].values()
+    }
     if not units:
         return "Nobody could be probed: fewer than two patients (or groups) have three images here."
     if units == {"group"}:
@@ -141,13 +148,13 @@ def probe_note(data: ReportData, paper: str, study: str) -> str:
 def unknown_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return the accuracy's interval for patients that nobody can identify, for several correlations within a patient."""
     rows = []
-    for cell in data.cells_of(paper, study):
-        for arm in data.cells[cell].arms:
-            unknown = data.arm(cell, arm)["unknown_patients"]
+    for experiment in data.experiments_of(paper, study):
+        for arm in data.experiments[experiment].arms:
+            unknown = data.arm(experiment, arm)["unknown_patients"]
             if unknown is None:
                 continue
-            accuracy = pick(data.arm(cell, arm)["recipe"]["estimates"], "accuracy")
-            row = {"split": protocol_name(data, cell), "arm": arm, "patients stated": str(unknown["n_patients"])}
+            accuracy = pick(data.arm(experiment, arm)["recipe"]["estimates"], "accuracy")
+            row = {"split": protocol_name(data, experiment), "arm": arm, "patients stated": str(unknown["n_patients"])}
             row["as groups have it"] = with_interval(accuracy)
             for r in unknown["rows"]:
                 effect = f"design effect {number(r['design_effect'], digits=1)}"

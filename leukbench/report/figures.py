@@ -29,12 +29,16 @@ def draw_study(data: ReportData, paper: str, study: str, file: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    cells = data.cells_of(paper, study)
-    rows = [(cell, arm) for cell in cells for arm in (*data.cells[cell].arms, "trivial:colour_histogram")]
+    experiments = data.experiments_of(paper, study)
+    rows = [
+        (experiment, arm)
+        for experiment in experiments
+        for arm in (*data.experiments[experiment].arms, "trivial:colour_histogram")
+    ]
     fig, ax = plt.subplots(figsize=(8.0, 0.9 + 0.42 * len(rows)), layout="constrained")
     arms = list(dict.fromkeys(arm for _, arm in rows))
-    for y, (cell, arm) in enumerate(reversed(rows)):
-        e = _accuracy(data, cell, arm)
+    for y, (experiment, arm) in enumerate(reversed(rows)):
+        e = _accuracy(data, experiment, arm)
         colour = "#999999" if arm.startswith("trivial:") else _COLOURS[arms.index(arm) % (len(_COLOURS) - 1)]
         if e["low_images"] is not None:
             ax.plot(
@@ -56,8 +60,8 @@ def draw_study(data: ReportData, paper: str, study: str, file: Path) -> None:
             ha="center",
             fontsize=7,
         )
-    ax.set_yticks(range(len(rows)), [label_of(data, cell, arm) for cell, arm in reversed(rows)], fontsize=8)
-    _reference_lines(ax, data, paper, study, cells)
+    ax.set_yticks(range(len(rows)), [label_of(data, experiment, arm) for experiment, arm in reversed(rows)], fontsize=8)
+    _reference_lines(ax, data, paper, study, experiments)
     ax.set_xlabel("accuracy in %: line = 95 % interval over groups, grey band = over images")
     ax.set_ylim(-0.6, len(rows) - 0.2)
     for side in ("top", "right"):
@@ -67,7 +71,7 @@ def draw_study(data: ReportData, paper: str, study: str, file: Path) -> None:
     plt.close(fig)
 
 
-def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, cells: list[str]) -> None:
+def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, experiments: list[str]) -> None:
     headline = data.papers[paper].claim(data.papers[paper].studies[study].headline)
     if headline.metric == "accuracy" and headline.fraction is not None:
         ax.axvline(100 * headline.fraction, color="black", ls="--", lw=1)
@@ -80,7 +84,7 @@ def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, cells: l
             fontsize=7,
             rotation=0,
         )
-    majority = data.arm(cells[-1], data.cells[cells[-1]].arms[0])["majority_accuracy"]
+    majority = data.arm(experiments[-1], data.experiments[experiments[-1]].arms[0])["majority_accuracy"]
     ax.axvline(100 * majority, color="#999999", ls=":", lw=1)
     ax.annotate(
         "majority class",
@@ -93,19 +97,19 @@ def _reference_lines(ax: Any, data: ReportData, paper: str, study: str, cells: l
     )
 
 
-def _accuracy(data: ReportData, cell: str, arm: str) -> dict[str, Any]:
-    for e in data.arm(cell, arm)["recipe"]["estimates"]:
+def _accuracy(data: ReportData, experiment: str, arm: str) -> dict[str, Any]:
+    for e in data.arm(experiment, arm)["recipe"]["estimates"]:
         if e["metric"] == "accuracy" and e["aggregation"] == "pooled":
             found: dict[str, Any] = e
             return found
-    raise KeyError((cell, arm))
+    raise KeyError((experiment, arm))
 
 
-def label_of(data: ReportData, cell: str, arm: str) -> str:
+def label_of(data: ReportData, experiment: str, arm: str) -> str:
     """Return what a figure calls an arm under a protocol; the reading of a published split stands on a line of its own."""
-    spec = data.cells[cell]
+    spec = data.experiments[experiment]
     protocol = _NAMES[spec.protocol]
-    if spec.protocol == "patient" and data.splits[cell]["certificate"]["evidence"] == "absent":
+    if spec.protocol == "patient" and data.splits[experiment]["certificate"]["evidence"] == "absent":
         protocol = "by group"
-    reading = data.splits[cell]["reading"]["name"].replace("_", " ") if spec.protocol == "as_published" else ""
+    reading = data.splits[experiment]["reading"]["name"].replace("_", " ") if spec.protocol == "as_published" else ""
     return f"{arm.removeprefix('trivial:').replace('_', ' ')}, {protocol}" + (f"\n({reading})" if reading else "")

@@ -88,7 +88,7 @@ _WIDE = 20_000
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return a Markdown table with one column per key of the first row; cells keep their text.
+    """Return a Markdown table with one column per key of the first row; experiments keep their text.
 
     A table of over 20,000 characters is not padded: most of it would be spaces, and hosts show no page of several megabytes.
     """

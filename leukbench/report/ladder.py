@@ -16,54 +16,60 @@ _FEWEST_GROUPS = 8
 _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
 
 
-def beats_majority(data: ReportData, cell: str, arm: str) -> bool:
+def beats_majority(data: ReportData, experiment: str, arm: str) -> bool:
     """Return whether a network is right more often than always naming the most frequent class."""
-    entry = data.arm(cell, arm)
+    entry = data.arm(experiment, arm)
     accuracy = pick(entry["recipe"]["estimates"], "accuracy")
     return accuracy is not None and bool(accuracy["value"] > entry["majority_accuracy"])
 
 
-def better_than_chance(data: ReportData, cell: str, arm: str, metric: str) -> bool:
+def better_than_chance(data: ReportData, experiment: str, arm: str, metric: str) -> bool:
     """Return whether a difference of this metric says anything: the AUC's interval lies above 0.5; else :func:`beats_majority`.
 
     Naming one class always has an AUC of 0.5 whatever the threshold, so ranking is judged by itself.
     """
     if metric != "auc":
-        return beats_majority(data, cell, arm)
-    auc = pick(data.arm(cell, arm)["recipe"]["estimates"], "auc")
+        return beats_majority(data, experiment, arm)
+    auc = pick(data.arm(experiment, arm)["recipe"]["estimates"], "auc")
     return auc is not None and auc["low"] is not None and bool(auc["low"] > 0.5)
 
 
 def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return one row a rung and arm: training rows, scores, and rung - patient with its group-level interval."""
     rows = []
-    for cell in data.cells_of(paper, study):
-        for arm in data.cells[cell].arms:
-            estimates = data.arm(cell, arm)["recipe"]["estimates"]
-            row = {"split": protocol_name(data, cell), "arm": arm, "training rows": training_rows(data, cell, arm)}
+    for experiment in data.experiments_of(paper, study):
+        for arm in data.experiments[experiment].arms:
+            estimates = data.arm(experiment, arm)["recipe"]["estimates"]
+            row = {
+                "split": protocol_name(data, experiment),
+                "arm": arm,
+                "training rows": training_rows(data, experiment, arm),
+            }
             row |= {title: with_interval(pick(estimates, metric)) for metric, title in _METRICS}
-            row |= {f"{title.removesuffix(' %')} − by patient": _excess(data, cell, arm, m) for m, title in _METRICS}
+            row |= {
+                f"{title.removesuffix(' %')} − by patient": _excess(data, experiment, arm, m) for m, title in _METRICS
+            }
             rows.append(row)
     return rows
 
 
-def _excess(data: ReportData, cell: str, arm: str, metric: str) -> str:
+def _excess(data: ReportData, experiment: str, arm: str, metric: str) -> str:
     """Return rung - patient of a metric, or why it is not shown."""
-    if data.cells[cell].protocol == "patient":
-        same = any(g["patient"] == cell and g["same_as_image"] for g in data.verdicts["gaps"])
+    if data.experiments[experiment].protocol == "patient":
+        same = any(g["patient"] == experiment and g["same_as_image"] for g in data.verdicts["gaps"])
         return "same as image" if same else "reference"
-    gap = next(_gaps(data, cell, arm, metric), None)
+    gap = next(_gaps(data, experiment, arm, metric), None)
     if gap is None:
         return "–"
-    if not better_than_chance(data, cell, arm, metric):
+    if not better_than_chance(data, experiment, arm, metric):
         return "not shown (chance)" if metric == "auc" else "not shown (majority class)"
     text = _with_limits(gap)
     return text if gap["equal_size"] else f"({text}; own size)"
 
 
-def _gaps(data: ReportData, cell: str, arm: str, metric: str) -> Iterator[dict[str, Any]]:
+def _gaps(data: ReportData, experiment: str, arm: str, metric: str) -> Iterator[dict[str, Any]]:
     for gap in data.verdicts["gaps"]:
-        if (gap["rung"], gap["arm"], gap["metric"]) == (cell, arm, metric):
+        if (gap["rung"], gap["arm"], gap["metric"]) == (experiment, arm, metric):
             yield gap
 
 
@@ -82,15 +88,15 @@ def summary_rows(data: ReportData) -> list[dict[str, str]]:
     rows = []
     for paper, study in data.studies():
         headline = data.papers[paper].claim(data.papers[paper].studies[study].headline)
-        for cell in data.cells_of(paper, study):
-            gaps = {arm: gap for arm in (headline.arm, _HISTOGRAM) for gap in _gaps(data, cell, arm, "accuracy")}
-            if not gaps or headline.arm not in data.cells[cell].arms:
+        for experiment in data.experiments_of(paper, study):
+            gaps = {arm: gap for arm in (headline.arm, _HISTOGRAM) for gap in _gaps(data, experiment, arm, "accuracy")}
+            if not gaps or headline.arm not in data.experiments[experiment].arms:
                 continue
             either = next(iter(gaps.values()))
             rows.append(
                 {
                     "study": f"{paper}: {study}",
-                    "split": protocol_name(data, cell),
+                    "split": protocol_name(data, experiment),
                     "network": _summary(data, gaps.get(headline.arm)),
                     "colour histogram": _summary(data, gaps.get(_HISTOGRAM)),
                     "images": count(either["n_images"]),
@@ -128,8 +134,8 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
 
     Models of which nothing can be said share one sentence, at the end.
     """
-    cells = set(data.cells_of(paper, study))
-    shown = [g for g in data.verdicts["gaps"] if g["rung"] in cells and g["metric"] == "accuracy"]
+    experiments = set(data.experiments_of(paper, study))
+    shown = [g for g in data.verdicts["gaps"] if g["rung"] in experiments and g["metric"] == "accuracy"]
     lines: list[str] = []
     silent: dict[tuple[str, str], list[str]] = {}
     for gap in shown:
@@ -193,7 +199,10 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     """Return what keeps a difference from being the inflation of the split alone, or ""."""
     text = ""
     if not gap["equal_size"]:
-        sizes = [training_rows(data, cell, data.cells[cell].arms[0]) for cell in (gap["rung"], gap["patient"])]
+        sizes = [
+            training_rows(data, experiment, data.experiments[experiment].arms[0])
+            for experiment in (gap["rung"], gap["patient"])
+        ]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
     if gap["same_as_image"]:
         text += " No group holds two images: the split by group is the same as one by image."

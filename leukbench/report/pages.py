@@ -69,14 +69,15 @@ def _headline_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def _metrics(data: ReportData) -> dict[str, Any]:
-    """Return accuracy, MCC and AUC by cell and arm, for ``dvc metrics show`` and ``diff``."""
+    """Return accuracy, MCC and AUC by experiment and arm, for ``dvc metrics show`` and ``diff``."""
     metrics: dict[str, Any] = {}
-    for cell, spec in data.cells.items():
+    for experiment, spec in data.experiments.items():
         for arm in spec.arms:
             found = {
-                m: sections.pick(data.arm(cell, arm)["recipe"]["estimates"], m) for m in ("accuracy", "mcc", "auc")
+                m: sections.pick(data.arm(experiment, arm)["recipe"]["estimates"], m)
+                for m in ("accuracy", "mcc", "auc")
             }
-            metrics.setdefault(cell, {})[arm] = {
+            metrics.setdefault(experiment, {})[arm] = {
                 m: round(e["value"], 6) for m, e in found.items() if e and e["value"] is not None
             }
     return metrics
@@ -124,10 +125,10 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
 
 def _readings(data: ReportData, paper: str, study: str) -> list[str]:
     lines = []
-    for cell in data.cells_of(paper, study):
-        split = data.splits[cell]
+    for experiment in data.experiments_of(paper, study):
+        split = data.splits[experiment]
         reading, certificate = split["reading"], split["certificate"]
-        line = f"{sections.protocol_name(data, cell)} ({reading['basis']}): {reading['evidence'].rstrip('.')}. Groups: {certificate['sentence']}"
+        line = f"{sections.protocol_name(data, experiment)} ({reading['basis']}): {reading['evidence'].rstrip('.')}. Groups: {certificate['sentence']}"
         lines.append(f"{line}; certificate {certificate['self_sha256'][:12]}.")
     return lines
 

@@ -15,11 +15,11 @@ _COLUMNS = 4
 
 
 def panels(data: ReportData, paper: str, study: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (cell, arm, calibration) of every network of a study that has a temperature: validation images are needed for one."""
+    """Return (experiment, arm, calibration) of every network of a study that has a temperature: validation images are needed for one."""
     found = [
-        (cell, arm, data.arm(cell, arm)["calibration"]) for cell in data.cells_of(paper, study) for arm in data.cells[cell].arms
+        (experiment, arm, data.arm(experiment, arm)["calibration"]) for experiment in data.experiments_of(paper, study) for arm in data.experiments[experiment].arms
     ]  # fmt: skip
-    return [(cell, arm, made) for cell, arm, made in found if made is not None and made["bins_after"]]
+    return [(experiment, arm, made) for experiment, arm, made in found if made is not None and made["bins_after"]]
 
 
 def draw_reliability(data: ReportData, paper: str, study: str, file: Path) -> bool:
@@ -41,9 +41,9 @@ def draw_reliability(data: ReportData, paper: str, study: str, file: Path) -> bo
     fig, axes = plt.subplots(
         rows, columns, figsize=(2.9 * columns + 0.3, 2.9 * rows + 0.3), layout="constrained", squeeze=False, sharey=True
     )  # fmt: skip
-    for ax, (cell, arm, made) in zip(axes.flat, shown, strict=False):
+    for ax, (experiment, arm, made) in zip(axes.flat, shown, strict=False):
         _draw_panel(ax, made)
-        ax.set_title(label_of(data, cell, arm), fontsize=8)
+        ax.set_title(label_of(data, experiment, arm), fontsize=8)
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
     fig.supxlabel("mean score of the top class in %", fontsize=8)

@@ -34,15 +34,15 @@ def pick(
     return None
 
 
-def protocol_name(data: ReportData, cell: str) -> str:
-    """Return how a cell's protocol is called: never "by patient" where no patient ids are published."""
-    spec, certificate = data.cells[cell], data.splits[cell]["certificate"]
+def protocol_name(data: ReportData, experiment: str) -> str:
+    """Return how an experiment's protocol is called: never "by patient" where no patient ids are published."""
+    spec, certificate = data.experiments[experiment], data.splits[experiment]["certificate"]
     if spec.protocol == "patient" and certificate["evidence"] == "absent":
         return "by group (no patient ids published)"
     if spec.protocol == "patient" and certificate["evidence"] == "inferred":
         return "by group (patient ids inferred)"
     if spec.protocol == "as_published":
-        return f"as published ({data.splits[cell]['reading']['name'].replace('_', ' ')})"
+        return f"as published ({data.splits[experiment]['reading']['name'].replace('_', ' ')})"
     return PROTOCOLS[spec.protocol]
 
 
@@ -57,25 +57,25 @@ def headline_rows(data: ReportData) -> list[dict[str, str]]:
             ("by image", ("image",)),
             ("by patient or group", ("patient",)),
         ):
-            row[name] = "<br>".join(_cell_scores(data, paper, study, claim, protocols)) or "not run"
+            row[name] = "<br>".join(_experiment_scores(data, paper, study, claim, protocols)) or "not run"
         verdict = verdict_of(data, claim.id)
         row["verdict"] = f"**{verdict['verdict']}**: {verdict['reason']}" if verdict else "not compared"
         rows.append(row)
     return rows
 
 
-def _cell_scores(data: ReportData, paper: str, study: str, claim: Claim, protocols: tuple[str, ...]) -> list[str]:
+def _experiment_scores(data: ReportData, paper: str, study: str, claim: Claim, protocols: tuple[str, ...]) -> list[str]:
     found: list[tuple[str, str]] = []
-    for cell in data.cells_of(paper, study):
-        if data.cells[cell].protocol in protocols and claim.arm in data.cells[cell].arms:
+    for experiment in data.experiments_of(paper, study):
+        if data.experiments[experiment].protocol in protocols and claim.arm in data.experiments[experiment].arms:
             average = {"auc": None, "f1": "macro", "precision": "macro", "recall": "macro"}.get(claim.metric)
             e = pick(
-                data.arm(cell, claim.arm)["recipe"]["estimates"],
+                data.arm(experiment, claim.arm)["recipe"]["estimates"],
                 claim.metric,
                 class_=claim.class_,
                 average=None if claim.class_ else average,
             )
-            found.append((with_interval(e), data.splits[cell]["reading"]["name"].replace("_", " ")))
+            found.append((with_interval(e), data.splits[experiment]["reading"]["name"].replace("_", " ")))
     return [f"{score} ({reading})" if len(found) > 1 else score for score, reading in found]
 
 
@@ -95,16 +95,16 @@ def verdict_of(data: ReportData, claim_id: str) -> dict[str, Any] | None:
 
 
 def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return one row a cell and model: scores, sizes, deviations; networks first, then trivial models."""
+    """Return one row an experiment and model: scores, sizes, deviations; networks first, then trivial models."""
     rows = []
-    for cell in data.cells_of(paper, study):
-        for arm in (*data.cells[cell].arms, "trivial:majority", "trivial:colour_histogram"):
-            estimates = data.arm(cell, arm)["recipe"]["estimates"]
+    for experiment in data.experiments_of(paper, study):
+        for arm in (*data.experiments[experiment].arms, "trivial:majority", "trivial:colour_histogram"):
+            estimates = data.arm(experiment, arm)["recipe"]["estimates"]
             accuracy = pick(estimates, "accuracy")
             assert accuracy is not None
             rows.append(
                 {
-                    "split": protocol_name(data, cell),
+                    "split": protocol_name(data, experiment),
                     "model": arm.removeprefix("trivial:").replace("_", " "),
                     "accuracy %": with_interval(accuracy),
                     "by image only": interval(accuracy["low_images"], accuracy["high_images"], "accuracy"),
@@ -112,7 +112,7 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
                     "MCC": with_interval(pick(estimates, "mcc")),
                     "AUC": with_interval(pick(estimates, "auc")),
                     "images": count(accuracy["n_images"]),
-                    "patients": _patients(data, cell),
+                    "patients": _patients(data, experiment),
                     "groups": f"{accuracy['n_groups']} (effective {number(accuracy['effective_groups'], digits=1)})",
                     "seeds": str(accuracy["n_seeds"]),
                 }
@@ -120,29 +120,29 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
     return rows
 
 
-def _patients(data: ReportData, cell: str) -> str:
-    if data.splits[cell]["certificate"]["evidence"] == "absent":
+def _patients(data: ReportData, experiment: str) -> str:
+    if data.splits[experiment]["certificate"]["evidence"] == "absent":
         return "not published"
-    return count(data.arm(cell, data.cells[cell].arms[0])["patients"]["n_patients"])
+    return count(data.arm(experiment, data.experiments[experiment].arms[0])["patients"]["n_patients"])
 
 
 def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return one row a cell and arm: effective beside original sizes, what the split shares, deviations."""
+    """Return one row an experiment and arm: effective beside original sizes, what the split shares, deviations."""
     rows = []
-    for cell in data.cells_of(paper, study):
-        split, receipt = data.splits[cell], data.receipts[cell]
+    for experiment in data.experiments_of(paper, study):
+        split, receipt = data.splits[experiment], data.receipts[experiment]
         shared = {k: v for k, v in split["certificate"]["shared"].items() if v}
         for arm, facts in receipt["arms"].items():
             runs = [run for run in receipt["runs"] if run["arm"] == arm]
             rows.append(
                 {
-                    "split": protocol_name(data, cell),
+                    "split": protocol_name(data, experiment),
                     "arm": arm,
-                    "source": data.cells[cell].source,
+                    "source": data.experiments[experiment].source,
                     "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
                     "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}",
                     "folds × seeds": f"{len({r['fold'] for r in runs})} × {len({r['seed'] for r in runs})}",
-                    "training rows": training_rows(data, cell, arm),
+                    "training rows": training_rows(data, experiment, arm),
                     "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
                     or "nothing",
                     "deviations": ", ".join(DEVIATIONS[d] for d in facts["deviations"]) or "none",
@@ -151,15 +151,15 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     return rows
 
 
-def training_rows(data: ReportData, cell: str, arm: str) -> str:
+def training_rows(data: ReportData, experiment: str, arm: str) -> str:
     """Return how many rows an arm's runs were trained on: one number, or from least to most."""
-    sizes = [run["n_train_rows"] for run in data.receipts[cell]["runs"] if run["arm"] == arm]
+    sizes = [run["n_train_rows"] for run in data.receipts[experiment]["runs"] if run["arm"] == arm]
     low, high = min(sizes), max(sizes)
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 
 
 def metric_rows(data: ReportData) -> list[dict[str, Any]]:
-    """Return every estimate of every network and cell, per class, per fold and averaged: shares as fractions, null where undefined."""
+    """Return every estimate of every network and experiment, per class, per fold and averaged: shares as fractions, null where undefined."""
     kept = (
         "metric",
         "class_",
@@ -174,11 +174,16 @@ def metric_rows(data: ReportData) -> list[dict[str, Any]]:
         "note",
     )
     return [
-        {"study": f"{spec.paper}.{spec.study}", "cell": cell, "split": protocol_name(data, cell), "arm": arm}
+        {
+            "study": f"{spec.paper}.{spec.study}",
+            "experiment": experiment,
+            "split": protocol_name(data, experiment),
+            "arm": arm,
+        }
         | {key.removesuffix("_"): e[key] for key in kept}
-        for cell, spec in data.cells.items()
+        for experiment, spec in data.experiments.items()
         for arm in spec.arms
-        for e in data.arm(cell, arm)["recipe"]["estimates"]
+        for e in data.arm(experiment, arm)["recipe"]["estimates"]
     ]
 
 
@@ -191,15 +196,15 @@ def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
         "best_validation": "best on validation",
         "best_test": "best on test (a leak)",
     }
-    for cell in data.cells_of(paper, study):
-        for arm in data.cells[cell].arms:
-            entry = data.arm(cell, arm)
-            row = {"split": protocol_name(data, cell), "arm": arm}
+    for experiment in data.experiments_of(paper, study):
+        for arm in data.experiments[experiment].arms:
+            entry = data.arm(experiment, arm)
+            row = {"split": protocol_name(data, experiment), "arm": arm}
             for key, name in names.items():
                 row[name] = (
                     with_interval(pick(entry[key]["estimates"], "accuracy")) if key in entry else "no validation part"
                 )
-            runs = [r for r in data.receipts[cell]["runs"] if r["arm"] == arm]
+            runs = [r for r in data.receipts[experiment]["runs"] if r["arm"] == arm]
             row["training accuracy %"] = percent(sum(r["train_accuracy"] for r in runs) / len(runs))
             rows.append(row)
     return rows
@@ -208,15 +213,15 @@ def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
 def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return results a patient: how many are called right by the mean score, and the worst."""
     rows = []
-    for cell in data.cells_of(paper, study):
-        for arm in data.cells[cell].arms:
-            p = data.arm(cell, arm)["patients"]
+    for experiment in data.experiments_of(paper, study):
+        for arm in data.experiments[experiment].arms:
+            p = data.arm(experiment, arm)["patients"]
             worst = ", ".join(
                 f"{w['patient']} ({percent(w['images_right'], digits=0)} % of {w['n_images']})" for w in p["worst"]
             )
             rows.append(
                 {
-                    "split": protocol_name(data, cell),
+                    "split": protocol_name(data, experiment),
                     "arm": arm,
                     "right of all": f"{number(p['n_right'], digits=1)} of {p['n_patients']}",
                     "%": f"{percent(p['accuracy'])} [{interval(p['interval'][0], p['interval'][1], 'accuracy')}]",
@@ -280,7 +285,9 @@ def _how(reproduced: dict[str, Any]) -> str:
 def assumed_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     """Return what the paper leaves open and what was chosen, for the arms that ran."""
     ledger = data.papers[paper]
-    names = dict.fromkeys(a for cell in data.cells_of(paper, study) for a in data.cells[cell].arms)
+    names = dict.fromkeys(
+        a for experiment in data.experiments_of(paper, study) for a in data.experiments[experiment].arms
+    )
     sources: dict[str, Any] = {}
     for name in names:
         arm = ledger.arms[name]
@@ -317,14 +324,14 @@ def parameter_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def time_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return measured times by cell and arm. Everything here is measured and differs between machines."""
+    """Return measured times by experiment and arm. Everything here is measured and differs between machines."""
     rows = []
-    for cell, arms in data.times.items():
+    for experiment, arms in data.times.items():
         for arm, t in arms.items():
             per_epoch = t["per_epoch"]
             rows.append(
                 {
-                    "cell": cell,
+                    "experiment": experiment,
                     "arm": arm,
                     "one epoch (measured)": seconds(per_epoch["value"]),
                     "95 %": f"{seconds(per_epoch['low'])} to {seconds(per_epoch['high'])}"

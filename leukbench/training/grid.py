@@ -1,6 +1,6 @@
 """The grid: every run of the plan that is missing, one task each, planned once and trained by whoever has time.
 
-A task names its cell's files and its arm, fold and seed, so that it can be trained in another process or on another machine
+A task names its experiment's files and its arm, fold and seed, so that it can be trained in another process or on another machine
 that sees the same folders. Nothing is handed back but events: what was trained lies in ``runs/<key>/``.
 """
 
@@ -25,18 +25,18 @@ from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.pixels.joined import open_stores
 from leukbench.pixels.store import Store
-from leukbench.records import Cell, NetworkSpec, Recipe
-from leukbench.training.cell import fold_rows, make_spec, plan_arm, plan_cell
+from leukbench.records import Experiment, NetworkSpec, Recipe
 from leukbench.training.costs import Estimator, Load, Speed, planned_seconds, work_of
+from leukbench.training.experiment import fold_rows, make_spec, plan_arm, plan_experiment
 from leukbench.training.run import FoldRows, epochs_done, execute_run, run_folder
 
 
 @dataclass(frozen=True)
-class CellInputs:
-    """A cell and the files that earlier stages made for it."""
+class ExperimentInputs:
+    """An experiment and the files that earlier stages made for it."""
 
     name: str
-    cell: Cell
+    experiment: Experiment
     study: Path
     split: Path
     store: Path
@@ -53,7 +53,7 @@ class CellInputs:
 class Task:
     """One run of the plan."""
 
-    inputs: CellInputs
+    inputs: ExperimentInputs
     arm: str
     fold: int
     seed: int
@@ -66,13 +66,13 @@ class Task:
 
     @property
     def name(self) -> str:
-        """Cell, arm, fold and seed, for people."""
+        """Experiment, arm, fold and seed, for people."""
         return f"{self.inputs.name} {self.arm} fold {self.fold} seed {self.seed}"
 
     @property
     def load(self) -> Load:
         """What decides its speed."""
-        return work_of(self.network, self.recipe, n_classes=self.n_classes, precision=self.inputs.cell.precision)
+        return work_of(self.network, self.recipe, n_classes=self.n_classes, precision=self.inputs.experiment.precision)
 
     @property
     def log(self) -> Path:
@@ -99,12 +99,12 @@ class Event:
     note: str = ""
 
 
-def plan_grid(cells: Iterable[CellInputs]) -> list[Task]:
-    """Return the runs of cells in the plan's order, each key once. Raises DataError, naming the stage, where a file is missing."""
+def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
+    """Return the runs of experiments in the plan's order, each key once. Raises DataError, naming the stage, where a file is missing."""
     tasks: dict[str, Task] = {}
-    for inputs in cells:
+    for inputs in experiments:
         study, split, store = _opened(inputs)
-        plan = plan_cell(study, inputs.cell, split, store=store, limited_source=inputs.limited_source)
+        plan = plan_experiment(study, inputs.experiment, split, store=store, limited_source=inputs.limited_source)
         for arm, spec, rows in plan:
             tasks.setdefault(
                 spec.key,
@@ -162,10 +162,10 @@ def execute_task(
     since the plan was made, and whatever training raises.
     """
     study, split, store = _opened(task.inputs)
-    arm = plan_arm(study, task.arm, task.inputs.cell, limited_source=task.inputs.limited_source)
+    arm = plan_arm(study, task.arm, task.inputs.experiment, limited_source=task.inputs.limited_source)
     classes = tuple(study["classes"])
     rows = fold_rows(split, fold=task.fold, classes=classes, store=store)
-    spec = make_spec(task.inputs.cell, arm, rows, classes=classes, store=store, fold=task.fold, seed=task.seed)
+    spec = make_spec(task.inputs.experiment, arm, rows, classes=classes, store=store, fold=task.fold, seed=task.seed)
     if spec.key != task.key:
         raise DataError(
             "a run is not the one that was planned", where=task.name, expected=f"key {task.key}", found=f"key {spec.key}",
@@ -174,22 +174,22 @@ def execute_task(
     execute_run(spec, rows, store, device=device, progress=progress, patience_s=patience_s)
 
 
-def _opened(inputs: CellInputs) -> tuple[dict[str, Any], pd.DataFrame, Store]:
-    """Return a cell's study, split and store; those of the last few cells are kept open as long as their files are as they were."""
+def _opened(inputs: ExperimentInputs) -> tuple[dict[str, Any], pd.DataFrame, Store]:
+    """Return an experiment's study, split and store; those of the last few experiments are kept open as long as their files are as they were."""
     files = {inputs.study: "resolve", inputs.split: "split", **dict.fromkeys(inputs.stores, "decode")}
     for file, stage in files.items():
         if not file.is_file():
             raise DataError(
-                "the grid lacks what an earlier stage makes", where=f"cell {inputs.name}", expected=str(file), found="no such file",
+                "the grid lacks what an earlier stage makes", where=f"experiment {inputs.name}", expected=str(file), found="no such file",
                 do=f"run the {stage} stage: dvc repro {stage}, or leukbench {stage}",
             )  # fmt: skip
     return _open(inputs, tuple(file.stat().st_mtime_ns for file in files))
 
 
 @lru_cache(maxsize=2)
-def _open(inputs: CellInputs, changed: tuple[int, ...]) -> tuple[dict[str, Any], pd.DataFrame, Store]:
+def _open(inputs: ExperimentInputs, changed: tuple[int, ...]) -> tuple[dict[str, Any], pd.DataFrame, Store]:
     study: dict[str, Any] = json.loads(inputs.study.read_text(encoding="utf-8"))
-    return study, read_split(inputs.split), open_stores(inputs.stores, test_source=inputs.cell.test_source)
+    return study, read_split(inputs.split), open_stores(inputs.stores, test_source=inputs.experiment.test_source)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Can the patient be told from the image? A probe without a network, which explains a gap between splits.
 
-The same images that a cell tests, cut within patients: every patient stands in training and test, and the question is whose an
+The same images that an experiment tests, cut within patients: every patient stands in training and test, and the question is whose an
 image is. Where no patient ids are published the groups stand in; these were joined because their images look alike or come from
 one original, so that naming them says much less.
 """

@@ -1,4 +1,4 @@
-"""Validation scores of a cell's finished runs: what thresholds and temperatures are chosen on, kept apart from the tests."""
+"""Validation scores of an experiment's finished runs: what thresholds and temperatures are chosen on, kept apart from the tests."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import pandas as pd
 
 from leukbench.errors import DataError
 from leukbench.pixels.store import Store
-from leukbench.training.cell import prediction_table
 from leukbench.training.data import rows_of
+from leukbench.training.experiment import prediction_table
 from leukbench.training.run import find_run
 
 
 def validation_table(
     receipt: dict[str, Any], split: pd.DataFrame, *, classes: tuple[str, ...], store: Store
 ) -> pd.DataFrame:
-    """Return the scores of the validation rows of every run in a cell's receipt, at the epoch that the recipe chooses.
+    """Return the scores of the validation rows of every run in an experiment's receipt, at the epoch that the recipe chooses.
 
     Columns as those of the predictions, ``selection`` always ``recipe``; no row where the split sets nothing apart for
     validation. Raises DataError where a run of the receipt is not there.

@@ -1,0 +1,3 @@
+"""TODO-DOC"""
+
+from __future__ import annotations

@@ -6,30 +6,29 @@ from fractions import Fraction
 
 import pytest
 
-from leukbench.audit import (
-    architecture,
+from leukbench.audit.checks import protocol
+from leukbench.audit.checks.counts import count_sums as counts
+from leukbench.audit.checks.counts import public
+from leukbench.audit.checks.matrices import matrix_rows, matrix_scores, prose_counts
+from leukbench.audit.checks.networks import architecture
+from leukbench.audit.checks.networks import network_sizes as networks
+from leukbench.audit.checks.scores import (
     balanced,
     chance,
     coincidences,
-    counts,
-    grid,
     identities,
-    losses,
-    matrix_rows,
-    matrix_scores,
-    networks,
-    plausibility,
-    prose,
-    prose_counts,
-    protocol,
-    provenance,
-    public,
-    repeats,
-    together,
 )
-from leukbench.audit import feasibility as f
+from leukbench.audit.checks.scores import (
+    feasible_rows as together,
+)
+from leukbench.audit.checks.scores import (
+    grim as grid,
+)
+from leukbench.audit.checks.text import prose, provenance, repeats
+from leukbench.audit.checks.training import losses, plausibility
+from leukbench.audit.engine import feasibility as f
 from leukbench.audit.findings import audit_paper
-from leukbench.audit.selection import Draft
+from leukbench.audit.readings.draft import Draft
 from leukbench.errors import InputError
 
 from .helpers import images, matrix, paper, score
@@ -139,7 +138,7 @@ def test_a_row_of_one_folds_scores_under_a_mean_accuracy_is_seen() -> None:
 def test_binary_enumeration_agrees_with_mlscorecheck(accuracy: str, recall: str, possible: bool) -> None:
     p, n = 40, 60
     grid_ = f.BinaryGrid({"ill": p, "well": n})
-    from leukbench.audit.rounding import rounded_interval
+    from leukbench.audit.engine.rounding import rounded_interval
 
     scores = [f.Score(m, i) for m, v in (("accuracy", accuracy), ("recall", recall)) if (i := rounded_interval(v))]
     mask = grid_.mask(scores[0], "positive:ill") & grid_.mask(scores[1], "positive:ill")

@@ -8,12 +8,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from leukbench.audit import fold_scores, multiclass, together
-from leukbench.audit.feasibility import Score
-from leukbench.audit.matrices import Definition, definitions
-from leukbench.audit.rounding import Interval, printed_interval
-from leukbench.audit.simulated import print_score, random_matrix
-from tests.audit.helpers import images, paper, score
+from leukbench.audit.checks.scores import feasible_rows as together
+from leukbench.audit.checks.scores import fold_scores
+from leukbench.audit.engine import multiclass
+from leukbench.audit.engine.definitions import Definition, definitions
+from leukbench.audit.engine.feasibility import Score
+from leukbench.audit.engine.rounding import Interval, printed_interval
+from leukbench.audit.power.simulated import print_score, random_matrix
+from tests.support.printed_papers import images, paper, score
 
 METRICS = ("accuracy", "precision", "recall", "f1", "specificity", "mcc")
 

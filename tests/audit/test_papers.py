@@ -11,7 +11,8 @@ import pytest
 
 from leukbench.audit.findings import audit_paper, audit_papers
 from leukbench.audit.render import render_markdown, to_json
-from leukbench.papers.loader import load_paper, paper_keys
+from leukbench.papers.files import paper_keys
+from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
 from leukbench.records import Finding
 

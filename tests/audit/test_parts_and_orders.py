@@ -5,21 +5,15 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from leukbench.audit import (
-    matrix_scores,
-    naming,
-    networks,
-    orders,
-    parts,
-    prose,
-    prose_counts,
-    protocol,
-    provenance,
-    public,
-    repeats,
-)
+from leukbench.audit.checks import protocol
+from leukbench.audit.checks.counts import parts, public
+from leukbench.audit.checks.matrices import matrix_scores, prose_counts
+from leukbench.audit.checks.networks import network_names as naming
+from leukbench.audit.checks.networks import network_sizes as networks
+from leukbench.audit.checks.text import comparisons as orders
+from leukbench.audit.checks.text import prose, provenance, repeats
 from leukbench.audit.findings import audit_paper
-from leukbench.audit.selection import Draft
+from leukbench.audit.readings.draft import Draft
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from leukbench.audit import power
-from leukbench.audit.corruptions import CORRUPTIONS
 from leukbench.audit.findings import CHECKS
-from leukbench.audit.power import PowerRow, check_rates, corrupted_row, corruption, honest_row, power_table
+from leukbench.audit.power import rates as power
+from leukbench.audit.power.corruptions import CORRUPTIONS
+from leukbench.audit.power.rates import PowerRow, check_rates, corrupted_row, corruption, honest_row, power_table
 from leukbench.audit.render import render_power
-from leukbench.cli.judging import audit_power
 from leukbench.errors import LeukbenchError
+from leukbench.pipeline.audit import audit_power
 
 
 def test_honest_experiments_raise_no_alarm() -> None:

@@ -6,12 +6,15 @@ from fractions import Fraction
 
 import pytest
 
-from leukbench.audit import balanced, binary_reading, coincidences, grid, plausibility, prose, spreads
+from leukbench.audit.checks.scores import balanced, binary_reading, coincidences, spreads
+from leukbench.audit.checks.scores import grim as grid
+from leukbench.audit.checks.text import prose
+from leukbench.audit.checks.training import plausibility
+from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.findings import audit_paper
-from leukbench.audit.rounding import Interval
-from leukbench.audit.selection import Draft
+from leukbench.audit.readings.draft import Draft
 from leukbench.papers.loader import load_paper
-from tests.audit.helpers import Row, images, paper, score
+from tests.support.printed_papers import Row, images, paper, score
 
 FOUR = ("a", "b", "c", "d")
 

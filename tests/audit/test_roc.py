@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leukbench.audit.roc import check_auc_bounds
+from leukbench.audit.checks.scores.roc import check_auc_bounds
 
 from .helpers import matrix, paper, score
 

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from leukbench.audit import computing, copies, cuts, folds, matrix_rows, networks, plausibility, provenance, steps
+from leukbench.audit.checks.counts import copies, cuts
+from leukbench.audit.checks.matrices import fold_matrices as folds
+from leukbench.audit.checks.matrices import matrix_rows
+from leukbench.audit.checks.networks import computing
+from leukbench.audit.checks.networks import network_sizes as networks
+from leukbench.audit.checks.text import provenance
+from leukbench.audit.checks.training import plausibility, steps
 from leukbench.papers.loader import load_paper
 
 from .helpers import images, matrix, paper, score

@@ -46,7 +46,7 @@ def test_no_heavy_module_is_loaded(arguments: list[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["claims", "--format", "csv"]])
 def test_answers_within_a_third_of_a_second(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "leukbench.cli", *arguments]
+    command = [sys.executable, "-m", "leukbench", *arguments]
     times = []
     for _ in range(5):
         start = time.perf_counter()
@@ -56,7 +56,7 @@ def test_answers_within_a_third_of_a_second(arguments: list[str]) -> None:
 
 
 def test_torch_stays_out_of_scoring() -> None:
-    code = "import sys, leukbench.cli.scoring, leukbench.cli.holding, leukbench.cli.scorepage; print('torch' in sys.modules)"
+    code = "import sys, leukbench.tools.score.score, leukbench.tools.score.claims, leukbench.tools.score.page; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert found.stdout.strip() == "False"
 

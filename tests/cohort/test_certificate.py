@@ -4,13 +4,13 @@ import json
 
 import pandas as pd
 import pytest
-from cohorts import CLASSES, manifest_of
 
 from leukbench.cohort.certificate import check_certificate, make_certificate
 from leukbench.cohort.duplicates import PAIR_COLUMNS
 from leukbench.cohort.groups import make_groups
 from leukbench.cohort.splits import make_splits
 from leukbench.records import Protocol, SplitRule
+from tests.support.cohorts import CLASSES, manifest_of
 
 NO_PAIRS = pd.DataFrame(columns=list(PAIR_COLUMNS))
 PATIENTS = [(f"a{i}", "all", 6) for i in range(8)] + [(f"h{i}", "hem", 5) for i in range(8)]

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import CLASSES
 
 from leukbench.cohort.certificate import check_certificate, make_certificate
 from leukbench.cohort.duplicates import find_duplicates, identical_pairs, near_identical_pairs, small_grey
@@ -15,6 +14,7 @@ from leukbench.cohort.groups import accept_near_pairs, make_groups, merges
 from leukbench.cohort.splits import make_splits
 from leukbench.records import MANIFEST_COLUMNS, SplitRule
 from leukbench.sources.hashing import read_rgb
+from tests.support.cohorts import CLASSES
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 pytestmark = [

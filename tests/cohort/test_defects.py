@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from leukbench.cli.defects import defects, known_of
 from leukbench.cohort.defects import CHECKS, Defect, Known, read_registry, recount
 from leukbench.errors import DataError, InputError
 from leukbench.sources import base
+from leukbench.tools.defects import defects, known_of
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 VERSION, ENTRIES = read_registry()

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cohorts import cell, manifest_of, smear
 
 import leukbench.cohort.duplicates as duplicates
 from leukbench.cohort.duplicates import find_duplicates, find_pairs, hash_images, near_identical_pairs, small_grey
+from tests.support.cohorts import cell, manifest_of, smear
 
 Image = npt.NDArray[np.uint8]
 

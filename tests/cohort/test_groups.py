@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from cohorts import manifest_of
 
 from leukbench.cohort.duplicates import PAIR_COLUMNS
 from leukbench.cohort.groups import CHAIN, accept_near_pairs, make_groups, merges
 from leukbench.errors import DataError
 from leukbench.records import GROUP_COLUMNS
+from tests.support.cohorts import manifest_of
 
 
 def near(*ends: tuple[str, str]) -> pd.DataFrame:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cohorts import manifest_of
 
 from leukbench.cohort.manifest import limit_manifest, manifest_sha256, read_manifest, write_manifest
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
+from tests.support.cohorts import manifest_of
 
 PATIENTS = [(f"a{i}", "all", 30) for i in range(12)] + [(f"h{i}", "hem", 15) for i in range(6)]
 FOLDS = [str(i % 3) for i in range(18)]

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from cohorts import augmented, manifest_of, smear
 
 from leukbench.cohort.alignment import Catalogue, align, read_view, view_of
 from leukbench.cohort.certificate import check_certificate, make_certificate
@@ -25,6 +24,7 @@ from leukbench.cohort.splits import make_splits
 from leukbench.records import MANIFEST_COLUMNS
 from leukbench.sources import base, blood_cells
 from leukbench.sources.hashing import read_rgb
+from tests.support.cohorts import augmented, manifest_of, smear
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 real = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import CLASSES, manifest_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from leukbench.cohort.groups import make_groups
 from leukbench.cohort.splits import make_splits, subsample_training, training_sizes
 from leukbench.errors import SplitError
 from leukbench.records import SPLIT_COLUMNS, SplitRule
+from tests.support.cohorts import CLASSES, manifest_of
 
 NO_PAIRS = pd.DataFrame(columns=list(PAIR_COLUMNS))
 FOLD_1 = [(f"{n}", "all", 20 + 3 * n) for n in range(11)] + [("H10", "hem", 60), ("H14", "hem", 40), ("H22", "hem", 30)]

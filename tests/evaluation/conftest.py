@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from made_predictions import make_predictions
 
 from leukbench.records import Predictions
+from tests.support.made_predictions import make_predictions
 
 
 @pytest.fixture

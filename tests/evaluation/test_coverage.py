@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import patient_simulation as simulation
 import pytest
-from patient_simulation import Domain, covered
 
 from leukbench.evaluation.intervals import wilson
+from tests.support import patient_simulation as simulation
+from tests.support.patient_simulation import Domain, covered
 
 
 def test_accuracy_is_covered_by_groups_and_not_by_images() -> None:

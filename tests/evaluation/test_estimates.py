@@ -10,17 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_predictions import make_predictions
 from sklearn import metrics as sk
 
 from leukbench.errors import InputError
-from leukbench.evaluation.estimates import (
-    average_copies,
-    estimate_predictions,
-    majority_accuracy,
-    patient_results,
-)
+from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions
+from tests.support.made_predictions import make_predictions
 
 Make = Callable[..., Predictions]
 

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from made_predictions import make_predictions
 
 from leukbench.errors import InputError
 from leukbench.evaluation.estimates import estimate_predictions
 from leukbench.evaluation.influence import concerned_rows, influence_of
+from tests.support.made_predictions import make_predictions
 
 
 def test_without_the_images_the_estimates_are_those_of_the_remaining_rows() -> None:

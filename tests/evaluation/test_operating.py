@@ -10,13 +10,7 @@ import numpy as np
 import pytest
 
 from leukbench.evaluation.estimates import estimate_predictions
-from leukbench.evaluation.operating import (
-    NO_VALIDATION,
-    PREVALENCES,
-    calibration,
-    operating_points,
-    predictive_values,
-)
+from leukbench.evaluation.operating import NO_VALIDATION, PREVALENCES, calibration, operating_points, predictive_values
 from leukbench.evaluation.scoring import apply_temperature, sensitivity_at_specificity
 from leukbench.records import Predictions
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_predictions import make_predictions
 from sklearn import metrics as sk
 
 from leukbench.errors import InputError
 from leukbench.evaluation import resampling
-from leukbench.evaluation.metrics import roc_auc_within
 from leukbench.evaluation.resampling import METRICS, bootstrap_runs, draw_weights, group_run, group_strata
+from leukbench.evaluation.scoring import roc_auc_within
 from leukbench.records import Predictions
+from tests.support.made_predictions import make_predictions
 
 Make = Callable[..., Predictions]
 LOOP: dict[str, Callable[[Predictions], float]] = {

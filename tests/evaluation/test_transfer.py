@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from made_predictions import make_predictions
 
 from leukbench.evaluation.transfer import accuracy_at_prevalence, merge_predictions, prevalence, transfer_gap
 from leukbench.records import Estimate
+from tests.support.made_predictions import make_predictions
 
 STAGES = {"a": "healthy", "b": "ill", "c": "ill"}
 

@@ -6,14 +6,14 @@ import re
 
 import pytest
 import torch
-from ledger_places import missing, numbers_without_claim, paper_text, places
 from torch import nn
 
 from leukbench.errors import InputError
 from leukbench.papers.alnet import model
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
-from leukbench.training.parameters import count_backbone_parameters, count_parameters, layer_table
+from leukbench.parameters.counting import count_backbone_parameters, count_parameters, layer_table
+from tests.support.ledger_places import missing, numbers_without_claim, paper_text, places
 
 _PLACES = {
     "Abstract": ("ABSTRACT", "Keywords"),

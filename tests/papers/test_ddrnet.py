@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ledger_places import missing, paper_text, places
 from torch import nn
 
 from leukbench.papers.ddrnet import model
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
-from leukbench.training.parameters import count_parameters, layer_table
+from leukbench.parameters.counting import count_parameters, layer_table
+from tests.support.ledger_places import missing, paper_text, places
 
 _PLACES = {
     "Dataset": ("Dataset", "Data augmentation"),

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from leukbench.cli.evaluating import Unknown
-from leukbench.cli.layout import json_text
 from leukbench.evaluation.controls import probe_result
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.evaluation.reservations import design_effect_sensitivity, domain_note
 from leukbench.papers.loader import load_paper
-from leukbench.records import COPIES_AVERAGED, Cell, Predictions
+from leukbench.pipeline.evaluate import Unknown
+from leukbench.records import COPIES_AVERAGED, Experiment, Predictions, json_text
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from made_predictions import make_predictions
+from tests.support.made_predictions import make_predictions
 
 STUDY = ("known_answer", "cohort")
 NET = "cohort_cnn"
@@ -44,8 +39,8 @@ def estimate(metric: str, value: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def cell_of(protocol: str) -> Cell:
-    return Cell(paper=STUDY[0], study=STUDY[1], protocol=protocol, source="known_answer", store="s", arms=(NET,))  # type: ignore[arg-type]
+def experiment_of(protocol: str) -> Experiment:
+    return Experiment(paper=STUDY[0], study=STUDY[1], protocol=protocol, source="known_answer", store="s", arms=(NET,))  # type: ignore[arg-type]
 
 
 def gap(rung: str, metric: str, **changes: Any) -> dict[str, Any]:
@@ -59,7 +54,7 @@ def gap(rung: str, metric: str, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def data() -> ReportData:
     """Three rungs of one study: the network is right in 90, 90 and 70 % of images, half of which are of each class."""
-    cells = {name: cell_of(name) for name in ("as_published", "image", "patient")}
+    experiments = {name: experiment_of(name) for name in ("as_published", "image", "patient")}
     accuracies = {"as_published": 0.9, "image": 0.9, "patient": 0.7}
     test, validation = predictions(1), predictions(2)
     arms = {
@@ -85,9 +80,9 @@ def data() -> ReportData:
             "runs": [{"arm": NET, "n_train_rows": n} for n in sizes[name]],
             "arms": {NET: {"deviations": ["limited"] if name == "image" else []}},
         }
-        for name in cells
+        for name in experiments
     }
-    splits = {n: {"certificate": {"evidence": "verified"}, "reading": {"name": "random_images"}} for n in cells}
+    splits = {n: {"certificate": {"evidence": "verified"}, "reading": {"name": "random_images"}} for n in experiments}
     verdicts = {
         "gaps": [
             gap(r, m, equal_size=r == "image") for r in ("as_published", "image") for m in ("accuracy", "mcc", "auc")
@@ -97,7 +92,7 @@ def data() -> ReportData:
         "verdicts": [],
     }
     return ReportData(
-        profile="made", papers={STUDY[0]: load_paper(STUDY[0])}, cells=cells, splits=splits, receipts=receipts,
+        profile="made", papers={STUDY[0]: load_paper(STUDY[0])}, experiments=experiments, splits=splits, receipts=receipts,
         estimates={n: {"arms": a, "probes": {}} for n, a in arms.items()}, verdicts=verdicts, findings=(), parameters=[],
         measured={}, times={}, predictions=[],
     )  # fmt: skip
@@ -150,16 +145,18 @@ def test_the_first_screen_says_what_the_split_adds_and_what_to_hold_against_it(d
 def test_several_readings_of_the_published_split_are_told_apart(data: ReportData) -> None:
     [one] = sections.headline_rows(data)
     assert one["as published"] == "90.0 [85.0 to 95.0]"
-    cells = {**data.cells, "other": data.cells["as_published"]}
+    experiments = {**data.experiments, "other": data.experiments["as_published"]}
     splits = {**data.splits, "other": {**data.splits["image"], "reading": {"name": "plain_test"}}}
     estimates = {**data.estimates, "other": data.estimates["patient"]}
-    [two] = sections.headline_rows(dataclasses.replace(data, cells=cells, splits=splits, estimates=estimates))
+    [two] = sections.headline_rows(
+        dataclasses.replace(data, experiments=experiments, splits=splits, estimates=estimates)
+    )
     assert two["as published"] == "90.0 [85.0 to 95.0] (random images)<br>70.0 [65.0 to 75.0] (plain test)"
 
 
 def shortcut(**changes: Any) -> dict[str, Any]:
     values = {
-        "cell": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88, "difference": 0.02,
+        "experiment": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88, "difference": 0.02,
         "low": -0.01, "high": 0.05, "flagged": True,
     }  # fmt: skip
     return {**values, **changes}
@@ -227,7 +224,7 @@ def test_unknown_patients_widen_what_is_printed(data: ReportData) -> None:
 
 def test_contrasts_show_their_family_and_what_the_correction_leaves(data: ReportData) -> None:
     made = {
-        "cell": "image", "first_arm": NET, "second_arm": "trivial:border", "family": "descriptive", "metric": "accuracy",
+        "experiment": "image", "first_arm": NET, "second_arm": "trivial:border", "family": "descriptive", "metric": "accuracy",
         "difference": 0.02, "low": -0.01, "high": 0.05, "p_value": 0.03, "p_corrected": 0.09, "p_mcnemar": 0.0001,
         "family_size": 6, "n_images": 400, "n_groups": 20, "note": "",
     }  # fmt: skip

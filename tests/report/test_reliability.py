@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leukbench.cli.layout import json_text
 from leukbench.evaluation.intervals import korn_graubard
 from leukbench.evaluation.operating import calibration
-from leukbench.records import Cell
+from leukbench.records import Experiment, json_text
 from leukbench.report.data import ReportData
 from leukbench.report.reliability import draw_reliability, panels
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from made_predictions import make_predictions
+from tests.support.made_predictions import make_predictions
 
 STUDY = ("known_answer", "cohort")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -29,21 +25,21 @@ def data() -> ReportData:
     """One network under two protocols, of which only ``image`` set images apart for validation."""
     test, validation = (make_predictions(n=400, n_groups=20, seed=s) for s in (1, 2))
     held_out = {"image": validation, "patient": validation.take(np.arange(0))}
-    cells = {
-        name: Cell(paper=STUDY[0], study=STUDY[1], protocol=name, source="known_answer", store="s", arms=("net",))  # type: ignore[arg-type]
+    experiments = {
+        name: Experiment(paper=STUDY[0], study=STUDY[1], protocol=name, source="known_answer", store="s", arms=("net",))  # type: ignore[arg-type]
         for name in held_out
     }
     made = {name: json.loads(json_text(calibration(test, part))) for name, part in held_out.items()}
     return ReportData(
-        profile="made", papers={}, cells=cells, receipts={}, verdicts={}, findings=(), parameters=[], measured={}, times={},
-        splits={n: {"certificate": {"evidence": "verified"}, "reading": {"name": "x"}} for n in cells},
+        profile="made", papers={}, experiments=experiments, receipts={}, verdicts={}, findings=(), parameters=[], measured={}, times={},
+        splits={n: {"certificate": {"evidence": "verified"}, "reading": {"name": "x"}} for n in experiments},
         estimates={n: {"arms": {"net": {"calibration": c}}} for n, c in made.items()}, predictions=[],
     )  # fmt: skip
 
 
 def test_only_networks_with_a_temperature_are_drawn(data: ReportData, tmp_path: Path) -> None:
-    assert [(cell, arm) for cell, arm, _ in panels(data, *STUDY)] == [("image", "net")]
-    without = dataclasses.replace(data, cells={"patient": data.cells["patient"]})
+    assert [(experiment, arm) for experiment, arm, _ in panels(data, *STUDY)] == [("image", "net")]
+    without = dataclasses.replace(data, experiments={"patient": data.experiments["patient"]})
     assert not draw_reliability(without, *STUDY, tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
 

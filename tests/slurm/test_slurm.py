@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-from tiny_grid import write_cell
-
 from leukbench.training.board import Board
 from leukbench.training.cluster import SlurmOptions, run_on_slurm
 from leukbench.training.costs import Estimator
 from leukbench.training.grid import cost_of, execute_task, missing, plan_grid
 from leukbench.training.run import find_run, run_folder
+from tests.support.tiny_grid import write_experiment
 
 HERE = Path(__file__).parent
 _NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")
@@ -58,7 +55,7 @@ def home(slurm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_grid_runs_as_array_jobs_and_a_failed_run_does_not_stop_the_others(home: Path) -> None:
     tasks = plan_grid(
-        [write_cell(home / "world", arms={"quick": {}, "broken": {"dropout": 2.0}, "dry": {"dropout": 0.4}})]
+        [write_experiment(home / "world", arms={"quick": {}, "broken": {"dropout": 2.0}, "dry": {"dropout": 0.4}})]
     )
     estimator = Estimator(torch.device("cpu"), {})
     board = Board(tasks, {t.key: cost_of(t, estimator) for t in tasks}, at_once=2)
@@ -76,7 +73,7 @@ def test_a_grid_runs_as_array_jobs_and_a_failed_run_does_not_stop_the_others(hom
 def test_a_job_at_its_time_limit_is_requeued_and_ends_as_an_uninterrupted_run_does(home: Path) -> None:
     arms = {"slow": {"pause_s": 0.2}, "straight": {}}
     slow, straight = (
-        t for t in plan_grid([write_cell(home / "world", arms=arms, epochs=EPOCHS)]) if t.fold == 0
+        t for t in plan_grid([write_experiment(home / "world", arms=arms, epochs=EPOCHS)]) if t.fold == 0
     )  # fmt: skip
     # Slurm sends the signal up to a minute early: with a shorter limit it could come before anything listens
     options = SlurmOptions(time_limit_min=2, cpus=1, more=(("signal", "USR2@20"),))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile import Server
+
+from tests.support.hostile import Server
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from hostile import BODY, FILES, HARMFUL, SHA256, Server, send, tar_of, zip_of
 
 from leukbench.errors import DataError, InputError
 from leukbench.sources import fetching, load_source
 from leukbench.sources.archives import unpack
 from leukbench.sources.fetching import download, download_archive, fetch_source, link_folder, receipt_of, write_receipt
+from tests.support.hostile import BODY, FILES, HARMFUL, SHA256, Server, send, tar_of, zip_of
 
 
 def _get(server: Server, tmp_path: Path, **options: object) -> Path:

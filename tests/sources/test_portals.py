@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile import FILES, HARMFUL, Server, send, tar_of
 
 from leukbench.errors import DataError, InputError
 from leukbench.sources import base, fetching, load_source, portals, source_names
@@ -27,6 +26,7 @@ from leukbench.sources.base import Portal, Source
 from leukbench.sources.bitmaps import form_hashes, published_forms
 from leukbench.sources.hashing import Image
 from leukbench.sources.portals import fetch_by, portal_of, ways_of
+from tests.support.hostile import FILES, HARMFUL, Server, send, tar_of
 
 CELLS = ("UID_1_1_1_all", "UID_H10_1_1_hem", "UID_2_1_1_all", "UID_H14_1_1_hem")
 

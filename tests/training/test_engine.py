@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_rows, make_store
 from torch import nn
 
 from leukbench.errors import DataError, SplitError
@@ -15,6 +14,7 @@ from leukbench.records import Augmentation, Recipe
 from leukbench.training.data import Pixels, balanced_order, rows_digest, rows_of
 from leukbench.training.engine import State, TrainingDiverged, score, set_up, train
 from leukbench.training.recipe import normalise
+from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_rows, make_store
 
 CPU = torch.device("cpu")
 TURNING = Augmentation(rotation_deg=30.0, flip_horizontal=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from gpu_checks import (
+
+from tests.support.gpu_checks import (
     CHECKS,
     every_proposed_network_agrees_with_the_cpu,
     every_proposed_network_trains_in_bf16,

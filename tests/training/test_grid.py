@@ -14,21 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_grid import ARMS, write_cell
 
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.pixels.store import open_store
 from leukbench.training.board import Board
-from leukbench.training.cell import plan_cell, train_cell
 from leukbench.training.cluster import _news
 from leukbench.training.costs import Estimator, Speed, accelerators, measured_speeds
+from leukbench.training.experiment import plan_experiment, train_experiment
 from leukbench.training.grid import Cost, Event, cost_of, execute_task, last_words, missing, plan_grid
 from leukbench.training.hardware import use_threads
 from leukbench.training.locks import RunHeld, holding, owner_of
 from leukbench.training.roofline import Device
 from leukbench.training.run import epochs_done, find_run, run_folder
 from leukbench.training.workers import run_locally
+from tests.support.tiny_grid import ARMS, write_experiment
 
 CPU = torch.device("cpu")
 LIMITS = Device(flops=1e11, bytes_s=1e10)
@@ -52,25 +52,27 @@ def stop_at_two(done: int, total: int) -> None:
 
 
 def test_the_plan_is_arms_times_folds_times_seeds_under_the_keys_that_the_train_stage_uses(tmp_path: Path) -> None:
-    inputs = write_cell(tmp_path / "world", arms=ARMS, seeds=2)
+    inputs = write_experiment(tmp_path / "world", arms=ARMS, seeds=2)
     tasks = plan_grid([inputs])
     assert [(t.arm, t.fold, t.seed) for t in tasks] == [(a, f, s) for a in ARMS for f in (0, 1) for s in (0, 1)]
     study = json.loads(inputs.study.read_text())
-    plan = plan_cell(study, inputs.cell, read_split(inputs.split), store=open_store(inputs.store), limited_source=False)
+    plan = plan_experiment(
+        study, inputs.experiment, read_split(inputs.split), store=open_store(inputs.store), limited_source=False
+    )
     assert [t.key for t in tasks] == [spec.key for _, spec, _ in plan]
     assert {(t.epoch_rows, t.scored_rows) for t in tasks} == {(16, 26)}
 
 
-def test_two_cells_that_need_the_same_run_plan_it_once(tmp_path: Path) -> None:
-    one, other = (write_cell(tmp_path / "world", name) for name in ("one", "other"))
-    other = dataclasses.replace(other, cell=dataclasses.replace(other.cell, protocol="image"))
+def test_two_experiments_that_need_the_same_run_plan_it_once(tmp_path: Path) -> None:
+    one, other = (write_experiment(tmp_path / "world", name) for name in ("one", "other"))
+    other = dataclasses.replace(other, experiment=dataclasses.replace(other.experiment, protocol="image"))
     assert [t.inputs.name for t in plan_grid([one, other])] == ["one", "one"]
 
 
 def test_oversampling_counts_the_rows_that_are_drawn_again(tmp_path: Path) -> None:
-    task = plan_grid([write_cell(tmp_path / "world", balance="oversample")])[0]
+    task = plan_grid([write_experiment(tmp_path / "world", balance="oversample")])[0]
     assert task.epoch_rows == 16  # its classes are of one size
-    inputs = write_cell(tmp_path / "uneven", balance="oversample")
+    inputs = write_experiment(tmp_path / "uneven", balance="oversample")
     split = read_split(inputs.split)
     drop = split[(split["fold"] == 0) & (split["role"] == "train") & (split["label"] == "red")].index[:5]
     split.drop(drop).to_csv(inputs.split, index=False)
@@ -79,7 +81,7 @@ def test_oversampling_counts_the_rows_that_are_drawn_again(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("file", "stage"), [("study", "resolve"), ("split", "split"), ("store", "decode")])
 def test_what_an_earlier_stage_did_not_make_is_named_with_its_stage(tmp_path: Path, file: str, stage: str) -> None:
-    inputs = write_cell(tmp_path / "world")
+    inputs = write_experiment(tmp_path / "world")
     getattr(inputs, file).unlink()
     with pytest.raises(DataError, match=f"run the {stage} stage"):
         plan_grid([inputs])
@@ -89,7 +91,7 @@ def test_what_an_earlier_stage_did_not_make_is_named_with_its_stage(tmp_path: Pa
 
 
 def test_a_cost_is_what_like_runs_took_times_the_epochs_and_images_that_are_missing(tmp_path: Path) -> None:
-    tasks = plan_grid([write_cell(tmp_path / "world", arms={"quick": {}, "dry": {"dropout": 0.4}})])
+    tasks = plan_grid([write_experiment(tmp_path / "world", arms={"quick": {}, "dry": {"dropout": 0.4}})])
     execute_task(tasks[0], device=CPU)
     folder = run_folder(tasks[0].key)
     history = json.loads((folder / "history.json").read_text())
@@ -110,7 +112,7 @@ def test_a_cost_is_what_like_runs_took_times_the_epochs_and_images_that_are_miss
 
 def test_an_estimate_is_half_of_the_roofline_of_the_step_at_its_batch_size(tmp_path: Path) -> None:
     """Counted by hand: with bandwidth for nothing, only the two convolutions and the dense layer cost."""
-    (task, _) = plan_grid([write_cell(tmp_path / "world")])
+    (task, _) = plan_grid([write_experiment(tmp_path / "world")])
     forward = 2 * (30 * 30 * 8 * 27 + 5 * 5 * 8 * 72 + 8 * 2)
     backward = 2 * forward - 2 * 30 * 30 * 8 * 27  # the images need no gradient
     speed = Estimator(CPU, {}, Device(flops=1e9, bytes_s=1e30)).speed(task.load)
@@ -119,13 +121,13 @@ def test_an_estimate_is_half_of_the_roofline_of_the_step_at_its_batch_size(tmp_p
 
 
 def test_a_network_that_cannot_be_built_costs_nobody_knows_what(tmp_path: Path) -> None:
-    task = plan_grid([write_cell(tmp_path / "world", arms=ARMS)])[-1]
+    task = plan_grid([write_experiment(tmp_path / "world", arms=ARMS)])[-1]
     cost = cost_of(task, Estimator(CPU, {}, LIMITS))
     assert np.isnan(cost.seconds) and "dropout" in cost.speed.basis
 
 
 def test_a_resumed_run_costs_only_its_missing_epochs(tmp_path: Path) -> None:
-    (task, _) = plan_grid([write_cell(tmp_path / "world", epochs=5)])
+    (task, _) = plan_grid([write_experiment(tmp_path / "world", epochs=5)])
     estimator = Estimator(CPU, {}, LIMITS)
     whole = cost_of(task, estimator)
     with pytest.raises(Killed):
@@ -139,7 +141,7 @@ def test_a_resumed_run_costs_only_its_missing_epochs(tmp_path: Path) -> None:
 
 
 def test_a_grid_trains_in_workers_resumes_and_goes_on_after_a_failed_run(tmp_path: Path) -> None:
-    inputs = write_cell(tmp_path / "world", arms=ARMS)
+    inputs = write_experiment(tmp_path / "world", arms=ARMS)
     tasks = plan_grid([inputs])
     threads = torch.get_num_threads()
     use_threads(tasks[3].recipe.input_px)  # sums over more threads differ in their last bit
@@ -163,14 +165,16 @@ def test_a_grid_trains_in_workers_resumes_and_goes_on_after_a_failed_run(tmp_pat
     resumed = find_run(tasks[3].key)
     assert resumed is not None and whole is not None and np.array_equal(resumed.test, whole.test)
 
-    collected = dataclasses.replace(inputs, cell=dataclasses.replace(inputs.cell, arms=("quick", "dry")))
+    collected = dataclasses.replace(inputs, experiment=dataclasses.replace(inputs.experiment, arms=("quick", "dry")))
     (tmp_path / "world" / "model.py").touch()
 
     def never(name: str, done: int, total: int) -> None:
         raise AssertionError(f"{name} is trained again")
 
     study, split, store = json.loads(inputs.study.read_text()), read_split(inputs.split), open_store(inputs.store)
-    _, receipt = train_cell(study, collected.cell, split, store=store, device=CPU, limited_source=False, progress=never)
+    _, receipt = train_experiment(
+        study, collected.experiment, split, store=store, device=CPU, limited_source=False, progress=never
+    )
     assert [run["key"] for run in receipt["runs"]] == [t.key for t in tasks[:4]]
 
 
@@ -178,11 +182,11 @@ GRID = """
 import sys
 from pathlib import Path
 import torch
-from tiny_grid import write_cell
+from tests.support.tiny_grid import write_experiment
 from leukbench.training.grid import missing, plan_grid
 from leukbench.training.workers import run_locally
 if __name__ == "__main__":
-    tasks = plan_grid([write_cell(Path(sys.argv[1]), arms={"slow": {"pause_s": 0.05}}, seeds=2)])
+    tasks = plan_grid([write_experiment(Path(sys.argv[1]), arms={"slow": {"pause_s": 0.05}}, seeds=2)])
     for event in run_locally(missing(tasks), jobs=2, device=torch.device("cpu")):
         print(event.key, event.what, event.epoch, flush=True)
 """
@@ -191,14 +195,13 @@ if __name__ == "__main__":
 def start_grid(folder: Path) -> subprocess.Popen[str]:
     script = folder.parent / "grid.py"
     script.write_text(GRID, encoding="utf-8")
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])])
-    environment = {**os.environ, "PYTHONPATH": paths}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     return subprocess.Popen([sys.executable, str(script), str(folder)], env=environment, stdout=subprocess.PIPE, text=True)  # fmt: skip
 
 
 @pytest.mark.slow
 def test_two_grids_at_once_train_every_run_once(tmp_path: Path) -> None:
-    write_cell(tmp_path / "world", arms={"slow": {"pause_s": 0.05}}, seeds=2)
+    write_experiment(tmp_path / "world", arms={"slow": {"pause_s": 0.05}}, seeds=2)
     both = [start_grid(tmp_path / "world") for _ in range(2)]
     said = [child.communicate(timeout=500)[0].split("\n") for child in both]
     assert [child.returncode for child in both] == [0, 0]
@@ -222,21 +225,21 @@ def test_a_killed_grid_leaves_no_lock_and_its_workers_end(tmp_path: Path) -> Non
 
 
 def test_a_run_held_elsewhere_is_not_trained_here(tmp_path: Path) -> None:
-    (task, _) = plan_grid([write_cell(tmp_path / "world")])
+    (task, _) = plan_grid([write_experiment(tmp_path / "world")])
     with holding(run_folder(task.key)), pytest.raises(RunHeld):
         execute_task(task, device=CPU)
     assert epochs_done(task.key) == 0
 
 
 def test_inputs_that_changed_since_the_plan_are_refused(tmp_path: Path) -> None:
-    (task, _) = plan_grid([write_cell(tmp_path / "world")])
-    write_cell(tmp_path / "world", epochs=4)
+    (task, _) = plan_grid([write_experiment(tmp_path / "world")])
+    write_experiment(tmp_path / "world", epochs=4)
     with pytest.raises(DataError, match="not the one that was planned"):
         execute_task(task, device=CPU)
 
 
 def test_a_slurm_job_has_failed_when_it_is_gone_twice_without_a_receipt_or_another_owner(tmp_path: Path) -> None:
-    (task, _) = plan_grid([write_cell(tmp_path / "world")])
+    (task, _) = plan_grid([write_experiment(tmp_path / "world")])
     gone, log = set[str](), tmp_path / "job.err"
     assert _news(task, "PENDING", log, gone) is None
     assert _news(task, "RUNNING", log, gone) == Event(task.key, "started")
@@ -259,7 +262,7 @@ def test_a_slurm_job_has_failed_when_it_is_gone_twice_without_a_receipt_or_anoth
 
 def test_time_left_follows_the_pace_of_like_runs(tmp_path: Path) -> None:
     """By hand: 10 s planned a run; the first takes 30 s, so the one that waits is expected to take 30 s too."""
-    first, second, third, fourth = plan_grid([write_cell(tmp_path / "world", seeds=2)])
+    first, second, third, fourth = plan_grid([write_experiment(tmp_path / "world", seeds=2)])
     cost = Cost(epochs=3, seconds=10.0, speed=Speed(1.0, 1.0, "measured"))
     board = Board([first, second, third, fourth], dict.fromkeys([t.key for t in (first, second, third, fourth)], cost), at_once=1)  # fmt: skip
     assert board.left_s(now_s=0) == 40

@@ -1,4 +1,4 @@
-"""Scores in fewer classes than were trained, and a whole cell collected in them."""
+"""Scores in fewer classes than were trained, and a whole experiment collected in them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from test_cell import make_cell, make_split, make_study, store
-from tiny_world import CLASSES
+from test_experiment import make_experiment, make_split, make_study, store
 
 from leukbench.records import Limits
-from leukbench.training.cell import train_cell
+from leukbench.training.experiment import train_experiment
 from leukbench.training.merging import merge_classes
+from tests.support.tiny_world import CLASSES
 
 
 def test_scores_of_classes_that_become_one_are_added() -> None:
@@ -29,14 +29,14 @@ def test_without_classes_in_common_nothing_is_touched() -> None:
     assert merged.classes == CLASSES and merged.scores(scores) is scores
 
 
-def test_a_cell_is_collected_in_the_classes_in_common_from_the_same_run(tmp_path: Path) -> None:
-    study, cell = make_study(tmp_path), make_cell(arms=("wet",), limits=Limits(folds=1))
+def test_a_experiment_is_collected_in_the_classes_in_common_from_the_same_run(tmp_path: Path) -> None:
+    study, experiment = make_study(tmp_path), make_experiment(arms=("wet",), limits=Limits(folds=1))
     options = {"store": store(), "device": torch.device("cpu"), "limited_source": False}
-    plain, receipt = train_cell(study, cell, make_split(), **options)  # type: ignore[arg-type]
+    plain, receipt = train_experiment(study, experiment, make_split(), **options)  # type: ignore[arg-type]
     names = {CLASSES[0]: "cold", CLASSES[1]: "warm"}
-    named, again = train_cell(study, cell, make_split(), common_of=names, **options)  # type: ignore[arg-type]
+    named, again = train_experiment(study, experiment, make_split(), common_of=names, **options)  # type: ignore[arg-type]
     assert again["runs"] == receipt["runs"], "the run is found, not trained again"
     assert named["label"].tolist() == plain["label"].map(names).tolist()
     pd.testing.assert_series_equal(named["score_warm"], plain[f"score_{CLASSES[1]}"], check_names=False)
-    one, _ = train_cell(study, cell, make_split(), common_of=dict.fromkeys(CLASSES, "any"), **options)  # type: ignore[arg-type]
+    one, _ = train_experiment(study, experiment, make_split(), common_of=dict.fromkeys(CLASSES, "any"), **options)  # type: ignore[arg-type]
     assert np.allclose(one["score_any"], 1, atol=1e-5) and set(one["label"]) == {"any"}

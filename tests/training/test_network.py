@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_world import MODEL
 
 from leukbench.errors import InputError
 from leukbench.records import NetworkSpec
 from leukbench.training.network import _bare, build_network, code_digest, model_file
+from tests.support.tiny_world import MODEL
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_the_training_path_is_part_of_the_digest(tiny: NetworkSpec, monkeypatch:
 def test_training_imports_neither_pydantic_nor_the_papers_schema() -> None:
     code = (
         "import sys; from leukbench.records import NetworkSpec; from leukbench.training.network import build_network;"
-        "import leukbench.training.cell;"
+        "import leukbench.training.experiment;"
         "build_network(NetworkSpec(paper='ddrnet', name='ddrnet'), n_classes=2, input_px=32, pretrained=False);"
         "assert not {'pydantic', 'leukbench.papers.schema', 'yaml'} & set(sys.modules), 'imported'"
     )

@@ -1,4 +1,4 @@
-"""The first negative control: what is learned from true labels is gone when they are permuted, on the whole path of a cell."""
+"""The first negative control: what is learned from true labels is gone when they are permuted, on the whole path of an experiment."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_cell import CLASSES, CPU, make_cell, make_study
-from tiny_world import SIDE, make_store
+from test_experiment import CLASSES, CPU, make_experiment, make_study
 
-from leukbench.training.cell import train_cell
+from leukbench.training.experiment import train_experiment
+from tests.support.tiny_world import SIDE, make_store
 
 N = 160
 CHANCE = (0.5 - 4 * np.sqrt(0.25 / N), 0.5 + 4 * np.sqrt(0.25 / N))  # four standard errors
@@ -39,8 +39,8 @@ def accuracies(folder: Path, label: np.ndarray, images: np.ndarray) -> dict[str,
     ]
     split = pd.DataFrame(rows, columns=["fold", "role", "image_id", "origin", "copy", "label", "group", "patient"])
     study = make_study(folder, epochs=8)
-    table, _ = train_cell(
-        study, make_cell(arms=("wet",)), split, store=make_store(images), device=CPU, limited_source=False
+    table, _ = train_experiment(
+        study, make_experiment(arms=("wet",)), split, store=make_store(images), device=CPU, limited_source=False
     )
     tested = table[table["selection"] == "recipe"]
     right = (tested["label"] == tested["predicted"]).groupby(tested["arm"])

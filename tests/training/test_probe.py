@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from tiny_world import SIDE, make_store
 
 from leukbench.training.probe import (
     CUTS,
@@ -15,6 +14,7 @@ from leukbench.training.probe import (
     probe_patients,
     small_pixels,
 )
+from tests.support.tiny_world import SIDE, make_store
 
 
 def cohort(n_patients: int = 6, each: int = 12, *, tint: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:

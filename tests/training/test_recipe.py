@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_world import make_recipe
 from torch import nn
 
 from leukbench.errors import InputError
 from leukbench.training.recipe import class_scores, freeze, learning_rate_at, make_loss, make_optimiser, normalise
+from tests.support.tiny_world import make_recipe
 
 ONE_FUNCTION = ("categorical_cross_entropy", "sparse_categorical_cross_entropy", "kl_divergence")
 
@@ -202,10 +202,10 @@ def test_other_words_for_freezing_are_refused(word: str) -> None:
 
 def test_balanced_weights_of_the_engine_are_those_of_scikit_learn() -> None:
     from sklearn.utils.class_weight import compute_class_weight
-    from tiny_world import make_images, make_rows, make_store
 
     from leukbench.training.data import Pixels
     from leukbench.training.engine import _class_weights
+    from tests.support.tiny_world import make_images, make_rows, make_store
 
     images, _ = make_images()
     labels = np.array([0] * 10 + [1] * 3)

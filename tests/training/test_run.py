@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
 
 from leukbench.errors import DataError, SplitError
 from leukbench.records import NetworkSpec, Recipe, RunSpec
 from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
+from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
 
 CPU = torch.device("cpu")
 TURNING = {"augmentation": dataclasses.replace(make_recipe().augmentation, rotation_deg=20.0, flip_horizontal=True)}
@@ -159,7 +159,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from leukbench.training.run import execute_run
-from tiny_world import fold_rows, make_images, make_recipe, make_spec, make_store
+from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_spec, make_store
 images, labels = make_images()
 rows, store = fold_rows(labels), make_store(images)
 spec = make_spec(Path(sys.argv[1]), make_recipe(epochs=6), rows, store)
@@ -172,8 +172,7 @@ execute_run(spec, rows, store, device=torch.device("cpu"), progress=progress)
 
 def test_a_process_killed_by_sigkill_resumes_from_its_last_epoch_to_the_same_bits(tmp_path: Path) -> None:
     spec, rows, store = world(tmp_path, make_recipe(epochs=6))
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", CHILD, str(tmp_path / "paper"), "slow"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

@@ -12,21 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocked_imports import NEVER, ROOT, allowed_modules, environment
-from tiny_grid import write_cell
 
 from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
-from leukbench.cli import doing, training
-from leukbench.cli.grid import Choice, grid, inputs_of
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.params import load_params
+from leukbench.pipeline import decode as decode_stage
+from leukbench.pipeline import fetch as fetch_stage
+from leukbench.pipeline import group as group_stage
+from leukbench.pipeline import index as index_stage
+from leukbench.pipeline import resolve as resolve_stage
+from leukbench.pipeline import split as split_stage
+from leukbench.pipeline import train as train_stage
+from leukbench.pipeline.grid import Choice, grid, inputs_of
 from leukbench.pixels.store import open_store
 from leukbench.training import run as running
 from leukbench.training.data import copied_images
 from leukbench.training.grid import plan_grid
+from tests.support.blocked_imports import NEVER, ROOT, allowed_modules, environment
+from tests.support.tiny_grid import write_experiment
 
 PARAMS = """\
 profile: there
@@ -35,7 +41,7 @@ verdicts: {margin: 0.05}
 sources: {known_answer: {images: 144}}
 stores: {known_answer-32: {source: known_answer, side_px: 32}}
 studies: {known_answer-cohort: {paper: known_answer, study: cohort}}
-cells:
+experiments:
   there: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2, folds: 1, seeds: 2}}
 """
 
@@ -67,13 +73,13 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
     monkeypatch.setenv("LEUKBENCH_HOME", str(home))
     params = load_params()
-    for stage in (doing.fetch, doing.index, doing.group):
+    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
         stage(params, "known_answer")
-    doing.resolve(params, "known_answer-cohort")
-    doing.split(params, ["there"])
-    doing.decode(params, "known_answer-32")
+    resolve_stage.resolve(params, "known_answer-cohort")
+    split_stage.split(params, ["there"])
+    decode_stage.decode(params, "known_answer-32")
     said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
-    assert "1 cells with missing runs, 1 stores in " in said
+    assert "1 experiments with missing runs, 1 stores in " in said
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
     (packed,) = json.loads((tmp_path / "bundle" / "plan.json").read_text())["stores"].values()
     assert len(packed["rows"]) == 72 and len(packed["index"]["image_id"]) == 144  # the other half is in no split
@@ -96,20 +102,20 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
         raise AssertionError("trained again")
 
     monkeypatch.setattr(running, "_train_run", never)
-    assert training.train(params, "there").startswith("there: 2 run(s)")
+    assert train_stage.train(params, "there").startswith("there: 2 run(s)")
     text, failed = grid(params, Choice())
     assert "2 runs in the plan, 2 finished, 0 missing" in text and not failed
     assert (
         pack(inputs_of(params, Choice()), tmp_path / "empty", part_mib=1)
-        == f"{tmp_path / 'empty'}: 0 cells with missing runs, 0 stores in 0 parts, 0.0 MiB"
+        == f"{tmp_path / 'empty'}: 0 experiments with missing runs, 0 stores in 0 parts, 0.0 MiB"
     )
 
 
 def test_a_bundle_gives_back_the_same_pixels_and_the_same_keys(tmp_path: Path) -> None:
-    inputs = write_cell(tmp_path / "world", seeds=2)
+    inputs = write_experiment(tmp_path / "world", seeds=2)
     pack([inputs], tmp_path / "bundle", part_mib=0.02)
     (unpacked,) = unpack(tmp_path / "bundle", tmp_path / "work")
-    assert unpacked.cell == inputs.cell and unpacked.store != inputs.store
+    assert unpacked.experiment == inputs.experiment and unpacked.store != inputs.store
     here, carried = open_store(inputs.store), open_store(unpacked.store)
     split = read_split(inputs.split)
     needed = sorted(
@@ -120,7 +126,7 @@ def test_a_bundle_gives_back_the_same_pixels_and_the_same_keys(tmp_path: Path) -
 
 
 def test_a_missing_or_altered_part_is_named(tmp_path: Path) -> None:
-    pack([write_cell(tmp_path / "world")], tmp_path / "bundle", part_mib=0.02)
+    pack([write_experiment(tmp_path / "world")], tmp_path / "bundle", part_mib=0.02)
     parts = sorted((tmp_path / "bundle" / "parts").iterdir())
     shutil.copyfile(parts[0], parts[1])
     with pytest.raises(DataError, match="not those that were packed"):
@@ -132,8 +138,8 @@ def test_a_missing_or_altered_part_is_named(tmp_path: Path) -> None:
 
 
 def test_proposed_networks_and_first_seeds_come_first(tmp_path: Path) -> None:
-    cells = [write_cell(tmp_path / n, n, arms={"a": {}, "b": {"dropout": 0.3 + k / 10}}, seeds=2) for k, n in enumerate("xy")]  # fmt: skip
-    order = [(t.seed, t.arm, t.inputs.name) for t in by_importance(plan_grid(cells)) if t.fold == 0]
+    experiments = [write_experiment(tmp_path / n, n, arms={"a": {}, "b": {"dropout": 0.3 + k / 10}}, seeds=2) for k, n in enumerate("xy")]  # fmt: skip
+    order = [(t.seed, t.arm, t.inputs.name) for t in by_importance(plan_grid(experiments)) if t.fold == 0]
     assert order == [
         (0, "a", "x"), (0, "b", "x"), (0, "b", "y"), (1, "a", "x"), (1, "b", "x"), (1, "b", "y"),
     ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny_world import make_recipe, make_rows, make_store
 
 from leukbench.records import Augmentation
 from leukbench.training.data import Pixels
@@ -18,6 +17,7 @@ from leukbench.training.trivial import (
     mean_colour,
     trivial_scores,
 )
+from tests.support.tiny_world import make_recipe, make_rows, make_store
 
 CPU = torch.device("cpu")
 SIDE = 32

@@ -1,4 +1,4 @@
-"""Validation scores of a cell: those of the epoch that the recipe chooses, of validation images alone."""
+"""Validation scores of an experiment: those of the epoch that the recipe chooses, of validation images alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cell import CLASSES, CPU, collect, make_cell, make_split, make_study, store
+from test_experiment import CLASSES, CPU, collect, make_experiment, make_split, make_study, store
 
 from leukbench.errors import DataError
 from leukbench.records import Limits
-from leukbench.training.cell import train_cell
+from leukbench.training.experiment import train_experiment
 from leukbench.training.run import find_run, run_folder
 from leukbench.training.validation import validation_table
 
@@ -23,7 +23,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_holds_every_runs_scores_at_the_chosen_epoch_and_no_tested_image(tmp_path: Path) -> None:
     study = make_study(tmp_path, checkpoint="best_validation_accuracy")
-    tested, receipt = collect(study, make_cell(limits=Limits(seeds=2)))
+    tested, receipt = collect(study, make_experiment(limits=Limits(seeds=2)))
     table = validation_table(receipt, make_split(), classes=CLASSES, store=store())
     assert list(table.columns) == list(tested.columns) and set(table["selection"]) == {"recipe"}
     assert table.groupby(["arm", "fold", "seed"]).size().to_dict() == {
@@ -44,15 +44,15 @@ def test_it_holds_every_runs_scores_at_the_chosen_epoch_and_no_tested_image(tmp_
 def test_a_split_without_validation_gives_an_empty_table_with_the_same_columns(tmp_path: Path) -> None:
     split = make_split()
     split.loc[split["role"] == "validation", "role"] = "train"
-    tested, receipt = train_cell(
-        make_study(tmp_path), make_cell(arms=("wet",)), split, store=store(), device=CPU, limited_source=False
+    tested, receipt = train_experiment(
+        make_study(tmp_path), make_experiment(arms=("wet",)), split, store=store(), device=CPU, limited_source=False
     )
     table = validation_table(receipt, split, classes=CLASSES, store=store())
     assert table.empty and list(table.columns) == list(tested.columns)
 
 
 def test_runs_that_are_gone_or_were_validated_on_other_rows_are_refused(tmp_path: Path) -> None:
-    _, receipt = collect(make_study(tmp_path), make_cell(arms=("wet",), limits=Limits(folds=1)))
+    _, receipt = collect(make_study(tmp_path), make_experiment(arms=("wet",), limits=Limits(folds=1)))
     split = make_split()
     fewer = split.drop(split.index[split["role"] == "validation"][0])
     with pytest.raises(DataError, match="other rows"):

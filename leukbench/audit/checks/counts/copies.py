@@ -1,0 +1,113 @@
+"""Augmented copies: from how few originals the counted images come, and whether augmented test images were scored."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from leukbench.audit.engine.rounding import shown
+from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.whole_numbers import counted
+from leukbench.papers.schema import Claim, Paper
+
+AFTER = "after augmentation"
+BEFORE = ("public release", "before augmentation", "")
+MANY = 3
+"""Test images an original from which on the images of a class are called copies of few."""
+
+
+def check_few_originals(paper: Paper) -> list[Draft]:
+    """Augmented test images of a class against the originals of that class: b originals cannot give more than b independent images.
+
+    With a test images and b originals in all parts, each original stands a/b times in the test part on average, more if some originals
+    are kept for training.
+    """
+    found = []
+    for study in dict.fromkeys(c.study for c in counted(paper, "n_images") if c.condition == AFTER):
+        originals = _by_class(paper, study, BEFORE, {"all", ""})
+        tests = _by_class(paper, study, (AFTER,), {"test"})
+        every = {
+            name: sum(
+                count_of(c) or 0 for c in counted(paper, "n_images") if _is(c, study, name) and c.condition == AFTER
+            )
+            for name in tests
+        }
+        shared = [name for name in tests if name in originals]
+        if not shared or not any(_ratio(tests[n], originals[n]) >= MANY for n in shared):
+            continue
+        words = "; ".join(
+            f"{n}: {tests[n].value} test images ({every[n]} in all) of {originals[n].value} originals, "
+            f"{shown(Fraction(every[n], count_of(originals[n]) or 1), 1)} images each"
+            for n in shared
+        )
+        total = sum(count_of(originals[n]) or 0 for n in shared)
+        tested = sum(count_of(tests[n]) or 0 for n in shared)
+        worst = max(shared, key=lambda n: _ratio(tests[n], originals[n]))
+        found.append(
+            Draft(
+                check="few_originals",
+                status="implausible",
+                kind="protocol",
+                claims=tuple(c for n in shared for c in (originals[n], tests[n])),
+                severity=2,
+                statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, {tests[worst].value}, from "
+                f"at most {originals[worst].value}.",
+                witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most {total} independent "
+                "observations, fewer if originals are kept apart for training.",
+                repair="scores on original test images, or one score an original.",
+            )
+        )
+    return found
+
+
+def _is(c: Claim, study: str, class_: str) -> bool:
+    return c.study == study and c.class_ == class_ and not fold_of(c) and not c.model
+
+
+def _by_class(paper: Paper, study: str, conditions: tuple[str, ...], splits: set[str]) -> dict[str, Claim]:
+    found: dict[str, Claim] = {}
+    for condition in conditions:
+        for c in counted(paper, "n_images"):
+            if c.condition == condition and c.split in splits and c.class_ and _is(c, study, c.class_) and count_of(c):
+                found.setdefault(c.class_, c)
+    return found
+
+
+def _ratio(a: Claim, b: Claim) -> Fraction:
+    return Fraction(count_of(a) or 0, count_of(b) or 1)
+
+
+def check_scored_before_augmentation(paper: Paper) -> list[Draft]:
+    """Matrices whose cells add up to the test images before augmentation, where the test images are said to be augmented."""
+    sizes: dict[tuple[str, str], dict[str, Claim]] = {}
+    for c in counted(paper, "n_images"):
+        if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
+            sizes.setdefault((c.study, fold_of(c)), {}).setdefault("after" if c.condition == AFTER else "before", c)
+    lines, claims = [], []
+    for m in matrices(paper):
+        pair = sizes.get((m.key[0], m.key[3]), {})
+        if m.key[2] != "test" or len(pair) < 2 or count_of(pair["before"]) == count_of(pair["after"]):
+            continue
+        low, high = (sum((getattr(c, end) for line in m.cells for c in line), Fraction(0)) for end in ("low", "high"))
+        if not low <= (count_of(pair["before"]) or 0) <= high or low <= (count_of(pair["after"]) or 0) <= high:
+            return []
+        sums = shown(low, 0) if low == high else f"{shown(low, 0)} to {shown(high, 0)}"
+        lines.append(
+            f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}: {sums}; before {pair['before'].value}, after {pair['after'].value}"
+        )
+        claims += [pair["before"], pair["after"], *m.claims]
+    if not lines:
+        return []
+    return [
+        Draft(
+            check="scored_before_augmentation",
+            status="implausible",
+            kind="protocol",
+            claims=tuple(claims),
+            severity=1,
+            statement="Test images are said to be augmented, but the matrices count as many as there were before.",
+            witness="; ".join(lines) + ".",
+            repair="either the augmented test images were not scored, or the matrices are of another evaluation; say which.",
+        )
+    ]

@@ -1,0 +1,263 @@
+"""Counts: classes against totals, splits against datasets, folds against sums, shares and iterations."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from leukbench.audit.engine.rounding import printed_interval, shown
+from leukbench.audit.readings.claims import count_of, fold_of, own
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.whole_numbers import COUNTED, claim_groups, counted, number_of
+from leukbench.papers.schema import Claim, Paper
+
+BATCHES = (4, 8, 10, 16, 20, 24, 32, 40, 48, 50, 64, 96, 100, 128, 200, 256, 512)
+
+
+def _sum_draft(check: str, total: Claim, parts: list[Claim], what: str, *, severity: int = 1) -> Draft:
+    value, stated = sum(number_of(p) for p in parts), number_of(total)
+    good = value == stated
+    unit = (
+        "subjects"
+        if total.metric == "n_subjects"
+        else ("parameters" if total.metric.startswith("params") else "images")
+    )
+    return Draft(
+        check=check,
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(total, *parts),
+        severity=0 if good else severity,
+        statement=f"{what}: the parts "
+        + (
+            f"add up to the {stated} {unit} stated."
+            if good
+            else f"add up to {value}, not to the {stated} {unit} stated."
+        ),
+        witness=" + ".join(p.value for p in parts)
+        + f" = {value}; stated: {stated}"
+        + ("." if good else f", a difference of {stated - value}."),
+        repair="" if good else f"one part or the total misprinted by {abs(stated - value)}.",
+        members=() if good else ((total.id,), *((p.id,) for p in parts)),
+    )
+
+
+def check_stated_sums(paper: Paper) -> list[Draft]:
+    """A total that is said to be made of parts is their sum."""
+    by_id = {c.id: c for c in paper.claims}
+    found = []
+    for total in counted(paper, *COUNTED, "params_total", "params_trainable"):
+        parts = [by_id[i] for i in total.derived_from]
+        if len(parts) > 1 and all(count_of(p) is not None for p in parts):
+            found.append(_sum_draft("stated_sums", total, parts, _place(total)))
+    return found
+
+
+def _place(claim: Claim) -> str:
+    words = [
+        claim.metric.replace("n_images", "images").replace("n_subjects", "subjects"),
+        claim.condition,
+        claim.split,
+        f"fold {fold_of(claim)}" if fold_of(claim) else "",
+        claim.class_,
+        claim.model,
+    ]
+    return ", ".join(w for w in words if w)
+
+
+def check_class_sums(paper: Paper) -> list[Draft]:
+    """The classes of a part add up to its total."""
+    found = []
+    for key, by_class in claim_groups(counted(paper), without="class").items():
+        totals, classes = by_class.pop("", []), by_class
+        study = paper.studies.get(key[1])
+        if not totals or len(classes) < 2 or (study and len(classes) < len(study.classes)):
+            continue
+        for total in _distinct(totals):
+            if not total.derived_from:
+                found.append(
+                    _sum_draft("class_sums", total, [c[0] for c in classes.values()], f"Classes of {_place(total)}")
+                )
+    return found
+
+
+def _distinct(claims: list[Claim]) -> list[Claim]:
+    return list({number_of(c): c for c in reversed(claims)}.values())
+
+
+def check_fold_sums(paper: Paper) -> list[Draft]:
+    """The folds add up to the total over folds."""
+    found = []
+    for _, by_fold in claim_groups(counted(paper), without="fold").items():
+        totals = by_fold.pop("", [])
+        if totals and len(by_fold) >= 2:
+            found += [
+                _sum_draft("fold_sums", t, [c[0] for c in by_fold.values()], f"Folds of {_place(t)}")
+                for t in _distinct(totals)
+                if not t.derived_from
+            ]
+    return found
+
+
+def check_split_sums(paper: Paper) -> list[Draft]:
+    """Training, validation and test parts add up to the whole that they were cut from."""
+    found = []
+    for _, by_split in claim_groups(counted(paper), without="split").items():
+        wholes = by_split.get("all", []) + by_split.get("", [])
+        parts = [by_split[s][0] for s in ("train", "validation", "test", "train+validation") if s in by_split]
+        if "train+validation" in by_split and ("train" in by_split or "validation" in by_split):
+            continue
+        if wholes and len(parts) >= 2:
+            found += [
+                _sum_draft("split_sums", w, parts, f"Parts of {_place(w)}", severity=1)
+                for w in _distinct(wholes)
+                if not w.derived_from
+            ]
+    return found
+
+
+def check_multipliers(paper: Paper) -> list[Draft]:
+    """Augmentation multiplies a count by a whole number, the same one in every fold and part that says so."""
+    found = []
+    before = {
+        (c.study, c.split, fold_of(c), c.class_): c
+        for c in counted(paper, "n_images")
+        if c.condition in {"", "before augmentation"}
+    }
+    for c in counted(paper, "n_images"):
+        source = before.get((c.study, c.split, fold_of(c), c.class_))
+        if c.condition != "after augmentation" or source is None or number_of(source) == 0:
+            continue
+        ratio = Fraction(number_of(c), number_of(source))
+        good = ratio.denominator == 1
+        found.append(
+            Draft(
+                check="multipliers",
+                status="consistent" if good else "implausible",
+                kind="arithmetic",
+                claims=(source, c),
+                statement=f"Augmentation multiplies the {c.split} images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
+                f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
+                witness=f"{number_of(c)}/{number_of(source)} = {shown(ratio, 4)}.",
+                repair="" if good else "the number of copies made of each image, or which images were copied.",
+            )
+        )
+    return found
+
+
+def check_split_shares(paper: Paper) -> list[Draft]:
+    """Stated shares of the parts against the stated numbers of images."""
+    found = []
+    shares: dict[tuple[str, str], Claim] = {}
+    for c in own(paper):
+        if c.metric == "share" and c.split and printed_interval(c.value) is not None:
+            shares.setdefault((c.study, c.split), c)
+    sizes = [
+        c
+        for c in counted(paper, "n_images")
+        if not c.class_ and c.split in {"train", "validation", "test"} and c.condition in {"", "before augmentation"}
+    ]
+    for (study, split), share in shares.items():
+        for fold in dict.fromkeys(fold_of(c) for c in sizes):
+            parts = {
+                c.split: c
+                for c in sizes
+                if fold_of(c) == fold and c.study in {study, ""} | ({c.study} if not study else set())
+            }
+            if split not in parts or len(parts) < 2:
+                continue
+            found.append(_share_draft(share, parts, split, fold))
+    return found
+
+
+def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -> Draft:
+    total = sum(number_of(c) for c in parts.values())
+    actual = Fraction(100 * number_of(parts[split]), total)
+    stated = Fraction(share.number or 0) * (1 if share.unit == "%" or (share.number or 0) > 1 else 100)
+    # splitting by whole images, and stating "about 80 %", both allow a point
+    good = abs(actual - stated) <= 1
+    sum_ = " + ".join(f"{number_of(c)} {s}" for s, c in parts.items())
+    return Draft(
+        check="split_shares",
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(share, *parts.values()),
+        severity=0 if good else 1,
+        statement=f"The {split} part is {shown(actual, 1)} % of the images counted{' in fold ' + fold if fold else ''}; "
+        f"{share.value}{'' if '%' in share.value else share.unit} is stated.",
+        witness=f"{sum_} = {total}; {number_of(parts[split])}/{total} = {shown(actual, 2)} %.",
+        repair="" if good else "the shares describe another split than the counts.",
+    )
+
+
+def check_iterations(paper: Paper) -> list[Draft]:
+    """Iterations = epochs × batches: which numbers of training images and batch sizes explain the stated ones.
+
+    With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and every
+    stated pool less the stated test images, is tried with the stated batch size or the usual ones.
+    """
+    iterations = counted(paper, "iterations")
+    epochs = {number_of(c): c for c in counted(paper, "epochs")}
+    if not iterations or not epochs:
+        return []
+    exact = [i for i in iterations if not i.condition] or iterations
+    i = max(exact, key=number_of)
+    found = []
+    for e, claim in epochs.items():
+        if e == 0 or (i.model and claim.model and i.model != claim.model):
+            continue
+        found.append(_iterations_draft(paper, i, claim, e))
+    return found[:3]
+
+
+def _iterations_draft(paper: Paper, i: Claim, claim: Claim, e: int) -> Draft:
+    if number_of(i) % e:
+        return Draft(
+            check="iterations",
+            status="implausible",
+            kind="arithmetic",
+            claims=(i, claim),
+            severity=1,
+            statement=f"{number_of(i)} iterations are no whole number per epoch over {e} epochs.",
+            witness=f"{number_of(i)}/{e} = {shown(Fraction(number_of(i), e), 3)}.",
+            repair="training was stopped within an epoch.",
+        )
+    per = number_of(i) // e
+    sizes: dict[int, str] = {}
+    images = [
+        c
+        for c in counted(paper, "n_images")
+        if not c.class_ and c.study in {i.study, ""} | ({c.study} if not i.study else set())
+    ]
+    for c in images:
+        if c.split in {"train", "train+validation"}:
+            sizes.setdefault(number_of(c), f"the {number_of(c)} stated for {c.split}")
+            for t in images:
+                if t.split == "test" and number_of(c) > number_of(t):
+                    sizes.setdefault(
+                        number_of(c) - number_of(t),
+                        f"{number_of(c)} − {number_of(t)} (the stated training pool less the stated test images)",
+                    )
+    stated = [number_of(c) for c in counted(paper, "batch_size")]
+    hits = [
+        (b, words, "incomplete batches dropped" if n // b == per else "last batch incomplete")
+        for b in (stated or BATCHES)
+        for n, words in sizes.items()
+        if per in {n // b, -(-n // b)}
+    ]
+    bands = ", ".join(f"{b}: {per * b}–{per * b + b - 1}" for b in (stated or (32, 64, 128)))
+    return Draft(
+        check="iterations",
+        status="consistent" if hits else "uncheckable",
+        kind="arithmetic",
+        claims=(i, claim),
+        severity=1,
+        statement=f"{number_of(i)} iterations over {e} epochs are {per} batches an epoch"
+        + (
+            f", which {hits[0][1]} explain with batches of {hits[0][0]} ({hits[0][2]})."
+            if hits
+            else "; no stated count explains that."
+        ),
+        witness=f"{number_of(i)}/{e} = {per}. Training images by batch size (incomplete batches dropped): {bands}."
+        + (" All that fit: " + "; ".join(f"{w} with batches of {b}" for b, w, _ in hits[:6]) + "." if hits else ""),
+        repair="the batch size and the number of training images.",
+    )

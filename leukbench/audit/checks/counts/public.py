@@ -1,0 +1,330 @@
+"""Stated counts against the public counts of the dataset that they are said to come from."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from leukbench.audit.engine.rounding import shown
+from leukbench.audit.readings.claims import fold_of
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.public_counts import (
+    facts_of,
+    labelled_quantities,
+    public_class,
+    public_quantities,
+)
+from leukbench.audit.readings.whole_numbers import Key, claim_groups, counted, number_of
+from leukbench.papers.schema import Claim, Paper
+
+
+def check_public_counts(paper: Paper) -> list[Draft]:
+    """Stated counts of images and subjects against what the source publishes.
+
+    Equality names the pool. What the paper says of the release, or of labelled data, must be publicly there; a class cannot
+    have more images than were published, unless copies are counted.
+    """
+    found = []
+    for c in counted(paper):
+        known = facts_of(paper, c.study)
+        if known is None or c.model or c.condition == "after augmentation":
+            continue
+        facts = known[1]
+        class_ = public_class(facts, c.class_) if c.class_ else ""
+        if class_ is None:
+            continue
+        public = public_quantities(facts, c.metric, class_)
+        if c.condition == "labelled" and (labelled := labelled_quantities(facts, c.metric, class_)):
+            if number_of(c) not in labelled:
+                found.append(_not_labelled(c, facts, labelled, public, class_))
+                continue
+            public = labelled
+        what = "subjects" if c.metric == "n_subjects" else "images"
+        named = f"{what}{' of ' + c.class_ if c.class_ else ''}"
+        if number_of(c) in public:
+            found.append(
+                Draft(
+                    check="public_counts",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=(c,),
+                    statement=f"{number_of(c)} {named} is the public count of {facts['name'].split(' (')[0]}: {public[number_of(c)]}.",
+                    witness=f"Public: {public[number_of(c)]} = {number_of(c)}.",
+                )
+            )
+        elif c.condition in {"public release", "labelled"} or (c.split == "all" and not c.condition and public):
+            found.append(_not_public(c, facts, public, named, class_))
+        elif fold_of(c) and c.split in {"", "all"} and not c.class_ and "folds" in facts:
+            fold = facts["folds"].get(fold_of(c))
+            if fold and fold["total"] != number_of(c):
+                found.append(
+                    Draft(
+                        check="public_counts",
+                        status="inconsistent",
+                        kind="arithmetic",
+                        claims=(c,),
+                        severity=1,
+                        statement=f"Fold {fold_of(c)} is said to have {number_of(c)} images; the official fold has {fold['total']}.",
+                        witness=f"Public: {fold['total']}; stated: {number_of(c)}; a difference of {number_of(c) - fold['total']}.",
+                        repair="the official fold, or another cut of the training pool.",
+                    )
+                )
+    return found
+
+
+def _not_labelled(
+    c: Claim, facts: dict[str, Any], labelled: dict[int, str], public: dict[int, str], class_: str
+) -> Draft:
+    """Return what a number said to be labelled means: above all labels published it is impossible, below it may be a choice."""
+    n, largest = number_of(c), max(labelled)
+    near = min(labelled, key=lambda k: abs(k - n))
+    what = f"{'subjects' if c.metric == 'n_subjects' else 'images'}{' of ' + c.class_ if c.class_ else ''}"
+    other = f" {n} is that of {public[n]}, which is not labelled throughout." if n in public else ""
+    words = ", ".join(f"{w}: {v}" for v, w in labelled.items())
+    above = n > largest and facts.get("counts_complete", True)
+    return Draft(
+        check="public_counts",
+        status="inconsistent" if above else "implausible",
+        kind="arithmetic",
+        claims=(c,),
+        severity=2 if above else 1,
+        statement=f"{n} labelled {what} are "
+        + ("more than were ever published with labels" if n > largest else "no public count of labelled ones")
+        + f" in {facts['name'].split(' (')[0]}.",
+        witness=f"Published with labels: {words}.{other}",
+        repair=f"{near} ({labelled[near]})" + ("." if above else ", or the choice that was made among them."),
+    )
+
+
+def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: str, class_: str) -> Draft:
+    near = min(public, key=lambda k: abs(k - number_of(c))) if public else None
+    return Draft(
+        check="public_counts",
+        # a fold may be cut in any way, so that another number than the official fold's is only odd
+        status="inconsistent" if facts.get("counts_complete", True) and not fold_of(c) else "implausible",
+        kind="arithmetic",
+        claims=(c,),
+        severity=1,
+        statement=f"{number_of(c)} {named} is no public count of {facts['name'].split(' (')[0]}.",
+        witness=f"Nearest public number: {near} ({public[near]})." if near is not None else "",
+        repair=(f"{near} ({public[near]})" if near is not None else "the release that was used")
+        + (
+            ""
+            if facts.get("counts_complete", True)
+            else ", or another version of the release, or images with several labels counted."
+        ),
+    )
+
+
+def check_derived_release(paper: Paper) -> list[Draft]:
+    """A dataset whose classes have exactly the sizes of a public augmented release of fewer originals."""
+    found = []
+    for key, by_class in claim_groups(counted(paper, "n_images"), without="class").items():
+        known = facts_of(paper, key[1])
+        counts = {c: cs[0] for c, cs in by_class.items() if c}
+        if known is None or len(counts) < 2:
+            continue
+        for name, derived in known[1].get("derived", {}).items():
+            if all((p := public_class(known[1], c)) and derived.get(p) == number_of(cl) for c, cl in counts.items()):
+                source = next(iter(known[1]["pools"].values()))
+                factors = ", ".join(
+                    f"{c}: {number_of(cl)}/{source[public_class(known[1], c) or c]} = "
+                    f"{shown(Fraction(number_of(cl), source[public_class(known[1], c) or c]), 1)}"
+                    for c, cl in counts.items()
+                )
+                found.append(
+                    Draft(
+                        check="derived_release",
+                        status="implausible",
+                        kind="protocol",
+                        claims=tuple(counts.values()),
+                        severity=3,
+                        statement=f"The {sum(number_of(c) for c in counts.values())} images are those of {name}: copies of {source['total']} originals.",
+                        witness=f"Images a class against originals: {factors}. {derived.get('note', '')}.".replace(
+                            "..", "."
+                        ),
+                        repair="say which images are copies of one original, and split the originals.",
+                    )
+                )
+    return found
+
+
+def check_public_pool_is_training(paper: Paper) -> list[Draft]:
+    """A training part whose classes are exactly a public pool, or exactly the union of several that include the public test.
+
+    If a test part is stated besides it and the source has no more images, the test images are part of that pool or copies.
+    """
+    found = []
+    for key, by_class in claim_groups(counted(paper, "n_images"), without="class").items():
+        known = facts_of(paper, key[1])
+        counts = {c: cs[0] for c, cs in by_class.items() if c}
+        if known is None or len(counts) < 2 or key[4] not in {"train", "train+validation"}:
+            continue
+        pools = known[1]["pools"]
+        unions = {name: [name] for name in pools} | known[1].get("unions", {})
+        for name, members in unions.items():
+            if (len(members) > 1 or known[1].get("augmented_release")) and all(
+                (p := public_class(known[1], c)) and number_of(cl) == sum(pools[m].get(p, 0) for m in members)
+                for c, cl in counts.items()
+            ):
+                found.append(
+                    _pool_draft(paper, key, counts, name, members, pools, bool(known[1].get("augmented_release")))
+                )
+    return found
+
+
+def _pool_draft(
+    paper: Paper,
+    key: Key,
+    counts: dict[str, Claim],
+    name: str,
+    members: list[str],
+    pools: dict[str, Any],
+    augmented: bool,
+) -> Draft:
+    total = sum(number_of(c) for c in counts.values())
+    tests = [
+        c
+        for c in counted(paper, "n_images")
+        if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not fold_of(c)
+    ]
+    lines = "; ".join(
+        f"{c}: "
+        + " + ".join(str(pools[m].get(c.lower(), pools[m].get(c, "?"))) for m in members)
+        + f" = {number_of(cl)}"
+        for c, cl in counts.items()
+    )
+    extra = ""
+    if tests:
+        t = number_of(tests[0])
+        extra = (
+            f" A test part of {t} images is stated besides; the source has no further images of these classes, so it was cut from "
+            f"the same {total} (leaving {total - t} to train on) or consists of further copies of them."
+        )
+    return Draft(
+        check="public_pool_is_training",
+        status="implausible",
+        kind="protocol",
+        claims=(*counts.values(), *tests[:1]),
+        severity=3,
+        statement=f"The training images, class by class, are exactly {name}"
+        + (
+            ", an already augmented release whose own test part is counted in it."
+            if augmented and len(members) > 1
+            else "."
+        ),
+        witness=f"{lines}.{extra}",
+        repair="say from which pool training and test images came, and that no original stands on both sides.",
+    )
+
+
+def check_oversampling(paper: Paper) -> list[Draft]:
+    """A class with more images, over all parts, than the source published: copies are counted; how many originals follow.
+
+    If training, validation and test parts of one class add up to a public count, the parts are a cut of that pool; where
+    another class then exceeds its own public count, the excess is copies, and the originals left for training follow.
+    """
+    found = []
+    groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
+    for c in counted(paper, "n_images"):
+        if (
+            c.class_
+            and c.split in {"train", "validation", "test"}
+            and not fold_of(c)
+            and not c.model
+            and c.condition != "after augmentation"
+        ):
+            groups.setdefault((c.study, c.condition, c.class_), {}).setdefault(c.split, c)
+    for (study, _, class_), parts in groups.items():
+        known = facts_of(paper, study)
+        public_name = public_class(known[1], class_) if known else None
+        if known is None or public_name is None or "train" not in parts or len(parts) < 2:
+            continue
+        pools = {p: v[public_name] for p, v in known[1]["pools"].items() if public_name in v}
+        total, largest = sum(number_of(c) for c in parts.values()), sum(pools.values())
+        sum_ = " + ".join(str(number_of(c)) for c in parts.values())
+        same = [p for p, v in pools.items() if v == total]
+        if same:
+            found.append(
+                Draft(
+                    check="oversampling",
+                    status="consistent",
+                    kind="arithmetic",
+                    claims=tuple(parts.values()),
+                    statement=f"The parts of class {class_} are together exactly the public {same[0]} pool, so the split is a "
+                    "cut of that pool.",
+                    witness=f"{sum_} = {total} = public {same[0]}.",
+                )
+            )
+        elif total > max(pools.values()):
+            held = sum(number_of(c) for s, c in parts.items() if s != "train")
+            pool = max(pools, key=lambda p: pools[p])
+            originals = pools[pool] - held
+            found.append(
+                Draft(
+                    check="oversampling",
+                    status="implausible",
+                    kind="protocol",
+                    claims=tuple(parts.values()),
+                    severity=2,
+                    statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training images are repeated "
+                    f"or augmented copies, at most {max(originals, 0)} are originals.",
+                    witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = {originals} originals for "
+                    f"{number_of(parts['train'])} training images"
+                    + (
+                        f" (all labelled pools together have {largest}, which would leave {max(largest - held, 0)})."
+                        if largest != pools[pool]
+                        else "."
+                    ),
+                    repair="say how the class was enlarged, and that this happened after the split.",
+                )
+            )
+    return found
+
+
+def check_class_shares(paper: Paper) -> list[Draft]:
+    """The class shares of a test matrix against those of the public pool: a random cut keeps them within a few errors.
+
+    More than five standard errors √(π(1 − π)/n) away, the test images are no random cut of the pool.
+    """
+    from leukbench.audit.readings.class_sizes import total_is_stated
+    from leukbench.audit.readings.printed_matrices import matrices
+
+    found = []
+    seen: set[tuple[str, ...]] = set()
+    for m in matrices(paper):
+        known = facts_of(paper, m.key[0])
+        if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(paper, m):
+            continue
+        sizes = {c: sum(line) for c, line in zip(m.matrix.classes, m.counts(), strict=True)}
+        names = {c: public_class(known[1], c) for c in sizes}
+        pools = {p: {c: v.get(names[c] or "") for c in sizes} for p, v in known[1]["pools"].items()}
+        usable = {p: {c: n for c, n in v.items() if n} for p, v in pools.items() if all(v.values())}
+        n, first = sum(sizes.values()), next(iter(sizes))
+        if not usable or n == 0 or (key := (m.matrix.where, str(sizes))) in seen:
+            continue
+        seen.add(key)
+        shares = {p: Fraction(v[first], sum(v.values())) for p, v in usable.items()}
+        far = {
+            p: abs(Fraction(sizes[first], n) - s) > 5 * Fraction((float(s * (1 - s)) / n) ** 0.5)
+            for p, s in shares.items()
+        }
+        odd = all(far.values())
+        words = "; ".join(f"{p}: {shown(100 * s, 1)} %" for p, s in shares.items())
+        found.append(
+            Draft(
+                check="class_shares",
+                status="implausible" if odd else "consistent",
+                kind="protocol",
+                claims=m.claims,
+                severity=2 if odd else 0,
+                statement=f"{shown(Fraction(100 * sizes[first], n), 1)} % of the {n} images of {m.matrix.where} are {first}"
+                + (
+                    ", far from every public pool: they are no random cut of it." if odd else ", as in the public pool."
+                ),
+                witness=f"{sizes[first]}/{n}; {words}; one standard error at n = {n} is about "
+                f"{100 * (float(next(iter(shares.values())) * (1 - next(iter(shares.values())))) / n) ** 0.5:.1f} points.",
+                repair="say which images these are." if odd else "",
+            )
+        )
+    return found

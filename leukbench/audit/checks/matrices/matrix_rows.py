@@ -1,0 +1,110 @@
+"""Rows of scores against the matrices of folds, and the definitions of one table against each other."""
+
+from __future__ import annotations
+
+from leukbench.audit.readings.class_sizes import stated_total
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.matrix_search import completions, drawn, search_definition, value_words
+from leukbench.audit.readings.printed_matrices import Printed, matrices
+from leukbench.audit.readings.rows import Row, rows
+from leukbench.papers.schema import Claim, Paper
+
+
+def check_row_is_one_fold(paper: Paper) -> list[Draft]:
+    """A summary row whose precision, recall and F1 are those of one fold's matrix while its accuracy is another's.
+
+    Compared with every fold's matrix of the same network, for each class as positive and macro; at least two of
+    the three must follow from that one matrix, and the accuracy must not.
+    """
+    found = []
+    printed = [m for m in matrices(paper) if m.key[3]]
+    for row in rows(paper):
+        if row.key[3]:
+            continue
+        scores = {
+            m: c for (m, k, _), c in row.scores.items() if m in {"precision", "recall", "f1", "accuracy"} and not k
+        }
+        if "accuracy" not in scores or len(scores) < 3:
+            continue
+        for m in printed:
+            if (
+                m.key[:2] == row.key[:2]
+                and m.key[2] == row.key[2]
+                and (draft := _one_fold(paper, row, scores, m, len(printed)))
+            ):
+                found.append(draft)
+    return found
+
+
+def _one_fold(
+    paper: Paper, row: Row, scores: dict[str, tuple[Claim, ...]], printed: Printed, folds: int
+) -> Draft | None:
+    stated = stated_total(paper, printed)
+    candidates = completions(printed, total=stated[0] if stated else None) or completions(printed)
+    if not candidates or folds < 2:
+        return None
+    classes = printed.matrix.classes
+    readings = [set(search_definition(c[0], candidates, classes)) for m, c in scores.items() if m != "accuracy"]
+    shared = set.intersection(*readings)
+    if not shared or search_definition(scores["accuracy"][0], candidates, classes):
+        return None
+    names = ", ".join(f"{m} {c[0].value}" for m, c in scores.items() if m != "accuracy")
+    return Draft(
+        check="row_is_one_fold",
+        status="implausible",
+        kind="arithmetic",
+        claims=(*(c[0] for c in scores.values()), *printed.claims),
+        severity=2,
+        statement=f"In the row of {row.label}, {names} are those of fold {printed.key[3]} alone, while the accuracy "
+        f"{scores['accuracy'][0].value} is not.",
+        witness=f"Fold {printed.key[3]}: {drawn(candidates[0], classes)}; read as {sorted(shared)[0]}: "
+        + " ".join(
+            value_words(c[0], candidates[0], classes, sorted(shared)[0]) for m, c in scores.items() if m != "accuracy"
+        ),
+        repair="all figures of a row over the same folds, by the same rule.",
+    )
+
+
+def check_mixed_definitions(paper: Paper) -> list[Draft]:
+    """Rows of one table whose precision, recall and F1 follow from their matrices only under different definitions.
+
+    For each network the readings shared by its scores are found from its own matrix, or from that of one of its folds.
+    """
+    tables: dict[str, dict[str, tuple[set[str], str, tuple[Claim, ...]]]] = {}
+    printed = matrices(paper)
+    for row in rows(paper):
+        scores = [
+            c for (m, k, _), c in row.scores.items() if m in {"precision", "recall", "f1", "specificity"} and not k
+        ]
+        for m in printed:
+            if len(scores) < 2 or m.key[:3] != row.key[:3] or row.key[3] not in {"", m.key[3]} or not m.actual_known:
+                continue
+            candidates = completions(m, total=(stated_total(paper, m) or (None, None))[0]) or completions(m) or []
+            # a harmonic mean of macro precision and macro recall is a macro average too
+            shared = set.intersection(
+                *(
+                    {r.removesuffix(", harmonic") for r in search_definition(c[0], candidates, m.matrix.classes)}
+                    for c in scores
+                )
+            )
+            if shared:
+                name = f"{row.key[1]}{' (fold ' + m.key[3] + ')' if m.key[3] else ''}"
+                where = next((c.where for cs in scores for c in cs if c.where.startswith("Table")), scores[0][0].where)
+                tables.setdefault(where, {})[name] = (shared, row.key[1], tuple(c[0] for c in scores))
+    found = []
+    for where, members in tables.items():
+        if len(members) > 1 and not set.intersection(*(s for s, _, _ in members.values())):
+            words = "; ".join(f"{name}: {', '.join(sorted(s))}" for name, (s, _, _) in members.items())
+            found.append(
+                Draft(
+                    check="mixed_definitions",
+                    status="implausible",
+                    kind="arithmetic",
+                    severity=2,
+                    claims=tuple(c for _, _, cs in members.values() for c in cs),
+                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different definitions for different networks.",
+                    witness=f"Definitions that give the scores: {words}.",
+                    repair="one definition for all rows; scores of one class and averages over classes are not comparable.",
+                )
+            )
+    return found

@@ -1,0 +1,279 @@
+"""Architecture arithmetic: totals against layer tables, shapes against kernels, output units."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from leukbench.audit.engine.rounding import printed_number
+from leukbench.audit.readings.claims import own
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.known_networks import known_network
+from leukbench.audit.readings.layers import (
+    PARAMS,
+    distinct_counts,
+    layer_kind,
+    layer_steps,
+    layers,
+    models_of,
+    parameter_count,
+    shape_of,
+)
+from leukbench.papers.schema import Claim, Paper
+
+
+def check_layer_totals(paper: Paper) -> list[Draft]:
+    """The parameters of the layers add up to the total, and without half of each batch norm's to the trainable ones."""
+    found = []
+    for model in models_of(paper):
+        table = [(name, c) for name, c, _ in layers(paper, model) if c is not None and parameter_count(c) is not None]
+        if len(table) < 2:
+            continue
+        total = sum(parameter_count(c) or 0 for _, c in table)
+        frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if layer_kind(name) == "batchnorm")
+        inner = _network_in(table)
+        for c in distinct_counts(own(paper), model, "params_total"):
+            if frozen and parameter_count(c) == total - frozen:
+                found.append(
+                    Draft(
+                        check="layer_totals",
+                        status="consistent",
+                        kind="arithmetic",
+                        claims=(c, *(x for _, x in table)),
+                        severity=1,
+                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the trainable ones; all are {total:,}.",
+                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less {frozen} statistics of batch "
+                        f"norms = {total - frozen}.",
+                    )
+                )
+                continue
+            found.append(_total_draft(c, [x for _, x in table], total, "parameters in all"))
+        for c in distinct_counts(own(paper), model, "params_trainable"):
+            if inner is None:
+                found.append(
+                    _total_draft(
+                        c,
+                        [x for _, x in table],
+                        total - frozen,
+                        "trainable parameters",
+                        f" less {frozen} statistics of batch norms (half of their parameters)" if frozen else "",
+                    )
+                )
+            else:
+                found.append(
+                    _total_draft(
+                        c,
+                        [x for _, x in table],
+                        total - inner[1],
+                        "trainable parameters",
+                        f" less the {inner[1]} non-trainable values of {inner[0]}",
+                    )
+                )
+    return found
+
+
+def _network_in(table: list[tuple[str, Claim]]) -> tuple[str, int] | None:
+    """Return (name, non-trainable values) of a whole known network that is one line of the layer table."""
+    for name, claim in table:
+        network = known_network(name)
+        if network is not None and "headless_keras" in network and parameter_count(claim) == network["headless_keras"]:
+            return name, network["headless_keras"] - network["headless_weights"]
+    return None
+
+
+def _total_draft(c: Claim, parts: list[Claim], value: int, what: str, note: str = "") -> Draft:
+    stated = parameter_count(c) or 0
+    good = value == stated
+    sums = " + ".join(str(parameter_count(p)) for p in parts if parameter_count(p))
+    return Draft(
+        check="layer_totals",
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(c, *parts),
+        severity=0 if good else 1,
+        statement=f"The layers of {c.model} have {value:,} {what}; {stated:,} are stated"
+        + ("." if good else f", {stated - value:+,} different."),
+        witness=f"{sums}{note} = {value}.",
+        repair="" if good else "the count belongs to another version of the network (another head).",
+        members=() if good else ((c.id,), *((p.id,) for p in parts)),
+    )
+
+
+def check_total_split(paper: Paper) -> list[Draft]:
+    """Total = trainable + non-trainable parameters."""
+    found = []
+    for model in models_of(paper):
+        values = {m: distinct_counts(own(paper), model, m) for m in PARAMS}
+        if any(not v for v in values.values()):
+            continue
+        options = [
+            (t, a, b)
+            for t in values["params_total"]
+            for a in values["params_trainable"]
+            for b in values["params_nontrainable"]
+        ]
+        by_place = [o for o in options if o[0].where == o[1].where == o[2].where] or options
+        total, trainable, rest = by_place[0]
+        value = (parameter_count(trainable) or 0) + (parameter_count(rest) or 0)
+        stated = parameter_count(total) or 0
+        good = value == stated
+        found.append(
+            Draft(
+                check="total_split",
+                status="consistent" if good else "inconsistent",
+                kind="arithmetic",
+                claims=(total, trainable, rest),
+                severity=0 if good else 1,
+                statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are stated.",
+                witness=f"{trainable.value} + {rest.value} = {value}; total {total.value}"
+                + ("." if good else f", {stated - value:+}."),
+                repair="" if good else "two of the three belong to different versions of the network.",
+                members=() if good else ((total.id,), (trainable.id,), (rest.id,)),
+            )
+        )
+    return found
+
+
+def check_layer_parameters(paper: Paper) -> list[Draft]:
+    """Each layer's parameters follow from its shapes: (k²·c_in + 1)·c_out, (in + 1)·out, 4·c for batch norm, 0 otherwise.
+
+    The kernel side k of a convolution with stride 1 and no padding is the loss of side plus 1.
+    """
+    found = []
+    for model in models_of(paper):
+        table = layers(paper, model)
+        if sum(s is not None for _, _, s in table) < 3:
+            continue
+        lines, bad, used = [], [], []
+        conflicts: list[tuple[tuple[str, ...], ...]] = []
+        for before, (name, params, shape) in layer_steps(paper, model, table):
+            value = _expected(layer_kind(name), before, shape_of(shape.value) if shape else None)
+            if params is None or value is None:
+                continue
+            used.append(params)
+            stated = parameter_count(params)
+            lines.append(
+                f"{name}: {value[1]} = {value[0]}" + ("" if value[0] == stated else f", printed {params.value}")
+            )
+            if value[0] != stated:
+                bad.append(params)
+                conflicts.append(((params.id,), (shape.id,)) if shape is not None else ((params.id,),))
+        if used:
+            found.append(
+                Draft(
+                    check="layer_parameters",
+                    status="inconsistent" if bad else "consistent",
+                    kind="arithmetic",
+                    claims=tuple(bad or used),
+                    severity=1 if bad else 0,
+                    statement=f"The parameters of {len(used)} layers of {model} "
+                    + ("follow from their shapes." if not bad else f"follow from their shapes but for {len(bad)}."),
+                    witness="; ".join(lines) + ".",
+                    repair="another kernel, width or bias setting." if bad else "",
+                    more=tuple(conflicts),
+                )
+            )
+    return found
+
+
+def _expected(kind: str, before: tuple[int, ...] | None, after: tuple[int, ...] | None) -> tuple[int, str] | None:
+    if kind in {"pool", "globalpool", "flatten", "dropout"}:
+        return 0, "no weights"
+    if after is None or before is None:
+        return None
+    if kind == "batchnorm":
+        return 4 * after[-1], f"4·{after[-1]}"
+    if kind == "dense" and len(before) == 1:
+        return (before[0] + 1) * after[-1], f"({before[0]} + 1)·{after[-1]}"
+    if kind == "conv" and len(before) == len(after) == 3 and before[0] >= after[0]:
+        k = before[0] - after[0] + 1
+        return (k * k * before[2] + 1) * after[2], f"({k}²·{before[2]} + 1)·{after[2]}"
+    return None
+
+
+def check_pooling_shapes(paper: Paper) -> list[Draft]:
+    """Which pooling kernels, strides and paddings give the printed sides, and whether the stated kernels are among them."""
+    found = []
+    for model in models_of(paper):
+        steps = []
+        for before, (name, _, shape) in layer_steps(paper, model, layers(paper, model)):
+            after = shape_of(shape.value) if shape else None
+            if layer_kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
+                steps.append((before[0], after[0], shape, name))
+        if not steps:
+            continue
+        settings = list(itertools.product((2, 3, 4, 5), (1, 2, 3), ("no padding", "same padding")))
+        fitting = [x for x in settings if all(_pooled(a, *x) == b for a, b, _, _ in steps)]
+        stated = [
+            c
+            for c in own(paper)
+            if c.metric == "kernel_size" and "pool" in c.condition.lower() and c.model in {model, ""}
+        ]
+        kernels = {int(re.findall(r"\d+", c.value)[0]): c for c in stated if re.findall(r"\d+", c.value)}
+        words = ", ".join(f"{a} to {b}" for a, b, _, _ in steps)
+        for kernel, claim in sorted(kernels.items()):
+            good = any(k == kernel for k, _, _ in fitting)
+            single = {(a, b): [x for x in settings if x[0] == kernel and _pooled(a, *x) == b] for a, b, _, _ in steps}
+            never = ", ".join(f"{a} to {b}" for (a, b), ways in single.items() if not ways)
+            options = (
+                "; ".join(f"{k}×{k} with stride {s}, {p}" for k, s, p in fitting) or "none with one setting for all"
+            )
+            found.append(
+                Draft(
+                    check="pooling_shapes",
+                    status="consistent" if good else "inconsistent" if never else "implausible",
+                    kind="arithmetic",
+                    claims=(claim, *(c for _, _, c, _ in steps)),
+                    severity=0 if good else 1,
+                    statement=f"{kernel}×{kernel} pooling, stated for {model}, "
+                    + (
+                        "gives the sides of the layer table."
+                        if good
+                        else "does not give the sides of the layer table."
+                        if never
+                        else "gives the sides of the layer table with no one stride and padding."
+                    ),
+                    witness=f"Sides: {words}. Kernels, strides and paddings that give all of them: {options}."
+                    + ("" if good else f" {kernel}×{kernel} gives {_ways(single, never)}."),
+                    repair="" if good else f"{options}.",
+                )
+            )
+    return found
+
+
+def _ways(single: dict[tuple[int, int], list[tuple[int, int, str]]], never: str) -> str:
+    """Return in words how one kernel gives each step by itself, or the steps that it never gives."""
+    if never:
+        return f"{never} in no way"
+    return "; ".join(f"{a} to {b} with stride {ways[0][1]}, {ways[0][2]}" for (a, b), ways in single.items())
+
+
+def _pooled(side: int, kernel: int, stride: int, padding: str) -> int:
+    return (side - kernel) // stride + 1 if padding == "no padding" else -(-side // stride)
+
+
+def check_output_units(paper: Paper) -> list[Draft]:
+    """The output layer has one unit per class (or one for a binary problem)."""
+    found = []
+    sizes = sorted({len(s.classes) for s in paper.studies.values()})
+    for c in own(paper):
+        last = c.metric == "output_shape" and c.condition and c.model and layers(paper, c.model)[-1][0] == c.condition
+        if not (last or (c.metric == "n_units" and "output" in c.condition)):
+            continue
+        shape = shape_of(c.value) if last else ((int(n),) if (n := printed_number(c.value)) is not None else None)
+        if not shape or len(shape) != 1:
+            continue
+        good = shape[-1] in sizes or (shape[-1] == 1 and 2 in sizes)
+        found.append(
+            Draft(
+                check="output_units",
+                status="consistent" if good else "inconsistent",
+                kind="arithmetic",
+                claims=(c,),
+                severity=0 if good else 1,
+                statement=f"The output layer of {c.model} has {shape[-1]} units; the paper's problems have {' and '.join(map(str, sizes))} classes.",
+                witness=f"{c.value} at {c.where}.",
+                repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",
+            )
+        )
+    return list({(d.claims[0].model, d.claims[0].metric, d.claims[0].value): d for d in found}.values())

@@ -1,0 +1,194 @@
+"""Columns that coincide or follow from a formula that is not theirs; perfect scores beside errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from statistics import median
+
+from leukbench.audit.engine.rounding import shown
+from leukbench.audit.readings.claims import fold_of, own, row_key, score_interval
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.row_scores import Claims, overall_of
+from leukbench.audit.readings.rows import Row, rows
+from leukbench.papers.schema import Claim, Paper
+
+FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] = {
+    # metric whose column is suspected: (its ingredients, formula, words, usual definition)
+    "f1": (
+        ("recall", "specificity"),
+        lambda r, s: 2 * r * s / (r + s) if r + s else Fraction(0),
+        "the harmonic mean of sensitivity and specificity",
+        "F1 is the harmonic mean of precision and recall",
+    ),
+    "auc": (
+        ("recall", "specificity"),
+        lambda r, s: (r + s) / 2,
+        "the mean of sensitivity and specificity",
+        "that is the area under the curve of hard decisions at one threshold, not of scores",
+    ),
+    "accuracy": (
+        ("recall", "specificity"),
+        lambda r, s: (r + s) / 2,
+        "the mean of sensitivity and specificity",
+        "that is the balanced accuracy, equal to accuracy only when half of the images are positive",
+    ),
+}
+
+
+FEW = 4
+
+
+FINE = Fraction(1, 1000)  # coarser prints coincide by themselves
+
+
+def check_coincidences(paper: Paper) -> list[Draft]:
+    """Columns that coincide in every row, or that follow from other columns by a formula that is not theirs.
+
+    AUC and F-score measure different things; equality to the printed digits in every row of several is no accident.
+    """
+    found = []
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows(paper):
+        groups.setdefault((row.key[0], row.key[2]), []).append(row)
+    for members in groups.values():
+        for pair in (("auc", "f1"), ("auc", "accuracy"), ("precision", "accuracy"), ("recall", "accuracy")):
+            found += _equal_columns(members, pair)
+        for metric, (ingredients, formula, words, usual) in FORMULAS.items():
+            found += _formula_column(members, metric, ingredients, formula, words, usual)
+    return found
+
+
+def _middle(claims: Claims) -> Fraction:
+    interval = score_interval(claims[0])
+    assert interval is not None
+    # the printed number itself: intervals reach further up (truncation) than down
+    return (interval.low * 2 + interval.high) / 3
+
+
+def _width(claims: Claims) -> Fraction:
+    interval = score_interval(claims[0])
+    assert interval is not None
+    return (interval.high - interval.low) * 2 / 3
+
+
+def _equal_columns(members: list[Row], pair: tuple[str, str]) -> list[Draft]:
+    both = [(r, x, y) for r in members if (x := overall_of(r, pair[0])) and (y := overall_of(r, pair[1]))]
+    both = [(r, x, y) for r, x, y in both if max(_width(x), _width(y)) <= FINE]
+    if len(both) < FEW or pair == ("recall", "accuracy"):
+        return []
+    gaps = [abs(_middle(x) - _middle(y)) / max(_width(x), _width(y)) for _, x, y in both]
+    if sum(g <= Fraction(6, 5) for g in gaps) < 0.9 * len(gaps):
+        return []
+    claims = tuple(c for _, x, y in both for c in (x[0], y[0]))
+    exact = sum(g < Fraction(1, 2) for g in gaps)
+    return [
+        Draft(
+            check="coincidences",
+            status="implausible",
+            kind="arithmetic",
+            claims=claims,
+            severity=2,
+            statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly all of {len(both)} rows.",
+            witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in {sum(g <= Fraction(6, 5) for g in gaps)}; "
+            f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure different things.",
+            repair="one column computed from the other's formula: see which formula fits.",
+        )
+    ]
+
+
+def _formula_column(
+    members: list[Row],
+    metric: str,
+    ingredients: tuple[str, ...],
+    formula: Callable[..., Fraction],
+    words: str,
+    usual: str,
+) -> list[Draft]:
+    fits, telling, used = 0, 0, []
+    gaps: list[float] = []
+    for row in members:
+        columns = [overall_of(row, m) for m in (metric, *ingredients)]
+        if any(c is None or _width(c) > FINE for c in columns):
+            continue
+        target, *rest = [c for c in columns if c is not None]
+        telling += abs(_middle(rest[0]) - _middle(rest[1])) >= 5 * _width(target)
+        value = formula(*(_middle(c) for c in rest))
+        gap = abs(value - _middle(target)) / _width(target)
+        gaps.append(float(gap))
+        fits += gap <= Fraction(3, 2)
+        used.append((row, target, rest, value))
+    # where the ingredients are nearly equal every mean of them is, and nothing can be read from it
+    if len(used) < FEW or fits < 0.85 * len(used) or telling < len(used) / 2:
+        return []
+    row, target, rest, value = used[0]
+    claims = tuple(c for _, t, r, _ in used for c in (t[0], *(x[0] for x in r)))
+    return [
+        Draft(
+            check="coincidences",
+            status="implausible" if metric != "accuracy" else "consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=2 if metric != "accuracy" else 0,
+            statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
+            witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give {shown(100 * value, 2)}; printed "
+            f"{target[0].value}. Median distance {shown(median(gaps), 2)} units of the last digit. Note: {usual}.",
+            repair=f"call the column by what it is, or give {metric} by its usual definition.",
+        )
+    ]
+
+
+def check_perfect_scores(paper: Paper) -> list[Draft]:
+    """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result means some.
+
+    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged. A 1.00
+    is at least 0.995: then macro recall leaves each class at least 1 − 0.005 K, and F1 or MCC no accuracy below that either.
+    """
+    found = []
+    by_result: dict[tuple[str, str, str], list[Claim]] = {}
+    for c in own(paper):
+        if c.split in {"test", "unstated", ""} and c.study in paper.studies and not fold_of(c):
+            by_result.setdefault((c.study, c.model or c.arm, c.condition), []).append(c)
+    for (study, model, _), claims in by_result.items():
+        classes = len(paper.studies[study].classes)
+        telling = {"mcc"} | ({"f1"} if classes == 2 else set())
+        ones = [
+            c
+            for c in claims
+            if c.metric in {"mcc", "f1", "precision", "recall", "sensitivity"}
+            and not c.class_
+            and c.unit != "%"
+            and c.value.strip().rstrip("0").rstrip(".") == "1"
+        ]
+        less = [
+            c
+            for c in claims
+            if c.metric == "accuracy" and not c.class_ and (i := score_interval(c)) is not None and i.high < 1
+        ]
+        if not less or not ({c.metric for c in ones} & telling or len({c.metric for c in ones}) >= 3):
+            continue
+        whole = all("." not in c.value for c in ones)
+        if not whole and all(i.high >= Fraction(99, 100) for c in less if (i := score_interval(c)) is not None):
+            continue  # a rounded 1.00 leaves room for a few errors
+        sharp = [c for c in ones if c.metric in telling and "." in c.value]
+        proved = any(
+            row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50)
+            for c in sharp
+            for d in less
+            if (i := score_interval(d)) is not None
+        )
+        found.append(
+            Draft(
+                check="perfect_scores",
+                status="inconsistent" if proved else "implausible",
+                kind="arithmetic",
+                claims=(*ones, *less),
+                severity=3,
+                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+                f"{', '.join(sorted({c.value for c in less}))}.",
+                witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
+                + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
+                repair="give the scores with two decimals, from the confusion matrix.",
+            )
+        )
+    return found

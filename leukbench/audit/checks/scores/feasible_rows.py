@@ -1,0 +1,441 @@
+"""Could the scores of one row be true together? The checks on top of :mod:`leukbench.audit.feasibility`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from leukbench.audit.engine.conflicts import accused, minimal_conflicts
+from leukbench.audit.engine.feasibility import (
+    LINEAR,
+    MAX_CELLS,
+    READINGS,
+    BinaryGrid,
+    Score,
+    averages_fit,
+    binary_matrix,
+    binary_shares,
+    fold_mean_is_possible,
+    macro_shares,
+)
+from leukbench.audit.engine.multiclass import Answer, decide, usable
+from leukbench.audit.engine.rounding import Interval, shown
+from leukbench.audit.readings.claims import count_of, fold_of, own, score_interval
+from leukbench.audit.readings.class_sizes import Sizes, class_sizes, n_classes
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.matrix_search import drawn
+from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.row_scores import is_mean, row_scores
+from leukbench.audit.readings.rows import Row, headlines, rows
+from leukbench.papers.schema import Claim, Paper
+
+
+def check_binary_rows(paper: Paper) -> list[Draft]:
+    """Is there a 2×2 matrix that gives all scores of a row: with the class sizes by enumeration, else for any size.
+
+    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted); without,
+    a linear program decides for one positive class, and a macro reading is searched.
+    """
+    found = []
+    heads, printed = headlines(paper), matrices(paper)
+    for row in rows(paper):
+        pairs = row_scores(row)
+        if n_classes(paper, row.key) != 2 or len(pairs) < 2 or is_mean(row):
+            continue
+        sizes = class_sizes(paper, row.key, printed)
+        head = any(c.id in heads for _, claims in pairs for c in claims)
+        if (
+            sizes is not None
+            and len(sizes.counts) == 2
+            and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
+        ):
+            found.append(_with_sizes(row, pairs, sizes, head))
+        elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
+            draft = _any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_])
+            found += [draft] if draft is not None else []
+    return found
+
+
+def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+
+    grid = BinaryGrid(sizes.counts)
+    # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
+    masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
+
+    def feasible(subset: tuple[int, ...]) -> bool:
+        return bool(functools.reduce(np.logical_and, [masks[i] for i in subset]).any())
+
+    everything = tuple(range(len(pairs)))
+    claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
+    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
+    if feasible(everything):
+        one = binary_matrix(sizes.counts, [s for s, _ in pairs])
+        counts = one[1] if one else grid.witness(functools.reduce(np.logical_and, masks)) or []
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=0 if one else 1,
+            statement=f"The scores of {row.label} can hold together on {stated}, "
+            + (f"read as {one[0]}." if one else "but only if some are of one class and others averages."),
+            witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.",
+            repair="" if one else "the averaging of each score.",
+        )
+    conflicts = minimal_conflicts(everything, feasible)
+    # another network's test set is only presumed to be this one's
+    presumed = "another network" in sizes.basis
+    return _conflict_draft(
+        "binary_rows",
+        row,
+        pairs,
+        conflicts,
+        f"on {stated} ({sizes.basis})" + (", if it was tested on these" if presumed else ""),
+        f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
+        "positive, macro and weighted",
+        claims,
+        head,
+        _fit_repair(pairs),
+        sizes=sizes.claims,
+        proved=not presumed,
+    )
+
+
+def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
+    scores = [s for s, _ in pairs if s.metric in LINEAR and not s.class_]
+    shares = binary_shares(scores) if len(scores) >= 2 else None
+    if shares is None:
+        return "figures of different runs, parts or definitions in one row."
+    tp, fn, fp, tn = shares
+    return (
+        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
+        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images)."
+    )
+
+
+def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft | None:
+    def feasible(subset: tuple[int, ...]) -> bool:
+        return binary_shares([pairs[i][0] for i in subset]) is not None
+
+    everything = tuple(range(len(pairs)))
+    claims = tuple(c for _, cs in pairs for c in cs)
+    shares = binary_shares([s for s, _ in pairs])
+    if shares is not None:
+        tp, fn, fp, tn = (shown(100 * x, 2) for x in shares)
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
+            witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
+            repair="The class sizes of this test set would allow a sharper check.",
+        )
+    macro = macro_shares([s for s, _ in pairs])
+    if macro is not None:
+        share, first, second = macro
+        return Draft(
+            check="binary_rows",
+            status="consistent",
+            kind="arithmetic",
+            claims=claims,
+            severity=1,
+            statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
+            witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
+            f"{_list(pairs, everything)}.",
+            repair="say that precision, recall and F1 are macro averages.",
+        )
+    if _beyond_averages(pairs):
+        return None  # said by check_f1_of_precision_recall
+    conflicts = minimal_conflicts(everything, feasible)
+    return Draft(
+        check="binary_rows",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=claims,
+        severity=1,
+        statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
+        "not decided (search budget).",
+        witness=_conflict_words(pairs, conflicts[0]),
+        repair="the class sizes of this test set and the averaging used.",
+    )
+
+
+def _beyond_averages(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> bool:
+    value = {s.metric: s.interval for s, _ in pairs}
+    if not {"f1", "precision", "recall"} <= set(value):
+        return False
+    return value["f1"].low > (value["precision"].high + value["recall"].high) / 2
+
+
+def _conflict_words(pairs: list[tuple[Score, tuple[Claim, ...]]], conflict: tuple[int, ...]) -> str:
+    parts = [
+        f"{pairs[i][0].label()} ({100 * float(pairs[i][0].interval.low):.2f} to "
+        f"{100 * float(pairs[i][0].interval.high):.2f} %)"
+        for i in conflict
+    ]
+    return f"Smallest set that cannot hold together: {', '.join(parts)}."
+
+
+def _list(pairs: list[tuple[Score, tuple[Claim, ...]]], which: Sequence[int]) -> str:
+    return ", ".join(pairs[i][0].label() for i in which)
+
+
+def _conflict_draft(
+    check: str,
+    row: Row,
+    pairs: list[tuple[Score, tuple[Claim, ...]]],
+    conflicts: list[tuple[int, ...]],
+    basis: str,
+    how: str,
+    claims: tuple[Claim, ...],
+    head: bool,
+    repair: str,
+    *,
+    sizes: tuple[Claim, ...] = (),
+    proved: bool = True,
+) -> Draft:
+    """Return the draft of a conflict; ``sizes``: claims of the class sizes that every conflict rests on as well."""
+    background = tuple((c.id,) for c in sizes)
+    blocks = [(*(tuple(c.id for c in pairs[i][1]) for i in conflict), *background) for conflict in conflicts]
+    guilty = accused(blocks) if proved else ()
+    others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
+    names = [s.label() for s, cs in pairs if tuple(c.id for c in cs) in guilty]
+    blame = (" In every one of them stands " + ", ".join(names) + ".") if names else ""
+    return Draft(
+        check=check,
+        status="inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=claims,
+        severity=(3 if head else 2) if proved else 1,
+        statement=f"The scores of {row.label} cannot hold together {basis}.",
+        witness=f"{_conflict_words(pairs, conflicts[0])} {how}; none prints as these.{others}{blame}",
+        repair=repair,
+        members=blocks[0] if proved else (),
+        more=tuple(blocks[1:]) if proved else (),
+        accused=tuple(i for block in guilty for i in block),
+    )
+
+
+def check_fold_means(paper: Paper) -> list[Draft]:
+    """Is there a number of right images in each fold whose mean of fold accuracies prints as the stated mean."""
+
+    found = []
+    for claim in own(paper):
+        interval = score_interval(claim)
+        if (
+            claim.metric != "accuracy"
+            or claim.aggregation != "mean"
+            or claim.split != "test"
+            or interval is None
+            or claim.condition
+        ):
+            continue
+        sizes = {
+            fold_of(c): (count_of(c) or 0, c)
+            for c in own(paper)
+            if c.metric == "n_images"
+            and c.split == "test"
+            and fold_of(c)
+            and not c.class_
+            and c.condition in {"", "before augmentation"}
+            and c.study in {claim.study, ""}
+            and c.model in {claim.model, ""}
+        }
+        if len(sizes) < 2 or min(n for n, _ in sizes.values()) < 1:
+            continue
+        ns = [n for n, _ in sizes.values()]
+        good = fold_mean_is_possible(ns, interval)
+        found.append(
+            Draft(
+                check="fold_means",
+                status="consistent" if good else "implausible",
+                kind="arithmetic",
+                claims=(claim, *(c for _, c in sizes.values())),
+                severity=0 if good else 1,
+                statement=f"{claim.value} is "
+                + ("a possible" if good else "no possible")
+                + f" mean of accuracies on folds of {', '.join(map(str, ns))} images.",
+                witness="Mean of k/n over the folds, each k a whole number"
+                + ("." if good else "; no choice of them prints so."),
+                repair="" if good else "another aggregation or other fold sizes.",
+            )
+        )
+    return found
+
+
+def check_dataset_balance(paper: Paper) -> list[Draft]:
+    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points).
+
+    One fold, and what is counted over folds, is left out: its shares are its own.
+    """
+    found = []
+    printed = matrices(paper)
+    for row in rows(paper):
+        study = paper.studies.get(row.key[0])
+        scores = [(s, c) for s, c in row_scores(row) if s.metric in LINEAR and not s.class_]
+        if (
+            study is None
+            or len(study.classes) != 2
+            or len(scores) < 3
+            or is_mean(row)
+            or row.key[3]
+            or row.key[5]
+            or class_sizes(paper, row.key, printed)
+        ):
+            continue
+        share, basis = _dataset_share(paper, row.key[0], study.positive or next(iter(study.classes)))
+        if share is None or binary_shares([s for s, _ in scores]) is None:
+            continue
+        fits = [
+            p
+            for p in (share, 1 - share)
+            if binary_shares([s for s, _ in scores], prevalence=Interval(p - Fraction(1, 20), p + Fraction(1, 20)))
+        ]
+        if not fits and not any(averages_fit([s for s, _ in scores], p) for p in (share, 1 - share)):
+            found.append(
+                Draft(
+                    check="dataset_balance",
+                    status="implausible",
+                    kind="arithmetic",
+                    claims=(*(c[0] for _, c in scores), *basis),
+                    severity=2,
+                    statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
+                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % of one class; with 5 points of "
+                    f"play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted averages (a search) allow them.",
+                    repair=_fit_repair(scores),
+                )
+            )
+    return found
+
+
+def _dataset_share(paper: Paper, study: str, positive: str) -> tuple[Fraction | None, tuple[Claim, ...]]:
+
+    groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
+    for c in own(paper):
+        if c.metric == "n_images" and c.class_ and count_of(c) and c.study in {study, ""} and not c.fold:
+            groups.setdefault((c.split, c.condition, c.model), {})[c.class_] = c
+    for group in sorted(
+        (g for g in groups.values() if len(g) == 2 and positive in g),
+        key=lambda g: -sum(count_of(c) or 0 for c in g.values()),
+    ):
+        total = sum(count_of(c) or 0 for c in group.values())
+        return Fraction(count_of(group[positive]) or 0, total), tuple(group.values())
+    return None, ()
+
+
+def check_multiclass_rows(paper: Paper) -> list[Draft]:
+    """Is there a K×K matrix with the stated class sizes that gives all scores of a row at once.
+
+    Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and per-class scores:
+    :func:`leukbench.audit.multiclass.decide` finds a matrix, proves that there is none, or ends at its budget.
+    """
+    found = []
+    heads, printed = headlines(paper), matrices(paper)
+    for row in rows(paper):
+        k = n_classes(paper, row.key)
+        pairs = [(s, c) for s, c in row_scores(row) if usable(s)]
+        if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
+            continue
+        sizes = class_sizes(paper, row.key, printed)
+        head = any(c.id in heads for _, cs in pairs for c in cs)
+        if sizes is None or min(sizes.counts.values()) < 1:
+            found.append(_sizes_missing(row, pairs))
+        else:
+            found.append(_multiclass(row, pairs, sizes, head))
+    return found
+
+
+def _sizes_missing(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft:
+    return Draft(
+        check="multiclass_rows",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=tuple(c for _, cs in pairs for c in cs),
+        statement=f"Whether the scores of {row.label} can hold together depends on class sizes that are not stated.",
+        witness=f"{_list(pairs, tuple(range(len(pairs))))}.",
+        repair="the number of test images of each class, and the averaging used.",
+    )
+
+
+def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+    scores, counts = [s for s, _ in pairs], list(sizes.counts.values())
+    answer = decide(counts, scores, names=list(sizes.counts))
+    if answer.status != "impossible":
+        return _multiclass_open(row, pairs, sizes, answer)
+    presumed = "another network" in sizes.basis
+    return _conflict_draft(
+        "multiclass_rows",
+        row,
+        pairs,
+        [_smallest_conflict(sizes, scores)],
+        f"on {', '.join(f'{v} {n}' for n, v in sizes.counts.items())} ({sizes.basis})"
+        + (", if it was tested on these" if presumed else ""),
+        "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class readings of each",
+        tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+        head,
+        "another class balance in the test set, a binary reading (some classes pooled against the others), or an accuracy that is "
+        "a mean of one-against-rest accuracies.",
+        sizes=sizes.claims,
+        proved=not presumed,
+    )
+
+
+def _smallest_conflict(sizes: Sizes, scores: list[Score]) -> tuple[int, ...]:
+    """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget shows."""
+    kept = list(range(len(scores)))
+    for i in reversed(range(len(scores))):  # what stands first, the accuracy, is kept if it can be
+        fewer = [j for j in kept if j != i]
+        rest = [scores[j] for j in fewer]
+        if (
+            rest
+            and decide(list(sizes.counts.values()), rest, names=list(sizes.counts), budget=4000).status == "impossible"
+        ):
+            kept = fewer
+    return tuple(kept)
+
+
+def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, answer: Answer) -> Draft:
+    """Return the draft of a row that has a matrix, or for which neither a matrix nor a proof was found."""
+    stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
+    listed = _list(pairs, tuple(range(len(pairs))))
+    one_class = answer.reading.startswith("positive:") and not all(s.class_ or s.average for s, _ in pairs)
+    if answer.status == "feasible":
+        how = {"different": "only if they are averaged in different ways"}.get(
+            answer.reading, f"as {answer.reading} averages"
+        )
+        how = (
+            f"only as scores of one class, {answer.reading.removeprefix('positive:')}, against the rest"
+            if one_class
+            else how
+        )
+        unusual = one_class or answer.mixed
+        return Draft(
+            check="multiclass_rows",
+            status="implausible" if one_class else "consistent",
+            kind="arithmetic",
+            claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+            severity=int(unusual),
+            statement=f"The scores of {row.label} can hold together on {stated}, {how}.",
+            witness=f"{drawn([list(line) for line in answer.matrix], list(sizes.counts))} prints as {listed}.",
+            repair="the averaging of each score." if unusual else "",
+        )
+    return Draft(
+        check="multiclass_rows",
+        status="implausible" if answer.mixed else "uncheckable",
+        kind="arithmetic",
+        claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+        severity=1,
+        statement=(
+            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was not decided "
+            "(search budget)."
+            if answer.mixed
+            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was found (search budget)."
+        ),
+        witness=f"{listed}; macro, weighted, micro and one-class readings"
+        + (" were refuted one by one." if answer.mixed else " were searched."),
+        repair="the averaging of each score, and the confusion matrix." if answer.mixed else "the confusion matrix.",
+    )

@@ -1,0 +1,170 @@
+"""Grid: is there a whole number of right images out of n that prints as this percentage?"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from leukbench.audit.engine.rounding import (
+    Interval,
+    counts_printing_as,
+    printed_interval,
+    rounded_interval,
+    shown,
+)
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, own, row_key, scale_of, score_interval
+from leukbench.audit.readings.class_sizes import over_folds, stated_sizes
+from leukbench.audit.readings.draft import Draft
+from leukbench.papers.schema import Claim, Paper
+
+CORRELATIONS = {"mcc", "kappa"}
+SHARES = {"accuracy", "balanced_accuracy", "error_rate", "precision", "recall", "specificity", "f1", "auc"}
+SINGLE_COUNT = {"accuracy", "recall", "specificity", "error_rate"}
+
+
+def coverage(interval: Interval, n: int) -> Fraction:
+    """Return how often a figure of these decimals hits the grid by accident: interval width × n, at most 1."""
+    return min(Fraction(1), (interval.high - interval.low) * n)
+
+
+def check_grid(paper: Paper) -> list[Draft]:
+    """A proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
+
+    Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the figure carries its own n
+    and is a single count can the pair be called inconsistent; otherwise the mismatch says that the figure is another average or
+    another n, and is reported as implausible. Figures too coarse for their n (accidental hit ≥ 60 %) are left out.
+    """
+    found = []
+    for claims in _distinct_figures(paper):
+        claim = claims[0]
+        interval = score_interval(claim)
+        sizes = stated_sizes(paper, claim)
+        if interval is None or not sizes or claim.approximate:
+            continue
+        fine = {n: v for n, v in sizes.items() if coverage(interval, n) < Fraction(3, 5)}
+        if not fine or len(fine) < len(sizes):
+            continue
+        found.append(_grid_draft(paper, claims, interval, fine))
+    return found
+
+
+def check_range(paper: Paper) -> list[Draft]:
+    """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible alone."""
+    found = []
+    for claim in own(paper):
+        metric = canonical(claim.metric)
+        interval = printed_interval(claim.value)
+        if metric not in SHARES | CORRELATIONS or interval is None:
+            continue
+        value, low = interval.times(Fraction(1, scale_of(claim))), -1 if metric in CORRELATIONS else 0
+        if value.low > 1 or value.high < low:
+            found.append(
+                Draft(
+                    check="range",
+                    status="inconsistent",
+                    kind="arithmetic",
+                    claims=(claim,),
+                    severity=2,
+                    members=((claim.id,),),
+                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the metric's range.",
+                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least {shown(value.low, 4)}."
+                    if value.low > 1
+                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most {shown(value.high, 4)}.",
+                    repair="another unit, or a misplaced decimal point",
+                )
+            )
+    return found
+
+
+def _distinct_figures(paper: Paper) -> list[list[Claim]]:
+    groups: dict[tuple[object, ...], list[Claim]] = {}
+    for c in own(paper):
+        if (
+            canonical(c.metric) in SINGLE_COUNT
+            and (c.split in {"test", "validation"} or (c.split == "unstated" and c.metric == "accuracy"))
+            and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in own(paper))
+            and not c.spread
+            and not over_folds(paper, row_key(c))
+        ):
+            groups.setdefault((row_key(c), canonical(c.metric), c.class_, c.value.strip("%"), c.n), []).append(c)
+    return list(groups.values())
+
+
+def _grid_draft(
+    paper: Paper, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
+) -> Draft:
+    claim = claims[0]
+    hits = {n: counts_printing_as(interval, n) for n in sizes}
+    good = {n: ks for n, ks in hits.items() if len(ks)}
+    involved = (*claims, *(c for _, c in sizes.values() if c is not None))
+    if good:
+        n, ks = next(iter(good.items()))
+        k = ks[0]
+        rounded = rounded_interval(claim.value)
+        note = "" if rounded and rounded.contains(Fraction(k, n) * scale_of(claim)) else " (truncated, not rounded)"
+        return Draft(
+            check="grid",
+            status="consistent",
+            kind="arithmetic",
+            claims=involved,
+            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of {n} images{note}.",
+            witness=f"{k}/{n} = {shown(100 * Fraction(k, n), 3)} %; {sizes[n][0]}."
+            + (
+                f" The stated {', '.join(str(m) for m in sizes if m not in good)} would not give it."
+                if len(good) < len(sizes)
+                else ""
+            ),
+        )
+    lines = []
+    for n, (basis, _) in sizes.items():
+        k = int(interval.low * n)
+        lines.append(
+            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = {shown(100 * Fraction(k + 1, n), 3)} %"
+        )
+    proved = (bool(claim.n) and claim.aggregation in {"single", "pooled"}) or (
+        claim.aggregation.startswith("fold:") and bool(claim.n)
+    )
+    return Draft(
+        check="grid",
+        status="inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=involved,
+        severity=1,
+        statement=f"No whole number of right images prints as {claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) "
+        f"on {_the_parts(claim)} stated.",
+        witness="; ".join(lines)
+        + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",
+        repair=_other_n(interval, sizes) + _of_training(paper, claim, interval),
+        members=((claim.id,),) if proved else (),
+    )
+
+
+def _the_parts(claim: Claim) -> str:
+    part = "test or validation images" if claim.split == "unstated" else f"{claim.split} images"
+    return f"any number of {part}" + (f" of {claim.class_}" if claim.class_ else "")
+
+
+def _of_training(paper: Paper, claim: Claim, interval: Interval) -> str:
+    """Return which stated numbers of training images would give a figure that does not say its part, as a sentence."""
+    if claim.split != "unstated":
+        return ""
+    sizes = {
+        count_of(c) or 0: c.split
+        for c in own(paper)
+        if c.metric == "n_images"
+        and c.split.startswith("train")
+        and c.class_ == claim.class_
+        and not fold_of(c)
+        and c.study == claim.study
+    }
+    hits = [f"{ks[0]} of the {n} for {s}" for n, s in sizes.items() if n and len(ks := counts_printing_as(interval, n))]
+    return f" A figure of training images would fit: {'; '.join(hits)}." if hits else ""
+
+
+def _other_n(interval: Interval, sizes: dict[int, tuple[str, Claim | None]]) -> str:
+    n = next(iter(sizes))
+    near = next(
+        (m for d in range(1, 60) for m in (n - d, n + d) if m > 0 and len(counts_printing_as(interval, m))), None
+    )
+    return "an average over classes, folds or runs, or another number of images" + (
+        f" (the nearest that gives it: {near})." if near else "."
+    )

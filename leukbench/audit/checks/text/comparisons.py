@@ -1,0 +1,215 @@
+"""Orders: what the text says is larger, against the figures; who is ahead on the test images; gaps that grow."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from leukbench.audit.engine.rounding import Interval, printed_number, shown
+from leukbench.audit.readings.claims import own, scale_of, score_interval
+from leukbench.audit.readings.class_sizes import class_sizes, stated_sizes, total_is_stated
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.printed_matrices import Printed, matrices
+from leukbench.audit.readings.row_scores import held_out_accuracy
+from leukbench.audit.readings.rows import Row, rows
+from leukbench.audit.readings.texts import epoch_of
+from leukbench.papers.schema import Claim, Paper
+
+ORDERS = ("stated_order", "implied_order")
+
+
+def _side(text: str, by_id: Mapping[str, Claim]) -> tuple[Interval, Fraction, str, tuple[Claim, ...]] | None:
+    """Return what one figure, or the distance of two, stands for: interval, printed value, words, claims; in percent for scores."""
+    names = [name.strip() for name in re.split(r"\s-\s", text.strip())]
+    claims = [by_id[name] for name in names if name in by_id]
+    intervals = [i.times(100) for c in claims if (i := score_interval(c)) is not None and not c.approximate]
+    if len(intervals) != len(names) or len(names) not in {1, 2}:
+        return None
+    values = [Fraction(printed_number(c.value) or 0) * 100 / scale_of(c) for c in claims]
+    words = " − ".join(c.value for c in claims)
+    if len(names) == 1:
+        return intervals[0], values[0], words, tuple(claims)
+    value = values[0] - values[1]
+    return intervals[0] - intervals[1], value, f"{words} = {shown(value, 2)}", tuple(claims)
+
+
+def check_stated_orders(paper: Paper) -> list[Draft]:
+    """A figure (or the distance of two) that the text calls larger than another is larger.
+
+    Read from the facts ``stated_order.<subject>`` ("larger", "best") and ``implied_order.<subject>`` (words that mean it, such as
+    "overfits" for a training score above the validation score). Contradicted beyond rounding and truncation, a stated order is
+    inconsistent; an implied one, or one that only the printed decimals contradict, is implausible.
+    """
+    by_id = {c.id: c for c in paper.claims}
+    found = []
+    for key, text in paper.protocol_facts.items():
+        head, _, subject = key.partition(".")
+        match = re.fullmatch(r"([^>(]+)>([^>(]+?)\s*(?:\((.*)\))?", text.strip())
+        if head not in ORDERS or match is None:
+            continue
+        larger, smaller = _side(match.group(1), by_id), _side(match.group(2), by_id)
+        if larger is None or smaller is None:
+            continue
+        (high, a, a_words, first), (low, b, b_words, second) = larger, smaller
+        good, proved = a > b, high.high < low.low
+        if len(first) == len(second) == 1 and first[0].model != second[0].model:
+            a_words, b_words = f"{a_words} ({first[0].model})", f"{b_words} ({second[0].model})"
+        relation = "is larger than" if good else "is not larger than"
+        found.append(
+            Draft(
+                check="stated_orders",
+                status="consistent"
+                if good
+                else ("inconsistent" if proved and head == "stated_order" else "implausible"),
+                kind="arithmetic",
+                claims=(*first, *second),
+                severity=0 if good else 1,
+                statement=f"{subject.replace('_', ' ')}: the figures {'agree with' if good else 'contradict'} the text "
+                f"({match.group(3) or 'place not given'}).",
+                witness=f"{a_words} {relation} {b_words}"
+                + ("." if good or proved else "; the printed decimals alone would leave it open."),
+                repair="" if good else "other figures than these, or other words.",
+                members=tuple((c.id,) for c in (*first, *second))
+                if not good and proved and head == "stated_order"
+                else (),
+            )
+        )
+    return found
+
+
+def check_rank_on_test(paper: Paper) -> list[Draft]:
+    """Is the proposed network ahead where its right images can be counted: by its matrix, or by its recalls and class sizes?
+
+    Accuracy = right images/n. The rivals are the paper's other networks on the same test part, and quoted results of other works in a
+    table that also holds the proposed network's printed accuracy. Only a rival whose whole rounding interval lies above is named.
+    """
+    found = []
+    printed = matrices(paper)
+    proposed = {(a.study, paper.networks[a.network].printed_name) for a in paper.arms.values() if a.role == "proposed"}
+    by_arm = {(a.study, name) for name, a in paper.arms.items() if a.role == "proposed"}
+    results: dict[tuple[str, ...], list[tuple[str, bool, Interval, str, tuple[Claim, ...]]]] = {}
+    for row in rows(paper):
+        study, model, split, fold, condition, _ = row.key
+        if split != "test" or condition or fold:
+            continue
+        value, basis, claims = _counted(paper, row, printed)
+        if value is None or not claims:
+            continue
+        ours = (study, model) in proposed or (study, claims[0].arm) in by_arm
+        results.setdefault((study, split), []).append((model, ours, value, basis, claims))
+    for (study, _), members in results.items():
+        for model, ours, value, basis, claims in members:
+            if not ours or basis == "printed":
+                continue
+            rivals = [(m, v, c) for m, o, v, _, c in members if not o]
+            rivals += [(c.model, i, (c,)) for c in _quoted(paper, study, model) if (i := score_interval(c)) is not None]
+            above = [r for r in rivals if r[1].low > value.high]
+            if above:
+                found.append(_rank_draft(model, value, basis, claims, above, len(rivals)))
+    return found
+
+
+def _counted(paper: Paper, row: Row, printed: list[Printed]) -> tuple[Interval | None, str, tuple[Claim, ...]]:
+    """Return a row's accuracy as :func:`held_out_accuracy` does, but counted from its matrix where there is one."""
+    sizes = class_sizes(paper, row.key, printed)
+    mine = [p for p in printed if p.key == row.key and p.exact and total_is_stated(paper, p)]
+    unprinted = {name: c for name, c in row.scores.items() if name[0] != "accuracy"}
+    if mine or (sizes is not None and ("accuracy", "", "") not in row.scores):
+        return held_out_accuracy(Row(row.key, unprinted), sizes.counts if sizes else {}, list(mine))
+    return held_out_accuracy(row, {}, []) if ("accuracy", "", "") in row.scores else (None, "", ())
+
+
+def _quoted(paper: Paper, study: str, model: str) -> list[Claim]:
+    tables = {c.where for c in own(paper) if (c.study, c.model, c.metric) == (study, model, "accuracy")}
+    return [
+        c
+        for c in paper.claims
+        if c.kind == "cited" and c.metric == "accuracy" and c.where in tables and not c.approximate
+    ]
+
+
+def _rank_draft(
+    model: str,
+    value: Interval,
+    basis: str,
+    claims: tuple[Claim, ...],
+    above: list[tuple[str, Interval, tuple[Claim, ...]]],
+    n_rivals: int,
+) -> Draft:
+    words = "; ".join(f"{m}: {_printed(cs) or _percent(v)}" for m, v, cs in above)
+    return Draft(
+        check="rank_on_test",
+        status="implausible",
+        kind="arithmetic",
+        claims=(*claims, *(c for _, _, cs in above for c in cs[:1])),
+        severity=2,
+        statement=f"Counted {basis}, the test accuracy of {model} is {_percent(value)}; "
+        f"{len(above)} of the {n_rivals} results that it is compared with {'is' if len(above) == 1 else 'are'} above that.",
+        witness=f"{words}.",
+        repair="a comparison of test accuracies, each counted on stated images.",
+    )
+
+
+def _printed(claims: tuple[Claim, ...]) -> str:
+    return f"{claims[0].value} printed" if claims[0].metric == "accuracy" else ""
+
+
+def _percent(value: Interval) -> str:
+    low, high = shown(100 * value.low, 2), shown(100 * value.high, 2)
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def check_growing_gap(paper: Paper) -> list[Draft]:
+    """Training less validation accuracy at the first and the last epoch printed for both.
+
+    Where the text denies overfitting (``overfitting_denied``), a gap that has at least doubled and exceeds three standard errors
+    √(p(1 − p)/n) of the validation score, or 3 points where n is unknown, is implausible.
+    """
+    denied = paper.protocol_facts.get("overfitting_denied", "no").startswith("yes")
+    curves: dict[tuple[str, str], dict[str, dict[int, Claim]]] = {}
+    for c in own(paper):
+        e = epoch_of(c)
+        if (
+            e is not None
+            and c.metric == "accuracy"
+            and not c.class_
+            and score_interval(c) is not None
+            and not c.approximate
+        ):
+            curves.setdefault((c.study, c.model), {}).setdefault(c.split, {}).setdefault(e, c)
+    found = []
+    for (_, model), by_split in curves.items():
+        train, validation = by_split.get("train", {}), by_split.get("validation", {})
+        shared = sorted(set(train) & set(validation))
+        if len(shared) < 2:
+            continue
+        gaps = [_points(train[e]) - _points(validation[e]) for e in shared]
+        n = next(iter(stated_sizes(paper, validation[shared[-1]].model_copy(update={"condition": ""}))), None)
+        p = float(_points(validation[shared[-1]])) / 100
+        error = 100 * math.sqrt(p * (1 - p) / n) if n else None
+        large = gaps[-1] >= 2 * gaps[0] and gaps[-1] > (3 * error if error else 3)
+        rising = all(b >= a for a, b in itertools.pairwise(gaps))
+        found.append(
+            Draft(
+                check="growing_gap",
+                status="implausible" if large and denied else "consistent",
+                kind="arithmetic",
+                claims=tuple(c for e in (shared[0], shared[-1]) for c in (train[e], validation[e])),
+                severity=1 if large else 0,
+                statement=f"The gap between training and validation accuracy of {model} goes from {shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
+                + (", although the text says that it does not overfit." if large and denied else "."),
+                witness=f"Epoch {shared[0]}: {train[shared[0]].value} − {validation[shared[0]].value}; epoch {shared[-1]}: "
+                f"{train[shared[-1]].value} − {validation[shared[-1]].value}; {len(shared)} epochs are printed for both"
+                + (", and the gap never shrinks" if rising else "")
+                + (f"; one standard error of the validation accuracy at n = {n} is {error:.2f} points." if n else "."),
+                repair="the epoch that was kept, and its gap." if large and denied else "",
+            )
+        )
+    return found
+
+
+def _points(claim: Claim) -> Fraction:
+    return Fraction(printed_number(claim.value) or 0) * 100 / scale_of(claim)

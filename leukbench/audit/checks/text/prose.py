@@ -1,0 +1,230 @@
+"""Prose arithmetic: stated gains, ratios and means against the figures they come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from statistics import median
+
+from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, own, score_interval
+from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.rows import headlines
+from leukbench.audit.readings.texts import TIMES, plain_text, seconds
+from leukbench.papers.schema import Claim, Paper
+
+GAINS = ("improvement", "reduction")
+
+
+def _quantity(claim: Claim) -> Interval | None:
+    """Return what a figure stands for, scores in percent, times in seconds."""
+    if claim.metric in TIMES:
+        value = seconds(claim)
+        return None if value is None else Interval(value, value)
+    if canonical(claim.metric) in SCORE_METRICS or claim.metric == "detection_rate":
+        interval = score_interval(claim)
+        return None if interval is None else interval.times(100)
+    return printed_interval(claim.value)
+
+
+def _gain(claim: Claim) -> Interval | None:
+    interval = printed_interval(claim.value.lstrip("+"))
+    if interval is None:
+        return None
+    if claim.approximate:
+        slack = abs(Fraction(printed_number(claim.value.lstrip("+")) or 0)) / 20
+        interval = Interval(interval.low - slack, interval.high + slack)
+    return interval.times(100) if claim.unit == "fraction" else interval
+
+
+def _readings(a: Interval, b: Interval) -> dict[str, Interval]:
+    """Return the gains that two figures allow, as points and as percentages of either."""
+    found = {"difference": a - b, "difference, other way": b - a}
+    if b.low > 0:
+        found["relative to the second"] = Interval(100 * (a.low / b.high - 1), 100 * (a.high / b.low - 1))
+        found["reduction relative to the second"] = Interval(100 * (1 - a.high / b.low), 100 * (1 - a.low / b.high))
+        found["ratio in percent"] = Interval(100 * a.low / b.high, 100 * a.high / b.low)
+        found["ratio"] = Interval(a.low / b.high, a.high / b.low)
+    if a.low > 0:
+        found["ratio, other way"] = Interval(b.low / a.high, b.high / a.low)
+    return found
+
+
+def check_gains(paper: Paper) -> list[Draft]:
+    """A stated gain, reduction or ratio follows from the two figures it names, as a difference or relative to one of them."""
+    by_id = {c.id: c for c in paper.claims}
+    found = []
+    repeated: dict[tuple[str, ...], list[Claim]] = {}
+    for claim in own(paper):
+        if claim.metric in (*GAINS, "time_ratio"):
+            keys = (
+                claim.metric,
+                plain_text(claim),
+                claim.unit,
+                claim.study,
+                claim.model,
+                claim.condition,
+                str(claim.approximate),
+            )
+            repeated.setdefault((*keys, *claim.derived_from), []).append(claim)
+    for claim, *again in repeated.values():
+        stated = _gain(claim)
+        pair = [by_id[i] for i in claim.derived_from]
+        if stated is None:
+            continue
+        values = [_quantity(c) for c in pair]
+        if len(pair) == 2 and values[0] is not None and values[1] is not None:
+            found.append(_with_repeats(_gain_draft(claim, stated, pair, (values[0], values[1])), claim, again))
+        elif len(pair) < 2:
+            found.append(_with_repeats(_search_gain(paper, claim, stated, pair), claim, again))
+    return found
+
+
+def _with_repeats(draft: Draft, claim: Claim, again: list[Claim]) -> Draft:
+    """Return a finding on a figure with its repetitions, which stand and fall with it."""
+    members = tuple((*m, *(c.id for c in again)) if claim.id in m else m for m in draft.members)
+    return replace(draft, claims=(claim, *again, *draft.claims[1:]), members=members)
+
+
+def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple[Interval, Interval]) -> Draft:
+    readings = _readings(*values)
+    hits = [r for r, i in readings.items() if i.meets(stated)]
+    first = readings[hits[0]] if hits else readings["difference"]
+    words = f"{pair[0].value} and {pair[1].value}: {hits[0] if hits else 'difference'} {first.text(3)}; stated: {claim.value}{claim.unit if claim.unit == '%' and '%' not in claim.value else ''}"
+    nearest = min(readings, key=lambda r: abs(readings[r].low + readings[r].high - stated.low - stated.high))
+    status = "consistent" if hits else ("implausible" if claim.approximate else "inconsistent")
+    return Draft(
+        check="gains",
+        status=status,
+        kind="arithmetic",
+        claims=(claim, *pair),
+        severity=0 if hits else 1,
+        statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model}) "
+        + (f"follows from its two figures as their {hits[0]}." if hits else "follows from its two figures in no way."),
+        witness=words + ".",
+        repair="" if hits else f"nearest: {nearest}, {readings[nearest].text(2)}.",
+        members=() if status != "inconsistent" else ((claim.id,), *((c.id,) for c in pair)),
+    )
+
+
+def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim]) -> Draft:
+    """Look for a pair of printed figures of the same metric and part whose difference or ratio is the stated gain."""
+    wanted = next(
+        (
+            m
+            for m in ("accuracy", "sensitivity", "recall", "specificity", "f1", "auc", "precision", "mcc", "time_s")
+            if m.replace("_s", "") in f"{claim.condition} {claim.note}".lower().replace("f-score", "f1")
+        ),
+        "accuracy",
+    )
+    pool = [
+        (c, i)
+        for c in own(paper)
+        if canonical(c.metric) == canonical(wanted)
+        and c.study in {claim.study, ""}
+        and (not c.class_)
+        and (i := _quantity(c)) is not None
+    ]
+    if known:
+        pool = [(c, i) for c, i in pool if canonical(c.metric) == canonical(known[0].metric)] or pool
+    heads = (
+        [(c, i) for c, i in pool if c.id in {k.id for k in known}]
+        or [(c, i) for c, i in pool if not claim.model or c.model == claim.model]
+        or pool
+    )
+    hits = []
+    for c, i in heads:
+        for d, j in pool:
+            if c.model != d.model or c.condition != d.condition:
+                readings = _readings(i, j)
+                hits += [(c, d, r) for r in ("difference", "relative to the second") if readings[r].meets(stated)]
+    means = _over_others(claim, stated, heads, pool)
+    shown_hits = "; ".join(
+        [
+            f"{c.value} ({c.model}, {c.condition}) against {d.value} ({d.model}, {d.condition}), {r}"
+            for c, d, r in hits[:3]
+        ]
+        + means[:2]
+    )
+    nearest = (
+        min(
+            (
+                abs(i.low - j.low - stated.low),
+                f"{c.value} − {d.value} ({d.model}, {d.condition}) = {shown(i.low - j.low, 2)}",
+            )
+            for c, i in heads
+            for d, j in pool
+        )
+        if heads and pool
+        else None
+    )
+    return Draft(
+        check="gains",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(claim, *known),
+        severity=1,
+        statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model or wanted}) does not say "
+        "from which figures it comes" + ("." if hits or means else ", and no pair of printed figures gives it."),
+        witness=f"What would give it: {shown_hits}."
+        if hits or means
+        else f"{len(heads)} × {len(pool)} pairs of {wanted}, and the mean and median of the other networks, tried as differences and as ratios"
+        + (f"; nearest difference: {nearest[1]}." if nearest else "."),
+        repair="the two figures that are compared.",
+    )
+
+
+def _over_others(
+    claim: Claim, stated: Interval, heads: list[tuple[Claim, Interval]], pool: list[tuple[Claim, Interval]]
+) -> list[str]:
+    """Return in words where a figure exceeds the mean or median of the other networks' (all, or of one condition) by the gain."""
+    found = []
+    for name in ("", *dict.fromkeys(d.condition.split(", ")[-1] for d, _ in pool if d.condition)):
+        for c, i in heads:
+            rest = [j for d, j in pool if d.model != c.model and (not name or d.condition.endswith(name))]
+            if len(rest) < 2:
+                continue
+            ends = [sorted(j.low for j in rest), sorted(j.high for j in rest)]
+            kinds = {"mean": [sum(e, Fraction(0)) / len(e) for e in ends], "median": [median(e) for e in ends]}
+            for kind, (low, high) in kinds.items():
+                readings = _readings(i, Interval(low, high))
+                if any(readings[r].meets(stated) for r in ("difference", "relative to the second")):
+                    found.append(
+                        f"{c.value} ({c.model}) against the {kind} of the other networks{', ' + name if name else ''}"
+                    )
+    return list(dict.fromkeys(found))
+
+
+def check_means(paper: Paper) -> list[Draft]:
+    """A stated mean is the mean of the figures it is said to come from (plain, or weighted by images where that fits)."""
+    by_id = {c.id: c for c in paper.claims}
+    found = []
+    heads = headlines(paper)
+    for claim in own(paper):
+        parts = [by_id[i] for i in claim.derived_from]
+        stated = _quantity(claim)
+        values = [i for i in (_quantity(p) for p in parts) if i is not None]
+        if claim.aggregation != "mean" or len(parts) < 2 or len(values) < len(parts) or stated is None:
+            continue
+        mean = Interval(
+            sum((i.low for i in values), Fraction(0)) / len(values),
+            sum((i.high for i in values), Fraction(0)) / len(values),
+        )
+        good = mean.meets(stated)
+        middle = sum((Fraction(printed_number(p.value) or 0) for p in parts), Fraction(0)) / len(parts)
+        found.append(
+            Draft(
+                check="means",
+                status="consistent" if good else ("implausible" if claim.approximate else "inconsistent"),
+                kind="arithmetic",
+                claims=(claim, *parts),
+                severity=0 if good else (2 if claim.id in heads else 1),
+                statement=f"{claim.value} is "
+                + ("" if good else "not ")
+                + f"the mean of {', '.join(p.value for p in parts)}.",
+                witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: {claim.value}.",
+                repair="" if good else f"{shown(middle, 2)}, or other parts than these.",
+                members=() if good or claim.approximate else ((claim.id,), *((p.id,) for p in parts)),
+            )
+        )
+    return found

@@ -1,0 +1,76 @@
+"""Which claims speak of the same result: rows of scores, matrices, class sizes, selected by the keys of the ledger alone."""
+
+from __future__ import annotations
+
+import functools
+from fractions import Fraction
+
+from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number
+from leukbench.papers.schema import Claim, Paper
+
+RowKey = tuple[str, str, str, str, str, str]
+ScoreName = tuple[str, str, str]
+SCORE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auc", "mcc", "kappa")
+CANONICAL = {"sensitivity": "recall"}
+
+
+def own(paper: Paper) -> list[Claim]:
+    """Return the claims about the paper's own experiments."""
+    return [claim for claim in paper.claims if claim.kind == "own"]
+
+
+def canonical(metric: str) -> str:
+    """Return the metric's one name (sensitivity is recall)."""
+    return CANONICAL.get(metric, metric)
+
+
+def scale_of(claim: Claim) -> int:
+    """Return 100 where the score is printed in percent, else 1; without a unit figures above 1 are percent."""
+    number = printed_number(claim.value)
+    if claim.unit == "%" or "%" in claim.value:
+        return 100
+    return 100 if not claim.unit and number is not None and number > 1 else 1
+
+
+def score_interval(claim: Claim) -> Interval | None:
+    """Return what a printed score can stand for, as a fraction; None where it is not one number or only approximate."""
+    low = -1 if canonical(claim.metric) in {"mcc", "kappa"} else 0
+    return _as_fraction(claim.value, scale_of(claim), low, claim.approximate)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _as_fraction(value: str, percent: int, low: int, approximate: bool) -> Interval | None:
+    interval = printed_interval(value)
+    if interval is None:
+        return None
+    found = interval.times(Fraction(1, percent))
+    if approximate:
+        found = Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))
+    return found.clipped(low, 1)
+
+
+def count_of(claim: Claim) -> int | None:
+    """Return a printed count; None where it is not a whole number or only approximate."""
+    number = printed_number(claim.value)
+    if number is None or claim.approximate or number != number.to_integral_value() or "e" in claim.value.lower():
+        return None
+    return int(number)
+
+
+def fold_of(claim: Claim) -> str:
+    """Return the fold that a claim speaks of, from ``fold`` or ``aggregation: fold:k``."""
+    if claim.fold:
+        return claim.fold
+    return claim.aggregation.removeprefix("fold:") if claim.aggregation.startswith("fold:") else ""
+
+
+def row_key(claim: Claim) -> RowKey:
+    """Return the key under which scores belong to one result."""
+    aggregation = claim.aggregation if claim.aggregation in {"mean", "best", "pooled"} else ""
+    return (claim.study, claim.model or claim.arm, claim.split, fold_of(claim), claim.condition, aggregation)
+
+
+# ------------------------------------------------------------------------------------------------------- matrices
+
+
+# ----------------------------------------------------------------------------------------------------- class sizes

@@ -1,0 +1,106 @@
+"""The layer table of a paper: its rows, shapes, kinds, and the networks that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from leukbench.audit.readings.claims import count_of, own
+from leukbench.papers.schema import Claim, Paper
+
+PARAMS = ("params_total", "params_trainable", "params_nontrainable")
+
+
+def parameter_count(claim: Claim) -> int | None:
+    """Return a printed parameter count; None where it is in millions or no whole number."""
+    if claim.unit == "million" or re.search(r",\d{1,2}(\D|$)|,\d{4,}", claim.value):
+        return None
+    return count_of(claim)
+
+
+def layers(paper: Paper, model: str) -> list[tuple[str, Claim | None, Claim | None]]:
+    """Return (condition, params claim, shape claim) of a model's layer table, in its order, each layer once."""
+    found: dict[str, list[Claim | None]] = {}
+    for c in own(paper):
+        if c.model == model and c.metric in {"params_layer", "output_shape"} and c.condition:
+            slot = found.setdefault(c.condition, [None, None])
+            i = 0 if c.metric == "params_layer" else 1
+            slot[i] = slot[i] or c
+    return [(name, p, s) for name, (p, s) in sorted(found.items(), key=lambda kv: _position(kv[0]))]
+
+
+def _position(condition: str) -> tuple[int, str]:
+    match = re.match(r"\s*(\d+)", condition)
+    return (int(match.group(1)) if match else 10**6, condition)
+
+
+def models_of(paper: Paper) -> list[str]:
+    return list(dict.fromkeys(c.model for c in own(paper) if c.model))
+
+
+def shape_of(text: str) -> tuple[int, ...] | None:
+    """Return the sizes of a printed output shape without the batch.
+
+    >>> shape_of("(None, 220, 220, 32)"), shape_of("(None) (10,10,1536)"), shape_of("11 × 11 × 64")
+    ((220, 220, 32), (10, 10, 1536), (11, 11, 64))
+    """
+    sizes = tuple(int(x) for x in re.findall(r"\d+", text))
+    return sizes or None
+
+
+def distinct_counts(claims: list[Claim], model: str, metric: str) -> list[Claim]:
+    return list(
+        {
+            parameter_count(c): c
+            for c in reversed(claims)
+            if c.model == model and c.metric == metric and parameter_count(c) is not None and not c.derived_from
+        }.values()
+    )
+
+
+def layer_kind(name: str) -> str:
+    """Return what a layer of this name is: batchnorm, globalpool, pool, conv, flatten, dropout, dense or other."""
+    text = re.sub(r"[^a-z]", "", name.lower())
+    for kind, words in {
+        "batchnorm": ("batchnorm",),
+        "globalpool": ("globalaverage", "globalmax", "gap"),
+        "pool": ("pool",),
+        "conv": ("conv",),
+        "flatten": ("flatten",),
+        "dropout": ("dropout",),
+        "dense": ("dense", "fullyconnected", "linear"),
+    }.items():
+        if any(w in text for w in words):
+            return kind
+    return "other"
+
+
+Layer = tuple[str, Claim | None, Claim | None]
+
+
+def layer_steps(paper: Paper, model: str, table: list[Layer]) -> Iterator[tuple[tuple[int, ...] | None, Layer]]:
+    """Yield each layer of a table with the shape that comes into it, None where that is not printed."""
+    before: tuple[int, ...] | None = _input_shape(paper, model)
+    for layer in table:
+        yield before, layer
+        if layer[2] is not None:
+            before = shape_of(layer[2].value)
+
+
+def _input_shape(paper: Paper, model: str) -> tuple[int, ...] | None:
+    for c in own(paper):
+        if (
+            c.metric == "image_size"
+            and c.model in {model, ""}
+            and ("input" in c.condition or ("resiz" in c.condition and "before" not in c.condition))
+        ):
+            sizes = shape_of(c.value)
+            if sizes:
+                return (sizes[0], sizes[1] if len(sizes) > 1 else sizes[0], 3)
+    return None
+
+
+def input_sides(paper: Paper, model: str) -> set[str]:
+    """Return the input sides in pixels that the paper states for a network, or for all."""
+    sizes = [c for c in own(paper) if c.metric == "image_size" and "input" in c.condition and c.model in {model, ""}]
+    return {str(s[0]) for c in sizes if (s := shape_of(c.value))}

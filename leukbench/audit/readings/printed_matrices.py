@@ -1,0 +1,131 @@
+"""Confusion matrices as printed: in tables cell by cell, or in prose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from leukbench.audit.engine.rounding import Interval, heat_map_interval
+from leukbench.audit.readings.claims import RowKey, count_of, own, row_key
+from leukbench.papers.schema import Claim, Matrix, Paper
+
+CELLS = ("tp", "fp", "fn", "tn")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A printed confusion matrix, rows actual: cell intervals, claims, and the row key of its result."""
+
+    matrix: Matrix
+    key: RowKey
+    cells: tuple[tuple[Interval, ...], ...]
+    claims: tuple[Claim, ...]
+    actual_known: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether every cell is one count."""
+        return all(c.low == c.high for line in self.cells for c in line)
+
+    def counts(self) -> list[list[int]]:
+        """Return the cells as counts (midpoints where printed with an exponent)."""
+        return [[round((c.low + c.high) / 2) for c in line] for line in self.cells]
+
+
+def matrices(paper: Paper) -> list[Printed]:
+    """Return the printed matrices whose every cell is in the ledger, with rows as actual classes.
+
+    Four counts tp, fp, fn, tn that only the text gives make a matrix too (id ""), with the positive class of the study first.
+    """
+    found = []
+    for matrix in paper.matrices:
+        claims = [c for c in own(paper) if c.matrix == matrix.id]
+        grid = _grid(matrix, claims)
+        if grid is not None:
+            lines = list(zip(*grid, strict=True)) if matrix.rows == "predicted" else [tuple(line) for line in grid]
+            found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), matrix.rows != "unstated"))
+    found = [_known_by_twins(m, found) for m in found]
+    keys = {m.key for m in found}
+    return found + [m for m in _matrices_in_prose(paper) if m.key not in keys]
+
+
+def _known_by_twins(printed: Printed, others: list[Printed]) -> Printed:
+    """Return the matrix with its orientation settled where matrices of several networks on one part settle it.
+
+    One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are actual.
+    """
+    if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
+        return printed
+    twins = [
+        m.counts()
+        for m in others
+        if m.exact
+        and m.matrix.classes == printed.matrix.classes
+        and m.key[2:5] == printed.key[2:5]
+        and m.matrix.where == printed.matrix.where
+    ]
+    pairs = [(a, b) for i, a in enumerate(twins) for b in twins[i + 1 :]]
+    rows_agree = any(_sums(a) == _sums(b) and _sums(_turned(a)) != _sums(_turned(b)) for a, b in pairs)
+    columns_agree = any(_sums(_turned(a)) == _sums(_turned(b)) and _sums(a) != _sums(b) for a, b in pairs)
+    return replace(printed, actual_known=True) if rows_agree and not columns_agree else printed
+
+
+def _sums(counts: list[list[int]]) -> list[int]:
+    return [sum(line) for line in counts]
+
+
+def _turned(counts: list[list[int]]) -> list[list[int]]:
+    return [list(line) for line in zip(*counts, strict=True)]
+
+
+def _matrices_in_prose(paper: Paper) -> list[Printed]:
+    groups: dict[RowKey, dict[str, Claim]] = {}
+    for c in own(paper):
+        if c.metric in CELLS and not c.matrix and count_of(c) is not None:
+            groups.setdefault(row_key(c), {}).setdefault(c.metric, c)
+    found = []
+    for key, named in groups.items():
+        study = paper.studies.get(key[0])
+        if len(named) == 4 and study is not None and len(study.classes) == 2:
+            # which class the text takes as positive is not certain, so the classes keep the text's words
+            classes = ("positive", "negative")
+            matrix = Matrix(
+                id="",
+                where=f"the counts at {named['tp'].where}",
+                rows="actual",
+                classes=classes,
+                positive="positive",
+            )
+            claims = [named[m] for m in CELLS]
+            grid = _grid(matrix, claims)
+            assert grid is not None
+            found.append(Printed(matrix, key, tuple(tuple(line) for line in grid), tuple(claims), True))
+    return found
+
+
+def _grid(matrix: Matrix, claims: list[Claim]) -> list[list[Interval]] | None:
+    places = {name: i for i, name in enumerate(matrix.classes)}
+    size = len(places)
+    grid: list[list[Interval | None]] = [[None] * size for _ in range(size)]
+    for claim in claims:
+        interval = heat_map_interval(claim.value)
+        if claim.metric == "matrix_cell" and claim.row in places and claim.column in places:
+            # a matrix printed with predicted classes in rows is turned by the caller
+            grid[places[claim.row]][places[claim.column]] = interval
+        elif claim.metric in CELLS and size == 2:
+            i, j = _binary_place(claim.metric, matrix)
+            grid[i][j] = interval
+    if any(cell is None for line in grid for cell in line):
+        return None
+    return [[cell for cell in line if cell is not None] for line in grid]
+
+
+def _binary_place(metric: str, matrix: Matrix) -> tuple[int, int]:
+    positive = matrix.classes.index(matrix.positive) if matrix.positive in matrix.classes else 0
+    negative = 1 - positive
+    actual, predicted = {
+        "tp": (positive, positive),
+        "fn": (positive, negative),
+        "fp": (negative, positive),
+        "tn": (negative, negative),
+    }[metric]
+    return (predicted, actual) if matrix.rows == "predicted" else (actual, predicted)

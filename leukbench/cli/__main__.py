@@ -1,6 +1,0 @@
-"""``python -m leukbench.cli``."""
-
-from leukbench.cli import main
-
-if __name__ == "__main__":  # not again in a process that the grid starts
-    main()

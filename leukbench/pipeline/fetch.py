@@ -1,0 +1,28 @@
+"""The stage ``fetch``: a source's files in place, and their receipt."""
+
+from __future__ import annotations
+
+from leukbench.params import Params
+from leukbench.pipeline.layout import files_of, source_file
+
+
+def fetch(params: Params, source: str, *, from_dir: str | None = None, portal: str = "") -> str:
+    """Put a source's files in place and write its receipt; return a line that says what is there, and what a portal brought."""
+    from pathlib import Path
+
+    from leukbench.sources import load_source
+    from leukbench.sources.fetching import write_receipt
+
+    loaded, folder, brought = load_source(source), files_of(params, source), ""
+    if portal:
+        from leukbench.sources.portals import fetch_by
+
+        brought = fetch_by(loaded, portal, folder, from_dir=Path(from_dir) if from_dir else None) + "\n"
+    elif loaded.make is not None:
+        wanted = params.sources[source]
+        loaded.make(folder, images=wanted.images, seed=wanted.seed)
+    else:
+        assert loaded.fetch is not None
+        loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
+    receipt = write_receipt(source_file(params, source, "receipt.json"), name=source, folder=folder)
+    return f"{brought}{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"

@@ -1,0 +1,17 @@
+"""The stage ``index``: a source's manifest."""
+
+from __future__ import annotations
+
+from leukbench.params import Params
+from leukbench.pipeline.layout import files_of, source_file
+
+
+def index(params: Params, source: str) -> str:
+    """Write a source's manifest."""
+    from leukbench.cohort.manifest import as_manifest, write_manifest
+    from leukbench.sources import load_source
+
+    manifest = as_manifest(load_source(source).index(files_of(params, source)))
+    write_manifest(manifest, source_file(params, source, "manifest.csv"))
+    present = int((manifest["present"] == "1").sum())
+    return f"{source}: {len(manifest)} images, {present} at hand"

@@ -1,0 +1,56 @@
+"""Where each stage of a profile leaves its files, below ``out/<profile>/``; the paths of dvc.yaml."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from leukbench.errors import DataError
+from leukbench.params import Params
+from leukbench.paths import out_folder, source_folder
+from leukbench.records import Experiment
+from leukbench.sources import load_source
+
+
+def files_of(params: Params, source: str) -> Path:
+    """Return where a source's files lie: ``data/<source>``, with size and seed in the name of a synthetic one."""
+    if not load_source(source).card.synthetic:
+        return source_folder(source)
+    wanted = params.sources[source]
+    return source_folder(f"{source}-{wanted.images or 'full'}-{wanted.seed}")
+
+
+def source_file(params: Params, source: str, name: str) -> Path:
+    """Return ``out/<profile>/sources/<source>/<name>``."""
+    return out_folder(params.profile, "sources", source, name)
+
+
+def study_file(params: Params, paper: str, study: str) -> Path:
+    """Return the resolved study's file."""
+    return out_folder(params.profile, "studies", f"{paper}-{study}.json")
+
+
+def experiment_file(params: Params, kind: str, experiment: str, suffix: str) -> Path:
+    """Return ``out/<profile>/<kind>/<experiment><suffix>``; kinds: splits, predictions, estimates."""
+    return out_folder(params.profile, kind, f"{experiment}{suffix}")
+
+
+def store_file(params: Params, name: str) -> Path:
+    """Return the .npy file of a pixel store."""
+    return out_folder(params.profile, "stores", f"{name}.npy")
+
+
+def store_files(params: Params, experiment: Experiment) -> tuple[Path, ...]:
+    """Return the .npy file of an experiment's pixel store, and of a transfer's test store."""
+    return tuple(store_file(params, name) for name in (experiment.store, experiment.test_store) if name)
+
+
+def read_json(file: Path, *, stage: str) -> Any:
+    """Return a stage's JSON output. Raises DataError, naming the stage that makes it, where it cannot be read."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "cannot read a stage's output", where=str(file), found=str(error), do=f"run the {stage} stage"
+        ) from error

@@ -1,0 +1,223 @@
+"""Planning: who takes part in an experiment, under which rule, at what size; and the same of a transfer."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from leukbench.errors import InputError, unknown_name
+from leukbench.params import Params
+from leukbench.pipeline.layout import read_json, source_file, study_file
+from leukbench.records import Experiment, Limits, SplitRule
+
+if TYPE_CHECKING:
+    from leukbench.sources.base import SourceCard
+
+
+def rule_of(study: dict[str, Any], experiment: Experiment) -> tuple[dict[str, Any], SplitRule]:
+    """Return the reading of an experiment's protocol and its rule. Raises InputError where the study has none of that name."""
+    readings = study["protocols"].get(experiment.protocol, [])
+    by_name = {r["name"]: r for r in readings}
+    if not readings:
+        raise unknown_name(
+            "protocol", experiment.protocol, study["protocols"], where=f"study {experiment.paper}.{experiment.study}"
+        )
+    if experiment.reading and experiment.reading not in by_name:
+        raise unknown_name("reading", experiment.reading, by_name, where=f"study {experiment.paper}.{experiment.study}")
+    reading = by_name[experiment.reading] if experiment.reading else readings[0]
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in reading["rule"].items()}
+    return reading, SplitRule(**plain)
+
+
+RUNGS = frozenset({"image", "augment_first", "patient", "challenge"})
+"""The protocols that are compared with each other: they train on equally much (:func:`split`)."""
+
+
+def one_ladder(experiment: Experiment, other: Experiment) -> bool:
+    """Say whether two experiments are rungs of one ladder (an experiment is one with itself)."""
+    keys = ("paper", "study", "source", "store")
+    return other.protocol in RUNGS and all(getattr(experiment, key) == getattr(other, key) for key in keys)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """An experiment's split as its rule gives it, and what it was made from."""
+
+    table: Any
+    effective: Any
+    groups: Any
+    rule: SplitRule
+    plan: dict[str, Any]
+
+
+class PlannedSplits:
+    """The splits of experiments as their rules give them, each made once."""
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        self._made: dict[Experiment, _Planned] = {}
+
+    def of(self, experiment: Experiment) -> _Planned:
+        """Return an experiment's split; experiments that differ in arms, epochs, folds or seeds share one."""
+        limits = Limits(images=experiment.limits.images, class_size=experiment.limits.class_size)
+        key = dataclasses.replace(experiment, store="", arms=(), pretrained=None, precision="fp32", limits=limits)
+        if key not in self._made:
+            plan = _planned_transfer if experiment.protocol == "transfer" else _planned_split
+            self._made[key] = plan(self.params, experiment)
+        return self._made[key]
+
+
+def _planned_split(params: Params, experiment: Experiment) -> _Planned:
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.splits import make_splits
+    from leukbench.cohort.tables import read_groups
+
+    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    reading, rule = rule_of(study, experiment)
+    manifest = read_manifest(source_file(params, experiment.source, "manifest.csv"))
+    groups = read_groups(source_file(params, experiment.source, "groups.csv"))
+    effective, rule = effective_rows(manifest, groups, study, rule, experiment, seed=params.seed)
+    table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
+    plan = {
+        "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
+        "sizes": sizes_of(manifest, effective, study, rule, experiment),
+    }
+    return _Planned(table, effective, groups, rule, plan)
+
+
+def _planned_transfer(params: Params, experiment: Experiment) -> _Planned:
+    from leukbench.cohort.splits import make_splits
+
+    planned = plan_transfer(params, experiment)
+    joined = planned.joined
+    table = make_splits(joined.manifest, joined.groups, joined.rule, seed=params.seed, classes=planned.classes)
+    return _Planned(table, joined.manifest, joined.groups, joined.rule, planned.plan)
+
+
+def effective_rows(
+    manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment, *, seed: int
+) -> tuple[Any, SplitRule]:
+    """Return the rows that take part, and the rule with its planned class sizes scaled to what is published."""
+    from leukbench.cohort.manifest import limit_manifest
+    from leukbench.pixels.store import present_rows
+
+    rows = _rows_of_rule(manifest, study, rule)
+    effective = present_rows(rows).reset_index(drop=True)
+    if experiment.limits.images is not None and experiment.limits.images < len(effective):
+        least = max(2, rule.k or 2)
+        effective = limit_manifest(effective, experiment.limits.images, seed=seed, groups=groups, least=least)
+    share = min(1.0, len(effective) / _published(rows, study, rule, experiment))
+    sizes = (_class_size(size, share, experiment) for size in (rule.class_size, rule.class_size_test))
+    return effective, dataclasses.replace(rule, class_size=next(sizes), class_size_test=next(sizes))
+
+
+def _class_size(planned: int | None, share: float, experiment: Experiment) -> int | None:
+    """Return a planned class size in proportion to the images that take part, and within the experiment's limit."""
+    if planned is None:
+        return None
+    return min(max(1, round(planned * share)), experiment.limits.class_size or planned)
+
+
+def _rows_of_rule(manifest: Any, study: dict[str, Any], rule: SplitRule) -> Any:
+    """Return the manifest's rows of the study's classes in the rule's pools."""
+    pools = set(rule.pool) | set(rule.test_pool) or set(manifest["pool"])
+    labels = {label for of_class in study["classes"].values() for label in of_class}
+    return manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
+
+
+def _published(rows: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment) -> int:
+    """Return how many images of the study's classes the card of the experiment's source states for the rule's pools."""
+    from leukbench.sources import load_source
+
+    counts = load_source(experiment.source).card.counts
+    pools = (set(rule.pool) | set(rule.test_pool)) or set(rows["pool"])
+    labels = {label for of_class in study["classes"].values() for label in of_class}
+    return sum(n for pool in pools for label, n in counts[pool].items() if label in labels)
+
+
+def sizes_of(
+    manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment
+) -> dict[str, Any]:
+    """Return effective beside original counts; ``complete`` says that no published image of these parts is missing.
+
+    A rule that cuts ``within`` official folds speaks of the folds that take part, each for itself.
+    """
+    rows = _rows_of_rule(manifest, study, rule)
+    published = _published(rows, study, rule, experiment)
+    if rule.within and len(rows) == published:
+        published = len(rows[rows[rule.within].isin(set(effective[rule.within]))])
+    parts = sorted(set(effective[rule.within])) if rule.within else sorted(set(effective["pool"]))
+    return {
+        "n_images": len(effective),
+        "n_images_published": published,
+        "complete": len(effective) == published,
+        "parts": parts,
+    }
+
+
+@dataclass(frozen=True)
+class PlannedTransfer:
+    """What a transfer's split is made from: both sources as one, the rule, the classes, and what the page tells of it."""
+
+    joined: Any
+    classes: Any
+    plan: dict[str, Any]
+
+
+def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
+    """Return a transfer's joined manifest, groups and rule: the study's rule by patient without its cut.
+
+    Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made from
+    the other.
+    """
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.tables import read_groups
+    from leukbench.cohort.transfers import common_classes, join_sources
+    from leukbench.pixels.store import present_rows, store_digest
+    from leukbench.sources import load_source
+
+    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    by_patient = dataclasses.replace(experiment, protocol="patient", reading="")
+    _reading, rule = rule_of(study, by_patient)
+    manifests = [
+        read_manifest(source_file(params, name, "manifest.csv")) for name in (experiment.source, experiment.test_source)
+    ]
+    groups = [
+        read_groups(source_file(params, name, "groups.csv")) for name in (experiment.source, experiment.test_source)
+    ]
+    cards = [load_source(name).card for name in (experiment.source, experiment.test_source)]
+    refuse_copies(*cards)
+    effective, rule = effective_rows(manifests[0], groups[0], study, rule, by_patient, seed=params.seed)
+    common = common_classes(study["classes"], source=cards[0].maps, target=cards[1].maps)
+    joined = join_sources(
+        effective, groups[0], present_rows(manifests[1]), groups[1], target=experiment.test_source, rule=rule,
+        classes=study["classes"], common=common,
+    )  # fmt: skip
+    store = params.stores[experiment.test_store]
+    plan = {
+        "reading": {
+            "name": "transfer",
+            "basis": "stated",
+            "evidence": f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the study's rule by patient",
+        },
+        "sizes": sizes_of(manifests[0], effective, study, rule, by_patient),
+        "transfer": {
+            "source": experiment.source,
+            "target": experiment.test_source,
+            "common_of": dict(common.common_of),
+            "tested_as": dict(common.tested_as),
+            "n_left_out": joined.n_left_out,
+            "test_store_sha256": store_digest(manifests[1], side_px=store.side_px, crop=store.crop),
+        },
+    }
+    return PlannedTransfer(joined, {name: tuple(labels) for name, labels in joined.classes.items()}, plan)
+
+
+def refuse_copies(source: SourceCard, target: SourceCard) -> None:
+    """Raise InputError where one source was made from the images of the other: equal pixels would not tell."""
+    if source.name in target.made_from or target.name in source.made_from:
+        raise InputError(
+            "one of two sources was made from the other's images", where=f"transfer {source.name} → {target.name}",
+            expected="sources that share no image", found="made_from in a card", do="transfer to another source",
+        )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Profiles: what of the plan to run, put in place as params.yaml."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from leukbench.errors import InputError, unknown_name
+from leukbench.params import load_params
+from leukbench.paths import workspace, write_text
+
+
+def use_profile(name: str) -> str:
+    """Put ``profiles/<name>.yaml`` in place as params.yaml once it is valid; without a name, list the profiles.
+
+    A params.yaml that is no profile as it stands is kept as params.yaml.before. Raises InputError for an unknown name, or a
+    profile that is not as params.yaml should be.
+    """
+    profiles = _profiles()
+    present = workspace() / "params.yaml"
+    if not name:
+        return _profile_list(profiles, present)
+    if name not in profiles:
+        raise unknown_name("profile", name, profiles, where=str(workspace() / "profiles"))
+    params = load_params(profiles[name])
+    if params.profile != name:
+        raise InputError(
+            "a profile does not bear its own name", where=f"{profiles[name]}, key profile", expected=name, found=params.profile
+        )  # fmt: skip
+    kept = _keep_edited(present, profiles)
+    write_text(present, profiles[name].read_text(encoding="utf-8"))
+    return (
+        f"params.yaml is now profile {name}: {len(params.experiments)} experiments, {len(params.papers)} papers{kept}"
+    )
+
+
+def _profiles() -> dict[str, Path]:
+    folder = workspace() / "profiles"
+    found = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    if not found:
+        raise InputError(
+            "there are no profiles here", where=str(folder), expected="files <name>.yaml", found="none",
+            do="run leukbench in the project's folder, or set LEUKBENCH_HOME to it",
+        )  # fmt: skip
+    return found
+
+
+def _keep_edited(present: Path, profiles: dict[str, Path]) -> str:
+    """Save a params.yaml that equals no profile, so that nobody's edits are lost; return what to say about it."""
+    if not present.is_file():
+        return ""
+    text = present.read_text(encoding="utf-8")
+    if any(file.read_text(encoding="utf-8") == text for file in profiles.values()):
+        return ""
+    write_text(present.with_name("params.yaml.before"), text)
+    return "; the one before had changes of its own and is kept as params.yaml.before"
+
+
+def _profile_list(profiles: dict[str, Path], present: Path) -> str:
+    text = present.read_text(encoding="utf-8") if present.is_file() else ""
+    lines = []
+    for name, file in profiles.items():
+        mark = "*" if file.read_text(encoding="utf-8") == text else " "
+        lines.append(f"{mark} {name}: {_about(file)}")
+    if not any(line.startswith("*") for line in lines):
+        lines.append("(params.yaml is none of these as it stands)" if text else "(there is no params.yaml)")
+    return "\n".join(lines)
+
+
+def _about(file: Path) -> str:
+    """Return the first sentence of a profile's opening comment, which says what it is for."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), file.read_text(encoding="utf-8").splitlines())
+    comment = " ".join(line.lstrip("# ").rstrip() for line in lines)
+    return comment.split(". ")[0].rstrip(".") or "(it does not say what it is for)"

@@ -1,0 +1,89 @@
+"""What a file of predictions contradicts itself in, or leaves to a rule: said beside its scores, as no metric shows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from leukbench.records import Predictions, StringArray
+from leukbench.tools.score.predictions import Given
+
+
+def remarks_on(given: Given) -> tuple[str, ...]:
+    """Return one sentence each for whatever a reader of the scores should know about the file; () where there is nothing."""
+    p, unit = given.predictions, "patient" if given.by_patient else "group"
+    found = [_divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]
+    return tuple(text for text in found if text)
+
+
+def divided_groups(p: Predictions) -> list[str]:
+    """Return the groups whose images are tested in several folds of a seed, not all of them in each.
+
+    Where folds are those of a cross-validation, the model that tested some of a group's images was trained on the others.
+    Folds that each test all images of a group (repeated tests) divide nothing.
+    """
+    seed, group, fold, image = (np.unique(a, return_inverse=True)[1] for a in (p.seed, p.group, p.fold, p.image_id))
+    tested = np.unique(np.stack([seed, group, fold, image]), axis=1)
+    in_all = np.unique(tested[[0, 1, 3]], axis=1)
+    of_group, n_images = np.unique(in_all[:2], axis=1, return_counts=True)
+    in_fold, n_in_fold = np.unique(tested[:3], axis=1, return_counts=True)
+    width = int(group.max()) + 1
+    at = np.searchsorted(of_group[0] * width + of_group[1], in_fold[0] * width + in_fold[1])
+    parts = np.unique(in_fold[1][n_in_fold < n_images[at]])
+    return [str(name) for name in np.unique(p.group)[parts]]
+
+
+def _divided(p: Predictions, unit: str) -> str:
+    names = divided_groups(p)
+    if not names:
+        return ""
+    return (
+        f"{len(names)} of {len(np.unique(p.group))} {unit}s have images in several folds, such as {names[0]}: in a cross-validation"
+        f" their other images were trained on, and these scores say nothing about new {unit}s."
+    )
+
+
+def _torn(p: Predictions) -> list[str]:
+    """Return what lies in several groups though it must not: patients, and copies of one origin."""
+    texts = []
+    for what, names in (("patient", p.patient), ("origin", p.origin)):
+        torn = _in_several(names, p.group)
+        if torn:
+            texts.append(
+                f"{len(torn)} {what}{'s lie' if len(torn) > 1 else ' lies'} in several groups, such as {torn[0]}: intervals by group are"
+                f" too narrow. A group must hold whole {what}s."
+            )
+    return texts
+
+
+def _in_several(names: StringArray, groups: StringArray) -> list[str]:
+    named = names != ""
+    if not named.any():
+        return []
+    pairs = np.unique(np.stack([names[named], groups[named]]), axis=1)
+    found, count = np.unique(pairs[0], return_counts=True)
+    return [str(name) for name in found[count > 1]]
+
+
+def _other_than_highest(given: Given) -> str:
+    p = given.predictions
+    if not (given.with_scores and given.with_predicted):
+        return ""
+    n = int((p.scores[np.arange(len(p)), p.predicted] < p.scores.max(axis=1)).sum())
+    if not n:
+        return ""
+    return (
+        f"{n} of {len(p)} rows name another class in predicted than the one with the highest score: accuracy, MCC and F1 follow"
+        " predicted; AUC and calibration follow the scores."
+    )
+
+
+def _ties(given: Given) -> str:
+    p = given.predictions
+    if not given.with_scores or given.with_predicted:
+        return ""
+    best: npt.NDArray[np.bool_] = p.scores == p.scores.max(axis=1, keepdims=True)
+    n = int((best.sum(axis=1) > 1).sum())
+    if not n:
+        return ""
+    return f"{n} of {len(p)} rows have several highest scores: the class whose column stands first ({', '.join(p.classes)}) is taken."

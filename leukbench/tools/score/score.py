@@ -1,0 +1,124 @@
+"""Score a user's predictions: all metrics with group-level and image-level intervals, and verdicts on a paper's claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+from leukbench.evaluation.patients import average_copies, patient_results
+from leukbench.records import Estimate, Predictions, json_text
+from leukbench.tools.score.predictions import Given, read_given
+from leukbench.tools.score.remarks import remarks_on
+
+Plain = dict[str, Any]
+
+
+def score(
+    file: Path, claims: str | Path | None, format: str, *,
+    protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02,
+) -> str:  # fmt: skip
+    """Return the scores of a CSV file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
+
+    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, note``, fractions; null where undefined), ``n_images,
+    n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
+    ``patients``, ``unread_columns``, ``remarks`` (what the file contradicts itself in) and, with ``claims`` (a paper's key
+    or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
+    (``patient`` or ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
+    """
+    given = read_given(file)
+    estimates = estimate_predictions(given.predictions)
+    result = scored(given, estimates)
+    if claims is not None:
+        from leukbench.tools.score.claims import hold
+
+        result["verdicts"] = hold(
+            str(claims), given, estimates, protocol=protocol, study=study, arm=arm, margin=margin
+        )  # fmt: skip
+    if format == "json":
+        return json_text(result).rstrip("\n")
+    from leukbench.tools.score.page import page
+
+    return page(result, file.name)
+
+
+def scored(given: Given, estimates: Sequence[Estimate]) -> Plain:
+    """Return everything that is said about the predictions, as JSON data."""
+    p = average_copies(given.predictions)
+    folds = sorted(set(p.fold.tolist()))
+    return {
+        "metrics": {metric_name(e): _plain(e) for e in estimates if not e.aggregation.startswith("fold:")},
+        "n_images": len(set(p.image_id.tolist())),
+        "n_groups": len(set(p.group.tolist())),
+        "n_rows": len(given.predictions),
+        "n_seeds": len(set(p.seed.tolist())),
+        "grouped_by": "patient" if given.by_patient else "group",
+        "classes": _class_sizes(p),
+        "majority_accuracy": _number(majority_accuracy(given.predictions)),
+        "folds": _folds(estimates, folds) if len(folds) > 1 else {},
+        "patients": _patients(given.predictions),
+        "unread_columns": list(given.unread),
+        "remarks": list(remarks_on(given)),
+    }
+
+
+def metric_name(estimate: Estimate) -> str:
+    """Return the key of a metric: ``accuracy``, ``macro_f1``, ``recall:<class>``; an AUC over all classes is ``auc``."""
+    if estimate.class_:
+        return f"{estimate.metric}:{estimate.class_}"
+    if estimate.metric == "auc" or estimate.average == "none":
+        return estimate.metric
+    return f"{estimate.average}_{estimate.metric}"
+
+
+def _plain(e: Estimate) -> Plain:
+    return {
+        "value": _number(e.value),
+        "ci95": [_number(e.low), _number(e.high)],
+        "ci95_images": [_number(e.low_images), _number(e.high_images)],
+        "method": e.method,
+        "method_images": e.method_images,
+        "class": e.class_,
+        "average": e.average,
+        "aggregation": e.aggregation,
+        "effective_groups": _number(e.effective_groups),
+        "note": e.note,
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.10g}") if math.isfinite(value) else None
+
+
+def _folds(estimates: Sequence[Estimate], folds: Sequence[int]) -> dict[str, dict[str, Plain]]:
+    return {
+        str(fold): {metric_name(e): _plain(e) for e in estimates if e.aggregation == f"fold:{fold}"} for fold in folds
+    }
+
+
+def _class_sizes(p: Predictions) -> dict[str, Plain]:
+    """Return images and groups per class."""
+    return {
+        name: {
+            "n_images": len(set(p.image_id[p.label == c].tolist())),
+            "n_groups": len(set(p.group[p.label == c].tolist())),
+        }
+        for c, name in enumerate(p.classes)
+    }
+
+
+def _patients(predictions: Predictions) -> Plain:
+    results = patient_results(predictions)
+    return {
+        "n_patients": results.n_patients,
+        "n_right": _number(results.n_right),
+        "accuracy": _number(results.accuracy),
+        "ci95": [_number(results.interval.low), _number(results.interval.high)],
+        "worst": [
+            {"patient": w.patient, "label": w.label, "n_images": w.n_images, "images_right": _number(w.images_right)}
+            for w in results.worst
+        ],
+        "note": results.note,
+    }

@@ -1,0 +1,266 @@
+"""An experiment of the plan: every arm × fold × seed of a study under one protocol, collected into one table of predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from leukbench.errors import InputError, unknown_name
+from leukbench.pixels.store import Store
+from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
+from leukbench.training.data import Pixels, Rows, rows_of
+from leukbench.training.merging import merge_classes
+from leukbench.training.network import code_digest
+from leukbench.training.run import Finished, FoldRows, execute_run
+
+SELECTIONS = ("recipe", "last", "best_validation", "best_test")
+"""Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the best
+validation accuracy, and the one with the best test accuracy (a leak)."""
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """An arm as it will be trained: its recipe after limits, and how that differs from the paper's."""
+
+    name: str
+    network: NetworkSpec
+    recipe: Recipe
+    deviations: tuple[str, ...]
+
+    @cached_property
+    def code_sha256(self) -> str:
+        """The digest of the code that decides its predictions, read once."""
+        return code_digest(self.network)
+
+
+def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
+    """Return a recipe from its JSON form."""
+    values = {**plain, "augmentation": Augmentation(**_tuples(plain["augmentation"]))}
+    return Recipe(**values)
+
+
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+
+
+def plan_arm(study: dict[str, Any], arm: str, experiment: Experiment, *, limited_source: bool) -> ArmPlan:
+    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not exist."""
+    if arm not in study["arms"]:
+        raise unknown_name("arm", arm, study["arms"], where=f"study {experiment.paper}.{experiment.study}")
+    plain = study["arms"][arm]
+    recipe = recipe_from_plain(plain["recipe"])
+    limits, deviations = experiment.limits, []
+    if experiment.source != study["source"]:
+        deviations.append("surrogate_data")
+    if recipe.pretrained and experiment.pretrained is False:
+        recipe = dataclasses.replace(recipe, pretrained=False)
+        deviations.append("weights_absent")
+    fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
+    fewer_data = (limits.images, limits.class_size, limits.folds) != (None, None, None)
+    if fewer_epochs or fewer_data or limited_source:
+        deviations.append("limited")
+    if fewer_epochs:
+        assert limits.epochs is not None
+        recipe = dataclasses.replace(recipe, epochs=limits.epochs)
+    return ArmPlan(arm, NetworkSpec(**plain["network"]), recipe, tuple(deviations))
+
+
+def folds_of(split: pd.DataFrame, experiment: Experiment) -> list[int]:
+    """Return the folds to run: all, or the first so many."""
+    folds = sorted({int(f) for f in split["fold"]})
+    return folds[: experiment.limits.folds] if experiment.limits.folds else folds
+
+
+def fold_rows(split: pd.DataFrame, *, fold: int, classes: tuple[str, ...], store: Store) -> FoldRows:
+    """Return the three roles of a fold."""
+    train, validation, test = (
+        rows_of(split, fold=fold, role=role, classes=classes, store=store) for role in ("train", "validation", "test")
+    )
+    return FoldRows(train, validation, test)
+
+
+def make_spec(
+    experiment: Experiment,
+    arm: ArmPlan,
+    rows: FoldRows,
+    *,
+    classes: tuple[str, ...],
+    store: Store,
+    fold: int,
+    seed: int,
+) -> RunSpec:
+    """Return the spec of one run."""
+    return RunSpec(
+        study=f"{experiment.paper}.{experiment.study}",
+        arm=arm.name,
+        protocol=experiment.protocol,
+        reading=experiment.reading,
+        fold=fold,
+        seed=seed,
+        network=arm.network,
+        recipe=arm.recipe,
+        classes=classes,
+        precision=experiment.precision,
+        rows_sha256=rows.sha256,
+        store_sha256=store.sha256,
+        code_sha256=arm.code_sha256,
+    )
+
+
+def plan_experiment(
+    study: dict[str, Any],
+    experiment: Experiment,
+    split: pd.DataFrame,
+    *,
+    store: Store,
+    limited_source: bool,
+) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows]]:
+    """Yield the runs of an experiment in a fixed order: arms, folds, seeds."""
+    classes = tuple(study["classes"])
+    rows_of_folds: dict[int, FoldRows] = {}
+    for name in experiment.arms:
+        arm = plan_arm(study, name, experiment, limited_source=limited_source)
+        _check_store(arm, store)
+        for fold in folds_of(split, experiment):
+            if fold not in rows_of_folds:
+                rows_of_folds[fold] = fold_rows(split, fold=fold, classes=classes, store=store)
+            rows = rows_of_folds[fold]
+            for seed in range(experiment.limits.seeds):
+                yield arm, make_spec(experiment, arm, rows, classes=classes, store=store, fold=fold, seed=seed), rows
+
+
+def _check_store(arm: ArmPlan, store: Store) -> None:
+    if (store.side_px, store.crop) != (arm.recipe.input_px, arm.recipe.crop):
+        raise InputError(
+            "a pixel store does not serve this arm",
+            where=f"arm {arm.name}",
+            expected=f"side_px {arm.recipe.input_px}, crop {arm.recipe.crop}",
+            found=f"side_px {store.side_px}, crop {store.crop}",
+            do="name another store for this experiment in params.yaml, or put arms of another input size into an experiment of their own",
+        )
+
+
+def train_experiment(
+    study: dict[str, Any],
+    experiment: Experiment,
+    split: pd.DataFrame,
+    *,
+    store: Store,
+    device: torch.device,
+    limited_source: bool,
+    common_of: Mapping[str, str] | None = None,
+    progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the predictions of all runs of an experiment (trivial models included) and a receipt without times.
+
+    ``common_of`` names the class in common of each class of the study, in which a transfer's predictions are given.
+
+    The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group, patient,
+    label, predicted and ``score_<class>``.
+    """
+    shown = merge_classes(tuple(study["classes"]), common_of)
+    classes = shown.classes
+    tables: list[pd.DataFrame] = []
+    receipt: dict[str, Any] = {"arms": {}, "runs": []}
+    trivial_done: set[int] = set()
+    for arm, spec, rows in plan_experiment(study, experiment, split, store=store, limited_source=limited_source):
+        name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
+        done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
+        done, rows = shown.applied(done, rows)
+        chosen = selected_epochs(done, rows, spec.recipe.checkpoint)
+        for selection, epoch in chosen.items():
+            tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
+        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done)
+        receipt["runs"].append(
+            {
+                "key": spec.key,
+                "arm": arm.name,
+                "fold": spec.fold,
+                "seed": spec.seed,
+                "epochs_selected": chosen,
+                "train_accuracy": done.history["train_accuracy"][-1],
+                "n_train_rows": len(rows.train),
+                "n_validation_rows": len(rows.validation),
+                "n_test_rows": len(rows.test),
+            }
+        )
+        if spec.fold not in trivial_done:
+            trivial_done.add(spec.fold)
+            for trivial, scores in _trivial(rows, store, arm.recipe, len(shown.places)).items():
+                tables.append(
+                    _table(
+                        rows.test,
+                        shown.scores(scores),
+                        classes,
+                        f"trivial:{trivial}",
+                        "recipe",
+                        dataclasses.replace(spec, seed=0),
+                    )
+                )
+    return pd.concat(tables, ignore_index=True), receipt
+
+
+def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str, int]:
+    """Return the epoch (from 0) of each selection; the first of equals; no best_validation without validation rows.
+
+    A recipe that asks for the best on validation gets the last epoch where nothing was set apart for validation.
+    """
+    chosen = {"recipe": len(done.test) - 1, "last": len(done.test) - 1}
+    if len(rows.validation):
+        chosen["best_validation"] = int(np.argmax((done.validation.argmax(2) == rows.validation.label).mean(1)))
+        if checkpoint == "best_validation_accuracy":
+            chosen["recipe"] = chosen["best_validation"]
+        elif checkpoint == "best_validation_loss":
+            chosen["recipe"] = int(np.argmin(done.history["validation_loss"]))
+    chosen["best_test"] = int(np.argmax((done.test.argmax(2) == rows.test.label).mean(1)))
+    return chosen
+
+
+def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> dict[str, FloatArray]:
+    from leukbench.training.trivial import trivial_scores  # here: a worker that only trains need not load scikit-learn
+
+    cpu = torch.device("cpu")
+    train, test = (Pixels(part, store, recipe, device=cpu) for part in (rows.train, rows.test))
+    return trivial_scores(train, test, n_classes=n_classes, seed=0)
+
+
+def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished) -> dict[str, Any]:
+    return {
+        "deviations": list(arm.deviations),
+        "epochs": arm.recipe.epochs,
+        "epochs_published": published["epochs"],
+        "n_parameters": done.receipt["n_parameters"],
+        "n_parameters_trainable": done.receipt["n_parameters_trainable"],
+    }
+
+
+def _table(rows: Rows, scores: Any, classes: tuple[str, ...], arm: str, selection: str, spec: RunSpec) -> pd.DataFrame:
+    return prediction_table(rows, scores, classes, arm=arm, selection=selection, fold=spec.fold, seed=spec.seed)
+
+
+def prediction_table(
+    rows: Rows, scores: Any, classes: tuple[str, ...], *, arm: str, selection: str, fold: int, seed: int
+) -> pd.DataFrame:
+    """Return one row an image with its scores ``(n_rows, n_classes)``, as float32, and the class that scores highest."""
+    columns: dict[str, Any] = {
+        "arm": arm,
+        "selection": selection,
+        "fold": fold,
+        "seed": seed,
+        "image_id": rows.image_id,
+        "origin": rows.origin,
+        "group": rows.group,
+        "patient": rows.patient,
+        "label": [classes[i] for i in rows.label],
+        "predicted": [classes[i] for i in np.asarray(scores).argmax(axis=1)],
+    }
+    for i, name in enumerate(classes):
+        columns[f"score_{name}"] = np.asarray(scores)[:, i].astype(np.float32)
+    return pd.DataFrame(columns)

@@ -1,0 +1,205 @@
+"""Which estimate answers which claim: a join on study, arm, metric, class, average and fold, and on nothing else.
+
+A claim's condition needs no key of its own: ledgers give figures under different conditions different arms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.vocabulary import SCORES
+from leukbench.records import Estimate, Experiment
+from leukbench.verdicts.differences import Question, Reproduced
+
+_SAME = {"sensitivity": "recall"}
+_AVERAGED = frozenset({"precision", "recall", "specificity", "f1"})
+_MICRO_IS_ACCURACY = frozenset({"accuracy", "precision", "recall", "f1"})
+"""Averaged over all decisions, these are the share of right images where each image has one class."""
+
+
+class Definition(NamedTuple):
+    """One way to understand a claim's metric, as the keys of an estimate; ``name`` is "" where there is only one."""
+
+    name: str
+    metric: str
+    class_: str
+    average: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedExperiment:
+    """An experiment with its estimates by arm (of the last epoch, or the recipe's checkpoint) and what its runs deviate in."""
+
+    name: str
+    experiment: Experiment
+    reading: str
+    evidence: str
+    estimates: Mapping[str, tuple[Estimate, ...]]
+    deviations: Mapping[str, tuple[str, ...]]
+    seed_variance: Mapping[tuple[str, str, str], float]
+
+
+def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
+    """Return the definitions under which a claim's metric may be meant; several where the paper does not say.
+
+    A precision, recall, specificity or F1 without more may be the macro, weighted or micro mean, in a two-class study also that
+    of either class. The AUC of two classes is one whichever is positive; that of more is their macro mean. Empty where no
+    estimate is made of what the claim names.
+    """
+    metric = _SAME.get(claim.metric, claim.metric)
+    class_ = claim.class_ or (claim.average.removeprefix("positive:") if claim.average.startswith("positive:") else "")
+    if metric == "auc" and len(classes) == 2:
+        return [Definition("", "auc", "", "none")]
+    if class_:
+        return [Definition("", metric, class_, "none")]
+    if claim.average == "micro":
+        return [Definition("", "accuracy", "", "none")] if metric in _MICRO_IS_ACCURACY else []
+    if claim.average in {"macro", "weighted"}:
+        return [Definition("", metric, "", claim.average)]
+    if metric == "auc":
+        return [Definition("", "auc", "", "macro")]
+    if metric not in _AVERAGED:
+        return [Definition("", metric, "", "none")]
+    found = [Definition(f"{average} average", metric, "", average) for average in ("macro", "weighted")]
+    if metric in _MICRO_IS_ACCURACY - {"recall"}:  # recall weighted by support is accuracy already
+        found.append(Definition("micro average", "accuracy", "", "none"))
+    return found + ([Definition(f"positive: {c}", metric, c, "none") for c in classes] if len(classes) == 2 else [])
+
+
+def fold_of(claim: Claim) -> str:
+    """Return the fold that a claim speaks of, by its key ``fold`` or ``aggregation: fold:k``; "" for all folds."""
+    if claim.fold:
+        return claim.fold
+    return claim.aggregation.removeprefix("fold:") if claim.aggregation.startswith("fold:") else ""
+
+
+def find_estimate(estimates: Sequence[Estimate], definition: Definition, *, fold: str = "") -> Estimate | None:
+    """Return the estimate with these keys: of one fold, or over all folds (``fold=""``); None where there is none."""
+    wanted = {f"fold:{fold}"} if fold else {"pooled", "mean", "single"}
+    for e in estimates:
+        if (e.metric, e.class_, e.average) == definition[1:] and e.aggregation in wanted:
+            return e
+    return None
+
+
+def counted_on(claim: Claim, paper: Paper) -> int | None:
+    """Return the number of images a claim was counted on: its own n, else the test images that the paper prints.
+
+    The latter are those with the same study and fold and no condition: the one figure of all classes, or the sum of one
+    figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all classes:
+    design effects are told for these (:func:`leukbench.differences.design_effect`).
+    """
+    if claim.n:
+        return int(claim.n.replace(",", ""))
+    sizes: dict[str, set[int]] = {}
+    for c in paper.claims:
+        test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", "")
+        if test_size and (c.study, fold_of(c)) == (claim.study, fold_of(claim)) and c.number is not None:
+            sizes.setdefault(c.class_, set()).add(int(c.number))
+    if "" in sizes:
+        return sizes[""].pop() if len(sizes[""]) == 1 else None
+    classes = [sizes.get(c, set()) for c in paper.studies[claim.study].classes]
+    return sum(found.pop() for found in classes) if all(len(found) == 1 for found in classes) else None
+
+
+def comparable(claim: Claim) -> bool:
+    """Say whether a claim is a score of the paper's own on its test part that an estimate can be held against."""
+    return bool(
+        claim.kind == "own"
+        and claim.study
+        and claim.arm
+        and claim.metric in SCORES
+        and claim.metric not in {"error_rate", "detection_rate"}
+        and claim.split in {"test", "unstated"}
+        and claim.number is not None
+    )
+
+
+def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment], *, accused: bool) -> Question:
+    """Return a claim with everything that the evaluated experiments have to say about it.
+
+    Under the paper's protocol a claim of one fold is held against that fold, by patient against all folds.
+    """
+    study, fold = paper.studies[claim.study], fold_of(claim)
+    wanted = definitions(claim, tuple(study.classes))
+    found: dict[str, list[Reproduced]] = {"as_published": [], "patient": []}
+    for evaluated in _experiments_of(claim, paper, experiments):
+        if evaluated.experiment.protocol not in found:
+            continue
+        for definition in wanted:
+            of_fold = fold if evaluated.experiment.protocol == "as_published" else ""
+            e = find_estimate(evaluated.estimates[claim.arm], definition, fold=of_fold)
+            if e is not None:
+                found[evaluated.experiment.protocol].append(_reproduced(e, evaluated, claim.arm, definition.name))
+    assert claim.fraction is not None and claim.half_unit is not None
+    return Question(
+        claim=claim.id,
+        metric=_SAME.get(claim.metric, claim.metric),
+        value=claim.fraction,
+        half_unit=float(claim.half_unit / claim.scale),
+        n=counted_on(claim, paper),
+        headline=claim.id == study.headline,
+        faithful=tuple(found["as_published"]),
+        honest=tuple(found["patient"]),
+        accused=accused,
+        untestable=_untestable(claim, paper, experiments, answered=bool(found["as_published"])),
+    )
+
+
+def _experiments_of(
+    claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment]
+) -> list[EvaluatedExperiment]:
+    """Return the experiments of a claim's study that ran its arm."""
+    of_study = [c for c in experiments if (c.experiment.paper, c.experiment.study) == (paper.key, claim.study)]
+    return [c for c in of_study if claim.arm in c.estimates]
+
+
+def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment], *, answered: bool) -> str:
+    """Return why no estimate can answer a claim, or ""."""
+    if claim.approximate:
+        return "printed as approximate"
+    if claim.aggregation == "best":
+        return "printed for the best of several; no such estimate is made"
+    if not answered and any(
+        c.experiment.protocol == "as_published" for c in _experiments_of(claim, paper, experiments)
+    ):
+        keys = (claim.metric, claim.class_, claim.average, fold_of(claim) and f"fold {fold_of(claim)}")
+        return f"no such estimate is made: {', '.join(key for key in keys if key)}"
+    return ""
+
+
+def _reproduced(e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str) -> Reproduced:
+    return Reproduced(
+        estimate=e,
+        protocol=evaluated.experiment.protocol,
+        reading=evaluated.reading if evaluated.experiment.protocol == "as_published" else "",
+        definition=definition,
+        deviations=evaluated.deviations.get(arm, ()),
+        evidence=evaluated.evidence,
+        seed_variance=evaluated.seed_variance.get((e.metric, e.class_, e.average), 0.0),
+    )
+
+
+def questions_of(paper: Paper, experiments: Sequence[EvaluatedExperiment], accused: frozenset[str]) -> list[Question]:
+    """Return the questions of all comparable claims of the studies that some experiment runs, in the order of the ledger.
+
+    Readings of the paper's split that no experiment ran for the claim's arm are named: they may not be held against the paper.
+    """
+    run = {experiment.experiment.study for experiment in experiments if experiment.experiment.paper == paper.key}
+    claims = [c for c in paper.claims if comparable(c) and c.study in run]
+    return [
+        dataclasses.replace(
+            question_of(c, paper, experiments, accused=c.id in accused), not_run=_not_run(c, paper, experiments)
+        )
+        for c in claims
+    ]
+
+
+def _not_run(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExperiment]) -> tuple[str, ...]:
+    tried = {c.reading for c in _experiments_of(claim, paper, experiments) if c.experiment.protocol == "as_published"}
+    readings = paper.studies[claim.study].protocols.get("as_published", ())
+    return tuple(reading.name for reading in readings if reading.name not in tried)

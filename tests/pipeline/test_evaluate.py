@@ -1,0 +1,74 @@
+"""What stands beside an experiment's metrics: patients that nobody can identify, probes, what validation chose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from leukbench.params import Params, load_params
+from leukbench.pipeline.evaluate import unit_probes, unknown_patients
+from leukbench.pipeline.layout import experiment_file
+from leukbench.records import Estimate
+
+PARAMS = """\
+profile: made
+papers: [dscnet]
+verdicts: {margin: 0.05}
+sources: {aria_all_2021: {}, blood_cells: {}}
+stores: {aria: {source: aria_all_2021, side_px: 224}, smears: {source: blood_cells, side_px: 224}}
+studies: {aria: {paper: dscnet, study: aria}, smears: {paper: ddrnet, study: blood_cells}}
+experiments:
+  aria: {paper: dscnet, study: aria, protocol: patient, source: aria_all_2021, store: aria, arms: [dscnet_kl]}
+  smears: {paper: ddrnet, study: blood_cells, protocol: patient, source: blood_cells, store: smears, arms: [ddrnet]}
+"""
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
+    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    return load_params()
+
+
+def certify(params: Params, experiment: str, evidence: str) -> None:
+    file = experiment_file(params, "splits", experiment, ".certificate.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"evidence": evidence, "rule": {"pool": [], "test_pool": []}}), encoding="utf-8")
+
+
+def accuracy(n: int) -> list[Estimate]:
+    return [Estimate(metric="recall", value=0.5), Estimate(metric="accuracy", value=0.95, n_images=n)]
+
+
+def test_the_interval_widens_with_correlation_for_the_89_patients_that_the_publisher_states(params: Params) -> None:
+    certify(params, "aria", "absent")
+    found = unknown_patients(params, "aria", accuracy(3256))
+    assert found is not None and found.n_patients == 89 and found.note == ""
+    assert [r.correlation for r in found.rows] == [0.0, 0.05, 0.1, 0.2]
+    assert found.rows[-1].design_effect == pytest.approx(1 + (3256 / 89 - 1) * 0.2)
+    widths = [r.high - r.low for r in found.rows]
+    assert widths == sorted(widths) and widths[-1] > 2 * widths[0]
+
+
+def test_fewer_images_than_patients_are_said_to_be_and_published_ids_need_nothing(params: Params) -> None:
+    certify(params, "aria", "inferred")
+    few = unknown_patients(params, "aria", accuracy(48))
+    assert few is not None and few.rows == () and "48 images are fewer" in few.note
+    certify(params, "aria", "verified")
+    assert unknown_patients(params, "aria", accuracy(3256)) is None
+
+
+def test_a_source_that_states_no_patients_gets_none(params: Params) -> None:
+    certify(params, "smears", "absent")
+    assert unknown_patients(params, "smears", accuracy(367)) is None
+
+
+def test_probes_are_read_by_name_and_none_is_made_up() -> None:
+    columns = {"probe": "p", "unit": "group", "cut": 0, "image_id": list("abcd"), "label": list("xxyy")}
+    table = pd.DataFrame({**columns, "truth": list("1122"), "predicted": list("1121")})
+    found = unit_probes(table)
+    assert list(found) == ["p"] and (found["p"].unit, found["p"].accuracy.value) == ("group", 0.75)
+    assert unit_probes(table.head(0)) == {}

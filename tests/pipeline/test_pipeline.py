@@ -1,0 +1,624 @@
+"""The whole pipeline at a size that takes less than a minute: every stage of dvc.yaml in order, and what bad input comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pandas as pd
+import pytest
+import yaml
+
+from leukbench.cli import main
+from leukbench.papers.files import paper_file, paper_keys
+from leukbench.papers.loader import load_paper, read_paper
+from leukbench.papers.resolve import resolve_study
+from leukbench.params import Params, load_params
+from leukbench.pipeline import audit as audit_stage
+from leukbench.pipeline import compare as compare_stage
+from leukbench.pipeline import count as count_stage
+from leukbench.pipeline import decode as decode_stage
+from leukbench.pipeline import evaluate as evaluate_stage
+from leukbench.pipeline import fetch as fetch_stage
+from leukbench.pipeline import group as group_stage
+from leukbench.pipeline import index as index_stage
+from leukbench.pipeline import plan as plan_stage
+from leukbench.pipeline import report as report_stage
+from leukbench.pipeline import resolve as resolve_stage
+from leukbench.pipeline import results as results_stage
+from leukbench.pipeline import split as split_stage
+from leukbench.pipeline import train as train_stage
+from leukbench.pipeline.report import gather
+from leukbench.records import json_text
+from leukbench.report.ladder import gap_lines
+from leukbench.sources import load_source
+from leukbench.verdicts.rule import frozen_digest
+
+ROOT = Path(__file__).parents[2]
+PAPERS = ("known_answer", "alnet")
+PROFILES = sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml"))
+PARAMS = """\
+# The pipeline of the tests.
+profile: smoke
+seed: 0
+papers: [known_answer, alnet]
+verdicts: {margin: 0.05, alpha: 0.05, sha256: SHA}
+sources:
+  known_answer: {images: 288}
+  known_answer_null: {images: 48}
+  synthetic_cells: {images: 72}
+stores:
+  known_answer-32: {source: known_answer, side_px: 32}
+  known_answer_null-32: {source: known_answer_null, side_px: 32}
+  cells-224-crop: {source: synthetic_cells, side_px: 224, crop: 0.6667}
+studies:
+  known_answer-cohort: {paper: known_answer, study: cohort}
+  alnet-cnmc: {paper: alnet, study: cnmc}
+experiments:
+  known-as_published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
+  known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
+  known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
+  known-challenge: {paper: known_answer, study: cohort, protocol: challenge, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
+  alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
+transfers:
+  known-to-null: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: known_answer-32, arms: [cohort_cnn], test_source: known_answer_null, test_store: known_answer_null-32, limits: {epochs: 1}}
+"""
+
+
+def params_text() -> str:
+    headlines = {k: v for key in PAPERS for k, v in load_paper(key).headlines().items()}
+    return PARAMS.replace("SHA", frozen_digest(0.05, 0.05, headlines))
+
+
+def run_stages(params: Params, *, until: str = "report") -> None:
+    """Run the stages one after the other, as dvc.yaml orders them."""
+    stages: list[tuple[str, Callable[[str], str], list[str]]] = [
+        ("fetch", lambda name: fetch_stage.fetch(params, name), [*params.sources]),
+        ("index", lambda name: index_stage.index(params, name), [*params.sources]),
+        ("group", lambda name: group_stage.group(params, name), [*params.sources]),
+        ("audit", lambda name: audit_stage.audit_stage(params), [""]),
+        ("resolve", lambda name: resolve_stage.resolve(params, name), [*params.studies]),
+        ("split", lambda name: "\n".join(split_stage.split(params, [name])), [*params.all_experiments]),
+        ("decode", lambda name: decode_stage.decode(params, name), [*params.stores]),
+        ("train", lambda name: "\n".join(train_stage.train_all(params)), [""]),
+        ("evaluate", lambda name: evaluate_stage.evaluate(params, name), [*params.experiments]),
+        ("count", lambda name: count_stage.count_stage(params), [""]),
+        ("compare", lambda name: compare_stage.compare(params), [""]),
+        ("report", lambda name: report_stage.report(params), [""]),
+    ]
+    for stage, run, names in stages:
+        for name in names:
+            assert run(name)
+        if stage == until:
+            return
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A workspace in which the whole pipeline has run once."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "params.yaml").write_text(params_text(), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEUKBENCH_HOME", str(folder))
+        run_stages(load_params())
+        yield folder
+
+
+@pytest.fixture
+def params(home: Path) -> Params:
+    return load_params(home / "params.yaml")
+
+
+def dvc_stages() -> dict[str, Any]:
+    plain = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    stages: dict[str, Any] = plain["stages"]
+    return stages
+
+
+def instances(stage: dict[str, Any], params: Params) -> Iterator[dict[str, Any]]:
+    """Yield a stage of dvc.yaml once for each name of its heading, with ``${...}`` filled in as DVC does."""
+    plain = params.model_dump(mode="json")
+    if "foreach" not in stage:
+        yield json.loads(json.dumps(stage).replace("${profile}", params.profile))
+        return
+    heading = re.fullmatch(r"\$\{(\w+)\}", stage["foreach"])
+    assert heading
+    for key, item in plain[heading[1]].items():
+        text = json.dumps(stage["do"]).replace("${profile}", params.profile).replace("${key}", key)
+        yield json.loads(re.sub(r"\$\{item\.(\w+)\}", lambda m, item=item: str(item[m[1]]), text))  # type: ignore[misc]
+
+
+def outs(stage: dict[str, Any]) -> list[str]:
+    listed = [*stage.get("outs", ()), *stage.get("metrics", ())]
+    return [next(iter(out)) if isinstance(out, dict) else out for out in listed]
+
+
+# --------------------------------------------------------------------------------------------------- what comes out
+
+
+def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
+    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
+    header = next(line for line in page.splitlines() if line.startswith("| claim "))
+    columns = [experiment.strip() for experiment in header.split("|")]
+    assert {"printed", "reproduced as published", "reproduced honestly", "verdict"} <= set(columns)
+    rows = [line for line in page.splitlines() if line.startswith("| known_answer.cohort.accuracy")]
+    experiments = dict(zip(columns, (experiment.strip() for experiment in rows[0].split("|")), strict=True))
+    claim = load_paper("known_answer").claim("known_answer.cohort.accuracy")
+    assert experiments["printed"].startswith(claim.value)
+    for column in ("reproduced as published", "reproduced honestly"):
+        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", experiments[column])[0])
+        assert low < float(experiments[column].split()[0]) < high
+
+
+def rows_of(page: str, title: str) -> list[dict[str, str]]:
+    """Return the rows of the first table below a title of a page."""
+    lines = page[page.index(title) :].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    table = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
+    header, _, *rows = (line[1:-1].split("|") for line in table)
+    return [{h.strip(): experiment.strip() for h, experiment in zip(header, row, strict=True)} for row in rows]
+
+
+def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
+    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
+    ladder = rows_of(page, "### The ladder")
+    assert [row["split"] for row in ladder] == ["as published (random images)", "by image", "by patient", "challenge"]
+    assert {row["training rows"] for row in ladder[1:]} == {ladder[1]["training rows"]}
+    assert ladder[2]["accuracy − by patient"] == "reference" and ladder[1]["accuracy − by patient"] != "–"
+    trivial = rows_of(page, "<details><summary>models without a network")
+    assert {row["model"] for row in trivial} == {
+        "majority", "mean colour", "colour histogram", "colour histogram trees", "border", "foreground size"
+    }  # fmt: skip
+    probes = rows_of(page, "<details><summary>can the patient be told")
+    assert {row["from"] for row in probes} == {"colour histogram", "small pixels"}
+    assert all("patients" in row["who"] and float(row["chance %"]) < 50 for row in probes)
+    contrasts = rows_of(page, "<details><summary>other metrics, and models without a network")
+    assert any(row["first − second"] == "cohort_cnn − colour_histogram" for row in contrasts)
+    assert (
+        "Nothing is set apart for validation in: as published (random images), by image, by patient, challenge." in page
+    )
+    calibration = rows_of(page, "<details><summary>calibration")
+    assert all(re.match(r"0\.\d+ \[", row["ECE"]) and row["ECE scaled"] == "–" for row in calibration)
+    assert "flags" in rows_of(page, "## What was found")[0]
+
+
+def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_images(home: Path) -> None:
+    folder = home / "reports" / "smoke" / "predictions"
+    assert {file.name for file in folder.iterdir()} == {
+        f"{experiment}{suffix}"
+        for experiment in ("known-as_published", "known-image", "known-patient", "known-challenge", "alnet-patient")
+        for suffix in results_stage.PREDICTIONS
+    } | {"known-to-null.parquet"}
+    assert pd.read_parquet(folder / "known-patient.validation.parquet").empty  # this study sets nothing apart
+    probe = pd.read_parquet(folder / "known-patient.probe.parquet")
+    assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}
+
+
+def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
+    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
+    assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
+    assert len(pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-to-null.parquet")) > 48
+    verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))
+    assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
+
+
+def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
+    table = pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-patient.parquet")
+    rows = table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]
+    assert len(rows) == 144 and rows["image_id"].is_unique
+    metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
+    right = (rows["label"] == rows["predicted"]).mean()
+    assert metrics["known-patient"]["cohort_cnn"]["accuracy"] == pytest.approx(right, abs=1e-6)
+
+
+def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(home: Path) -> None:
+    tables = [pd.read_csv(home / "out" / "smoke" / "splits" / f"known-{name}.csv") for name in ("challenge", "patient")]
+    trained = [{len(part) for _, part in t[t["role"] == "train"].groupby("fold")} for t in tables]
+    assert trained[0] == trained[1] and len(trained[0]) == 1
+    challenge = tables[0]
+    patients = [set(challenge.loc[challenge["role"] == role, "patient"]) for role in ("train", "test")]
+    assert not patients[0] & patients[1] and set(tables[1]["patient"]).isdisjoint(patients[1])
+
+    gaps = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))["gaps"]
+    mine = [
+        g for g in gaps if g["rung"] == "known-challenge" and g["metric"] == "accuracy" and g["arm"] == "cohort_cnn"
+    ]
+    assert len(mine) == 1 and not mine[0]["paired"] and mine[0]["equal_size"]
+    metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
+    there, here = (metrics[f"known-{name}"]["cohort_cnn"]["accuracy"] for name in ("challenge", "patient"))
+    assert mine[0]["difference"] == pytest.approx(there - here, abs=2e-6)
+    assert mine[0]["low"] < there - here < mine[0]["high"]
+
+
+def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
+    table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
+    metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
+    found = table[(table["metric"] == "mcc") & (table["aggregation"] == "pooled")].set_index("experiment")["value"]
+    assert {experiment: round(float(value), 6) for experiment, value in found.items() if value} == {
+        experiment: arm["mcc"] for experiment, arms in metrics.items() for arm in arms.values() if "mcc" in arm
+    }
+    assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
+
+
+def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) -> None:
+    """Every gap stands twice, under its arm and under the colour histogram; groups are set to one, and to nine."""
+    data = gather(params)
+    gaps = [g for g in data.verdicts["gaps"] if g["metric"] == "accuracy" and g["arm"] == "cohort_cnn"]
+    assert {g["rung"] for g in gaps} >= {"known-image", "known-as_published"}
+
+    def lines(n_groups: int) -> list[str]:
+        twice = [{**g, "n_groups": n_groups, "arm": arm} for g in gaps for arm in ("cohort_cnn", "trivial:border")]
+        changed = dataclasses.replace(data, verdicts={**data.verdicts, "gaps": twice})
+        return gap_lines(changed, "known_answer", "cohort")
+
+    assert "cohort_cnn, trivial:border, by image minus by patient: not shown, both test one group alone." in lines(1)
+    assert not any("one group alone" in line for line in lines(9))
+
+
+def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(home: Path) -> None:
+    verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+    by_claim = {v["claim"]: v["verdict"] for v in verdicts}
+    assert by_claim["known_answer.cohort.impossible"] == "inconsistent as printed"
+    assert by_claim["known_answer.cohort.accuracy"] == "not testable"
+    assert set(by_claim.values()) <= {"not testable", "inconsistent as printed"}
+    receipt = json.loads((home / "out" / "smoke" / "predictions" / "alnet-patient.receipt.json").read_text())
+    assert set(receipt["arms"]["alnet"]["deviations"]) == {"surrogate_data", "limited"}
+
+
+def test_no_patient_of_a_patient_experiment_is_on_both_sides(home: Path) -> None:
+    for experiment in ("known-patient", "alnet-patient"):
+        split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{experiment}.csv", dtype=str)
+        for _, fold in split.groupby("fold"):
+            sides = fold.groupby(fold["role"] == "test")["patient"].agg(set)
+            assert not sides[True] & sides[False] and sides[True]
+
+
+def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Params) -> None:
+    plain = params.model_dump(mode="python")
+    plain["experiments"]["alnet-image"] = {**plain["experiments"]["alnet-patient"], "protocol": "image"}
+    ladder = Params.model_validate(plain)
+    names = ("alnet-patient", "alnet-image")
+    sizes: dict[str, set[int]] = {}
+    for name in names:
+        split_stage.split(ladder, [name])
+        split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{name}.csv", dtype=str)
+        train = split[split["role"] == "train"]
+        sizes[name] = set(train.groupby("fold").size())
+        assert set(train.groupby("fold")["label"].nunique()) == {2}
+    split_stage.split(params, ["alnet-patient"])  # the ladder of one rung, as it was
+    assert sizes["alnet-image"] == sizes["alnet-patient"] and len(sizes["alnet-image"]) == 1
+    tested = [
+        set(pd.read_csv(home / "out" / "smoke" / "splits" / f"{n}.csv", dtype=str).query("role == 'test'")["origin"])
+        for n in names
+    ]
+    assert tested[0] == tested[1]
+
+
+# ------------------------------------------------------------------------------------------- what is not done twice
+
+
+def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("leukbench.training.run.train", never)
+    for experiment in params.experiments:
+        file = home / "out" / "smoke" / "predictions" / f"{experiment}.parquet"
+        before = file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()
+        train_stage.train(params, experiment)
+        assert (file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()) == before
+
+
+def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """The counterpart of the test above: what changes the predictions is not found."""
+    plain = params.model_dump(mode="python")
+    plain["experiments"]["known-patient"]["limits"] = {"epochs": 3, "folds": 1}
+    monkeypatch.setattr("leukbench.training.run.train", lambda *a, **k: (_ for _ in ()).throw(AssertionError("trains")))
+    with pytest.raises(AssertionError, match="trains"):
+        train_stage.train(Params.model_validate(plain), "known-patient")
+
+
+def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
+    folder = home / "reports" / "smoke"
+    files = [folder / name for name in ("report.md", "metrics.json", "measured.json")]
+    before = [file.read_bytes() for file in files]
+    compare_stage.compare(params)
+    report_stage.report(params)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_editing_a_claim_changes_no_file_that_training_reads(home: Path, tmp_path: Path) -> None:
+    text = paper_file("known_answer").read_text(encoding="utf-8")
+    value = load_paper("known_answer").claim("known_answer.cohort.accuracy").value
+    assert text.count(f'value: "{value}"') == 1
+    edited = tmp_path / "paper.yaml"
+    edited.write_text(text.replace(f'value: "{value}"', 'value: "12.3"'), encoding="utf-8")
+    paper = read_paper(edited)
+    assert paper.claim("known_answer.cohort.accuracy").value == "12.3"
+    written = (home / "out" / "smoke" / "studies" / "known_answer-cohort.json").read_text(encoding="utf-8")
+    assert json_text(resolve_study(paper, "cohort")) == written
+    train = dvc_stages()["train"]["deps"]
+    assert not any("paper.yaml" in dep or dep == "leukbench/papers" for dep in train)
+
+
+# ------------------------------------------------------------------------------------------------------ dvc.yaml
+
+
+def test_every_command_of_the_pipeline_exists_and_takes_its_name() -> None:
+    from leukbench.cli.app import app
+
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands}  # type: ignore[union-attr]
+    for name, stage in dvc_stages().items():
+        words = (stage.get("do") or stage)["cmd"].split()
+        assert words[0] == "leukbench" and words[1] == name and name in commands
+        assert words[2:] in ([], ["${key}"], ["--stage"])
+
+
+def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, params: Params) -> None:
+    """They alone depend on whole paper.yaml files; what the audit writes for the others does not hold the claim."""
+    inner = {name: stage.get("do") or stage for name, stage in dvc_stages().items()}
+    reads_claims = {name for name, stage in inner.items() if "leukbench/papers" in stage["deps"]}
+    assert reads_claims == {"audit", "compare", "report"}
+    file = home / "out" / "smoke" / "papers" / "known_answer.json"
+    before, paper = file.read_text(encoding="utf-8"), load_paper("known_answer")
+    for changed, same in (("known_answer.cohort.accuracy", True), ("known_answer.params", False)):
+        claims = [c.model_copy(update={"value": "12"}) if c.id == changed else c for c in paper.claims]
+        assert (
+            json_text(audit_stage.without_claims(paper.model_copy(update={"claims": tuple(claims)}))) == before
+        ) is same
+    recipes = {name: r.model_copy(update={"where": "elsewhere"}) for name, r in paper.recipes.items()}
+    assert json_text(audit_stage.without_claims(paper.model_copy(update={"recipes": recipes}))) != before
+
+
+def test_every_output_that_the_pipeline_declares_was_written(home: Path, params: Params) -> None:
+    written = [home / out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)]
+    assert len(written) > 10
+    for out in written:
+        assert out.is_file() or any(file.is_file() for file in out.glob("*")), out
+
+
+def test_every_dependency_is_code_of_the_project_or_made_by_a_stage_before(home: Path, params: Params) -> None:
+    made = {out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)}
+    for stage in dvc_stages().values():
+        for one in instances(stage, params):
+            for dep in one.get("deps", ()):
+                is_code = dep.startswith("leukbench/") and (ROOT / dep).exists()
+                is_made = any(f"{dep}/".startswith(f"{out}/") or out.startswith(f"{dep}/") for out in made)
+                assert is_code or is_made, dep
+                assert not dep.startswith(("runs", "data"))
+
+
+def test_dvc_itself_accepts_the_pipeline(home: Path) -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        names = {stage.addressing for stage in repo.index.stages}
+    params = load_params(ROOT / "params.yaml")
+    wanted = {f"group@{source}" for source in params.sources} | {f"decode@{store}" for store in params.stores}
+    assert wanted | {"split", "train", "audit", "compare", "report"} <= names
+
+
+def test_training_depends_on_the_networks_of_every_paper_and_on_no_claim() -> None:
+    deps = set(dvc_stages()["train"]["deps"])
+    networks = {f"leukbench/papers/{key}/model.py" for key in paper_keys()}
+    assert networks <= deps and not any(
+        (ROOT / dep / "paper.yaml").exists() or dep == "leukbench/papers" for dep in deps
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- profiles
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None:
+    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    assert params.profile == name
+    papers = {key: load_paper(key) for key in params.papers}
+    for experiment_name, experiment in params.experiments.items():
+        paper, store = papers[experiment.paper], params.stores[experiment.store]
+        study = paper.studies[experiment.study]
+        resolved = json.loads(json_text(resolve_study(paper, experiment.study)))
+        plan_stage.rule_of(resolved, experiment)  # raises where the reading does not exist
+        assert experiment.source in {study.source, study.stand_in}
+        for arm in experiment.arms:
+            assert paper.arms[arm].study == experiment.study, (experiment_name, arm)
+            recipe = paper.recipes[paper.arms[arm].recipe].recipe
+            assert (store.side_px, store.crop) == (recipe.input_px, recipe.crop), (experiment_name, arm)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
+    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    headlines = {k: v for key in params.papers for k, v in load_paper(key).headlines().items()}
+    assert params.verdicts.sha256 == frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
+
+
+def test_baselines_and_full_hold_every_arm_of_every_paper() -> None:
+    every = {(key, arm) for key in paper_keys() for arm in load_paper(key).arms}
+    for name in ("baselines", "full"):
+        experiments = load_params(ROOT / "profiles" / f"{name}.yaml").experiments.values()
+        for protocol in ("image", "patient"):
+            assert {(c.paper, arm) for c in experiments if c.protocol == protocol for arm in c.arms} == every
+
+
+def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
+    experiments = load_params(ROOT / "profiles" / "full.yaml").experiments.values()
+    run = {(c.paper, c.study, c.protocol, c.reading) for c in experiments}
+    assert not any(
+        (c.limits.images, c.limits.class_size, c.limits.epochs, c.limits.folds) != (None,) * 4 for c in experiments
+    )
+    for key in paper_keys():
+        for name, study in load_paper(key).studies.items():
+            counts = load_source(study.source).card.counts
+            for protocol, readings in study.protocols.items():
+                for reading in readings:
+                    labelled = all(set(counts[pool]) != {""} for pool in reading.rule.test_pool)
+                    shown = reading.name if len(readings) > 1 else ""
+                    assert ((key, name, protocol, shown) in run) == labelled, (key, name, protocol, reading.name)
+
+
+# ------------------------------------------------------------------------------------------------------ bad input
+
+SMALL = """\
+profile: small
+papers: [known_answer]
+verdicts: {margin: 0.05}
+sources: {known_answer: {images: 16}}
+stores: {s: {source: known_answer, side_px: 32}}
+studies: {cohort: {paper: known_answer, study: cohort}}
+experiments:
+  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
+"""
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with 16 images of two patients, indexed, grouped and resolved."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
+    (tmp_path / "params.yaml").write_text(SMALL, encoding="utf-8")
+    params = load_params()
+    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
+        stage(params, "known_answer")
+    resolve_stage.resolve(params, "cohort")
+    return tmp_path
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command line as a user does; it must end with exit code 2 and a message, which is returned."""
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["leukbench", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        assert end.value.code == 2
+        assert said.err.startswith("leukbench: ") and "Traceback" not in said.err
+        return said.err
+
+    return run
+
+
+def made_image(home: Path) -> Path:
+    return sorted((home / "data").rglob("*.png"))[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("images: 16", "images: sixteen", "sources.known_answer.images"),
+        ("side_px: 32", "side_px: large", "stores.s.side_px"),
+        ("arms: [cohort_cnn]}", "arms: [cohort_cnn], limits: {epochs: [1]}}", "experiments.by-patient.limits.epochs"),
+        ("margin: 0.05", "margin: 5", "verdicts.margin"),
+        ("profile: small", "profil: small", "profil"),
+        ("protocol: patient", "protocol: patients", "experiments.by-patient.protocol"),
+        ("store: s,", "store: t,", "experiment by-patient: store 't'"),
+    ],
+)
+def test_a_params_value_of_the_wrong_type_is_named(small: Path, refused: Command, old: str, new: str, key: str) -> None:
+    file = small / "params.yaml"
+    file.write_text(file.read_text().replace(old, new, 1), encoding="utf-8")
+    message = refused("index", "known_answer")
+    assert key in message and "params.yaml" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (("claims", "--paper", "alnett"), "did you mean 'alnet'"),
+        (("audit", "--paper", "dscnett"), "did you mean 'dscnet'"),
+        (("index", "known_anwser"), "did you mean 'known_answer'"),
+        (("split", "by-patients"), "did you mean 'by-patient'"),
+        (("resolve", "cohorts"), "did you mean 'cohort'"),
+    ],
+)
+def test_a_name_that_does_not_exist_names_the_nearest(
+    small: Path, refused: Command, words: tuple[str, ...], nearest: str
+) -> None:
+    assert nearest in refused(*words)
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(small: Path, refused: Command) -> None:
+    (small / "out" / "small" / "studies" / "known_answer-cohort.json").unlink()
+    (small / "out" / "small" / "studies").rmdir()
+    (small / "out" / "small" / "studies").write_text("a file where the folder should be")
+    message = refused("resolve", "cohort")
+    assert "cannot write an output" in message and "studies" in message and "LEUKBENCH_HOME" in message
+
+
+def test_a_fold_with_one_class_is_refused_with_its_reason(small: Path, refused: Command) -> None:
+    message = refused("split", "by-patient")  # three folds cannot each hold both classes with one patient a class
+    assert "normal" in message and "1" in message
+    assert not (small / "out" / "small" / "splits").exists()
+
+
+def test_a_label_outside_the_card_is_refused_and_the_old_manifest_stays(small: Path, refused: Command) -> None:
+    rows = next((small / "data").rglob("rows.csv"))
+    rows.write_text(rows.read_text().replace(",normal,", ",Martian,", 1), encoding="utf-8")
+    manifest = small / "out" / "small" / "sources" / "known_answer" / "manifest.csv"
+    before = manifest.read_bytes()
+    message = refused("index", "known_answer")
+    assert "label is outside the card" in message and "Martian" in message and "normal" in message
+    assert manifest.read_bytes() == before
+
+
+def test_a_truncated_image_is_refused_with_its_path(small: Path, refused: Command) -> None:
+    image = made_image(small)
+    image.write_bytes(image.read_bytes()[:-40])
+    message = refused("index", "known_answer")
+    assert image.name in message and "truncated" in message
+
+
+def test_an_image_with_another_hash_is_refused_with_its_path(small: Path, refused: Command) -> None:
+    image = made_image(small)
+    cv2.imwrite(str(image), 255 - cv2.imread(str(image)))  # type: ignore[operator]
+    message = refused("index", "known_answer")
+    assert image.name in message and "expected" in message and "found" in message
+
+
+def test_a_missing_image_is_refused_with_its_path(small: Path, refused: Command) -> None:
+    image = made_image(small)
+    image.unlink()
+    assert image.name in refused("index", "known_answer")
+
+
+def test_images_that_change_after_indexing_are_not_decoded(small: Path, refused: Command) -> None:
+    image = made_image(small)
+    shutil.copyfile(sorted((small / "data").rglob("*.png"))[-1], image)
+    message = refused("decode", "s")
+    assert image.stem in message
+    assert not (small / "out" / "small" / "stores" / "s.npy").exists()
+
+
+def test_a_stage_before_its_turn_names_the_one_to_run(small: Path, refused: Command) -> None:
+    assert "run the split stage" in refused("certify", "by-patient")
+    assert "train" in refused("evaluate", "by-patient")
+
+
+# --------------------------------------------------------------------------------------------------------- README
+
+
+def test_the_readme_names_every_command_and_none_that_does_not_exist() -> None:
+    from leukbench.cli.app import app
+
+    commands = {c.name or c.callback.__name__ for c in app.registered_commands}  # type: ignore[union-attr]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {
+        word for row in re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE) for word in re.findall(r"\w+", row)
+    }
+    assert named == commands
+    assert (
+        set(re.findall(r"leukbench ([a-z]+)", "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))))
+        <= commands
+    )
+    assert {f"`{name}`" for name in PROFILES} <= set(re.findall(r"^\| (`[\w-]+`) \|", text, re.MULTILINE))
+    assert all((ROOT / link).exists() for link in re.findall(r"\]\(([^)]+)\)", text))
