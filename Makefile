@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: env repro test slow bench check clean
+.PHONY: env repro test slow bench simulate check clean
 
 env: .venv/ready
 
@@ -28,6 +28,10 @@ slow: env
 
 bench: env
 	$(BIN)/python -m benchmarks
+
+# rewrites the tables of leukbench/evaluation/README.md, leukbench/verdicts/README.md and docs/statistics.md: 15 to 20 minutes of one core
+simulate: env
+	$(BIN)/python -m simulations
 
 check: env
 	$(BIN)/leukbench check

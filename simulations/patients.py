@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from leukbench.evaluation import metrics
+from leukbench.evaluation.scoring import brier_terms
 from leukbench.records import FloatArray, IntArray, Predictions
 
 Mechanism = Literal["beta", "probit", "t3", "size"]
@@ -146,5 +147,9 @@ def truth(cohort: Cohort) -> dict[str, float]:
         "macro f1": float(metrics.f1(matrix, "macro")), "recall b": rates[1], "precision b": float(metrics.precision(matrix)[1]),
     }  # fmt: skip
     if k == 2:
+        positive = stats.norm.cdf(np.concatenate([-draws[0], draws[1]]))
+        weight = np.repeat(share / _TRUTH_PATIENTS, _TRUTH_PATIENTS)
+        label = np.repeat([0, 1], _TRUTH_PATIENTS)
+        found["brier"] = float(weight @ brier_terms(label, np.stack([1 - positive, positive], axis=1)))
         found["auc"] = float(metrics.roc_auc(np.repeat([0, 1], _TRUTH_PATIENTS), np.concatenate([-draws[0], draws[1]])))
     return found

@@ -11,7 +11,7 @@ from scipy import stats
 from leukbench.verdicts.differences import Overlap, Question, Reproduced, conclude, difference
 from leukbench.evaluation.intervals import korn_graubard, pooled_variance
 from leukbench.records import Estimate, FloatArray
-from simulations.patients import CORRELATION
+from simulations.patients import CNMC, CORRELATION
 
 SEED = 20261129
 ALPHA = 0.05
@@ -104,3 +104,51 @@ def shares(study: Study, margins: Sequence[float], replicates: int, *, seed: int
             found[margin][0] += outcome == "within"
             found[margin][1] += outcome in ("lower", "higher")
     return {margin: (a / replicates, b / replicates) for margin, (a, b) in found.items()}
+
+
+MARGINS = (0.02, 0.05, 0.10)
+NOISES = (0.005, 0.015, 0.03)
+GROUPS = (20, 60, 200)
+OFF = (0.0, -0.02, 0.02, -0.05, 0.05, -0.10)
+_POINTS = {0.9: 0.01, 0.97: 0.004}
+"""Accuracy of the real designs -> noise between trainings."""
+
+
+def _cell(found: tuple[float, float]) -> str:
+    return f"{100 * found[0]:.1f} / {100 * found[1]:.1f}"
+
+
+def error_rows(replicates: int) -> list[str]:
+    """Return the rows of the table: reproduced / not reproduced in percent, where the claim is true and where it is off."""
+    head = ["true, 2", "true, 5", "true, 10", *(f"off {100 * off:+.0f}, {abs(100 * off):.0f}" for off in OFF[1:])]
+    rows = ["| patients | noise | arms | " + " | ".join(head) + " |", "|---" * (3 + len(head)) + "|"]
+    for groups in GROUPS:
+        for noise in NOISES:
+            for arms in (1, 5):
+                study = Study(groups=groups, noise=noise, arms=arms)
+                true = shares(study, MARGINS, replicates)
+                cells = [_cell(true[m]) for m in MARGINS]
+                for off in OFF[1:]:
+                    cells.append(_cell(shares(replace(study, off=off), [abs(off)], replicates)[abs(off)]))
+                rows.append(f"| {groups} | {100 * noise:g} | {arms} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def power_rows(replicates: int) -> list[str]:
+    """Return the rows of the table: C-NMC's designs at a margin of five points, before and after the patients count once."""
+    head = ("true", "off -5", "off -10")
+    columns = [f"{when}: {what}" for when in ("two samples", "the same images") for what in head]
+    rows = ["| subjects | accuracy | arms | " + " | ".join(columns) + " |", "|---" * (3 + len(columns)) + "|"]
+    for subjects, (first, second) in CNMC.items():
+        for claimed, noise in _POINTS.items():
+            for arms in (1, 5):
+                cells = []
+                for paired in (False, True):
+                    study = Study(
+                        sizes=first + second, claimed=claimed, noise=noise, arms=arms, shared=Overlap.IMAGES, paired=paired
+                    )  # fmt: skip
+                    cells += [
+                        _cell(shares(replace(study, off=off), [0.05], replicates)[0.05]) for off in (0.0, -0.05, -0.1)
+                    ]
+                rows.append(f"| {subjects} | {claimed:g} | {arms} | " + " | ".join(cells) + " |")
+    return rows

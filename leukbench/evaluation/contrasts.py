@@ -232,7 +232,7 @@ def _interval(
     half = float(stats.t.isf((1 - level) / 2, df)) * error
     percentiles = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
     low, high = max(base.difference - half, -2.0), min(base.difference + half, 2.0)
-    graded = grade_of(Family.CONTRAST, units.effective(), Interval(low=low, high=high), base.difference)
+    graded = grade_of(Family.CONTRAST, units.effective(), Interval(low=low, high=high))
     return dataclasses.replace(
         base, low=low, high=high, method="paired group bootstrap standard error, t", df=df, standard_error=error,
         p_value=float(2 * stats.t.sf(abs(base.difference) / error, df)), low_percentile=float(percentiles[0]),

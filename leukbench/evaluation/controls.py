@@ -43,13 +43,9 @@ class Shortcut:
     margin: float
     standing: Standing
     tells: bool
+    flagged: bool
     scope: Scope
     note: str = ""
-
-    @property
-    def flagged(self) -> bool:
-        """Whether the network is shown to do no better, by the margin, than a model that tells something without one."""
-        return self.tells and self.standing is Standing.WITHIN
 
 
 def standing(made: Contrast, margin: float, *, alpha: float = 0.05) -> Standing:
@@ -81,10 +77,11 @@ def find_shortcut(
     if not 0 < margin < 1:
         raise InputError("a margin must be a fraction", where="find_shortcut", expected="in (0, 1)", found=str(margin))
     made = compare(network, trivial, metric="accuracy", n_resamples=n_resamples, pooled=pooled, second_trained=False)
+    found, tells = standing(made, margin), bool(limits[0] > majority)
     return Shortcut(
         network=made.first, trivial=made.second, trivial_low=limits[0], trivial_high=limits[1], majority=majority,
-        difference=made.difference, low=made.low, high=made.high, margin=margin, standing=standing(made, margin),
-        tells=bool(limits[0] > majority), scope=made.scope, note=made.note,
+        difference=made.difference, low=made.low, high=made.high, margin=margin, standing=found, tells=tells,
+        flagged=tells and found is Standing.WITHIN, scope=made.scope, note=made.note,
     )  # fmt: skip
 
 

@@ -22,8 +22,10 @@ from leukbench.records import FloatArray
 
 Scale = Literal["identity", "log", "logit", "fisher"]
 NAN = float("nan")
-HEAVY_TAILS = "one patient stands out from the others: with heavy tails less is covered"
-_GRUBBS_FROM, _GRUBBS_LEVEL = 7, 0.01
+FLAT = "exact binomial, one observation a group"
+"""The method where groups show no variation."""
+HEAVY_TAILS = "one group makes up most of the error: with heavy tails less is covered"
+_OUTLIER_FROM, _OUTLIER_SHARE = 10, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +269,7 @@ def flat_interval(value: float, groups: float, *, level: float = 0.95, scale: Sc
     if scale == "fisher":
         low, high = 2 * low - 1, 2 * high - 1
     return Interval(
-        low=low, high=high, method="exact binomial, one observation a group", df=groups, effective_groups=groups,
+        low=low, high=high, method=FLAT, df=groups, effective_groups=groups,
         df_groups=groups,
         note="groups show no variation: no method covers reliably, a conservative bound is given",
     )  # fmt: skip
@@ -431,18 +433,14 @@ def jackknife(
 
 
 def outlier_note(z: FloatArray, units: PerClass) -> str:
-    """Return the warning that one unit moves a metric more than the others would let expect; "" elsewhere.
+    """Return the warning that one unit makes up most of a metric's variance; "" elsewhere.
 
-    Grubbs' (1950) test at 1 % on the values without each unit, within strata of seven or more. Where it speaks, patients may
-    have heavy tails, and intervals then cover less than their grade says.
+    Asked of the values without each unit, within strata of ten or more. Where it speaks, patients may have heavy tails, and
+    intervals then cover less than their grade says.
     """
     strata = np.zeros(len(z), dtype=np.int64) if units.strata is None else units.strata
     for s in np.unique(strata):
-        x = z[strata == s]
-        n = len(x)
-        if n < _GRUBBS_FROM or not x.std() > 1e-12:
-            continue
-        t = float(stats.t.isf(_GRUBBS_LEVEL / (2 * n), n - 2))
-        if np.abs(x - x.mean()).max() / x.std(ddof=1) > (n - 1) / math.sqrt(n) * math.sqrt(t * t / (n - 2 + t * t)):
+        squares = (z[strata == s] - z[strata == s].mean()) ** 2
+        if len(squares) >= _OUTLIER_FROM and squares.max() > _OUTLIER_SHARE * squares.sum() > 0:
             return HEAVY_TAILS
     return ""

@@ -22,8 +22,8 @@ MOST = 0.9
 class Likeness:
     """The correlation of the patients' effects on accuracy between trainings, and how many arms it was told from (1: assumed)."""
 
-    correlation: float
-    n_arms: int
+    correlation: float = ASSUMED
+    n_arms: int = 1
 
 
 def likeness(arms: Sequence[Predictions]) -> Likeness:
@@ -36,7 +36,7 @@ def likeness(arms: Sequence[Predictions]) -> Likeness:
     shifts = [found for p in arms if (found := _shifts(average_copies(p))) is not None and found.any()]
     same = [x for x in shifts if len(x) == len(shifts[0])]
     if len(same) < 2 or len(same[0]) < 3:
-        return Likeness(ASSUMED, 1)
+        return Likeness()
     pairs = [float(a @ b / np.sqrt((a @ a) * (b @ b))) for a, b in itertools.combinations(same, 2)]
     return Likeness(float(np.clip(np.mean(pairs), 0.0, MOST)), len(same))
 

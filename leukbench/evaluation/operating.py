@@ -178,7 +178,7 @@ def _predictive(called: Predictions, metric: str, value_of: Callable[[float, flo
     made = no_interval("one group only")
     if n > 1 and not math.isnan(seeds[0]):
         made = jackknife(value, left_out, scale="logit", units=units, extra=(seeds[0] / len(per_seed), seeds[1]))
-    graded = grade_of(Family.MATRIX, units.effective(), made, value)
+    graded = grade_of(Family.MATRIX, units.effective(), made)
     return dataclasses.replace(
         base, low=made.low, high=made.high, method=made.method, df=made.df, standard_error=made.standard_error,
         df_groups=made.df_groups, grade=graded.grade, note=join_notes(graded.note, too_few(called, units), made.note),

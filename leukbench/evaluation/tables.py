@@ -112,7 +112,7 @@ def made(
     n_groups, n_images = t.units.counts.shape[1], int(t.images.max()) + 1
     single = "every group is one image: same as image" if n_groups == n_images and n_images > 1 else ""
     effective = t.units.effective(subject.classes)
-    grade = grade_of(subject.family, effective, by_group, value)
+    grade = grade_of(subject.family, effective, by_group, method_of_few=hierarchical.METHOD)
     few = too_few(t.p, t.units, subject.classes) if not math.isnan(by_group.low) else ""
     return Estimate(
         metric=subject.metric, value=value, class_=subject.class_, average=subject.average, aggregation=t.aggregation,

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
+from leukbench.evaluation.contrasts import Compared, Contrast, Scope, benjamini_hochberg, compare, holm, inflation
+from leukbench.evaluation.grades import worst_grade
 from leukbench.params import Params
-from leukbench.pipeline.results import all_single, estimate_from_plain, estimates_of, overall, training_sizes
+from leukbench.pipeline.results import (
+    all_single,
+    estimate_from_plain,
+    estimates_of,
+    overall,
+    seed_variance_of,
+    training_sizes,
+)
 from leukbench.records import Experiment, as_plain
 
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
@@ -25,7 +33,7 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
 
     They are paired by test origin, but for a challenge, which tests other patients: ``paired`` tells.
     ``equal_size`` says that both trained on equally many rows: only then is the difference the inflation of the
-    rung. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
+    rung; ``scope``, whether it speaks of trainings or of these runs only. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
     """
     rows: list[dict[str, Any]] = []
     for honest, experiment in params.experiments.items():
@@ -43,7 +51,9 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
                     "same_as_image": single,
                 }
                 paired = other.protocol != "challenge"
-                made = _gap(tables[rung], tables[honest], arm) if paired else _unpaired_gap(params, rung, honest, arm)
+                made = (
+                    _gap(params, (rung, honest), tables, arm) if paired else _unpaired_gap(params, rung, honest, arm)
+                )
                 rows += [{**keys, "paired": paired, **as_plain(c)} for c in made]
     return rows
 
@@ -68,20 +78,30 @@ def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Cont
                 method="MOVER of two independent intervals",
                 n_images=there.n_images,
                 n_groups=there.n_groups + here.n_groups,
+                effective_groups=min(there.effective_groups, here.effective_groups),
+                scope=Scope.TRAININGS if min(there.seed_df, here.seed_df) > 0 else Scope.RUNS,
+                grade=worst_grade(there.grade, here.grade),
                 note=gap.note,
             )
         )
     return made
 
 
-def _gap(rung: Any, patient: Any, arm: str) -> list[Contrast]:
+def _gap(params: Params, names: tuple[str, str], tables: dict[str, Any], arm: str) -> list[Contrast]:
     from leukbench.pipeline.results import as_predictions, classes_of
 
-    pair = [as_predictions(t[(t["arm"] == arm) & (t["selection"] == "recipe")], classes_of(t)) for t in (rung, patient)]
+    chosen = [tables[name] for name in names]
+    pair = [as_predictions(t[(t["arm"] == arm) & (t["selection"] == "recipe")], classes_of(t)) for t in chosen]
     shared = set(_origins(pair[0])) & set(_origins(pair[1]))
     if not shared:
         return []
-    return [inflation(pair[0], pair[1], metric=metric, n_resamples=RESAMPLES) for metric in METRICS]
+    trained = arm != _WITHOUT_NETWORK
+    return [
+        inflation(
+            pair[0], pair[1], metric=metric, n_resamples=RESAMPLES, pooled=seed_variance_of(params, names, metric), trained=trained
+        )
+        for metric in METRICS
+    ]  # fmt: skip
 
 
 def _origins(predictions: Any) -> list[str]:
@@ -96,7 +116,9 @@ def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
     corrected by Benjamini and Hochberg, over the study as well. ``p_mcnemar`` stays as it is: a cross-check that ignores groups.
     """
     rows = [
-        row for name, experiment in params.experiments.items() for row in _of_experiment(name, experiment, tables[name])
+        row
+        for name, experiment in params.experiments.items()
+        for row in _of_experiment(params, name, experiment, tables[name])
     ]
     of_study = {name: (experiment.paper, experiment.study) for name, experiment in params.experiments.items()}
     for study in dict.fromkeys(of_study.values()):
@@ -108,12 +130,15 @@ def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
     return rows
 
 
-def _of_experiment(name: str, experiment: Experiment, table: Any) -> list[dict[str, Any]]:
+def _of_experiment(params: Params, name: str, experiment: Experiment, table: Any) -> list[dict[str, Any]]:
     arms = _by_arm(table)
     rows = []
     for second in (*experiment.arms[1:], *_BESIDE):
         for metric in METRICS if second != MAJORITY else METRICS[:1]:  # one class alone has no MCC and no ranking
-            made = compare(arms[experiment.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES)
+            made = compare(
+                arms[experiment.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES,
+                pooled=seed_variance_of(params, [name], metric), second_trained=second not in _BESIDE,
+            )  # fmt: skip
             family = "network" if metric == "accuracy" and second not in _BESIDE else "descriptive"
             keys = {"experiment": name, "first_arm": experiment.arms[0], "second_arm": second, "family": family}
             rows.append({**keys, **as_plain(made)})
@@ -129,7 +154,7 @@ def _by_arm(table: Any) -> dict[str, Any]:
 
 
 def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every network of every experiment beside every model without one but ``majority``: does it come within the margin?"""
+    """Return how every network of every experiment stands to every model without one but ``majority``."""
     from leukbench.evaluation.controls import find_shortcut
 
     rows: list[dict[str, Any]] = []
@@ -137,15 +162,17 @@ def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
         arms = _by_arm(tables[name])
         evaluated = estimates_of(params, name)
         for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
-            low, majority = _low(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
+            limits, majority = _limits(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
             for arm in experiment.arms:
                 made = find_shortcut(
-                    arms[arm], arms[model], trivial_low=low, majority=majority, margin=params.verdicts.margin, n_resamples=FEW_RESAMPLES
+                    arms[arm], arms[model], limits=limits, majority=majority, margin=params.verdicts.margin,
+                    n_resamples=FEW_RESAMPLES, pooled=seed_variance_of(params, [name], "accuracy"),
                 )  # fmt: skip
                 rows.append({"experiment": name, "arm": arm, "model": model, **as_plain(made)})
     return rows
 
 
-def _low(estimates: list[dict[str, Any]]) -> float:
-    """Return the lower group-level limit of the accuracy over all folds; 0 where there is no interval."""
-    return float(overall(estimates, "accuracy")["low"] or 0.0)
+def _limits(estimates: list[dict[str, Any]]) -> tuple[float, float]:
+    """Return the group-level limits of the accuracy over all folds; 0 and 1 where there is no interval."""
+    e = overall(estimates, "accuracy")
+    return (0.0, 1.0) if e["low"] is None else (float(e["low"]), float(e["high"]))

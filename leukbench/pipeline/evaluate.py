@@ -78,16 +78,18 @@ def evaluate(params: Params, name: str) -> str:
     Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider an interval
     would be for patients that nobody can identify.
     """
-    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy, seed_scatter
+    from leukbench.evaluation.likeness import likeness
     from leukbench.evaluation.patients import patient_results
 
     params.experiment(name)
     table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].str.startswith("trivial:")]
-    scatter = seed_scatter([as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)])
-    variances = [{"key": list(key), "variance": variance} for key, (variance, _) in scatter.items()]
-    result: dict[str, Any] = {"classes": list(classes), "seed_variance": variances, "arms": {}}
+    of_arms = [as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)]
+    scatter = seed_scatter(of_arms)
+    variances = [{"key": list(key), "variance": s2, "df": df} for key, (s2, df) in scatter.items()]
+    result: dict[str, Any] = {"classes": list(classes), "seed_variance": variances, "likeness": likeness(of_arms), "arms": {}}
     result["probes"] = unit_probes(probed)
     for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
         predictions = as_predictions(rows, classes)
@@ -106,29 +108,6 @@ def evaluate(params: Params, name: str) -> str:
                 entry["unknown_patients"] = unknown_patients(params, name, estimates)
     write_text(experiment_file(params, "estimates", name, ".json"), json_text(result))
     return f"{name}: {len(result['arms'])} models evaluated"
-
-
-def seed_scatter(arms: Sequence[Predictions]) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """Return (metric, class, average) -> (variance between seeds, its degrees of freedom), pooled over the arms of an experiment.
-
-    It is the error that a claim's single run has for its seed alone. Empty where no arm has two seeds.
-    """
-    import numpy as np
-
-    from leukbench.evaluation.estimates import estimate_predictions
-    from leukbench.evaluation.intervals import pooled_variance
-
-    series: dict[tuple[str, str, str], list[Any]] = {}
-    for p in arms:
-        seeds = np.unique(p.seed)
-        values: dict[tuple[str, str, str], list[float]] = {}
-        for seed in seeds if len(seeds) > 1 else ():
-            for e in estimate_predictions(p.take(p.seed == seed), patient_level=False):
-                if not e.aggregation.startswith("fold:") and e.value == e.value:
-                    values.setdefault((e.metric, e.class_, e.average), []).append(e.value)
-        for key, found in values.items():
-            series.setdefault(key, []).append(np.array(found))
-    return {key: pooled for key, arrays in series.items() if (pooled := pooled_variance(*arrays))[1] > 0}
 
 
 def _patients(results: Any) -> dict[str, Any]:

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from leukbench.evaluation.likeness import Likeness
 from leukbench.params import Params
 from leukbench.paths import out_folder
 from leukbench.pipeline.layout import experiment_file, read_json
-from leukbench.records import Estimate, Finding, Predictions
+from leukbench.records import Estimate, Finding, Grade, Predictions
 from leukbench.verdicts.questions import EvaluatedExperiment
 
 
 def estimate_from_plain(plain: Mapping[str, Any]) -> Estimate:
     """Return an estimate from its JSON data, where null stands for what is no finite number."""
     values: dict[str, Any] = {k: math.nan if v is None else v for k, v in plain.items()}
-    return Estimate(**values)
+    return Estimate(**{**values, "grade": Grade(values.get("grade", Grade.NONE))})
 
 
 def split_of(params: Params, name: str) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _evaluated(params: Params, name: str) -> EvaluatedExperiment:
         evidence=certificate["evidence"],
         estimates=estimates,
         deviations={a: tuple(r["deviations"]) for a, r in receipt["arms"].items()},
-        seed_variance={tuple(v["key"]): v["variance"] for v in plain.get("seed_variance", ())},
+        likeness=Likeness(**plain["likeness"]),
     )
 
 
@@ -102,6 +103,18 @@ def estimates_of(params: Params, name: str) -> dict[str, Any]:
     """Return what the evaluate stage wrote of an experiment, by arm."""
     found: dict[str, Any] = read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
     return found
+
+
+def seed_variance_of(params: Params, names: Sequence[str], metric: str) -> tuple[float, float] | None:
+    """Return s² between seeds of a metric over all folds and its df, pooled over the arms of some experiments; None if unknown."""
+    found = [
+        (v["variance"], v["df"])
+        for name in names
+        for v in read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")["seed_variance"]
+        if v["key"][0] == metric and not v["key"][1] and v["key"][2] in ("none", "macro") and v["key"][3] in ("pooled", "mean")
+    ]
+    df = sum(part[1] for part in found)
+    return (sum(variance * own for variance, own in found) / df, df) if df > 0 else None
 
 
 def overall(estimates: list[dict[str, Any]], metric: str) -> dict[str, Any]:

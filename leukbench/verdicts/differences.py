@@ -87,6 +87,22 @@ class Difference:
     df: float
     slack_low: float = 0.0
     slack_high: float = 0.0
+    share: float = math.nan  # ours, mapped to [0, 1]
+    width: float = 1.0  # of the metric's scale
+    training: float = 0.0  # s² between trainings at ours
+    training_counted: float = 0.0  # what of it the claim's single run was given
+
+    def error_at(self, d: float, se: float) -> float:
+        """Return a one-sided standard error as it would be if the true difference were ``d``.
+
+        The claim would then be right at ours minus ``d``. Where that lies farther from the end of the scale, its training varies
+        more than the claim as printed lets expect, as one that came out high by chance looks sure of itself.
+        """
+        theirs = min(max(self.share - d / self.width, 0.0), 1.0)
+        if not 0 < self.share < 1:
+            return se
+        there = self.training * (_slope(theirs) / _slope(self.share)) ** 2
+        return math.sqrt(se**2 + max(there - self.training_counted, 0.0))
 
     def smallest_margin(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
         """Return the smallest margin within which a true difference of 0 would be shown with this power.
@@ -114,9 +130,15 @@ def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, f
         return None
     _, value = _on_scale(question, reproduced)
     e, (low, high) = reproduced.estimate, found
-    seeds = (e.seed_variance, e.seed_df)
+    seeds = (_claim_seeds(question, reproduced), e.seed_df)
     ends = [_half(satterthwaite((v, df), seeds)) for v in (low, high)]
     return value - ends[0], value + ends[1]
+
+
+def _claim_seeds(question: Question, reproduced: Reproduced) -> float:
+    """Return s² of the claim's single run: ours, and more where the claim lies farther from the end of the scale."""
+    own, theirs = map(_slope, _shares(question, reproduced))
+    return reproduced.estimate.seed_variance * (max(theirs / own, 1.0) ** 2 if own > 0 else 1.0)
 
 
 def _half(found: tuple[float, float]) -> float:
@@ -136,7 +158,9 @@ def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, 
     floor, value = _on_scale(question, reproduced)
     low, high = proportion_confint((value - floor) / (1 - floor) * n, n, alpha=0.05, method="wilson")
     low, high = (floor + (1 - floor) * x for x in (low, high))
-    z, normal = float(ndtri(0.975)), (value - floor) * (1 - value) / n
+    share = (value - floor) / (1 - floor)
+    moved = _toward_the_middle(share, n) if reproduced.overlap is Overlap.NONE else share
+    z, normal = float(ndtri(0.975)), (1 - floor) ** 2 * moved * (1 - moved) / n
     return max(((value - low) / z) ** 2, normal), max(((high - value) / z) ** 2, normal)
 
 
@@ -153,21 +177,42 @@ def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
         return None
     tested = (e, *(r.estimate for r in question.faithful))
     n = min([question.n, *(x.n_images for x in tested if COPIES_AVERAGED in x.note)])
-    inflation = max(1 + (inflation - 1) * _farther_from_the_end(question, reproduced), inflation)
+    inflation = max(1 + (inflation - 1) * _unlikeness(question, reproduced, n / inflation), inflation)
     if reproduced.overlap is Overlap.NONE or inflation <= 1:
         return n / inflation
     return 1 / ((inflation - 1) / e.n_images + 1 / n)
 
 
-def _farther_from_the_end(question: Question, reproduced: Reproduced) -> float:
-    """Return p(1 - p) of the claim over that of ours: near an end of the scale patients are more alike.
+def _slope(share: float) -> float:
+    """Return how far a share moves with a small shift of a normal latent score: the density at its quantile, 0 at the ends."""
+    z = float(ndtri(share))
+    return math.exp(-z * z / 2) / math.sqrt(2 * math.pi) if math.isfinite(z) else 0.0
 
-    Patients that differ by a constant amount on the logit correlate in proportion to p(1 - p). A claim farther from the end than
-    ours must not borrow our likeness: measured, up to 8 % of claims that are off by the margin were called reproduced.
+
+def _unlikeness(question: Question, reproduced: Reproduced, n: float) -> float:
+    """Return by what factor patients correlate more at the claim than at ours, if they differ alike on a latent score.
+
+    Near an end of the scale patients are more alike: a claim farther from it must not borrow our likeness (measured: up to 8 % of
+    claims that are off by the margin were called reproduced). ``n`` are the images that the claim is worth; of other patients
+    it is taken one standard error nearer the middle.
     """
+    own, theirs = _shares(question, reproduced)
+    theirs = _toward_the_middle(theirs, n) if reproduced.overlap is Overlap.NONE else theirs
+    if not (0 < own < 1 and 0 < theirs < 1):
+        return 1.0
+    return (_slope(theirs) / _slope(own)) ** 2 * own * (1 - own) / (theirs * (1 - theirs))
+
+
+def _shares(question: Question, reproduced: Reproduced) -> tuple[float, float]:
+    """Return our value and the claim, mapped to [0, 1]."""
     floor, value = _on_scale(question, reproduced)
-    own, theirs = ((x - floor) / (1 - floor) for x in (reproduced.estimate.value, value))
-    return theirs * (1 - theirs) / (own * (1 - own)) if 0 < own < 1 else 1.0
+    return (reproduced.estimate.value - floor) / (1 - floor), (value - floor) / (1 - floor)
+
+
+def _toward_the_middle(share: float, n: float) -> float:
+    """Return a claim moved by one standard error towards one half: a claim that came out high by chance looks surer than it is."""
+    error = math.sqrt(share * (1 - share) / n) if math.isfinite(n) else 0.0
+    return max(share - error, 0.5) if share > 0.5 else min(share + error, 0.5)
 
 
 def _on_scale(question: Question, reproduced: Reproduced) -> tuple[float, float]:
@@ -228,7 +273,7 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
 
     Each side's variance has two parts: between groups (ours, the claim's, less twice what they share where the paper tested
     our images or our patients), with the degrees of freedom of our groups, as both are told by one estimate; and between
-    trainings, s²(1 + 1/S), with those of s². The printed figure may have been rounded by up to half a unit, but not from
+    trainings, s²(1 + 1/S), with those of s² (the claim's share as :func:`_claim_seeds` has it). The printed figure may have been rounded by up to half a unit, but not from
     beyond the end of the scale.
     """
     e, df, total = reproduced.estimate, _df_groups(reproduced.estimate), _df(reproduced.estimate)
@@ -238,7 +283,7 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
     share, t = _group_share(e), float(stdtrit(total, 0.975))
     own = [share * (half / t) ** 2 for half in (e.value - e.low, e.high - e.value)]
     groups = [a + b - 2 * _covariance(a, b, reproduced) for a, b in zip(own, reversed(claimed), strict=True)]
-    seeds = (e.seed_variance * (1 + 1 / max(e.n_seeds, 1)), e.seed_df)
+    seeds = (_claim_seeds(question, reproduced) + e.seed_variance / max(e.n_seeds, 1), e.seed_df)
     sides = [satterthwaite((max(v, 0.0), df), seeds) for v in groups]
     common = min(min(side[1] for side in sides), _SETTLED)
     errors, quantile = [math.sqrt(variance) for variance, _ in sides], float(stdtrit(common, 0.975))
@@ -247,7 +292,8 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
     d = e.value - value
     return Difference(
         value=d, low=d - quantile * errors[0] - slack_low, high=d + quantile * errors[1] + slack_high, se_low=errors[0],
-        se_high=errors[1], df=common, slack_low=slack_low, slack_high=slack_high,
+        se_high=errors[1], df=common, slack_low=slack_low, slack_high=slack_high, share=(e.value - floor) / (1 - floor),
+        width=1 - floor, training=e.seed_variance, training_counted=_claim_seeds(question, reproduced),
     )  # fmt: skip
 
 
@@ -279,8 +325,8 @@ def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
     {'within': 0.0228, 'lower': 1.0, 'higher': 1.0}
     """
     low, high = d.value - d.slack_low, d.value + d.slack_high
-    above_minus = _tail(-(low + margin), d.se_low, d.df)
-    below_plus = _tail(high - margin, d.se_high, d.df)
+    above_minus = _tail(-(low + margin), d.error_at(-margin, d.se_low), d.df)
+    below_plus = _tail(high - margin, d.error_at(margin, d.se_high), d.df)
     lower = _tail(high + margin, d.se_high, d.df)
     higher = _tail(margin - low, d.se_low, d.df)
     return {"within": max(above_minus, below_plus), "lower": min(1.0, 2 * lower), "higher": min(1.0, 2 * higher)}
@@ -288,7 +334,7 @@ def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
 
 def not_lower_p(d: Difference, margin: float) -> float:
     """Return the one-sided p-value of "within or above": it rejects d < -margin."""
-    return _tail(-(d.value - d.slack_low + margin), d.se_low, d.df)
+    return _tail(-(d.value - d.slack_low + margin), d.error_at(-margin, d.se_low), d.df)
 
 
 def _tail(x: float, se: float, df: float) -> float:

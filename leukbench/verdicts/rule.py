@@ -1,7 +1,7 @@
 """Estimates + claims + findings -> verdicts: does the printed figure hold, under which protocol, and how sure are we.
 
 The path of one claim: every run that it is held against gives a difference, reproduced minus claimed, and p-values of three
-exclusive conclusions (:mod:`leukbench.differences`); those of all definitions and readings become one p-value a conclusion; the
+exclusive conclusions (:mod:`leukbench.verdicts.differences`); those of all definitions and readings become one p-value a conclusion; the
 claims are corrected together; then STATISTICS.md's five outcomes are gone through in order. ``leukbench/verdicts/README.md`` explains
 the choices and tabulates the measured error rates. Pure: no disk, no clock.
 

@@ -22,7 +22,7 @@ def score(
 ) -> str:  # fmt: skip
     """Return the scores of a CSV file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
 
-    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, note``, fractions; null where undefined), ``n_images,
+    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, grade, note``, fractions; null where undefined), ``n_images,
     n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
     ``patients``, ``unread_columns``, ``remarks`` (what the file contradicts itself in) and, with ``claims`` (a paper's key
     or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
@@ -84,6 +84,7 @@ def _plain(e: Estimate) -> Plain:
         "average": e.average,
         "aggregation": e.aggregation,
         "effective_groups": _number(e.effective_groups),
+        "grade": e.grade,
         "note": e.note,
     }
 
