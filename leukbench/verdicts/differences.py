@@ -161,6 +161,8 @@ def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, 
     share = (value - floor) / (1 - floor)
     moved = _toward_the_middle(share, n) if reproduced.overlap is Overlap.NONE else share
     z, normal = float(ndtri(0.975)), (1 - floor) ** 2 * moved * (1 - moved) / n
+    if reproduced.overlap is not Overlap.NONE and normal > 0:
+        return normal, normal  # the skewness of both sides is mostly the same patients', and leaves with them
     return max(((value - low) / z) ** 2, normal), max(((high - value) / z) ** 2, normal)
 
 
@@ -282,6 +284,8 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
         return None
     share, t = _group_share(e), float(stdtrit(total, 0.975))
     own = [share * (half / t) ** 2 for half in (e.value - e.low, e.high - e.value)]
+    if reproduced.overlap is not Overlap.NONE and e.standard_error > 0:
+        own = [share * e.standard_error**2] * 2
     groups = [a + b - 2 * _covariance(a, b, reproduced) for a, b in zip(own, reversed(claimed), strict=True)]
     seeds = (_claim_seeds(question, reproduced) + e.seed_variance / max(e.n_seeds, 1), e.seed_df)
     sides = [satterthwaite((max(v, 0.0), df), seeds) for v in groups]
