@@ -6,21 +6,27 @@ import argparse
 import time
 from pathlib import Path
 
-from simulations import contrasts, coverage, verdicts
+from simulations import contrasts, coverage, few, verdicts
 from simulations.pages import write
 
-PARTS = ("coverage", "verdicts", "power", "contrasts")
+PARTS = ("coverage", "verdicts", "power", "few", "contrasts")
+
+SEEDS = dict(zip(PARTS, (coverage.SEED, verdicts.SEED, verdicts.SEED, few.SEED, contrasts.SEED), strict=True))
 
 
 def tables_of(part: str, n: int) -> dict[str, list[str]]:
     """Return the tables of one part, each with a line that says how it was made."""
-    start, seed = time.process_time(), {"coverage": coverage.SEED, "contrasts": contrasts.SEED}.get(part, verdicts.SEED)
+    start, seed = time.process_time(), SEEDS[part]
     made: dict[str, list[str]] = {}
     if part == "coverage":
         shots = coverage.all_shots(n)
-        made = {"coverage": coverage.by_design(shots), "grades": coverage.by_grade(shots), "tails": coverage.by_warning(shots)}
-    elif part == "contrasts":
-        made = {"contrasts": contrasts.rows(n)}
+        made = {
+            "coverage": coverage.by_design(shots),
+            "grades": coverage.by_grade(shots),
+            "tails": coverage.by_warning(shots),
+        }
+    elif part in ("contrasts", "few"):
+        made = {part: contrasts.rows(n) if part == "contrasts" else few.rows(n)}
     else:
         made = {part: verdicts.error_rows(n) if part == "verdicts" else verdicts.power_rows(n)}
     minutes = (time.process_time() - start) / 60
@@ -35,7 +41,9 @@ def tables_of(part: str, n: int) -> dict[str, list[str]]:
 def main() -> None:
     """Run the parts named (all of them) and put their tables into the pages."""
     parser = argparse.ArgumentParser(prog="python -m simulations", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"any of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument(
+        "parts", nargs="*", default=PARTS, metavar="PART", help=f"any of {', '.join(PARTS)}; all if none is named"
+    )
     parser.add_argument("--replicates", type=int, default=400, help="of each case (default: %(default)s)")
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.parts) - set(PARTS)):

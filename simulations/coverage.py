@@ -96,7 +96,10 @@ def by_design(found: Sequence[Shot]) -> list[str]:
 
 def by_grade(found: Sequence[Shot]) -> list[str]:
     """Return the rows of the table: coverage of each grade, over all cohorts and the lowest of a cohort and metric."""
-    rows = ["| grade | intervals | covered % | lowest tenth of cohorts and metrics | highest tenth |", "|---|---|---|---|---|"]
+    rows = [
+        "| grade | intervals | covered % | lowest tenth of cohorts and metrics | highest tenth |",
+        "|---|---|---|---|---|",
+    ]
     for grade in (Grade.ASSURED, Grade.WIDE, Grade.OPTIMISTIC, Grade.UNKNOWN):
         of = [s for s in found if s.grade is grade]
         cells: dict[tuple[str, str], list[Shot]] = {}
@@ -113,7 +116,13 @@ def by_warning(found: Sequence[Shot]) -> list[str]:
     """Return the rows of the table: how often heavy tails are warned of, by mechanism, for designs of one."""
     rows = ["| mechanism | warned % | covered where warned | where not |", "|---|---|---|---|"]
     for mechanism in _MECHANISMS:
-        of = [s for s in found if s.cohort in _MADE_FOR and s.cohort.endswith(mechanism) and s.metric in ("mcc", "macro f1", "auc")]
+        of = [
+            s
+            for s in found
+            if s.cohort in _MADE_FOR and s.cohort.endswith(mechanism) and s.metric in ("mcc", "macro f1", "auc")
+        ]
         warned, others = [s for s in of if s.heavy], [s for s in of if not s.heavy]
-        rows.append(f"| {mechanism} | {100 * len(warned) / len(of):.1f} | {covered(warned):.1f} | {covered(others):.1f} |")
+        rows.append(
+            f"| {mechanism} | {100 * len(warned) / len(of):.1f} | {covered(warned):.1f} | {covered(others):.1f} |"
+        )
     return rows

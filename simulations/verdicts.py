@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from leukbench.verdicts.differences import Overlap, Question, Reproduced, conclude, difference
 from leukbench.evaluation.intervals import korn_graubard, pooled_variance
 from leukbench.records import Estimate, FloatArray
+from leukbench.verdicts.differences import Overlap, Question, Reproduced, conclude, difference
 from simulations.patients import CNMC, CORRELATION
 
 SEED = 20261129
@@ -93,7 +93,9 @@ def _correlation(arms: Sequence[FloatArray], n: FloatArray) -> float:
     return float(np.clip(r[np.triu_indices(len(arms), 1)].mean(), 0.0, 0.9))
 
 
-def shares(study: Study, margins: Sequence[float], replicates: int, *, seed: int = SEED) -> Mapping[float, tuple[float, float]]:
+def shares(
+    study: Study, margins: Sequence[float], replicates: int, *, seed: int = SEED
+) -> Mapping[float, tuple[float, float]]:
     """Return margin -> shares of replicates called reproduced, and not reproduced."""
     found = {margin: [0, 0] for margin in margins}
     for replicate in range(replicates):

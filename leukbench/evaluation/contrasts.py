@@ -174,7 +174,9 @@ def _contrast(
     everyone = np.ones((1, len(groups)), dtype=np.int64)
     observed = [bootstrap_runs(r, everyone, names=[metric])[metric][:, 0] for r in runs]
     units = PerClass.of(runs[0][0].counts.sum(axis=2).T.astype(np.float64))
-    s2 = pooled or pooled_variance(*(values for values, of_training in zip(observed, trained, strict=True) if of_training))
+    s2 = pooled or pooled_variance(
+        *(values for values, of_training in zip(observed, trained, strict=True) if of_training)
+    )
     a, b = (float(values.mean()) for values in observed)
     base = Contrast(
         metric=metric, first=a, second=b, difference=a - b, n_images=len(np.unique(first.image_id)), n_groups=len(groups),
@@ -191,7 +193,9 @@ def _contrast(
     drawn = [bootstrap_runs(r, weights, names=[metric])[metric] for r in runs]
     own = _group_variance(drawn, _left_out(runs, metric, len(groups)), strata, units)
     between = _between_trainings([d for d, of_training in zip(drawn, trained, strict=True) if of_training], s2)
-    return _interval(base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), satterthwaite(own, between), level, units, note)
+    return _interval(
+        base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), satterthwaite(own, between), level, units, note
+    )
 
 
 def _left_out(runs: list[list[GroupedRun]], metric: Compared, n_groups: int) -> FloatArray:

@@ -295,4 +295,11 @@ def _patient_accuracy(p: Predictions, level: float) -> Estimate:
     )  # fmt: skip
 
 
-__all__ = ["SeedScatter", "average_copies", "estimate_predictions", "majority_accuracy", "patient_results", "seed_scatter"]
+__all__ = [
+    "SeedScatter",
+    "average_copies",
+    "estimate_predictions",
+    "majority_accuracy",
+    "patient_results",
+    "seed_scatter",
+]

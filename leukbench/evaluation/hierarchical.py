@@ -120,4 +120,3 @@ def interval_from(
         low=max(min(float(low), value), limits[0]), high=min(max(float(high), value), limits[1]), method=METHOD, df=SETTLED,
         df_groups=SETTLED, standard_error=spread, effective_groups=units.fewest,
     )  # fmt: skip
-

@@ -51,9 +51,7 @@ def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]
                     "same_as_image": single,
                 }
                 paired = other.protocol != "challenge"
-                made = (
-                    _gap(params, (rung, honest), tables, arm) if paired else _unpaired_gap(params, rung, honest, arm)
-                )
+                made = _gap(params, (rung, honest), tables, arm) if paired else _unpaired_gap(params, rung, honest, arm)
                 rows += [{**keys, "paired": paired, **as_plain(c)} for c in made]
     return rows
 

@@ -89,7 +89,12 @@ def evaluate(params: Params, name: str) -> str:
     of_arms = [as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)]
     scatter = seed_scatter(of_arms)
     variances = [{"key": list(key), "variance": s2, "df": df} for key, (s2, df) in scatter.items()]
-    result: dict[str, Any] = {"classes": list(classes), "seed_variance": variances, "likeness": likeness(of_arms), "arms": {}}
+    result: dict[str, Any] = {
+        "classes": list(classes),
+        "seed_variance": variances,
+        "likeness": likeness(of_arms),
+        "arms": {},
+    }
     result["probes"] = unit_probes(probed)
     for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
         predictions = as_predictions(rows, classes)

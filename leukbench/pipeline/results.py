@@ -111,7 +111,10 @@ def seed_variance_of(params: Params, names: Sequence[str], metric: str) -> tuple
         (v["variance"], v["df"])
         for name in names
         for v in read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")["seed_variance"]
-        if v["key"][0] == metric and not v["key"][1] and v["key"][2] in ("none", "macro") and v["key"][3] in ("pooled", "mean")
+        if v["key"][0] == metric
+        and not v["key"][1]
+        and v["key"][2] in ("none", "macro")
+        and v["key"][3] in ("pooled", "mean")
     ]
     df = sum(part[1] for part in found)
     return (sum(variance * own for variance, own in found) / df, df) if df > 0 else None

@@ -136,7 +136,9 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
             e = find_estimate(evaluated.estimates[claim.arm], definition, fold=of_fold)
             if e is not None:
                 shared = overlap_of(claim, paper, evaluated)
-                found[evaluated.experiment.protocol].append(_reproduced(e, evaluated, claim.arm, definition.name, shared))
+                found[evaluated.experiment.protocol].append(
+                    _reproduced(e, evaluated, claim.arm, definition.name, shared)
+                )
     assert claim.fraction is not None and claim.half_unit is not None
     return Question(
         claim=claim.id,

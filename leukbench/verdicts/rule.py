@@ -327,7 +327,11 @@ def _tested(case: _Case, test: _Test, *, margin: float, alpha: float, level: flo
     else:
         several = ", under every reading of the split" if len(case.faithful) > 1 else ""
         verdict, reason = f"not reproduced ({outcome})", f"{outcome} than printed by more than the margin{several}"
-    reason += _PAIRED.get(shown.r.overlap, "") + _UNSURE.get(shown.r.evidence, "") + (_PER_ORIGINAL if COPIES_AVERAGED in shown.r.estimate.note else "")
+    reason += (
+        _PAIRED.get(shown.r.overlap, "")
+        + _UNSURE.get(shown.r.evidence, "")
+        + (_PER_ORIGINAL if COPIES_AVERAGED in shown.r.estimate.note else "")
+    )
     of_honest = None if test.honest is None else min(1.0, min(test.honest.values()) * alpha / level)
     return Verdict(
         claim=case.q.claim, verdict=verdict, reason=reason, headline=case.q.headline, margin=margin, p=p, level=level,

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leukbench.evaluation.estimates import estimate_predictions
+from leukbench.evaluation.estimates import estimate_predictions, seed_scatter
+from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
-from leukbench.pipeline.evaluate import seed_scatter
 from leukbench.pipeline.results import estimate_from_plain
 from leukbench.records import Estimate, Experiment, Predictions, json_text
 from leukbench.verdicts.questions import (
@@ -47,7 +47,7 @@ def paper_with(tmp_path: Path, *rows: str) -> Paper:
 
 
 def evaluated(protocol: str, *estimates: Estimate, reading: str = "random", **more: object) -> EvaluatedExperiment:
-    kinds: dict[str, object] = {"evidence": "verified", "deviations": {}, "seed_variance": {}, **more}
+    kinds: dict[str, object] = {"evidence": "verified", "deviations": {}, **more}
     experiment = Experiment(
         paper="planted", study="first", protocol=protocol, source="known_answer", store="s", arms=("net",)
     )  # type: ignore[arg-type]
@@ -207,11 +207,12 @@ def test_experiments_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path)
 def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) -> None:
     paper = paper_with(tmp_path)
     experiment = evaluated(
-        "as_published", estimate(0.9), deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
-        seed_variance={("accuracy", "", "none"): 0.01},
+        "as_published", estimate(0.9, seed_variance=0.01, seed_df=4.0), deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
+        likeness=Likeness(0.7, 3),
     )  # fmt: skip
     (r,) = question_of(paper.claim("planted.true"), paper, [experiment], accused=False).faithful
-    assert (r.deviations, r.evidence, r.seed_variance) == (("limited",), "inferred", 0.01)
+    assert (r.deviations, r.evidence, r.likeness) == (("limited",), "inferred", 0.7)
+    assert (r.estimate.seed_variance, r.trained_once) == (0.01, False)
 
 
 def test_a_claim_that_no_estimate_answers_says_which(tmp_path: Path) -> None:
@@ -342,6 +343,6 @@ def test_the_variance_between_seeds_is_pooled_over_arms_by_hand() -> None:
     same = both(p, Predictions(**{**{f: getattr(others, f) for f in vars(others)}, "seed": others.seed + 1}))
     x, y = (float((q.label == q.predicted).mean()) for q in (p, second))
     assert x != y
-    variance, df = seed_scatter([both(p, second), same])["accuracy", "", "none"]
+    variance, df = seed_scatter([both(p, second), same])["accuracy", "", "none", "pooled"]
     assert (variance, df) == (pytest.approx((x - y) ** 2 / 2 / 2), 2.0)  # Σ(x - mean)² over both arms, by 1 + 1
     assert seed_scatter([p]) == {}

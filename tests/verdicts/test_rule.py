@@ -36,13 +36,14 @@ Z = 1.959963984540054
 
 
 def made(
-    value: float, *, se: float = SE, df: float = math.inf, protocol: str = "as_published", **more: object
-) -> Reproduced:
-    """An estimate with a normal interval."""
+    value: float, *, se: float = SE, df: float = math.inf, protocol: str = "as_published", seed_variance: float = 0.0,
+    seed_df: float = math.inf, **more: object,
+) -> Reproduced:  # fmt: skip
+    """An estimate with a normal interval, of trainings that are known not to differ unless stated."""
     t = stats.t.ppf(0.975, min(df, 1e6))
     e = Estimate(
         metric="accuracy", value=value, low=value - t * se, high=value + t * se, standard_error=se, df=df, n_images=1000,
-        n_groups=50, effective_groups=50.0,
+        n_groups=50, effective_groups=50.0, seed_variance=seed_variance, seed_df=seed_df,
     )  # fmt: skip
     return Reproduced(estimate=e, protocol=protocol, **more)  # type: ignore[arg-type]
 

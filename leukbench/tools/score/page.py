@@ -182,5 +182,7 @@ def _notes(result: Plain) -> list[str]:
     grades = {m["grade"] for m in result["metrics"].values()}
     words = [text for grade, text in _GRADES.items() if grade in grades]
     if result["n_seeds"] == 1:
-        words.append("One seed: the intervals speak of this training, and say nothing of another one with the same recipe.")
+        words.append(
+            "One seed: the intervals speak of this training, and say nothing of another one with the same recipe."
+        )
     return [" ".join(words)] if words else []
