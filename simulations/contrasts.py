@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from leukbench.evaluation.contrasts import Compared, compare
 from leukbench.records import FloatArray, Predictions
-from simulations.patients import CORRELATION
+from simulations.patients import CORRELATION, density
 
 SEED = 20261130
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
@@ -26,12 +26,12 @@ def arm(
     codes = np.repeat(np.arange(total), _SIZE)
     label = np.repeat(np.repeat([0, 1], groups), _SIZE)
     own = np.sqrt(CORRELATION) * (np.sqrt(0.6) * effect + np.sqrt(0.4) * rng.normal(size=total))
-    middle = float(stats.norm.ppf(_ACCURACY))
+    middle = float(ndtri(_ACCURACY))
     parts = []
     for seed in range(seeds):
-        shift = rng.normal(0, noise / stats.norm.pdf(middle))
+        shift = rng.normal(0, noise / density(middle))
         latent = middle + shift + own[codes] + rng.normal(0, np.sqrt(1 - CORRELATION), len(codes))
-        positive = stats.norm.cdf(np.where(label == 1, latent, -latent))
+        positive = ndtr(np.where(label == 1, latent, -latent))
         parts.append((latent > 0, np.stack([1 - positive, positive], axis=1), np.full(len(codes), seed)))
     right, scores, seed_of = (np.concatenate([part[i] for part in parts]) for i in range(3))
     names, ids = np.tile(codes, seeds).astype(np.str_), np.tile(np.arange(len(codes)), seeds).astype(np.str_)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from leukbench.evaluation import metrics
 from leukbench.evaluation.scoring import brier_terms
@@ -39,6 +40,11 @@ CNMC: Mapping[str, tuple[tuple[int, ...], ...]] = {
     "14": ((53, 84, 97, 145, 146, 181, 190, 201, 212, 352, 757), (373, 385, 405)),
 }  # fmt: skip
 """Cells of each subject of C-NMC 2019, leukaemic and healthy: its training data, preliminary test part, and official fold 1."""
+
+
+def density(z: float) -> float:
+    """Return the standard normal density."""
+    return float(np.exp(-z * z / 2) / np.sqrt(2 * np.pi))
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,9 @@ def chances(cohort: Cohort, recall: float, effect: FloatArray) -> FloatArray:
     if cohort.mechanism == "beta":
         sum_ = 1 / (cohort.correlation / 2) - 1
         return np.asarray(
-            stats.beta.ppf(stats.norm.cdf(effect / np.sqrt(cohort.correlation)), recall * sum_, (1 - recall) * sum_)
+            stats.beta.ppf(ndtr(effect / np.sqrt(cohort.correlation)), recall * sum_, (1 - recall) * sum_)
         )
-    return np.asarray(stats.norm.cdf((stats.norm.ppf(recall) + effect) / np.sqrt(1 - cohort.correlation)))
+    return np.asarray(ndtr((ndtri(recall) + effect) / np.sqrt(1 - cohort.correlation)))
 
 
 def layout(cohort: Cohort, rng: np.random.Generator) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
@@ -107,11 +113,11 @@ def predictions(cohort: Cohort, rng: np.random.Generator) -> Predictions:
     patient, label, _, effect = layout(cohort, rng)
     k, n = cohort.n_classes, len(label)
     p = np.stack([chances(cohort, r, effect[:, c]) for c, r in enumerate(cohort.recalls)], axis=1)[patient, label]
-    latent = stats.norm.ppf(np.clip(p, 1e-9, 1 - 1e-9)) + rng.normal(size=n)
+    latent = ndtri(np.clip(p, 1e-9, 1 - 1e-9)) + rng.normal(size=n)
     wrong = (label + rng.integers(1, k, size=n)) % k
     scores = np.full((n, k), np.nan)
     if k == 2:
-        positive = stats.norm.cdf(np.where(label == 1, latent, -latent))
+        positive = ndtr(np.where(label == 1, latent, -latent))
         scores = np.stack([1 - positive, positive], axis=1)
     names, ids = patient.astype(np.str_), np.arange(n).astype(np.str_)
     zeros = np.zeros(n, dtype=np.int64)
@@ -132,7 +138,7 @@ def truth(cohort: Cohort) -> dict[str, float]:
         p = chances(cohort, recall, effect)
         rates.append(float(weight @ p))
         chosen = rng.choice(len(p), size=_TRUTH_PATIENTS, p=weight)
-        draws.append(stats.norm.ppf(np.clip(p[chosen], 1e-9, 1 - 1e-9)) + rng.normal(size=_TRUTH_PATIENTS))
+        draws.append(ndtri(np.clip(p[chosen], 1e-9, 1 - 1e-9)) + rng.normal(size=_TRUTH_PATIENTS))
     share = np.array(cohort.per_class, dtype=np.float64) + cohort.shared / cohort.n_classes
     if cohort.fixed:
         share = np.array([sum(of_class) for of_class in cohort.fixed], dtype=np.float64)
@@ -147,7 +153,7 @@ def truth(cohort: Cohort) -> dict[str, float]:
         "macro f1": float(metrics.f1(matrix, "macro")), "recall b": rates[1], "precision b": float(metrics.precision(matrix)[1]),
     }  # fmt: skip
     if k == 2:
-        positive = stats.norm.cdf(np.concatenate([-draws[0], draws[1]]))
+        positive = ndtr(np.concatenate([-draws[0], draws[1]]))
         weight = np.repeat(share / _TRUTH_PATIENTS, _TRUTH_PATIENTS)
         label = np.repeat([0, 1], _TRUTH_PATIENTS)
         found["brier"] = float(weight @ brier_terms(label, np.stack([1 - positive, positive], axis=1)))

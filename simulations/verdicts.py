@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from leukbench.evaluation.intervals import korn_graubard, pooled_variance
 from leukbench.records import Estimate, FloatArray
 from leukbench.verdicts.differences import Overlap, Question, Reproduced, conclude, difference
-from simulations.patients import CNMC, CORRELATION
+from simulations.patients import CNMC, CORRELATION, density
 
 SEED = 20261129
 ALPHA = 0.05
@@ -40,10 +40,10 @@ class Study:
 
 def _rates(p: float, effect: FloatArray, noise: float, at: float, rng: np.random.Generator) -> FloatArray:
     """Return each patient's chance of a right image in one training: a shift of the latent score common to all."""
-    slope = stats.norm.pdf(stats.norm.ppf(at))
+    slope = density(ndtri(at))
     shift = rng.normal(0, noise / slope) if noise else 0.0
-    latent = stats.norm.ppf(min(max(p, 1e-6), 1 - 1e-6)) + shift
-    return np.asarray(stats.norm.cdf((latent + np.sqrt(CORRELATION) * effect) / np.sqrt(1 - CORRELATION)))
+    latent = ndtri(min(max(p, 1e-6), 1 - 1e-6)) + shift
+    return np.asarray(ndtr((latent + np.sqrt(CORRELATION) * effect) / np.sqrt(1 - CORRELATION)))
 
 
 def _runs(study: Study, effect: FloatArray, n: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from leukbench.errors import InputError
 from leukbench.evaluation.design import PerClass, effective_groups
@@ -56,6 +56,16 @@ def join_notes(*notes: str) -> str:
 
 
 # -------------------------------------------------------------------------------------------------------- ingredients
+
+
+def t_quantile(df: float, level: float = 0.95) -> float:
+    """Return the t quantile of a two-sided interval; df may be infinite. (scipy.stats costs twenty times as much a call.)
+
+    >>> round(t_quantile(2.0), 3), round(t_quantile(math.inf), 3)
+    (4.303, 1.96)
+    """
+    upper = (1 + level) / 2
+    return float(stdtrit(df, upper)) if math.isfinite(df) else float(ndtri(upper))
 
 
 def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
@@ -173,7 +183,7 @@ def wilson(successes: float, total: float, *, level: float = 0.95) -> Interval:
     """
     if not total > 0:
         return no_interval("no images")
-    z, p = float(stats.norm.isf((1 - level) / 2)), successes / total
+    z, p = float(ndtri((1 + level) / 2)), successes / total
     centre = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(max(p * (1 - p), 0.0) / total + z * z / (4 * total * total))
     return Interval(
@@ -185,8 +195,8 @@ def wilson(successes: float, total: float, *, level: float = 0.95) -> Interval:
 def clopper_pearson(value: float, total: float, *, level: float = 0.95) -> tuple[float, float]:
     """Return the exact binomial limits of a proportion; ``value * total`` and ``total`` need not be whole numbers."""
     x, alpha = value * total, 1 - level
-    low = float(stats.beta.ppf(alpha / 2, x, total - x + 1)) if x > 0 else 0.0
-    high = float(stats.beta.isf(alpha / 2, x + 1, total - x)) if x < total else 1.0
+    low = float(betaincinv(x, total - x + 1, alpha / 2)) if x > 0 else 0.0
+    high = float(betaincinv(x + 1, total - x, 1 - alpha / 2)) if x < total else 1.0
     return low, high
 
 
@@ -228,8 +238,8 @@ def korn_graubard(
     variance, df = satterthwaite(own, extra)
     if variance < 1e-15 or not 0 < p < 1:
         return flat_interval(p, kish, level=level, scale="logit")
-    images, alpha = float(n.sum()), 1 - level
-    shrink = (stats.t.isf(alpha / 2, images - 1) / stats.t.isf(alpha / 2, df)) ** 2
+    images = float(n.sum())
+    shrink = (t_quantile(images - 1, level) / t_quantile(df, level)) ** 2
     low, high = clopper_pearson(p, min(p * (1 - p) / variance * shrink, images), level=level)
     return Interval(
         low=low, high=high, method="Korn-Graubard", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
@@ -328,7 +338,7 @@ def mean_of_proportions(
     mean = left_out.mean(axis=0)
     own_variance = add_strata(jackknife_variance(mean, sizes=totals.sum(axis=0), strata=strata))
     variance, df = satterthwaite(own_variance, extra)
-    widen = float(stats.t.isf((1 - level) / 2, extra[1])) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
+    widen = t_quantile(extra[1], level) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
     centre = float(own.mean())
     return Interval(
         low=max(centre - math.hypot(centre - low, widen), 0.0), high=min(centre + math.hypot(high - centre, widen), 1.0),
@@ -386,7 +396,7 @@ def t_interval(
             return flat_interval(value, groups, level=level, scale=scale)
         return no_interval("groups show no variation", effective_groups=groups)
     spread = math.sqrt(variance) if on_scale else math.sqrt(variance) * steep
-    half, centre = float(stats.t.isf((1 - level) / 2, df)) * spread, float(to_scale(value, scale))
+    half, centre = t_quantile(df, level) * spread, float(to_scale(value, scale))
     return Interval(
         low=from_scale(centre - half, scale), high=from_scale(centre + half, scale), method=method, df=df,
         standard_error=spread / steep, effective_groups=groups,

@@ -14,9 +14,8 @@ from enum import StrEnum
 from typing import Literal
 
 from scipy.special import ndtri, stdtr, stdtrit
-from statsmodels.stats.proportion import proportion_confint
 
-from leukbench.evaluation.intervals import satterthwaite
+from leukbench.evaluation.intervals import satterthwaite, wilson
 from leukbench.records import COPIES_AVERAGED, Estimate
 
 Outcome = Literal["lower", "within", "higher", "unresolved"]
@@ -156,8 +155,8 @@ def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, 
     if n is None:
         return None
     floor, value = _on_scale(question, reproduced)
-    low, high = proportion_confint((value - floor) / (1 - floor) * n, n, alpha=0.05, method="wilson")
-    low, high = (floor + (1 - floor) * x for x in (low, high))
+    printed = wilson((value - floor) / (1 - floor) * n, n)
+    low, high = (floor + (1 - floor) * x for x in (printed.low, printed.high))
     share = (value - floor) / (1 - floor)
     moved = _toward_the_middle(share, n) if reproduced.overlap is Overlap.NONE else share
     z, normal = float(ndtri(0.975)), (1 - floor) ** 2 * moved * (1 - moved) / n
