@@ -119,30 +119,10 @@ class Difference:
 # ---------------------------------------------------------------------------------------------- difference and its test
 
 
-def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
-    """Return the 95 % interval of a printed figure before rounding, or None where no error can be attached to it.
-
-    Its variance is that of :func:`claim_variances`, with the degrees of freedom of our groups, and s² of its single run.
-    """
-    found, df = claim_variances(question, reproduced), _df_groups(reproduced.estimate)
-    if found is None or df is None:
-        return None
-    _, value = _on_scale(question, reproduced)
-    e, (low, high) = reproduced.estimate, found
-    seeds = (_claim_seeds(question, reproduced), e.seed_df)
-    ends = [_half(satterthwaite((v, df), seeds)) for v in (low, high)]
-    return value - ends[0], value + ends[1]
-
-
 def _claim_seeds(question: Question, reproduced: Reproduced) -> float:
     """Return s² of the claim's single run: ours, and more where the claim lies farther from the end of the scale."""
     own, theirs = map(_slope, _shares(question, reproduced))
     return reproduced.estimate.seed_variance * (max(theirs / own, 1.0) ** 2 if own > 0 else 1.0)
-
-
-def _half(found: tuple[float, float]) -> float:
-    variance, df = found
-    return float(stdtrit(min(df, _SETTLED), 0.975)) * math.sqrt(variance)
 
 
 def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:

@@ -203,7 +203,7 @@ def test_a_class_of_four_patients_stays_one_of_four_when_one_of_them_has_both_la
     mixed = PerClass.of(np.array([[10.0] * 20, [10.0] * 4 + [0.1] * 16]))  # of b four hold nearly all
     assert mixed.strata is None
     x = np.random.default_rng(0).normal(0.7, 0.01, 20)
-    assert intervals.jackknife(0.7, x, scale="logit", units=mixed).df <= 2 * (mixed.fewest - 1)
+    assert intervals.jackknife(0.7, x, scale="logit", units=mixed).df <= 2 * (mixed.fewest - 1) + 1e-9
 
 
 def units_of(n: int) -> PerClass:

@@ -215,6 +215,36 @@ def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) 
     assert (r.estimate.seed_variance, r.trained_once) == (0.01, False)
 
 
+@pytest.mark.parametrize(
+    ("rule", "evidence", "shared"),
+    [
+        ({"unit": "image", "k": 3}, "verified", Overlap.IMAGES),
+        ({"unit": "image", "test_pool": ("new",)}, "inferred", Overlap.IMAGES),
+        ({"unit": "image", "shares": (0.8, 0.2)}, "verified", Overlap.PATIENTS),
+        ({"unit": "image", "shares": (0.8, 0.2)}, "inferred", Overlap.NONE),
+        ({"unit": "group", "shares": (0.8, 0.2)}, "verified", Overlap.NONE),
+    ],
+)
+def test_what_a_claim_tested_of_ours_comes_from_the_reading(
+    tmp_path: Path, rule: dict[str, Any], evidence: str, shared: Overlap
+) -> None:
+    paper = paper_with(tmp_path)
+    study = paper.studies["first"]
+    reading = Reading(name="random", basis="stated", evidence="", rule=SplitRule(**rule))
+    protocols = {**study.protocols, "as_published": (reading,)}
+    changed = paper.model_copy(update={"studies": {**paper.studies, "first": study.model_copy(update={"protocols": protocols})}})
+    claim = paper.claim("planted.true")
+    experiment = evaluated("as_published", estimate(0.9), evidence=evidence)
+    same = dataclasses.replace(
+        experiment, experiment=dataclasses.replace(experiment.experiment, source=study.source)
+    )
+    found, reason = overlap_of(claim, changed, same)
+    assert found is shared and reason
+    stand_in = dataclasses.replace(same, experiment=dataclasses.replace(same.experiment, source="elsewhere"))
+    assert overlap_of(claim, changed, stand_in)[0] is Overlap.NONE
+    assert overlap_of(claim, changed, evaluated("patient", estimate(0.9)))[0] is Overlap.NONE
+
+
 def test_a_claim_that_no_estimate_answers_says_which(tmp_path: Path) -> None:
     paper = paper_with(
         tmp_path,
