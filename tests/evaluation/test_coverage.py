@@ -40,7 +40,9 @@ def test_few_patients_of_a_class_are_covered_by_the_model_of_few() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["11 + 3, recalls 0.95, 0.95, probit", "5 + 5, recalls 0.85, 0.85, t3", "14 + 14, recalls 0.85, 0.85, beta"])
+@pytest.mark.parametrize(
+    "name", ["11 + 3, recalls 0.95, 0.95, probit", "5 + 5, recalls 0.85, 0.85, t3", "14 + 14, recalls 0.85, 0.85, beta"]
+)
 def test_assured_intervals_cover_what_they_say(name: str) -> None:
     n = 300
     found = [s for s in coverage.shots(name, coverage.COHORTS[name], n) if s.grade is Grade.ASSURED]

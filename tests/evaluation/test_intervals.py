@@ -181,7 +181,9 @@ def test_groups_of_one_image_give_delongs_standard_error_nearly() -> None:
     v10 = np.array([np.mean(a > s[y == 0]) for a in s[y == 1]])
     v01 = np.array([np.mean(s[y == 1] > b) for b in s[y == 0]])
     delong = v10.var(ddof=1) / 300 + v01.var(ddof=1) / 400
-    part = ranking.auc_parts(y, np.stack([1 - s, s], 1), np.zeros(700, dtype=int), np.arange(700), n_units=700, classes=[1])
+    part = ranking.auc_parts(
+        y, np.stack([1 - s, s], 1), np.zeros(700, dtype=int), np.arange(700), n_units=700, classes=[1]
+    )
     units = PerClass.of(np.stack([y == 0, y == 1]).astype(float))
     _, made = ranking.auc_interval([part], None, units=units, folds_share_units=False)
     assert made.standard_error**2 == pytest.approx(delong, rel=0.01)

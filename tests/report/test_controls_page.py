@@ -137,7 +137,11 @@ def test_the_first_screen_says_what_the_split_adds_and_what_to_hold_against_it(d
     assert (image["colour histogram"], image["images"], image["groups"]) == ("–", "400", "20")
     data.estimates["image"]["arms"][NET]["majority_accuracy"] = 0.95
     assert ladder.summary_rows(data)[1]["network"] == "no better than the majority"
-    few = {**gap("image", "accuracy", arm="trivial:colour_histogram", n_groups=7), "grade": "unknown", "scope": "these runs only"}
+    few = {
+        **gap("image", "accuracy", arm="trivial:colour_histogram", n_groups=7),
+        "grade": "unknown",
+        "scope": "these runs only",
+    }
     data.verdicts["gaps"] = [gap("image", "accuracy"), few]
     [row] = ladder.summary_rows(data)
     assert (row["colour histogram"], row["reservations"]) == ("–", "these runs only, coverage unknown")
@@ -168,7 +172,9 @@ def test_a_shortcut_is_flagged_with_its_model_and_what_the_run_deviates_in(data:
     assert controls.flags(data, *STUDY) == [] and controls.flag_words(data, *STUDY) == "none"
     data.verdicts["shortcuts"].append(shortcut())
     assert controls.flag_words(data, *STUDY) == "`shortcut` by image (limited run)"
-    assert controls.flags(data, *STUDY) == [f"`shortcut` by image: border 88.0 [85.0 to 91.0] %, against {NET} 90.0 % (limited run), these runs only"]
+    assert controls.flags(data, *STUDY) == [
+        f"`shortcut` by image: border 88.0 [85.0 to 91.0] %, against {NET} 90.0 % (limited run), these runs only"
+    ]
     rows = {row["split"]: row for row in controls.trivial_rows(data, *STUDY)}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""
     assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0 [−1.0 to +5.0]"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
 from leukbench.pipeline.results import estimate_from_plain
-from leukbench.records import Estimate, Experiment, Predictions, json_text
+from leukbench.records import Estimate, Experiment, Predictions, Reading, SplitRule, json_text
+from leukbench.verdicts.differences import Overlap
 from leukbench.verdicts.questions import (
     Definition,
     EvaluatedExperiment,
@@ -23,6 +26,7 @@ from leukbench.verdicts.questions import (
     counted_on,
     definitions,
     find_estimate,
+    overlap_of,
     question_of,
     questions_of,
 )
@@ -232,12 +236,12 @@ def test_what_a_claim_tested_of_ours_comes_from_the_reading(
     study = paper.studies["first"]
     reading = Reading(name="random", basis="stated", evidence="", rule=SplitRule(**rule))
     protocols = {**study.protocols, "as_published": (reading,)}
-    changed = paper.model_copy(update={"studies": {**paper.studies, "first": study.model_copy(update={"protocols": protocols})}})
+    changed = paper.model_copy(
+        update={"studies": {**paper.studies, "first": study.model_copy(update={"protocols": protocols})}}
+    )
     claim = paper.claim("planted.true")
     experiment = evaluated("as_published", estimate(0.9), evidence=evidence)
-    same = dataclasses.replace(
-        experiment, experiment=dataclasses.replace(experiment.experiment, source=study.source)
-    )
+    same = dataclasses.replace(experiment, experiment=dataclasses.replace(experiment.experiment, source=study.source))
     found, reason = overlap_of(claim, changed, same)
     assert found is shared and reason
     stand_in = dataclasses.replace(same, experiment=dataclasses.replace(same.experiment, source="elsewhere"))

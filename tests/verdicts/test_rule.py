@@ -311,7 +311,9 @@ def test_seeds_widen_the_claim_but_are_no_design_effect() -> None:
     assert design_effect(seeded) == 1.0  # half of 0.0001 is less than the binomial variance 0.0001275
     d = difference(ask(n=10**12), seeded)
     assert d is not None
-    slope = stats.norm.pdf(stats.norm.ppf(0.8)) / stats.norm.pdf(stats.norm.ppf(0.85))  # the claim lies farther from the end
+    slope = stats.norm.pdf(stats.norm.ppf(0.8)) / stats.norm.pdf(
+        stats.norm.ppf(0.85)
+    )  # the claim lies farther from the end
     assert d.se_high**2 == pytest.approx(0.0001 + 0.00005 * slope**2, rel=1e-4)
 
 
