@@ -76,14 +76,16 @@ def write_experiment(params: Params, name: str, *, rows: int, groups: int) -> No
     estimates = {
         a: {
             "majority_accuracy": 0.5,
-            "recipe": {"estimates": [{"metric": "accuracy", "class_": "", "aggregation": "pooled", "low": v}]},
+            "recipe": {
+                "estimates": [{"metric": "accuracy", "class_": "", "aggregation": "pooled", "low": v, "high": v + 0.08}]
+            },
         }
         for a, v in low.items()
     }
     for kind, suffix, value in (
         ("predictions", ".receipt.json", {"runs": runs}),
         ("splits", ".certificate.json", {"folds": [{"roles": roles}]}),
-        ("estimates", ".json", {"arms": estimates}),
+        ("estimates", ".json", {"arms": estimates, "seed_variance": []}),
     ):
         file = experiment_file(params, kind, name, suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
