@@ -197,7 +197,7 @@ def test_as_published_leaves_the_honest_value_open(tmp_path: Path) -> None:
 
 
 def test_few_patients_resolve_nothing_and_the_page_says_what_they_could(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=8, size=20, right=0.95, spread=0.03, seeds=3)
+    path = _write(tmp_path / "p.csv", n_groups=8, size=20, right=0.97, spread=0.02, seeds=3)
     row = _verdicts(path)["planted.true"]
     assert row["verdict"] == "inconclusive"
     assert row["smallest_margin"] > 0.02
