@@ -27,7 +27,8 @@ class Way:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A line of the table. ``ratio``: how many times faster ours is, median of the rounds' paired ratios; 1 for ours."""
+    """A line of the table. ``ratio``: how many times faster ours is,
+    median of the rounds' paired ratios; 1 for ours."""
 
     what: str
     way: str

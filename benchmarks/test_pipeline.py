@@ -95,7 +95,9 @@ def write_experiment(folder: Path, *, images: int, seeds: int = 1) -> Experiment
     np.save(folder / "store.npy", np.zeros((images, 8, 8, 3), np.uint8))
     index = {"side_px": 8, "crop": 1.0, "sha256": "0" * 64, "image_id": names}
     (folder / "store.json").write_text(json.dumps(index))
-    experiment = Experiment(paper="p", study="s", protocol="image", source="s", store="store", arms=("a",), limits=Limits(seeds=seeds))  # fmt: skip
+    experiment = Experiment(
+        paper="p", study="s", protocol="image", source="s", store="store", arms=("a",), limits=Limits(seeds=seeds)
+    )
     return ExperimentInputs(
         "experiment", experiment, folder / "study.json", folder / "split.csv", folder / "store.npy", False
     )
@@ -125,7 +127,9 @@ def test_how_an_epoch_grows(growth: Callable[..., float]) -> None:
         rows, none = (Pixels(make_rows(0, k), store, recipe, device=CPU) for k in (n, 0))
 
         def epoch() -> None:
-            state = set_up(lambda: build_network(SMALL, n_classes=2, input_px=32, pretrained=False), recipe, seed=0, device=CPU)  # fmt: skip
+            state = set_up(
+                lambda: build_network(SMALL, n_classes=2, input_px=32, pretrained=False), recipe, seed=0, device=CPU
+            )
             train(state, recipe, train=rows, validation=none, test=none, n_classes=2, seed=0, precision="fp32")
 
         return epoch

@@ -59,6 +59,13 @@ def test_ten_thousand_group_resamples(compare: Compare) -> None:
     assert rows[1].ratio > 10
 
 
+def test_three_hundred_runs_together(compare: Compare) -> None:
+    runs = [group_run(predictions(2000, 28, seed=seed)) for seed in range(10)] * 30
+    weights = draw_weights(28, RESAMPLES, generator=np.random.default_rng(0))
+    ours = Way(lambda: bootstrap_runs(runs, weights), len(runs))
+    compare("10,000 group resamples of 300 runs", ours, {}, unit="runs", rounds=3, limit_s=5.0)
+
+
 def test_how_resampling_grows(growth: Callable[..., float]) -> None:
     def make(n: int) -> Callable[[], object]:
         run = group_run(predictions(n, 28))
@@ -103,7 +110,7 @@ def test_duplicate_search(compare: Compare) -> None:
     def loop_over_arrays() -> list[tuple[int, int]]:
         """What subtracting two imagehash objects does."""
         flat = [np.count_nonzero(bits[i].flatten() != bits[j].flatten()) for i in range(few) for j in range(i)]
-        return [(0, d) for d in flat if d <= 6]
+        return [(0, int(d)) for d in flat if d <= 6]
 
     rows = compare(
         f"duplicate search, {n:,} decoded images, hashed and searched in 8 symmetries",

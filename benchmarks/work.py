@@ -18,6 +18,8 @@ from leukbench.training.data import Rows
 from leukbench.training.network import build_network
 
 CPU = torch.device("cpu")
+OURS, OTHER = ("bf16", "fp32") if torch.cpu._is_avx512_bf16_supported() else ("fp32", "bf16")
+"""The precision that pays: bf16 where the processor multiplies it (AVX512-BF16, with or without AMX)."""
 ALNET = NetworkSpec(paper="alnet", name="alnet")
 ALNET_BY_HAND = NetworkSpec(paper="alnet", name="alnet_as_printed")
 B0 = NetworkSpec(paper="batool", name="efficientnet_b0")
@@ -109,7 +111,7 @@ def timm_loader(folder: Path, side_px: int, *, batch_size: int, workers: int) ->
     """Return timm's loader with its own training transforms (crop, flip, jitter)."""
     from timm.data import add_img_extensions, create_dataset, create_loader
 
-    add_img_extensions(".bmp")
+    add_img_extensions(".bmp")  # type: ignore[no-untyped-call]
     return create_loader(
         create_dataset("", root=str(folder), is_training=True), input_size=(3, side_px, side_px), batch_size=batch_size,
         is_training=True, use_prefetcher=False, num_workers=workers, scale=(0.8, 1.0), color_jitter=0.2,

@@ -1,8 +1,8 @@
 """Layers that two papers share: pretrained backbones with a head of ours, and the defaults of Keras.
 
-A network of a paper is a function ``<name>(n_classes, *, input_px, pretrained, **options)`` in its model.py that returns
-a module mapping images ``(n, 3, input_px, input_px)`` to logits ``(n, n_classes)``; the recipe's output function (softmax or
-sigmoid) and the loss come after it.
+A network of a paper is a function ``<name>(n_classes, *, input_px, pretrained, **options)`` in its model.py that
+returns a module mapping images ``(n, 3, input_px, input_px)`` to logits ``(n, n_classes)``; the recipe's output
+function (softmax or sigmoid) and the loss come after it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _TIMM = {
     "xception": "legacy_xception.tf_in1k",
 }
 _TORCHVISION = ("alexnet", "googlenet")
+_KERAS_DROP_CONNECT = 0.2  # of keras.applications' EfficientNets: block b of B is left out at the rate 0.2 b / B
 _UNREADABLE = (OSError, RuntimeError, EOFError, SafetensorError, UnpicklingError)
 
 
@@ -58,10 +59,10 @@ def make_backbone(name: str, *, pretrained: bool, features: str = "pooled") -> t
     """Return a named network without its classifier and the number of channels (or units) that it yields.
 
     ``features``: ``pooled`` gives ``(n, channels)`` by global average pooling; ``map`` gives ``(n, channels, h, w)``;
-    ``penultimate`` keeps the network's own fully connected layers before the last (VGG and AlexNet: 4,096 units; elsewhere
-    the same as ``pooled``). GoogLeNet has no ``map``.
-    ImageNet weights come from ``LEUKBENCH_WEIGHTS/<name>.safetensors`` or ``.pth`` where that is
-    set, else from timm's or torchvision's own download. Raises WeightsUnavailable where they cannot be had, InputError for an unknown name.
+    ``penultimate`` keeps the network's own fully connected layers before the last (VGG and AlexNet: 4,096 units;
+    elsewhere the same as ``pooled``). GoogLeNet has no ``map``. ImageNet weights come from
+    ``LEUKBENCH_WEIGHTS/<name>.safetensors`` or ``.pth`` where that is set, else from timm's or torchvision's own
+    download. Raises WeightsUnavailable where they cannot be had, InputError for an unknown name.
     """
     if name in _TIMM:
         return _timm_backbone(name, pretrained=pretrained, features=features)
@@ -70,10 +71,31 @@ def make_backbone(name: str, *, pretrained: bool, features: str = "pooled") -> t
     raise unknown_name("backbone", name, backbone_names())
 
 
-def _timm_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Module, int]:
+def keras_backbone(name: str, *, pretrained: bool, features: str = "pooled") -> tuple[nn.Module, int]:
+    """Return :func:`make_backbone`'s network as keras.applications trains it, and the number of channels that it
+    yields.
+
+    Its batch norms keep 0.99 of their statistics a step (their epsilon goes with the weights and stays), and whole
+    blocks of an EfficientNet are left out at random. Without ImageNet's, weights are drawn as timm draws them: for
+    EfficientNet normal with variance 2 / fan-out, which is Keras' variance too (Keras cuts the tails off); papers that
+    use it list that as assumed.
+    """
+    if name in _TIMM and name.startswith("efficientnet"):
+        backbone, width = _timm_backbone(
+            name, pretrained=pretrained, features=features, drop_path_rate=_KERAS_DROP_CONNECT
+        )
+    else:
+        backbone, width = make_backbone(name, pretrained=pretrained, features=features)
+    for layer in backbone.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = KERAS_BN["momentum"]
+    return backbone, width
+
+
+def _timm_backbone(name: str, *, pretrained: bool, features: str, **more: float) -> tuple[nn.Module, int]:
     import timm
 
-    options: dict[str, Any] = {"num_classes": 0}
+    options: dict[str, Any] = {"num_classes": 0, **more}
     if features == "map":
         options["global_pool"] = ""
     local = _local_weights(name) if pretrained else None
@@ -95,7 +117,8 @@ def _timm_backbone(name: str, *, pretrained: bool, features: str) -> tuple[nn.Mo
 
 
 def _check_complete(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Raise RuntimeError where a file lacks weights: without a classifier timm loads what fits and leaves the rest random.
+    """Raise RuntimeError where a file lacks weights: without a classifier timm loads what fits and leaves the rest
+    random.
 
     torchvision's VGG files name the two dense layers otherwise, and timm translates them.
     """
@@ -173,8 +196,8 @@ def _no_weights(name: str, error: BaseException) -> WeightsUnavailable:
     return WeightsUnavailable(
         f"the ImageNet weights of {name!r} cannot be had",
         found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        do="connect to the internet, set LEUKBENCH_WEIGHTS to a folder that holds them, or train from random weights by "
-        "pretrained: false (which every report then says)",
+        do="connect to the internet, set LEUKBENCH_WEIGHTS to a folder that holds them, or train from "
+        "random weights by pretrained: false (which every report then says)",
     )
 
 

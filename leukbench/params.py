@@ -1,8 +1,10 @@
-"""params.yaml, validated: how much of the plan to run, and on which stand-ins. What the papers did stands in paper.yaml."""
+"""params.yaml, validated: how much of the plan to run, and on which stand-ins.
+What the papers did stands in paper.yaml."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -35,7 +37,8 @@ class StudyParams(_Strict):
 
 
 class VerdictParams(_Strict):
-    """``sha256`` locks margin, alpha and headline claims; the compare stage refuses others and prints the hash found."""
+    """``sha256`` locks margin, alpha and headline claims;
+    the compare stage refuses others and prints the hash found."""
 
     margin: float = Field(gt=0, lt=1)
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -83,7 +86,8 @@ class Params(_Strict):
                 or self.stores[experiment.test_store].source != experiment.test_source
             ):
                 problems.append(
-                    f"transfer {name}: test_store {experiment.test_store!r} is not a store of {experiment.test_source!r}"
+                    f"transfer {name}: test_store {experiment.test_store!r} is not a store "
+                    f"of {experiment.test_source!r}"
                 )
         for name, experiment in self.all_experiments.items():
             if experiment.store not in self.stores or self.stores[experiment.store].source != experiment.source:
@@ -92,6 +96,7 @@ class Params(_Strict):
                 )
             if (experiment.paper, experiment.study) not in known:
                 problems.append(f"experiment {name}: study {experiment.paper}.{experiment.study} is not under studies")
+        problems += _mixed_precisions(self.all_experiments)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -108,12 +113,23 @@ class Params(_Strict):
         return self.all_experiments[name]
 
 
+def _mixed_precisions(experiments: dict[str, Experiment]) -> list[str]:
+    """Return which studies would compare networks that were trained in different precisions."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for experiment in experiments.values():
+        found.setdefault((experiment.paper, experiment.study), set()).add(experiment.precision)
+    return [
+        f"study {paper}.{study}: its experiments have precisions {' and '.join(sorted(kinds))}; give all of them one"
+        for (paper, study), kinds in found.items()
+        if len(kinds) > 1
+    ]
+
+
 def load_params(file: Path | None = None) -> Params:
     """Return the validated params.yaml of the workspace (or of ``file``). Raises InputError, naming key and value."""
     file = file or workspace() / "params.yaml"
     try:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return Params.model_validate(raw)
     except OSError as error:
         raise InputError(
             "cannot read params.yaml",
@@ -121,8 +137,15 @@ def load_params(file: Path | None = None) -> Params:
             found=error.strerror or "",
             do="run leukbench in the project's folder",
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("params.yaml is no YAML", where=str(file), found=str(error)) from error
+    return params_from_plain(raw, where=str(file))
+
+
+def params_from_plain(raw: Any, *, where: str) -> Params:
+    """Return validated params from plain data. Raises InputError, naming key and value."""
+    try:
+        return Params.model_validate(raw)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']} (found {str(e.get('input'))[:60]!r})"
@@ -130,7 +153,7 @@ def load_params(file: Path | None = None) -> Params:
         )
         raise InputError(
             "params.yaml is not as it should be",
-            where=str(file),
+            where=where,
             found=wrong,
             do="mend these keys; README.md describes the file",
         ) from error

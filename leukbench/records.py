@@ -1,7 +1,8 @@
 """What crosses the boundaries between parts: frozen records and the columns of the tables. No torch, no pydantic.
 
 The dataclasses whose values come from a file (:class:`SplitRule`, :class:`Augmentation`, :class:`Recipe`,
-:class:`Limits`) are validated by pydantic where they are read; ``__pydantic_config__`` makes unknown keys an error there.
+:class:`Limits`) are validated by pydantic where they are read; ``__pydantic_config__`` makes unknown keys an error
+there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 Evidence = Literal["verified", "inferred", "absent"]
-Deviation = Literal["surrogate_data", "weights_absent", "limited"]
+Deviation = Literal["surrogate_data", "weights_absent", "frozen_layers_trained", "limited"]
 Protocol = Literal["as_published", "image", "augment_first", "patient", "challenge", "transfer"]
 Role = Literal["train", "validation", "test"]
 
@@ -44,8 +45,8 @@ MANIFEST_COLUMNS = (
     "height_px",
 )
 GROUP_COLUMNS = ("image_id", "group", "reason", "evidence")
-"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical, same_field
-(joined by ``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
+"""``reason``: what joined the image to others of its group: patient, origin, identical_pixels, near_identical,
+same_field (joined by ``+`` where several did), or ``alone``; ``evidence`` is the weakest on which the group rests."""
 SPLIT_COLUMNS = ("fold", "role", "image_id", "origin", "copy", "label", "group", "patient")
 """One row per fold and image. ``copy`` 0 is the image itself; copy k > 0 is the k-th augmented copy of ``origin``, with
 image_id ``origin#k``, whose pixels render from the seed of (origin, k)."""
@@ -57,9 +58,10 @@ image_id ``origin#k``, whose pixels render from the seed of (origin, k)."""
 class SplitRule:
     """Who is tested on whom, as data.
 
-    The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``; ``validation``
-    is the share of the training side that is then set apart by the same unit. ``within`` cuts each part of that manifest
-    column by itself (part p becomes fold p). ``test_pool`` gives the test part instead of a cut (a challenge).
+    The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``;
+    ``validation`` is the share of the training side that is then set apart by the same unit. ``within`` cuts each part
+    of that manifest column by itself (part p becomes fold p); ``across`` tests each part once, learnt from the others.
+    ``test_pool`` gives the test part instead of a cut (a challenge).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -68,6 +70,7 @@ class SplitRule:
     pool: tuple[str, ...] = ()  # empty: every labelled image
     test_pool: tuple[str, ...] = ()
     within: Literal["official_fold"] | None = None
+    across: Literal["official_fold"] | None = None
     k: int | None = None
     shares: tuple[float, float] | None = None  # training side (validation included), test; must sum to 1
     validation: float = 0.0
@@ -78,6 +81,9 @@ class SplitRule:
         None  # instead of copies: plan copies until each class of the augmented part has so many rows
     )
     class_size_test: int | None = None
+    keep_train: float = (
+        1.0  # share of each fold's training rows that is kept: so `before` trains on no more than `none`
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,18 +105,21 @@ class Reading:
 class Augmentation:
     """Ranges of one random affine map and of colour, contrast and brightness, as printed.
 
-    ``when``: ``every_epoch`` draws anew for each image and epoch; ``copies_only`` augments only the planned copies
-    (rows with copy > 0), each always in the same way.
+    ``generator``: ``plain`` enlarges by one zoom factor and shifts last; ``keras`` is Keras' ImageDataGenerator, whose
+    zoom draws two factors that coordinates are multiplied by (above 1 things become smaller), and which shifts before
+    it rotates.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    when: Literal["every_epoch", "copies_only"] = "every_epoch"
-    rotation_deg: float = 0.0  # uniform in ± this
-    rotation_fixed: bool = False  # the angle is always + or - rotation_deg
+    generator: Literal["plain", "keras"] = "plain"
+    combination: Literal["all", "one"] = "all"  # one: each image gets one of the operations, a flip then always
+    rotation_deg: float = 0.0
+    rotation: Literal["range", "either_side", "clockwise"] = "range"  # uniform in ± rotation_deg; + or - it; always it
     shift: float = 0.0  # uniform in ± this fraction of the side, each axis
     shear_deg: float = 0.0  # uniform in ±
-    zoom: tuple[float, float] = (1.0, 1.0)  # factor by which things become larger, uniform
+    zoom: tuple[float, float] = (1.0, 1.0)  # factor by which things become larger (keras: smaller, each axis), uniform
+    window: tuple[float, float] = (1.0, 1.0)  # share of the side of a crop anywhere inside the image, uniform
     flip_horizontal: bool = False
     flip_vertical: bool = False
     hue_deg: float = 0.0  # turn about the grey axis, uniform in ± this
@@ -118,6 +127,28 @@ class Augmentation:
     contrast: tuple[float, float] = (1.0, 1.0)  # factor about the mean grey of the image, uniform
     brightness: tuple[float, float] = (1.0, 1.0)  # factor, uniform
     fill: Literal["constant", "nearest", "reflect"] = "constant"
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The operations that change an image; hue and saturation are one, colour.
+
+        >>> Augmentation(rotation_deg=10, flip_horizontal=True, saturation=(0.8, 1.2)).operations
+        ('rotation', 'flip_horizontal', 'colour')
+        """
+        unchanged = (1.0, 1.0)
+        on = {
+            "rotation": self.rotation_deg != 0,
+            "shift": self.shift != 0,
+            "shear": self.shear_deg != 0,
+            "zoom": self.zoom != unchanged,
+            "window": self.window != unchanged,
+            "flip_horizontal": self.flip_horizontal,
+            "flip_vertical": self.flip_vertical,
+            "colour": self.hue_deg != 0 or self.saturation != unchanged,
+            "contrast": self.contrast != unchanged,
+            "brightness": self.brightness != unchanged,
+        }
+        return tuple(name for name, used in on.items() if used)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +161,7 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
-    optimiser: Literal["sgd", "rmsprop", "adam", "adamax"]
+    optimiser: Literal["sgd", "rmsprop", "adam", "adamax", "adamw"]
     loss: Literal[
         "categorical_cross_entropy",
         "sparse_categorical_cross_entropy",
@@ -143,14 +174,24 @@ class Recipe:
     normalisation: Literal["unit", "imagenet", "minmax", "zscore"] = (
         "unit"  # x/255; torchvision's; per image; per image
     )
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation = field(default_factory=Augmentation)  # of training, drawn anew for each row and epoch
+    copies: Augmentation = field(default_factory=Augmentation)  # of planned copies: the study's, for all its arms
+    last_batch: Literal["kept", "dropped"] = "kept"  # where it is not full: Keras keeps it, MATLAB does not
     momentum: float = 0.0
+    epsilon: float = 1e-7  # of rmsprop, adam and adamax: Keras' default; MATLAB's and PyTorch's is 1e-8
     l2: float = 0.0  # λ of λ·Σw² added to the loss
-    schedule: Literal["constant", "step", "reduce_on_plateau"] = "constant"
+    weight_decay: float = 0.0  # of adamw, apart from the gradient
+    label_smoothing: float = 0.0  # s: the target is (1 - s)·label + s/classes (s/2 for each sigmoid unit)
+    focal_gamma: float = 0.0  # γ of the factor (1 - p)^γ on cross-entropy
+    mixup: float = 0.0  # α of the Beta distribution of a batch's share
+    schedule: Literal["constant", "step", "reduce_on_plateau", "cosine", "exponential"] = "constant"
+    warmup_epochs: int = 0  # the rate rises in equal steps to the full one in the last of them; then the schedule
     step_epoch: int = 0  # step: from this epoch on (counted from 0) the rate is learning_rate × step_factor
     step_factor: float = 0.1
     plateau_patience: int = 5
     plateau_factor: float = 0.1
+    decay: float = 0.95  # exponential: factor on the rate after each epoch
+    stop_patience: int = 0  # the run ends after so many epochs without a lower monitored loss; 0: never
     pretrained: bool = False
     trainable: str = "all"  # all; head; last:N (head and the last N parameterised layers of the backbone)
     balance: Literal["none", "oversample", "class_weights"] = "none"
@@ -217,15 +258,30 @@ class RunSpec:
     classes: tuple[str, ...]
     precision: Literal["fp32", "bf16"]
     rows_sha256: str  # of the ids, copies and roles of the rows
+    training_sha256: str  # of those that decide the weights: training and validation
     store_sha256: str
     code_sha256: str
 
     @property
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
-        kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading"}}
-        kept["network"].pop("folder")  # where the code lies does not matter: code_sha256 says what it is
-        return digest(kept)
+        return run_key(as_plain(self))
+
+    @property
+    def training_key(self) -> str:
+        """The same for runs that end in the same weights, whatever they are tested on."""
+        return _digest_without("rows_sha256", as_plain(self))
+
+
+def run_key(spec: dict[str, Any]) -> str:
+    """Return the key of a run from the JSON form of its spec."""
+    return _digest_without("training_sha256", spec)
+
+
+def _digest_without(part: str, spec: dict[str, Any]) -> str:
+    kept = {k: v for k, v in spec.items() if k not in {"study", "arm", "protocol", "reading", part}}
+    # where the code lies does not matter: code_sha256 says what it is
+    return digest({**kept, "network": {k: v for k, v in kept["network"].items() if k != "folder"}})
 
 
 # ---------------------------------------------------------------------------------------------- what comes out of it
@@ -233,7 +289,8 @@ class RunSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """One row per tested image (and fold, seed), all arrays of length ``n_rows``; ``scores`` is ``(n_rows, n_classes)``.
+    """One row per tested image (and fold, seed), all arrays of length ``n_rows``; ``scores`` is ``(n_rows,
+    n_classes)``.
 
     ``label`` and ``predicted`` index ``classes``. Scores are in [0, 1] and rows sum to 1 (NaN where only a predicted
     class is known).
@@ -257,6 +314,15 @@ class Predictions:
         """Return the rows selected by an index or a boolean mask."""
         arrays = {f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self) if f.name != "classes"}
         return Predictions(classes=self.classes, **arrays)
+
+
+def fold_of(aggregation: str) -> str:
+    """Return the fold that an aggregation names, "" where it is over all folds.
+
+    >>> fold_of("fold:2"), fold_of("pooled")
+    ('2', '')
+    """
+    return aggregation.removeprefix("fold:") if aggregation.startswith("fold:") else ""
 
 
 COPIES_AVERAGED = "copies of one origin averaged"
@@ -307,6 +373,11 @@ class Estimate:
     grade: Grade = Grade.NONE
     note: str = ""
 
+    @property
+    def fold(self) -> str:
+        """The fold that it speaks of; "" for all folds."""
+        return fold_of(self.aggregation)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -324,6 +395,7 @@ class Finding:
     repair: str = ""  # the nearest reading that would make it true; for uncheckable: the missing number
     severity: int = 0  # 0 (a note) to 3 (the headline cannot be as printed)
     accused: tuple[str, ...] = ()  # claims that are inconsistent: impossible alone or in every minimal conflict
+    parts: tuple[str, ...] = ()  # the same fact in other rows, and what follows from it, a sentence each
 
 
 # ------------------------------------------------------------------------------------------------------ canonical form
@@ -332,7 +404,7 @@ class Finding:
 def as_plain(value: Any) -> Any:
     """Return nested dicts, lists, strings, numbers: the canonical JSON value of a record."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.metadata.get("key", f.name): as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(k): as_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,8 @@
 """Fresh cohorts, nothing else changed: do the made-up claims still get their right verdicts?
 
-Margin, claims and recipe of the known-answer study were set after its first cohort had been seen. These cohorts are drawn from
-other seeds. ``python -m tests.test_blind_cohorts 1 6`` prints the verdicts for seeds 1 to 6; papers/known_answer/README.md keeps them.
+Margin, claims and recipe of the known-answer study were set after its first cohort had been seen. These cohorts are
+drawn from other seeds. ``python -m tests.test_blind_cohorts 1 6`` prints the verdicts for seeds 1 to 6;
+papers/known_answer/README.md keeps them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+pytestmark = pytest.mark.trains
 
 ROOT = Path(__file__).parents[1]
 RIGHT = {

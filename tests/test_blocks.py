@@ -13,7 +13,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from leukbench import blocks
-from leukbench.blocks import KERAS_BN, Classifier, backbone_names, keras_batch_norm_, keras_init_, make_backbone
+from leukbench.blocks import (
+    KERAS_BN,
+    Classifier,
+    backbone_names,
+    keras_backbone,
+    keras_batch_norm_,
+    keras_init_,
+    make_backbone,
+)
 from leukbench.errors import InputError, WeightsUnavailable
 
 
@@ -181,3 +189,47 @@ def test_torchvisions_names_of_vggs_dense_layers_are_understood(weights: Path) -
     assert torch.equal(
         backbone.state_dict()["pre_logits.fc1.weight"].flatten(), original["classifier.0.weight"].flatten()
     )
+
+
+@pytest.mark.parametrize(("name", "n_blocks"), [("efficientnet_b0", 16), ("efficientnet_b3", 26)])
+def test_an_efficientnet_as_keras_has_it_drops_blocks_at_rates_that_rise_to_a_fifth(name: str, n_blocks: int) -> None:
+    """keras.applications: block b of B has rate 0.2 * b / B, where it has a shortcut; batch norms keep 0.99, epsilon
+    0.001.
+    """
+    from timm.layers import DropPath
+
+    backbone, _ = keras_backbone(name, pretrained=False)
+    blocks = [block for stage in backbone.blocks for block in stage]
+    assert len(blocks) == n_blocks
+    with_shortcut = [(number, block) for number, block in enumerate(blocks) if block.has_skip]
+    assert len(with_shortcut) > n_blocks / 2  # timm calls the drop path of these blocks alone
+    for number, block in with_shortcut:
+        rate = block.drop_path.drop_prob if isinstance(block.drop_path, DropPath) else 0.0
+        assert rate == pytest.approx(0.2 * number / n_blocks)
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms and all((m.momentum, m.eps) == (KERAS_BN["momentum"], KERAS_BN["eps"]) for m in norms)
+
+
+def test_other_backbones_as_keras_trains_them_keep_the_epsilon_of_their_weights() -> None:
+    ours, plain = keras_backbone("resnet50", pretrained=False)[0], make_backbone("resnet50", pretrained=False)[0]
+    for a, b in zip(ours.modules(), plain.modules(), strict=True):
+        if isinstance(a, nn.BatchNorm2d):
+            assert a.momentum == KERAS_BN["momentum"] and a.eps == b.eps
+    assert not any(isinstance(m, nn.BatchNorm2d) and m.momentum == KERAS_BN["momentum"] for m in plain.modules())
+
+
+def test_batch_norm_with_keras_constants_is_keras_formula() -> None:
+    """Keras: moving = 0.99 moving + 0.01 batch; (x - mean) / sqrt(variance + 0.001), the variance over n in
+    normalising.
+    """
+    layer = keras_batch_norm_(nn.BatchNorm2d(3)).double()
+    x = torch.rand(8, 3, 4, 4, dtype=torch.float64) * 5
+    mean, variance = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), unbiased=False)
+    shown = (x - mean[:, None, None]) / torch.sqrt(variance + 1e-3)[:, None, None]
+    assert torch.allclose(layer(x), shown)
+    assert torch.allclose(layer.running_mean, 0.01 * mean)
+    n = 8 * 4 * 4  # PyTorch keeps the variance over n - 1, as Keras' fused kernel does
+    assert torch.allclose(layer.running_var, 0.99 + 0.01 * variance * n / (n - 1))
+    layer.eval()
+    expected = (x - layer.running_mean[:, None, None]) / torch.sqrt(layer.running_var + 1e-3)[:, None, None]
+    assert torch.allclose(layer(x), expected)

@@ -1,12 +1,15 @@
-"""The same conformance checks on every paper that is found, and a sixth one outside the suite, tried as a new user would."""
+"""The same conformance checks on every paper that is found, and a sixth one outside the suite,
+tried as a new user would."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -14,15 +17,18 @@ from typer.testing import CliRunner
 from leukbench.cli.app import app
 from leukbench.cohort.splits import check_rule
 from leukbench.errors import InputError
+from leukbench.papers.facts import PARTS, load_facts, places
 from leukbench.papers.files import paper_file, paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Paper, Study
 from leukbench.papers.vocabulary import METRICS
-from leukbench.records import NetworkSpec, Reading, Recipe
+from leukbench.pixels.augmentation import draw_augmentation
+from leukbench.records import Augmentation, NetworkSpec, Reading, Recipe
 from leukbench.sources import load_source
 from leukbench.tools.ledger import claims_text
 from leukbench.training.experiment import recipe_from_plain
+from tests.support.fact_rules import figures_without_fact, missing_tests, settings_without_fact
 
 EVERY = paper_keys(made_up=True)
 PUBLISHED = paper_keys()
@@ -125,8 +131,40 @@ def test_a_resolved_study_is_plain_json_whose_recipes_read_back(paper: Paper) ->
         again = json.loads(json.dumps(resolved))
         assert set(again["arms"]) == {name for name, arm in paper.arms.items() if arm.study == key} != set()
         for name, plain in again["arms"].items():
-            assert recipe_from_plain(plain["recipe"]) == paper.recipes[paper.arms[name].recipe].recipe
+            recipe, copies = paper.recipes[paper.arms[name].recipe].recipe, paper.studies[key].copies
+            assert recipe_from_plain(plain["recipe"]) == dataclasses.replace(recipe, copies=copies or Augmentation())
         assert "claims" not in json.dumps(sorted(again))
+
+
+def test_planned_copies_look_alike_in_every_arm_of_a_study(paper: Paper) -> None:
+    for key, study in paper.studies.items():
+        copies = {json.dumps(arm["recipe"]["copies"]) for arm in resolve_study(paper, key)["arms"].values()}
+        assert len(copies) == 1
+        assert study.copies is not None or all(r.rule.augment == "none" for r in readings(study))
+
+
+def test_20_000_draws_of_every_augmentation_fill_its_ranges_and_leave_them_never(paper: Paper) -> None:
+    drawn = {study.copies or Augmentation() for study in paper.studies.values()}
+    drawn |= {named.recipe.augmentation for named in paper.recipes.values()}
+    for a in drawn:
+        draws = draw_augmentation(a, 20_000, side_px=224, rng=np.random.default_rng(0))
+        unchanged = a.combination == "one"  # then each range but one is left alone
+        for values, (low, high) in ((draws.gain, a.contrast), (draws.light, a.brightness)):
+            low, high = (min(low, 1.0), max(high, 1.0)) if unchanged else (low, high)
+            assert low <= values.min() <= low + 0.002 and high - 0.002 <= values.max() <= high
+        # area that an output pixel covers: zoom squared (in Keras' sense on both axes), times the window's, times shear
+        area = np.abs(np.linalg.det(draws.matrices[:, :, :2]))
+        factors = a.zoom if a.generator == "keras" else (1 / a.zoom[1], 1 / a.zoom[0])
+        low = factors[0] ** 2 * a.window[0] ** 2 * np.cos(np.deg2rad(a.shear_deg))
+        high = (max(factors[1], 1.0) if unchanged else factors[1]) ** 2 * a.window[1] ** 2
+        assert low - 1e-9 <= area.min() < low + 0.03 and high - 0.03 < area.max() <= high + 1e-9
+
+
+def test_what_stays_open_of_a_split_is_listed(paper: Paper) -> None:
+    named = " ".join(a.field for a in paper.ambiguities) + " ".join(
+        r.evidence for study in paper.studies.values() for r in readings(study)
+    )
+    assert paper.made_up or "stratif" in named
 
 
 def test_every_value_of_a_claim_is_text_as_printed(paper: Paper) -> None:
@@ -144,12 +182,23 @@ def test_what_is_assumed_has_alternatives_or_a_reason(paper: Paper) -> None:
     assert assumed or paper.made_up
 
 
+@pytest.mark.parametrize("key", PUBLISHED)
+def test_every_stated_fact_has_its_place_its_status_and_what_holds_it(key: str, papers: dict[str, Paper]) -> None:
+    paper = papers[key]
+    assert any(claim.kind == "own" for claim in paper.claims)
+    sheet = load_facts(paper)  # raises where a name does not exist or a check does not hold
+    assert all(places(fact, paper) for _, fact in sheet.facts()) and all(getattr(sheet, part) for part in PARTS)
+    assert figures_without_fact(paper, sheet) == [], "printed figures of data, network or recipe without a fact"
+    assert settings_without_fact(paper, sheet) == [], "settings that are neither a fact's nor said to be assumed"
+    assert missing_tests(sheet) == [], "tests that facts name and nobody wrote"
+
+
 def test_only_publications_stand_in_the_ledger(paper: Paper) -> None:
     listed = {row.split(",", 1)[0] for row in claims_text([], "csv").splitlines()[1:]}
     assert (paper.key in listed) == (not paper.made_up)
 
 
-# ---------------------------------------------------------------------------------------------- the example of the guide
+# --------------------------------------------------------------------------------------------- the example of the guide
 
 GUIDE = Path(__file__).parents[1] / "leukbench" / "papers" / "README.md"
 
@@ -179,6 +228,7 @@ def test_the_guides_example_loads_and_passes_the_same_checks(sixth: Path) -> Non
     test_a_stand_in_exists_and_takes_the_sources_place(paper)
 
 
+@pytest.mark.trains
 def test_its_network_trains_from_beside_its_paper_file(sixth: Path) -> None:
     import torch
 
@@ -233,6 +283,8 @@ def test_a_builder_that_does_not_exist_is_named_with_the_nearest(sixth: Path) ->
         ("metric: accuracy", "metric: acuracy", "did you mean 'accuracy'"),
         ("network: tiny_net,", "network: tinynet,", "tinynet"),
         ("unit: group", "unit: patient", "unit"),
+        ("    copies: ", "    notes_on_copies: ", "notes_on_copies"),
+        ("    copies: {rotation_deg: 20, flip_horizontal: true}", "", "copies does not say how these look"),
     ],
 )
 def test_a_wrong_key_or_value_is_refused_with_its_place(

@@ -1,7 +1,8 @@
-"""The cohort whose right answers are known, trained small: what a split by image adds, and that nothing is added where nothing leaks.
+"""The cohort whose right answers are known, trained small: what a split by image adds,
+and that nothing is added where nothing leaks.
 
-Three seeds, three folds each, fewer epochs than the study's own: under a minute of one core. No classifier can be right in
-more than Φ(1/2) of new patients' images (the class signal has d′ = 1).
+Three seeds, three folds each, fewer epochs than the study's own: under a minute of one core. No classifier can be right
+in more than Φ(1/2) of new patients' images (the class signal has d′ = 1).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from leukbench.training.data import Pixels
 from leukbench.training.engine import set_up, train
 from leukbench.training.experiment import fold_rows
 from leukbench.training.network import build_network
+
+pytestmark = pytest.mark.trains
 
 CEILING = NormalDist().cdf(0.5)
 SEEDS = (0, 1, 2)

@@ -1,7 +1,7 @@
 """Negative controls, on the real path: leaks that are planted on purpose are caught.
 
-Each control has its counterpart, the same path without the plant, so that none of them can pass by being blind. That permuted labels
-give chance stands in ``tests/training/test_permuted_labels.py``.
+Each control has its counterpart, the same path without the plant, so that none of them can pass by being blind. That
+permuted labels give chance stands in ``tests/training/test_permuted_labels.py``.
 """
 
 from __future__ import annotations
@@ -20,40 +20,26 @@ from torch import nn
 from leukbench.cohort import splits
 from leukbench.errors import SplitError
 from leukbench.params import Params, load_params
-from leukbench.pipeline import fetch as fetch_stage
-from leukbench.pipeline import group as group_stage
-from leukbench.pipeline import index as index_stage
-from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pixels.store import Store
 from leukbench.records import FloatArray, Recipe, SplitRule
 from leukbench.training import engine, trivial
 from leukbench.training.data import Pixels, Rows
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
+
+pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
-PARAMS = """\
-profile: controls
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 144}}
-stores: {s: {source: known_answer, side_px: 32}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
-"""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace of 144 images, indexed, grouped and resolved."""
     folder = tmp_path_factory.mktemp("controls")
-    (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    write_plan(folder, known_plan("controls", {"by-patient": known_experiment("patient")}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(folder))
-        params = load_params()
-        for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-            stage(params, "known_answer")
-        resolve_stage.resolve(params, "cohort")
+        prepare(load_params())
         yield folder
 
 
@@ -100,7 +86,7 @@ def test_an_augmentation_before_the_split_is_caught_by_its_shared_origins(
     assert "augmented copies are tested" in str(caught.value)
 
 
-# ------------------------------------------------------------------------- a normalisation that is fitted on test images
+# ------------------------------------------------------------------------ a normalisation that is fitted on test images
 
 SIDE, N_TRAIN, N_TEST = 32, 40, 12
 

@@ -1,8 +1,8 @@
 """Check and time leukbench on a CUDA machine: ``python benchmarks/gpu/run.py [--out FOLDER]``.
 
-Needs torch, torchvision, timm, numpy, pandas, opencv, scikit-learn and safetensors; neither pytest nor pydantic. Each part is
-written to ``<device>.json`` as soon as it is measured, so that an interrupted or timed-out call goes on where it stopped;
-``<device>.md`` is made from it at the end. Stops by itself at ``--budget-s`` and says what is left.
+Needs torch, torchvision, timm, numpy, pandas, opencv, scikit-learn and safetensors; neither pytest nor pydantic. Each
+part is written to ``<device>.json`` as soon as it is measured, so that an interrupted or timed-out call goes on where
+it stopped; ``<device>.md`` is made from it at the end. Stops by itself at ``--budget-s`` and says what is left.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def stored_cells(n: int, side: int) -> Store:
 
 
 def time_engine(bench: Bench, name: str, *, precision: str, batch_size: int | None = None) -> dict[str, float]:
-    """Return images/s of the engine's own epoch, augmentation on the device included, and the share of the batches alone."""
+    """Return images/s of the engine's own epoch, augmentation on the device included,
+    and the share of the batches alone."""
     network, side = PROPOSED[name]
     recipe, device = recipe_of(name, batch_size=batch_size or bench.batch_size), bench.device
     n = max(bench.n_images, recipe.batch_size)
@@ -180,7 +181,7 @@ def time_graph(bench: Bench, name: str) -> dict[str, float]:
     """Return images/s of the same step replayed as one CUDA graph: what launching costs."""
     step = one_step(bench, name, capturable=True)
     size = recipe_of(name, batch_size=bench.batch_size).batch_size
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(4):
@@ -290,14 +291,27 @@ def measure(wanted: dict[str, Callable[[], dict[str, Any]]], file: Path, state: 
 
 
 def headline(parts: dict[str, Any]) -> str:
-    """Return how long the headline grid takes at the engine's measured rates, one run after the other, against its goal of 40 minutes."""
+    """Return how long the headline grid takes at the engine's measured rates, one run after the other,
+    against its goal of 40 minutes."""
     rates = {name: parts.get(f"engine bf16: {name}", {}).get("images_s") for name in EPOCHS_AND_IMAGES}
     images = {name: RUNS_EACH * epochs * n for name, (epochs, n) in EPOCHS_AND_IMAGES.items()}
-    grid = f"The headline grid (five proposed networks, {RUNS_EACH} runs each at full epochs, {sum(images.values()) / 1e6:.1f} million images)"
+    total = f"{sum(images.values()) / 1e6:.1f} million images"
+    grid = f"The headline grid (five proposed networks, {RUNS_EACH} runs each at full epochs, {total})"
     if any(rate is None for rate in rates.values()):
         return f"{grid}: not all networks were measured."
     minutes = sum(images[name] / rate for name, rate in rates.items() if rate) / 60
     return f"{grid}: {minutes:,.0f} minutes at the rates of *engine bf16*, one run after the other (goal: 40)."
+
+
+def check_lines(parts: dict[str, Any]) -> list[str]:
+    """Return the table of the checks and what they measured."""
+    lines = ["| check | result | measured |", "|---|---|---|"]
+    for key, part in parts.items():
+        if key.startswith("check: "):
+            values = {k: v for k, v in part.items() if k not in {"status", "took_s", "error"}}
+            said = part.get("error") or ", ".join(f"{k} {v:.3g}" for k, v in values.items())
+            lines.append(f"| {key[7:].replace('_', ' ')} | {part['status']} | {said.replace('|', '/')} |")
+    return lines
 
 
 def markdown(state: dict[str, Any]) -> str:
@@ -328,11 +342,12 @@ def markdown(state: dict[str, Any]) -> str:
         + f"; commit {card['commit'] or 'unknown'}.",
         f"Measured limits: {limits['flops'] / 1e12:,.1f} TFLOP/s in bf16, {limits['bytes_s'] / 1e12:.2f} TB/s.",
         "",
-        "Training, images/s. *By hand* is ImageFolder, torchvision v2, DataLoader, fp32, NCHW, eager. The *eager roofline* adds,",
-        "for each operation of the step, the slower of its arithmetic and its traffic at the measured limits; the *compute",
-        "roofline* is that of all its arithmetic, at the peak.",
+        "Training, images/s. *By hand* is ImageFolder, torchvision v2, DataLoader, fp32, NCHW, eager. The *eager",
+        "roofline* adds, for each operation of the step, the slower of its arithmetic and its traffic at the measured",
+        "limits; the *compute roofline* is that of all its arithmetic, at the peak.",
         "",
-        "| network | batch | by hand | engine bf16 | times by hand | engine fp32 | step alone | eager roofline | engine's share | compute roofline | CUDA graph | compiled | engine, batch 256 | input's share |",
+        "| network | batch | by hand | engine bf16 | times by hand | engine fp32 | step alone | eager roofline "
+        "| engine's share | compute roofline | CUDA graph | compiled | engine, batch 256 | input's share |",
         "|---|" + "---:|" * 13,
     ]
     for name in PROPOSED:
@@ -352,13 +367,7 @@ def markdown(state: dict[str, Any]) -> str:
             cell("engine bf16", name, "input_share", "{:.1%}"),
         ]
         lines.append(f"| {name} | " + " | ".join(columns) + " |")
-    lines += ["", headline(parts)]
-    lines += ["", "| check | result | measured |", "|---|---|---|"]
-    for key, part in parts.items():
-        if key.startswith("check: "):
-            values = {k: v for k, v in part.items() if k not in {"status", "took_s", "error"}}
-            said = part.get("error") or ", ".join(f"{k} {v:.3g}" for k, v in values.items())
-            lines.append(f"| {key[7:].replace('_', ' ')} | {part['status']} | {said.replace('|', '/')} |")
+    lines += ["", headline(parts), "", *check_lines(parts)]
     failed = [f"- {key}: {part['error']}" for key, part in parts.items() if part["status"] == "failed"]
     return "\n".join([*lines, *(["", "Failed:", "", *failed] if failed else []), ""])
 

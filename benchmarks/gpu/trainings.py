@@ -1,12 +1,16 @@
 """Real trainings on a machine that has a GPU and nothing else: pack here, run there, collect here.
 
-    python -m benchmarks.gpu.trainings pack BUNDLE              # at home, after fetch … split and decode of the profile in params.yaml
-    python benchmarks/gpu/trainings.py run BUNDLE --home WORK --results OUT      # there; again and again until it says 0 left
-    python -m benchmarks.gpu.trainings collect OUT              # at home; then dvc repro (leukbench train) finds the runs by their keys
+    python -m benchmarks.gpu.trainings pack BUNDLE
+    python benchmarks/gpu/trainings.py run BUNDLE --home WORK --results OUT
+    python -m benchmarks.gpu.trainings collect OUT
 
-``run`` needs torch, torchvision, timm (with safetensors), numpy, pandas, OpenCV and scikit-learn, and this checkout: neither pydantic
-nor DVC. A bundle holds resolved studies, splits and the pixels that these name, as lossless WebP in parts small enough to be carried one by one.
-The most important runs come first: the papers' own networks, one seed of everything, then the baselines, then the other seeds.
+``pack`` at home, after fetch … split and decode of the profile in params.yaml; ``run`` there, again and again until it
+says 0 left; ``collect`` at home: then dvc repro (leukbench train) finds the runs by their keys.
+
+``run`` needs torch, torchvision, timm (with safetensors), numpy, pandas, OpenCV and scikit-learn, and this checkout:
+neither pydantic nor DVC. A bundle holds resolved studies, splits and the pixels that these name, as lossless WebP in
+parts small enough to be carried one by one. The most important runs come first: the papers' own networks, one seed of
+everything, then the baselines, then the other seeds.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ import numpy.typing as npt  # noqa: E402
 
 from leukbench.errors import DataError, LeukbenchError  # noqa: E402
 from leukbench.paths import replacing, runs_folder, write_text  # noqa: E402
-from leukbench.records import Experiment, Limits, as_plain, digest  # noqa: E402
+from leukbench.records import Experiment, Limits, as_plain, run_key  # noqa: E402
 
 if TYPE_CHECKING:
     from leukbench.training.grid import ExperimentInputs, Task
@@ -46,7 +50,8 @@ if TYPE_CHECKING:
 
 
 def pack(experiments: list[ExperimentInputs], bundle: Path, *, part_mib: float) -> str:
-    """Write a bundle: plan.json, studies, splits, and of each store what these name, in parts of at most ``part_mib`` MiB."""
+    """Write a bundle: plan.json, studies, splits, and of each store what these name,
+    in parts of at most ``part_mib`` MiB."""
     from leukbench.training.grid import missing, plan_grid
 
     todo = {task.inputs.name for task in missing(plan_grid(experiments))}
@@ -63,10 +68,14 @@ def pack(experiments: list[ExperimentInputs], bundle: Path, *, part_mib: float) 
             shutil.copyfile(file, bundle / kind / file.name)
         plain.append(
             {
-                "name": inputs.name, "experiment": as_plain(inputs.experiment), "study": inputs.study.name, "split": inputs.split.name,
-                "stores": [store.stem for store in inputs.stores], "limited_source": inputs.limited_source,
+                "name": inputs.name,
+                "experiment": as_plain(inputs.experiment),
+                "study": inputs.study.name,
+                "split": inputs.split.name,
+                "stores": [store.stem for store in inputs.stores],
+                "limited_source": inputs.limited_source,
             }
-        )  # fmt: skip
+        )
     write_text(bundle / "plan.json", json.dumps({"experiments": plain, "stores": stores}, indent=1) + "\n")
     size = sum(f.stat().st_size for f in bundle.rglob("*") if f.is_file()) / 2**20
     parts = sum(store["parts"] for store in stores.values())
@@ -76,7 +85,8 @@ def pack(experiments: list[ExperimentInputs], bundle: Path, *, part_mib: float) 
 
 
 def _images_of(inputs: ExperimentInputs) -> set[str]:
-    """Return the names, in their stores, of the images that an experiment's split needs; copies are made of them there."""
+    """Return the names, in their stores, of the images that an experiment's split needs;
+    copies are made of them there."""
     from leukbench.cohort.tables import read_split
     from leukbench.training.data import copied_images
 
@@ -86,7 +96,8 @@ def _images_of(inputs: ExperimentInputs) -> set[str]:
 
 
 def _pack_store(file: Path, ids: Collection[str], bundle: Path, *, part_mib: float) -> dict[str, Any]:
-    """Write images of a store losslessly; return its index, their rows, the number of parts and the hash of their pixels."""
+    """Write images of a store losslessly; return its index, their rows,
+    the number of parts and the hash of their pixels."""
     from leukbench.pixels.store import open_store
 
     store, images = open_store(file), hashlib.sha256()
@@ -126,7 +137,8 @@ def _part(bundle: Path, store: str, number: int) -> Path:
 
 
 def unpack(bundle: Path, home: Path) -> list[ExperimentInputs]:
-    """Put the stores together below ``home`` and return the experiments. Raises DataError for a missing or damaged part."""
+    """Put the stores together below ``home`` and return the experiments.
+    Raises DataError for a missing or damaged part."""
     from leukbench.training.grid import ExperimentInputs
 
     plan = json.loads((bundle / "plan.json").read_text(encoding="utf-8"))
@@ -136,11 +148,15 @@ def unpack(bundle: Path, home: Path) -> list[ExperimentInputs]:
         store, *test_store = (files[name].absolute() for name in item["stores"])
         found.append(
             ExperimentInputs(
-                name=item["name"], experiment=_experiment(item["experiment"]), study=(bundle / "studies" / item["study"]).absolute(),
-                split=(bundle / "splits" / item["split"]).absolute(), store=store,
-                limited_source=item["limited_source"], test_store=next(iter(test_store), None),
+                name=item["name"],
+                experiment=_experiment(item["experiment"]),
+                study=(bundle / "studies" / item["study"]).absolute(),
+                split=(bundle / "splits" / item["split"]).absolute(),
+                store=store,
+                limited_source=item["limited_source"],
+                test_store=next(iter(test_store), None),
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -151,7 +167,7 @@ def _experiment(plain: dict[str, Any]) -> Experiment:
 def _unpack_store(name: str, store: dict[str, Any], bundle: Path, home: Path) -> Path:
     """Return the store's file, made from its parts unless it is there; rows that no split names stay black."""
     index, found = store["index"], hashlib.sha256()
-    file = home / "stores" / store["pixels_sha256"][:16] / f"{name}.npy"
+    file: Path = home / "stores" / store["pixels_sha256"][:16] / f"{name}.npy"
     if file.with_suffix(".json").is_file():
         return file
     shape = (len(index["image_id"]), index["side_px"], index["side_px"], 3)
@@ -181,12 +197,14 @@ def _decode(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def by_importance(tasks: list[Task]) -> list[Task]:
-    """Return tasks: one seed of all before the next; in it the papers' own networks (first arm of an experiment), then the others."""
+    """Return tasks: one seed of all before the next; in it the papers' own networks (first arm of an experiment),
+    then the others."""
     return sorted(tasks, key=lambda t: (t.seed, t.arm != t.inputs.experiment.arms[0]))
 
 
 def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budget_s: float, part_mib: float) -> int:
-    """Train what is missing until time is up; return 0 where no run is left, 1 where one failed, 3 where some are left."""
+    """Train what is missing until time is up; return 0 where no run is left, 1 where one failed,
+    3 where some are left."""
     until = time.monotonic() + budget_s
     os.environ["LEUKBENCH_HOME"] = str(home)
     os.environ["LEUKBENCH_DEVICE"] = device
@@ -218,7 +236,8 @@ def run(bundle: Path, *, home: Path, results: Path, device: str, jobs: int, budg
 
 
 def _archive(runs: Sequence[Path], logs: Sequence[Path], results: Path, *, part_mib: float) -> None:
-    """Write finished runs without weights, and the logs of failed ones, into a few files of about ``part_mib`` MiB at most."""
+    """Write finished runs without weights, and the logs of failed ones,
+    into a few files of about ``part_mib`` MiB at most."""
     whole = [[(file, f"runs/{run.name}/{file.name}") for file in _kept(run)] for run in runs]
     whole += [[(log, f"logs/{log.parent.name}.txt")] for log in logs]
     parts: list[list[tuple[Path, str]]] = [[]]
@@ -247,7 +266,8 @@ def _kept(run: Path) -> list[Path]:
 
 
 def collect(results: Path) -> str:
-    """Copy finished runs into this workspace's runs/. Raises DataError for a damaged archive, or a run that its name does not fit."""
+    """Copy finished runs into this workspace's runs/. Raises DataError for a damaged archive,
+    or a run that its name does not fit."""
     from leukbench.training.run import find_run
 
     new = 0
@@ -275,10 +295,8 @@ def collect(results: Path) -> str:
 def _check_key(folder: Path) -> None:
     """Hold a run's key against its own spec: a folder of another name would be taken for another run."""
     spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    kept = {k: v for k, v in spec.items() if k not in {"study", "arm", "protocol", "reading"}}
-    kept["network"].pop("folder")
-    if digest(kept) != folder.name:
-        raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {digest(kept)}")
+    if (key := run_key(spec)) != folder.name:
+        raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {key}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,8 +1,9 @@
 """A Typer whose commands start without pydantic.
 
-Typer from 0.26 on converts every parameter, even a ``--help`` that was not given, through a pydantic adapter, and importing
-pydantic takes longer than all else that ``leukbench --help`` does. Our parameters are texts, paths, numbers and flags, which
-need no adapter. Where Typer has no such hook (older versions, perhaps later ones) its own conversion stays.
+Typer from 0.26 on converts every parameter, even a ``--help`` that was not given, through a pydantic adapter, and
+importing pydantic takes longer than all else that ``leukbench --help`` does. Our parameters are texts, paths, numbers
+and flags, which need no adapter. Where Typer has no such hook (older versions,
+perhaps later ones) its own conversion stays.
 """
 
 from __future__ import annotations

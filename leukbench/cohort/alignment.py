@@ -1,9 +1,10 @@
 """Alignment of two photographs: do they show the same thing, and by which affine map?
 
-*Features*: SIFT (Lowe 2004), square roots of their shares (Arandjelović & Zisserman 2012). *Retrieval*: words that are a
-random sample of the candidates' own descriptors, weighted by rarity (Sivic & Zisserman 2003). *Geometry*: mutual nearest
-neighbours that pass the ratio test, an affine map by RANSAC. *Pixels*: the one image warped onto the other, their
-correlation where both are. A mirror image has the same features with their rows turned, so it needs no second look.
+*Features*: SIFT (Lowe 2004), square roots of their shares (Arandjelović & Zisserman 2012). *Retrieval*: words that are
+a random sample of the candidates' own descriptors, weighted by rarity (Sivic & Zisserman 2003). *Geometry*: mutual
+nearest neighbours that pass the ratio test, an affine map by RANSAC. *Pixels*: the one image warped onto the other,
+their correlation where both are. A mirror image has the same features with their rows turned,
+so it needs no second look.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ class Catalogue:
         self._weights = self._unit(counts)
 
     def similarities(self, view: View, *, mirrored: bool = False) -> Floats:
-        """Return the cosine ``(n_candidates,)`` between the words of a view, or of its mirror image, and the candidates'."""
+        """Return the cosine ``(n_candidates,)`` between the words of a view, or of its mirror image,
+        and the candidates'."""
         descriptors = view.mirrored if mirrored else view.descriptors
         return np.asarray(self._weights @ self._unit(self._counts(descriptors)[None])[0], dtype=np.float32)
 
@@ -127,7 +129,8 @@ class Catalogue:
 
 
 def align(image: View, candidate: View, *, mirrored: bool = False) -> Alignment | None:
-    """Return how a candidate, or its mirror image, lies on an image; None where no map is found or it distorts too much."""
+    """Return how a candidate, or its mirror image, lies on an image;
+    None where no map is found or it distorts too much."""
     import cv2
 
     here, there = _matches(image.mirrored if mirrored else image.descriptors, candidate.descriptors)

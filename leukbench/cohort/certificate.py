@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from leukbench.cohort.components import components
 from leukbench.cohort.manifest import manifest_sha256, origin_of
 from leukbench.cohort.tables import groups_sha256, split_sha256
 from leukbench.errors import DataError
@@ -40,10 +41,10 @@ _PROMISES: dict[Protocol, tuple[str, ...]] = {
 def promises(protocol: Protocol) -> tuple[str, ...]:
     """Return the names of the verdicts that must not be false for a protocol.
 
-    ``patient`` and ``challenge``: nothing shared between training side and test, no augmented copy tested. ``transfer``: besides,
-    every tested image is of another source than every training image (ids of the tested source bear its name). ``image``:
-    each image on one side. ``augment_first``, ``as_published``: may share, and must say so. For every protocol the
-    rows must agree with manifest and groups.
+    ``patient`` and ``challenge``: nothing shared between training side and test, no augmented copy tested.
+    ``transfer``: besides, every tested image is of another source than every training image (ids of the tested source
+    bear its name). ``image``: each image on one side. ``augment_first``, ``as_published``: may share, and must say so.
+    For every protocol the rows must agree with manifest and groups.
     """
     return (*_PROMISES[protocol], "agrees_with_manifest", "agrees_with_groups")
 
@@ -207,9 +208,6 @@ def _pixel_classes(manifest: pd.DataFrame) -> pd.Series:
 
     An image with neither hash stands alone.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     n = len(manifest)
     rows, columns, width = [], [], n
     for name in ("pixel_sha256", "sha256"):
@@ -219,8 +217,7 @@ def _pixel_classes(manifest: pd.DataFrame) -> pd.Series:
         columns.append(codes + width)
         width += len(names)
     i, j = (pd.Series([x for part in parts for x in part], dtype="int64").to_numpy() for parts in (rows, columns))
-    graph = coo_matrix((i * 0 + 1, (i, j)), shape=(width, width))
-    return pd.Series(connected_components(graph, directed=False)[1][:n], index=manifest.index)
+    return pd.Series(components(width, i, j)[:n], index=manifest.index)
 
 
 def _fold(number: Any, part: pd.DataFrame) -> dict[str, Any]:
@@ -289,7 +286,8 @@ def _verdicts(known: pd.DataFrame, shared: Mapping[str, int], evidence: Evidence
 
 
 def _another_source(known: pd.DataFrame) -> bool:
-    """Return whether the names before the ids (none for the study's own source) differ between test and training side."""
+    """Return whether the names before the ids (none for the study's own source) differ
+    between test and training side."""
     source = known["_base"].str.extract(r"^([^:]*):", expand=False).fillna("")
     tested = known["role"].eq("test")
     return not set(source[tested]) & set(source[~tested])

@@ -272,7 +272,8 @@ def _draws(units: Units, k: int, *, seed: int, n_searched: int) -> Iterator[Labe
 
 
 def _deal(units: Units, k: int, rng: np.random.Generator) -> Labels:
-    """Return fold numbers ``(n_groups,)`` from dealing groups out, rarest class first, each to the fold with least of it.
+    """Return fold numbers ``(n_groups,)`` from dealing groups out, rarest class first,
+    each to the fold with least of it.
 
     A group counts for its class that the fewest groups have; within a class the larger groups go first, noisily.
     """

@@ -1,4 +1,5 @@
-"""Defects: a versioned registry of what is wrong or surprising in the published files, each entry with evidence that is recounted.
+"""Defects: a versioned registry of what is wrong or surprising in the published files,
+each entry with evidence that is recounted.
 
 The registry (``sources/defects.json``) says what, and what a named check finds; :func:`recount` runs the check on the
 published tables that ship with the package (and on pixel hashes where the images are at hand) and gives the images
@@ -37,8 +38,8 @@ class Defect:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What is known about a source. ``images``: image_id, path, sha256, size_bytes, label, patient, pool, official_fold,
-    origin and, where a manifest is at hand, pixel_sha256; strings but for ``size_bytes``."""
+    """What is known about a source. ``images``: image_id, path, sha256, size_bytes, label, patient, pool,
+    official_fold, origin and, where a manifest is at hand, pixel_sha256; strings but for ``size_bytes``."""
 
     images: pd.DataFrame
     fields: pd.DataFrame  # pairs that show one field (cohort.fields.FIELD_COLUMNS)
@@ -78,7 +79,8 @@ def identical_across(known: Known, *, column: str) -> Evidence:
 
 
 def field_across(known: Known, *, column: str, overlap: float) -> Evidence:
-    """Count pairs of photographs of one field that differ in a column, where one shows at least so much of the other."""
+    """Count pairs of photographs of one field that differ in a column,
+    where one shows at least so much of the other."""
     return _pairs(known, known.fields[known.fields["overlap"] >= overlap], column)
 
 

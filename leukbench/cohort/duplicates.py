@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAIR_COLUMNS = ("image_id_a", "image_id_b", "kind", "hamming", "distance")
-"""``kind``: identical_file, identical_pixels, near_identical, or same_field (:mod:`leukbench.cohort.fields`); ``hamming``
-0-64 and ``distance`` 0-2, both 0 if identical."""
+"""``kind``: identical_file, identical_pixels, near_identical, or same_field (:mod:`leukbench.cohort.fields`);
+``hamming`` 0-64 and ``distance`` 0-2, both 0 if identical."""
 
 GREY_PX = 64
 RADIUS = 7  # 4 bands of 16 bits and one flipped bit a band find every pair within 7
@@ -79,7 +79,8 @@ def hash_images(greys: Greys) -> Hashes:
     """Return the perceptual hashes ``(n, 8)`` of grey images ``(n, 64, 64)``: one for each flip and quarter turn.
 
     Bit b is the sign of the b-th lowest DCT coefficient of the image at 32 × 32 (the mean left out). A flip changes the
-    sign of the odd frequencies and a transposition swaps the two, so one DCT gives all eight. Column 0 is the image itself.
+    sign of the odd frequencies and a transposition swaps the two, so one DCT gives all eight.
+    Column 0 is the image itself.
     """
     import cv2
 
@@ -99,17 +100,18 @@ def hash_images(greys: Greys) -> Hashes:
 
 
 def _symmetries() -> Iterator[tuple[bool, bool, bool]]:
-    """Yield (transpose first, then flip up-down, then flip left-right): the 8 symmetries of a square, identity first."""
+    """Yield (transpose first, then flip up-down, then flip left-right):
+    the 8 symmetries of a square, identity first."""
     yield from itertools.product((False, True), repeat=3)
 
 
 def find_pairs(hashes: Hashes, *, radius: int = RADIUS) -> tuple[Ints, Ints, Ints, Ints]:
     """Return every (i, j, symmetry, hamming) with i < j whose hashes ``(n, 8)`` are within ``radius`` bits, exactly.
 
-    Two hashes within r bits agree in one of 4 bands of 16 bits up to r // 4 bits, so each band of each hash is looked up
-    with so many bits flipped; nothing is missed. Where the buckets are so full that this would look at more pairs than
-    there are (cells on black), all pairs are compared in blocks instead. A pair appears once for every symmetry under
-    which it matches. Raises ValueError unless 0 ≤ radius ≤ 11.
+    Two hashes within r bits agree in one of 4 bands of 16 bits up to r // 4 bits, so each band of each hash is looked
+    up with so many bits flipped; nothing is missed. Where the buckets are so full that this would look at more pairs
+    than there are (cells on black), all pairs are compared in blocks instead. A pair appears once for every symmetry
+    under which it matches. Raises ValueError unless 0 ≤ radius ≤ 11.
     """
     if not 0 <= radius <= 11:
         raise ValueError(f"radius must be 0 to 11, got {radius}")
@@ -209,7 +211,8 @@ def _distances(greys: Greys, i: Ints, j: Ints, symmetry: Ints, *, side: int) -> 
 
 
 def _cosines(a: Floats, b: Floats, i: Ints, j: Ints, view: Ints) -> npt.NDArray[np.float64]:
-    """Return the products of rows i of ``a``, their pixels in the order ``view``, and rows j of ``b``, in small chunks."""
+    """Return the products of rows i of ``a``, their pixels in the order ``view``, and rows j of ``b``,
+    in small chunks."""
     out = np.empty(len(i), dtype=np.float64)
     if len(i) > len(a):  # turn each image once rather than once a pair
         a = a[:, view]

@@ -1,8 +1,9 @@
 """Fields: different photographs that show one place of one smear, found by laying them on each other.
 
-Each photograph is held against all others, or in a large set those with the most features in common. A pair shows one field where an undistorted map
-(no turn, no zoom beyond a tenth) is agreed on by :data:`MIN_INLIERS` features and the pixels of the overlap agree.
-Burnt-in scale bars are masked: every photograph has the same. ``cohort/README.md`` has the measured precision.
+Each photograph is held against all others, or in a large set those with the most features in common. A pair shows one
+field where an undistorted map (no turn, no zoom beyond a tenth) is agreed on by :data:`MIN_INLIERS` features and the
+pixels of the overlap agree. Burnt-in scale bars are masked: every photograph has the same.
+``cohort/README.md`` has the measured precision.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ MIN_AGREEMENT = 0.75
 _TURN_OR_ZOOM = 0.1  # largest entry by which the linear part of a map may differ from the identity
 KIND = "same_field"
 FIELD_COLUMNS = ("image_id_a", "image_id_b", "n_inliers", "agreement", "overlap")
-"""``agreement``: correlation of the greys in the overlap; ``overlap``: share of the first image that the second shows too."""
+"""``agreement``: correlation of the greys in the overlap; ``overlap``:
+share of the first image that the second shows too."""
 
 
 def shows_one_field(found: Alignment) -> bool:
@@ -82,7 +84,8 @@ def field_pairs(fields: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_fields(pairs: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
-    """Return duplicate pairs and, after sorting, those of one field (:func:`field_pairs`) that are no duplicates already."""
+    """Return duplicate pairs and, after sorting, those of one field (:func:`field_pairs`) that
+    are no duplicates already."""
     known = set(zip(pairs["image_id_a"], pairs["image_id_b"], strict=True))
     new = [pair not in known for pair in zip(fields["image_id_a"], fields["image_id_b"], strict=True)]
     if not any(new):

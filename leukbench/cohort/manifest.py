@@ -123,11 +123,12 @@ def limit_manifest(
     """Return the manifest of about ``images`` labelled originals, drawn by pool, official fold, class and group.
 
     Every stratum (pool × official fold × class) keeps a share in proportion to its size and at least ``least``
-    images of different groups, where it has them (so many as there will be folds); within a stratum groups come in random order and give several images each, so
-    that a limited study still has patients with more than one image, but from at least :data:`GROUPS_WANTED` groups
-    where there are as many. All copies of a drawn original stay with it and are not counted. ``groups`` is the table of
-    the source; without it the patient (or the origin, where there is none) is the group. Unlabelled rows are left out.
-    Raises DataError if ``images`` is too small for ``least`` images a stratum.
+    images of different groups, where it has them (so many as there will be folds); within a stratum groups come in
+    random order and give several images each, so that a limited study still has patients with more than one image, but
+    from at least :data:`GROUPS_WANTED` groups where there are as many. All copies of a drawn original stay with it and
+    are not counted. ``groups`` is the table of the source; without it the patient (or the origin, where there is none)
+    is the group. Unlabelled rows are left out. Raises DataError if ``images`` is too small for
+    ``least`` images a stratum.
     """
     rows = manifest[manifest["label"].ne("")].assign(_origin=lambda t: origin_of(t))
     group_of = _groups_of(rows, groups)

@@ -22,7 +22,8 @@ MIN_INLIERS = 12
 MIN_CONFIDENCE = 0.93
 MIN_LEAD = 0.003
 ORIGIN_COLUMNS = ("image_id", "origin", "confidence", "n_inliers", "second", "second_confidence")
-"""``origin`` "" where unknown; ``confidence`` of the best candidate and ``second`` the next best, known or not; 0 to 1."""
+"""``origin`` "" where unknown; ``confidence`` of the best candidate and ``second`` the next best,
+known or not; 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,8 @@ def rank_originals(view: View, catalogue: Catalogue, names: Sequence[str]) -> li
 def decide(ranked: Sequence[Candidate]) -> str:
     """Return the name of the origin, "" where no candidate is good enough or two are equally good.
 
-    >>> near, far = Candidate(name="a", confidence=0.99, n_inliers=120), Candidate(name="b", confidence=0.3, n_inliers=5)
+    >>> near = Candidate(name="a", confidence=0.99, n_inliers=120)
+    >>> far = Candidate(name="b", confidence=0.3, n_inliers=5)
     >>> decide([near, far]), decide([far]), decide([near, Candidate(name="c", confidence=0.99, n_inliers=110)])
     ('a', '', '')
     """

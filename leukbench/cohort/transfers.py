@@ -1,7 +1,8 @@
 """Two sources as one manifest, for training on the one and testing on the other. Pure: no disk, no clock.
 
-A transfer is a challenge (``SplitRule.test_pool``) whose test pools are those of another source. Ids, groups, patients, labels
-and pools of the tested source get its name in front, so that nothing of it can be taken for something of the first.
+A transfer is a challenge (``SplitRule.test_pool``) whose test pools are those of another source. Ids, groups, patients,
+labels and pools of the tested source get its name in front,
+so that nothing of it can be taken for something of the first.
 """
 
 from __future__ import annotations
@@ -43,18 +44,22 @@ def common_classes(
 ) -> CommonClasses:
     """Return which class in common each class of a study is, and what each label of the tested source is tested as.
 
-    ``source`` and ``target`` are the cards' ``maps``. Where several classes of the study are one in common (three stages of
-    leukaemia), the first stands for them in the split. Labels that no class of the study answers to are not tested. Raises
-    InputError unless two classes in common stand on both sides, or where a class of the study is several of them.
+    ``source`` and ``target`` are the cards' ``maps``. Where several classes of the study are one in common (three
+    stages of leukaemia), the first stands for them in the split. Labels that no class of the study answers to are not
+    tested. Raises InputError unless two classes in common stand on both sides,
+    or where a class of the study is several of them.
     """
     common_of: dict[str, str] = {}
     for name, labels in classes.items():
         found = sorted({source.get(label, "") for label in labels})
         if len(found) != 1 or not found[0]:
             raise InputError(
-                "a class of the study is not one class in common", where=f"class {name}", expected="one entry of the card's maps",
-                found=", ".join(f or "(none)" for f in found) or "(no label)", do="correct maps in the source's card",
-            )  # fmt: skip
+                "a class of the study is not one class in common",
+                where=f"class {name}",
+                expected="one entry of the card's maps",
+                found=", ".join(f or "(none)" for f in found) or "(no label)",
+                do="correct maps in the source's card",
+            )
         common_of[name] = found[0]
     stands_for = {common: name for name, common in reversed(common_of.items())}
     tested_as = {label: stands_for[common] for label, common in target.items() if common in stands_for}
@@ -85,8 +90,9 @@ def join_sources(
 ) -> Joined:
     """Return both sources as one, and the rule that trains on all of ``effective`` and tests on all of ``tested``.
 
-    ``rule`` is the study's rule by patient: its pools, its validation share and its planned training copies stay, its cut and
-    its test copies go. Training images are left out, with their group, where a tested image has the same file or pixels.
+    ``rule`` is the study's rule by patient: its pools, its validation share and its planned training copies stay, its
+    cut and its test copies go. Training images are left out, with their group,
+    where a tested image has the same file or pixels.
     """
     images = study_images(tested, {label: [label] for label in common.tested_as})
     kept, n_left_out = _without_shared(effective, groups, images)

@@ -81,6 +81,8 @@ def worst_grade(*grades: Grade) -> Grade:
     return min(grades, key=order.index)
 
 
+DOUBTED = {Grade.OPTIMISTIC: "interval optimistic", Grade.UNKNOWN: "coverage unknown"}
+"""What a table says of a grade that a reader should know of."""
 FEW_IN_WORDS = 8
 """Fewer groups of a class than this are named in an estimate's note."""
 

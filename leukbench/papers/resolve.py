@@ -1,12 +1,14 @@
-"""A study without its claims: all that training needs of a paper, as plain data, so that editing a claim never retrains."""
+"""A study without its claims: all that training needs of a paper, as plain data, so that editing a claim never
+retrains."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from leukbench.errors import unknown_name
 from leukbench.papers.schema import Paper, Study
-from leukbench.records import NetworkSpec, as_plain
+from leukbench.records import Augmentation, NetworkSpec, as_plain
 
 
 def find_study(paper: Paper, key: str) -> Study:
@@ -17,11 +19,13 @@ def find_study(paper: Paper, key: str) -> Study:
 
 
 def resolve_study(paper: Paper, key: str, *, folder: str = "") -> dict[str, Any]:
-    """Return a study as plain JSON data: classes in output order, protocols with their readings, arms with network and recipe.
+    """Return a study as plain JSON data: classes in output order, protocols with their readings, arms with network
+    and recipe.
 
     ``folder`` is that of a paper.yaml outside the suite, where its model.py lies.
     """
     study = find_study(paper, key)
+    copies = study.copies or Augmentation()
     arms = {
         name: {
             "role": arm.role,
@@ -34,7 +38,7 @@ def resolve_study(paper: Paper, key: str, *, folder: str = "") -> dict[str, Any]
                     folder=folder,
                 )
             ),
-            "recipe": as_plain(paper.recipes[arm.recipe].recipe),
+            "recipe": as_plain(dataclasses.replace(paper.recipes[arm.recipe].recipe, copies=copies)),
         }
         for name, arm in paper.arms.items()
         if arm.study == key

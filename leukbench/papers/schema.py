@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from leukbench.papers.vocabulary import METRICS, SPLITS, UNITS
-from leukbench.records import NetworkSpec, Protocol, Reading, Recipe, SplitRule
+from leukbench.records import Augmentation, NetworkSpec, Protocol, Reading, Recipe, SplitRule
 
 
 class Strict(BaseModel):
@@ -55,6 +55,13 @@ class NamedRecipe(Strict):
     where: str
     assumed: tuple[Assumed, ...] = ()
 
+    @field_validator("recipe")
+    @classmethod
+    def _no_copies(cls, value: Recipe) -> Recipe:
+        if value.copies != Augmentation():
+            raise ValueError("planned copies are the same for all arms: say how they look in the study's copies")
+        return value
+
 
 class Study(Strict):
     """One of the paper's experiments on one source."""
@@ -64,6 +71,7 @@ class Study(Strict):
     classes: dict[str, tuple[str, ...]]  # class of the study -> labels of the source that it holds, in output order
     positive: str | None = None  # the positive class of a binary study, as far as the paper says or implies
     protocols: dict[Protocol, tuple[Reading, ...]]
+    copies: Augmentation | None = None  # how a planned copy differs from its original, for all arms alike
     headline: str  # the one claim that the family-wise error is held over
     stand_in: str = ""  # synthetic source for runs without the data
     where: str
@@ -227,7 +235,8 @@ class Paper(Strict):
         return {claim.id: claim for claim in self.claims}[claim_id]
 
     def headlines(self) -> dict[str, str]:
-        """Return what is printed of each study's headline claim, by the claim's id: metric, figure and what it was counted on."""
+        """Return what is printed of each study's headline claim, by the claim's id: metric, figure and what it was
+        counted on."""
         claims = [self.claim(study.headline) for study in self.studies.values()]
         return {c.id: " ".join(f for f in (c.metric, c.class_, c.value, c.unit, c.n) if f) for c in claims}
 
@@ -248,6 +257,11 @@ def _dangling(paper: Paper) -> list[str]:
     for name, study in paper.studies.items():
         if study.headline not in known:
             problems.append(f"study {name}: headline {study.headline!r} is no claim")
+        planned = [r.name for of in study.protocols.values() for r in of if r.rule.augment != "none"]
+        if planned and study.copies is None:
+            problems.append(
+                f"study {name}: readings plan copies ({', '.join(planned)}), but copies does not say how these look"
+            )
         if study.positive is not None and study.positive not in study.classes:
             problems.append(f"study {name}: positive {study.positive!r} is no class")
     for name, arm in paper.arms.items():

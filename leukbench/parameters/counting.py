@@ -1,4 +1,5 @@
-"""Parameter counts of a network in the conventions of PyTorch and Keras, with and without its head, and layer by layer."""
+"""Parameter counts of a network in the conventions of PyTorch and Keras, with and without its head,
+and layer by layer."""
 
 from __future__ import annotations
 
@@ -15,9 +16,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 class ParameterCount:
     """How many numbers a network holds.
 
-    PyTorch counts weights and biases. Keras adds the running mean and variance of batch normalisation (never trainable) and the
-    values of a normalisation layer inside the network (EfficientNet: 7). Keras' networks often keep a bias in convolutions
-    before batch normalisation, where torchvision and timm leave it out: ``bias_free_channels`` is how many numbers that adds.
+    PyTorch counts weights and biases. Keras adds the running mean and variance of batch normalisation (never trainable)
+    and the values of a normalisation layer inside the network (EfficientNet: 7). Keras' networks often keep a bias in
+    convolutions before batch normalisation, where torchvision and timm leave it out:
+    ``bias_free_channels`` is how many numbers that adds.
     """
 
     pytorch_total: int
@@ -43,13 +45,15 @@ class ParameterCount:
 
     @property
     def keras_total_with_biases(self) -> int:
-        """``keras_total`` if every convolution had a bias, as in Keras' own ResNet-50 (25,636,712 with 1,000 classes)."""
+        """``keras_total`` if every convolution had a bias,
+        as in Keras' own ResNet-50 (25,636,712 with 1,000 classes)."""
         return self.keras_total + self.bias_free_channels
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRow:
-    """One layer as a table of a paper lists it: Keras' order of axes, batch axis ``None``, Keras' count of parameters."""
+    """One layer as a table of a paper lists it: Keras' order of axes, batch axis ``None``,
+    Keras' count of parameters."""
 
     name: str
     type: str

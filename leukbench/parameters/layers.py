@@ -86,7 +86,8 @@ def kind_of(layer: str) -> str:
 
 
 def _by_kind(network: nn.Module, input_px: int, *, whole_backbone: bool) -> dict[str, Iterator[ParameterCount]]:
-    """Return our layers' counts by kind in the order in which they run; the backbone as one layer where it is printed so."""
+    """Return our layers' counts by kind in the order in which they run;
+    the backbone as one layer where it is printed so."""
     from leukbench.parameters.counting import count_backbone_parameters, count_parameters, layer_table
 
     found: dict[str, list[ParameterCount]] = {}

@@ -15,11 +15,11 @@ from leukbench.records import json_text
 def count_parameters_of(papers: Sequence[str]) -> list[Row]:
     """Return one row per parameter count that the papers (keys or files; none: all published) print, and network meant.
 
-    Keys: ``paper, claim, metric, model, network, claimed, where, layer, n_classes, input_px``; ours for the study's number
-    of classes as ``pytorch_total, pytorch_trainable, keras_total, keras_trainable, keras_nontrainable``, and the same under
-    ``without_head`` and ``imagenet_head`` (1,000 classes; null for layers); ``difference`` (text, ours - claimed of the
-    quantity that fits best at the study's number of classes, ``"0"`` where a reading explains the claim) and ``reading``.
-    Ours are null where no network of the paper is meant. Raises InputError for an unknown paper.
+    Keys: ``paper, claim, metric, model, network, claimed, where, layer, n_classes, input_px``; ours for the study's
+    number of classes as ``pytorch_total, pytorch_trainable, keras_total, keras_trainable, keras_nontrainable``, and the
+    same under ``without_head`` and ``imagenet_head`` (1,000 classes; null for layers); ``difference`` (text, ours -
+    claimed of the quantity that fits best at the study's number of classes, ``"0"`` where a reading explains the claim)
+    and ``reading``. Ours are null where no network of the paper is meant. Raises InputError for an unknown paper.
     """
     from leukbench.parameters.layers import layer_rows
 

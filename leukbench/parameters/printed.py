@@ -59,7 +59,8 @@ class PaperNetworks:
         self.built = functools.cache(self._built)
 
     def spec(self, name: str, *, as_printed: bool = False) -> NetworkSpec:
-        """Return the network of that name; with ``as_printed`` the builder that keeps the table's layers, where one exists."""
+        """Return the network of that name; with ``as_printed`` the builder that keeps the table's layers,
+        where one exists."""
         from leukbench.training.network import model_file
 
         network = self.paper.networks[name]
@@ -90,13 +91,15 @@ class PaperNetworks:
 
 
 def normalisation_values(network: nn.Module) -> int:
-    """Return how many values Keras' version of a network holds in normalisation layers: 7 for an EfficientNet, else 0."""
+    """Return how many values Keras' version of a network holds in normalisation layers:
+    7 for an EfficientNet, else 0."""
     has_efficientnet = any(type(module).__name__ == "EfficientNet" for module in network.modules())
     return KERAS_EFFICIENTNET_NORMALISATION if has_efficientnet else 0
 
 
 def networks_of(paper: Paper, claim: Claim) -> list[str]:
-    """Return the networks that a claim speaks of: those that list it, else its arm's, else those of its model's name."""
+    """Return the networks that a claim speaks of: those that list it, else its arm's,
+    else those of its model's name."""
     listed = [name for name, network in paper.networks.items() if claim.id in network.parameters]
     if listed or not (claim.arm or claim.model):
         return listed
@@ -110,7 +113,8 @@ def bare_name(name: str) -> str:
 
 
 def shapes_of(paper: Paper, claim: Claim, name: str) -> list[Shape]:
-    """Return the shapes in which a network is trained, those of the claim's study first, then other stated class counts.
+    """Return the shapes in which a network is trained, those of the claim's study first,
+    then other stated class counts.
 
     The latter are the alternatives that the network's ``assumed`` gives for ``n_classes``.
     """

@@ -111,7 +111,7 @@ def _public_reading(printed: Printed, claim: Claim, printed_name: str) -> str:
     for network in known_networks().values():
         if names & set(network["names"]):
             explained = explain_count(network, int(printed.value))
-            return f"not ours, but exact: {explained}" if explained else ""
+            return f"not ours, but exact: {explained.words}" if explained else ""
     return ""
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, is_trivial
 from leukbench.evaluation.contrasts import Compared, Contrast, Scope, benjamini_hochberg, compare, holm, inflation
+from leukbench.evaluation.controls import Shortcut
+from leukbench.evaluation.evaluated import overall, pooled_seeds
 from leukbench.evaluation.grades import worst_grade
-from leukbench.params import Params
-from leukbench.pipeline.results import (
-    all_single,
-    estimate_from_plain,
-    estimates_of,
-    overall,
-    seed_variance_of,
-    training_sizes,
-)
-from leukbench.records import Experiment, as_plain
+from leukbench.records import Predictions
+
+if TYPE_CHECKING:
+    from leukbench.pipeline.results import Result
 
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 RESAMPLES = 10_000
@@ -23,47 +23,102 @@ FEW_RESAMPLES = 2_000
 """For standard errors that nothing is tested with; there are five of them for every network."""
 AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first", "challenge"})
 """The protocols that are held against ``patient``."""
-MAJORITY = "trivial:majority"
-_WITHOUT_NETWORK = "trivial:colour_histogram"
-_BESIDE = (_WITHOUT_NETWORK, MAJORITY)
+_BESIDE = (COLOUR_HISTOGRAM, MAJORITY)
 
 
-def protocol_gaps(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class RungGap(Contrast):
+    """Rung - patient of one arm and metric.
+
+    ``paired`` by test origin, but for a challenge, which tests other patients. ``equal_size``: both trained on equally many rows;
+    only then is the difference the inflation of the rung. ``same_as_image``: no group of the ``patient`` split holds two images, so
+    that both are cuts by image.
+    """
+
+    rung: str
+    patient: str
+    arm: str
+    protocol: str
+    equal_size: bool
+    same_as_image: bool
+    paired: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmContrast(Contrast):
+    """The first arm of an experiment minus another model tested on the same images; the p-value corrected over ``family_size``.
+
+    ``network``: differences in accuracy between networks, corrected by Holm; all else is ``descriptive``, corrected by Benjamini
+    and Hochberg.
+    """
+
+    experiment: str
+    first_arm: str
+    second_arm: str
+    family: Literal["network", "descriptive"]
+    p_corrected: float = float("nan")
+    family_size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmShortcut(Shortcut):
+    """How a network stands to a model without one."""
+
+    experiment: str
+    arm: str
+    model: str
+
+
+def protocol_gaps(experiments: Mapping[str, Result]) -> list[RungGap]:
     """Return rung - patient for every arm that has both and for a colour histogram, per metric.
 
-    They are paired by test origin, but for a challenge, which tests other patients: ``paired`` tells.
-    ``equal_size`` says that both trained on equally many rows: only then is the difference the inflation of the
-    rung; ``scope``, whether it speaks of trainings or of these runs only. ``same_as_image``: no group of the ``patient`` split holds two images, so that both are cuts by image.
+    Where neither has a network, of the histogram's trees as well: there these speak alone.
     """
-    rows: list[dict[str, Any]] = []
-    for honest, experiment in params.experiments.items():
-        if experiment.protocol != "patient":
-            continue
-        single = all_single(params, honest)
-        for rung, other in params.experiments.items():
-            same = (other.paper, other.study, other.source) == (experiment.paper, experiment.study, experiment.source)
-            if not same or other.protocol not in AGAINST_PATIENT:
-                continue
-            for arm in [*sorted(set(experiment.arms) & set(other.arms)), _WITHOUT_NETWORK]:
-                keys: dict[str, Any] = {"rung": rung, "patient": honest, "arm": arm, "protocol": other.protocol}
-                keys |= {
-                    "equal_size": training_sizes(params, rung) == training_sizes(params, honest),
-                    "same_as_image": single,
-                }
-                paired = other.protocol != "challenge"
-                made = _gap(params, (rung, honest), tables, arm) if paired else _unpaired_gap(params, rung, honest, arm)
-                rows += [{**keys, "paired": paired, **as_plain(c)} for c in made]
-    return rows
+    return [
+        gap
+        for honest in experiments.values()
+        if honest.experiment.protocol == "patient"
+        for rung in experiments.values()
+        if _same_study(rung, honest) and rung.experiment.protocol in AGAINST_PATIENT
+        for arm in _models_of_both(rung.experiment.arms, honest.experiment.arms)
+        for gap in _gaps(rung, honest, arm)
+    ]
 
 
-def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Contrast]:
+def _models_of_both(rung: Sequence[str], honest: Sequence[str]) -> list[str]:
+    trees = [] if rung or honest else [COLOUR_TREES]
+    return [*sorted(set(honest) & set(rung)), COLOUR_HISTOGRAM, *trees]
+
+
+def _same_study(one: Result, other: Result) -> bool:
+    keys = ("paper", "study", "source")
+    return all(getattr(one.experiment, key) == getattr(other.experiment, key) for key in keys)
+
+
+def _gaps(rung: Result, honest: Result, arm: str) -> list[RungGap]:
+    paired = rung.experiment.protocol != "challenge"
+    made = _paired_gap(rung, honest, arm) if paired else _unpaired_gap(rung, honest, arm)
+    equal = rung.receipt.training_sizes() == honest.receipt.training_sizes()
+    return [
+        RungGap(
+            rung=rung.name, patient=honest.name, arm=arm, protocol=rung.experiment.protocol, equal_size=equal,
+            same_as_image=honest.all_single, paired=paired, **_fields(contrast),
+        )
+        for contrast in made
+    ]  # fmt: skip
+
+
+def _fields(contrast: Contrast | Shortcut) -> dict[str, Any]:
+    return {f.name: getattr(contrast, f.name) for f in dataclasses.fields(contrast)}
+
+
+def _unpaired_gap(rung: Result, honest: Result, arm: str) -> list[Contrast]:
     """Return rung - patient of two splits that test other patients: their own intervals are combined."""
     from leukbench.evaluation.transfer import transfer_gap
 
-    of_experiments = [estimates_of(params, experiment)[arm]["recipe"]["estimates"] for experiment in (rung, honest)]
     made = []
     for metric in METRICS:
-        there, here = (estimate_from_plain(overall(estimates, metric)) for estimates in of_experiments)
+        there, here = (overall(result.evaluation.arms[arm].estimates, metric) for result in (rung, honest))
         gap = transfer_gap(here, there)
         made.append(
             Contrast(
@@ -85,92 +140,88 @@ def _unpaired_gap(params: Params, rung: str, honest: str, arm: str) -> list[Cont
     return made
 
 
-def _gap(params: Params, names: tuple[str, str], tables: dict[str, Any], arm: str) -> list[Contrast]:
-    from leukbench.pipeline.results import as_predictions, classes_of
-
-    chosen = [tables[name] for name in names]
-    pair = [as_predictions(t[(t["arm"] == arm) & (t["selection"] == "recipe")], classes_of(t)) for t in chosen]
-    shared = set(_origins(pair[0])) & set(_origins(pair[1]))
-    if not shared:
+def _paired_gap(rung: Result, honest: Result, arm: str) -> list[Contrast]:
+    first, second = rung.predictions[arm], honest.predictions[arm]
+    if not set(_origins(first)) & set(_origins(second)):
         return []
-    trained = arm != _WITHOUT_NETWORK
+    evaluations = [rung.evaluation, honest.evaluation]
     return [
         inflation(
-            pair[0], pair[1], metric=metric, n_resamples=RESAMPLES, pooled=seed_variance_of(params, names, metric), trained=trained
+            first, second, metric=metric, n_resamples=RESAMPLES, pooled=pooled_seeds(evaluations, metric),
+            trained=not is_trivial(arm),
         )
         for metric in METRICS
     ]  # fmt: skip
 
 
-def _origins(predictions: Any) -> list[str]:
+def _origins(predictions: Predictions) -> list[str]:
     return [o or i for o, i in zip(predictions.origin.tolist(), predictions.image_id.tolist(), strict=True)]
 
 
-def arm_contrasts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
+def arm_contrasts(experiments: Mapping[str, Result]) -> list[ArmContrast]:
     """Return the first arm of each experiment minus every other model tested on the same images, per metric, p-values corrected.
 
-    ``family`` is ``network`` for differences in accuracy between networks: does the proposed one beat the baselines? These are
-    corrected by Holm over all experiments of the study. Everything else (MCC, AUC, models without a network) is ``descriptive`` and
-    corrected by Benjamini and Hochberg, over the study as well. ``p_mcnemar`` stays as it is: a cross-check that ignores groups.
+    Does the proposed network beat the baselines? Families are corrected over all experiments of a study. ``p_mcnemar`` stays as it
+    is: a cross-check that ignores groups.
     """
-    rows = [
-        row
-        for name, experiment in params.experiments.items()
-        for row in _of_experiment(params, name, experiment, tables[name])
+    rows = [row for result in experiments.values() for row in _of_experiment(result)]
+    study_of = {name: (result.experiment.paper, result.experiment.study) for name, result in experiments.items()}
+    families = [(study_of[row.experiment], row.family) for row in rows]
+    corrected = list(rows)
+    for family in dict.fromkeys(families):
+        places = [i for i, of_row in enumerate(families) if of_row == family]
+        p_values = [rows[i].p_value for i in places]
+        correct = holm if family[1] == "network" else benjamini_hochberg
+        size = sum(p == p for p in p_values)  # what has no p-value is not tested
+        for i, p in zip(places, correct(p_values), strict=True):
+            corrected[i] = dataclasses.replace(rows[i], p_corrected=float(p), family_size=size)
+    return corrected
+
+
+def _of_experiment(result: Result) -> list[ArmContrast]:
+    if not result.experiment.arms:
+        return []
+    first, *others = result.experiment.arms
+    return [
+        _arm_contrast(result, first, second, metric)
+        for second in (*others, *_BESIDE)
+        for metric in (METRICS if second != MAJORITY else METRICS[:1])  # one class alone has no MCC and no ranking
     ]
-    of_study = {name: (experiment.paper, experiment.study) for name, experiment in params.experiments.items()}
-    for study in dict.fromkeys(of_study.values()):
-        for family, correct in (("network", holm), ("descriptive", benjamini_hochberg)):
-            chosen = [row for row in rows if row["family"] == family and of_study[row["experiment"]] == study]
-            size = sum(row["p_value"] == row["p_value"] for row in chosen)  # what has no p-value is not tested
-            for row, p in zip(chosen, correct([row["p_value"] for row in chosen]), strict=True):
-                row["p_corrected"], row["family_size"] = float(p), size
-    return rows
 
 
-def _of_experiment(params: Params, name: str, experiment: Experiment, table: Any) -> list[dict[str, Any]]:
-    arms = _by_arm(table)
-    rows = []
-    for second in (*experiment.arms[1:], *_BESIDE):
-        for metric in METRICS if second != MAJORITY else METRICS[:1]:  # one class alone has no MCC and no ranking
-            made = compare(
-                arms[experiment.arms[0]], arms[second], metric=metric, n_resamples=RESAMPLES,
-                pooled=seed_variance_of(params, [name], metric), second_trained=second not in _BESIDE,
-            )  # fmt: skip
-            family = "network" if metric == "accuracy" and second not in _BESIDE else "descriptive"
-            keys = {"experiment": name, "first_arm": experiment.arms[0], "second_arm": second, "family": family}
-            rows.append({**keys, **as_plain(made)})
-    return rows
+def _arm_contrast(result: Result, first: str, second: str, metric: Compared) -> ArmContrast:
+    made = compare(
+        result.predictions[first], result.predictions[second], metric=metric, n_resamples=RESAMPLES,
+        pooled=pooled_seeds([result.evaluation], metric), second_trained=not is_trivial(second),
+    )  # fmt: skip
+    family: Literal["network", "descriptive"] = "descriptive"
+    if metric == "accuracy" and second not in _BESIDE:
+        family = "network"
+    return ArmContrast(experiment=result.name, first_arm=first, second_arm=second, family=family, **_fields(made))
 
 
-def _by_arm(table: Any) -> dict[str, Any]:
-    """Return an experiment's predictions by arm, at the epoch that the recipe chooses."""
-    from leukbench.pipeline.results import as_predictions, classes_of
+def shortcuts(experiments: Mapping[str, Result], *, margin: float) -> list[ArmShortcut]:
+    """Return every network of every experiment beside every model without one but ``majority``."""
+    return [
+        _shortcut(result, arm, model, margin=margin)
+        for result in experiments.values()
+        for model in _controls(result.predictions)
+        for arm in result.experiment.arms
+    ]
 
-    classes, chosen = classes_of(table), table[table["selection"] == "recipe"]
-    return {str(arm): as_predictions(rows, classes) for arm, rows in chosen.groupby("arm", sort=False)}
+
+def _controls(arms: Sequence[str] | Mapping[str, Predictions]) -> list[str]:
+    return [arm for arm in arms if is_trivial(arm) and arm != MAJORITY]
 
 
-def shortcuts(params: Params, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return how every network of every experiment stands to every model without one but ``majority``."""
+def _shortcut(result: Result, arm: str, model: str, *, margin: float) -> ArmShortcut:
     from leukbench.evaluation.controls import find_shortcut
 
-    rows: list[dict[str, Any]] = []
-    for name, experiment in params.experiments.items():
-        arms = _by_arm(tables[name])
-        evaluated = estimates_of(params, name)
-        for model in (m for m in arms if m.startswith("trivial:") and m != MAJORITY):
-            limits, majority = _limits(evaluated[model]["recipe"]["estimates"]), evaluated[model]["majority_accuracy"]
-            for arm in experiment.arms:
-                made = find_shortcut(
-                    arms[arm], arms[model], limits=limits, majority=majority, margin=params.verdicts.margin,
-                    n_resamples=FEW_RESAMPLES, pooled=seed_variance_of(params, [name], "accuracy"),
-                )  # fmt: skip
-                rows.append({"experiment": name, "arm": arm, "model": model, **as_plain(made)})
-    return rows
-
-
-def _limits(estimates: list[dict[str, Any]]) -> tuple[float, float]:
-    """Return the group-level limits of the accuracy over all folds; 0 and 1 where there is no interval."""
-    e = overall(estimates, "accuracy")
-    return (0.0, 1.0) if e["low"] is None else (float(e["low"]), float(e["high"]))
+    entry = result.evaluation.arms[model]
+    accuracy = overall(entry.estimates, "accuracy")
+    limits = (accuracy.low, accuracy.high) if accuracy.low == accuracy.low else (0.0, 1.0)
+    made = find_shortcut(
+        result.predictions[arm], result.predictions[model], limits=limits, majority=entry.majority_accuracy, margin=margin,
+        n_resamples=FEW_RESAMPLES, pooled=pooled_seeds([result.evaluation], "accuracy"),
+    )  # fmt: skip
+    return ArmShortcut(experiment=result.name, arm=arm, model=model, **_fields(made))

@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from leukbench.artefacts import is_trivial
+from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation, PatientSummary, SeedVariance, Unknown
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file, read_json
-from leukbench.pipeline.results import PREDICTIONS, as_predictions, classes_of, read_predictions
-from leukbench.records import Estimate, Predictions, as_plain, json_text
+from leukbench.pipeline.layout import experiment_file
+from leukbench.pipeline.results import PREDICTIONS, Result, as_predictions, classes_of, read_predictions
+from leukbench.records import Estimate, Predictions, json_text
+
+if TYPE_CHECKING:
+    from leukbench.evaluation.controls import Probe
+    from leukbench.evaluation.operating import Calibration, ChosenPoint
+    from leukbench.evaluation.patients import PatientResults
+    from leukbench.evaluation.tables import SeedScatter
 
 
-def unit_probes(table: Any) -> dict[str, Any]:
+def unit_probes(table: Any) -> dict[str, Probe]:
     """Return probe name -> how often it names the patient (or group); empty where nobody could be probed."""
     from leukbench.evaluation.controls import probe_result
 
-    found: dict[str, Any] = {}
+    found: dict[str, Probe] = {}
     for name, rows in table.groupby("probe", sort=False):
         columns = (rows[c].to_numpy(dtype=str) for c in ("truth", "predicted", "label"))
         found[str(name)] = probe_result(*columns, unit=str(rows["unit"].iloc[0]))
     return found
 
 
-def chosen_on_validation(test: Predictions, validation: Predictions) -> dict[str, Any]:
+def chosen_on_validation(
+    test: Predictions, validation: Predictions
+) -> tuple[tuple[ChosenPoint, ...], Calibration | None]:
     """Return a network's operating points and calibration, both chosen on validation images alone."""
     import numpy as np
 
     from leukbench.evaluation.operating import calibration, operating_points
 
     if np.isnan(test.scores).any():
-        return {"operating": [], "calibration": None}
-    return {"operating": list(operating_points(test, validation)), "calibration": calibration(test, validation)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unknown:
-    """Patients that nobody can identify: how many the publisher states, and what the accuracy's interval would be."""
-
-    n_patients: int
-    evidence: str
-    rows: tuple[Any, ...]
-    note: str = ""
+        return (), None
+    return operating_points(test, validation), calibration(test, validation)
 
 
 def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -> Unknown | None:
@@ -54,10 +53,10 @@ def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -
     from leukbench.evaluation.reservations import design_effect_sensitivity
     from leukbench.sources import load_source
 
-    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
-    evidence, rule = certificate["evidence"], certificate["rule"]
+    certificate = Result(params, name).certificate
+    evidence, rule = certificate.evidence, certificate.rule
     of_pool = load_source(params.experiment(name).source).card.n_patients
-    stated = sum(of_pool[pool] for pool in {*rule["pool"], *rule["test_pool"]} or set(of_pool))
+    stated = sum(of_pool[pool] for pool in {*rule.pool, *rule.test_pool} or set(of_pool))
     if evidence == "verified" or stated < 2:
         return None
     accuracy = next(e for e in estimates if e.metric == "accuracy" and e.aggregation == "pooled")
@@ -78,45 +77,73 @@ def evaluate(params: Params, name: str) -> str:
     Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider an interval
     would be for patients that nobody can identify.
     """
-    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy, seed_scatter
+    from leukbench.evaluation.estimates import seed_scatter
     from leukbench.evaluation.likeness import likeness
-    from leukbench.evaluation.patients import patient_results
 
     params.experiment(name)
     table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
     classes = classes_of(table)
-    networks = table[(table["selection"] == "recipe") & ~table["arm"].str.startswith("trivial:")]
+    networks = table[(table["selection"] == "recipe") & ~table["arm"].map(is_trivial)]
     of_arms = [as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)]
     scatter = seed_scatter(of_arms)
-    variances = [{"key": list(key), "variance": s2, "df": df} for key, (s2, df) in scatter.items()]
-    result: dict[str, Any] = {
-        "classes": list(classes),
-        "seed_variance": variances,
-        "likeness": likeness(of_arms),
-        "arms": {},
-    }
-    result["probes"] = unit_probes(probed)
-    for (arm, selection), rows in table.groupby(["arm", "selection"], sort=False):
-        predictions = as_predictions(rows, classes)
-        trivial = str(arm).startswith("trivial:")
-        estimates = estimate_predictions(predictions, scatter=None if trivial or selection != "recipe" else scatter)
-        if trivial or selection != "recipe":
-            estimates = tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
-        entry = result["arms"].setdefault(str(arm), {})
-        entry[str(selection)] = {"estimates": list(estimates)}
-        if selection == "recipe":
-            entry["majority_accuracy"] = majority_accuracy(predictions)
-            if not trivial:
-                entry["patients"] = _patients(patient_results(predictions))
-                held_out = as_predictions(validation[validation["arm"] == arm], classes)
-                entry.update(chosen_on_validation(predictions, held_out))
-                entry["unknown_patients"] = unknown_patients(params, name, estimates)
+    arms = {}
+    for arm, rows in table.groupby("arm", sort=False):
+        held_out = as_predictions(validation[validation["arm"] == arm], classes)
+        arms[str(arm)] = _evaluated_arm(params, name, str(arm), rows, held_out, scatter)
+    result = Evaluation(
+        classes=classes,
+        seed_variance=tuple(
+            SeedVariance(metric=metric, class_=class_, average=average, aggregation=aggregation, variance=s2, df=df)
+            for (metric, class_, average, aggregation), (s2, df) in scatter.items()
+        ),
+        likeness=likeness(of_arms),
+        arms=arms,
+        probes=unit_probes(probed),
+    )
     write_text(experiment_file(params, "estimates", name, ".json"), json_text(result))
-    return f"{name}: {len(result['arms'])} models evaluated"
+    return f"{name}: {len(arms)} models evaluated"
 
 
-def _patients(results: Any) -> dict[str, Any]:
+def _evaluated_arm(
+    params: Params, name: str, arm: str, rows: Any, held_out: Predictions, scatter: SeedScatter
+) -> ArmEvaluation:
+    """Return what is said of one model; of a trivial one only the brief metrics."""
+    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+    from leukbench.evaluation.patients import patient_results
+
+    of_selection = {str(s): as_predictions(part, held_out.classes) for s, part in rows.groupby("selection", sort=False)}
+    chosen = of_selection["recipe"]
+    if is_trivial(arm):
+        selections = {s: _brief(estimate_predictions(p)) for s, p in of_selection.items()}
+        patients = _summary(patient_results(chosen))
+        return ArmEvaluation(selections=selections, majority_accuracy=majority_accuracy(chosen), patients=patients)
+    estimates = estimate_predictions(chosen, scatter=scatter)
+    selections = {
+        s: estimates if s == "recipe" else _brief(estimate_predictions(p, scatter=None))
+        for s, p in of_selection.items()
+    }
+    points, calibrated = chosen_on_validation(chosen, held_out)
+    return ArmEvaluation(
+        selections=selections,
+        majority_accuracy=majority_accuracy(chosen),
+        patients=_summary(patient_results(chosen)),
+        operating=points,
+        calibration=calibrated,
+        unknown_patients=unknown_patients(params, name, estimates),
+    )
+
+
+def _brief(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
+    return tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
+
+
+def _summary(results: PatientResults) -> PatientSummary:
     """Return results a patient without the list of all patients."""
-    plain: dict[str, Any] = as_plain(results)
-    plain.pop("patients")
-    return {**plain, "interval": [results.interval.low, results.interval.high]}
+    return PatientSummary(
+        n_patients=results.n_patients,
+        n_right=results.n_right,
+        accuracy=results.accuracy,
+        interval=(results.interval.low, results.interval.high),
+        worst=results.worst,
+        note=results.note,
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from leukbench.errors import InputError, LeukbenchError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import experiment_file, read_json, store_files, study_file
+from leukbench.pipeline.layout import experiment_file, read_plan, store_files, study_file
 from leukbench.pipeline.progress import duration, shown, speed_text
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
 
     found = []
     for name, experiment in _chosen(params, choice).items():
-        sizes = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")["sizes"]
         store, *test_store = (file.absolute() for file in store_files(params, experiment))
         found.append(
             ExperimentInputs(
@@ -73,7 +72,7 @@ def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
                 study=study_file(params, experiment.paper, experiment.study).absolute(),
                 split=experiment_file(params, "splits", name, ".csv").absolute(),
                 store=store,
-                limited_source=not sizes["complete"],
+                limited_source=not read_plan(params, name).sizes.complete,
                 test_store=next(iter(test_store), None),
             )
         )

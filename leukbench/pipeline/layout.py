@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from leukbench.artefacts import SplitPlan, from_plain
 from leukbench.errors import DataError
 from leukbench.params import Params
 from leukbench.paths import out_folder, source_folder
 from leukbench.records import Experiment
 from leukbench.sources import load_source
+
+T = TypeVar("T")
 
 
 def files_of(params: Params, source: str) -> Path:
@@ -54,3 +57,13 @@ def read_json(file: Path, *, stage: str) -> Any:
         raise DataError(
             "cannot read a stage's output", where=str(file), found=str(error), do=f"run the {stage} stage"
         ) from error
+
+
+def read_record(kind: type[T], file: Path, *, stage: str) -> T:
+    """Return a stage's JSON output as a record. Raises DataError, naming file, key and stage, where it is not one."""
+    return from_plain(kind, read_json(file, stage=stage), where=str(file), do=f"run the {stage} stage again")
+
+
+def read_plan(params: Params, name: str) -> SplitPlan:
+    """Return what an experiment's split was planned from."""
+    return read_record(SplitPlan, experiment_file(params, "splits", name, ".plan.json"), stage="split")

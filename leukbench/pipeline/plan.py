@@ -6,28 +6,32 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from leukbench.artefacts import ReadingName, ResolvedStudy, Sizes, SplitPlan, TransferPlan
 from leukbench.errors import InputError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import read_json, source_file, study_file
-from leukbench.records import Experiment, Limits, SplitRule
+from leukbench.pipeline.layout import read_record, source_file, study_file
+from leukbench.records import Experiment, Limits, Reading, SplitRule
 
 if TYPE_CHECKING:
     from leukbench.sources.base import SourceCard
 
 
-def rule_of(study: dict[str, Any], experiment: Experiment) -> tuple[dict[str, Any], SplitRule]:
+def read_study(params: Params, experiment: Experiment) -> ResolvedStudy:
+    """Return an experiment's study as the resolve stage wrote it."""
+    return read_record(ResolvedStudy, study_file(params, experiment.paper, experiment.study), stage="resolve")
+
+
+def rule_of(study: ResolvedStudy, experiment: Experiment) -> tuple[Reading, SplitRule]:
     """Return the reading of an experiment's protocol and its rule. Raises InputError where the study has none of that name."""
-    readings = study["protocols"].get(experiment.protocol, [])
-    by_name = {r["name"]: r for r in readings}
+    readings = study.protocols.get(experiment.protocol, ())
+    by_name = {r.name: r for r in readings}
+    where = f"study {experiment.paper}.{experiment.study}"
     if not readings:
-        raise unknown_name(
-            "protocol", experiment.protocol, study["protocols"], where=f"study {experiment.paper}.{experiment.study}"
-        )
+        raise unknown_name("protocol", experiment.protocol, study.protocols, where=where)
     if experiment.reading and experiment.reading not in by_name:
-        raise unknown_name("reading", experiment.reading, by_name, where=f"study {experiment.paper}.{experiment.study}")
+        raise unknown_name("reading", experiment.reading, by_name, where=where)
     reading = by_name[experiment.reading] if experiment.reading else readings[0]
-    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in reading["rule"].items()}
-    return reading, SplitRule(**plain)
+    return reading, reading.rule
 
 
 RUNGS = frozenset({"image", "augment_first", "patient", "challenge"})
@@ -48,7 +52,7 @@ class _Planned:
     effective: Any
     groups: Any
     rule: SplitRule
-    plan: dict[str, Any]
+    plan: SplitPlan
 
 
 class PlannedSplits:
@@ -73,16 +77,18 @@ def _planned_split(params: Params, experiment: Experiment) -> _Planned:
     from leukbench.cohort.splits import make_splits
     from leukbench.cohort.tables import read_groups
 
-    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    study = read_study(params, experiment)
     reading, rule = rule_of(study, experiment)
     manifest = read_manifest(source_file(params, experiment.source, "manifest.csv"))
     groups = read_groups(source_file(params, experiment.source, "groups.csv"))
     effective, rule = effective_rows(manifest, groups, study, rule, experiment, seed=params.seed)
-    table = make_splits(effective, groups, rule, seed=params.seed, classes=study["classes"])
-    plan = {
-        "reading": {k: reading[k] for k in ("name", "basis", "evidence")},
-        "sizes": sizes_of(manifest, effective, study, rule, experiment),
-    }
+    table = make_splits(effective, groups, rule, seed=params.seed, classes=study.classes)
+    sizes = sizes_of(manifest, effective, study, rule, experiment)
+    plan = SplitPlan(
+        reading=ReadingName(name=reading.name, basis=reading.basis, evidence=reading.evidence),
+        sizes=dataclasses.replace(sizes, whole_folds=whole_folds(manifest, effective, study, rule, table)),
+        experiment=experiment,
+    )
     return _Planned(table, effective, groups, rule, plan)
 
 
@@ -96,14 +102,20 @@ def _planned_transfer(params: Params, experiment: Experiment) -> _Planned:
 
 
 def effective_rows(
-    manifest: Any, groups: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment, *, seed: int
+    manifest: Any, groups: Any, study: ResolvedStudy, rule: SplitRule, experiment: Experiment, *, seed: int
 ) -> tuple[Any, SplitRule]:
-    """Return the rows that take part, and the rule with its planned class sizes scaled to what is published."""
+    """Return the rows that take part, and the rule with its planned class sizes scaled to what is published.
+
+    Where official folds are tested by each other only those take part of which no image is missing.
+    """
     from leukbench.cohort.manifest import limit_manifest
     from leukbench.pixels.store import present_rows
 
     rows = _rows_of_rule(manifest, study, rule)
     effective = present_rows(rows).reset_index(drop=True)
+    if rule.across:
+        effective = effective[effective[rule.across].isin(_whole_parts(rows, effective, rule.across))]
+        effective = effective.reset_index(drop=True)
     if experiment.limits.images is not None and experiment.limits.images < len(effective):
         least = max(2, rule.k or 2)
         effective = limit_manifest(effective, experiment.limits.images, seed=seed, groups=groups, least=least)
@@ -119,41 +131,50 @@ def _class_size(planned: int | None, share: float, experiment: Experiment) -> in
     return min(max(1, round(planned * share)), experiment.limits.class_size or planned)
 
 
-def _rows_of_rule(manifest: Any, study: dict[str, Any], rule: SplitRule) -> Any:
+def _rows_of_rule(manifest: Any, study: ResolvedStudy, rule: SplitRule) -> Any:
     """Return the manifest's rows of the study's classes in the rule's pools."""
     pools = set(rule.pool) | set(rule.test_pool) or set(manifest["pool"])
-    labels = {label for of_class in study["classes"].values() for label in of_class}
+    labels = {label for of_class in study.classes.values() for label in of_class}
     return manifest[manifest["pool"].isin(pools) & manifest["label"].isin(labels)]
 
 
-def _published(rows: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment) -> int:
+def _published(rows: Any, study: ResolvedStudy, rule: SplitRule, experiment: Experiment) -> int:
     """Return how many images of the study's classes the card of the experiment's source states for the rule's pools."""
     from leukbench.sources import load_source
 
     counts = load_source(experiment.source).card.counts
     pools = (set(rule.pool) | set(rule.test_pool)) or set(rows["pool"])
-    labels = {label for of_class in study["classes"].values() for label in of_class}
+    labels = {label for of_class in study.classes.values() for label in of_class}
     return sum(n for pool in pools for label, n in counts[pool].items() if label in labels)
 
 
-def sizes_of(
-    manifest: Any, effective: Any, study: dict[str, Any], rule: SplitRule, experiment: Experiment
-) -> dict[str, Any]:
-    """Return effective beside original counts; ``complete`` says that no published image of these parts is missing.
+def sizes_of(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, experiment: Experiment) -> Sizes:
+    """Return effective beside original counts; ``complete`` says that no published image of the rule's pools is missing."""
+    published = _published(_rows_of_rule(manifest, study, rule), study, rule, experiment)
+    parts = sorted(set(effective[rule.within or rule.across or "pool"]))
+    return Sizes(
+        n_images=len(effective),
+        n_images_published=published,
+        complete=len(effective) == published,
+        parts=tuple(map(str, parts)),
+    )
 
-    A rule that cuts ``within`` official folds speaks of the folds that take part, each for itself.
-    """
-    rows = _rows_of_rule(manifest, study, rule)
-    published = _published(rows, study, rule, experiment)
-    if rule.within and len(rows) == published:
-        published = len(rows[rows[rule.within].isin(set(effective[rule.within]))])
-    parts = sorted(set(effective[rule.within])) if rule.within else sorted(set(effective["pool"]))
-    return {
-        "n_images": len(effective),
-        "n_images_published": published,
-        "complete": len(effective) == published,
-        "parts": parts,
-    }
+
+def _whole_parts(rows: Any, effective: Any, column: str) -> set[str]:
+    """Return the official folds whose published images all take part. ``rows`` are those of the manifest, at hand or not."""
+    published, here = (table[column].value_counts() for table in (rows, effective))
+    return {str(part) for part, n in here.items() if part and n == published[part]}
+
+
+def whole_folds(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, table: Any) -> tuple[int, ...]:
+    """Return the folds of a split that test an official fold, or a part of one, of which no image is missing."""
+    column = rule.within or rule.across
+    if column is None:
+        return ()
+    whole = _whole_parts(_rows_of_rule(manifest, study, rule), effective, column)
+    tested = table[table["role"].eq("test") & table["copy"].eq(0)].drop_duplicates("fold")
+    part_of = effective.set_index("image_id")[column]
+    return tuple(sorted(int(t.fold) for t in tested.itertuples() if part_of[t.image_id] in whole))
 
 
 @dataclass(frozen=True)
@@ -162,7 +183,7 @@ class PlannedTransfer:
 
     joined: Any
     classes: Any
-    plan: dict[str, Any]
+    plan: SplitPlan
 
 
 def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
@@ -177,7 +198,7 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     from leukbench.pixels.store import present_rows, store_digest
     from leukbench.sources import load_source
 
-    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    study = read_study(params, experiment)
     by_patient = dataclasses.replace(experiment, protocol="patient", reading="")
     _reading, rule = rule_of(study, by_patient)
     manifests = [
@@ -189,28 +210,29 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     cards = [load_source(name).card for name in (experiment.source, experiment.test_source)]
     refuse_copies(*cards)
     effective, rule = effective_rows(manifests[0], groups[0], study, rule, by_patient, seed=params.seed)
-    common = common_classes(study["classes"], source=cards[0].maps, target=cards[1].maps)
+    common = common_classes(study.classes, source=cards[0].maps, target=cards[1].maps)
     joined = join_sources(
         effective, groups[0], present_rows(manifests[1]), groups[1], target=experiment.test_source, rule=rule,
-        classes=study["classes"], common=common,
+        classes=study.classes, common=common,
     )  # fmt: skip
     store = params.stores[experiment.test_store]
-    plan = {
-        "reading": {
-            "name": "transfer",
-            "basis": "stated",
-            "evidence": f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the study's rule by patient",
-        },
-        "sizes": sizes_of(manifests[0], effective, study, rule, by_patient),
-        "transfer": {
-            "source": experiment.source,
-            "target": experiment.test_source,
-            "common_of": dict(common.common_of),
-            "tested_as": dict(common.tested_as),
-            "n_left_out": joined.n_left_out,
-            "test_store_sha256": store_digest(manifests[1], side_px=store.side_px, crop=store.crop),
-        },
-    }
+    plan = SplitPlan(
+        reading=ReadingName(
+            name="transfer",
+            basis="stated",
+            evidence=f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the study's rule by patient",
+        ),
+        sizes=sizes_of(manifests[0], effective, study, rule, by_patient),
+        experiment=experiment,
+        transfer=TransferPlan(
+            source=experiment.source,
+            target=experiment.test_source,
+            common_of=dict(common.common_of),
+            tested_as=dict(common.tested_as),
+            n_left_out=joined.n_left_out,
+            test_store_sha256=store_digest(manifests[1], side_px=store.side_px, crop=store.crop),
+        ),
+    )
     return PlannedTransfer(joined, {name: tuple(labels) for name, labels in joined.classes.items()}, plan)
 
 

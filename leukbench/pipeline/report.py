@@ -9,8 +9,9 @@ from typing import Any
 from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, runs_folder
 from leukbench.pipeline.layout import experiment_file, read_json
-from leukbench.pipeline.results import PREDICTIONS, split_of
-from leukbench.records import as_plain
+from leukbench.pipeline.results import PREDICTIONS, Result
+from leukbench.pipeline.views import read_views, write_views
+from leukbench.records import as_plain, json_text
 from leukbench.report.data import ReportData
 
 
@@ -19,31 +20,35 @@ def gather(params: Params) -> ReportData:
     from leukbench.papers.loader import load_paper
 
     papers = {key: load_paper(key) for key in params.papers}
-    receipts = {
-        n: read_json(experiment_file(params, "predictions", n, ".receipt.json"), stage="train")
-        for n in params.experiments
-    }
+    results = {name: Result(params, name) for name in params.experiments}
+    receipts = {name: as_json(result.receipt) for name, result in results.items()}
     measured = _measured(params, receipts)
     verdicts = read_json(out_folder(params.profile, "verdicts.json"), stage="compare")
     return ReportData(
         profile=params.profile,
         papers=papers,
         experiments=dict(params.experiments),
-        splits={n: split_of(params, n) for n in params.experiments},
-        estimates={
-            n: read_json(experiment_file(params, "estimates", n, ".json"), stage="evaluate") for n in params.experiments
+        splits={
+            n: {**as_json(result.plan), "certificate": as_json(result.certificate)} for n, result in results.items()
         },
+        estimates={n: as_json(result.evaluation) for n, result in results.items()},
         receipts=receipts,
         verdicts=verdicts,
         findings=tuple(read_json(out_folder(params.profile, "findings.json"), stage="audit")),
         parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
         measured=measured,
         times=_times(params, receipts, measured),
+        views=read_views(params),
         predictions=[
             *(experiment_file(params, "predictions", n, suffix) for n in params.experiments for suffix in PREDICTIONS),
             *(experiment_file(params, "predictions", n, ".parquet") for n in params.transfers),
         ],
     )
+
+
+def as_json(record: Any) -> Any:
+    """Return a record as the pages read it: plain data, null for what is no number."""
+    return json.loads(json_text(record))
 
 
 def _measured(params: Params, receipts: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +113,16 @@ def seconds_per_epoch_of(measured: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def report(params: Params) -> str:
-    """Write the profile's pages, with the predictions behind them."""
+    """Write the profile's pages, with the predictions and the record behind them."""
+    from leukbench.pipeline.record import write_record
+
+    write_views(params)
+    write_record(params)
+    return write_pages(params)
+
+
+def write_pages(params: Params) -> str:
+    """Write all that a record is turned into: pages, figures, tables."""
     from leukbench.report.pages import write_report
 
     folder = reports_folder(params.profile)

@@ -2,44 +2,112 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from leukbench.evaluation.likeness import Likeness
+from leukbench.artefacts import Certificate, Receipt, SplitPlan, from_plain, is_trivial
+from leukbench.errors import DataError
+from leukbench.evaluation.evaluated import Evaluation
 from leukbench.params import Params
 from leukbench.paths import out_folder
-from leukbench.pipeline.layout import experiment_file, read_json
-from leukbench.records import Estimate, Finding, Grade, Predictions
+from leukbench.pipeline.layout import experiment_file, read_json, read_plan, read_record
+from leukbench.records import Experiment, Finding, Predictions
 from leukbench.verdicts.questions import EvaluatedExperiment
 
-
-def estimate_from_plain(plain: Mapping[str, Any]) -> Estimate:
-    """Return an estimate from its JSON data, where null stands for what is no finite number."""
-    values: dict[str, Any] = {k: math.nan if v is None else v for k, v in plain.items()}
-    return Estimate(**{**values, "grade": Grade(values.get("grade", Grade.NONE))})
-
-
-def split_of(params: Params, name: str) -> dict[str, Any]:
-    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
-    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")
-    return {"certificate": certificate, **plan}
-
+T = TypeVar("T")
 
 PREDICTIONS = (".parquet", ".validation.parquet", ".probe.parquet")
 """An experiment's predictions: of the test images, of the validation images, and of the patient probe. Estimates speak of the first."""
 
 
-def read_predictions(file: Path) -> Any:
-    """Return an experiment's table of predictions (parquet). Raises DataError where it is missing."""
-    import pandas as pd
+@dataclass(frozen=True)
+class Result:
+    """Everything that the stages wrote of one experiment or transfer; each file is read once, when it is first wanted."""
 
-    from leukbench.errors import DataError
+    params: Params
+    name: str
+
+    @property
+    def experiment(self) -> Experiment:
+        """Its entry of the plan."""
+        return self.params.experiment(self.name)
+
+    @cached_property
+    def plan(self) -> SplitPlan:
+        """What its split was planned from."""
+        return read_plan(self.params, self.name)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What its split keeps apart."""
+        return self._read(Certificate, "splits", ".certificate.json", stage="split")
+
+    @cached_property
+    def receipt(self) -> Receipt:
+        """Its runs."""
+        return self._read(Receipt, "predictions", ".receipt.json", stage="train")
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """Its estimates; a transfer has none."""
+        return self._read(Evaluation, "estimates", ".json", stage="evaluate")
+
+    @cached_property
+    def table(self) -> Any:
+        """Its predictions of test images, as a table."""
+        return read_predictions(experiment_file(self.params, "predictions", self.name, ".parquet"))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in output order."""
+        return classes_of(self.table)
+
+    @cached_property
+    def predictions(self) -> Mapping[str, Predictions]:
+        """The predictions of every model at the epoch that the recipe chooses, in the order of the table."""
+        chosen = self.table[self.table["selection"] == "recipe"]
+        return {str(arm): as_predictions(rows, self.classes) for arm, rows in chosen.groupby("arm", sort=False)}
+
+    @property
+    def all_single(self) -> bool:
+        """Whether every group of the split is one image."""
+        roles = self.certificate.folds[0].roles.values()
+        return sum(r.groups for r in roles) == sum(r.images for r in roles)
+
+    @cached_property
+    def evaluated(self) -> EvaluatedExperiment:
+        """What verdicts ask of it."""
+        arms = {arm: entry for arm, entry in self.evaluation.arms.items() if not is_trivial(arm)}
+        return EvaluatedExperiment(
+            name=self.name,
+            experiment=self.experiment,
+            reading=self.plan.reading.name,
+            evidence=self.certificate.evidence,
+            estimates={arm: entry.estimates for arm, entry in arms.items()},
+            deviations={arm: receipt.deviations for arm, receipt in self.receipt.arms.items()},
+            fold_deviations={arm: receipt.fold_deviations for arm, receipt in self.receipt.arms.items()},
+            likeness=self.evaluation.likeness,
+        )
+
+    def _read(self, kind: type[T], folder: str, suffix: str, *, stage: str) -> T:
+        return read_record(kind, experiment_file(self.params, folder, self.name, suffix), stage=stage)
+
+
+def results_of(params: Params) -> dict[str, Result]:
+    """Return every experiment and transfer of the profile by name, in the order of params.yaml."""
+    return {name: Result(params, name) for name in params.all_experiments}
+
+
+def read_predictions(file: Path) -> Any:
+    """Return an experiment's table of predictions (parquet). Raises DataError where it is missing or damaged."""
+    import pandas as pd
 
     try:
         return pd.read_parquet(file)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # pyarrow's errors are these
         raise DataError(
             "an experiment has no predictions", where=str(file), found=str(error), do="run the train stage"
         ) from error
@@ -67,74 +135,13 @@ def classes_of(table: Any) -> tuple[str, ...]:
     return tuple(c.removeprefix("score_") for c in table.columns if c.startswith("score_"))
 
 
-def evaluated_experiments(params: Params) -> list[EvaluatedExperiment]:
-    """Return every experiment of the profile with its estimates, in the order of params.yaml."""
-    return [_evaluated(params, name) for name in params.experiments]
+@dataclass(frozen=True)
+class _Findings:
+    findings: tuple[Finding, ...]
 
 
-def _evaluated(params: Params, name: str) -> EvaluatedExperiment:
-    experiment = params.experiments[name]
-    plain = read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")
-    receipt = read_json(experiment_file(params, "predictions", name, ".receipt.json"), stage="train")
-    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
-    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")
-    arms = {a: e for a, e in plain["arms"].items() if not a.startswith("trivial:")}
-    estimates = {a: tuple(estimate_from_plain(p) for p in e["recipe"]["estimates"]) for a, e in arms.items()}
-    return EvaluatedExperiment(
-        name=name,
-        experiment=experiment,
-        reading=plan["reading"]["name"],
-        evidence=certificate["evidence"],
-        estimates=estimates,
-        deviations={a: tuple(r["deviations"]) for a, r in receipt["arms"].items()},
-        likeness=Likeness(**plain["likeness"]),
-    )
-
-
-def read_findings(params: Params) -> list[Finding]:
+def read_findings(params: Params) -> tuple[Finding, ...]:
     """Return the findings of the audit stage."""
-    plain = read_json(out_folder(params.profile, "findings.json"), stage="audit")
-    tuples = ("claims", "accused")
-    rows: list[dict[str, Any]] = [{k: tuple(v) if k in tuples else v for k, v in f.items()} for f in plain]
-    return [Finding(**row) for row in rows]
-
-
-def estimates_of(params: Params, name: str) -> dict[str, Any]:
-    """Return what the evaluate stage wrote of an experiment, by arm."""
-    found: dict[str, Any] = read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")["arms"]
-    return found
-
-
-def seed_variance_of(params: Params, names: Sequence[str], metric: str) -> tuple[float, float] | None:
-    """Return s² between seeds of a metric over all folds and its df, pooled over the arms of some experiments; None if unknown."""
-    found = [
-        (v["variance"], v["df"])
-        for name in names
-        for v in read_json(experiment_file(params, "estimates", name, ".json"), stage="evaluate")["seed_variance"]
-        if v["key"][0] == metric
-        and not v["key"][1]
-        and v["key"][2] in ("none", "macro")
-        and v["key"][3] in ("pooled", "mean")
-    ]
-    df = sum(part[1] for part in found)
-    return (sum(variance * own for variance, own in found) / df, df) if df > 0 else None
-
-
-def overall(estimates: list[dict[str, Any]], metric: str) -> dict[str, Any]:
-    """Return the estimate of a metric over all classes and folds."""
-    return next(
-        e for e in estimates if e["metric"] == metric and not e["class_"] and not e["aggregation"].startswith("fold:")
-    )
-
-
-def training_sizes(params: Params, name: str) -> set[int]:
-    """Return the numbers of training rows of an experiment's runs, which are the same for all its models."""
-    receipt = read_json(experiment_file(params, "predictions", name, ".receipt.json"), stage="train")
-    return {run["n_train_rows"] for run in receipt["runs"]}
-
-
-def all_single(params: Params, name: str) -> bool:
-    """Return whether every group of a split is one image."""
-    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
-    roles = certificate["folds"][0]["roles"].values()
-    return bool(sum(r["groups"] for r in roles) == sum(r["images"] for r in roles))
+    file = out_folder(params.profile, "findings.json")
+    plain = {"findings": read_json(file, stage="audit")}
+    return from_plain(_Findings, plain, where=str(file), do="run the audit stage again").findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from leukbench.params import Params
@@ -42,7 +43,6 @@ def _write_split(params: Params, name: str, planned: PlannedSplits) -> str:
         )
     write_split(table, experiment_file(params, "splits", name, ".csv"))
     write_text(experiment_file(params, "splits", name, ".certificate.json"), json_text(certificate))
-    write_text(
-        experiment_file(params, "splits", name, ".plan.json"), json_text({**mine.plan, "experiment": experiment})
-    )
+    plan = dataclasses.replace(mine.plan, experiment=experiment)  # experiments that differ in arms or epochs share one
+    write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan))
     return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"

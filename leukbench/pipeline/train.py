@@ -10,7 +10,7 @@ from functools import partial
 
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file, read_json, store_files, study_file
+from leukbench.pipeline.layout import experiment_file, read_json, read_plan, store_files, study_file
 from leukbench.records import json_text
 
 
@@ -49,31 +49,33 @@ def train(params: Params, name: str) -> str:
     from leukbench.pipeline.progress import run_progress
     from leukbench.pixels.joined import open_stores
     from leukbench.training.experiment import train_experiment
-    from leukbench.training.hardware import choose_device, use_threads
+    from leukbench.training.hardware import choose_device, keep_pages, use_threads
     from leukbench.training.probe import probe_patients
     from leukbench.training.validation import validation_table
 
     experiment = params.experiment(name)
     study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
     table = read_split(experiment_file(params, "splits", name, ".csv"))
-    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")
-    sizes, transfer = plan["sizes"], plan.get("transfer", {})
+    plan = read_plan(params, name)
     device = choose_device()
     store = open_stores(store_files(params, experiment), test_source=experiment.test_source)
     if device.type == "cpu":
         use_threads(store.side_px)
+        keep_pages()
     with run_progress(name) as progress:
         predictions, receipt = train_experiment(
-            study, experiment, table, store=store, device=device, limited_source=not sizes["complete"],
-            common_of=transfer.get("common_of"), progress=progress,
+            study, experiment, table, store=store, device=device, limited_source=not plan.sizes.complete,
+            whole_folds=plan.sizes.whole_folds, common_of=plan.transfer.common_of if plan.transfer else None, progress=progress,
         )  # fmt: skip
     tables = {".parquet": predictions}
-    if not transfer:  # nothing is chosen on validation images of another source, and its patients are nobody's shortcut
+    if (
+        not plan.transfer
+    ):  # nothing is chosen on validation images of another source, and its patients are nobody's shortcut
         tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
         tables[".probe.parquet"] = probe_patients(table, store, seed=0)
     for suffix, rows in tables.items():
         with replacing(experiment_file(params, "predictions", name, suffix)) as temporary:
             rows.to_parquet(temporary, index=False, compression="zstd")
-    receipt["sizes"] = sizes
+    receipt["sizes"] = plan.sizes
     write_text(experiment_file(params, "predictions", name, ".receipt.json"), json_text(receipt))
     return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"

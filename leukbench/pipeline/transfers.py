@@ -1,102 +1,128 @@
-"""Transfers: train on all of one source, test on all of another. Splits, stores, and the results beside the in-domain ones."""
+"""Transfers: trained on all of one source, tested on all of another; what came of it, beside the results within the source."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from leukbench.params import Params
-from leukbench.pipeline.layout import experiment_file, read_json
-from leukbench.records import Experiment, as_plain
+from leukbench.artefacts import COLOUR_HISTOGRAM, ArmReceipt, Certificate, Sizes, TransferPlan
+from leukbench.records import Estimate, Predictions
+
+if TYPE_CHECKING:
+    from leukbench.evaluation.transfer import Gap
+    from leukbench.pipeline.results import Result
 
 GAPS = ("accuracy", "balanced_accuracy", "mcc", "auc", "ece")
 
 
-# ------------------------------------------------------------------------------------------------- what comes of it
+@dataclass(frozen=True, kw_only=True)
+class TransferMetric:
+    """A metric on the other source and within its own, classes merged alike; None where nothing was tested within."""
+
+    transferred: Estimate
+    within: Estimate | None = None
+    gap: Gap | None = None
 
 
-def transfer_results(params: Params) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Prevalence:
+    """The share of each class in common among the tested images."""
+
+    transferred: tuple[float, ...]
+    within: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferResult:
+    """One arm of a transfer; ``within``: the experiment that tests it by patient within its source, "" if none does."""
+
+    transfer: str
+    paper: str
+    study: str
+    arm: str
+    within: str
+    plan: TransferPlan
+    sizes: Sizes
+    receipt: ArmReceipt
+    n_train_rows: tuple[int, ...]
+    certificate: Certificate
+    classes: tuple[str, ...]
+    metrics: dict[str, TransferMetric]
+    majority_accuracy: float
+    histogram: Estimate
+    prevalence: Prevalence
+    accuracy_at_source_prevalence: float | None = None
+
+
+def transfer_results(transfers: Mapping[str, Result], experiments: Mapping[str, Result]) -> list[TransferResult]:
     """Return one row a transfer and arm: results on the other source beside those under ``patient``, and the shift."""
-    return [row for name in params.transfers for row in _results(params, name)]
+    return [
+        _compared(result, arm, _within(result, arm, experiments))
+        for result in transfers.values()
+        for arm in result.experiment.arms
+    ]
 
 
-def _results(params: Params, name: str) -> list[dict[str, Any]]:
-    experiment = params.transfers[name]
-    plan = read_json(experiment_file(params, "splits", name, ".plan.json"), stage="split")["transfer"]
-    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
-    receipt = read_json(experiment_file(params, "predictions", name, ".receipt.json"), stage="train")
-    rows = []
-    for arm in experiment.arms:
-        within = _in_domain(params, experiment, arm)
-        rows.append(
-            {
-                "transfer": name,
-                "paper": experiment.paper,
-                "study": experiment.study,
-                "arm": arm,
-                "in_domain_experiment": within,
-                "plan": plan,
-                "sizes": receipt["sizes"],
-                "receipt": receipt["arms"][arm],
-                "n_train_rows": sorted({run["n_train_rows"] for run in receipt["runs"] if run["arm"] == arm}),
-                "certificate": {k: certificate[k] for k in ("sentence", "declares", "evidence", "self_sha256")},
-                **_compared(params, name, arm, within, plan["common_of"]),
-            }
-        )
-    return rows
-
-
-def _in_domain(params: Params, experiment: Experiment, arm: str) -> str:
-    """Return the experiment that tests an arm by patient within the source, one with the same limits first; "" if none does."""
+def _within(transfer: Result, arm: str, experiments: Mapping[str, Result]) -> Result | None:
+    """Return the experiment that tests an arm by patient within the source, one with the same limits first."""
+    wanted = transfer.experiment
     same = [
-        name
-        for name, other in params.experiments.items()
-        if other.protocol == "patient" and arm in other.arms
-        and (other.paper, other.study, other.source) == (experiment.paper, experiment.study, experiment.source)
+        other
+        for other in experiments.values()
+        if other.experiment.protocol == "patient" and arm in other.experiment.arms
+        and (other.experiment.paper, other.experiment.study, other.experiment.source) == (wanted.paper, wanted.study, wanted.source)
     ]  # fmt: skip
-    return min(same, key=lambda name: params.experiments[name].limits != experiment.limits, default="")
+    return min(same, key=lambda other: other.experiment.limits != wanted.limits, default=None)
 
 
-def _compared(params: Params, name: str, arm: str, within: str, common_of: dict[str, str]) -> dict[str, Any]:
-    from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+def _compared(result: Result, arm: str, within: Result | None) -> TransferResult:
+    from leukbench.errors import DataError
+    from leukbench.evaluation.estimates import majority_accuracy
     from leukbench.evaluation.transfer import accuracy_at_prevalence, merge_predictions, prevalence, transfer_gap
 
-    classes, there = _predictions(params, name, arm)
-    _, histogram = _predictions(params, name, "trivial:colour_histogram")
-    estimates = _main(estimate_predictions(there, patient_level=False))
-    result: dict[str, Any] = {
-        "classes": list(classes),
-        "metrics": {m: {"transferred": estimates[m], "within": None, "gap": None} for m in GAPS},
-        "majority_accuracy": majority_accuracy(there),
-        "histogram": _main(estimate_predictions(histogram, patient_level=False))["accuracy"],
-        "prevalence": {"transferred": prevalence(there).tolist(), "within": None},
-        "accuracy_at_source_prevalence": None,
-    }
-    if within:
-        _, own = _predictions(params, within, arm)
-        here = merge_predictions(own, common_of, classes)
-        of_source = _main(estimate_predictions(here, patient_level=False))
-        for metric, row in result["metrics"].items():
-            row["within"] = of_source[metric]
-            row["gap"] = transfer_gap(of_source[metric], estimates[metric])
+    plan = result.plan.transfer
+    if plan is None:
+        raise DataError("a transfer was split as something else", where=result.name, do="run the split stage again")
+    there = result.predictions[arm]
+    transferred = _overall(there, GAPS)
+    metrics = {m: TransferMetric(transferred=e) for m, e in transferred.items()}
+    shares, at_source = None, None
+    if within is not None:
+        here = merge_predictions(within.predictions[arm], plan.common_of, result.classes)
+        of_source = _overall(here, GAPS)
+        metrics = {
+            m: TransferMetric(transferred=e, within=of_source[m], gap=transfer_gap(of_source[m], e))
+            for m, e in transferred.items()
+        }
         shares = prevalence(here)
-        result["prevalence"]["within"] = shares.tolist()
-        result["accuracy_at_source_prevalence"] = accuracy_at_prevalence(there, shares)
-    plain: dict[str, Any] = as_plain(result)
-    return plain
+        at_source = accuracy_at_prevalence(there, shares)
+    return TransferResult(
+        transfer=result.name,
+        paper=result.experiment.paper,
+        study=result.experiment.study,
+        arm=arm,
+        within=within.name if within else "",
+        plan=plan,
+        sizes=result.receipt.sizes,
+        receipt=result.receipt.arms[arm],
+        n_train_rows=tuple(sorted({run.n_train_rows for run in result.receipt.runs if run.arm == arm})),
+        certificate=result.certificate,
+        classes=result.classes,
+        metrics=metrics,
+        majority_accuracy=majority_accuracy(there),
+        histogram=_overall(result.predictions[COLOUR_HISTOGRAM], ("accuracy",))["accuracy"],
+        prevalence=Prevalence(
+            transferred=tuple(prevalence(there).tolist()), within=None if shares is None else tuple(shares.tolist())
+        ),
+        accuracy_at_source_prevalence=at_source,
+    )
 
 
-def _predictions(params: Params, name: str, arm: str) -> tuple[tuple[str, ...], Any]:
-    from leukbench.pipeline.results import as_predictions, classes_of, read_predictions
+def _overall(predictions: Predictions, metrics: Sequence[str]) -> dict[str, Estimate]:
+    """Return estimates over all classes and folds by metric."""
+    from leukbench.evaluation.estimates import estimate_predictions
+    from leukbench.evaluation.evaluated import overall
 
-    table = read_predictions(experiment_file(params, "predictions", name, ".parquet"))
-    rows = table[(table["arm"] == arm) & (table["selection"] == "recipe")]
-    return classes_of(table), as_predictions(rows, classes_of(table))
-
-
-def _main(estimates: Any) -> dict[str, Any]:
-    """Return the estimates over all classes and folds by metric."""
-    found: dict[str, Any] = {}
-    for e in estimates:
-        if not e.class_ and not e.aggregation.startswith("fold:"):
-            found.setdefault(e.metric, e)
-    return found
+    estimates = estimate_predictions(predictions, patient_level=False)
+    return {metric: overall(estimates, metric) for metric in metrics}

@@ -1,4 +1,5 @@
-"""Random affine maps, colour, contrast and brightness: parameters drawn per image, rendered on CPU (OpenCV) or on the device.
+"""Random affine maps, colour, contrast and brightness: parameters drawn per image, rendered on CPU (OpenCV) or on the
+device.
 
 One affine resample of uint8 pixels replaces a chain of them; both renderers take the same parameters.
 """
@@ -77,41 +78,116 @@ def identity_draws(n_images: int) -> Draws:
 def draw_augmentation(augmentation: Augmentation, n_images: int, *, side_px: int, rng: np.random.Generator) -> Draws:
     """Return independent parameters for ``n_images`` square images, uniform in the printed ranges.
 
-    Order of the map from output to input, about the image's centre: flip, zoom, shear, rotation, shift (Keras' generator
-    shifts before it rotates). Positive angles turn the picture counter-clockwise, positive shifts move it right and down.
+    Positive angles turn the picture counter-clockwise, positive shifts move it right and down;
+    :func:`affine_matrices` says in which order what is done.
     """
     a = augmentation
 
     def symmetric(limit: float) -> FloatArray:
         return rng.uniform(-limit, limit, n_images)
 
-    angle = np.deg2rad(symmetric(a.rotation_deg))
-    if a.rotation_fixed:
-        angle = np.where(angle < 0, -1.0, 1.0) * np.deg2rad(a.rotation_deg)
-    shear = np.deg2rad(symmetric(a.shear_deg))
+    angle = symmetric(a.rotation_deg)
+    if a.rotation != "range":
+        side = np.where(angle < 0, -1.0, 1.0) if a.rotation == "either_side" else np.full(n_images, -1.0)
+        angle = side * a.rotation_deg
+    shear = symmetric(a.shear_deg)
     shift_x, shift_y = symmetric(a.shift) * side_px, symmetric(a.shift) * side_px
-    zoom = rng.uniform(*a.zoom, n_images)
-    flip_x = np.where(rng.random(n_images) < 0.5, -1.0, 1.0) if a.flip_horizontal else np.ones(n_images)
-    flip_y = np.where(rng.random(n_images) < 0.5, -1.0, 1.0) if a.flip_vertical else np.ones(n_images)
+    zoom_x = rng.uniform(*a.zoom, n_images)
+    flip_x, flip_y = (_flips(on, a.combination, n_images, rng) for on in (a.flip_horizontal, a.flip_vertical))
     gain, light = rng.uniform(*a.contrast, n_images), rng.uniform(*a.brightness, n_images)
+    hue, saturation = symmetric(a.hue_deg), rng.uniform(*a.saturation, n_images)
+    zoom_y = rng.uniform(*a.zoom, n_images) if a.generator == "keras" else zoom_x
+    window = rng.uniform(*a.window, n_images)
+    window_x, window_y = ((1 - window) * rng.uniform(-1.0, 1.0, n_images) * (side_px - 1) / 2 for _ in range(2))
+    drawn = {
+        "rotation": [(angle, 0.0)],
+        "shift": [(shift_x, 0.0), (shift_y, 0.0)],
+        "shear": [(shear, 0.0)],
+        "zoom": [(zoom_x, 1.0), (zoom_y, 1.0)],
+        "window": [(window, 1.0), (window_x, 0.0), (window_y, 0.0)],
+        "flip_horizontal": [(flip_x, 1.0)],
+        "flip_vertical": [(flip_y, 1.0)],
+        "colour": [(hue, 0.0), (saturation, 1.0)],
+        "contrast": [(gain, 1.0)],
+        "brightness": [(light, 1.0)],
+    }
+    if a.combination == "one" and a.operations:
+        chosen = rng.integers(len(a.operations), size=n_images)
+        for place, name in enumerate(a.operations):
+            for values, unchanged in drawn[name]:
+                values[chosen != place] = unchanged
+    matrices = affine_matrices(
+        angle_deg=angle,
+        shear_deg=shear,
+        shift=np.stack([shift_x, shift_y], -1),
+        scale=np.stack([zoom_x, zoom_y], -1) if a.generator == "keras" else 1 / np.stack([zoom_x, zoom_y], -1),
+        flip=np.stack([flip_x, flip_y], -1),
+        window=window,
+        window_at=np.stack([window_x, window_y], -1),
+        side_px=side_px,
+        generator=a.generator,
+    )
+    return Draws(matrices, colour_matrices(np.deg2rad(hue), saturation), gain, light)
+
+
+def _flips(on: bool, combination: str, n_images: int, rng: np.random.Generator) -> FloatArray:
+    """Return -1 where an image is mirrored: half of the time, or always where it is the one operation of an image."""
+    if not on:
+        return np.ones(n_images)
+    if combination == "one":
+        return np.full(n_images, -1.0)
+    return np.where(rng.random(n_images) < 0.5, -1.0, 1.0)
+
+
+def affine_matrices(
+    *,
+    angle_deg: FloatArray,
+    shear_deg: FloatArray,
+    shift: FloatArray,
+    scale: FloatArray,
+    flip: FloatArray,
+    window: FloatArray,
+    window_at: FloatArray,
+    side_px: int,
+    generator: str,
+) -> FloatArray:
+    """Return maps ``(n, 2, 3)`` from output to input pixels, about the image's centre.
+
+    From output to input: window, flip, scale, shear, rotation, shift; Keras' generator shifts before it rotates.
+    The window is cut out of the picture that the other operations made, so that by itself it shows nothing from
+    outside the image.
+
+    Parameters
+    ----------
+    angle_deg, shear_deg, window : arrays ``(n,)``; ``window`` is a share of the side in (0, 1].
+    shift, window_at : arrays ``(n, 2)``, x and y in pixels; ``window_at`` is the window's centre from the image's.
+    scale, flip : arrays ``(n, 2)``, factors on the coordinates, and -1 where an axis is mirrored.
+    side_px, generator : side of the images; ``plain`` or ``keras``.
+
+    References
+    ----------
+    ``apply_affine_transform`` and ``random_transform`` of Keras' ``ImageDataGenerator``.
+    """
+    n = len(angle_deg)
+    angle, shear = np.deg2rad(angle_deg), np.deg2rad(shear_deg)
     cos, sin = np.cos(angle), np.sin(angle)
     rotate = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
-    shearing = np.repeat(np.eye(2)[None], n_images, axis=0)
+    shearing = np.repeat(np.eye(2)[None], n, axis=0)
     shearing[:, 0, 1], shearing[:, 1, 1] = -np.sin(shear), np.cos(shear)
-    scale = np.zeros((n_images, 2, 2))
-    scale[:, 0, 0], scale[:, 1, 1] = flip_x / zoom, flip_y / zoom
-    linear = rotate @ shearing @ scale
+    scaling = np.zeros((n, 2, 2))
+    scaling[:, 0, 0], scaling[:, 1, 1] = (flip * scale).T
+    linear = rotate @ shearing @ scaling
+    moved = -shift if generator == "plain" else -np.einsum("nij,nj->ni", rotate, shift)
     centre = np.full(2, (side_px - 1) / 2)
-    offset = centre - linear @ centre - np.stack([shift_x, shift_y], -1)
-    colour = colour_matrices(np.deg2rad(symmetric(a.hue_deg)), rng.uniform(*a.saturation, n_images))
-    return Draws(np.concatenate([linear, offset[..., None]], axis=-1), colour, gain, light)
+    offset = centre + moved + np.einsum("nij,nj->ni", linear, window_at - window[:, None] * centre)
+    return np.concatenate([linear * window[:, None, None], offset[..., None]], axis=-1)
 
 
 def colour_matrices(hue_rad: FloatArray, saturation: FloatArray) -> FloatArray:
     """Return RGB-to-RGB matrices ``(n, 3, 3)``: a turn about the grey axis, then a factor on the distance from it.
 
-    The turn is linear and keeps the mean of the channels (Haeberli 1993, *Matrix operations for image processing*), so one
-    matrix a pixel does for both; hue in HSV, which is not linear, differs from it by a few degrees.
+    The turn is linear and keeps the mean of the channels (Haeberli 1993, *Matrix operations for image processing*),
+    so one matrix a pixel does for both; hue in HSV, which is not linear, differs from it by a few degrees.
 
     >>> abs(colour_matrices(np.deg2rad([120.0]), np.array([1.0]))[0].round(6)).tolist()  # red becomes green, green blue
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
@@ -127,7 +203,7 @@ def colour_matrices(hue_rad: FloatArray, saturation: FloatArray) -> FloatArray:
 
 
 def draw_copy(augmentation: Augmentation, image_id: str, copy: int, *, side_px: int) -> Draws:
-    """Return the parameters of one planned copy, always the same for (image, copy)."""
+    """Return the parameters of one planned copy, always the same for (image, copy): it stands for a file."""
     return draw_augmentation(augmentation, 1, side_px=side_px, rng=generator_for(0, "copy", image_id, copy))
 
 
@@ -136,13 +212,14 @@ def join_draws(parts: list[Draws]) -> Draws:
     return Draws(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Draws)))
 
 
-def take_draws(draws: Draws, rows: npt.NDArray[Any]) -> Draws:
+def take_draws(draws: Draws, rows: npt.NDArray[Any] | slice) -> Draws:
     """Return the parameters of some rows."""
     return Draws(*(getattr(draws, f.name)[rows] for f in fields(Draws)))
 
 
 def render(images: npt.NDArray[np.uint8], draws: Draws, *, fill: str, threads: int = 1) -> npt.NDArray[np.uint8]:
-    """Return augmented images ``(n, side, side, 3)`` uint8, on CPU, by one bilinear resample, colour matrix and lookup table each.
+    """Return augmented images ``(n, side, side, 3)`` uint8, on CPU, by one bilinear resample, colour matrix and
+    lookup table each.
 
     OpenCV lets go of the interpreter, so ``threads`` of them share the images; the bytes do not depend on how many.
     """
@@ -180,7 +257,8 @@ def render(images: npt.NDArray[np.uint8], draws: Draws, *, fill: str, threads: i
 
 
 def render_on_device(images: torch.Tensor, draws: DeviceDraws, *, fill: str) -> torch.Tensor:
-    """Return augmented images ``(n, 3, side, side)`` float32 in [0, 255] from uint8 of that shape, in one batched pass.
+    """Return augmented images ``(n, 3, side, side)`` float32 in [0, 255] from grey levels of that shape, in one
+    batched pass.
 
     The same map as :func:`render`; values agree up to OpenCV's fixed-point interpolation (about one grey level).
     """

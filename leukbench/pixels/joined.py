@@ -39,7 +39,8 @@ class JoinedImages:
 
 
 def join_stores(first: Store, second: Store, *, name: str) -> Store:
-    """Return one store of both; ids of the second have ``name:`` in front. Raises InputError where sides or crops differ.
+    """Return one store of both; ids of the second have ``name:`` in front.
+    Raises InputError where sides or crops differ.
 
     The network of the first must see the images of the second as it saw its own: the same share, the same size.
     """
@@ -60,7 +61,8 @@ def join_stores(first: Store, second: Store, *, name: str) -> Store:
 
 
 def open_stores(files: Sequence[Path], *, test_source: str) -> Store:
-    """Return the store of a cell, or of a transfer's two files those of ``test_source`` joined to those it is trained on.
+    """Return the store of a cell, or of a transfer's two files those of ``test_source``
+    joined to those it is trained on.
 
     Raises DataError for a store that cannot be read, InputError where two do not go together (:func:`join_stores`).
     """

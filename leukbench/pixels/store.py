@@ -1,7 +1,7 @@
 """Decode once: a source's images, cropped and resized, in one memory-mapped uint8 file with its index.
 
-A store is two files: ``<name>.npy`` of shape ``(n_images, side, side, 3)`` RGB uint8 and ``<name>.json`` with the side, the crop,
-the image ids in row order and a digest of what went in.
+A store is two files: ``<name>.npy`` of shape ``(n_images, side, side, 3)`` RGB uint8 and ``<name>.json`` with the
+side, the crop, the image ids in row order and a digest of what went in.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def build_store(
 ) -> None:
     """Write ``file`` (.npy) and its index (.json) from the present rows of a manifest, in manifest order.
 
-    Raises DataError, naming the image, where a file is missing, cannot be decoded, or has other pixels than the manifest
-    says; nothing is left half written.
+    Raises DataError, naming the image, where a file is missing, cannot be decoded, or has other pixels than the
+    manifest says; nothing is left half written.
     """
     rows = present_rows(manifest)
     if rows.empty:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from leukbench.artefacts import TRIVIAL
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, interval, number, percent, points, with_interval
 from leukbench.report.sections import protocol_name
@@ -115,7 +116,7 @@ def contrast_rows(data: ReportData, paper: str, study: str, *, family: str) -> l
         rows.append(
             {
                 "split": protocol_name(data, c["experiment"]),
-                "first − second": f"{c['first_arm']} − {c['second_arm'].removeprefix('trivial:')}",
+                "first − second": f"{c['first_arm']} − {c['second_arm'].removeprefix(TRIVIAL)}",
                 "metric": c["metric"].upper() if c["metric"] != "accuracy" else "accuracy, points",
                 "difference": f"{shown(c['difference'])} [{limits}]",
                 "p": _p(c["p_value"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from leukbench.artefacts import is_trivial, model_name
 from leukbench.evaluation.contrasts import Scope
 from leukbench.report.data import ReportData
 from leukbench.report.format import interval, number, percent, points, with_interval
@@ -11,7 +12,7 @@ from leukbench.report.sections import DEVIATIONS, pick, protocol_name
 
 
 def _model(name: str) -> str:
-    return name.removeprefix("trivial:").replace("_", " ")
+    return model_name(name)
 
 
 def flags(data: ReportData, paper: str, study: str) -> list[str]:
@@ -91,8 +92,8 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
     """Return every model without a network under every split: scores, and how far the networks are ahead of it."""
     rows = []
     for experiment in data.experiments_of(paper, study):
-        for model in (a for a in data.estimates[experiment]["arms"] if a.startswith("trivial:")):
-            estimates = data.arm(experiment, model)["recipe"]["estimates"]
+        for model in (a for a in data.estimates[experiment]["arms"] if is_trivial(a)):
+            estimates = data.arm(experiment, model)["selections"]["recipe"]
             row = {"split": protocol_name(data, experiment), "model": _model(model)}
             for metric, title in (
                 ("accuracy", "accuracy %"),
@@ -167,7 +168,7 @@ def unknown_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
             unknown = data.arm(experiment, arm)["unknown_patients"]
             if unknown is None:
                 continue
-            accuracy = pick(data.arm(experiment, arm)["recipe"]["estimates"], "accuracy")
+            accuracy = pick(data.arm(experiment, arm)["selections"]["recipe"], "accuracy")
             row = {"split": protocol_name(data, experiment), "arm": arm, "patients stated": str(unknown["n_patients"])}
             row["as groups have it"] = with_interval(accuracy)
             for r in unknown["rows"]:

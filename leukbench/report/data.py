@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leukbench.evaluation.views import ExperimentView
 from leukbench.papers.schema import Paper
 from leukbench.records import Experiment
 
@@ -25,6 +26,7 @@ class ReportData:
     parameters: list[dict[str, Any]]
     measured: dict[str, dict[str, Any]]
     times: dict[str, dict[str, dict[str, Any]]]  # experiment -> arm -> measured times
+    views: dict[str, ExperimentView]  # what figures are drawn from
     predictions: list[
         Path
     ]  # files, three an experiment: of the test images, of the validation images, of the patient probe

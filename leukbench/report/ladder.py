@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from leukbench.artefacts import COLOUR_HISTOGRAM, is_trivial, model_name
 from leukbench.evaluation.contrasts import Scope
-from leukbench.evaluation.grades import worst_grade
+from leukbench.evaluation.grades import DOUBTED, worst_grade
 from leukbench.records import Grade
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
 
-_HISTOGRAM = "trivial:colour_histogram"
+_HISTOGRAM = COLOUR_HISTOGRAM
 _FEWEST_GROUPS = 8
 """With fewer groups a model without a network gets no sentence: its interval says nothing, whatever it is."""
-_DOUBTED = {Grade.OPTIMISTIC: "interval optimistic", Grade.UNKNOWN: "coverage unknown"}
 _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
 
 
 def beats_majority(data: ReportData, experiment: str, arm: str) -> bool:
     """Return whether a network is right more often than always naming the most frequent class."""
     entry = data.arm(experiment, arm)
-    accuracy = pick(entry["recipe"]["estimates"], "accuracy")
+    accuracy = pick(entry["selections"]["recipe"], "accuracy")
     return accuracy is not None and bool(accuracy["value"] > entry["majority_accuracy"])
 
 
@@ -33,7 +33,7 @@ def better_than_chance(data: ReportData, experiment: str, arm: str, metric: str)
     """
     if metric != "auc":
         return beats_majority(data, experiment, arm)
-    auc = pick(data.arm(experiment, arm)["recipe"]["estimates"], "auc")
+    auc = pick(data.arm(experiment, arm)["selections"]["recipe"], "auc")
     return auc is not None and auc["low"] is not None and bool(auc["low"] > 0.5)
 
 
@@ -42,11 +42,11 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
     rows = []
     for experiment in data.experiments_of(paper, study):
         for arm in data.experiments[experiment].arms:
-            estimates = data.arm(experiment, arm)["recipe"]["estimates"]
+            estimates = data.arm(experiment, arm)["selections"]["recipe"]
             row = {
                 "split": protocol_name(data, experiment),
                 "arm": arm,
-                "training rows": training_rows(data, experiment, arm),
+                "training rows": training_rows(data, experiment),
             }
             row |= {title: with_interval(pick(estimates, metric)) for metric, title in _METRICS}
             row |= {
@@ -117,7 +117,7 @@ def _summary(data: ReportData, gap: dict[str, Any] | None) -> str:
 
 
 def _too_few_groups(gap: dict[str, Any]) -> bool:
-    return bool(gap["n_groups"] < (_FEWEST_GROUPS if gap["arm"] == _HISTOGRAM else 2))
+    return bool(gap["n_groups"] < (_FEWEST_GROUPS if is_trivial(gap["arm"]) else 2))
 
 
 def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
@@ -131,8 +131,8 @@ def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
     if any(gap["scope"] == Scope.RUNS for gap in gaps):
         yield Scope.RUNS.value
     grade = worst_grade(*(Grade(gap["grade"]) for gap in gaps))
-    if grade in _DOUBTED:
-        yield _DOUBTED[grade]
+    if grade in DOUBTED:
+        yield DOUBTED[grade]
 
 
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
@@ -145,7 +145,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
     lines: list[str] = []
     silent: dict[tuple[str, str], list[str]] = {}
     for gap in shown:
-        if gap["arm"] == _HISTOGRAM and _too_few_groups(gap):
+        if is_trivial(gap["arm"]) and _too_few_groups(gap):
             continue
         why = _why_silent(data, gap)
         if why:
@@ -156,7 +156,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
 
 
 def _model(gap: dict[str, Any]) -> str:
-    return "colour histogram (no network)" if gap["arm"] == _HISTOGRAM else str(gap["arm"])
+    return f"{model_name(gap['arm'])} (no network)" if is_trivial(gap["arm"]) else str(gap["arm"])
 
 
 def _between(data: ReportData, gap: dict[str, Any]) -> str:
@@ -187,7 +187,7 @@ def _line(data: ReportData, gap: dict[str, Any]) -> str:
     name, others = f"{_model(gap)}, {_between(data, gap)}", _others(data, gap)
     if not beats_majority(data, rung, arm):
         majority = percent(data.arm(rung, arm)["majority_accuracy"])
-        which = "it" if arm == _HISTOGRAM else "the network"
+        which = "it" if is_trivial(arm) else "the network"
         silent = f"accuracy not shown, {which} does not beat the majority class ({majority} %)"
         return f"{name}: {silent}; {others}.{_reservation(data, gap)}"
     difference, limits = _with_limits(gap).split(" ", 1)
@@ -205,10 +205,7 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     """Return what keeps a difference from being the inflation of the split alone, or ""."""
     text = ""
     if not gap["equal_size"]:
-        sizes = [
-            training_rows(data, experiment, data.experiments[experiment].arms[0])
-            for experiment in (gap["rung"], gap["patient"])
-        ]
+        sizes = [training_rows(data, experiment) for experiment in (gap["rung"], gap["patient"])]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
     if gap["scope"] == Scope.RUNS:
         text += f" It speaks of {Scope.RUNS.value}: one seed does not tell how much another training would differ."

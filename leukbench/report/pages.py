@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from leukbench.paths import replacing, write_text
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
-from leukbench.report.figures import draw_study
+from leukbench.report.figures import figures_of, write_figures
 from leukbench.report.format import count, number, percent, table
-from leukbench.report.reliability import draw_reliability, panels
 from leukbench.report.transfer import transfer_sections
+from leukbench.report.without_networks import control_rows
 
 
 def write_report(data: ReportData, folder: Path) -> None:
@@ -25,8 +25,7 @@ def write_report(data: ReportData, folder: Path) -> None:
     The page has the same bytes for the same data; what it labels as measured is kept in ``measured.json``.
     """
     for paper, study in data.studies():
-        draw_study(data, paper, study, folder / "figures" / f"{paper}-{study}.png")
-        draw_reliability(data, paper, study, folder / "figures" / f"{paper}-{study}-reliability.png")
+        write_figures(figures_of(data, paper, study), folder / "figures")
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
@@ -50,7 +49,8 @@ def render_report(data: ReportData) -> str:
     text: str = template.render(
         data=data,
         studies=studies,
-        headline=table(_headline_rows(data)),
+        headline=table(_headline_rows(data)) if _with_networks(data) else "",
+        controls=table(control_rows(data)),
         gaps=table(ladder.summary_rows(data)),
         transfers=transfer_sections(data),
         parameters=table(sections.parameter_rows(data)),
@@ -60,6 +60,10 @@ def render_report(data: ReportData) -> str:
         hardware=[_card(json.loads(card)) for card in hardware],
     )
     return text.rstrip() + "\n"
+
+
+def _with_networks(data: ReportData) -> bool:
+    return any(experiment.arms for experiment in data.experiments.values())
 
 
 def _headline_rows(data: ReportData) -> list[dict[str, str]]:
@@ -74,7 +78,7 @@ def _metrics(data: ReportData) -> dict[str, Any]:
     for experiment, spec in data.experiments.items():
         for arm in spec.arms:
             found = {
-                m: sections.pick(data.arm(experiment, arm)["recipe"]["estimates"], m)
+                m: sections.pick(data.arm(experiment, arm)["selections"]["recipe"], m)
                 for m in ("accuracy", "mcc", "auc")
             }
             metrics.setdefault(experiment, {})[arm] = {
@@ -92,6 +96,7 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "title": facts.title,
         "citation": ledger.citation,
         "made_up": ledger.made_up,
+        "with_networks": any(data.experiments[name].arms for name in data.experiments_of(paper, study)),
         "notes": facts.notes,
         "author_response": ledger.author_response,
         "headline": sections.printed(ledger.claim(facts.headline)),
@@ -114,7 +119,7 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "operating": table(chosen.operating_rows(data, paper, study)),
         "without_validation": chosen.without_validation(data, paper, study),
         "calibration": table(chosen.calibration_rows(data, paper, study)),
-        "reliability_drawn": bool(panels(data, paper, study)),
+        "figures": figures_of(data, paper, study),
         "reliability": table(chosen.reliability_rows(data, paper, study)),
         "assumed": table(sections.assumed_rows(data, paper, study)),
         "findings": table(sections.finding_rows(data, paper)),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from leukbench.artefacts import COLOUR_HISTOGRAM, MAJORITY, model_name
 from leukbench.papers.schema import Claim
-from leukbench.records import COPIES_AVERAGED
+from leukbench.records import COPIES_AVERAGED, fold_of
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, interval, number, percent, seconds, with_interval
 
@@ -19,6 +20,7 @@ PROTOCOLS = {
 DEVIATIONS = {
     "surrogate_data": "surrogate data",
     "weights_absent": "no pretrained weights",
+    "frozen_layers_trained": "trains layers that the recipe freezes",
     "limited": "limited run",
 }
 
@@ -28,7 +30,7 @@ def pick(
 ) -> dict[str, Any] | None:
     """Return the estimate over all folds with this metric, or None."""
     for e in estimates:
-        overall = not e["aggregation"].startswith("fold:")
+        overall = not fold_of(e["aggregation"])
         if overall and (e["metric"], e["class_"]) == (metric, class_) and average in {None, e["average"]}:
             return e
     return None
@@ -70,7 +72,7 @@ def _experiment_scores(data: ReportData, paper: str, study: str, claim: Claim, p
         if data.experiments[experiment].protocol in protocols and claim.arm in data.experiments[experiment].arms:
             average = {"auc": None, "f1": "macro", "precision": "macro", "recall": "macro"}.get(claim.metric)
             e = pick(
-                data.arm(experiment, claim.arm)["recipe"]["estimates"],
+                data.arm(experiment, claim.arm)["selections"]["recipe"],
                 claim.metric,
                 class_=claim.class_,
                 average=None if claim.class_ else average,
@@ -98,14 +100,14 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
     """Return one row an experiment and model: scores, sizes, deviations; networks first, then trivial models."""
     rows = []
     for experiment in data.experiments_of(paper, study):
-        for arm in (*data.experiments[experiment].arms, "trivial:majority", "trivial:colour_histogram"):
-            estimates = data.arm(experiment, arm)["recipe"]["estimates"]
+        for arm in (*data.experiments[experiment].arms, MAJORITY, COLOUR_HISTOGRAM):
+            estimates = data.arm(experiment, arm)["selections"]["recipe"]
             accuracy = pick(estimates, "accuracy")
             assert accuracy is not None
             rows.append(
                 {
                     "split": protocol_name(data, experiment),
-                    "model": arm.removeprefix("trivial:").replace("_", " "),
+                    "model": model_name(arm),
                     "accuracy %": with_interval(accuracy),
                     "by image only": interval(accuracy["low_images"], accuracy["high_images"], "accuracy"),
                     "balanced %": with_interval(pick(estimates, "balanced_accuracy")),
@@ -123,7 +125,7 @@ def protocol_rows(data: ReportData, paper: str, study: str) -> list[dict[str, st
 def _patients(data: ReportData, experiment: str) -> str:
     if data.splits[experiment]["certificate"]["evidence"] == "absent":
         return "not published"
-    return count(data.arm(experiment, data.experiments[experiment].arms[0])["patients"]["n_patients"])
+    return count(data.arm(experiment, MAJORITY)["patients"]["n_patients"])
 
 
 def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
@@ -132,28 +134,38 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
     for experiment in data.experiments_of(paper, study):
         split, receipt = data.splits[experiment], data.receipts[experiment]
         shared = {k: v for k, v in split["certificate"]["shared"].items() if v}
-        for arm, facts in receipt["arms"].items():
+        for arm, facts in receipt["arms"].items() or [("no network", None)]:
             runs = [run for run in receipt["runs"] if run["arm"] == arm]
+            seeds = len({run["seed"] for run in runs}) or 1
             rows.append(
                 {
                     "split": protocol_name(data, experiment),
                     "arm": arm,
                     "source": data.experiments[experiment].source,
                     "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
-                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}",
-                    "folds × seeds": f"{len({r['fold'] for r in runs})} × {len({r['seed'] for r in runs})}",
-                    "training rows": training_rows(data, experiment, arm),
+                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}" if facts else "–",
+                    "folds × seeds": f"{len(receipt['folds'])} × {seeds}",
+                    "training rows": training_rows(data, experiment),
                     "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
                     or "nothing",
-                    "deviations": ", ".join(DEVIATIONS[d] for d in facts["deviations"]) or "none",
+                    "deviations": _deviations(facts) if facts else "–",
                 }
             )
     return rows
 
 
-def training_rows(data: ReportData, experiment: str, arm: str) -> str:
-    """Return how many rows an arm's runs were trained on: one number, or from least to most."""
-    sizes = [run["n_train_rows"] for run in data.receipts[experiment]["runs"] if run["arm"] == arm]
+def _deviations(facts: dict[str, Any]) -> str:
+    """Return how an arm's runs together differ from the paper's, and which folds do not differ from the paper's own."""
+    if not facts["deviations"]:
+        return "none"
+    named = ", ".join(DEVIATIONS[d] for d in facts["deviations"])
+    whole = [fold for fold, deviations in facts["fold_deviations"].items() if not deviations]
+    return f"{named}; none in fold {', '.join(whole)} by itself" if whole else named
+
+
+def training_rows(data: ReportData, experiment: str) -> str:
+    """Return how many rows the models of an experiment were trained on: one number, or from least to most of its folds."""
+    sizes = [fold["n_train_rows"] for fold in data.receipts[experiment]["folds"]]
     low, high = min(sizes), max(sizes)
     return count(low) if low == high else f"{count(low)} to {count(high)}"
 
@@ -183,7 +195,7 @@ def metric_rows(data: ReportData) -> list[dict[str, Any]]:
         | {key.removesuffix("_"): e[key] for key in kept}
         for experiment, spec in data.experiments.items()
         for arm in spec.arms
-        for e in data.arm(experiment, arm)["recipe"]["estimates"]
+        for e in data.arm(experiment, arm)["selections"]["recipe"]
     ]
 
 
@@ -202,7 +214,9 @@ def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
             row = {"split": protocol_name(data, experiment), "arm": arm}
             for key, name in names.items():
                 row[name] = (
-                    with_interval(pick(entry[key]["estimates"], "accuracy")) if key in entry else "no validation part"
+                    with_interval(pick(entry["selections"][key], "accuracy"))
+                    if key in entry["selections"]
+                    else "no validation part"
                 )
             runs = [r for r in data.receipts[experiment]["runs"] if r["arm"] == arm]
             row["training accuracy %"] = percent(sum(r["train_accuracy"] for r in runs) / len(runs))

@@ -120,9 +120,9 @@ def _remarks(row: dict[str, Any]) -> list[str]:
             f"At the source's prevalence the same recalls would give {score(row['accuracy_at_source_prevalence'], 'accuracy')} % "
             f"accuracy instead of {score(accuracy['value'], 'accuracy')} %."
         )
-    if row["in_domain_experiment"]:
+    if row["within"]:
         remarks.append(
-            f"Within the source: experiment `{row['in_domain_experiment']}`, its classes merged as above; the gap's interval takes the two "
+            f"Within the source: experiment `{row['within']}`, its classes merged as above; the gap's interval takes the two "
             "sources' test groups as independent (MOVER)."
         )
     return remarks

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import DataError
 from leukbench.sources import base
 from leukbench.sources.base import Photographs, Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,18 +63,29 @@ def index(folder: Path) -> pd.DataFrame:
     """
     base.need_folder(CARD, folder)
     rows = []
-    for file in sorted((folder / "Original").glob("*/*")):
+    published = {fact["path"]: fact["sha256"] for fact in base.read_facts(CARD.name)}
+    for file in clean_files(folder, below=(folder / "Original").glob("*/*")):
         if file.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
             raise DataError("this is no image of the set", where=str(file), expected="a .jpg file", found=file.name)
-        rows.append(_row(file.relative_to(folder), ""))
+        path = file.relative_to(folder)
+        rows.append(_row(path, published.get(path.as_posix(), "")))
     base.check_labels(CARD, rows, where=folder)
     base.check_counts(CARD, rows, where=folder)
-    return base.manifest(base.with_pixels(folder, rows))
+    return base.manifest(base.with_pixels(folder, rows, pixels=pixel_list()))
 
 
 def _row(path: PurePath, sha256: str) -> dict[str, Any]:
-    return {"image_id": path.stem, "path": path.as_posix(), "sha256": sha256, "label": path.parent.name, "patient": "",
-            "evidence": CARD.evidence["original"], "origin": path.stem, "pool": "original", "official_fold": ""}  # fmt: skip
+    return {
+        "image_id": path.stem,
+        "path": path.as_posix(),
+        "sha256": sha256,
+        "label": path.parent.name,
+        "patient": "",
+        "evidence": CARD.evidence["original"],
+        "origin": path.stem,
+        "pool": "original",
+        "official_fold": "",
+    }
 
 
 def published_rows() -> list[dict[str, Any]]:
@@ -94,7 +106,8 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
 
 
 def pixel_list() -> dict[str, str]:
-    """Return path -> pixel_sha256 of the 3,256 images: a JPEG whose metadata were stripped, or its PNG, has the same."""
+    """Return path -> pixel_sha256 of the 3,256 images: a JPEG whose metadata were stripped,
+    or its PNG, has the same."""
     return {fact["path"]: fact["pixel_sha256"] for fact in base.read_facts(CARD.name)}
 
 

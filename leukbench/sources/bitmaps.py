@@ -1,8 +1,8 @@
 """The BMP files of C-NMC 2019, byte for byte, from their pixels.
 
-Its training and final files have a plain header of 54 bytes, its preliminary files one of 138 (BITMAPV5), and nothing in
-either header depends on the image but its size. So the published sha256 of an image can be told from its pixels alone,
-whatever file they come in: a mirror's PNG, or a BMP that was written again with another header.
+Its training and final files have a plain header of 54 bytes, its preliminary files one of 138 (BITMAPV5), and nothing
+in either header depends on the image but its size. So the published sha256 of an image can be told from its pixels
+alone, whatever file they come in: a mirror's PNG, or a BMP that was written again with another header.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _V5 = bytes.fromhex(
 
 
 def published_forms(image: Image) -> tuple[bytes, bytes]:
-    """Return the two files that C-NMC would have published for RGB pixels ``(height, width, 3)``: plain and BITMAPV5."""
+    """Return the two files that C-NMC would have published for RGB pixels ``(height, width, 3)``:
+    plain and BITMAPV5."""
     height, width = image.shape[:2]
     stride = (3 * width + 3) // 4 * 4
     rows = np.zeros((height, stride), np.uint8)

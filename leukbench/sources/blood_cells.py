@@ -1,8 +1,8 @@
 """Blood cells: 367 smear fields (BCCD) and the release of augmented crops made from them, in four classes.
 
 Pools: ``original`` (labels.csv), ``TRAIN`` and ``TEST`` (augmented), ``TEST_SIMPLE`` (71 originals at half size). Which
-original each image was made from is not published; ``origin`` is inferred from the pixels (``leukbench origins blood_cells``
-makes the shipped table again). No patient ids anywhere.
+original each image was made from is not published; ``origin`` is inferred from the pixels
+(``leukbench origins blood_cells`` makes the shipped table again). No patient ids anywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import DataError
 from leukbench.sources import base
 from leukbench.sources.base import Photographs, Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,10 +63,12 @@ CARD = SourceCard(
     maps={c: c.lower() for c in ("BASOPHIL", "EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL")},
     notes=(
         "labels.csv names 411 images, 367 of which are there; image 116 has a label and no file.",
-        "44 rows without a label and 15 with several have label '' here; the three basophils are in no augmented class.",
+        "44 rows without a label and 15 with several have label '' here; the three basophils are in no augmented "
+        "class.",
         "The number in a name like _12_345.jpeg is a position in the generator, not the number of an original.",
         "Origins of the augmented release are inferred by features, geometry and pixels, not published.",
-        "images_sample/ in place of images/ marks a sample of the augmented pools, whose counts are not held to the card.",
+        "images_sample/ in place of images/ marks a sample of the augmented pools, whose counts are not held to the "
+        "card.",
     ),
     needs=("labels.csv", "images", "images_sample"),
 )
@@ -122,9 +125,10 @@ def _pool(folder: Path, pool: str, origins: Mapping[str, str]) -> tuple[list[dic
             do="move one of the two away",
         )  # fmt: skip
     top = whole if whole.is_dir() else sample
-    files = sorted(file for file in top.glob("*/*") if file.is_file())
     rows = []
-    for file in files:
+    for file in clean_files(top):
+        if len(file.relative_to(top).parts) != 2:
+            continue
         label = file.parent.name
         path = file.relative_to(folder).as_posix()
         image_id = f"{pool}_{label}{file.stem}"
@@ -159,7 +163,8 @@ def index(folder: Path) -> pd.DataFrame:
 
 
 def listing(folder: Path) -> pd.DataFrame:
-    """Return the files of the pinned commit: path, sha256, size_bytes; below images_sample/ where the folder has that."""
+    """Return the files of the pinned commit: path, sha256, size_bytes;
+    below images_sample/ where the folder has that."""
     facts = [dict(fact) for fact in base.read_facts(CARD.name)]
     for fact in facts:
         pool = fact["path"].split("/")[1] if fact["path"].startswith("images/") else ""

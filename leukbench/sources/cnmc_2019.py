@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import DataError, InputError
 from leukbench.sources import base
 from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +43,12 @@ CARD = SourceCard(
     portals=(
         Portal(
             name="TCIA",
-            command=f"gem install aspera-cli && ascli conf ascp install && ascli faspex5 packages receive --url='{_PACKAGE}' "
-            "--to-folder=DIR && leukbench fetch cnmc_2019 --from DIR",
+            command="gem install aspera-cli && ascli conf ascp install && "
+            f"ascli faspex5 packages receive --url='{_PACKAGE}' --to-folder=DIR && "
+            "leukbench fetch cnmc_2019 --from DIR",
             url="https://doi.org/10.7937/tcia.2019.dc64i46r",
-            note="Ruby 3.1 and Linux; the address of the package as it is quoted in public: the page of the doi has the present one",
+            note="Ruby 3.1 and Linux; the address of the package as it is quoted in public: the page of the doi has "
+            "the present one",
         ),
         Portal(
             name="Kaggle",
@@ -64,7 +67,8 @@ CARD = SourceCard(
             command="leukbench fetch cnmc_2019 --portal huggingface",
             account="none; needs the extra leukbench[portals]",
             url="https://huggingface.co/datasets/dwb2023/cnmc-leukemia-2019",
-            note="a mirror of the training pool by others; every image is held against the published hashes and counted",
+            note="a mirror of the training pool by others; "
+            "every image is held against the published hashes and counted",
         ),
         Portal(
             name="GitHub copy",
@@ -142,7 +146,7 @@ def index(folder: Path) -> pd.DataFrame:
     base.check_labels(CARD, rows, where=folder)
     base.check_counts(CARD, rows, where=folder)
     known = {row["path"] for row in rows}
-    for file in sorted(folder.rglob("*.bmp")):
+    for file in clean_files(folder, below=folder.rglob("*.bmp")):
         path = file.relative_to(folder).as_posix()
         if path not in known:
             if _NAME.fullmatch(file.name) is None and not file.stem.isdigit():
@@ -177,11 +181,12 @@ def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
 
 
 def arrange(folder: Path, *, from_dir: Path) -> int:
-    """Put every published image found anywhere below ``from_dir`` into its official place in ``folder``; return how many.
+    """Put every published image found anywhere below ``from_dir`` into its official place in ``folder``;
+    return how many.
 
-    Images are known by name and by sha256 or pixels (:mod:`leukbench.sources.placing`), so any sorting into folders will do,
-    and so will PNGs. Raises InputError where none is found or ``folder`` is in the way, DataError for a file with a published
-    name and other pixels.
+    Images are known by name and by sha256 or pixels (:mod:`leukbench.sources.placing`), so any sorting into folders
+    will do, and so will PNGs. Raises InputError where none is found or ``folder`` is in the way, DataError for a file
+    with a published name and other pixels.
     """
     from leukbench.sources import placing
 

@@ -18,8 +18,8 @@ def restore_mirror(folder: Path, shards: Path, *, places: Places, published: set
     """Write every published image that the shards hold into its place in ``folder`` and return how many there are.
 
     An image counts as published if its bytes, or the published file with its pixels, have the published sha256. Others
-    are counted and left out. ``published`` are the paths that the mirror claims to hold. Raises DataError where the shards
-    cannot be read or hold no published image.
+    are counted and left out. ``published`` are the paths that the mirror claims to hold. Raises DataError where the
+    shards cannot be read or hold no published image.
     """
     tally = Tally()
     with new_folder(folder) as trial:
@@ -29,13 +29,19 @@ def restore_mirror(folder: Path, shards: Path, *, places: Places, published: set
                 (trial / found.path).parent.mkdir(parents=True, exist_ok=True)
                 (trial / found.path).write_bytes(data if found.restored is None else found.restored)
         if not tally.paths:
-            raise DataError("a mirror holds no published image", where=str(shards), expected="images of C-NMC 2019",
-                            found=f"{len(tally.unknown)} other images", do="get the source by another portal")  # fmt: skip
+            raise DataError(
+                "a mirror holds no published image",
+                where=str(shards),
+                expected="images of C-NMC 2019",
+                found=f"{len(tally.unknown)} other images",
+                do="get the source by another portal",
+            )
     return mirror_summary(tally, published)
 
 
 def read_shards(shards: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (original name, bytes of the image file) of every row. Raises DataError for files that are no such mirror."""
+    """Yield (original name, bytes of the image file) of every row.
+    Raises DataError for files that are no such mirror."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -46,8 +52,13 @@ def read_shards(shards: Path) -> Iterator[tuple[str, bytes]]:
     if stated and stated != {
         len(files)
     }:  # some versions of the library return half a folder where the hub is out of reach
-        raise DataError("shards of a mirror are missing", where=str(shards), found=f"{len(files)} files",
-                        expected=f"{max(stated)}, as their names say", do="fetch again: what is here is kept")  # fmt: skip
+        raise DataError(
+            "shards of a mirror are missing",
+            where=str(shards),
+            found=f"{len(files)} files",
+            expected=f"{max(stated)}, as their names say",
+            do="fetch again: what is here is kept",
+        )
     for file in files:
         try:
             with pq.ParquetFile(file) as opened:
@@ -67,8 +78,9 @@ def mirror_summary(tally: Tally, published: set[str]) -> str:
     """Return how many published images a mirror holds, how, and what is wrong with the rest."""
     here, missing = tally.paths & published, published - tally.paths
     lines = [
-        f"the mirror holds {len(here):,} of the {len(published):,} published images: {len(tally.as_published & published):,} byte "
-        f"for byte, {len(tally.restored & published):,} by their pixels, written here as the published file",
+        f"the mirror holds {len(here):,} of the {len(published):,} published images: "
+        f"{len(tally.as_published & published):,} byte for byte, "
+        f"{len(tally.restored & published):,} by their pixels, written here as the published file",
         f"  missing: {len(missing):,}" + _shown(sorted(missing)),
         f"  with pixels that no published file has: {len(tally.unknown):,}" + _shown(tally.unknown),
         f"  under the name of another image: {len(tally.renamed):,}" + _shown(tally.renamed),

@@ -1,4 +1,5 @@
-"""The leukaemia part of the multi-cancer collection: 20,000 fields in four classes, made from those of Aria et al. (2021).
+"""The leukaemia part of the multi-cancer collection: 20,000 fields in four classes,
+made from those of Aria et al. (2021).
 
 Each original stands there several times in altered form and no name says which, so every origin is unknown here; the
 search for near-identical pixels joins what it can.
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from leukbench.errors import DataError
 from leukbench.sources import base
 from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +47,10 @@ CARD = SourceCard(
     ),
     maps={"Benign": "healthy", "Early": "leukaemia", "Pre": "leukaemia", "Pro": "leukaemia"},
     notes=(
-        "Made from the 3,256 images of aria_all_2021: each original stands here five to ten times, and no name says which.",
-        "No hashes are published: fetch records those of the files that came, and verify holds later looks against them.",
+        "Made from the 3,256 images of aria_all_2021: each original stands here five to ten times, and no name says "
+        "which.",
+        "No hashes are published: fetch records those of the files that came, and verify holds later looks against "
+        "them.",
         "The layout is that of the collection's own description; no file of it was at hand when this was written.",
     ),
     made_from=("aria_all_2021",),
@@ -57,16 +61,23 @@ CARD = SourceCard(
 def index(folder: Path) -> pd.DataFrame:
     """Return the manifest of ``ALL/all_<class>/all_<class>_<number>.jpg``; evidence is absent, origins are unknown.
 
-    Raises InputError if the folder is not there, DataError for another folder or name below ALL, wrong counts or a broken file.
+    Raises InputError if the folder is not there, DataError for another folder or name below ALL,
+    wrong counts or a broken file.
     """
     base.need_folder(CARD, folder)
     rows = []
-    for file in sorted((folder / "ALL").glob("*/*")):
+    recorded = dict(base.recorded_files(folder)[["path", "sha256"]].itertuples(index=False, name=None))
+    for file in clean_files(folder, below=(folder / "ALL").glob("*/*")):
         match = _NAME.fullmatch(file.name)
         if match is None or file.parent.name != f"all_{match[1]}":
-            raise DataError("this is no image of the set", where=str(file), expected="all_<class>/all_<class>_<number>.jpg",
-                            found=f"{file.parent.name}/{file.name}")  # fmt: skip
-        rows.append({"image_id": file.stem, "path": file.relative_to(folder).as_posix(), "sha256": "",
+            raise DataError(
+                "this is no image of the set",
+                where=str(file),
+                expected="all_<class>/all_<class>_<number>.jpg",
+                found=f"{file.parent.name}/{file.name}",
+            )
+        path = file.relative_to(folder).as_posix()
+        rows.append({"image_id": file.stem, "path": path, "sha256": recorded.get(path, ""),
                      "label": match[1].capitalize(), "patient": "", "evidence": CARD.evidence["ALL"],
                      "origin": "", "pool": "ALL", "official_fold": ""})  # fmt: skip
     base.check_labels(CARD, rows, where=folder)
@@ -75,12 +86,14 @@ def index(folder: Path) -> pd.DataFrame:
 
 
 def listing(folder: Path) -> pd.DataFrame:
-    """Return path, sha256, size_bytes as recorded when the files came (:func:`base.record_files`); empty before that."""
+    """Return path, sha256, size_bytes as recorded when the files came (:func:`base.record_files`);
+    empty before that."""
     return base.recorded_files(folder)
 
 
 def fetch(folder: Path, *, from_dir: Path | None = None) -> None:
-    """Link ``folder`` to the user's copy and record its hashes. Raises InputError with the portal's command where there is none."""
+    """Link ``folder`` to the user's copy and record its hashes.
+    Raises InputError with the portal's command where there is none."""
     from leukbench.sources.fetching import link_folder
 
     link_folder(CARD, folder, from_dir=from_dir)

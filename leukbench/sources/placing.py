@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from leukbench.errors import DataError, InputError
 from leukbench.sources.bitmaps import published_forms
+from leukbench.sources.dirt import clean_files
 from leukbench.sources.hashing import decode, file_sha256
 
 IMAGES = frozenset({".bmp", ".png"})
@@ -23,7 +24,8 @@ IMAGES = frozenset({".bmp", ".png"})
 
 @dataclass(frozen=True)
 class Find:
-    """A published file that an image was found to be: its path, and its bytes where these are not those of the image."""
+    """A published file that an image was found to be: its path,
+    and its bytes where these are not those of the image."""
 
     path: str
     restored: bytes | None
@@ -45,8 +47,8 @@ class Places:
     def find(self, data: bytes, *, name: str) -> Find | None:
         """Return which published file the bytes of an image are, or hold the pixels of; None where they are none.
 
-        Of several equal files the one with this name is meant, with or without its suffix. Bytes that are no whole image
-        are none of them.
+        Of several equal files the one with this name is meant, with or without its suffix. Bytes that are no whole
+        image are none of them.
         """
         found = self._of_hash(hashlib.sha256(data).hexdigest(), name, None)
         if found is not None:
@@ -118,26 +120,33 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def link_or_restore(folder: Path, *, from_dir: Path, places: Places) -> Tally:
-    """Link every published image below ``from_dir`` into ``folder``; write those anew whose pixels alone are as published.
+    """Link every published image below ``from_dir`` into ``folder``;
+    write those anew whose pixels alone are as published.
 
     Files with other names than published ones are left alone, links to elsewhere followed: it is the user's own folder.
     Raises DataError for a published name with other pixels.
     """
     tally = Tally()
-    for file in sorted(from_dir.rglob("*")):
-        if file.suffix.lower() not in IMAGES or file.stem not in places.stems or not file.is_file():
+    for file in clean_files(from_dir):
+        if file.suffix.lower() not in IMAGES or file.stem not in places.stems:
             continue
         found = places.find(file.read_bytes(), name=file.name)
         if found is None or not found.same_name:
-            raise DataError("a file is not the published one", where=str(file), expected="the pixels of a published file of this name",
-                            found=f"sha256 {file_sha256(file)}", do="get it again")  # fmt: skip
+            raise DataError(
+                "a file is not the published one",
+                where=str(file),
+                expected="the pixels of a published file of this name",
+                found=f"sha256 {file_sha256(file)}",
+                do="get it again",
+            )
         if tally.add(file.name, found):
             put(folder / found.path, found, file)
     return tally
 
 
 def link_by_hash(folder: Path, *, from_dir: Path, listed: Mapping[str, str]) -> int:
-    """Link every file below ``from_dir`` that has a published sha256 (``listed``: path -> sha256) to its paths; return how many.
+    """Link every file below ``from_dir`` that has a published sha256 (``listed``:
+    path -> sha256) to its paths; return how many.
 
     Names and folders do not matter; files with other hashes are left alone.
     """
@@ -145,9 +154,7 @@ def link_by_hash(folder: Path, *, from_dir: Path, listed: Mapping[str, str]) -> 
     for path, sha256 in listed.items():
         paths.setdefault(sha256, []).append(path)
     placed: set[str] = set()
-    for file in sorted(from_dir.rglob("*")):
-        if not file.is_file():
-            continue
+    for file in clean_files(from_dir):
         for path in paths.get(file_sha256(file), ()):
             if path not in placed:
                 placed.add(path)

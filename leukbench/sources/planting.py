@@ -1,8 +1,8 @@
 """How a synthetic cohort is planned as rows, written as files, and read again.
 
 A cohort is planned first (who, which class, which cell, repeated shot of which), then each row is drawn from the seed
-of its own place, so that the files are the same byte for byte whatever else is made. ``rows.csv`` in the folder holds what
-a publisher would give (path, label, patient, pool, official fold, hash); ``truth.csv`` what only the maker knows.
+of its own place, so that the files are the same byte for byte whatever else is made. ``rows.csv`` in the folder holds
+what a publisher would give (path, label, patient, pool, official fold, hash); ``truth.csv`` what only the maker knows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One planned image. ``repeat_of`` is an earlier shot of the same cell, ``duplicate_of`` the same file once more."""
+    """One planned image. ``repeat_of`` is an earlier shot of the same cell,
+    ``duplicate_of`` the same file once more."""
 
     image_id: str
     part: Part
@@ -108,8 +109,8 @@ def shrink(parts: tuple[Part, ...], images: int | None, *, per_patient: int) -> 
 def plan(cohort: Cohort, *, images: int | None, seed: int) -> list[Row]:
     """Return every image of a cohort as a row, without drawing one.
 
-    Patients get equal numbers, but for a rest. Repeats and duplicates are drawn per image, at the cohort's rates. At most
-    one pair of patients a part shares files, so that planted duplicates never join all of a small class.
+    Patients get equal numbers, but for a rest. Repeats and duplicates are drawn per image, at the cohort's rates. At
+    most one pair of patients a part shares files, so that planted duplicates never join all of a small class.
     """
     rows: list[Row] = []
     n_before: dict[str, int] = {}
@@ -227,7 +228,8 @@ def _read(file: Path) -> str:
 def index_cohort(card: SourceCard, folder: Path) -> pd.DataFrame:
     """Return the manifest of a cohort that was made; counts are held to the card where all of it was made.
 
-    Raises InputError if it was not made yet, DataError for a missing, truncated or altered file or a label outside the card.
+    Raises InputError if it was not made yet, DataError for a missing,
+    truncated or altered file or a label outside the card.
     """
     base.need_folder(card, folder)
     file = folder / "rows.csv"

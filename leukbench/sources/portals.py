@@ -1,7 +1,7 @@
 """Get a source by one of its portals: a public GitHub archive, Kaggle, a Hugging Face mirror, a folder of the user's.
 
-Kaggle and Hugging Face are reached through their own libraries (the extra ``portals``), which keep what has arrived and go
-on from there. Here stand the waiting and trying again, the room on the disk, and what is done with the files.
+Kaggle and Hugging Face are reached through their own libraries (the extra ``portals``), which keep what has arrived and
+go on from there. Here stand the waiting and trying again, the room on the disk, and what is done with the files.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from leukbench.errors import DataError, InputError, unknown_name
 from leukbench.sources import fetching
 from leukbench.sources.archives import unpack
 from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 PIP = "pip install 'kagglehub>=0.3' 'huggingface_hub>=0.26'  (or leukbench[portals])"
 KAGGLE_TOKEN = (
-    "make a free token at kaggle.com, Settings, API, and put it into the environment variable KAGGLE_API_TOKEN or the file "
-    "~/.kaggle/access_token (an older kaggle.json goes to ~/.kaggle/kaggle.json)"
+    "make a free token at kaggle.com, Settings, API, and put it into the environment variable KAGGLE_API_TOKEN or the "
+    "file ~/.kaggle/access_token (an older kaggle.json goes to ~/.kaggle/kaggle.json)"
 )
 HUGGINGFACE_TOKEN = (
     "make a token at huggingface.co, Settings, Access Tokens, and put it into HF_TOKEN, or run hf auth login"
@@ -35,8 +36,8 @@ def fetch_by(
     """Put a source's files at ``folder`` by one of its portals and return what came, one sentence.
 
     A folder that is already there is never overwritten. Raises InputError for a portal that the source does not have, a
-    library or token that is missing, or a transfer that fails ``tries`` times in a row (``wait_s`` × 2ⁿ seconds apart; what
-    has arrived is kept); DataError where files are not the published ones.
+    library or token that is missing, or a transfer that fails ``tries`` times in a row (``wait_s`` × 2ⁿ seconds apart;
+    what has arrived is kept); DataError where files are not the published ones.
     """
     portal = portal_of(source.card, way)
     if way == "folder":
@@ -46,7 +47,7 @@ def fetch_by(
                 "no folder is named", expected="--from DIR, or LEUKBENCH_MIRROR", found="neither", do=portal.command
             )
         source.fetch(folder, from_dir=from_dir)
-        return f"{source.name}: linked"
+        return verified(source, folder)
     if folder.exists() and not folder.is_symlink() and any(folder.iterdir()):
         raise InputError("a folder is in the way", where=str(folder), expected="nothing there, or a link",
                          found="a folder with files", do="move it away, or leave it: it is used as it is")  # fmt: skip
@@ -65,8 +66,13 @@ def portal_of(card: SourceCard, way: str) -> Portal:
             return portal
     for portal in card.portals:
         if portal.way == "by_hand" and way.lower() in {portal.name.lower(), "by_hand"}:
-            raise InputError(f"{portal.name} cannot be asked from here", where=f"source {card.name}", found=way,
-                             expected="one of: " + ", ".join(ways_of(card)), do=f"run\n    {portal.command}")  # fmt: skip
+            raise InputError(
+                f"{portal.name} cannot be asked from here",
+                where=f"source {card.name}",
+                found=way,
+                expected="one of: " + ", ".join(ways_of(card)),
+                do=f"run\n    {portal.command}",
+            )
     raise unknown_name("portal", way, ways_of(card), where=f"source {card.name}")
 
 
@@ -99,7 +105,7 @@ def _github(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s:
         finally:
             archive.unlink(missing_ok=True)  # whole or not, what it held is now known
     source.fetch(folder, from_dir=got)
-    n_files = sum(file.is_file() for file in folder.rglob("*"))
+    n_files = sum(1 for _ in clean_files(folder))
     return f"{source.name}: {n_files:,} of {len(listed):,} files, each with its published hash ({got} holds them)"
 
 
@@ -126,7 +132,7 @@ def _kaggle(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s:
         return _placed(source, folder, got)
     assert source.fetch is not None
     source.fetch(folder, from_dir=got)
-    return _verified(source, folder)
+    return verified(source, folder)
 
 
 def _placed(source: Source, folder: Path, got: Path) -> str:
@@ -138,18 +144,21 @@ def _placed(source: Source, folder: Path, got: Path) -> str:
         n_files = placing.link_by_hash(trial, from_dir=got, listed=listed)
         if not n_files:
             raise DataError(
-                "a download holds no published file", where=str(got), expected=f"files of {source.name} with their published hashes",
-                found="none", do="get the source by another portal",
-            )  # fmt: skip
+                "a download holds no published file",
+                where=str(got),
+                expected=f"files of {source.name} with their published hashes",
+                found="none",
+                do="get the source by another portal",
+            )
     return f"{source.name}: {n_files:,} of {len(listed):,} published files, each with its hash ({got} holds them)"
 
 
-def _verified(source: Source, folder: Path) -> str:
+def verified(source: Source, folder: Path) -> str:
     """Return what verification says of files that no one has held against a list yet. Raises DataError for damage."""
     from leukbench.sources.verify import verify_source
 
     report = verify_source(source.name, folder)
-    if not report.intact:
+    if not report.intact and report.n_checked:
         raise DataError(
             "files of this portal are not the published ones", where=str(folder), expected="the published hashes",
             found=report.summary(), do="get the source again, or by another portal",
@@ -161,8 +170,13 @@ def _refuse_links(folder: Path) -> None:
     """Raise DataError where a download holds a link: it may lead out of its folder."""
     links = [path for path in folder.rglob("*") if path.is_symlink()]
     if links:
-        raise DataError("a download holds a link", where=str(links[0]), expected="plain files and folders",
-                        found=f"{len(links)} link(s)", do="do not use this download; report where it came from")  # fmt: skip
+        raise DataError(
+            "a download holds a link",
+            where=str(links[0]),
+            expected="plain files and folders",
+            found=f"{len(links)} link(s)",
+            do="do not use this download; report where it came from",
+        )
 
 
 # -------------------------------------------------------------------------------------------------------- Hugging Face
@@ -177,11 +191,18 @@ def _huggingface(source: Source, portal: Portal, folder: Path, *, tries: int, wa
     shards = folder.with_name(f"{folder.name}.huggingface")  # kept: after a break only what is missing is fetched
     _patiently(
         lambda: huggingface_hub.snapshot_download(
-            repository, repo_type="dataset", revision=revision or None, allow_patterns=[portal.wanted], local_dir=str(shards)
+            repository,
+            repo_type="dataset",
+            revision=revision or None,
+            allow_patterns=[portal.wanted],
+            local_dir=str(shards),
         ),
-        portal, HUGGINGFACE_TOKEN, _errors_of("huggingface_hub.errors"),
-        tries=min(tries, 2), wait_s=wait_s,  # it tries five times itself
-    )  # fmt: skip
+        portal,
+        HUGGINGFACE_TOKEN,
+        _errors_of("huggingface_hub.errors"),
+        tries=min(tries, 2),
+        wait_s=wait_s,  # it tries five times itself
+    )
     _refuse_links(shards)
     return source.restore(folder, shards)
 

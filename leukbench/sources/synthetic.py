@@ -127,7 +127,8 @@ def _field(
 
 
 def draw_smear(row: Row, *, seed: int) -> tuple[Image, float]:
-    """Return a smear field of 320×240 px with one white cell of the row's class among red cells; signal is its area ratio."""
+    """Return a smear field of 320×240 px with one white cell of the row's class among red cells;
+    signal is its area ratio."""
     look, canvas, cells, texture = _field(row, seed=seed, size_px=(320, 240), red_cells=28)
     kind = _SMEAR_CELLS[row.part.label]
     moved = _shot(row, seed=seed, spread=0.006)
@@ -235,8 +236,8 @@ def _plain_parts(pool: str, sizes: Mapping[str, tuple[int, int]]) -> tuple[Part,
 
 _KNOWN = Cohort(parts=_known_parts(), draw=partial(draw_known_answer, per_image=False), repeats=0.25)
 _KNOWN_NOTES = (
-    "24 patients with one label each, 32 images each, and as many again in the pool `new`; the signal is drawn per image: "
-    "Bayes accuracy Φ(1/2) = 0.691.",
+    "24 patients with one label each, 32 images each, and as many again in the pool `new`; the signal is drawn per "
+    "image: Bayes accuracy Φ(1/2) = 0.691.",
 )
 _HEALTH = {"normal": "healthy", "malignant": "leukaemia"}
 

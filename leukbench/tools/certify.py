@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.params import Params
-from leukbench.pipeline.layout import experiment_file, read_json, source_file, study_file
-from leukbench.pipeline.plan import effective_rows, rule_of
+from leukbench.pipeline.layout import experiment_file, read_json, source_file
+from leukbench.pipeline.plan import effective_rows, read_study, rule_of
 from leukbench.records import Experiment, SplitRule, as_plain
 
 _KEYS = frozenset({"protocol", "rule", "sha256", "verdicts", "shared", "declares", "folds", "evidence", "sentence"})
@@ -68,7 +68,7 @@ def _rests_on(params: Params, experiment: Experiment) -> tuple[Any, Any, SplitRu
     if experiment.protocol == "transfer":
         joined = plan_transfer(params, experiment).joined
         return joined.manifest, joined.groups, joined.rule
-    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    study = read_study(params, experiment)
     manifest = read_manifest(source_file(params, experiment.source, "manifest.csv"))
     groups = read_groups(source_file(params, experiment.source, "groups.csv"))
     effective, rule = effective_rows(

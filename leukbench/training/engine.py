@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,21 +12,27 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from leukbench.errors import LeukbenchError
+from leukbench.errors import InputError
 from leukbench.records import IntArray, Recipe
-from leukbench.seeds import seed_for
+from leukbench.seeds import generator_for, seed_for
 from leukbench.training.data import Pixels, balanced_order
-from leukbench.training.recipe import class_scores, freeze, learning_rate_at, make_loss, make_optimiser
+from leukbench.training.recipe import class_scores, freeze, learning_rate_at, make_loss, make_optimiser, stops_before
+
+PART = 32
+"""Images of a batch that a processor takes at once where the network has no batch statistics: the gradient is the
+same."""
 
 
-class TrainingDiverged(LeukbenchError):
+class TrainingDiverged(InputError):
     """The loss became infinite or NaN."""
 
 
 @dataclass
 class Epochs:
-    """What each finished epoch left: lists with one entry an epoch; ``test`` and ``validation`` are (n_rows, n_classes)."""
+    """What each finished epoch left: lists with one entry an epoch; ``test`` and ``validation`` are (n_rows,
+    n_classes)."""
 
     train_loss: list[float] = field(default_factory=list)
     train_accuracy: list[float] = field(default_factory=list)
@@ -94,21 +100,21 @@ def train(
     """Run the epochs that ``state`` lacks, scoring validation and test rows after each.
 
     Random streams come from (seed, purpose, epoch), so a resumed run ends where an uninterrupted one does. Raises
-    TrainingDiverged where the loss is no longer finite.
+    TrainingDiverged, naming the batch, where the loss is no longer finite.
     """
     frozen = freeze(state.model, recipe.trainable)
-    order = _training_order(train, recipe, n_classes, seed)
     loss_of = make_loss(recipe, _class_weights(train, recipe, n_classes))
     for epoch in range(len(state.epochs), recipe.epochs):
         monitored = state.epochs.validation_loss if len(validation.rows) else state.epochs.train_loss
+        if stops_before(recipe, epoch, monitored):
+            break
         for group in state.optimiser.param_groups:
             group["lr"] = learning_rate_at(recipe, epoch, monitored)
         torch.manual_seed(seed_for(seed, "dropout", epoch))
         started = time.perf_counter()
+        order = _training_order(train, recipe, n_classes, seed=seed, epoch=epoch)
         loss, accuracy = _train_epoch(state, train, order, loss_of, frozen, seed=seed, epoch=epoch, precision=precision)
         trained = time.perf_counter()
-        if not math.isfinite(loss):
-            raise TrainingDiverged(f"the training loss is {loss} after epoch {epoch + 1}")
         scores = {
             name: score(state.model, part, recipe, precision=precision)
             for name, part in (("validation", validation), ("test", test))
@@ -135,25 +141,97 @@ def _train_epoch(
     epoch: int,
     precision: str,
 ) -> tuple[float, float]:
-    """Train one epoch and return its mean loss and running accuracy; the device is read once, at the end."""
+    """Train one epoch and return its mean loss and running accuracy.
+
+    An accelerator is read once, at the end; on a processor each loss is looked at before it moves a weight.
+    """
     model, device = state.model, pixels.device
     model.train()
     for layer in frozen:
         layer.eval()
-    total = torch.zeros(3, dtype=torch.float64, device=device)
-    for images, labels in pixels.training_batches(order, seed=seed, epoch=epoch):
+    batches = pixels.training_batches(order, seed=seed, epoch=epoch)
+    mix = generator_for(seed, "mixup", epoch)
+    in_parts = device.type == "cpu" and not _has_batch_statistics(model)
+    seen: list[Tensor] = []
+    for images, labels in batches:
+        mixed = _mixed(images, labels, loss_of, alpha=pixels.recipe.mixup, rng=mix)
         state.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            logits = model(images)
-        loss = loss_of(logits, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        seen.append(_gradient(model, *mixed, size=PART if in_parts else len(labels), precision=precision))
+        if device.type == "cpu":
+            _refuse_divergence(seen[-1:], first=len(seen), epoch=epoch)
         state.optimiser.step()
-        with torch.no_grad():
-            n = len(labels)
-            right = (logits.argmax(dim=1) == labels).sum()
-            total += torch.stack([loss.detach().double() * n, right.double(), torch.full_like(right, n).double()])
-    loss_sum, right_sum, n_rows = total.tolist()
-    return loss_sum / n_rows, right_sum / n_rows
+    _refuse_divergence(seen, first=1, epoch=epoch)
+    loss, right, n_rows = torch.stack(seen).sum(dim=0).tolist()
+    return loss / n_rows, right / n_rows
+
+
+def _mixed(
+    images: Tensor,
+    labels: Tensor,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    *,
+    alpha: float,
+    rng: np.random.Generator,
+) -> tuple[Tensor, tuple[Tensor, ...], Callable[[Tensor, Sequence[Tensor]], Tensor]]:
+    """Return a batch's images, its labels (for mixup two sets) and their loss.
+
+    References
+    ----------
+    Zhang et al. 2018, *mixup*: one share a batch from Beta(alpha, alpha), partners by permutation.
+    """
+    if alpha == 0:
+        return images, (labels,), lambda logits, of: loss_of(logits, of[0])
+    share = float(rng.beta(alpha, alpha))
+    partner = torch.from_numpy(rng.permutation(len(labels))).to(labels.device)
+    return (
+        share * images + (1 - share) * images[partner],
+        (labels, labels[partner]),
+        lambda logits, of: share * loss_of(logits, of[0]) + (1 - share) * loss_of(logits, of[1]),
+    )
+
+
+def _gradient(
+    model: nn.Module,
+    images: Tensor,
+    labels: Sequence[Tensor],
+    loss_of: Callable[[Tensor, Sequence[Tensor]], Tensor],
+    *,
+    size: int,
+    precision: str,
+) -> Tensor:
+    """Add a batch's gradient to the model's, ``size`` images at a time, and return its summed loss, hits and images
+    ``(3,)``.
+
+    The loss is a mean over images, so that its parts, weighted by their sizes, add up to it.
+    """
+    n, total = len(images), torch.zeros(3, dtype=torch.float64, device=images.device)
+    for start in range(0, n, size):
+        here = [of[start : start + size] for of in labels]
+        with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+            logits = model(images[start : start + size])
+        loss = loss_of(logits, here) * (len(logits) / n)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total[0] += loss.detach().double() * n
+        total[1] += (logits.detach().argmax(dim=1) == here[0]).sum()
+        total[2] += len(logits)
+    return total
+
+
+def _has_batch_statistics(model: nn.Module) -> bool:
+    return any(isinstance(layer, _BatchNorm) and layer.training for layer in model.modules())
+
+
+def _refuse_divergence(seen: Sequence[Tensor], *, first: int, epoch: int) -> None:
+    """Raise TrainingDiverged for the first batch without a finite loss; ``seen`` starts with batch ``first`` of the
+    epoch."""
+    for number, loss in enumerate(torch.stack(list(seen))[:, 0].tolist(), start=first):
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the training loss is {loss}",
+                where=f"epoch {epoch + 1}, batch {number}",
+                expected="a finite loss",
+                do="look at that batch's images and at the learning rate",
+            )
 
 
 @torch.no_grad()
@@ -169,9 +247,9 @@ def score(model: nn.Module, pixels: Pixels, recipe: Recipe, *, precision: str) -
     return joined.astype(np.float32)
 
 
-def _training_order(pixels: Pixels, recipe: Recipe, n_classes: int, seed: int) -> IntArray:
+def _training_order(pixels: Pixels, recipe: Recipe, n_classes: int, *, seed: int, epoch: int) -> IntArray:
     if recipe.balance == "oversample":
-        return balanced_order(pixels.rows, n_classes, seed=seed)
+        return balanced_order(pixels.rows, n_classes, seed=seed, epoch=epoch)
     return np.arange(len(pixels.rows), dtype=np.int64)
 
 

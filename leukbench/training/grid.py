@@ -27,6 +27,7 @@ from leukbench.pixels.joined import open_stores
 from leukbench.pixels.store import Store
 from leukbench.records import Experiment, NetworkSpec, Recipe
 from leukbench.training.costs import Estimator, Load, Speed, planned_seconds, work_of
+from leukbench.training.data import rows_in_batches
 from leukbench.training.experiment import fold_rows, make_spec, plan_arm, plan_experiment
 from leukbench.training.run import FoldRows, epochs_done, execute_run, run_folder
 
@@ -100,12 +101,18 @@ class Event:
 
 
 def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
-    """Return the runs of experiments in the plan's order, each key once. Raises DataError, naming the stage, where a file is missing."""
+    """Return the runs of experiments in the plan's order, first seeds first, each key once, without those that another one holds.
+
+    The headline seed of every experiment comes before anybody's second. A run that differs from another in testing fewer rows
+    takes its scores from it (:func:`leukbench.training.run.execute_run`). Raises DataError, naming the stage, where a file is missing.
+    """
     tasks: dict[str, Task] = {}
+    tested: dict[str, dict[str, frozenset[str]]] = {}  # training key -> run key -> test rows
     for inputs in experiments:
         study, split, store = _opened(inputs)
         plan = plan_experiment(study, inputs.experiment, split, store=store, limited_source=inputs.limited_source)
         for arm, spec, rows in plan:
+            tested.setdefault(spec.training_key, {})[spec.key] = frozenset(map(str, rows.test.image_id))
             tasks.setdefault(
                 spec.key,
                 Task(
@@ -121,14 +128,17 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
                     scored_rows=len(rows.validation) + len(rows.test),
                 ),
             )
-    return list(tasks.values())
+    held = {
+        key for same in tested.values() for key, rows in same.items() if any(rows < others for others in same.values())
+    }
+    return sorted((task for key, task in tasks.items() if key not in held), key=lambda task: task.seed)
 
 
 def _epoch_rows(rows: FoldRows, recipe: Recipe) -> int:
     if recipe.balance != "oversample":
-        return len(rows.train)
+        return rows_in_batches(len(rows.train), recipe)
     counts = np.bincount(rows.train.label)
-    return int(counts.max() * len(counts))
+    return rows_in_batches(int(counts.max() * len(counts)), recipe)
 
 
 def is_finished(key: str) -> bool:

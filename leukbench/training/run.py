@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,11 @@ class FoldRows:
     def sha256(self) -> str:
         """The digest of which rows stand where, in order."""
         return rows_digest(self.train, self.validation, self.test)
+
+    @cached_property
+    def training_sha256(self) -> str:
+        """The digest of the rows that decide the weights, the choice of an epoch included."""
+        return rows_digest(self.train, self.validation)
 
 
 @dataclass(frozen=True)
@@ -106,15 +111,49 @@ def execute_run(
 ) -> Finished:
     """Return the finished run of a spec, training only what is missing of it, one process at a time.
 
-    Where another process trains it, waits ``patience_s`` for that to end. Raises RunHeld, SplitError where a class has no
-    training image, TrainingDiverged, WeightsUnavailable.
+    Where a finished run has the same weights and tested these rows and more, nothing is trained: its scores are taken.
+    Where another process trains it, waits ``patience_s`` for that to end. Raises RunHeld, SplitError where a class has
+    no training image, TrainingDiverged, WeightsUnavailable.
     """
     found = find_run(spec.key)
     if found is not None:
         return found
     _check_rows(spec, rows)
     with holding(run_folder(spec.key), patience_s=patience_s):
-        return find_run(spec.key) or _train_run(spec, rows, store, device, progress)
+        return find_run(spec.key) or _take_scores(spec, rows) or _train_run(spec, rows, store, device, progress)
+
+
+def _take_scores(spec: RunSpec, rows: FoldRows) -> Finished | None:
+    """Return the run made out of a finished one with the same weights that tested these rows and others, or None."""
+    wanted = _names(rows.test.image_id, rows.test.label)
+    for receipt in _receipts_of(spec.training_key):
+        folder, found = run_folder(receipt["key"]), find_run(receipt["key"])
+        tested = pd.read_csv(folder / "rows.csv", dtype=str, keep_default_na=False)
+        tested = tested[tested["role"].eq("test")]
+        place = {name: n for n, name in enumerate(_names(tested["image_id"], tested["label"]))}
+        if found is None or not place.keys() >= set(wanted):
+            continue
+        write_text(run_folder(spec.key) / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
+        write_text(run_folder(spec.key) / "environment.json", (folder / "environment.json").read_text(encoding="utf-8"))
+        scores = {"test": found.test[:, [place[name] for name in wanted]], "validation": found.validation}
+        taken = {**receipt, "scores_from": receipt["key"]}
+        return _write_results(spec, rows, scores=scores, history=found.history, receipt=taken)
+    return None
+
+
+def _receipts_of(training_key: str) -> Iterator[dict[str, Any]]:
+    """Yield the receipts of finished runs that ended in the same weights; one that cannot be read is passed over."""
+    for file in sorted(runs_folder().glob("*/receipt.json")):
+        try:
+            receipt = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if receipt.get("training_key") == training_key:
+            yield receipt
+
+
+def _names(image_id: Iterable[str], label: Iterable[object]) -> list[tuple[str, str]]:
+    return [(str(image), str(of)) for image, of in zip(image_id, label, strict=True)]
 
 
 def _check_rows(spec: RunSpec, rows: FoldRows) -> None:
@@ -156,7 +195,7 @@ def _train_run(
         after_epoch=after_epoch,
     )
     wall_s = earlier_s + time.perf_counter() - started
-    return _finish(spec, folder, state, rows, device, wall_s=wall_s)
+    return _finish(spec, state, rows, device, wall_s=wall_s)
 
 
 def epochs_done(key: str) -> int:
@@ -230,29 +269,38 @@ def _restore_layout(optimiser: torch.optim.Optimizer) -> None:
                 slots[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def _finish(
-    spec: RunSpec, folder: Path, state: State, rows: FoldRows, device: torch.device, *, wall_s: float
-) -> Finished:
+def _finish(spec: RunSpec, state: State, rows: FoldRows, device: torch.device, *, wall_s: float) -> Finished:
     epochs: Epochs = state.epochs
-    for role in ("test", "validation"):
-        with replacing(folder / f"{role}.npy") as temporary, temporary.open("wb") as out:
-            np.save(out, np.stack(getattr(epochs, role)), allow_pickle=False)
-    table = pd.concat([_row_table(rows.validation, "validation"), _row_table(rows.test, "test")])
-    write_text(folder / "rows.csv", table.to_csv(index=False, lineterminator="\n"))
+    scores = {role: np.stack(getattr(epochs, role)) for role in ("test", "validation")}
     history = {name: getattr(epochs, name) for name in _SERIES}
-    write_text(folder / "history.json", json.dumps(history) + "\n")
-    n_train = len(rows.train)
     receipt = {
-        "key": spec.key,
         "wall_s": wall_s,
-        "n_train_rows": n_train,
-        "n_validation_rows": len(rows.validation),
-        "n_test_rows": len(rows.test),
         "peak_memory_mib": peak_memory_mib(device),
         "n_parameters": sum(p.numel() for p in state.model.parameters()),
         "n_parameters_trainable": sum(p.numel() for p in state.model.parameters() if p.requires_grad),
     }
-    write_text(folder / "receipt.json", json.dumps(receipt, indent=1, sort_keys=True) + "\n")
+    return _write_results(spec, rows, scores=scores, history=history, receipt=receipt)
+
+
+def _write_results(
+    spec: RunSpec,
+    rows: FoldRows,
+    *,
+    scores: dict[str, npt.NDArray[np.float32]],
+    history: dict[str, list[float]],
+    receipt: dict[str, Any],
+) -> Finished:
+    """Write what a run ends in, the receipt last, and return it."""
+    folder = run_folder(spec.key)
+    for role, values in scores.items():
+        with replacing(folder / f"{role}.npy") as temporary, temporary.open("wb") as out:
+            np.save(out, values, allow_pickle=False)
+    table = pd.concat([_row_table(rows.validation, "validation"), _row_table(rows.test, "test")])
+    write_text(folder / "rows.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "history.json", json.dumps(history) + "\n")
+    sizes = {f"n_{role}_rows": len(getattr(rows, role)) for role in ("train", "validation", "test")}
+    whole = {**receipt, **sizes, "key": spec.key, "training_key": spec.training_key}
+    write_text(folder / "receipt.json", json.dumps(whole, indent=1, sort_keys=True) + "\n")
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     done = find_run(spec.key)
     assert done is not None

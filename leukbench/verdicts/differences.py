@@ -1,8 +1,8 @@
 """Reproduced minus claimed: one difference with the errors of both sides, and what it says about a margin.
 
-Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117 (three-sided test); Zou & Donner 2008, Stat. Med. 27:1693 (MOVER); Rao &
-Scott 1992, Biometrics 48:577 (design effect of a printed n); Korn & Graubard 1998 (few groups). ``leukbench/verdicts/README.md``
-explains the choices. Pure: no disk, no clock.
+Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117 (three-sided test); Zou & Donner 2008, Stat. Med. 27:1693 (MOVER); Rao
+& Scott 1992, Biometrics 48:577 (design effect of a printed n); Korn & Graubard 1998 (few groups).
+``leukbench/verdicts/README.md`` explains the choices. Pure: no disk, no clock.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Question:
 class Difference:
     """Reproduced minus claimed, as a fraction: the value, its 95 % interval and one-sided standard errors.
 
-    ``slack_low`` and ``slack_high`` say how far the claim's rounding alone may have moved the value down or up. They bound an
-    error, they are no variance: the interval holds them in full, the standard errors not at all.
+    ``slack_low`` and ``slack_high`` say how far the claim's rounding alone may have moved the value down or up. They
+    bound an error, they are no variance: the interval holds them in full, the standard errors not at all.
     """
 
     value: float
@@ -106,7 +106,7 @@ class Difference:
     def smallest_margin(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
         """Return the smallest margin within which a true difference of 0 would be shown with this power.
 
-        With the standard error 0.031 of STATISTICS.md and many degrees of freedom, 0.031 · (1.645 + 1.282):
+        With the standard error 0.031 of docs/statistics.md and many degrees of freedom, 0.031 · (1.645 + 1.282):
 
         >>> d = Difference(value=0, low=-0.06, high=0.06, se_low=0.031, se_high=0.031, df=1e6)
         >>> round(d.smallest_margin(), 3)
@@ -205,9 +205,9 @@ def _on_scale(question: Question, reproduced: Reproduced) -> tuple[float, float]
 def design_effect(reproduced: Reproduced) -> float | None:
     """Return the variance of an estimate over p(1 - p) / n_images, seeds set aside; None where that cannot be told.
 
-    For proportions it is at least 1. As the image count of all classes stands below even for the recall of one class, it must
-    be applied to a claim's n of all classes too. Where groups show no variation (or the value is at the end of its scale)
-    each group counts as one observation: n_images / effective groups. MCC and kappa are mapped to [0, 1].
+    For proportions it is at least 1. As the image count of all classes stands below even for the recall of one class,
+    it must be applied to a claim's n of all classes too. Where groups show no variation (or the value is at the end of
+    its scale) each group counts as one observation: n_images / effective groups. MCC and kappa are mapped to [0, 1].
 
     >>> e = Estimate(metric="accuracy", value=0.8, standard_error=0.04, n_images=400)  # 0.0016 / 0.0004
     >>> round(design_effect(Reproduced(estimate=e, protocol="image")), 9)
@@ -297,9 +297,10 @@ def _covariance(own: float, claimed: float, reproduced: Reproduced) -> float:
 def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
     """Return the p-values of the three conclusions.
 
-    ``within`` rejects d < -margin and d > margin, each one-sided; ``lower`` (``higher``) rejects -margin ≤ d ≤ margin towards
-    one side of a two-sided test, hence the factor 2. Just one of the three hypotheses is true, so none corrects for the
-    others. The claim's rounding is taken at its worst. Lower sides have their own standard error, upper sides theirs.
+    ``within`` rejects d < -margin and d > margin, each one-sided; ``lower`` (``higher``) rejects -margin ≤ d ≤ margin
+    towards one side of a two-sided test, hence the factor 2. Just one of the three hypotheses is true, so none corrects
+    for the others. The claim's rounding is taken at its worst. Lower sides have their own standard error,
+    upper sides theirs.
 
     By hand, d = 0.01, se 0.02, margin 0.05, normal: Φ(-0.04/0.02) = 0.0228 for within, 2·Φ(0.06/0.02) > 1 for lower.
 
@@ -331,6 +332,7 @@ def conclude(d: Difference, margin: float, *, alpha: float) -> tuple[Outcome, fl
 
 
 def conclusion(ps: Mapping[Outcome, float], level: float) -> tuple[Outcome, float]:
-    """Return the outcome with the smallest of several p-values, and that p-value; unresolved where it exceeds the level."""
+    """Return the outcome with the smallest of several p-values, and that p-value;
+    unresolved where it exceeds the level."""
     outcome, p = min(ps.items(), key=lambda item: item[1])
     return (outcome if p <= level else "unresolved"), p

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
-from leukbench.records import Estimate, Experiment
+from leukbench.records import Estimate, Experiment, fold_of
 from leukbench.verdicts.differences import Overlap, Question, Reproduced
 
 _SAME = {"sensitivity": "recall"}
@@ -33,7 +33,11 @@ class Definition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedExperiment:
-    """An experiment with its estimates by arm (of the last epoch, or the recipe's checkpoint) and what its runs deviate in."""
+    """An experiment with its estimates by arm (of the epoch that its recipe chooses) and what its runs deviate in.
+
+    ``deviations`` of all runs of an arm together from the paper's experiment, ``fold_deviations`` of each fold from the
+    same fold.
+    """
 
     name: str
     experiment: Experiment
@@ -41,15 +45,16 @@ class EvaluatedExperiment:
     evidence: str
     estimates: Mapping[str, tuple[Estimate, ...]]
     deviations: Mapping[str, tuple[str, ...]]
+    fold_deviations: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     likeness: Likeness = field(default_factory=Likeness)
 
 
 def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
     """Return the definitions under which a claim's metric may be meant; several where the paper does not say.
 
-    A precision, recall, specificity or F1 without more may be the macro, weighted or micro mean, in a two-class study also that
-    of either class. The AUC of two classes is one whichever is positive; that of more is their macro mean. Empty where no
-    estimate is made of what the claim names.
+    A precision, recall, specificity or F1 without more may be the macro, weighted or micro mean, in a two-class study
+    also that of either class. The AUC of two classes is one whichever is positive; that of more is their macro mean.
+    Empty where no estimate is made of what the claim names.
     """
     metric = _SAME.get(claim.metric, claim.metric)
     class_ = claim.class_ or (claim.average.removeprefix("positive:") if claim.average.startswith("positive:") else "")
@@ -71,11 +76,11 @@ def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
     return found + ([Definition(f"positive: {c}", metric, c, "none") for c in classes] if len(classes) == 2 else [])
 
 
-def fold_of(claim: Claim) -> str:
+def fold_of_claim(claim: Claim) -> str:
     """Return the fold that a claim speaks of, by its key ``fold`` or ``aggregation: fold:k``; "" for all folds."""
     if claim.fold:
         return claim.fold
-    return claim.aggregation.removeprefix("fold:") if claim.aggregation.startswith("fold:") else ""
+    return fold_of(claim.aggregation)
 
 
 def find_estimate(estimates: Sequence[Estimate], definition: Definition, *, fold: str = "") -> Estimate | None:
@@ -91,15 +96,15 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     """Return the number of images a claim was counted on: its own n, else the test images that the paper prints.
 
     The latter are those with the same study and fold and no condition: the one figure of all classes, or the sum of one
-    figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all classes:
-    design effects are told for these (:func:`leukbench.verdicts.differences.design_effect`).
+    figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all
+    classes: design effects are told for these (:func:`leukbench.verdicts.differences.design_effect`).
     """
     if claim.n:
         return int(claim.n.replace(",", ""))
     sizes: dict[str, set[int]] = {}
     for c in paper.claims:
         test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", "")
-        if test_size and (c.study, fold_of(c)) == (claim.study, fold_of(claim)) and c.number is not None:
+        if test_size and (c.study, fold_of_claim(c)) == (claim.study, fold_of_claim(claim)) and c.number is not None:
             sizes.setdefault(c.class_, set()).add(int(c.number))
     if "" in sizes:
         return sizes[""].pop() if len(sizes[""]) == 1 else None
@@ -125,7 +130,7 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
 
     Under the paper's protocol a claim of one fold is held against that fold, by patient against all folds.
     """
-    study, fold = paper.studies[claim.study], fold_of(claim)
+    study, fold = paper.studies[claim.study], fold_of_claim(claim)
     wanted = definitions(claim, tuple(study.classes))
     found: dict[str, list[Reproduced]] = {"as_published": [], "patient": []}
     for evaluated in _experiments_of(claim, paper, experiments):
@@ -137,7 +142,7 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
             if e is not None:
                 shared = overlap_of(claim, paper, evaluated)
                 found[evaluated.experiment.protocol].append(
-                    _reproduced(e, evaluated, claim.arm, definition.name, shared)
+                    _reproduced(e, evaluated, claim.arm, definition.name, shared, fold=of_fold)
                 )
     assert claim.fraction is not None and claim.half_unit is not None
     return Question(
@@ -171,7 +176,7 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
     if not answered and any(
         c.experiment.protocol == "as_published" for c in _experiments_of(claim, paper, experiments)
     ):
-        keys = (claim.metric, claim.class_, claim.average, fold_of(claim) and f"fold {fold_of(claim)}")
+        keys = (claim.metric, claim.class_, claim.average, fold_of_claim(claim) and f"fold {fold_of_claim(claim)}")
         return f"no such estimate is made: {', '.join(key for key in keys if key)}"
     return ""
 
@@ -195,7 +200,7 @@ def overlap_of(claim: Claim, paper: Paper, evaluated: EvaluatedExperiment) -> tu
     pool = ", ".join(rule.test_pool or rule.pool) or "the source"
     if rule.test_pool:
         return Overlap.IMAGES, f"the reading tests the publisher's part {pool}, as we do"
-    if rule.k and not fold_of(claim):
+    if rule.k and not fold_of_claim(claim):
         return Overlap.IMAGES, f"the reading tests every image of {pool} once, as we do"
     if rule.unit == "group":
         return Overlap.NONE, f"the reading tests a random part of the groups of {pool}, others than we do"
@@ -204,15 +209,27 @@ def overlap_of(claim: Claim, paper: Paper, evaluated: EvaluatedExperiment) -> tu
     return Overlap.PATIENTS, f"the reading tests a random part of {pool}: other images of the same patients"
 
 
+def _deviations(evaluated: EvaluatedExperiment, arm: str, *, fold: str) -> tuple[str, ...]:
+    """Return what an arm's runs lack of what a claim was measured on: of one fold (``fold``) or of the study.
+
+    By patient nothing was measured by the paper. There the runs lack what any of them lacks, but not the folds that
+    were not run: how few patients were tested, the interval says.
+    """
+    of_fold = evaluated.fold_deviations.get(arm, {})
+    if evaluated.experiment.protocol == "patient" and of_fold:
+        return tuple(dict.fromkeys(name for names in of_fold.values() for name in names))
+    return of_fold.get(fold, evaluated.deviations.get(arm, ()))
+
+
 def _reproduced(
-    e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str, shared: tuple[Overlap, str]
-) -> Reproduced:
+    e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str, shared: tuple[Overlap, str], *, fold: str
+) -> Reproduced:  # fmt: skip
     return Reproduced(
         estimate=e,
         protocol=evaluated.experiment.protocol,
         reading=evaluated.reading if evaluated.experiment.protocol == "as_published" else "",
         definition=definition,
-        deviations=evaluated.deviations.get(arm, ()),
+        deviations=_deviations(evaluated, arm, fold=fold),
         evidence=evaluated.evidence,
         overlap=shared[0],
         likeness=evaluated.likeness.correlation,
@@ -221,9 +238,11 @@ def _reproduced(
 
 
 def questions_of(paper: Paper, experiments: Sequence[EvaluatedExperiment], accused: frozenset[str]) -> list[Question]:
-    """Return the questions of all comparable claims of the studies that some experiment runs, in the order of the ledger.
+    """Return the questions of all comparable claims of the studies that some experiment runs,
+    in the order of the ledger.
 
-    Readings of the paper's split that no experiment ran for the claim's arm are named: they may not be held against the paper.
+    Readings of the paper's split that no experiment ran for the claim's arm are named:
+    they may not be held against the paper.
     """
     run = {experiment.experiment.study for experiment in experiments if experiment.experiment.paper == paper.key}
     claims = [c for c in paper.claims if comparable(c) and c.study in run]

@@ -1,9 +1,10 @@
 """Estimates + claims + findings -> verdicts: does the printed figure hold, under which protocol, and how sure are we.
 
-The path of one claim: every run that it is held against gives a difference, reproduced minus claimed, and p-values of three
-exclusive conclusions (:mod:`leukbench.verdicts.differences`); those of all definitions and readings become one p-value a conclusion; the
-claims are corrected together; then STATISTICS.md's five outcomes are gone through in order. ``leukbench/verdicts/README.md`` explains
-the choices and tabulates the measured error rates. Pure: no disk, no clock.
+The path of one claim: every run that it is held against gives a difference, reproduced minus claimed, and p-values of
+three exclusive conclusions (:mod:`leukbench.verdicts.differences`); those of all definitions and readings become one
+p-value a conclusion; the claims are corrected together; then the five outcomes of docs/statistics.md are gone through
+in order. ``leukbench/verdicts/README.md`` explains the choices and tabulates the measured error rates. Pure: no disk,
+no clock.
 
 Holm 1979; Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, JRSS B 76:297 (comparisons within selected claims).
 """
@@ -34,6 +35,7 @@ MARGIN_CURVE = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20)
 DEVIATIONS = {
     "surrogate_data": "surrogate data",
     "weights_absent": "pretrained weights absent",
+    "frozen_layers_trained": "layers trained that the recipe freezes",
     "limited": "limited run",
 }
 _UNSURE = {
@@ -110,7 +112,8 @@ class _Test:
 
     @property
     def chain(self) -> float:
-        """The p-value at which nothing is left to test: that of the honest side counts once the faithful one is within."""
+        """The p-value at which nothing is left to test:
+        that of the honest side counts once the faithful one is within."""
         within = self.honest is not None and self.faithful["within"] == self.p
         return max(self.p, min(self.honest.values())) if within and self.honest else self.p
 
@@ -171,9 +174,10 @@ def _deviations(found: Sequence[Reproduced]) -> str:
 def _test(case: _Case, margin: float) -> _Test:
     """Return a case's p-values: what must hold of all takes the largest, what may hold of one is paid for.
 
-    Definitions: a conclusion must hold under each (intersection-union). Readings of the split: ``within`` may hold under any
-    one of r (r times the smallest p-value, or the largest where all agree), ``lower`` and ``higher`` must hold under each,
-    and a reading without a usable run (p = 1) refuses them: a paper is not refuted while it may have done something else.
+    Definitions: a conclusion must hold under each (intersection-union). Readings of the split: ``within`` may hold
+    under any one of r (r times the smallest p-value, or the largest where all agree), ``lower`` and ``higher`` must
+    hold under each, and a reading without a usable run (p = 1) refuses them:
+    a paper is not refuted while it may have done something else.
     """
     grid = {
         reading: {name: _all_of([three_sided_p(run.d, margin) for run in runs]) for name, runs in of_reading.items()}
@@ -216,11 +220,11 @@ def _any_reading(readings: Sequence[Ps], untested: Sequence[str]) -> Ps:
 
 
 def decide(questions: Sequence[Question], *, margin: float, alpha: float = 0.05) -> list[Verdict]:
-    """Return one verdict per question, in order: STATISTICS.md's outcomes 1 to 5, gone through in that order.
+    """Return one verdict per question, in order: outcomes 1 to 5 of docs/statistics.md, gone through in that order.
 
-    Headline claims are corrected by Holm over all headlines that can be tested, the others by Benjamini-Hochberg. A verdict's
-    ``curve`` is what this function returns at other margins, corrections included. Raises InputError for a margin or an alpha
-    outside (0, 1).
+    Headline claims are corrected by Holm over all headlines that can be tested, the others by Benjamini-Hochberg. A
+    verdict's ``curve`` is what this function returns at other margins, corrections included. Raises InputError for a
+    margin or an alpha outside (0, 1).
     """
     for name, value in (("margin", margin), ("alpha", alpha)):
         if not 0 < value < 1:
@@ -248,10 +252,11 @@ def _decide_at(cases: Sequence[_Case], margin: float, alpha: float) -> list[Verd
 def _holm(tests: Sequence[_Test], alpha: float) -> tuple[list[float], float]:
     """Return each claim's adjusted p-value and the level at which every comparison of the family stands.
 
-    A claim passes its share of alpha on only when nothing of it is left to test: where the paper's protocol is within, that
-    needs a conclusion by patient too (else the family-wise error over both would exceed alpha). So Holm steps down along
-    ``chain``; with k of m claims settled, all comparisons are at alpha / (m - k). Of three exclusive hypotheses of a claim one
-    is true, whatever is concluded: control with several claims is as for Holm's directional errors (Shaffer 1980).
+    A claim passes its share of alpha on only when nothing of it is left to test: where the paper's protocol is within,
+    that needs a conclusion by patient too (else the family-wise error over both would exceed alpha). So Holm steps down
+    along ``chain``; with k of m claims settled, all comparisons are at alpha / (m - k). Of three exclusive hypotheses
+    of a claim one is true, whatever is concluded:
+    control with several claims is as for Holm's directional errors (Shaffer 1980).
     """
     chains = [t.chain for t in tests]
     settled = sum(p <= alpha for p in holm(chains))
@@ -271,8 +276,8 @@ def _benjamini_hochberg(tests: Sequence[_Test], alpha: float) -> tuple[list[floa
 def holm(ps: Sequence[float]) -> list[float]:
     """Return Holm's (1979) adjusted p-values, in the order given.
 
-    Not statsmodels' ``multipletests``, which runs the garbage collector (50 to 100 ms a call, and a curve needs many); the tests
-    hold both against it.
+    Not statsmodels' ``multipletests``, which runs the garbage collector (50 to 100 ms a call, and a curve needs many);
+    the tests hold both against it.
 
     >>> holm([0.04, 0.01])
     [0.04, 0.02]
@@ -416,7 +421,8 @@ def _name(r: Reproduced) -> str:
 
 
 def frozen_digest(margin: float, alpha: float, headlines: Mapping[str, str]) -> str:
-    """Return the hash that locks margin, alpha and the headline claims (id and what is printed) before results exist."""
+    """Return the hash that locks margin, alpha and the headline claims (id and what is
+    printed) before results exist."""
     return digest({"margin": margin, "alpha": alpha, "headlines": dict(headlines)})
 
 

@@ -1,4 +1,5 @@
-"""Parts against pools, the n and the shares that scores imply, stated orders, ranks on the test images: planted errors and honest figures."""
+"""Parts against pools, the n and the shares that scores imply, stated orders, ranks on the test images: planted
+errors and honest figures."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ from leukbench.audit.checks.networks import network_names as naming
 from leukbench.audit.checks.networks import network_sizes as networks
 from leukbench.audit.checks.text import comparisons as orders
 from leukbench.audit.checks.text import prose, provenance, repeats
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import read
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
-
-from .helpers import Row, images, matrix, paper, score
+from tests.support.printed_papers import Row, images, matrix, paper, score
 
 ARIA = ("Benign", "Early", "Pre", "Pro")
 
@@ -36,9 +37,6 @@ def network(**arms: str) -> Row:
     }
 
 
-# ------------------------------------------------------------------------------------------------ parts and public pools
-
-
 def cut(validation: str) -> Paper:
     return paper(
         score("accuracy", "97"),
@@ -53,9 +51,9 @@ def cut(validation: str) -> Paper:
 
 
 def test_parts_that_leave_out_labelled_images_are_seen_with_the_nearest_pool() -> None:
-    (draft,) = parts.check_parts_against_pool(cut("526"))
+    (draft,) = parts.check_parts_against_pool(read(cut("526")))
     assert draft.status == "implausible" and "difference of 7" in draft.witness and "misprinted by 7" in draft.repair
-    assert statuses(parts.check_parts_against_pool(cut("533"))) == ["consistent"]
+    assert statuses(parts.check_parts_against_pool(read(cut("533")))) == ["consistent"]
 
 
 @pytest.mark.parametrize(
@@ -69,14 +67,14 @@ def test_labelled_images_are_held_against_pools_with_labels(class_: str, value: 
         classes=("ALL", "HEM"),
         source="cnmc_2019",
     )
-    assert statuses(public.check_public_counts(p)) == [status]
+    assert statuses(public.check_public_counts(read(p))) == [status]
 
 
 def test_subjects_of_a_pool_without_labels_are_not_labelled_subjects() -> None:
     def subjects(condition: str, n: str) -> Draft:
         claim = {"metric": "n_subjects", "value": n, "unit": "count", "split": "all", "condition": condition}
         (draft,) = public.check_public_counts(
-            paper(score("accuracy", "97"), claim, classes=("ALL", "HEM"), source="cnmc_2019")
+            read(paper(score("accuracy", "97"), claim, classes=("ALL", "HEM"), source="cnmc_2019"))
         )
         return draft
 
@@ -89,11 +87,8 @@ def test_subjects_of_a_pool_without_labels_are_not_labelled_subjects() -> None:
 def test_the_number_that_a_mirror_prints_is_not_called_a_slip() -> None:
     release = images("15,135", split="all", condition="public release")
     p = paper(score("accuracy", "97"), release, classes=("ALL", "HEM"), source="cnmc_2019")
-    (draft,) = public.check_public_counts(p)
+    (draft,) = public.check_public_counts(read(p))
     assert draft.status == "consistent" and "Kaggle" in draft.statement
-
-
-# -------------------------------------------------------------------------------------------------- one n, one share
 
 
 def table(values: tuple[str, ...], *, share: bool = True) -> Paper:
@@ -103,14 +98,14 @@ def table(values: tuple[str, ...], *, share: bool = True) -> Paper:
 
 
 def test_accuracies_that_share_no_possible_n_are_seen() -> None:
-    (draft,) = parts.check_common_n(table(("89.84", "92.03", "93.63", "93.90", "96.81")))
+    (draft,) = parts.check_common_n(read(table(("89.84", "92.03", "93.63", "93.90", "96.81"))))
     assert draft.status == "implausible" and "1507" in draft.witness and "976" in draft.witness
 
 
 def test_accuracies_of_one_test_part_are_left_alone() -> None:
     honest = tuple(f"{100 * k / 977:.2f}" for k in (879, 900, 915, 921, 946))
-    assert statuses(parts.check_common_n(table(honest))) == ["uncheckable"]
-    assert statuses(parts.check_common_n(table(("89.84", "92.03", "93.63"), share=False))) == ["uncheckable"]
+    assert statuses(parts.check_common_n(read(table(honest)))) == ["uncheckable"]
+    assert statuses(parts.check_common_n(read(table(("89.84", "92.03", "93.63"), share=False)))) == ["uncheckable"]
 
 
 def rows_of(*matrices_: tuple[int, int, int, int], stated: str = "yes") -> Paper:
@@ -128,17 +123,14 @@ def rows_of(*matrices_: tuple[int, int, int, int], stated: str = "yes") -> Paper
 
 def test_rows_that_imply_different_shares_of_one_class_are_seen() -> None:
     planted = rows_of((90, 10, 20, 180), (85, 15, 10, 190), (270, 30, 20, 180))
-    (draft,) = parts.check_implied_shares(planted)
+    (draft,) = parts.check_implied_shares(read(planted))
     assert draft.status == "implausible" and "net2: 59.9" in draft.witness
 
 
 def test_rows_of_one_test_set_agree_on_the_share_of_a_class() -> None:
     honest = ((90, 10, 20, 180), (85, 15, 10, 190), (99, 1, 3, 197))
-    assert statuses(parts.check_implied_shares(rows_of(*honest))) == ["consistent"]
-    assert parts.check_implied_shares(rows_of(*honest, stated="no")) == []  # averages need not imply a share
-
-
-# ------------------------------------------------------------------------------------------------------------ orders
+    assert statuses(parts.check_implied_shares(read(rows_of(*honest)))) == ["consistent"]
+    assert parts.check_implied_shares(read(rows_of(*honest, stated="no"))) == []  # averages need not imply a share
 
 
 def ordered(fact: str, text: str) -> list[Draft]:
@@ -151,7 +143,7 @@ def ordered(fact: str, text: str) -> list[Draft]:
         score("precision", "30", model="b", id="p.b2", **{"class": "well"}),
         protocol_facts={fact: text},
     )
-    return orders.check_stated_orders(p)
+    return orders.check_stated_orders(read(p))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +175,7 @@ def race(rival: str, *, quoted: str = "") -> list[Draft]:
         score("accuracy", rival, model="n"),
         *([score("accuracy", quoted, model="[1]", kind="cited", where="Table 2")] if quoted else []),
     ]
-    return orders.check_rank_on_test(paper(*rows, matrices=[declared], **network(m="proposed", n="baseline")))
+    return orders.check_rank_on_test(read(paper(*rows, matrices=[declared], **network(m="proposed", n="baseline"))))
 
 
 def test_a_proposed_network_that_its_matrix_puts_behind_is_seen() -> None:
@@ -204,16 +196,13 @@ def curves(*, denied: str) -> list[Draft]:
         for split, value in (("train", train), ("validation", held))
     ]
     p = paper(*rows, images("1599", split="validation"), protocol_facts={"overfitting_denied": denied})
-    return orders.check_growing_gap(p)
+    return orders.check_growing_gap(read(p))
 
 
 def test_a_growing_gap_is_odd_only_where_overfitting_is_denied() -> None:
     (draft,) = curves(denied="yes")
     assert draft.status == "implausible" and "1.9 to 4.4" in draft.statement and "n = 1599" in draft.witness
     assert statuses(curves(denied="no")) == ["consistent"]
-
-
-# ---------------------------------------------------------------------------------------------------- known networks
 
 
 def count(model: str, value: str, **keys: str) -> Row:
@@ -226,30 +215,30 @@ def sized(*rows: Row, px: str = "300×300") -> Paper:
 
 
 def test_a_count_of_another_known_network_is_named() -> None:
-    (draft,) = networks.check_known_networks(sized(count("EfficientNet-B0", "167,984,681")))
+    (draft,) = networks.check_known_networks(read(sized(count("EfficientNet-B0", "167,984,681"))))
     assert draft.status == "implausible" and "efficientnetb3 without its head, flattened at 300 px" in draft.statement
     own = 4_007_548 + 1281 * 2
-    assert statuses(networks.check_known_networks(sized(count("EfficientNet-B0", str(own))))) == ["consistent"]
+    assert statuses(networks.check_known_networks(read(sized(count("EfficientNet-B0", str(own)))))) == ["consistent"]
 
 
 def test_a_flattened_head_tells_the_input_side() -> None:
     row = count("VGG19", "45,716,545")
-    (draft,) = networks.check_known_networks(sized(row))
+    (draft,) = networks.check_known_networks(read(sized(row)))
     assert draft.status == "implausible" and "fit an input of 224 px; 300 px is stated" in draft.statement
-    assert statuses(networks.check_known_networks(sized(row, px="224×224"))) == ["consistent"]
+    assert statuses(networks.check_known_networks(read(sized(row, px="224×224")))) == ["consistent"]
 
 
 @pytest.mark.parametrize(("value", "status"), [("10,3646", ["implausible"]), ("10.7", ["consistent"]), ("11.4", [])])
 def test_a_count_in_millions_cannot_be_below_the_bare_network(value: str, status: list[str]) -> None:
     row = count("EfficientNet-B3", value, unit="million")
-    assert statuses(naming.check_counts_in_millions(sized(row))) == status
+    assert statuses(naming.check_counts_in_millions(read(sized(row)))) == status
 
 
 def test_fewest_parameters_beside_an_inflated_count_is_seen() -> None:
     ours = count("EfficientNetB3", "11,093,290")
-    (draft,) = naming.check_fewest_by_heads(sized(ours, count("EfficientNetB0", "167,984,681")))
+    (draft,) = naming.check_fewest_by_heads(read(sized(ours, count("EfficientNetB0", "167,984,681"))))
     assert draft.status == "implausible" and "4,007,548 without" in draft.witness
-    assert naming.check_fewest_by_heads(sized(ours, count("VGG19", "45,716,545"))) == []
+    assert naming.check_fewest_by_heads(read(sized(ours, count("VGG19", "45,716,545")))) == []
 
 
 @pytest.mark.parametrize(
@@ -265,20 +254,17 @@ def test_scaling_factors_are_those_of_the_named_network(width: str, resolution: 
         {"metric": "scaling_factor", "value": v, "unit": "ratio", "condition": c, "model": "EfficientNet-B3"}
         for c, v in (("width", width), ("resolution", resolution))
     ]
-    (draft,) = naming.check_scaling_factors(paper(score("accuracy", "97"), *rows))
+    (draft,) = naming.check_scaling_factors(read(paper(score("accuracy", "97"), *rows)))
     assert draft.status == status and words in draft.statement
 
 
 def test_a_parameter_count_without_a_study_is_compared_with_that_of_the_only_study() -> None:
     def counts_(*values: tuple[str, str]) -> list[str]:
         rows = [count("m", v, study=s) for s, v in values]
-        return statuses([d for d in repeats.check_two_values(paper(score("accuracy", "97"), *rows)) if d.claims])
+        return statuses([d for d in repeats.check_two_values(read(paper(score("accuracy", "97"), *rows))) if d.claims])
 
     assert counts_(("", "11220445"), ("s", "11,093,290")) == ["inconsistent"]
     assert counts_(("", "11093290"), ("s", "11,093,290")) == ["consistent"]
-
-
-# ------------------------------------------------------------------------------------------------- honest readings
 
 
 def test_a_score_of_one_class_is_found_among_counts_that_name_no_classes() -> None:
@@ -286,23 +272,20 @@ def test_a_score_of_one_class_is_found_among_counts_that_name_no_classes() -> No
 
     def found(value: str) -> list[str]:
         one = score("precision", value, unit="fraction", average="positive:ill")
-        return statuses(matrix_scores.check_matrix_scores(paper(one, *named)))
+        return statuses(matrix_scores.check_matrix_scores(read(paper(one, *named))))
 
     assert found("0.986") == ["consistent"] and found("0.956") == ["inconsistent"]
 
 
 def test_three_statements_are_not_called_two() -> None:
     p = paper(score("accuracy", "97"), protocol_facts={"text_conflict.parts": "a (1) | b (2) | c (3)"})
-    (draft,) = protocol.check_conflicting_words(p)
+    (draft,) = protocol.check_conflicting_words(read(p))
     assert "three things" in draft.statement
 
 
 def test_a_claim_of_speed_without_a_time_is_uncheckable() -> None:
     p = paper(score("accuracy", "97"), protocol_facts={"times_printed": "no"})
-    assert statuses(protocol.check_protocol_facts(p)) == ["uncheckable"]
-
-
-# ------------------------------------------------------------------------------------------------------- two papers
+    assert statuses(protocol.check_protocol_facts(read(p))) == ["uncheckable"]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +315,7 @@ def test_a_claim_of_speed_without_a_time_is_uncheckable() -> None:
     ],
 )
 def test_what_a_second_reading_found(key: str, expected: set[tuple[str, str, str]]) -> None:
-    found = audit_paper(load_paper(key))
+    found = every_finding(load_paper(key))
     missing = {e for e in expected if not any((f.check, f.status) == e[:2] and e[2] in f.statement for f in found)}
     assert missing == set()
 
@@ -343,7 +326,7 @@ def test_counts_in_the_text_that_are_the_rounded_cells_of_a_heat_map_are_seen() 
     def total(tp: str, tn: str, n: str) -> list[str]:
         named = [score(m, v, unit="count") for m, v in (("tp", tp), ("tn", tn), ("fn", "49"), ("fp", "6"))]
         p = paper(score("auc", "97"), *named, *cells, images(n, split="test"), matrices=[declared])
-        return [d.status for d in prose_counts.check_prose_counts(p) if "add up to" in d.statement]
+        return [d.status for d in prose_counts.check_prose_counts(read(p)) if "add up to" in d.statement]
 
     assert total("180", "470", "706") == ["implausible"]  # 705, and both multiples of ten may be off by five
     assert total("176", "475", "706") == [] and total("179", "471", "708") == ["inconsistent"]
@@ -352,7 +335,7 @@ def test_counts_in_the_text_that_are_the_rounded_cells_of_a_heat_map_are_seen() 
 def test_a_repeated_gain_is_one_finding_with_two_places() -> None:
     pair = [score("accuracy", "97.18", id="p.a"), score("accuracy", "95.91", id="p.b", model="n")]
     gain = {"metric": "improvement", "value": "3.3", "unit": "%", "derived_from": ["p.a", "p.b"]}
-    (draft,) = prose.check_gains(paper(*pair, {**gain, "where": "Abstract"}, {**gain, "where": "Section 5"}))
+    (draft,) = prose.check_gains(read(paper(*pair, {**gain, "where": "Abstract"}, {**gain, "where": "Section 5"})))
     assert draft.status == "inconsistent" and [c.where for c in draft.claims[:2]] == ["Abstract", "Section 5"]
     assert draft.members[0] == ("p.q2", "p.q3")
 
@@ -360,10 +343,12 @@ def test_a_repeated_gain_is_one_finding_with_two_places() -> None:
 def test_of_two_values_the_score_that_only_this_row_lacks_is_named() -> None:
     others = [score(m, v, model=n) for n in "bcd" for m, v in (("sensitivity", "98"), ("specificity", "96"))]
     two = [score("specificity", v) for v in ("98.71", "96.69")]
-    (draft,) = [d for d in repeats.check_two_values(paper(*two, *others)) if d.status == "inconsistent"]
+    (draft,) = [d for d in repeats.check_two_values(read(paper(*two, *others))) if d.status == "inconsistent"]
     assert "has no sensitivity" in draft.repair
     (draft,) = [
-        d for d in repeats.check_two_values(paper(*two, score("recall", "98"), *others)) if d.status == "inconsistent"
+        d
+        for d in repeats.check_two_values(read(paper(*two, score("recall", "98"), *others)))
+        if d.status == "inconsistent"
     ]
     assert "has no" not in draft.repair
 
@@ -374,5 +359,5 @@ def test_a_training_accuracy_beside_others_is_followed_by_what_unseen_images_gav
         for i, v in enumerate(("90", "96.72", "97.78"))
     ]
     ours = [score("accuracy", "99.86", split="train", where="Table 7"), score("accuracy", "91.98", split="unstated")]
-    (draft,) = provenance.check_training_as_headline(paper(*ours, *quoted))
+    (draft,) = provenance.check_training_as_headline(read(paper(*ours, *quoted)))
     assert "91.98 (without a word on which images); 2 of the 3 quoted figures are larger" in draft.witness

@@ -1,4 +1,5 @@
-"""Simulation with known truth: honest experiments raise no alarm, planted errors are found, nobody innocent is accused."""
+"""Simulation with known truth: honest experiments raise no alarm, planted errors are found, nobody innocent is
+accused."""
 
 from __future__ import annotations
 

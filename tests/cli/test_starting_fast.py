@@ -1,10 +1,10 @@
-"""What answers at once: the import of torch, pydantic, pandas or scikit-learn would take longer than the command itself."""
+"""What answers at once: the import of torch, pydantic,
+pandas or scikit-learn would take longer than the command itself."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,28 +35,23 @@ def _run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["score", "--help"], ["claims", "--help"], ["claims", "--format", "csv"], ["claims", "--paper", "alnet"]],
-)  # fmt: skip
+    [
+        ["--help"],
+        ["score", "--help"],
+        ["claims", "--help"],
+        ["claims", "--format", "csv"],
+        ["claims", "--paper", "alnet"],
+    ],
+)
 def test_no_heavy_module_is_loaded(arguments: list[str]) -> None:
     result = _run(arguments)
     assert result.stdout
     assert result.stderr.split() == ["loaded:"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["claims", "--format", "csv"]])
-def test_answers_within_a_third_of_a_second(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "leukbench", *arguments]
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True, timeout=60)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.3
-
-
 def test_torch_stays_out_of_scoring() -> None:
-    code = "import sys, leukbench.tools.score.score, leukbench.tools.score.claims, leukbench.tools.score.page; print('torch' in sys.modules)"
+    modules = ", ".join(f"leukbench.tools.score.{name}" for name in ("score", "claims", "page"))
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert found.stdout.strip() == "False"
 
@@ -81,6 +76,13 @@ def test_every_plain_kind_of_parameter_arrives_with_its_type() -> None:
     assert (got["file"], got["word"], got["strict"], got["number"]) == (None, "here", False, 3)
     options = ["a", "b", "--name", "x", "--name", "y", "--file", "c", "--word", "w", "--strict", "--number", "7"]
     assert CliRunner().invoke(app, options).exit_code == 0
-    assert got == {"files": [Path("a"), Path("b")], "name": ["x", "y"], "file": Path("c"), "word": "w", "strict": True, "number": 7}  # fmt: skip
+    assert got == {
+        "files": [Path("a"), Path("b")],
+        "name": ["x", "y"],
+        "file": Path("c"),
+        "word": "w",
+        "strict": True,
+        "number": 7,
+    }
     assert CliRunner().invoke(app, ["--number", "seven"]).exit_code == 2
     assert CliRunner().invoke(app, ["--wrod", "w"]).exit_code == 2

@@ -32,9 +32,19 @@ def cnmc() -> pd.DataFrame:
     image = listing["path"].str.split("/").str[-1]
     table = pd.DataFrame("", index=listing.index, columns=list(MANIFEST_COLUMNS), dtype=str)
     return table.assign(
-        image_id=image, path=listing["path"], sha256=listing["sha256"], label=parts[1], patient=parts[2].str.upper(),
-        evidence="verified", origin=image, pool="train", official_fold=parts[0], present="0", width_px="0", height_px="0",
-    )  # fmt: skip
+        image_id=image,
+        path=listing["path"],
+        sha256=listing["sha256"],
+        label=parts[1],
+        patient=parts[2].str.upper(),
+        evidence="verified",
+        origin=image,
+        pool="train",
+        official_fold=parts[0],
+        present="0",
+        width_px="0",
+        height_px="0",
+    )
 
 
 def test_cnmc_official_folds_share_identical_files_and_subjects_merge(cnmc: pd.DataFrame) -> None:
@@ -48,8 +58,14 @@ def test_cnmc_official_folds_share_identical_files_and_subjects_merge(cnmc: pd.D
     named = merges(groups, cnmc, pairs)
     counted = {(r.patient_a, r.patient_b): r.n_pairs for r in named.itertuples()}
     assert counted == {
-        ("20", "21"): 71, ("51", "75"): 10, ("51", "78"): 11, ("H10", "H3"): 1, ("H2", "H4"): 3, ("H2", "H5"): 2, ("H2", "H6"): 1,
-    }  # fmt: skip
+        ("20", "21"): 71,
+        ("51", "75"): 10,
+        ("51", "78"): 11,
+        ("H10", "H3"): 1,
+        ("H2", "H4"): 3,
+        ("H2", "H5"): 2,
+        ("H2", "H6"): 1,
+    }
     assert patient.nunique() == 73
     assert groups["group"].nunique() == 66
 

@@ -153,7 +153,8 @@ def published() -> pd.DataFrame:
 
 
 def test_every_shipped_origin_is_an_original_with_the_same_label_in_one_part_of_the_release() -> None:
-    """The publisher cut originals first and augmented after, and never moved one between classes: what was found obeys it."""
+    """The publisher cut originals first and augmented after, and never moved one between classes:
+    what was found obeys it."""
     rows = published()
     originals = rows[rows["pool"] == "original"].set_index("image_id")
     copies = rows[rows["pool"].ne("original")]
@@ -265,7 +266,8 @@ def test_real_cells_augmented_with_known_parameters_are_traced_and_those_without
 
 
 def two_shots(rgb: Image, overlap: float, rng: np.random.Generator) -> tuple[Image, Image]:
-    """Return two captures ``(224, 224, 3)`` of one field that share ``overlap`` of their area: turned, lit and compressed anew."""
+    """Return two captures ``(224, 224, 3)`` of one field that share ``overlap`` of their area: turned,
+    lit and compressed anew."""
     width = rgb.shape[1]
     side = int(width / (2 - overlap))
 
@@ -309,8 +311,11 @@ def test_looking_again_at_some_released_images_gives_the_shipped_rows() -> None:
     shipped = {fact["image_id"]: fact["origin"] for fact in base.read_facts("blood_cells_origins")}
     sample = sorted((folder / "images_sample" / "TRAIN").glob("*/*.jpeg"))[::20]
     wanted = {f"TRAIN_{f.parent.name}{f.stem}": f for f in sample}
-    files = {origin: folder / "Original_Images" / f"{origin.removeprefix('original_')}.jpg"
-             for origin in sorted({shipped[name] for name in wanted} | set(list(shipped.values())[::400])) if origin}  # fmt: skip
+    files = {
+        origin: folder / "Original_Images" / f"{origin.removeprefix('original_')}.jpg"
+        for origin in sorted({shipped[name] for name in wanted} | set(list(shipped.values())[::400]))
+        if origin
+    }
     catalogue = Catalogue(
         [read_view(f, longest_px=WORKING_PX) for f in files.values()], rng=np.random.default_rng(0)
     )  # fmt: skip

@@ -1,4 +1,5 @@
-"""Two sources as one: what is trained, what is tested, and that nothing of the one is taken for something of the other."""
+"""Two sources as one: what is trained, what is tested,
+and that nothing of the one is taken for something of the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A shortcut is flagged where a trivial model keeps up; a patient is told only beyond what chance and the class give."""
+"""A shortcut is flagged where a trivial model keeps up;
+a patient is told only beyond what chance and the class give."""
 
 from __future__ import annotations
 

@@ -113,9 +113,14 @@ def test_copies_of_an_origin_become_one_prediction(predictions_of: Make) -> None
     p = predictions_of(n=4, n_groups=4)
     scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
     copies = dataclasses.replace(
-        p, image_id=np.array(["o#1", "o#2", "u", "v"]), origin=np.array(["o", "o", "", "v"]), label=np.array([0, 0, 1, 1]),
-        scores=scores, predicted=scores.argmax(1), group=np.array(["g", "g", "h", "k"]),
-    )  # fmt: skip
+        p,
+        image_id=np.array(["o#1", "o#2", "u", "v"]),
+        origin=np.array(["o", "o", "", "v"]),
+        label=np.array([0, 0, 1, 1]),
+        scores=scores,
+        predicted=scores.argmax(1),
+        group=np.array(["g", "g", "h", "k"]),
+    )
     made = average_copies(copies)
     assert made.image_id.tolist() == ["o", "u", "v"]
     np.testing.assert_allclose(made.scores[0], [0.65, 0.35])

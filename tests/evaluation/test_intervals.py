@@ -241,7 +241,8 @@ def test_a_grade_comes_from_groups_of_each_class_and_the_end_of_the_scale() -> N
 
 
 def test_the_standard_error_of_a_proportion_is_statsmodels_cluster_robust_one() -> None:
-    """Least squares on a constant, clustered by group, with statsmodels' own correction taken off; groups of one size."""
+    """Least squares on a constant, clustered by group, with statsmodels' own correction taken off;
+    groups of one size."""
     from statsmodels.regression.linear_model import OLS
 
     rng = np.random.default_rng(4)

@@ -1,4 +1,5 @@
-"""Thresholds and temperatures: chosen on validation images, read on test images; calibrated where the truth is planted."""
+"""Thresholds and temperatures: chosen on validation images, read on test images;
+calibrated where the truth is planted."""
 
 from __future__ import annotations
 

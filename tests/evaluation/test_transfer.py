@@ -57,7 +57,8 @@ def test_a_gap_without_limits_says_so() -> None:
 
 
 def test_the_gap_covers_a_known_difference_as_often_as_it_says() -> None:
-    """Planted truth: accuracies 0.85 and 0.65 of two independent samples, Wilson limits; 95 % within 3 standard errors."""
+    """Planted truth: accuracies 0.85 and 0.65 of two independent samples, Wilson limits;
+    95 % within 3 standard errors."""
     from leukbench.evaluation.intervals import wilson
 
     rng, hits, n_trials = np.random.default_rng(0), 0, 2000

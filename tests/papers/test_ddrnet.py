@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,8 @@ from leukbench.papers.ddrnet import model
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Paper
 from leukbench.parameters.counting import count_parameters, layer_table
+from leukbench.training.data import rows_in_batches
+from leukbench.training.recipe import make_optimiser
 from tests.support.ledger_places import missing, paper_text, places
 
 _PLACES = {
@@ -86,6 +90,62 @@ def test_residual_block_passes_the_input_on_when_its_convolutions_are_silent() -
     assert torch.equal(block(maps), maps)
 
 
+def test_the_copies_are_flipped_or_turned_ten_degrees_clockwise_or_doubled_or_of_more_contrast(paper: Paper) -> None:
+    for study in paper.studies.values():
+        copies = study.copies
+        assert copies is not None and copies.operations == ("rotation", "zoom", "flip_horizontal", "contrast")
+        assert (copies.combination, copies.rotation, copies.zoom) == ("one", "clockwise", (2.0, 2.0))
+        assert copies.rotation_deg == float(paper.claim("ddrnet.aug.rotation").value)
+        assert copies.zoom[0] == float(paper.claim("ddrnet.aug.zoom").value)
+    assert all(r.recipe.augmentation.operations == () for r in paper.recipes.values())
+
+
+def test_the_constants_of_adam_that_are_assumed_reach_the_optimiser(paper: Paper) -> None:
+    for name in ("ddrnet", "residual"):
+        optimiser = make_optimiser(nn.Linear(2, 2), paper.recipes[name].recipe)
+        assert all(group["eps"] == 1e-8 and group["betas"] == (0.9, 0.999) for group in optimiser.param_groups)
+
+
+def test_every_choice_of_the_residual_networks_training_has_an_entry_of_its_own(paper: Paper) -> None:
+    ours, theirs = paper.recipes["ddrnet"].recipe, paper.recipes["residual"]
+    fields = " ".join(entry.field for entry in theirs.assumed)
+    differing = {f.name for f in dataclasses.fields(ours) if getattr(ours, f.name) != getattr(theirs.recipe, f.name)}
+    assert differing == {"loss", "output", "normalisation", "pretrained"}
+    assert all(name in fields for name in differing)
+
+
+def test_the_residual_block_that_the_ablation_may_mean_is_undilated_and_behind_the_dilated_one(paper: Paper) -> None:
+    network = _build(paper, "ddrnet_with_residual")
+    block = network.get_submodule("backbone.residual")
+    assert [m.dilation for m in block.modules() if isinstance(m, nn.Conv2d)] == [(1, 1), (1, 1)]
+    extra = count_parameters(network).pytorch_total - count_parameters(_build(paper, "ddrnet")).pytorch_total
+    assert extra == 2 * (64 * 9 * 64 + 64 + 128)
+
+
+def test_attention_is_the_formula_of_cbam_in_numpy() -> None:
+    torch.manual_seed(0)
+    block, maps = model.ChannelSpatialAttention(16).double(), torch.rand(2, 16, 5, 6, dtype=torch.float64)
+    w1, b1, w2, b2 = (p.detach().numpy() for p in block.channel.parameters())
+    kernel, bias = (p.detach().numpy() for p in block.place.parameters())
+    x = maps.numpy()
+
+    def sigmoid(z: np.ndarray) -> np.ndarray:
+        return np.asarray(1 / (1 + np.exp(-z)))
+
+    def perceptron(z: np.ndarray) -> np.ndarray:
+        return np.asarray(np.maximum(z @ w1.T + b1, 0) @ w2.T + b2)
+
+    weighed = x * sigmoid(perceptron(x.mean((2, 3))) + perceptron(x.max((2, 3))))[:, :, None, None]
+    seen = np.pad(np.stack([weighed.mean(1), weighed.max(1)], 1), ((0, 0), (0, 0), (3, 3), (3, 3)))
+    places = np.array(
+        [
+            [[(seen[n, :, i : i + 7, j : j + 7] * kernel[0]).sum() + bias[0] for j in range(6)] for i in range(5)]
+            for n in range(2)
+        ]
+    )
+    assert np.allclose(block(maps).detach().numpy(), weighed * sigmoid(places)[:, None])
+
+
 def test_attention_only_weakens_what_it_weighs() -> None:
     maps = torch.rand(2, 64, 16, 16) + 0.1
     weighed = model.ChannelSpatialAttention(64)(maps)
@@ -107,10 +167,12 @@ def test_dropout_is_a_fifth(paper: Paper) -> None:
     assert float(paper.claim("ddrnet.hyper.dropout").value) / 100 == 0.2
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "arm",
     [
         "ddrnet",
+        "ddrnet_with_residual",
         "conv",
         "conv_drdb",
         "conv_drdb_csab",
@@ -163,11 +225,15 @@ def test_images_for_training_are_class_by_class_the_public_release(paper: Paper)
 def test_iterations_fit_the_pool_less_its_test_part_at_the_assumed_batch(paper: Paper) -> None:
     pool, test = (int(paper.claim(f"ddrnet.aug.{part}").value.replace(",", "")) for part in ("train", "test"))
     recipe = paper.recipes["ddrnet"].recipe
-    assert recipe.epochs * ((pool - test) // recipe.batch_size) == 2040
+    assert recipe.last_batch == "dropped"
+    released = 9_957 + 2_487  # TRAIN + TEST, without TEST_SIMPLE's 71
+    first, second = (reading.rule for reading in paper.studies["blood_cells"].protocols["as_published"][:2])
+    for rule, images in ((first, released), (second, pool)):
+        assert rule.shares is not None
+        assert math.ceil(rule.shares[1] * images) == test  # cohort.cuts tests ceil(share × n) images
+        assert recipe.epochs * (rows_in_batches(images - test, recipe) // recipe.batch_size) == 2040
+    assert recipe.epochs * math.ceil((released - test) / recipe.batch_size) == 2070  # with the incomplete batch
     assert recipe.epochs * (pool // recipe.batch_size) != 2040
-    rule = paper.studies["blood_cells"].protocols["as_published"][0].rule
-    assert rule.shares is not None
-    assert math.ceil(rule.shares[1] * pool) == test  # cohort.cuts tests ceil(share × n) images
 
 
 @pytest.mark.real

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -97,6 +98,36 @@ def test_attention_over_one_position_has_weights_one_and_is_linear() -> None:
     assert attention.value.weight.grad.abs().sum() > 0
 
 
+def test_attention_is_keras_multi_head_attention_in_numpy() -> None:
+    """Keras: kernels (channels, heads, key_dim), scores scaled by 1 / sqrt(key_dim), softmax over keys, then a (heads,
+    key_dim) dense.
+    """
+    torch.manual_seed(0)
+    channels, heads, key_dim = 6, 2, 5  # the inner width is not the number of channels
+    layer = model.MultiHeadSelfAttention(channels, heads=heads, key_dim=key_dim).double()
+    for part in (layer.query, layer.key, layer.value, layer.output):
+        nn.init.normal_(part.bias)
+    x = np.random.default_rng(0).normal(size=(3, 7, channels))
+
+    def projected(part: nn.Linear) -> np.ndarray:
+        kernel = part.weight.detach().numpy().T.reshape(channels, heads, key_dim)
+        return np.asarray(np.einsum("abc,cde->abde", x, kernel) + part.bias.detach().numpy().reshape(heads, key_dim))
+
+    query, key, value = (projected(part) for part in (layer.query, layer.key, layer.value))
+    scores = np.einsum("aecd,abcd->acbe", key, query / np.sqrt(key_dim))
+    shares = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    joined = np.einsum("acbe,aecd->abcd", shares, value)
+    kernel = layer.output.weight.detach().numpy().T.reshape(heads, key_dim, channels)
+    expected = np.einsum("abcd,cde->abe", joined, kernel) + layer.output.bias.detach().numpy()
+    assert np.allclose(layer(torch.tensor(x)).detach().numpy(), expected)
+
+
+def test_backbones_drop_blocks_and_keep_statistics_as_keras_does(paper: Paper) -> None:
+    for name in ("as_printed", "as_coded"):
+        norms = [m for m in build(paper.networks[name]).modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+        assert {(m.momentum, m.eps) for m in norms} == {(0.01, 1e-3)}
+
+
 def test_attention_over_positions_agrees_with_torchs_own() -> None:
     torch.manual_seed(0)
     ours = model.MultiHeadSelfAttention(8, heads=2, key_dim=4).double()
@@ -152,6 +183,7 @@ def test_head_order_is_dense_leaky_norm_dropout_with_the_printed_numbers(paper: 
         assert (layers[2].momentum, layers[2].eps) == (0.01, 1e-3)  # Keras' defaults
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("name", ["as_printed", "as_coded", "resnet50", "efficientnet_b0", "inception_v3"])
 def test_network_of_each_arm_gives_finite_logits_and_learns_in_one_step(paper: Paper, name: str) -> None:
     arm = next(arm for arm in paper.arms.values() if arm.network == name)
@@ -184,7 +216,6 @@ def test_every_named_network_recipe_and_arm_of_the_paper_is_there(paper: Paper) 
 
 
 def test_as_published_split_gives_the_counts_of_table_1(paper: Paper) -> None:
-    import numpy as np
     from sklearn.model_selection import train_test_split
 
     rule = paper.studies["cnmc"].protocols["as_published"][0].rule

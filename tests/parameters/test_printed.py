@@ -192,7 +192,8 @@ def test_commands_print_and_write_the_same_rows(tmp_path: Any, monkeypatch: pyte
     rows = json.loads(printed.stdout)
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
     (tmp_path / "params.yaml").write_text(
-        "{profile: small, papers: [known_answer], verdicts: {margin: 0.05}, sources: {}, stores: {}, studies: {}, experiments: {}}"
+        "{profile: small, papers: [known_answer], verdicts: {margin: 0.05}, "
+        "sources: {}, stores: {}, studies: {}, experiments: {}}"
     )
     written = CliRunner().invoke(app, ["count"])
     assert written.exit_code == 0, written.output

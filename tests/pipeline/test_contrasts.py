@@ -1,33 +1,25 @@
-"""Gaps between rungs, contrasts between arms with their corrections, shortcuts: from files as the stages leave them."""
+"""Gaps between rungs, contrasts between arms with their corrections, shortcuts: from results made in memory."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from leukbench.artefacts import FoldSizes, Receipt, RunReceipt, Sizes
 from leukbench.evaluation.contrasts import benjamini_hochberg, holm
-from leukbench.params import Params, load_params
+from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
 from leukbench.pipeline import contrasts as contrasting
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
-from leukbench.pipeline.layout import experiment_file
+from leukbench.pipeline.results import as_predictions
+from leukbench.records import Estimate, Experiment, Predictions, Protocol
 
-PARAMS = """\
-profile: made
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 144}}
-stores: {s: {source: known_answer, side_px: 32}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: s, arms: [net, other, third]}
-  published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: s, arms: [net]}
-  patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [net, other, third]}
-"""
+T = TypeVar("T")
 N, GROUPS = 480, 24
 TRIVIAL = ("trivial:majority", "trivial:colour_histogram", "trivial:border")
 RIGHT = {"net": 0.9, "other": 0.89, "third": 0.7, "trivial:colour_histogram": 0.88, "trivial:border": 0.52}
@@ -54,52 +46,75 @@ def table_of(shares: dict[str, float], *, seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Params, dict[str, pd.DataFrame]]:
-    """Three experiments whose files say how many rows were trained on and how large the groups are."""
-    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    monkeypatch.setattr(contrasting, "RESAMPLES", 500)
-    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    params = load_params()
-    tables = {}
-    for i, (name, experiment) in enumerate(params.experiments.items()):
-        arms = {a: RIGHT[a] - (0.15 if experiment.protocol == "patient" else 0) for a in experiment.arms}
-        tables[name] = table_of({**arms, "trivial:majority": 0.5, **{a: RIGHT[a] for a in TRIVIAL[1:]}}, seed=i)
-        write_experiment(params, name, rows=400 if experiment.protocol == "as_published" else 300, groups=GROUPS)
-    return params, tables
+@dataclass(frozen=True)
+class Made:
+    """What contrasts ask of a result."""
+
+    name: str
+    experiment: Experiment
+    table: pd.DataFrame
+    receipt: Receipt
+    evaluation: Evaluation
+    all_single: bool = False
+
+    @property
+    def predictions(self) -> dict[str, Predictions]:
+        return {str(a): as_predictions(rows, ("a", "b")) for a, rows in self.table.groupby("arm", sort=False)}
 
 
-def write_experiment(params: Params, name: str, *, rows: int, groups: int) -> None:
-    runs = [{"arm": arm, "n_train_rows": rows} for arm in params.experiments[name].arms]
-    roles = {"train": {"groups": groups - 4, "images": N - 80}, "test": {"groups": 4, "images": 80}}
+def receipt_of(arms: Sequence[str], *, rows: int) -> Receipt:
+    runs = tuple(
+        RunReceipt(
+            key="", arm=arm, fold=0, seed=0, epochs_selected={}, train_accuracy=1.0, n_train_rows=rows,
+            n_validation_rows=0, n_test_rows=N,
+        )
+        for arm in arms
+    )  # fmt: skip
+    folds = (FoldSizes(fold=0, n_train_rows=rows, n_validation_rows=0, n_test_rows=N),)
+    sizes = Sizes(n_images=N, n_images_published=N, complete=True, parts=())
+    return Receipt(arms={}, runs=runs, folds=folds, sizes=sizes)
+
+
+def made(name: str, protocol: Protocol, arms: tuple[str, ...], *, seed: int) -> Made:
+    shares = {a: RIGHT[a] - (0.15 if protocol == "patient" else 0) for a in arms}
     low = {"trivial:colour_histogram": 0.84, "trivial:border": 0.47}
-    estimates = {
-        a: {
-            "majority_accuracy": 0.5,
-            "recipe": {
-                "estimates": [{"metric": "accuracy", "class_": "", "aggregation": "pooled", "low": v, "high": v + 0.08}]
-            },
-        }
+    evaluated = {
+        a: ArmEvaluation(
+            selections={"recipe": (Estimate(metric="accuracy", value=0.9, low=v, high=v + 0.08),)},
+            majority_accuracy=0.5,
+        )
         for a, v in low.items()
     }
-    for kind, suffix, value in (
-        ("predictions", ".receipt.json", {"runs": runs}),
-        ("splits", ".certificate.json", {"folds": [{"roles": roles}]}),
-        ("estimates", ".json", {"arms": estimates, "seed_variance": []}),
-    ):
-        file = experiment_file(params, kind, name, suffix)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(value), encoding="utf-8")
+    return Made(
+        name=name,
+        experiment=Experiment(
+            paper="known_answer", study="cohort", protocol=protocol, source="known_answer", store="s", arms=arms
+        ),
+        table=table_of({**shares, "trivial:majority": 0.5, **{a: RIGHT[a] for a in TRIVIAL[1:]}}, seed=seed),
+        receipt=receipt_of(arms, rows=400 if protocol == "as_published" else 300),
+        evaluation=Evaluation(classes=("a", "b"), seed_variance=(), arms=evaluated, probes={}),
+    )
 
 
-def of(rows: list[dict[str, Any]], **keys: str) -> list[dict[str, Any]]:
-    return [row for row in rows if all(row[k] == v for k, v in keys.items())]
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Three experiments that say how many rows were trained on and how large the groups are."""
+    monkeypatch.setattr(contrasting, "RESAMPLES", 500)
+    three = ("net", "other", "third")
+    return {
+        "image": made("image", "image", three, seed=0),
+        "published": made("published", "as_published", ("net",), seed=1),
+        "patient": made("patient", "patient", three, seed=2),
+    }
+
+
+def of(rows: Sequence[T], **keys: str) -> list[T]:
+    return [row for row in rows if all(getattr(row, k) == v for k, v in keys.items())]
 
 
 def test_a_rung_of_the_same_size_is_inflation_and_the_published_one_of_its_own_is_not(world: Any) -> None:
-    params, tables = world
-    gaps = protocol_gaps(params, tables)
-    assert {(g["rung"], g["arm"], g["equal_size"]) for g in gaps} == {
+    gaps = protocol_gaps(world)
+    assert {(g.rung, g.arm, g.equal_size) for g in gaps} == {
         ("image", "net", True),
         ("image", "other", True),
         ("image", "third", True),
@@ -108,33 +123,35 @@ def test_a_rung_of_the_same_size_is_inflation_and_the_published_one_of_its_own_i
         ("published", "trivial:colour_histogram", False),
     }
     found = of(gaps, rung="image", arm="net", metric="accuracy")[0]
-    right = [(t["label"] == t["predicted"])[t["arm"] == "net"].mean() for t in (tables["image"], tables["patient"])]
-    assert found["difference"] == pytest.approx(right[0] - right[1]) and found["low"] > 0.05
-    assert not any(g["same_as_image"] for g in gaps)
-    write_experiment(params, "patient", rows=300, groups=N)
-    assert all(g["same_as_image"] for g in protocol_gaps(params, tables))
+    right = [
+        (t["label"] == t["predicted"])[t["arm"] == "net"].mean() for t in (world["image"].table, world["patient"].table)
+    ]
+    assert found.difference == pytest.approx(right[0] - right[1]) and found.low > 0.05
+    assert not any(g.same_as_image for g in gaps)
+    alone = {**world, "patient": dataclasses.replace(world["patient"], all_single=True)}
+    assert all(g.same_as_image for g in protocol_gaps(alone))
 
 
 def test_networks_are_corrected_by_holm_over_the_study_and_all_else_is_descriptive(world: Any) -> None:
-    rows = arm_contrasts(*world)
+    rows = arm_contrasts(world)
     networks, rest = of(rows, family="network"), of(rows, family="descriptive")
-    assert {(r["experiment"], r["second_arm"]) for r in networks} == {
+    assert {(r.experiment, r.second_arm) for r in networks} == {
         (c, a) for c in ("image", "patient") for a in ("other", "third")
     }
-    assert {r["metric"] for r in networks} == {"accuracy"} and len(rest) == 2 * 2 * 2 + 3 * (3 + 1)
+    assert {r.metric for r in networks} == {"accuracy"} and len(rest) == 2 * 2 * 2 + 3 * (3 + 1)
     for family, correct in ((networks, holm), (rest, benjamini_hochberg)):
-        raw, corrected = ([r[k] for r in family] for k in ("p_value", "p_corrected"))
+        raw, corrected = ([getattr(r, k) for r in family] for k in ("p_value", "p_corrected"))
         np.testing.assert_allclose(corrected, correct(raw))
-        assert {r["family_size"] for r in family} == {len(family)}
+        assert {r.family_size for r in family} == {len(family)}
         assert any(c > p for p, c in zip(raw, corrected, strict=True))
     worst = of(networks, experiment="image", second_arm="third")[0]
-    assert worst["p_corrected"] < 0.01 and worst["low"] > 0.1 and worst["p_mcnemar"] < 0.01
+    assert worst.p_corrected < 0.01 and worst.low > 0.1 and worst.p_mcnemar < 0.01
 
 
 def test_a_trivial_model_that_keeps_up_is_flagged_beside_every_network(world: Any) -> None:
-    rows = shortcuts(*world)
-    assert {r["model"] for r in rows} == set(TRIVIAL[1:])
-    flagged = {(r["experiment"], r["arm"]) for r in rows if r["flagged"]}
-    assert {r["model"] for r in rows if r["flagged"]} == {"trivial:colour_histogram"}
+    rows = shortcuts(world, margin=0.05)
+    assert {r.model for r in rows} == set(TRIVIAL[1:])
+    flagged = {(r.experiment, r.arm) for r in rows if r.flagged}
+    assert {r.model for r in rows if r.flagged} == {"trivial:colour_histogram"}
     assert {("image", "net"), ("image", "third"), ("published", "net"), ("patient", "net")} <= flagged
-    assert all(r["margin"] == 0.05 and r["majority"] == 0.5 for r in rows)
+    assert all(r.margin == 0.05 and r.majority == 0.5 for r in rows)

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from leukbench.artefacts import Certificate
 from leukbench.params import Params, load_params
 from leukbench.pipeline.evaluate import unit_probes, unknown_patients
 from leukbench.pipeline.layout import experiment_file
-from leukbench.records import Estimate
+from leukbench.records import Estimate, Evidence, SplitRule, json_text
+from tests.support.plans import write_plan
 
-PARAMS = """\
-profile: made
-papers: [dscnet]
-verdicts: {margin: 0.05}
-sources: {aria_all_2021: {}, blood_cells: {}}
-stores: {aria: {source: aria_all_2021, side_px: 224}, smears: {source: blood_cells, side_px: 224}}
-studies: {aria: {paper: dscnet, study: aria}, smears: {paper: ddrnet, study: blood_cells}}
-experiments:
-  aria: {paper: dscnet, study: aria, protocol: patient, source: aria_all_2021, store: aria, arms: [dscnet_kl]}
-  smears: {paper: ddrnet, study: blood_cells, protocol: patient, source: blood_cells, store: smears, arms: [ddrnet]}
-"""
+ARIA = {"paper": "dscnet", "study": "aria"}
+SMEARS = {"paper": "ddrnet", "study": "blood_cells"}
+PLAN = {
+    "profile": "made",
+    "papers": ["dscnet"],
+    "verdicts": {"margin": 0.05},
+    "sources": {"aria_all_2021": {}, "blood_cells": {}},
+    "stores": {
+        "aria": {"source": "aria_all_2021", "side_px": 224},
+        "smears": {"source": "blood_cells", "side_px": 224},
+    },
+    "studies": {"aria": ARIA, "smears": SMEARS},
+    "experiments": {
+        "aria": {**ARIA, "protocol": "patient", "source": "aria_all_2021", "store": "aria", "arms": ["dscnet_kl"]},
+        "smears": {**SMEARS, "protocol": "patient", "source": "blood_cells", "store": "smears", "arms": ["ddrnet"]},
+    },
+}
 
 
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    return load_params()
+    return load_params(write_plan(tmp_path, PLAN))
 
 
-def certify(params: Params, experiment: str, evidence: str) -> None:
+def certify(params: Params, experiment: str, evidence: Evidence) -> None:
     file = experiment_file(params, "splits", experiment, ".certificate.json")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"evidence": evidence, "rule": {"pool": [], "test_pool": []}}), encoding="utf-8")
+    certificate = Certificate(
+        format="", protocol="patient", rule=SplitRule(unit="group"), sha256={}, evidence=evidence, sentence="",
+        unknown_origins=0, folds=(), shared={}, declares="", verdicts={},
+    )  # fmt: skip
+    file.write_text(json_text(certificate), encoding="utf-8")
 
 
 def accuracy(n: int) -> list[Estimate]:

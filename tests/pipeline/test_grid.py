@@ -1,4 +1,5 @@
-"""``leukbench grid``: which part of the plan, what it would cost, what is shown while it runs, and what the exit code says."""
+"""``leukbench grid``: which part of the plan, what it would cost, what is shown while it runs,
+and what the exit code says."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ from leukbench.training.board import Board
 from leukbench.training.costs import Speed
 from leukbench.training.grid import Cost, Event, Task, execute_task, logged, plan_grid
 from tests.support.tiny_grid import ARMS, write_experiment
+
+pytestmark = pytest.mark.trains
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,7 +88,9 @@ def test_a_wrong_name_is_refused_with_the_nearest(params: Params, choice: Choice
         gridding._chosen(params, choice)
 
 
-def test_an_empty_workspace_is_told_which_stage_to_run(params: Params, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:  # fmt: skip
+def test_an_empty_workspace_is_told_which_stage_to_run(
+    params: Params, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     with pytest.raises(DataError, match="run the split stage"):
         gridding.inputs_of(params, Choice())
     assert run(monkeypatch, "--dry-run") == 2

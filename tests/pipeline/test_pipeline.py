@@ -1,4 +1,5 @@
-"""The whole pipeline at a size that takes less than a minute: every stage of dvc.yaml in order, and what bad input comes to."""
+"""The whole pipeline at a size that takes less than a minute: every stage of dvc.yaml in order,
+and what bad input comes to."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cli import main
 from leukbench.papers.files import paper_file, paper_keys
 from leukbench.papers.loader import load_paper, read_paper
@@ -40,42 +42,48 @@ from leukbench.pipeline.report import gather
 from leukbench.records import json_text
 from leukbench.report.ladder import gap_lines
 from leukbench.sources import load_source
+from leukbench.tools.profiles import load_profile
 from leukbench.verdicts.rule import frozen_digest
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
 PAPERS = ("known_answer", "alnet")
 PROFILES = sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml"))
-PARAMS = """\
-# The pipeline of the tests.
-profile: smoke
-seed: 0
-papers: [known_answer, alnet]
-verdicts: {margin: 0.05, alpha: 0.05, sha256: SHA}
-sources:
-  known_answer: {images: 288}
-  known_answer_null: {images: 48}
-  synthetic_cells: {images: 72}
-stores:
-  known_answer-32: {source: known_answer, side_px: 32}
-  known_answer_null-32: {source: known_answer_null, side_px: 32}
-  cells-224-crop: {source: synthetic_cells, side_px: 224, crop: 0.6667}
-studies:
-  known_answer-cohort: {paper: known_answer, study: cohort}
-  alnet-cnmc: {paper: alnet, study: cnmc}
-experiments:
-  known-as_published: {paper: known_answer, study: cohort, protocol: as_published, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  known-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  known-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  known-challenge: {paper: known_answer, study: cohort, protocol: challenge, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2}}
-  alnet-patient: {paper: alnet, study: cnmc, protocol: patient, source: synthetic_cells, store: cells-224-crop, arms: [alnet], limits: {images: 24, epochs: 1, folds: 1}}
-transfers:
-  known-to-null: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: known_answer-32, arms: [cohort_cnn], test_source: known_answer_null, test_store: known_answer_null-32, limits: {epochs: 1}}
-"""
+KNOWN_STORE = "known_answer-32"
 
 
-def params_text() -> str:
+def smoke_plan() -> dict[str, Any]:
+    """Return the plan of the whole run: the known-answer study under four protocols, one arm of ALNet, a transfer."""
     headlines = {k: v for key in PAPERS for k, v in load_paper(key).headlines().items()}
-    return PARAMS.replace("SHA", frozen_digest(0.05, 0.05, headlines))
+    protocols = ("as_published", "image", "patient", "challenge")
+    known = {f"known-{p}": known_experiment(p, store=KNOWN_STORE, limits={"epochs": 2}) for p in protocols}
+    alnet = {
+        **{"paper": "alnet", "study": "cnmc", "protocol": "patient", "source": "synthetic_cells"},
+        **{"store": "cells-224-crop", "arms": ["alnet"], "limits": {"images": 24, "epochs": 1, "folds": 1}},
+    }
+    other = {"test_source": "known_answer_null", "test_store": "known_answer_null-32", "limits": {"epochs": 1}}
+    return known_plan(
+        "smoke",
+        {**known, "alnet-patient": alnet},
+        seed=0,
+        papers=[*PAPERS],
+        verdicts={"margin": 0.05, "alpha": 0.05, "sha256": frozen_digest(0.05, 0.05, headlines)},
+        sources={
+            "known_answer": {"images": 288},
+            "known_answer_null": {"images": 48},
+            "synthetic_cells": {"images": 72},
+        },
+        stores={
+            KNOWN_STORE: {"source": "known_answer", "side_px": 32},
+            "known_answer_null-32": {"source": "known_answer_null", "side_px": 32},
+            "cells-224-crop": {"source": "synthetic_cells", "side_px": 224, "crop": 0.6667},
+        },
+        studies={
+            "known_answer-cohort": {"paper": "known_answer", "study": "cohort"},
+            "alnet-cnmc": {"paper": "alnet", "study": "cnmc"},
+        },
+        transfers={"known-to-null": known_experiment("transfer", store=KNOWN_STORE, **other)},
+    )
 
 
 def run_stages(params: Params, *, until: str = "report") -> None:
@@ -105,7 +113,7 @@ def run_stages(params: Params, *, until: str = "report") -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace in which the whole pipeline has run once."""
     folder = tmp_path_factory.mktemp("home")
-    (folder / "params.yaml").write_text(params_text(), encoding="utf-8")
+    write_plan(folder, smoke_plan())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(folder))
         run_stages(load_params())
@@ -144,6 +152,7 @@ def outs(stage: dict[str, Any]) -> list[str]:
 # --------------------------------------------------------------------------------------------------- what comes out
 
 
+@pytest.mark.trains
 def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     header = next(line for line in page.splitlines() if line.startswith("| claim "))
@@ -167,6 +176,7 @@ def rows_of(page: str, title: str) -> list[dict[str, str]]:
     return [{h.strip(): experiment.strip() for h, experiment in zip(header, row, strict=True)} for row in rows]
 
 
+@pytest.mark.trains
 def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     ladder = rows_of(page, "### The ladder")
@@ -190,6 +200,7 @@ def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(ho
     assert "flags" in rows_of(page, "## What was found")[0]
 
 
+@pytest.mark.trains
 def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_images(home: Path) -> None:
     folder = home / "reports" / "smoke" / "predictions"
     assert {file.name for file in folder.iterdir()} == {
@@ -202,6 +213,7 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
     assert set(probe["unit"]) == {"patient"} and set(probe["probe"]) == {"colour_histogram", "small_pixels"}
 
 
+@pytest.mark.trains
 def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
     page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
     assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
@@ -210,6 +222,7 @@ def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path)
     assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
 
 
+@pytest.mark.trains
 def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     table = pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-patient.parquet")
     rows = table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]
@@ -219,6 +232,7 @@ def test_reproduced_figures_are_those_of_the_predictions(home: Path) -> None:
     assert metrics["known-patient"]["cohort_cnn"]["accuracy"] == pytest.approx(right, abs=1e-6)
 
 
+@pytest.mark.trains
 def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(home: Path) -> None:
     tables = [pd.read_csv(home / "out" / "smoke" / "splits" / f"known-{name}.csv") for name in ("challenge", "patient")]
     trained = [{len(part) for _, part in t[t["role"] == "train"].groupby("fold")} for t in tables]
@@ -238,6 +252,7 @@ def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(ho
     assert mine[0]["low"] < there - here < mine[0]["high"]
 
 
+@pytest.mark.trains
 def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
     table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
@@ -248,6 +263,7 @@ def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
     assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
 
 
+@pytest.mark.trains
 def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) -> None:
     """Every gap stands twice, under its arm and under the colour histogram; groups are set to one, and to nine."""
     data = gather(params)
@@ -263,6 +279,7 @@ def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) ->
     assert not any("one group alone" in line for line in lines(9))
 
 
+@pytest.mark.trains
 def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(home: Path) -> None:
     verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
     by_claim = {v["claim"]: v["verdict"] for v in verdicts}
@@ -273,6 +290,7 @@ def test_limited_runs_and_stand_ins_get_no_verdict_but_arithmetic_still_speaks(h
     assert set(receipt["arms"]["alnet"]["deviations"]) == {"surrogate_data", "limited"}
 
 
+@pytest.mark.trains
 def test_no_patient_of_a_patient_experiment_is_on_both_sides(home: Path) -> None:
     for experiment in ("known-patient", "alnet-patient"):
         split = pd.read_csv(home / "out" / "smoke" / "splits" / f"{experiment}.csv", dtype=str)
@@ -281,6 +299,7 @@ def test_no_patient_of_a_patient_experiment_is_on_both_sides(home: Path) -> None
             assert not sides[True] & sides[False] and sides[True]
 
 
+@pytest.mark.trains
 def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Params) -> None:
     plain = params.model_dump(mode="python")
     plain["experiments"]["alnet-image"] = {**plain["experiments"]["alnet-patient"], "protocol": "image"}
@@ -305,6 +324,7 @@ def test_the_rungs_of_a_ladder_train_on_equally_many_rows(home: Path, params: Pa
 # ------------------------------------------------------------------------------------------- what is not done twice
 
 
+@pytest.mark.trains
 def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
@@ -317,6 +337,7 @@ def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: 
         assert (file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()) == before
 
 
+@pytest.mark.trains
 def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """The counterpart of the test above: what changes the predictions is not found."""
     plain = params.model_dump(mode="python")
@@ -326,6 +347,7 @@ def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPa
         train_stage.train(Params.model_validate(plain), "known-patient")
 
 
+@pytest.mark.trains
 def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
     folder = home / "reports" / "smoke"
     files = [folder / name for name in ("report.md", "metrics.json", "measured.json")]
@@ -335,6 +357,7 @@ def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
     assert [file.read_bytes() for file in files] == before
 
 
+@pytest.mark.trains
 def test_editing_a_claim_changes_no_file_that_training_reads(home: Path, tmp_path: Path) -> None:
     text = paper_file("known_answer").read_text(encoding="utf-8")
     value = load_paper("known_answer").claim("known_answer.cohort.accuracy").value
@@ -362,6 +385,7 @@ def test_every_command_of_the_pipeline_exists_and_takes_its_name() -> None:
         assert words[2:] in ([], ["${key}"], ["--stage"])
 
 
+@pytest.mark.trains
 def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, params: Params) -> None:
     """They alone depend on whole paper.yaml files; what the audit writes for the others does not hold the claim."""
     inner = {name: stage.get("do") or stage for name, stage in dvc_stages().items()}
@@ -378,6 +402,7 @@ def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, pa
     assert json_text(audit_stage.without_claims(paper.model_copy(update={"recipes": recipes}))) != before
 
 
+@pytest.mark.trains
 def test_every_output_that_the_pipeline_declares_was_written(home: Path, params: Params) -> None:
     written = [home / out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)]
     assert len(written) > 10
@@ -385,6 +410,7 @@ def test_every_output_that_the_pipeline_declares_was_written(home: Path, params:
         assert out.is_file() or any(file.is_file() for file in out.glob("*")), out
 
 
+@pytest.mark.trains
 def test_every_dependency_is_code_of_the_project_or_made_by_a_stage_before(home: Path, params: Params) -> None:
     made = {out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)}
     for stage in dvc_stages().values():
@@ -396,6 +422,7 @@ def test_every_dependency_is_code_of_the_project_or_made_by_a_stage_before(home:
                 assert not dep.startswith(("runs", "data"))
 
 
+@pytest.mark.trains
 def test_dvc_itself_accepts_the_pipeline(home: Path) -> None:
     from dvc.repo import Repo
 
@@ -419,13 +446,14 @@ def test_training_depends_on_the_networks_of_every_paper_and_on_no_claim() -> No
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     assert params.profile == name
     papers = {key: load_paper(key) for key in params.papers}
     for experiment_name, experiment in params.experiments.items():
         paper, store = papers[experiment.paper], params.stores[experiment.store]
         study = paper.studies[experiment.study]
-        resolved = json.loads(json_text(resolve_study(paper, experiment.study)))
+        plain = json.loads(json_text(resolve_study(paper, experiment.study)))
+        resolved = from_plain(ResolvedStudy, plain, where=f"{experiment.paper}.{experiment.study}")
         plan_stage.rule_of(resolved, experiment)  # raises where the reading does not exist
         assert experiment.source in {study.source, study.stand_in}
         for arm in experiment.arms:
@@ -436,7 +464,7 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     headlines = {k: v for key in params.papers for k, v in load_paper(key).headlines().items()}
     assert params.verdicts.sha256 == frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
 
@@ -444,13 +472,13 @@ def test_margin_and_headlines_of_a_profile_are_frozen(name: str) -> None:
 def test_baselines_and_full_hold_every_arm_of_every_paper() -> None:
     every = {(key, arm) for key in paper_keys() for arm in load_paper(key).arms}
     for name in ("baselines", "full"):
-        experiments = load_params(ROOT / "profiles" / f"{name}.yaml").experiments.values()
+        experiments = load_profile(ROOT / "profiles" / f"{name}.yaml").experiments.values()
         for protocol in ("image", "patient"):
             assert {(c.paper, arm) for c in experiments if c.protocol == protocol for arm in c.arms} == every
 
 
 def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
-    experiments = load_params(ROOT / "profiles" / "full.yaml").experiments.values()
+    experiments = load_profile(ROOT / "profiles" / "full.yaml").experiments.values()
     run = {(c.paper, c.study, c.protocol, c.reading) for c in experiments}
     assert not any(
         (c.limits.images, c.limits.class_size, c.limits.epochs, c.limits.folds) != (None,) * 4 for c in experiments
@@ -459,24 +487,15 @@ def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
         for name, study in load_paper(key).studies.items():
             counts = load_source(study.source).card.counts
             for protocol, readings in study.protocols.items():
-                for reading in readings:
+                rungs = readings if protocol == "as_published" else readings[:1]  # others stand beside the ladder
+                for reading in rungs:
                     labelled = all(set(counts[pool]) != {""} for pool in reading.rule.test_pool)
-                    shown = reading.name if len(readings) > 1 else ""
+                    shown = reading.name if protocol == "as_published" else ""
                     assert ((key, name, protocol, shown) in run) == labelled, (key, name, protocol, reading.name)
 
 
 # ------------------------------------------------------------------------------------------------------ bad input
 
-SMALL = """\
-profile: small
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 16}}
-stores: {s: {source: known_answer, side_px: 32}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn]}
-"""
 Command = Callable[..., str]
 
 
@@ -484,11 +503,8 @@ Command = Callable[..., str]
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with 16 images of two patients, indexed, grouped and resolved."""
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    (tmp_path / "params.yaml").write_text(SMALL, encoding="utf-8")
-    params = load_params()
-    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-        stage(params, "known_answer")
-    resolve_stage.resolve(params, "cohort")
+    write_plan(tmp_path, known_plan("small", {"by-patient": known_experiment("patient")}, images=16))
+    prepare(load_params())
     return tmp_path
 
 
@@ -517,11 +533,11 @@ def made_image(home: Path) -> Path:
     [
         ("images: 16", "images: sixteen", "sources.known_answer.images"),
         ("side_px: 32", "side_px: large", "stores.s.side_px"),
-        ("arms: [cohort_cnn]}", "arms: [cohort_cnn], limits: {epochs: [1]}}", "experiments.by-patient.limits.epochs"),
+        ("    arms:", "    limits: {epochs: [1]}\n    arms:", "experiments.by-patient.limits.epochs"),
         ("margin: 0.05", "margin: 5", "verdicts.margin"),
         ("profile: small", "profil: small", "profil"),
         ("protocol: patient", "protocol: patients", "experiments.by-patient.protocol"),
-        ("store: s,", "store: t,", "experiment by-patient: store 't'"),
+        ("store: s\n", "store: t\n", "experiment by-patient: store 't'"),
     ],
 )
 def test_a_params_value_of_the_wrong_type_is_named(small: Path, refused: Command, old: str, new: str, key: str) -> None:

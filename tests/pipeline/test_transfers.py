@@ -18,48 +18,47 @@ from leukbench.papers.loader import load_paper
 from leukbench.params import Params, load_params
 from leukbench.pipeline import decode as decode_stage
 from leukbench.pipeline import evaluate as evaluate_stage
-from leukbench.pipeline import fetch as fetch_stage
 from leukbench.pipeline import grid as gridding
-from leukbench.pipeline import group as group_stage
-from leukbench.pipeline import index as index_stage
-from leukbench.pipeline import resolve as resolve_stage
-from leukbench.pipeline import results as results_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
 from leukbench.pipeline.plan import refuse_copies
-from leukbench.pipeline.transfers import transfer_results
+from leukbench.pipeline.results import results_of
+from leukbench.pipeline.transfers import TransferResult, transfer_results
+from leukbench.records import json_text
 from leukbench.report.transfer import _gap
 from leukbench.sources import load_source
 from leukbench.tools.certify import certify
+from leukbench.tools.profiles import load_profile
 from leukbench.training.grid import missing, plan_grid
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
-PARAMS = """\
-profile: transfer
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 192}, known_answer_null: {images: 64}}
-stores: {own: {source: known_answer, side_px: 32}, other: {source: known_answer_null, side_px: 32}, large: {source: known_answer_null, side_px: 64}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: own, arms: [cohort_cnn], limits: {epochs: 1, folds: 2}}
-transfers:
-  to-other: {paper: known_answer, study: cohort, protocol: transfer, source: known_answer, store: own, arms: [cohort_cnn], test_source: known_answer_null, test_store: other, limits: {epochs: 1}}
-"""
+BY_PATIENT = known_experiment("patient", store="own", limits={"epochs": 1, "folds": 2})
+TO_OTHER = known_experiment(
+    "transfer", store="own", test_source="known_answer_null", test_store="other", limits={"epochs": 1}
+)
+PLAN = known_plan(
+    "transfer",
+    {"by-patient": BY_PATIENT},
+    sources={"known_answer": {"images": 192}, "known_answer_null": {"images": 64}},
+    stores={
+        "own": {"source": "known_answer", "side_px": 32},
+        "other": {"source": "known_answer_null", "side_px": 32},
+        "large": {"source": "known_answer_null", "side_px": 64},
+    },
+    transfers={"to-other": TO_OTHER},
+)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace in which everything up to the estimates has run once."""
     folder = tmp_path_factory.mktemp("transfer")
-    (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    write_plan(folder, PLAN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(folder))
         params = load_params()
-        for source in params.sources:
-            for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-                stage(params, source)
-        resolve_stage.resolve(params, "cohort")
+        prepare(params)
         for store in ("own", "other"):
             decode_stage.decode(params, store)
         split_stage.split(params, [*params.all_experiments])
@@ -74,6 +73,7 @@ def params(home: Path) -> Params:
     return load_params(home / "params.yaml")
 
 
+@pytest.mark.trains
 def test_the_grid_plans_the_runs_of_a_transfer_under_the_keys_that_were_trained(home: Path, params: Params) -> None:
     tasks = plan_grid(gridding.inputs_of(params, gridding.Choice(protocols=("transfer",))))
     receipt = json.loads((home / "out" / "transfer" / "predictions" / "to-other.receipt.json").read_text())
@@ -85,6 +85,7 @@ def predictions(home: Path, experiment: str) -> pd.DataFrame:
     return table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]
 
 
+@pytest.mark.trains
 def test_every_image_of_the_other_source_is_tested_once_under_its_own_name(home: Path) -> None:
     rows = predictions(home, "to-other")
     assert len(rows) == 64 and rows["image_id"].is_unique
@@ -96,6 +97,7 @@ def test_every_image_of_the_other_source_is_tested_once_under_its_own_name(home:
     assert len(set(side["origin"])) == 96 and not set(side["patient"]) & set(rows["patient"])
 
 
+@pytest.mark.trains
 def test_labels_are_those_of_the_other_source(home: Path) -> None:
     manifest = pd.read_csv(home / "out" / "transfer" / "sources" / "known_answer_null" / "manifest.csv", dtype=str)
     truth = manifest.set_index("image_id")["label"].map(load_source("known_answer_null").card.maps)
@@ -103,33 +105,40 @@ def test_labels_are_those_of_the_other_source(home: Path) -> None:
     assert (rows["label"].to_numpy() == truth[rows["image_id"].str.split(":").str[1]].to_numpy()).all()
 
 
-def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_predictions(home: Path, params: Params) -> None:
-    (row,) = transfer_results(params)
-    assert row["in_domain_experiment"] == "by-patient"
-    there, here = (predictions(home, experiment) for experiment in ("to-other", "by-patient"))
-    accuracy = row["metrics"]["accuracy"]
-    assert accuracy["transferred"]["value"] == pytest.approx((there["label"] == there["predicted"]).mean())
-    assert accuracy["within"]["value"] == pytest.approx((here["label"] == here["predicted"]).mean())
-    assert accuracy["gap"]["difference"] == pytest.approx(
-        accuracy["transferred"]["value"] - accuracy["within"]["value"]
+def transfer_rows(params: Params) -> list[TransferResult]:
+    results = results_of(params)
+    return transfer_results(
+        {name: results[name] for name in params.transfers}, {name: results[name] for name in params.experiments}
     )
-    assert row["prevalence"]["transferred"] == pytest.approx([(there["label"] == c).mean() for c in row["classes"]])
-    assert row["metrics"]["ece"]["transferred"]["value"] >= 0 and row["receipt"]["deviations"] == ["limited"]
 
 
+@pytest.mark.trains
+def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_predictions(home: Path, params: Params) -> None:
+    (row,) = transfer_rows(params)
+    assert row.within == "by-patient"
+    there, here = (predictions(home, experiment) for experiment in ("to-other", "by-patient"))
+    accuracy = row.metrics["accuracy"]
+    assert accuracy.transferred.value == pytest.approx((there["label"] == there["predicted"]).mean())
+    assert accuracy.within.value == pytest.approx((here["label"] == here["predicted"]).mean())
+    assert accuracy.gap.difference == pytest.approx(accuracy.transferred.value - accuracy.within.value)
+    assert row.prevalence.transferred == pytest.approx([(there["label"] == c).mean() for c in row.classes])
+    assert row.metrics["ece"].transferred.value >= 0 and row.receipt.deviations == ("limited",)
+
+
+@pytest.mark.trains
 def test_what_compares_claims_never_sees_a_transfer(home: Path, params: Params) -> None:
-    assert [experiment.name for experiment in results_stage.evaluated_experiments(params)] == ["by-patient"]
-    wrong = yaml.safe_load(PARAMS)
-    wrong["experiments"]["sneaked"] = wrong["transfers"]["to-other"]
+    assert [*params.experiments] == ["by-patient"]
+    sneaked = {**PLAN, "experiments": {"by-patient": BY_PATIENT, "sneaked": TO_OTHER}}
     with pytest.raises(ValueError, match="a transfer stands under transfers"):
-        Params.model_validate(wrong)
+        Params.model_validate(sneaked)
 
 
+@pytest.mark.trains
 def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params: Params) -> None:
     from leukbench.report.data import ReportData
     from leukbench.report.transfer import transfer_sections
 
-    plain = json.loads(json.dumps({"transfers": transfer_results(params)}))
+    plain = json.loads(json_text({"transfers": transfer_rows(params)}))
     nothing: Any = {}
     data = ReportData(
         profile="transfer", papers=nothing, experiments=nothing, splits=nothing, estimates=nothing, receipts=nothing,
@@ -159,6 +168,7 @@ def test_an_accuracy_that_is_only_prevalence_makes_no_gap() -> None:
     assert _gap("accuracy", found) == "+30.0 points [+20.0 to +40.0]"
 
 
+@pytest.mark.trains
 def test_certify_keeps_a_transfer_and_finds_a_tested_image_that_was_moved(home: Path, params: Params) -> None:
     text, broken = certify(params, "to-other")
     assert not broken and "protocol transfer" in text and "nothing is shared" in text
@@ -174,6 +184,7 @@ def test_certify_keeps_a_transfer_and_finds_a_tested_image_that_was_moved(home: 
     assert broken and "tests another source" in text
 
 
+@pytest.mark.trains
 def test_training_a_transfer_again_finds_its_run(home: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
@@ -194,12 +205,11 @@ def test_training_a_transfer_again_finds_its_run(home: Path, params: Params, mon
     ],
 )
 def test_a_transfer_that_contradicts_itself_is_refused(change: dict[str, str], message: str) -> None:
-    plain = yaml.safe_load(PARAMS)
-    plain["transfers"]["to-other"] |= change
     with pytest.raises(ValueError, match=message):
-        Params.model_validate(plain)
+        Params.model_validate({**PLAN, "transfers": {"to-other": {**TO_OTHER, **change}}})
 
 
+@pytest.mark.trains
 def test_a_test_store_of_another_size_is_refused(home: Path, params: Params) -> None:
     plain = params.model_dump(mode="python")
     plain["transfers"]["to-other"]["test_store"] = "large"
@@ -219,10 +229,9 @@ def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))
 def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
-    assert "transfers" in yaml.safe_load(
-        (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
-    )  # DVC reads it
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
+    text = (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert "transfers" in yaml.safe_load(text)  # DVC reads it
     for experiment in params.transfers.values():
         paper, own, other = (
             load_paper(experiment.paper),

@@ -10,6 +10,7 @@ import torch
 
 from leukbench.pixels.augmentation import (
     Draws,
+    affine_matrices,
     colour_matrices,
     draw_augmentation,
     draw_copy,
@@ -83,7 +84,7 @@ def test_an_augmentation_without_ranges_draws_the_identity() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_a_fixed_right_angle_turns_counter_clockwise_when_positive(seed: int) -> None:
     images = noise(1, 6, seed)
-    draws = one_draw(only(rotation_deg=90.0, rotation_fixed=True), 6, seed)
+    draws = one_draw(only(rotation_deg=90.0, rotation="either_side"), 6, seed)
     sine = draws.matrices[0, 1, 0]
     assert abs(sine) == pytest.approx(1.0)
     expected = np.rot90(images[0], k=1 if sine > 0 else -1)
@@ -91,10 +92,108 @@ def test_a_fixed_right_angle_turns_counter_clockwise_when_positive(seed: int) ->
 
 
 def test_both_signs_of_a_fixed_angle_occur_and_nothing_between() -> None:
-    draws = draw_augmentation(only(rotation_deg=15.0, rotation_fixed=True), 200, side_px=8, rng=rng())
+    draws = draw_augmentation(only(rotation_deg=15.0, rotation="either_side"), 200, side_px=8, rng=rng())
     angles = np.rad2deg(np.arcsin(draws.matrices[:, 1, 0]))
     assert np.allclose(np.abs(angles), 15.0)
     assert 60 < (angles > 0).sum() < 140
+
+
+def test_clockwise_is_clockwise_and_always() -> None:
+    images = noise(1, 6)
+    draws = draw_augmentation(only(rotation_deg=90.0, rotation="clockwise"), 50, side_px=6, rng=rng())
+    assert (render(np.repeat(images, 50, axis=0), draws, fill="constant") == np.rot90(images[0], k=-1)).all()
+
+
+def test_one_operation_an_image_is_each_of_them_equally_often_and_nothing_else() -> None:
+    a = only(
+        combination="one",
+        rotation_deg=10.0,
+        rotation="clockwise",
+        zoom=(2.0, 2.0),
+        flip_horizontal=True,
+        contrast=(1.1, 1.5),
+    )
+    assert a.operations == ("rotation", "zoom", "flip_horizontal", "contrast")
+    draws = draw_augmentation(a, 20_000, side_px=9, rng=rng())
+    same = identity_draws(1).matrices[0]
+    ten = np.deg2rad(10)
+    turned = np.isclose(draws.matrices[:, :, :2], [[np.cos(ten), np.sin(ten)], [-np.sin(ten), np.cos(ten)]]).all(
+        axis=(1, 2)
+    )
+    zoomed = np.isclose(draws.matrices[:, :, :2], np.eye(2) / 2).all(axis=(1, 2))
+    flipped = np.isclose(draws.matrices, [[-1, 0, 8], [0, 1, 0]]).all(axis=(1, 2))
+    toned = (draws.matrices == same).all(axis=(1, 2)) & (draws.gain > 1)
+    assert (turned.astype(int) + zoomed + flipped + toned == 1).all()
+    assert (draws.gain[~toned] == 1).all()
+    for kind in (turned, zoomed, flipped, toned):
+        assert kind.mean() == pytest.approx(0.25, abs=0.015)
+
+
+def test_keras_maps_are_those_of_its_own_formulas() -> None:
+    """``apply_affine_transform`` of Keras, written down from its documentation: rotation, shift, shear, zoom about the
+    centre.
+    """
+    n, side = 40, 21
+    r = rng(5)
+    theta, shear = r.uniform(-30, 30, n), r.uniform(-15, 15, n)
+    shift, zoom = r.uniform(-4, 4, (n, 2)), r.uniform(0.7, 1.4, (n, 2))
+    ours = affine_matrices(
+        angle_deg=theta, shear_deg=shear, shift=-shift, scale=zoom, flip=np.ones((n, 2)), window=np.ones(n),
+        window_at=np.zeros((n, 2)), side_px=side, generator="keras",
+    )  # fmt: skip
+    for i in range(n):
+        t, s = np.deg2rad(theta[i]), np.deg2rad(shear[i])
+        turn = np.array([[np.cos(t), -np.sin(t), 0], [np.sin(t), np.cos(t), 0], [0, 0, 1]])
+        move = np.array([[1, 0, shift[i, 0]], [0, 1, shift[i, 1]], [0, 0, 1]])
+        skew = np.array([[1, -np.sin(s), 0], [0, np.cos(s), 0], [0, 0, 1]])
+        scale = np.diag([zoom[i, 0], zoom[i, 1], 1])
+        middle = side / 2 - 0.5
+        to, fro = np.eye(3), np.eye(3)
+        to[:2, 2], fro[:2, 2] = middle, -middle
+        assert np.allclose(ours[i], (to @ turn @ move @ skew @ scale @ fro)[:2])
+
+
+def test_keras_zoom_draws_two_factors_that_coordinates_are_multiplied_by() -> None:
+    draws = draw_augmentation(only(generator="keras", zoom=(0.8, 1.2)), 20_000, side_px=50, rng=rng())
+    x, y = draws.matrices[:, 0, 0], draws.matrices[:, 1, 1]
+    for factors in (x, y):
+        assert 0.8 <= factors.min() < 0.801 and 1.199 < factors.max() <= 1.2
+        assert factors.mean() == pytest.approx(1.0, abs=0.005) and factors.var() == pytest.approx(0.4**2 / 12, rel=0.03)
+    assert abs(np.corrcoef(x, y)[0, 1]) < 0.03
+    plain = draw_augmentation(only(zoom=(0.8, 1.2)), 100, side_px=50, rng=rng())
+    assert (plain.matrices[:, 0, 0] == plain.matrices[:, 1, 1]).all()
+
+
+def test_a_window_never_shows_what_lies_outside_the_image_and_reaches_every_edge() -> None:
+    side = 40
+    draws = draw_augmentation(only(window=(0.8, 1.0), flip_horizontal=True), 20_000, side_px=side, rng=rng())
+    corners = np.array([[0, 0, 1], [side - 1, 0, 1], [0, side - 1, 1], [side - 1, side - 1, 1]])
+    seen = np.einsum("nij,cj->nci", draws.matrices, corners)
+    assert seen.min() > -1e-9 and seen.max() < side - 1 + 1e-9
+    assert seen.min(axis=(0, 1)) == pytest.approx([0, 0], abs=0.02)
+    assert seen.max(axis=(0, 1)) == pytest.approx([side - 1, side - 1], abs=0.02)
+    share = np.ptp(seen[:, :, 0], axis=1) / (side - 1)
+    assert 0.8 <= share.min() < 0.801 and 0.999 < share.max() <= 1.0 and share.mean() == pytest.approx(0.9, abs=0.002)
+    left, room = seen[:, :, 0].min(axis=1), (1 - share) * (side - 1)
+    assert (left / room).mean() == pytest.approx(0.5, abs=0.01)  # anywhere, not about the centre
+
+
+def test_every_range_is_kept_and_filled_over_20_000_draws() -> None:
+    draws = draw_augmentation(only(rotation_deg=25.0), 20_000, side_px=8, rng=rng())
+    angles = np.rad2deg(np.arctan2(draws.matrices[:, 1, 0], draws.matrices[:, 0, 0]))
+    moved = draw_augmentation(only(shift=0.2), 20_000, side_px=100, rng=rng()).matrices[:, :, 2]
+    skewed = draw_augmentation(only(shear_deg=10.0), 20_000, side_px=8, rng=rng()).matrices
+    shear = np.rad2deg(np.arcsin(-skewed[:, 0, 1]))
+    zoom = 1 / draw_augmentation(only(zoom=(0.7, 1.4)), 20_000, side_px=8, rng=rng()).matrices[:, 0, 0]
+    toned = draw_augmentation(only(contrast=(1.0, 1.5), brightness=(0.8, 1.2)), 20_000, side_px=8, rng=rng())
+    for values, low, high in (
+        (angles, -25, 25), (moved[:, 0], -20, 20), (moved[:, 1], -20, 20), (shear, -10, 10), (zoom, 0.7, 1.4),
+        (toned.gain, 1.0, 1.5), (toned.light, 0.8, 1.2),
+    ):  # fmt: skip
+        width = high - low
+        assert low - 1e-9 <= values.min() < low + 0.002 * width and high - 0.002 * width < values.max() <= high + 1e-9
+        assert values.mean() == pytest.approx((low + high) / 2, abs=0.01 * width)
+        assert values.std() == pytest.approx(width / np.sqrt(12), rel=0.02)
 
 
 def test_flips_mirror_columns_and_rows_and_happen_half_of_the_time() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from leukbench.evaluation.controls import probe_result
+from leukbench.evaluation.evaluated import Unknown
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.evaluation.reservations import design_effect_sensitivity
 from leukbench.papers.loader import load_paper
-from leukbench.pipeline.evaluate import Unknown
 from leukbench.records import COPIES_AVERAGED, Experiment, Predictions, json_text
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
@@ -61,7 +61,7 @@ def data() -> ReportData:
     arms = {
         name: {
             NET: {
-                "recipe": {"estimates": [estimate("accuracy", a), estimate("mcc", 0.5), estimate("auc", 0.9)]},
+                "selections": {"recipe": [estimate("accuracy", a), estimate("mcc", 0.5), estimate("auc", 0.9)]},
                 "majority_accuracy": 0.5,
                 "operating": plain(
                     operating_points(test, validation if name == "image" else validation.take(np.arange(0)))
@@ -71,7 +71,7 @@ def data() -> ReportData:
                 ),
                 "unknown_patients": None,
             },
-            "trivial:border": {"recipe": {"estimates": [estimate("accuracy", 0.88)]}, "majority_accuracy": 0.5},
+            "trivial:border": {"selections": {"recipe": [estimate("accuracy", 0.88)]}, "majority_accuracy": 0.5},
         }
         for name, a in accuracies.items()
     }
@@ -79,6 +79,7 @@ def data() -> ReportData:
     receipts = {
         name: {
             "runs": [{"arm": NET, "n_train_rows": n} for n in sizes[name]],
+            "folds": [{"n_train_rows": n} for n in sizes[name]],
             "arms": {NET: {"deviations": ["limited"] if name == "image" else []}},
         }
         for name in experiments
@@ -93,10 +94,19 @@ def data() -> ReportData:
         "verdicts": [],
     }
     return ReportData(
-        profile="made", papers={STUDY[0]: load_paper(STUDY[0])}, experiments=experiments, splits=splits, receipts=receipts,
-        estimates={n: {"arms": a, "probes": {}} for n, a in arms.items()}, verdicts=verdicts, findings=(), parameters=[],
-        measured={}, times={}, predictions=[],
-    )  # fmt: skip
+        profile="made",
+        papers={STUDY[0]: load_paper(STUDY[0])},
+        experiments=experiments,
+        splits=splits,
+        receipts=receipts,
+        estimates={n: {"arms": a, "probes": {}} for n, a in arms.items()},
+        verdicts=verdicts,
+        findings=(),
+        parameters=[],
+        measured={},
+        times={},
+        predictions=[],
+    )
 
 
 def test_the_ladder_sets_the_published_split_apart_where_it_trained_on_more(data: ReportData) -> None:
@@ -118,7 +128,7 @@ def test_a_gap_is_not_shown_where_the_network_has_learned_nothing(data: ReportDa
     line = ladder.gap_lines(data, *STUDY)[1]
     assert "accuracy not shown" in line and "does not beat the majority class (95.0 %); AUC 0.200" in line
     assert "MCC" not in line  # a threshold decides it, as it does the accuracy
-    data.estimates["image"]["arms"][NET]["recipe"]["estimates"][2]["low"] = 0.45
+    data.estimates["image"]["arms"][NET]["selections"]["recipe"][2]["low"] = 0.45
     assert ladder.ladder_rows(data, *STUDY)[1]["AUC − by patient"] == "not shown (chance)"
     assert "AUC" not in ladder.gap_lines(data, *STUDY)[1]
 
@@ -233,10 +243,22 @@ def test_unknown_patients_widen_what_is_printed(data: ReportData) -> None:
 
 def test_contrasts_show_their_family_and_what_the_correction_leaves(data: ReportData) -> None:
     made = {
-        "experiment": "image", "first_arm": NET, "second_arm": "trivial:border", "family": "descriptive", "metric": "accuracy",
-        "difference": 0.02, "low": -0.01, "high": 0.05, "p_value": 0.03, "p_corrected": 0.09, "p_mcnemar": 0.0001,
-        "family_size": 6, "n_images": 400, "n_groups": 20, "note": "",
-    }  # fmt: skip
+        "experiment": "image",
+        "first_arm": NET,
+        "second_arm": "trivial:border",
+        "family": "descriptive",
+        "metric": "accuracy",
+        "difference": 0.02,
+        "low": -0.01,
+        "high": 0.05,
+        "p_value": 0.03,
+        "p_corrected": 0.09,
+        "p_mcnemar": 0.0001,
+        "family_size": 6,
+        "n_images": 400,
+        "n_groups": 20,
+        "note": "",
+    }
     data.verdicts["contrasts"].append(made)
     assert chosen.contrast_rows(data, *STUDY, family="network") == []
     (row,) = chosen.contrast_rows(data, *STUDY, family="descriptive")

@@ -7,7 +7,8 @@ import sys
 
 
 def test_finding_the_sources_loads_no_heavy_library() -> None:
-    """`leukbench --help` and completion list sources: pandas, OpenCV, pooch and torch must wait until they are needed."""
+    """`leukbench --help` and completion list sources: pandas, OpenCV,
+    pooch and torch must wait until they are needed."""
     code = (
         "import sys; from leukbench.sources import source_names, load_source; "
         "assert [load_source(n).name for n in source_names()] == source_names(); "

@@ -1,4 +1,5 @@
-"""Every portal against a server or a stand-in for its library; the stand-ins keep to the libraries' documented interfaces."""
+"""Every portal against a server or a stand-in for its library;
+the stand-ins keep to the libraries' documented interfaces."""
 
 from __future__ import annotations
 
@@ -162,7 +163,8 @@ Download = Callable[[int], str]
 
 @pytest.fixture
 def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Download], list[str]]:
-    """Put a stand-in for kagglehub in place; it calls ``download(n)`` at the n-th call and lists the handles asked for."""
+    """Put a stand-in for kagglehub in place; it calls ``download(n)`` at the n-th call and
+    lists the handles asked for."""
 
     def stand_in(download: Download) -> list[str]:
         asked: list[str] = []

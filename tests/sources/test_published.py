@@ -117,8 +117,11 @@ def test_images_in_any_folders_are_put_in_their_official_places_by_name_and_hash
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The final and the preliminary set share the name 1.bmp: only the hash tells them apart."""
-    data = {"training_data/fold_1/hem/UID_H10_1_1_hem.bmp": b"a", "testing_data/C-NMC_test_final_phase_data/1.bmp": b"b",
-            "validation_data/C-NMC_test_prelim_phase_data/1.bmp": b"c"}  # fmt: skip
+    data = {
+        "training_data/fold_1/hem/UID_H10_1_1_hem.bmp": b"a",
+        "testing_data/C-NMC_test_final_phase_data/1.bmp": b"b",
+        "validation_data/C-NMC_test_prelim_phase_data/1.bmp": b"c",
+    }
     facts = tuple({"path": p, "sha256": hashlib.sha256(d).hexdigest(), "size_bytes": "1"} for p, d in data.items())
     monkeypatch.setattr(base, "read_facts", lambda name: facts)
     for place, content in (("x/healthy/UID_H10_1_1_hem.bmp", b"a"), ("x/p/1.bmp", b"c"), ("x/other.bmp", b"z")):
@@ -230,9 +233,43 @@ def _counted(**labels: int) -> list[dict[str, str]]:
 def test_counts_beyond_the_card_are_errors_and_fewer_are_a_warning(tmp_path: Path) -> None:
     card = aria_all_2021.CARD
     base.check_counts(card, _counted(Benign=504, Early=985, Pre=963, Pro=804), where=tmp_path)
-    for wrong in ({"Benign": 505, "Early": 985, "Pre": 963, "Pro": 804}, {"Benign": 503, "Early": 986, "Pre": 963, "Pro": 804},
-                  {"Benign": 505}):  # fmt: skip
+    for wrong in (
+        {"Benign": 505, "Early": 985, "Pre": 963, "Pro": 804},
+        {"Benign": 503, "Early": 986, "Pre": 963, "Pro": 804},
+        {"Benign": 505},
+    ):
         with pytest.raises(DataError, match=r"(?s)not what its card states.*504 Benign"):
             base.check_counts(card, _counted(**wrong), where=tmp_path)
     with pytest.warns(LeukbenchWarning, match="incomplete"):
         base.check_counts(card, _counted(Benign=503, Early=985, Pre=963, Pro=804), where=tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------- what is published
+
+
+@pytest.mark.real
+def test_an_altered_image_of_aria_is_named_when_it_is_indexed_and_the_same_pixels_pass(tmp_path: Path) -> None:
+    real = _real("aria_all_2021")
+    names = sorted((real / "Original" / "Benign").iterdir())[:3]
+    folder = tmp_path / "Original" / "Benign"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name.name).write_bytes(name.read_bytes())
+    (folder / "._x.jpg").write_bytes(b"?")
+    with pytest.warns(LeukbenchWarning, match="incomplete"):
+        whole = aria_all_2021.index(tmp_path)
+    assert list(whole["sha256"]) == [hashlib.sha256(name.read_bytes()).hexdigest() for name in names]
+    data = names[0].read_bytes()
+    (folder / names[0].name).write_bytes(
+        data[:2] + b"\xff\xfe\x00\x04hi" + data[2:]
+    )  # a comment: other bytes, the same pixels
+    with pytest.warns(LeukbenchWarning, match="incomplete"):
+        assert len(aria_all_2021.index(tmp_path)) == 3
+    image = cv2.imread(str(folder / names[1].name))
+    cv2.imwrite(str(folder / names[1].name), image[::-1])
+    with (
+        pytest.warns(LeukbenchWarning, match="incomplete"),
+        pytest.raises(DataError, match="not the published one") as raised,
+    ):
+        aria_all_2021.index(tmp_path)
+    assert names[1].name in raised.value.where

@@ -169,7 +169,8 @@ def test_the_signal_has_d_prime_one_and_the_bayes_accuracy_of_phi_one_half() -> 
 
 
 def test_the_signal_shows_in_the_pixels_as_the_area_of_the_nucleus() -> None:
-    """Segmented by hand-made thresholds, the nucleus grows with the signal: the class can be seen, not only declared."""
+    """Segmented by hand-made thresholds, the nucleus grows with the signal: the class can be seen,
+    not only declared."""
     cohort = _cohort("known_answer_null")
     rows = plan(cohort, images=200, seed=0)
     area, signal = [], []

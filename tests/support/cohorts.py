@@ -40,7 +40,8 @@ def manifest_of(
 
 
 def smear(rng: np.random.Generator, side: int = 224) -> npt.NDArray[np.uint8]:
-    """Return a made-up smear ``(side, side, 3)``: discs of different sizes and colours on a light ground, with noise."""
+    """Return a made-up smear ``(side, side, 3)``:
+    discs of different sizes and colours on a light ground, with noise."""
     import cv2
 
     image = np.full((side, side, 3), 225, dtype=np.uint8)
@@ -65,8 +66,8 @@ def cell(rng: np.random.Generator, side: int = 224) -> npt.NDArray[np.uint8]:
 
 
 def augmented(rgb: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Return an image augmented as the blood-cell release: turned by up to 20°, shifted by 0.1, sheared by 0.2, flipped,
-    constant fill, and encoded as JPEG again."""
+    """Return an image augmented as the blood-cell release: turned by up to 20°, shifted by 0.1, sheared by 0.2,
+    flipped, constant fill, and encoded as JPEG again."""
     import cv2
 
     height, width = rgb.shape[:2]

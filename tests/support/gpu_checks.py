@@ -1,8 +1,8 @@
 """What must hold on an accelerator, as functions of a device that return what they measured; no pytest, so that
 ``benchmarks/gpu/run.py`` can run them where nothing can be installed. ``test_gpu.py`` runs them under pytest.
 
-Tolerances: on CUDA convolutions use TF32 (10 bits of mantissa) and sums are not always taken in the same order, so that nothing
-here is bit for bit; the CPU is the reference.
+Tolerances: on CUDA convolutions use TF32 (10 bits of mantissa) and sums are not always taken in the same order, so that
+nothing here is bit for bit; the CPU is the reference.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def batches_agree_with_the_cpu(device: torch.device) -> dict[str, Any]:
     """The resident store serves the same rows, copies and labels in the same order as the CPU path."""
     images, labels = make_images()
     rows = make_rows(labels, np.arange(42), np.where(np.arange(42) % 3 == 0, 1, 0))
-    recipe, worst = make_recipe(augmentation=TURNING, batch_size=8), 0.0
+    recipe, worst = make_recipe(augmentation=TURNING, copies=TURNING, batch_size=8), 0.0
     here, there = (Pixels(rows, make_store(images // 8 * 8), recipe, device=d) for d in (CPU, device))
     there.on_device = there._resident()  # so that the path is taken on any device
     both = zip(
@@ -181,7 +181,8 @@ def every_proposed_network_trains_in_bf16(device: torch.device) -> dict[str, Any
         model = model.to(device).to(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             logits = model(torch.rand(4, 3, side, side, device=device))
-        torch.nn.functional.cross_entropy(logits.float(), torch.arange(4, device=device)).backward()
+        loss = torch.nn.functional.cross_entropy(logits.float(), torch.arange(4, device=device))
+        loss.backward()  # type: ignore[no-untyped-call]
         for parameter, value in model.named_parameters():
             assert value.grad is not None and torch.isfinite(value.grad).all(), (name, parameter)
         found[name] = float(torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm())

@@ -22,7 +22,8 @@ def paper_text(key: str) -> str:
 
 
 def places(text: str, marks: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Return the part of the text that each place names, from the line that starts with one mark to the next with the other."""
+    """Return the part of the text that each place names,
+    from the line that starts with one mark to the next with the other."""
     found = {}
     for name, (start, end) in marks.items():
         begin = re.search(rf"^{re.escape(start)}", text, flags=re.MULTILINE)
@@ -63,7 +64,8 @@ def missing(paper: Paper, parts: Mapping[str, str]) -> list[str]:
 
 
 def numbers_without_claim(paper: Paper, where: str, rows: list[str]) -> list[str]:
-    """Return the numeric cells of a table's rows (tab-separated) that no claim of this place has, each as often as it lacks."""
+    """Return the numeric cells of a table's rows (tab-separated) that no claim of this place has,
+    each as often as it lacks."""
     values = [claim.value for claim in paper.claims if claim.where == where]
     lacking = []
     for row in rows:

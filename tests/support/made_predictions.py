@@ -22,7 +22,10 @@ def make_predictions(
         parts.append(np.round(scores / scores.sum(axis=1, keepdims=True), 3))  # rounded: there are ties
     scores = np.concatenate(parts)
     scores[:, -1] = 1 - scores[:, :-1].sum(axis=1)
-    tile = lambda a: np.tile(a, n_seeds)  # noqa: E731
+
+    def tile(values: np.ndarray) -> np.ndarray:
+        return np.tile(values, n_seeds)
+
     names = np.array([f"i{k:05d}" for k in range(n)])
     groups = np.array([f"p{k:03d}" for k in group])
     return Predictions(

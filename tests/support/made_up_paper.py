@@ -24,7 +24,10 @@ studies:
 networks:
   net: {builder: net, where: here, printed_name: Net}
 recipes:
-  plain: {where: here, recipe: {input_px: 32, epochs: 1, batch_size: 8, learning_rate: 0.1, optimiser: sgd, loss: categorical_cross_entropy}}
+  plain:
+    where: here
+    recipe:
+      {input_px: 32, epochs: 1, batch_size: 8, learning_rate: 0.1, optimiser: sgd, loss: categorical_cross_entropy}
 arms:
   net: {study: first, network: net, recipe: plain, role: proposed}
   other: {study: first, network: net, recipe: plain, role: baseline}
@@ -43,7 +46,12 @@ claims:
   - where: Table 2
     common: {study: first, arm: other, model: Net, split: test}
     rows:
-      - {id: planted.baseline, metric: accuracy, value: "60", unit: "%", approximate: true, derived_from: [planted.true, planted.cited]}
+      - id: planted.baseline
+        metric: accuracy
+        value: "60"
+        unit: "%"
+        approximate: true
+        derived_from: [planted.true, planted.cited]
 """
 
 

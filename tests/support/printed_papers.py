@@ -55,7 +55,8 @@ def images(value: str, **keys: Any) -> Row:
 def matrix(
     name: str, counts: list[list[str]], classes: tuple[str, ...] = ("ill", "well"), **keys: Any
 ) -> tuple[Row, list[Row]]:
-    """Return the declaration and the cells of a printed matrix of network m, rows actual unless ``rows`` says otherwise."""
+    """Return the declaration and the cells of a printed matrix of network m,
+    rows actual unless ``rows`` says otherwise."""
     rows = keys.pop("rows", "actual")
     cells = [
         {

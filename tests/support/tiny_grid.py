@@ -1,4 +1,5 @@
-"""The tiny world as an experiment on disk, as earlier stages leave one: study, split and pixel store; for tests of the grid."""
+"""The tiny world as an experiment on disk, as earlier stages leave one: study, split and pixel store;
+for tests of the grid."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def write_experiment(
     seeds: int = 1,
     **recipe: Any,
 ) -> ExperimentInputs:
-    """Write an experiment of the tiny world into ``folder`` and return its inputs. ``arms``: options of the network by name."""
+    """Write an experiment of the tiny world into ``folder`` and return its inputs. ``arms``:
+    options of the network by name."""
     arms = arms or {"quick": {}}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(PAUSING, encoding="utf-8")
@@ -53,8 +55,14 @@ def write_experiment(
     index = {"side_px": 32, "crop": 1.0, "sha256": "0" * 64, "image_id": [f"i{k}" for k in range(len(images))]}
     (folder / "store.json").write_text(json.dumps(index), encoding="utf-8")
     experiment = Experiment(
-        paper="tiny", study="s", protocol="patient", source="experiments", store="store", arms=tuple(arms), limits=Limits(seeds=seeds)
-    )  # fmt: skip
+        paper="tiny",
+        study="s",
+        protocol="patient",
+        source="experiments",
+        store="store",
+        arms=tuple(arms),
+        limits=Limits(seeds=seeds),
+    )
     return ExperimentInputs(
         name, experiment, folder / "study.json", folder / f"{name}.csv", folder / "store.npy", False
     )

@@ -1,4 +1,5 @@
-"""A study of 42 coloured images of 32 px and a network of three layers, for tests of training; the same in every process."""
+"""A study of 42 coloured images of 32 px and a network of three layers, for tests of training;
+the same in every process."""
 
 from __future__ import annotations
 
@@ -101,6 +102,7 @@ def make_spec(folder: Path, recipe: Recipe, rows: FoldRows, store: Store, **chan
         classes=CLASSES,
         precision="fp32",
         rows_sha256=rows_digest(rows.train, rows.validation, rows.test),
+        training_sha256=rows_digest(rows.train, rows.validation),
         store_sha256=store.sha256,
         code_sha256=code_digest(network),
     )

@@ -1,4 +1,5 @@
-"""How often verdicts err, with a known truth: patients with beta-binomial errors on both sides, through intervals and decide().
+"""How often verdicts err, with a known truth: patients with beta-binomial errors on both sides,
+through intervals and decide().
 
 ``python -m tests.support.verdict_rates 4000`` prints the tables of leukbench/verdicts/README.md.
 """

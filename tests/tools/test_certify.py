@@ -17,25 +17,19 @@ from leukbench.errors import DataError, InputError
 from leukbench.params import load_params
 from leukbench.records import digest
 from leukbench.tools.certify import certify
+from tests.support.plans import known_experiment, known_plan, write_plan
 
-PARAMS = """\
-profile: small
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 96}}
-stores: {s: {source: known_answer, side_px: 32}}
-studies: {cohort: {paper: known_answer, study: cohort}}
-experiments:
-  by-image: {paper: known_answer, study: cohort, protocol: image, source: known_answer, store: s, arms: [cohort_cnn]}
-  by-patient: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: s, arms: [cohort_cnn], limits: {images: 64}}
-"""
+EXPERIMENTS = {
+    "by-image": known_experiment("image"),
+    "by-patient": known_experiment("patient", limits={"images": 64}),
+}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workspace in which the stages up to split have run."""
     home = tmp_path_factory.mktemp("workspace")
-    (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    write_plan(home, known_plan("small", EXPERIMENTS, images=96))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEUKBENCH_HOME", str(home))
         for stage, name in (

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from leukbench.cli.app import app
 from leukbench.errors import InputError
 from leukbench.sources import load_source, source_names
-from leukbench.tools.profiles import use_profile
+from leukbench.tools.profiles import load_profile, use_profile
 from leukbench.tools.sources import sources_table
 
 SMALL = """\
@@ -58,7 +58,11 @@ def test_what_is_here_is_seen(home: Path) -> None:
     (home / "data" / "blood_cells" / "something").mkdir(parents=True)
     (home / "data" / "known_answer-48-0").mkdir()
     result = CliRunner().invoke(app, ["fetch", "--list"])
-    here = {line.split("|")[1].strip(): line.split("|")[8].strip() for line in result.stdout.splitlines() if line.startswith("| ")}  # fmt: skip
+    here = {
+        line.split("|")[1].strip(): line.split("|")[8].strip()
+        for line in result.stdout.splitlines()
+        if line.startswith("| ")
+    }
     assert here["cnmc_2019"].startswith("yes") and "0 of 15,115 listed files, 0 MB" in here["cnmc_2019"]
     assert here["blood_cells"].startswith("a folder without")
     assert here["known_answer"] == "known_answer-48-0"
@@ -116,9 +120,18 @@ def test_folder_without_profiles_says_so(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_profiles_of_the_suite_are_valid() -> None:
-    from leukbench.params import load_params
-
     files = sorted((Path(__file__).resolve().parents[2] / "profiles").glob("*.yaml"))
     if not files:
         pytest.skip("no profile is written yet")
-    assert [load_params(file).profile for file in files] == [file.stem for file in files]
+    assert [load_profile(file).profile for file in files] == [file.stem for file in files]
+
+
+def test_networks_of_a_study_are_not_trained_in_different_precisions(tmp_path: Path) -> None:
+    from leukbench.params import load_params
+
+    embedded = (Path(__file__).resolve().parents[2] / "profiles" / "embedded.yaml").read_text(encoding="utf-8")
+    first = "arms: [alnet], limits: {images: 32, epochs: 1, folds: 1}}"
+    file = tmp_path / "params.yaml"
+    file.write_text(embedded.replace(first, first.replace("limits", "precision: bf16, limits")), encoding="utf-8")
+    with pytest.raises(InputError, match=r"alnet\.cnmc: its experiments have precisions bf16 and fp32"):
+        load_params(file)  # the challenge still has fp32

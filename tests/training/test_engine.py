@@ -12,9 +12,21 @@ from leukbench.errors import DataError, SplitError
 from leukbench.pixels.augmentation import draw_copy, render
 from leukbench.records import Augmentation, Recipe
 from leukbench.training.data import Pixels, balanced_order, rows_digest, rows_of
-from leukbench.training.engine import State, TrainingDiverged, score, set_up, train
-from leukbench.training.recipe import normalise
+from leukbench.training.engine import (
+    State,
+    TrainingDiverged,
+    _gradient,
+    _has_batch_statistics,
+    _mixed,
+    _refuse_divergence,
+    score,
+    set_up,
+    train,
+)
+from leukbench.training.recipe import make_loss, normalise
 from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_rows, make_store
+
+pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
 TURNING = Augmentation(rotation_deg=30.0, flip_horizontal=True)
@@ -79,8 +91,8 @@ def test_a_last_batch_of_one_image_is_left_out() -> None:
 def test_augmentation_is_drawn_anew_each_epoch_and_never_when_scoring() -> None:
     images, labels = make_images()
     pixels = Pixels(fold_rows(labels).test, make_store(images), make_recipe(augmentation=TURNING), device=CPU)
-    a, b = (pixels.draws_for_epoch(0, epoch).matrices for epoch in (0, 1))
-    assert (a == pixels.draws_for_epoch(0, 0).matrices).all() and (a != b).any()
+    a, b = (pixels.draws_for_epoch(10, seed=0, epoch=epoch).matrices for epoch in (0, 1))
+    assert (a == pixels.draws_for_epoch(10, seed=0, epoch=0).matrices).all() and (a != b).any()
     (x, _), *rest = list(pixels.scoring_batches())
     assert not rest
     assert torch.equal(x, normalise(torch.from_numpy(images[-10:]).permute(0, 3, 1, 2), "unit"))
@@ -89,29 +101,86 @@ def test_augmentation_is_drawn_anew_each_epoch_and_never_when_scoring() -> None:
 def test_planned_copies_are_rendered_from_their_seed_whatever_else_is_in_the_batch() -> None:
     images, _ = make_images()
     copy, pixel_row = np.array([0, 1, 2, 0]), np.array([5, 5, 5, 6])
-    recipe = make_recipe(augmentation=Augmentation(when="copies_only", rotation_deg=30.0))
+    recipe = make_recipe(copies=Augmentation(rotation_deg=30.0))
     rows = make_rows(np.array([0, 0, 0, 1]), pixel_row, copy)
     assert list(rows.image_id) == ["i5", "i5#1", "i5#2", "i6"]
     shown = Pixels(rows, make_store(images), recipe, device=CPU).uint8_images(np.arange(4))
     for k in (1, 2):
-        draws = draw_copy(recipe.augmentation, "i5", k, side_px=32)
+        draws = draw_copy(recipe.copies, "i5", k, side_px=32)
         assert (shown[k] == render(images[5:6], draws, fill="constant")[0]).all()
     assert (shown[0] == images[5]).all() and (shown[3] == images[6]).all() and (shown[1] != shown[2]).any()
     alone = Pixels(rows.take(np.array([2])), make_store(images), recipe, device=CPU)
     assert (alone.uint8_images(np.array([0]))[0] == shown[2]).all()
-    epochs = Pixels(rows, make_store(images), recipe, device=CPU)
-    assert (epochs.draws_for_epoch(0, 0).matrices == epochs.draws_for_epoch(1, 9).matrices).all()
+
+
+def training_images(pixels: Pixels, order: np.ndarray, epoch: int) -> dict[int, list[bytes]]:
+    """Return what an epoch shows, by label: rows are told apart by a label of their own."""
+    seen: dict[int, list[bytes]] = {}
+    for images, labels in pixels.training_batches(order, seed=0, epoch=epoch):
+        for image, label in zip(images, labels.tolist(), strict=True):
+            seen.setdefault(label, []).append(image.numpy().tobytes())
+    return seen
+
+
+def test_arms_of_a_study_are_tested_on_the_same_pixels_and_train_on_their_own_augmentation_of_the_same_files() -> None:
+    images, _ = make_images()
+    rows = make_rows(np.arange(4), np.array([5, 5, 5, 6]), np.array([0, 1, 2, 0]))
+    copies = Augmentation(rotation_deg=30.0, contrast=(0.5, 0.9))
+    mirrored = Augmentation(combination="one", flip_horizontal=True)  # each image is mirrored, in every epoch
+    plain, turned = (
+        Pixels(rows, make_store(images), make_recipe(copies=copies, augmentation=a), device=CPU)
+        for a in (Augmentation(), mirrored)
+    )
+    tested = [torch.cat([x for x, _ in p.scoring_batches()]) for p in (plain, turned)]
+    assert torch.equal(*tested)
+    assert (plain.uint8_images(np.arange(4)) == turned.uint8_images(np.arange(4))).all()
+    order = np.arange(4)
+    for epoch in (0, 1):
+        files, shown = training_images(plain, order, epoch), training_images(turned, order, epoch)
+        for row in range(4):
+            assert files[row] == [tested[0][row].numpy().tobytes()]  # a training copy is the file, in every epoch
+            assert shown[row] == [
+                tested[0][row].flip(-1).contiguous().numpy().tobytes()
+            ]  # and the arm's augmentation is done to it
+
+
+def test_a_row_that_oversampling_repeats_has_an_augmentation_of_its_own_drawn_anew_each_epoch() -> None:
+    images, _ = make_images()
+    labels = np.array([0] * 12 + [1] * 2)
+    pixels = Pixels(make_rows(labels, np.arange(14)), make_store(images), make_recipe(augmentation=TURNING), device=CPU)
+    first, second = (training_images(pixels, balanced_order(pixels.rows, 2, seed=0, epoch=e), e)[1] for e in (0, 1))
+    assert len(first) == len(set(first)) == 12 and len(set(second)) == 12  # two images, twelve pictures
+    assert not set(first) & set(second)
+    orders = [balanced_order(pixels.rows, 2, seed=0, epoch=e) for e in range(4)]
+    assert len({tuple(order) for order in orders}) > 1  # and which row is repeated is drawn anew too
+
+
+@pytest.mark.parametrize(
+    ("n", "last", "expected"),
+    [
+        (8710, "dropped", [128] * 68), (12_515, "dropped", [128] * 97), (8710, "kept", [128] * 68 + [6]),
+        (129, "kept", [128]), (128, "dropped", [128]), (100, "dropped", [100]), (1, "kept", [1]),
+    ],
+)  # fmt: skip
+def test_the_last_batch_is_dropped_where_the_recipe_says_so_but_never_the_only_one(
+    n: int, last: str, expected: list[int]
+) -> None:
+    rows = make_rows(np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
+    store = make_store(np.zeros((1, 1, 1, 3), np.uint8))
+    pixels = Pixels(rows, store, make_recipe(batch_size=128, last_batch=last), device=CPU)
+    assert [len(y) for _, y in pixels.training_batches(np.arange(n), seed=0, epoch=0)] == expected
 
 
 def test_oversampling_gives_every_class_the_size_of_the_largest() -> None:
     labels = np.array([0] * 20 + [1] * 7 + [2] * 1)
     rows = make_rows(labels, np.arange(28))
-    order = balanced_order(rows, 3, seed=0)
+    order = balanced_order(rows, 3, seed=0, epoch=0)
     assert np.bincount(labels[order]).tolist() == [20, 20, 20]
     assert (order[:28] == np.arange(28)).all()  # nobody is lost
-    assert (order == balanced_order(rows, 3, seed=0)).all() and (order != balanced_order(rows, 3, seed=1)).any()
+    assert (order == balanced_order(rows, 3, seed=0, epoch=0)).all()
+    assert all((order != balanced_order(rows, 3, seed=s, epoch=e)).any() for s, e in ((1, 0), (0, 1)))
     with pytest.raises(SplitError, match="no training image"):
-        balanced_order(rows, 4, seed=0)
+        balanced_order(rows, 4, seed=0, epoch=0)
 
 
 def split_table() -> pd.DataFrame:
@@ -223,8 +292,72 @@ def test_without_validation_rows_the_plateau_watches_the_training_loss() -> None
 
 
 def test_a_loss_that_is_not_finite_stops_the_run() -> None:
-    with pytest.raises(TrainingDiverged, match="after epoch 1"):
+    with pytest.raises(TrainingDiverged, match=r"the training loss is (nan|inf)\n  where: epoch 1, batch 2"):
         run(make_recipe(optimiser="sgd", learning_rate=1e30))
+
+
+def test_the_first_batch_whose_loss_is_not_finite_is_named_also_where_an_epoch_is_read_once() -> None:
+    finite, broken = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([float("nan"), 0.0, 4.0])
+    _refuse_divergence([finite, finite], first=1, epoch=2)
+    with pytest.raises(TrainingDiverged, match="epoch 3, batch 2"):
+        _refuse_divergence([finite, broken, broken], first=1, epoch=2)
+
+
+class Plain(nn.Module):
+    """A network without batch statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.body(images))
+        return logits
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 1.0, 3.0])])
+def test_a_batch_in_parts_has_the_gradient_and_the_loss_of_the_whole(weights: torch.Tensor | None) -> None:
+    torch.manual_seed(0)
+    model, images, labels = Plain().double(), torch.rand(37, 3, 8, 8, dtype=torch.float64), torch.arange(37) % 3
+    loss_of = make_loss(make_recipe(), weights)
+    found = []
+    for size in (37, 10, 1):
+        model.zero_grad()
+        total = _gradient(model, images, (labels,), lambda x, y: loss_of(x, y[0]), size=size, precision="fp32")
+        found.append((total, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])))
+    for total, gradient in found[1:]:
+        assert torch.allclose(total, found[0][0]) and torch.allclose(gradient, found[0][1], atol=1e-7)
+    assert found[0][0][2] == 37 and found[0][0][0].item() == pytest.approx(
+        37 * loss_of(model(images), labels).item(), rel=1e-5
+    )
+
+
+def test_only_networks_without_batch_statistics_are_taken_in_parts() -> None:
+    frozen = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).eval()
+    assert _has_batch_statistics(network()) and not _has_batch_statistics(Plain()) and not _has_batch_statistics(frozen)
+
+
+def test_mixup_mixes_images_and_their_losses_by_one_share_a_batch() -> None:
+    images, labels = torch.rand(6, 3, 2, 2), torch.tensor([0, 1, 0, 1, 2, 2])
+    mixed, (own, other), loss = _mixed(
+        images, labels, lambda logits, of: of.double().mean(), alpha=0.4, rng=np.random.default_rng(1)
+    )
+    draw = np.random.default_rng(1)
+    share, partner = draw.beta(0.4, 0.4), draw.permutation(6)
+    assert torch.allclose(mixed, share * images + (1 - share) * images[partner])
+    assert torch.equal(own, labels) and torch.equal(other, labels[partner])
+    assert loss(images, (torch.ones(2), torch.zeros(2))).item() == pytest.approx(share)
+    assert np.isfinite(run(make_recipe(mixup=0.2)).epochs.train_loss).all()
+
+
+def test_a_run_stops_when_its_validation_loss_no_longer_falls() -> None:
+    losses = run(make_recipe(epochs=60, learning_rate=0.1, stop_patience=2)).epochs.validation_loss
+    assert len(losses) < 60 and min(losses[-2:]) >= min(losses[:-2])
+    best_before = [min(losses[: k - 2]) for k in range(3, len(losses))]
+    assert all(min(losses[k - 2 : k]) < best for k, best in zip(range(3, len(losses)), best_before, strict=True))
 
 
 def test_bf16_trains_and_agrees_with_fp32_within_its_precision() -> None:

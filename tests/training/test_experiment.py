@@ -1,8 +1,9 @@
-"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is collected."""
+"""An experiment of the plan: which runs it holds, how limits and stand-ins are told, which epochs are selected, what is
+collected.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 
 from leukbench.errors import InputError
 from leukbench.pixels.store import Store
-from leukbench.records import Experiment, Limits, NetworkSpec, as_plain
+from leukbench.records import Augmentation, Experiment, Limits, NetworkSpec, as_plain
 from leukbench.training.experiment import (
     folds_of,
     plan_arm,
@@ -25,6 +26,8 @@ from leukbench.training.experiment import (
 from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
 from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
+
+pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
 
@@ -82,7 +85,7 @@ def collect(study: dict[str, Any], experiment: Experiment, **options: Any) -> tu
 
 
 def test_a_recipe_survives_its_json_form() -> None:
-    recipe = make_recipe(augmentation=dataclasses.replace(make_recipe().augmentation, zoom=(0.8, 1.2)))
+    recipe = make_recipe(augmentation=Augmentation(zoom=(0.8, 1.2)), copies=Augmentation(contrast=(1.0, 1.5)))
     assert recipe_from_plain(as_plain(recipe)) == recipe
 
 
@@ -97,6 +100,13 @@ def test_an_arm_run_as_published_deviates_in_nothing(tmp_path: Path) -> None:
         (make_experiment(source="stand_in"), {}, False, ("surrogate_data",)),
         (make_experiment(pretrained=False), {"pretrained": True}, False, ("weights_absent",)),
         (make_experiment(pretrained=False), {}, False, ()),  # it never wanted weights
+        (
+            make_experiment(pretrained=False),
+            {"pretrained": True, "trainable": "last:20"},
+            False,
+            ("weights_absent", "frozen_layers_trained"),
+        ),
+        (make_experiment(pretrained=None), {"pretrained": True, "trainable": "head"}, False, ()),
         (make_experiment(pretrained=None), {"pretrained": True}, False, ()),
         (make_experiment(limits=Limits(epochs=1)), {}, False, ("limited",)),
         (make_experiment(limits=Limits(epochs=99)), {}, False, ()),
@@ -119,6 +129,29 @@ def test_deviations_say_how_a_run_differs_from_the_paper(
     assert arm.deviations == expected
     assert arm.recipe.pretrained is (bool(recipe) and "weights_absent" not in expected)
     assert arm.recipe.epochs == min(3, experiment.limits.epochs or 3)
+    frozen = recipe.get("trainable", "all") if "weights_absent" not in expected else "all"
+    assert arm.recipe.trainable == frozen  # random weights are never frozen
+
+
+@pytest.mark.parametrize(
+    ("limits", "limited_source", "whole_folds", "of_study", "of_folds"),
+    [
+        (Limits(), False, (), (), ((), ())),
+        (Limits(), True, (), ("limited",), (("limited",), ("limited",))),
+        (Limits(), True, (1,), ("limited",), (("limited",), ())),  # fold 1 as published, the mean of the folds not
+        (Limits(folds=1), False, (), ("limited",), ((), ())),
+        (Limits(epochs=1), True, (0, 1), ("limited",), (("limited",), ("limited",))),
+        (Limits(class_size=9), False, (), ("limited",), (("limited",), ("limited",))),
+    ],
+)
+def test_a_run_is_limited_for_a_claim_not_as_such(
+    tmp_path: Path, limits: Limits, limited_source: bool, whole_folds: tuple[int, ...], of_study: tuple[str, ...],
+    of_folds: tuple[tuple[str, ...], ...],
+) -> None:  # fmt: skip
+    experiment, study = make_experiment(limits=limits), make_study(tmp_path)
+    arm = plan_arm(study, "wet", experiment, limited_source=limited_source, whole_folds=whole_folds)
+    assert arm.deviations == of_study
+    assert tuple(map(arm.deviations_of, (0, 1))) == of_folds
 
 
 def test_limits_never_lengthen_training(tmp_path: Path) -> None:
@@ -203,7 +236,29 @@ def test_a_experiment_is_collected_into_one_table_of_predictions(tmp_path: Path)
     assert receipt["arms"]["wet"]["epochs"] == receipt["arms"]["wet"]["epochs_published"] == 3
 
 
-def test_a_experiment_collected_again_trains_nothing_and_is_the_same(tmp_path: Path) -> None:
+def test_the_receipt_says_of_each_fold_what_it_lacks_of_the_published_one(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"store": store(), "device": CPU, "limited_source": True, "whole_folds": (1,)}
+    _, receipt = train_experiment(
+        make_study(tmp_path, epochs=1), make_experiment(arms=("wet",)), make_split(), **options
+    )
+    assert receipt["arms"]["wet"]["deviations"] == ["limited"]
+    assert receipt["arms"]["wet"]["fold_deviations"] == {"0": ["limited"], "1": []}
+    assert receipt["folds"] == [
+        {"fold": fold, "n_train_rows": 16, "n_validation_rows": 10, "n_test_rows": 16} for fold in (0, 1)
+    ]
+
+
+def test_an_experiment_without_arms_has_the_models_without_a_network_that_any_other_has(tmp_path: Path) -> None:
+    study = make_study(tmp_path, epochs=1)
+    bare, receipt = collect(study, make_experiment(arms=()))
+    assert receipt["arms"] == {} and receipt["runs"] == [] and len(receipt["folds"]) == 2
+    table, _ = collect(study, make_experiment(arms=("wet",)))
+    beside = table[table["arm"].str.startswith("trivial:")].reset_index(drop=True)
+    assert len(bare) == 6 * 32
+    pd.testing.assert_frame_equal(bare, beside)
+
+
+def test_an_experiment_collected_again_trains_nothing_and_is_the_same(tmp_path: Path) -> None:
     experiment = make_experiment(arms=("wet",), limits=Limits(folds=1))
     first, receipt = collect(make_study(tmp_path), experiment)
     trained: list[str] = []

@@ -1,4 +1,5 @@
-"""The grid: planned once, told beforehand what it costs, trained in workers; a failure, a kill or another grid loses and repeats nothing."""
+"""The grid: planned once, told beforehand what it costs, trained in workers; a failure,
+a kill or another grid loses and repeats nothing."""
 
 from __future__ import annotations
 
@@ -30,6 +31,8 @@ from leukbench.training.run import epochs_done, find_run, run_folder
 from leukbench.training.workers import run_locally
 from tests.support.tiny_grid import ARMS, write_experiment
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 LIMITS = Device(flops=1e11, bytes_s=1e10)
 
@@ -54,12 +57,12 @@ def stop_at_two(done: int, total: int) -> None:
 def test_the_plan_is_arms_times_folds_times_seeds_under_the_keys_that_the_train_stage_uses(tmp_path: Path) -> None:
     inputs = write_experiment(tmp_path / "world", arms=ARMS, seeds=2)
     tasks = plan_grid([inputs])
-    assert [(t.arm, t.fold, t.seed) for t in tasks] == [(a, f, s) for a in ARMS for f in (0, 1) for s in (0, 1)]
+    assert [(t.arm, t.fold, t.seed) for t in tasks] == [(a, f, s) for s in (0, 1) for a in ARMS for f in (0, 1)]
     study = json.loads(inputs.study.read_text())
     plan = plan_experiment(
         study, inputs.experiment, read_split(inputs.split), store=open_store(inputs.store), limited_source=False
     )
-    assert [t.key for t in tasks] == [spec.key for _, spec, _ in plan]
+    assert [t.key for t in tasks] == [spec.key for _, spec, _ in sorted(plan, key=lambda run: run[1].seed)]
     assert {(t.epoch_rows, t.scored_rows) for t in tasks} == {(16, 26)}
 
 
@@ -67,6 +70,14 @@ def test_two_experiments_that_need_the_same_run_plan_it_once(tmp_path: Path) -> 
     one, other = (write_experiment(tmp_path / "world", name) for name in ("one", "other"))
     other = dataclasses.replace(other, experiment=dataclasses.replace(other.experiment, protocol="image"))
     assert [t.inputs.name for t in plan_grid([one, other])] == ["one", "one"]
+
+
+def test_a_run_that_tests_fewer_rows_than_another_of_the_same_training_is_not_planned(tmp_path: Path) -> None:
+    wide, narrow = (write_experiment(tmp_path / "world", name) for name in ("wide", "narrow"))
+    rows = read_split(narrow.split)
+    tested = rows.index[rows["role"].eq("test") & rows["fold"].astype(int).eq(1)]
+    rows.drop(tested[::2]).to_csv(narrow.split, index=False)
+    assert [(t.inputs.name, t.fold) for t in plan_grid([narrow, wide])] == [("narrow", 0), ("wide", 1)]
 
 
 def test_oversampling_counts_the_rows_that_are_drawn_again(tmp_path: Path) -> None:
@@ -196,7 +207,9 @@ def start_grid(folder: Path) -> subprocess.Popen[str]:
     script = folder.parent / "grid.py"
     script.write_text(GRID, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    return subprocess.Popen([sys.executable, str(script), str(folder)], env=environment, stdout=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, str(script), str(folder)], env=environment, stdout=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.slow
@@ -264,7 +277,9 @@ def test_time_left_follows_the_pace_of_like_runs(tmp_path: Path) -> None:
     """By hand: 10 s planned a run; the first takes 30 s, so the one that waits is expected to take 30 s too."""
     first, second, third, fourth = plan_grid([write_experiment(tmp_path / "world", seeds=2)])
     cost = Cost(epochs=3, seconds=10.0, speed=Speed(1.0, 1.0, "measured"))
-    board = Board([first, second, third, fourth], dict.fromkeys([t.key for t in (first, second, third, fourth)], cost), at_once=1)  # fmt: skip
+    board = Board(
+        [first, second, third, fourth], dict.fromkeys([t.key for t in (first, second, third, fourth)], cost), at_once=1
+    )
     assert board.left_s(now_s=0) == 40
     board.hear(Event(first.key, "started"), now_s=0)
     board.hear(Event(first.key, "epoch", 1), now_s=10)

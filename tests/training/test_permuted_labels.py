@@ -1,4 +1,5 @@
-"""The first negative control: what is learned from true labels is gone when they are permuted, on the whole path of an experiment."""
+"""The first negative control: what is learned from true labels is gone when they are permuted,
+on the whole path of an experiment."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_experiment import CLASSES, CPU, make_experiment, make_study
 
 from leukbench.training.experiment import train_experiment
-from tests.support.tiny_world import SIDE, make_store
+from tests.support.tiny_experiment import CPU, make_experiment, make_study
+from tests.support.tiny_world import CLASSES, SIDE, make_store
+
+pytestmark = pytest.mark.trains
 
 N = 160
 CHANCE = (0.5 - 4 * np.sqrt(0.25 / N), 0.5 + 4 * np.sqrt(0.25 / N))  # four standard errors
@@ -22,7 +25,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def accuracies(folder: Path, label: np.ndarray, images: np.ndarray) -> dict[str, float]:
-    """Train a network and the trivial models on two folds of 160 images and return everyone's accuracy on those tested."""
+    """Train a network and the trivial models on two folds of 160 images and return everyone's
+    accuracy on those tested."""
     rows = [
         (
             fold,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from leukbench.pixels.features import small_pixels
 from leukbench.training.probe import (
     CUTS,
     MOST_IMAGES,
@@ -12,9 +14,10 @@ from leukbench.training.probe import (
     PROBES,
     probe_images,
     probe_patients,
-    small_pixels,
 )
 from tests.support.tiny_world import SIDE, make_store
+
+pytestmark = pytest.mark.trains
 
 
 def cohort(n_patients: int = 6, each: int = 12, *, tint: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -25,11 +28,16 @@ def cohort(n_patients: int = 6, each: int = 12, *, tint: int, seed: int = 0) -> 
     images = rng.integers(60, 160, (n, SIDE, SIDE, 3)) + (tint * rng.integers(0, 4, (n_patients, 1, 1, 3)))[who]
     split = pd.DataFrame(
         {
-            "fold": 0, "role": np.where(np.arange(n) % 3 == 0, "test", "train"), "image_id": [f"i{k}" for k in range(n)],
-            "origin": [f"i{k}" for k in range(n)], "copy": 0, "label": np.where(who % 2, "red", "blue"),
-            "group": [f"g{k}" for k in who], "patient": [f"p{k}" for k in who],
+            "fold": 0,
+            "role": np.where(np.arange(n) % 3 == 0, "test", "train"),
+            "image_id": [f"i{k}" for k in range(n)],
+            "origin": [f"i{k}" for k in range(n)],
+            "copy": 0,
+            "label": np.where(who % 2, "red", "blue"),
+            "group": [f"g{k}" for k in who],
+            "patient": [f"p{k}" for k in who],
         }
-    )  # fmt: skip
+    )
     return split, images.astype(np.uint8)
 
 

@@ -103,7 +103,8 @@ def test_constant_and_step_schedules_by_hand() -> None:
 def test_the_plateau_schedule_follows_keras_by_hand() -> None:
     recipe = make_recipe(schedule="reduce_on_plateau", plateau_patience=2, plateau_factor=0.5, learning_rate=1.0)
     losses = [1.0, 0.9, 0.9, 0.89995, 0.8, 0.85, 0.81, 0.9, 0.9]
-    # best 1.0 | 0.9 | wait 1 | wait 2: halve (0.00005 is no progress) | best 0.8 | wait 1 | wait 2: halve | 1 | 2: halve
+    # best 1.0 | 0.9 | wait 1 | wait 2: halve (0.00005 is no progress) | best 0.8 | wait 1 | wait 2:
+    # halve | 1 | 2: halve
     rates = [learning_rate_at(recipe, e, losses) for e in range(len(losses) + 1)]
     assert rates == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
 

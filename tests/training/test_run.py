@@ -22,6 +22,8 @@ from leukbench.records import NetworkSpec, Recipe, RunSpec
 from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
 from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 TURNING = {"augmentation": dataclasses.replace(make_recipe().augmentation, rotation_deg=20.0, flip_horizontal=True)}
 
@@ -94,6 +96,43 @@ def test_a_finished_run_is_found_and_not_trained_again(tmp_path: Path) -> None:
     renamed = dataclasses.replace(spec, study="another.name", arm="b", protocol="image", reading="r")
     again = execute_run(renamed, rows, store, device=CPU, progress=stopping_at(1))
     assert same(first, again) and first.receipt == again.receipt
+
+
+def test_a_run_tested_on_fewer_rows_of_another_takes_its_scores_and_trains_nothing(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    whole = execute_run(spec, rows, store, device=CPU)
+    chosen = np.array([7, 2, 4])
+    fewer = FoldRows(rows.train, rows.validation, rows.test.take(chosen))
+    narrow = make_spec(tmp_path / "paper", spec.recipe, fewer, store)
+    assert narrow.key != spec.key and narrow.training_key == spec.training_key
+    (damaged := run_folder("0" * 64)).mkdir()
+    (damaged / "receipt.json").write_text("{", encoding="utf-8")  # somebody else's, and passed over
+    taken = execute_run(narrow, fewer, store, device=CPU, progress=stopping_at(1))
+    assert (taken.test == whole.test[:, chosen]).all() and (taken.validation == whole.validation).all()
+    assert taken.receipt["scores_from"] == spec.key and taken.receipt["n_test_rows"] == 3
+    assert list(pd.read_csv(run_folder(narrow.key) / "rows.csv")["image_id"][8:]) == list(fewer.test.image_id)
+    assert find_run(narrow.key) is not None
+    forget(narrow)
+    forget(spec)
+    trained = execute_run(narrow, fewer, store, device=CPU)  # what was taken is what training would have given
+    assert np.allclose(trained.test, taken.test, atol=1e-6) and "scores_from" not in trained.receipt
+    with pytest.raises(Killed):  # more rows than were tested: it has to be trained
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(1))
+
+
+def test_runs_with_other_weights_lend_no_scores(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    execute_run(spec, rows, store, device=CPU)
+    fewer = FoldRows(rows.train, rows.validation, rows.test.take(np.arange(3)))
+    less = FoldRows(rows.train.take(np.arange(20)), rows.validation, fewer.test)
+    for other in (
+        make_spec(tmp_path / "paper", spec.recipe, fewer, store, seed=1),
+        make_spec(tmp_path / "paper", make_recipe(epochs=2, learning_rate=0.02), fewer, store),
+        make_spec(tmp_path / "paper", spec.recipe, fewer, store, precision="bf16"),
+        make_spec(tmp_path / "paper", spec.recipe, less, store),
+    ):
+        with pytest.raises(Killed):
+            execute_run(other, fewer, store, device=CPU, progress=stopping_at(1))
 
 
 def test_the_same_run_gives_the_same_scores_when_made_anew(tmp_path: Path) -> None:
@@ -244,6 +283,7 @@ def test_the_key_ignores_names_and_places_and_follows_whatever_changes_predictio
     same_key = [
         dataclasses.replace(spec, study="x", arm="y", protocol="image", reading="z"),
         dataclasses.replace(spec, network=dataclasses.replace(spec.network, folder="/elsewhere")),
+        dataclasses.replace(spec, training_sha256="1"),  # part of rows_sha256
     ]
     assert {s.key for s in same_key} == {spec.key}
     other = [

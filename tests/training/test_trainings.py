@@ -1,4 +1,5 @@
-"""The scripts for a bare GPU machine import nothing that it lacks; what is trained there is found at home by its key."""
+"""The scripts for a bare GPU machine import nothing that it lacks;
+what is trained there is found at home by its key."""
 
 from __future__ import annotations
 
@@ -20,10 +21,6 @@ from leukbench.papers.loader import load_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.params import load_params
 from leukbench.pipeline import decode as decode_stage
-from leukbench.pipeline import fetch as fetch_stage
-from leukbench.pipeline import group as group_stage
-from leukbench.pipeline import index as index_stage
-from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
 from leukbench.pipeline.grid import Choice, grid, inputs_of
@@ -32,26 +29,24 @@ from leukbench.training import run as running
 from leukbench.training.data import copied_images
 from leukbench.training.grid import plan_grid
 from tests.support.blocked_imports import NEVER, ROOT, allowed_modules, environment
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 from tests.support.tiny_grid import write_experiment
 
-PARAMS = """\
-profile: there
-papers: [known_answer]
-verdicts: {margin: 0.05}
-sources: {known_answer: {images: 144}}
-stores: {known_answer-32: {source: known_answer, side_px: 32}}
-studies: {known_answer-cohort: {paper: known_answer, study: cohort}}
-experiments:
-  there: {paper: known_answer, study: cohort, protocol: patient, source: known_answer, store: known_answer-32, arms: [cohort_cnn], limits: {epochs: 2, folds: 1, seeds: 2}}
-"""
+pytestmark = pytest.mark.trains
 
 
 def there(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script as a machine does that has only torch and its like."""
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, env=environment(tmp_path / "site"), cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False
-    )  # fmt: skip
+        command,
+        env=environment(tmp_path / "site"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
 
 
 def test_what_the_blocker_allows_is_enough_and_no_more() -> None:
@@ -70,14 +65,13 @@ def test_the_blocker_hides_what_is_installed_here(tmp_path: Path, module: str) -
 def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    experiments = {"there": known_experiment("patient", limits={"epochs": 2, "folds": 1, "seeds": 2})}
+    write_plan(home, known_plan("there", experiments))
     monkeypatch.setenv("LEUKBENCH_HOME", str(home))
     params = load_params()
-    for stage in (fetch_stage.fetch, index_stage.index, group_stage.group):
-        stage(params, "known_answer")
-    resolve_stage.resolve(params, "known_answer-cohort")
+    prepare(params)
     split_stage.split(params, ["there"])
-    decode_stage.decode(params, "known_answer-32")
+    decode_stage.decode(params, "s")
     said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
     assert "1 experiments with missing runs, 1 stores in " in said
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
@@ -138,7 +132,10 @@ def test_a_missing_or_altered_part_is_named(tmp_path: Path) -> None:
 
 
 def test_proposed_networks_and_first_seeds_come_first(tmp_path: Path) -> None:
-    experiments = [write_experiment(tmp_path / n, n, arms={"a": {}, "b": {"dropout": 0.3 + k / 10}}, seeds=2) for k, n in enumerate("xy")]  # fmt: skip
+    experiments = [
+        write_experiment(tmp_path / n, n, arms={"a": {}, "b": {"dropout": 0.3 + k / 10}}, seeds=2)
+        for k, n in enumerate("xy")
+    ]
     order = [(t.seed, t.arm, t.inputs.name) for t in by_importance(plan_grid(experiments)) if t.fold == 0]
     assert order == [
         (0, "a", "x"), (0, "b", "x"), (0, "b", "y"), (1, "a", "x"), (1, "b", "x"), (1, "b", "y"),
@@ -189,7 +186,8 @@ def test_the_headline_grid_is_the_papers_epochs(monkeypatch: pytest.MonkeyPatch)
     for name, (paper, study, arm) in arms.items():
         recipe = resolve_study(load_paper(paper), study)["arms"][arm]["recipe"]
         assert EPOCHS_AND_IMAGES[name][0] == recipe["epochs"], name
-    # by hand: 9 · (140 · 10661 + 30 · 20000 + 50 · 3256 + 20 · 10661 + 60 · 10661) = 27,973,980 images at 10,000 a second
+    # by hand: 9 · (140 · 10661 + 30 · 20000 + 50 · 3256 + 20 · 10661 + 60 · 10661) =
+    # 27,973,980 images at 10,000 a second
     rates = {f"engine bf16: {name}": {"images_s": 10_000.0} for name in EPOCHS_AND_IMAGES}
     assert "28.0 million images): 47 minutes" in headline(rates)
 

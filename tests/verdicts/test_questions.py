@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from leukbench.artefacts import from_plain
 from leukbench.evaluation.estimates import estimate_predictions, seed_scatter
 from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
-from leukbench.pipeline.results import estimate_from_plain
 from leukbench.records import Estimate, Experiment, Predictions, Reading, SplitRule, json_text
 from leukbench.verdicts.differences import Overlap
 from leukbench.verdicts.questions import (
@@ -110,9 +110,17 @@ def predictions(classes: tuple[str, ...], *, folds: int = 2) -> Predictions:
     scores /= scores.sum(axis=1, keepdims=True)
     ids, groups = np.array([f"i{i}" for i in range(n)]), np.array([f"p{i // 6}" for i in range(n)])
     return Predictions(
-        classes=classes, image_id=ids, label=label, predicted=scores.argmax(axis=1), scores=scores, group=groups, origin=ids,
-        patient=groups, fold=(np.arange(n) // 6) % folds, seed=np.zeros(n, dtype=np.int64),
-    )  # fmt: skip
+        classes=classes,
+        image_id=ids,
+        label=label,
+        predicted=scores.argmax(axis=1),
+        scores=scores,
+        group=groups,
+        origin=ids,
+        patient=groups,
+        fold=(np.arange(n) // 6) % folds,
+        seed=np.zeros(n, dtype=np.int64),
+    )
 
 
 @pytest.mark.parametrize("classes", [TWO, THREE])
@@ -166,7 +174,10 @@ def test_an_estimate_of_other_keys_is_not_taken() -> None:
 
 
 def test_a_claim_of_a_fold_is_held_against_that_fold_and_by_patient_against_all(tmp_path: Path) -> None:
-    row = '{id: planted.fold, arm: net, split: test, fold: "1", aggregation: "fold:1", metric: accuracy, value: "0.930", n: "50"}'
+    row = (
+        '{id: planted.fold, arm: net, split: test, fold: "1", aggregation: "fold:1", '
+        'metric: accuracy, value: "0.930", n: "50"}'
+    )
     paper = paper_with(tmp_path, row)
     estimates = (estimate(0.9), estimate(0.95, aggregation="fold:1"))
     q = question_of(
@@ -249,6 +260,29 @@ def test_what_a_claim_tested_of_ours_comes_from_the_reading(
     assert overlap_of(claim, changed, evaluated("patient", estimate(0.9)))[0] is Overlap.NONE
 
 
+@pytest.mark.parametrize(
+    ("protocol", "aggregation", "expected"),
+    [
+        ("as_published", "fold:1", ()),  # its whole fold was run
+        ("as_published", "fold:2", ("limited",)),
+        ("as_published", "fold:0", ("limited",)),  # not told apart: what holds of the study
+        ("as_published", "mean", ("limited",)),
+        ("patient", "mean", ("surrogate_data", "limited")),
+    ],
+)
+def test_a_run_is_limited_for_the_claims_that_were_measured_on_more(
+    tmp_path: Path, protocol: str, aggregation: str, expected: tuple[str, ...]
+) -> None:
+    keys = f'arm: net, split: test, metric: accuracy, aggregation: "{aggregation}", value: "0.9", n: "50"'
+    paper = paper_with(tmp_path, f"{{id: planted.x, {keys}}}")
+    estimates = [estimate(0.9, aggregation=a) for a in ("pooled", "fold:0", "fold:1", "fold:2")]
+    of_fold = {"1": (), "2": ("limited",)} if protocol == "as_published" else {"0": ("surrogate_data", "limited")}
+    run = evaluated(protocol, *estimates, deviations={"net": ("limited",)}, fold_deviations={"net": of_fold})
+    asked = question_of(paper.claim("planted.x"), paper, [run], accused=False)
+    (found,) = asked.faithful or asked.honest
+    assert found.deviations == expected
+
+
 def test_a_claim_that_no_estimate_answers_says_which(tmp_path: Path) -> None:
     paper = paper_with(
         tmp_path,
@@ -287,8 +321,16 @@ def test_questions_cover_the_comparable_claims_of_studies_that_ran(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "changed",
-    [{"kind": "cited"}, {"study": ""}, {"arm": ""}, {"metric": "epochs"}, {"metric": "error_rate"}, {"split": "train"}, {"value": "high"}],
-)  # fmt: skip
+    [
+        {"kind": "cited"},
+        {"study": ""},
+        {"arm": ""},
+        {"metric": "epochs"},
+        {"metric": "error_rate"},
+        {"split": "train"},
+        {"value": "high"},
+    ],
+)
 def test_what_is_no_score_of_the_papers_own_test_is_not_compared(changed: dict[str, str]) -> None:
     keys = {"study": "s", "arm": "a", "split": "test"}
     assert comparable(claim(**keys))
@@ -355,7 +397,7 @@ def test_every_comparable_claim_makes_a_question(key: str) -> None:
 
 def test_estimates_survive_their_json() -> None:
     before = estimate(0.123456789012, low=0.1, high=0.2, df=math.inf, note="n")
-    after = estimate_from_plain(json.loads(json_text(before)))
+    after = from_plain(Estimate, json.loads(json_text(before)), where="here")
     assert after.value == pytest.approx(before.value, abs=1e-10)
     assert math.isnan(after.df) and math.isnan(after.standard_error)
     assert (after.note, after.low, after.n_images) == ("n", 0.1, 0)
@@ -366,9 +408,17 @@ def test_the_variance_between_seeds_is_pooled_over_arms_by_hand() -> None:
     others = p.take(np.arange(len(p)))
     flipped = 1 - p.predicted[:18]  # the second seed of the first arm differs in 18 of 180 images
     second = Predictions(
-        classes=TWO, image_id=p.image_id, label=p.label, predicted=np.concatenate([flipped, p.predicted[18:]]), scores=p.scores,
-        group=p.group, origin=p.origin, patient=p.patient, fold=p.fold, seed=p.seed + 1,
-    )  # fmt: skip
+        classes=TWO,
+        image_id=p.image_id,
+        label=p.label,
+        predicted=np.concatenate([flipped, p.predicted[18:]]),
+        scores=p.scores,
+        group=p.group,
+        origin=p.origin,
+        patient=p.patient,
+        fold=p.fold,
+        seed=p.seed + 1,
+    )
 
     def both(a: Predictions, b: Predictions) -> Predictions:
         fields = ("image_id", "label", "predicted", "scores", "group", "origin", "patient", "fold", "seed")

@@ -1,4 +1,5 @@
-"""Verdicts: the whole table of outcomes, hand arithmetic, multiplicity against statsmodels, and measured error rates."""
+"""Verdicts: the whole table of outcomes, hand arithmetic, multiplicity against statsmodels,
+and measured error rates."""
 
 from __future__ import annotations
 
@@ -64,11 +65,11 @@ def within_at(p: float, **more: object) -> Reproduced:
     return made(CLAIM, se=MARGIN / stats.norm.isf(p), **more)  # type: ignore[arg-type]
 
 
-# ------------------------------------------------------------------------------------------------- the table of outcomes
+# ------------------------------------------------------------------------------------------------ the table of outcomes
 
 
 def expected(accused: bool, untestable: str, f: str, f_deviates: bool, h: str, evidence: str, h_deviates: bool) -> str:
-    """STATISTICS.md's five outcomes, in its order."""
+    """The five outcomes of docs/statistics.md, in its order."""
     if accused:
         return "inconsistent as printed"
     if untestable or f == "missing" or f_deviates:
@@ -143,7 +144,7 @@ def test_errors_that_are_lower_bounds_are_said_to_be() -> None:
     assert "without patient ids the errors may be larger" in found.reason
 
 
-# ------------------------------------------------------------------------------------------------- readings, definitions
+# ------------------------------------------------------------------------------------------------ readings, definitions
 
 
 def test_within_under_one_reading_names_it_and_is_paid_for() -> None:
@@ -499,7 +500,8 @@ def above(rate: float, limit: float, replicates: int) -> bool:
 
 
 EDGE = 0.06
-"""5 % at the margin itself, and the point by which the intervals miss it at the worst (leukbench/verdicts/README.md)."""
+"""5 % at the margin itself, and the point by which the intervals miss it at the worst
+(leukbench/verdicts/README.md)."""
 
 
 @pytest.mark.parametrize("groups", GROUPS)
@@ -530,7 +532,8 @@ def test_error_rates_of_verdicts(groups: int, p: float, margin: float) -> None:
 
 @pytest.mark.slow
 def test_headlines_of_four_studies_together_seldom_err() -> None:
-    """Every claim holds as published; by patient it is off by exactly the margin, so that each plain "reproduced" is an error."""
+    """Every claim holds as published; by patient it is off by exactly the margin,
+    so that each plain "reproduced" is an error."""
     wrong, n = 0, 800
     for replicate in range(n):
         rng = np.random.default_rng([7, replicate])

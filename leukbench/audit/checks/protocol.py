@@ -1,19 +1,24 @@
-"""Protocol: what a paper says about its split, augmentation, selection and comparison, and what follows for its figures."""
+"""Protocol: what a paper says about its split, augmentation, selection and comparison, and what follows for its
+figures."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from leukbench.audit.readings.claims import count_of, own
+import yaml
+
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
-from leukbench.audit.readings.rows import headlines
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.texts import fact_of
+from leukbench.papers.schema import Claim
 
 
 @dataclass(frozen=True)
@@ -26,215 +31,14 @@ class Rule:
     repair: str = ""
 
 
-RULES: Mapping[str, Mapping[str, Rule]] = {
-    "augmentation_order": {
-        "before_split": Rule(
-            "implausible",
-            3,
-            "Images were augmented before the split, so copies of one original can be trained and tested on.",
-            "split the originals first, augment the training part afterwards.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            2,
-            "It is not said whether augmentation came before or after the split; if before, copies of one "
-            "original stand on both sides.",
-            "the order of augmentation and split.",
-        ),
-        "after_split": Rule("consistent", 0, "Images are said to be augmented after the split.", ""),
-    },
-    "test_set_augmented": {
-        "yes": Rule(
-            "implausible",
-            2,
-            "The test set was augmented too: its images are not independent, and scores on them count copies.",
-            "scores on the original test images.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said whether the test images were augmented or original.",
-            "which test images were scored.",
-        ),
-    },
-    "patient_level_split": {
-        "no": Rule(
-            "implausible",
-            2,
-            "The split is by image, not by patient: images of one patient can stand on both sides.",
-            "a split by patient.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            2,
-            "It is not said whether the images of one patient stay on one side of the split.",
-            "the unit of the split.",
-        ),
-        "yes": Rule("consistent", 0, "The split is said to be by patient.", ""),
-    },
-    "within_official_folds": {
-        "yes": Rule(
-            "implausible",
-            2,
-            "Each official fold, which holds whole subjects, is cut again into training and test images: unless that cut "
-            "is by subject, its subjects stand on both sides.",
-            "train on two official folds and test on the third.",
-        ),
-    },
-    "selection_on": {
-        "test": Rule(
-            "implausible",
-            2,
-            "The epoch or setting was chosen on the test images, whose score is then too good.",
-            "a validation part apart from the test part.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said on which images the epoch and the settings were chosen.",
-            "what chose them.",
-        ),
-        "validation": Rule("consistent", 0, "The epoch or setting is said to be chosen on validation images.", ""),
-    },
-    "test_labels_public": {
-        "no": Rule(
-            "implausible",
-            2,
-            "The test set named has no public labels, so the test accuracy on it cannot have been computed by the "
-            "authors alone.",
-            "the organisers' evaluation, or the images really tested on.",
-        ),
-    },
-    "baselines_same_data": {
-        "no": Rule(
-            "implausible",
-            2,
-            "Baselines and the proposed network were tested on different images, so their scores are not comparable.",
-            "all networks on the same images.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said that baselines were tested on the same images.",
-            "the test images of each network.",
-        ),
-    },
-    "baselines_same_recipe": {
-        "no": Rule(
-            "implausible",
-            1,
-            "Baselines were trained with other settings than the proposed network.",
-            "one recipe, or each tuned alike.",
-        ),
-        "unstated": Rule("uncheckable", 1, "The training settings of the baselines are not given.", "their recipe."),
-    },
-    "averaging_stated": {
-        "no": Rule(
-            "uncheckable",
-            1,
-            "It is not said how precision, recall and F1 are averaged over classes.",
-            "positive class, macro, weighted or micro.",
-        )
-    },
-    "positive_class_stated": {
-        "no": Rule("uncheckable", 1, "It is not said which class is positive.", "the positive class.")
-    },
-    "runs_stated": {
-        "no": Rule(
-            "uncheckable", 1, "The number of runs behind the figures is not stated.", "the number of runs and seeds."
-        )
-    },
-    "spread_meaning": {
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "The figures after ± are not explained (standard deviation, error or interval, over what).",
-            "what ± means and over how many runs.",
-        ),
-        "none": Rule(
-            "uncheckable",
-            1,
-            "No interval and no spread over runs stands beside any figure, so differences cannot be told from chance.",
-            "intervals, or the spread over several runs.",
-        ),
-    },
-    "significance": {
-        "untested": Rule(
-            "uncheckable",
-            1,
-            "Differences are called significant, but no test is named and no p value printed.",
-            "the test, its p value, and what was resampled or repeated.",
-        )
-    },
-    "centre_meaning": {
-        "both": Rule(
-            "implausible",
-            1,
-            "Repeated runs are summarised as averages in one place and as medians in another.",
-            "one of the two.",
-        ),
-        "unstated": Rule("uncheckable", 0, "It is not said how repeated runs are summarised.", "mean or median."),
-    },
-    "split_stated": {
-        "no": Rule(
-            "uncheckable",
-            2,
-            "Sizes and shares of training and test parts are not stated, so no figure has an n.",
-            "the number of test images of each class.",
-        )
-    },
-    "oversampled_part": {
-        "all": Rule(
-            "implausible",
-            2,
-            "Classes were enlarged before the split or in all parts: copies are scored.",
-            "enlarge the training part only.",
-        ),
-        "unstated": Rule(
-            "uncheckable", 1, "It is not said which parts were oversampled.", "the parts and the originals behind them."
-        ),
-        "train": Rule("consistent", 0, "Only the training part was oversampled.", ""),
-    },
-    "source_is_augmented": {
-        "yes": Rule(
-            "implausible",
-            3,
-            "The source is itself an augmented release whose copies are not marked, so any split of it by image puts "
-            "copies of one original on both sides.",
-            "the originals behind the release, split first.",
-        ),
-    },
-    "comparison_same_data": {
-        "no": Rule(
-            "implausible",
-            1,
-            "The figures quoted from other works were measured on other data, splits or parts.",
-            "figures on the same test images.",
-        ),
-        "unstated": Rule(
-            "uncheckable",
-            1,
-            "It is not said whether the quoted figures of other works were measured on the same images.",
-            "their data and split.",
-        ),
-    },
-    "external_validation": {
-        "no": Rule("uncheckable", 0, "No images from another source were tested on.", "an external test set.")
-    },
-    "times_printed": {
-        "no": Rule(
-            "uncheckable",
-            1,
-            "Speed or a lower cost is claimed, but no time, memory or number of operations is printed.",
-            "times of training and of one image for each network, on one machine.",
-        )
-    },
-    "code_available": {
-        "no": Rule("uncheckable", 0, "No code is published.", "the code."),
-        "unstated": Rule("uncheckable", 0, "No code is pointed to.", "the code."),
-    },
-    "seeds_stated": {"no": Rule("uncheckable", 0, "No random seed is stated.", "seeds.")},
-}
+@functools.cache
+def rules() -> Mapping[str, Mapping[str, Rule]]:
+    """Return what each value of each protocol fact means, from ``protocol_rules.yaml``: fact -> value -> rule."""
+    text = Path(__file__).with_name("protocol_rules.yaml").read_text(encoding="utf-8")
+    raw: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(text)
+    return {fact: {value: Rule(**rule) for value, rule in values.items()} for fact, values in raw.items()}
+
+
 STANDARD = {
     "accuracy": "(TP + TN) / (TP + TN + FP + FN)",
     "precision": "TP / (TP + FP)",
@@ -247,41 +51,57 @@ NUMBER_WORDS = ("several", "two", "three", "four", "several")
 SAMPLES = ((50, 30, 7, 13), (11, 91, 3, 5), (400, 17, 29, 2))
 
 
-def check_protocol_facts(paper: Paper) -> list[Draft]:
-    """Each stated protocol fact that decides what a test score means, with what follows from it."""
+def check_protocol_facts(ledger: Ledger) -> list[Draft]:
+    """Each stated protocol fact that decides what a test score means, with what follows from it.
+
+    ``fact`` speaks of all studies, ``fact.<study>`` of one. What follows the first word is the evidence, its places in
+    brackets.
+    """
     found = []
-    heads = [c for c in own(paper) if c.id in headlines(paper)][:1]
-    for key, value in paper.protocol_facts.items():
-        rule = RULES.get(key, {}).get(value.strip().split(" ")[0].rstrip(",;.:"))
-        if rule is None:
+    studies = ledger.paper.studies
+    for key, value in ledger.paper.protocol_facts.items():
+        name, _, study = key.partition(".")
+        word, rest = _first_word(value)
+        rule = rules().get(name, {}).get(word)
+        if rule is None or (study and study not in studies):
             continue
-        rest = value.strip()[len(value.strip().split(" ")[0]) :].strip(" ,;:.-")
+        concerned = [study] if study else [s for s in studies if f"{name}.{s}" not in ledger.paper.protocol_facts]
+        of = f" (study {concerned[0]})" if study else ""
         found.append(
             Draft(
                 check="protocol_facts",
+                topic=name,
                 status=rule.status,
                 kind="protocol",
-                claims=tuple(heads),
+                claims=tuple(ledger.by_id[studies[s].headline] for s in concerned),
+                study=concerned[0] if len(concerned) == 1 else "",
                 severity=rule.severity,
-                statement=rule.statement,
-                witness=f"Recorded as `{key}: {value.split(' ')[0].rstrip(',;.:')}`" + (f" ({rest})." if rest else "."),
+                statement=f"{rule.statement.rstrip('.')}{of}.",
+                witness=f"The paper: {rest}." if rest else "",
                 repair=rule.repair,
-                where="the text as a whole",
+                where=_places(rest) if "(" in rest else "the text as a whole",
             )
         )
     return found
 
 
-def check_conflicting_words(paper: Paper) -> list[Draft]:
+def _first_word(value: str) -> tuple[str, str]:
+    """Return the word that a fact's value begins with, and the evidence after it."""
+    head, _, rest = value.strip().partition(" ")
+    return head.rstrip(",;.:"), rest.strip(" ,;:.-")
+
+
+def check_conflicting_words(ledger: Ledger) -> list[Draft]:
     """Statements in words that cannot both be meant, captions against text, classes explained as what they are not."""
     found = []
-    for key, value in paper.protocol_facts.items():
+    for key, value in ledger.paper.protocol_facts.items():
         head, _, subject = key.partition(".")
         name = subject.replace("_", " ")
         if head == "text_conflict":
             found.append(
                 Draft(
                     check="conflicting_words",
+                    topic=key,
                     status="uncheckable",
                     kind="ambiguity",
                     claims=(),
@@ -296,6 +116,7 @@ def check_conflicting_words(paper: Paper) -> list[Draft]:
             found.append(
                 Draft(
                     check="conflicting_words",
+                    topic=head,
                     status="implausible",
                     kind="ambiguity",
                     claims=(),
@@ -310,6 +131,7 @@ def check_conflicting_words(paper: Paper) -> list[Draft]:
             found.append(
                 Draft(
                     check="conflicting_words",
+                    topic=head,
                     status="implausible",
                     kind="ambiguity",
                     claims=(),
@@ -361,10 +183,10 @@ def _evaluate(node: ast.expr, names: Mapping[str, float]) -> float:
     raise ValueError("not a plain formula")
 
 
-def check_formulas(paper: Paper) -> list[Draft]:
+def check_formulas(ledger: Ledger) -> list[Draft]:
     """A printed formula of a score equals the usual one, compared on three matrices; else which other score it is."""
     found = []
-    for key, text in paper.protocol_facts.items():
+    for key, text in ledger.paper.protocol_facts.items():
         head, _, metric = key.partition(".")
         if head != "formula" or metric not in STANDARD:
             continue
@@ -387,7 +209,8 @@ def check_formulas(paper: Paper) -> list[Draft]:
                 where=f"formula of {metric}",
                 statement=f"The printed formula of {metric} is "
                 + ("the usual one." if good else "not that of " + metric + (f"; it is {same[0]}." if same else ".")),
-                witness=f"Printed: {text}; usual: {STANDARD[metric]}. For TP 50, TN 30, FP 7, FN 13: {values[0]:.4f} against "
+                witness=f"Printed: {text}; usual: {STANDARD[metric]}. For TP 50, TN 30, FP 7, FN 13: "
+                f"{values[0]:.4f} against "
                 f"{formula_value(STANDARD[metric], SAMPLES[0]):.4f}.",
                 repair="" if good else "a slip in the formula; the printed scores tell which was computed.",
             )
@@ -395,70 +218,69 @@ def check_formulas(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_split_against_source(paper: Paper) -> list[Draft]:
+def check_split_against_source(ledger: Ledger) -> list[Draft]:
     """What the source offers for an honest split, and whether the paper used it."""
     found = []
-    for name, study in paper.studies.items():
+    for name, study in ledger.paper.studies.items():
+        by_patient = fact_of(ledger.paper, "patient_level_split", name).startswith("yes")
         facts = public_counts().get(study.source)
         if facts is None:
             continue
-        by_patient = paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
-        published = facts.get("patient_ids", "none") != "none"
-        apart = _stated_pools_apart(paper, name, facts)
-        if published and not by_patient and apart:
-            found.append(
-                Draft(
-                    check="split_against_source",
-                    status="uncheckable",
-                    kind="protocol",
-                    claims=_head(paper, name),
-                    severity=1,
-                    statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on any other cut of the "
-                    "training images patients could cross.",
-                    witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
-                    repair="which images the figures were measured on.",
-                )
-            )
-        elif published and not by_patient:
-            n = facts.get("subjects")
-            found.append(
-                Draft(
-                    check="split_against_source",
-                    status="implausible",
-                    kind="protocol",
-                    claims=_head(paper, name),
-                    severity=2,
-                    statement=f"Patients can cross the split of study {name}, although the source publishes who is who.",
-                    witness=f"Patient ids: {facts['patient_ids']}"
-                    + (
-                        f"; {facts.get('images')} images of {n} subjects, about "
-                        f"{facts['images'] // n} each: a random split by image puts nearly every subject on both sides."
-                        if n and "images" in facts
-                        else "."
-                    ),
-                    repair="split by the published ids.",
-                )
-            )
-        elif not published:
-            found.append(
-                Draft(
-                    check="split_against_source",
-                    status="uncheckable",
-                    kind="protocol",
-                    claims=_head(paper, name),
-                    severity=1,
-                    statement=f"Whether patients cross the split of study {name} cannot be known: the source publishes no patient ids.",
-                    witness=f"{facts['name']}"
-                    + (
-                        f": {facts['images']} images of {facts['subjects']} patients"
-                        if "subjects" in facts and "images" in facts
-                        else ""
-                    )
-                    + ".",
-                    repair="the patient of each image.",
-                )
-            )
+        if facts.get("patient_ids", "none") == "none":
+            found.append(_no_ids(ledger, name, facts))
+        elif not by_patient:
+            found.append(_ids_published(ledger, name, facts, _stated_pools_apart(ledger, name, facts)))
     return found
+
+
+def _no_ids(ledger: Ledger, name: str, facts: Mapping[str, Any]) -> Draft:
+    known = "subjects" in facts and "images" in facts
+    return Draft(
+        check="split_against_source",
+        status="uncheckable",
+        kind="protocol",
+        claims=_head(ledger, name),
+        severity=1,
+        statement=f"Whether patients cross the split of study {name} cannot be known: the source publishes no "
+        "patient ids.",
+        witness=facts["name"] + (f": {facts['images']} images of {facts['subjects']} patients." if known else "."),
+        repair="the patient of each image.",
+    )
+
+
+def _ids_published(ledger: Ledger, name: str, facts: Mapping[str, Any], apart: str) -> Draft:
+    """``apart``: the stated reading whose training and test pools share no patient, "" where there is none."""
+    if apart:
+        return Draft(
+            check="split_against_source",
+            status="uncheckable",
+            kind="protocol",
+            claims=_head(ledger, name),
+            severity=1,
+            statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on "
+            "any other cut "
+            "of the training images patients could cross.",
+            witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
+            repair="which images the figures were measured on.",
+        )
+    n = facts.get("subjects")
+    each = (
+        f"; {facts.get('images')} images of {n} subjects, about {facts['images'] // n} each: a random split by "
+        "image puts nearly "
+        "every subject on both sides."
+        if n and "images" in facts
+        else "."
+    )
+    return Draft(
+        check="split_against_source",
+        status="implausible",
+        kind="protocol",
+        claims=_head(ledger, name),
+        severity=2,
+        statement=f"Patients can cross the split of study {name}, although the source publishes who is who.",
+        witness=f"Patient ids: {facts['patient_ids']}{each}",
+        repair="split by the published ids.",
+    )
 
 
 def _subjects_words(facts: Mapping[str, Any]) -> str:
@@ -466,21 +288,22 @@ def _subjects_words(facts: Mapping[str, Any]) -> str:
     return f"{' + '.join(counts)} = {facts['subjects']} patients in all"
 
 
-def _stated_pools_apart(paper: Paper, name: str, facts: Mapping[str, Any]) -> str:
-    """Return the name of a stated reading that tests on a publisher's pool of other patients than it trains on, "" if none does.
+def _stated_pools_apart(ledger: Ledger, name: str, facts: Mapping[str, Any]) -> str:
+    """Return the name of a stated reading that tests on a publisher's pool of other patients than it trains on, ""
+    if none does.
 
     A number of test images that is no pool's says that something else was tested on, whatever is stated.
     """
-    study, pools = paper.studies[name], facts["pools"].values()
+    study, pools = ledger.paper.studies[name], facts["pools"].values()
     counts = [pool.get("subjects") for pool in pools]
     if None in counts or sum(counts) != facts.get("subjects"):
         return ""
     tested = {
         count_of(c)
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "n_images" and c.split == "test" and c.study == name and not c.class_
     }
-    tested |= {sum(map(sum, m.counts())) for m in matrices(paper) if m.key[0] == name and m.key[2] == "test"}
+    tested |= {sum(map(sum, m.counts())) for m in ledger.matrices if m.key[0] == name and m.key[2] == "test"}
     if tested - {None} - {pool["total"] for pool in pools}:
         return ""
     for reading in study.protocols.get("as_published", ()):
@@ -490,5 +313,5 @@ def _stated_pools_apart(paper: Paper, name: str, facts: Mapping[str, Any]) -> st
     return ""
 
 
-def _head(paper: Paper, study: str) -> tuple[Claim, ...]:
-    return tuple(c for c in paper.claims if c.id == paper.studies[study].headline)
+def _head(ledger: Ledger, study: str) -> tuple[Claim, ...]:
+    return tuple(c for c in ledger.paper.claims if c.id == ledger.paper.studies[study].headline)

@@ -1,4 +1,5 @@
-"""Minimal conflict sets: the smallest sets of figures that cannot hold together, and who stands in every one of them."""
+"""Minimal conflict sets: the smallest sets of figures that cannot hold together, and who stands in every one of
+them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ Item = TypeVar("Item")
 def minimal_conflicts(
     items: Sequence[Item], feasible: Callable[[tuple[Item, ...]], bool], *, largest: int = 5
 ) -> list[tuple[Item, ...]]:
-    """Return every subset of up to ``largest`` items that is infeasible while all its parts are feasible, smallest first.
+    """Return every subset of up to ``largest`` items that is infeasible while all its parts are feasible, smallest
+    first.
 
     ``feasible`` must be monotone: a part of a feasible set is feasible.
 
@@ -30,7 +32,8 @@ def minimal_conflicts(
 
 
 def accused(conflicts: Sequence[tuple[Item, ...]]) -> tuple[Item, ...]:
-    """Return the items that are impossible alone, or the only one that stands in every one of several minimal conflicts.
+    """Return the items that are impossible alone, or the only one that stands in every one of several minimal
+    conflicts.
 
     The members of a single larger conflict are only flagged, and so are several that stand in every conflict together:
     nothing says which of them is wrong.

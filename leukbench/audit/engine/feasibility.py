@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from leukbench.audit.engine.definitions import degenerate_mcc
 from leukbench.audit.engine.rounding import Interval
 from leukbench.errors import InputError
 
@@ -34,9 +35,6 @@ class Score:
     def label(self) -> str:
         """A name for sentences."""
         return self.name or " ".join(p for p in (self.metric, self.class_, self.average) if p)
-
-
-# -------------------------------------------------------------------------------------------- binary, class sizes known
 
 
 class BinaryGrid:
@@ -106,20 +104,81 @@ class BinaryGrid:
             return mcc
 
     def reading_of(self, score: Score, reading: str) -> npt.NDArray[np.float64]:
-        """Return the score of every matrix, by its own class or averaging where it states one, else read as ``reading``."""
-        if score.class_ and score.class_ in self.classes:
-            reading = f"positive:{score.class_}"
-        elif score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}:
-            reading = score.average
-        return self.values(score.metric, reading)
+        """Return the score of every matrix, by its own class or averaging where it states one, else read as
+        ``reading``; NaN where undefined."""
+        return self.values(score.metric, self._own(score, reading))
+
+    def _own(self, score: Score, reading: str) -> str:
+        if score.class_ in self.classes:
+            return f"positive:{score.class_}"
+        stated = score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}
+        return score.average if stated else reading
+
+    def usual_values(self, score: Score, reading: str) -> list[npt.NDArray[np.float64]]:
+        """Return the score of every matrix under each usual convention: what is 0/0 as 0, as 1, or left out of the
+        mean.
+
+        See :func:`leukbench.audit.engine.definitions.usual_values`, whose binary case with both classes present
+        this is.
+        """
+        named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
+        if named and named not in self.classes:  # the matrix does not name its classes, so it may be either
+            free = replace(score, class_="", average="")
+            return [v for r in READINGS[:2] for v in self.usual_values(free, r)]
+        metric, reading = score.metric, self._own(score, reading)
+        if metric == "accuracy":
+            overall = self.values("accuracy", reading)
+            if score.class_ in self.classes:
+                return [overall, self.values("recall", reading)]
+            return [self.values("recall", "macro")] if score.average == "macro" else [overall]
+        if metric in {"mcc", "kappa"}:
+            return self._usual_agreement(metric)
+        if metric not in {"precision", "f1"} or reading == "micro":
+            return [self.values(metric, reading)]
+        if reading == "macro, harmonic F1" and metric == "f1":
+            recall = self.values("recall", "macro")
+            return [_harmonic(p, recall) for p in self._averaged("precision", "macro")]
+        if reading.startswith("positive:"):
+            values = self.values(metric, reading)
+            return [np.nan_to_num(values, nan=0.0), np.nan_to_num(values, nan=1.0)]
+        return self._averaged(metric, "macro" if reading.startswith("macro") else reading)
+
+    def _averaged(self, metric: str, reading: str) -> list[npt.NDArray[np.float64]]:
+        n = self.p + self.q
+        weights = (0.5, 0.5) if reading == "macro" else (self.p / n, self.q / n)
+        parts = [self._of_class(metric, first=f) for f in (True, False)]
+        if metric == "f1":  # defined wherever a class has images, but left out by some where nothing of it was found
+            hits = (self.a + 0 * self.b, self.b + 0 * self.a)
+            return [
+                _weighed(parts, weights),
+                _weighed([np.where(h == 0, np.nan, v) for h, v in zip(hits, parts, strict=True)], weights),
+            ]
+        filled = [_weighed([np.nan_to_num(v, nan=fill) for v in parts], weights) for fill in (0.0, 1.0)]
+        return [*filled, _weighed(parts, weights)]
+
+    def _usual_agreement(self, metric: str) -> list[npt.NDArray[np.float64]]:
+        values = self._agreement(metric)
+        undefined = np.isnan(values)
+        if not undefined.any():
+            return [values]
+        right = self.a + self.b
+        limit = np.array([[degenerate_mcc(x, self.p + self.q - x) for x in line] for line in right[undefined][None]])
+        found = [np.where(undefined, fill, values) for fill in (0.0, 1.0, -1.0)]
+        if metric == "mcc":
+            with_limit = values.copy()
+            with_limit[undefined] = limit.ravel()
+            found.append(with_limit)
+        return found
 
     def mask(self, score: Score, reading: str) -> Mask:
-        """Return which matrices print as this score when overall scores are read as ``reading``."""
-        values = self.reading_of(score, reading)
-        with np.errstate(invalid="ignore"):
-            found: Mask = (values >= float(score.interval.low) - SLACK) & (values <= float(score.interval.high) + SLACK)
-        # an undefined ratio is sometimes printed as 0
-        return found | (np.isnan(values) if score.interval.contains(0) else np.zeros_like(found))
+        """Return which matrices print as this score when overall scores are read as ``reading``, under any usual
+        convention for 0/0."""
+        low, high = float(score.interval.low) - SLACK, float(score.interval.high) + SLACK
+        found = np.zeros((self.p + 1, self.q + 1), dtype=bool)
+        for values in self.usual_values(score, reading):
+            with np.errstate(invalid="ignore"):
+                found |= (values >= low) & (values <= high)
+        return found
 
     def witness(self, mask: Mask) -> list[list[int]] | None:
         """Return one matrix of the mask (rows actual), or None."""
@@ -129,13 +188,29 @@ class BinaryGrid:
         return [[a, self.p - a], [self.q - b, b]]
 
 
+def _harmonic(p: npt.NDArray[np.float64], r: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the harmonic mean, 0 where both are 0."""
+    found: npt.NDArray[np.float64] = 2 * p * r / np.where(p + r == 0, 1, p + r)
+    return found
+
+
+def _weighed(parts: Sequence[npt.NDArray[np.float64]], weights: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return the weighted mean of the parts that are numbers; NaN where none is."""
+    top = sum(np.nan_to_num(v) * w for v, w in zip(parts, weights, strict=True))
+    bottom = sum(~np.isnan(v) * w for v, w in zip(parts, weights, strict=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: npt.NDArray[np.float64] = np.asarray(top / bottom)
+    return found
+
+
 def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[str, list[list[int]]] | None:
-    """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any reading.
+    """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any
+    reading.
 
     Readings: either class positive, macro, weighted, macro with F1 as the harmonic mean of macro precision and recall.
     Exact for counts: every matrix is tried.
 
-    >>> from leukbench.audit.rounding import printed_interval
+    >>> from leukbench.audit.engine.rounding import printed_interval
     >>> s = [Score("accuracy", printed_interval("0.90")), Score("recall", printed_interval("0.75"))]
     >>> binary_matrix({"ill": 549, "well": 96}, s)[0]
     'positive:well'
@@ -151,37 +226,41 @@ def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[st
     return None
 
 
-# ---------------------------------------------------------------------------------------- binary, any n (linear program)
-
-
 def binary_shares(
     scores: Sequence[Score], *, prevalence: Interval | None = None
 ) -> tuple[float, float, float, float] | None:
-    """Return shares (tp, fn, fp, tn) of one confusion matrix of any size that give all scores, None where there are none.
+    """Return shares (tp, fn, fp, tn) of one confusion matrix of any size that give all scores, None where there are
+    none.
 
     Accuracy, precision, recall, specificity and F1 within intervals are linear in the four shares, e.g. F1 ≥ a means
-    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. Averages over folds with equal class sizes satisfy it too for
-    accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
+    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. A score above 0 needs right answers of its class:
+    without them its inequality holds for 0/0 too, which is no witness. Averages over folds with equal class sizes
+    satisfy it too for accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
     """
     from scipy.optimize import linprog
 
     upper: list[list[float]] = []
+    least = np.zeros(4)  # all conditions are homogeneous, so that "above 0" can be "at least 1" of any scale
     for score in scores:
         if score.metric in LINEAR:
             upper += _half_planes(score.metric, float(score.interval.low) - SLACK, float(score.interval.high) + SLACK)
+            if score.interval.low > 0 and score.metric != "accuracy":
+                least[3 if score.metric == "specificity" else 0] = 1
     if prevalence is not None:
         low, high = float(prevalence.low), float(prevalence.high)
         upper += [[low - 1, low - 1, low, low], [1 - high, 1 - high, -high, -high]]
     answer = linprog(
-        np.zeros(4),
-        A_ub=np.array(upper) if upper else None,
-        b_ub=np.zeros(len(upper)) if upper else None,
-        A_eq=np.ones((1, 4)),
-        b_eq=[1.0],
-        bounds=[(0, 1)] * 4,
+        np.ones(4),
+        A_ub=np.array([*upper, [-1, -1, -1, -1]]),
+        b_ub=np.array([*(0.0 for _ in upper), -1.0]),
+        bounds=[(x, None) for x in least],
         method="highs",
     )
-    return tuple(float(x) for x in answer.x) if answer.status == 0 else None  # type: ignore[return-value]
+    if answer.status != 0:
+        return None
+    total = float(answer.x.sum())
+    tp, fn, fp, tn = (max(0.0, float(x) / total) for x in answer.x)
+    return tp, fn, fp, tn
 
 
 def _half_planes(metric: str, low: float, high: float) -> list[list[float]]:
@@ -235,8 +314,8 @@ def macro_shares(scores: Sequence[Score], *, steps: int = 400) -> tuple[float, f
 def averages_fit(scores: Sequence[Score], share: Fraction, *, play: float = 0.05, steps: int = 151) -> bool:
     """Return whether macro or weighted averages of a binary matrix with about this class share may print as all scores.
 
-    A grid over the share (± ``play``) and the two recalls; a score is met when it is within its interval or within what one step of
-    the grid can change it, so that True proves nothing and False is sure but for the grid's corners.
+    A grid over the share (± ``play``) and the two recalls; a score is met when it is within its interval or within
+    what one step of the grid can change it, so that True proves nothing and False is sure but for the grid's corners.
     """
     shares = np.linspace(max(0.01, float(share) - play), min(0.99, float(share) + play), 11)[:, None, None]
     first, second = np.linspace(0, 1, steps)[None, :, None], np.linspace(0, 1, steps)[None, None, :]
@@ -261,14 +340,11 @@ def averages_fit(scores: Sequence[Score], share: Fraction, *, play: float = 0.05
     return False
 
 
-# ----------------------------------------------------------------------------------------------------------------- folds
-
-
 def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     """Return whether some numbers of right answers k_i of n_i have a mean of k_i/n_i within the interval.
 
-    For folds of these sizes, accuracy as the mean of the folds' scores. Exact for folds of equal size (then the mean is K/(k·n)) and for
-    two or three folds; with more unequal folds the sums are so dense that none is refused.
+    For folds of these sizes, accuracy as the mean of the folds' scores. Exact for folds of equal size (then the
+    mean is K/(k·n)) and for two or three folds; with more unequal folds the sums are so dense that none is refused.
 
     >>> fold_mean_is_possible([10, 10], Interval(Fraction("0.851"), Fraction("0.852")))
     False
@@ -288,8 +364,6 @@ def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     return bool((np.maximum(first, 0) <= np.minimum(last, sizes[2])).any())
 
 
-# -------------------------------------------------------------------------------------------------------- mlscorecheck
-
 MLSCORECHECK_NAMES = {
     "accuracy": "acc",
     "recall": "sens",
@@ -303,11 +377,12 @@ MLSCORECHECK_NAMES = {
 
 
 def mlscorecheck_agrees(p: int, n: int, scores: Mapping[str, float], *, eps: float) -> bool:
-    """Return mlscorecheck's verdict (Fazekas & Kovács 2024) for one binary test set: True where the scores can hold together.
+    """Return mlscorecheck's verdict (Fazekas & Kovács 2024) for one binary test set: True where the scores can hold
+    together.
 
-    ``p`` positives, ``n`` negatives; scores as fractions under our metric names; ``eps`` the largest numerical deviation.
-    The library ignores names that it does not know, so unknown ones raise InputError here; its macro accuracy (one class
-    against the rest) is never fed a top-1 accuracy, since only binary test sets are passed.
+    ``p`` positives, ``n`` negatives; scores as fractions under our metric names; ``eps`` the largest numerical
+    deviation. The library ignores names that it does not know, so unknown ones raise InputError here; its macro
+    accuracy (one class against the rest) is never fed a top-1 accuracy, since only binary test sets are passed.
     """
     unknown = sorted(set(scores) - set(MLSCORECHECK_NAMES))
     if unknown:

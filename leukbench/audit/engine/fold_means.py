@@ -1,4 +1,5 @@
-"""Could printed scores be means (or a pooled value) over folds of known class sizes? Linear programs over the fold counts."""
+"""Could printed scores be means (or a pooled value) over folds of known class sizes? Linear programs over the fold
+counts."""
 
 from __future__ import annotations
 
@@ -56,9 +57,27 @@ class FoldMeans:
         """Return per kind of fold and score its value for every matrix, ``(p + 1, q + 1)``; NaN where undefined."""
         return [[g.reading_of(s, r) for s, r in zip(scores, readings, strict=True)] for g in self.grids]
 
+    def _loose_tables(self, scores: Sequence[Score], readings: Sequence[str]) -> list[list[Array]]:
+        """Return the tables with an average F1 undefined wherever a class has no right answer: some leave it out there.
+
+        Such a fold loses a whole class, which a high mean accuracy does not allow.
+        """
+        lost = min(min(fold) / sum(fold) for fold in self.folds) / len(self.folds)
+        accuracies = [float(s.interval.low) for s in scores if s.metric == "accuracy" and s.average != "macro"]
+        if max(accuracies, default=0.0) > 1 - lost + VIOLATION:
+            return self.tables(scores, readings)
+        found = self.tables(scores, readings)
+        for grid, tables in zip(self.grids, found, strict=True):
+            none_right = (grid.a == 0) | (grid.b == 0)
+            for i, score in enumerate(scores):
+                if score.metric == "f1" and score.class_ not in grid.classes:
+                    tables[i] = np.where(none_right, np.nan, tables[i])
+        return found
+
     def violation(self, scores: Sequence[Score], readings: Sequence[str]) -> float:
-        """Return the least total distance of a mean in the hull from the printed intervals; 0 where the hull meets them."""
-        columns = [_defined(np.stack([t.ravel() for t in tables])) for tables in self.tables(scores, readings)]
+        """Return the least total distance of a mean in the hull from the printed intervals; 0 where the hull meets
+        them."""
+        columns = [_defined(np.stack([t.ravel() for t in tables])) for tables in self._loose_tables(scores, readings)]
         low = np.array([float(s.interval.low) for s in scores])
         high = np.array([float(s.interval.high) for s in scores])
         used = [_first_columns(c) for c in columns]
@@ -106,7 +125,8 @@ class FoldMeans:
     def search(
         self, scores: Sequence[Score], readings: Sequence[str], *, rounds: int, herd: int = 128
     ) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
-        """Return a matrix a fold whose mean scores print as all scores, nothing where none was found (which proves nothing)."""
+        """Return a matrix a fold whose mean scores print as all scores, nothing where none was found (which proves
+        nothing)."""
         rng = generator_for(0, "audit.folds", *(n for fold in self.folds for n in fold), *readings)
         tables = [np.nan_to_num(np.stack(t)) for t in self.tables(scores, readings)]
         kind = [self.kinds.index(f) for f in self.folds]
@@ -167,9 +187,10 @@ def _own_reading(score: Score, classes: Sequence[str]) -> str:
 def decide_folds(
     sizes: Sequence[dict[str, int]], scores: Sequence[Score], *, pooled_only: bool = False, rounds: int = 400
 ) -> FoldAnswer:
-    """Return whether folds with these class sizes (positive class first) can give all scores, as a mean of scores or pooled.
+    """Return whether folds with these class sizes (positive class first) can give all scores, as a mean of scores
+    or pooled.
 
-    >>> from leukbench.audit.rounding import printed_interval as p
+    >>> from leukbench.audit.engine.rounding import printed_interval as p
     >>> folds = [{"ill": 20, "well": 20}, {"ill": 20, "well": 20}]
     >>> decide_folds(folds, [Score(m, p("0.90"), "", "macro") for m in ("accuracy", "precision")]).how
     'all folds counted together, positive:ill'
@@ -200,7 +221,8 @@ def decide_folds(
 
 
 def _pooled(total: dict[str, int], scores: Sequence[Score]) -> FoldAnswer:
-    """Return whether one matrix with the summed class sizes gives all scores; ``mixed`` where only by different readings."""
+    """Return whether one matrix with the summed class sizes gives all scores; ``mixed`` where only by different
+    readings."""
     p, q = total.values()
     if (p + 1) * (q + 1) > MAX_CELLS:
         return FoldAnswer("open")
@@ -230,7 +252,8 @@ def _with_harmonic(scores: Sequence[Score]) -> list[tuple[list[int], str]]:
 
 
 def _no_mixture(model: FoldMeans, scores: Sequence[Score], classes: Sequence[str]) -> bool:
-    """Whether no combination of readings, one for each score, meets the printed means; False beyond ``MIXTURES`` of them."""
+    """Whether no combination of readings, one for each score, meets the printed means; False beyond ``MIXTURES`` of
+    them."""
     base = [s for s in scores if s.metric == "accuracy"]
     ways: list[list[str]] = []
     for score in scores:

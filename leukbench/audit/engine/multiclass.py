@@ -1,27 +1,32 @@
-"""Several classes: is there a confusion matrix for all printed scores? An exact search over right answers and column sums.
+"""Several classes: is there a confusion matrix for all printed scores? An exact search over right answers and
+column sums.
 
-Accuracy, per-class and averaged precision, recall, F1, specificity, MCC and kappa depend on a matrix only through the right
-answers h_i of each class and the number c_i of images called by it (row sums n_i are known). So not K² but 2K whole numbers are
-searched. (h, c) belong to a matrix exactly if Σ c_i = n, 0 ≤ h_i ≤ min(n_i, c_i) and, with r_i = n_i − h_i errors to place outside column i,
-r_i + (c_i − h_i) ≤ Σ r_j for every class (a transportation problem with forbidden diagonal).
+Accuracy, per-class and averaged precision, recall, F1, specificity, MCC and kappa depend on a matrix only through
+the right answers h_i of each class and the number c_i of images called by it (row sums n_i are known). So not K²
+but 2K whole numbers are searched. (h, c) belong to a matrix exactly if Σ c_i = n, 0 ≤ h_i ≤ min(n_i, c_i) and, with
+r_i = n_i − h_i errors to place outside column i, r_i + (c_i − h_i) ≤ Σ r_j for every class (a transportation
+problem with forbidden diagonal).
 
-Boxes of (h, c) are split until each is refuted or is one point. A box is refuted when the range that a score takes in it misses
-the printed interval; the ranges follow from monotony: recall h/n, precision h/c, F1 2h/(n + c) and specificity 1 − (c − h)/(n − n_i) grow
-with h and fall with c. When every box is refuted there is no matrix: that is a proof, by interval arithmetic in floating point
-with a slack far above its error. When the budget of boxes runs out first, nothing is said.
+Boxes of (h, c) are split until each is refuted or is one point. A box is refuted when the range that a score takes
+in it misses the printed interval; the ranges follow from monotony: recall h/n, precision h/c, F1 2h/(n + c) and
+specificity 1 − (c − h)/(n − n_i) grow with h and fall with c. When every box is refuted there is no matrix: that is
+a proof, by interval arithmetic in floating point with a slack far above its error. When the budget of boxes runs
+out first, nothing is said.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.feasibility import Score
+from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.engine.score_ranges import (
     HARMONIC,
     SLACK,
@@ -52,12 +57,14 @@ USED = (*AVERAGED, "accuracy", "balanced_accuracy", "mcc", "kappa")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a search found: a matrix (rows actual) under a reading, a proof that there is none, or nothing within the budget."""
+    """What a search found: a matrix (rows actual) under a reading, a proof that there is none, or nothing within
+    the budget."""
 
     status: Literal["feasible", "impossible", "open"]
     reading: str = ""
     matrix: tuple[tuple[int, ...], ...] = ()
     mixed: bool = False  # not under one averaging for all; the status speaks of scores averaged in different ways
+    accuracy: str = ""  # how the accuracy is read, where not as the share of right answers
 
 
 class _Search:
@@ -92,7 +99,8 @@ class _Search:
         return "impossible", None
 
     def climb(self, rng: np.random.Generator, *, rounds: int, herd: int = 192) -> tuple[list[int], list[int]] | None:
-        """Return one point found by a herd of random walkers that only step nearer to the printed scores; None proves nothing."""
+        """Return one point found by a herd of random walkers that only step nearer to the printed scores; None
+        proves nothing."""
         h, c = self._herd(rng, herd)
         far = self._distance(h, c)
         line = np.arange(herd)
@@ -137,7 +145,8 @@ class _Search:
         return self.sizes - errors, self.sizes - errors + into
 
     def _distance(self, h: Array, c: Array) -> Array:
-        """Return how many intervals the scores of points are off in all, ``(n_points,)``; infinite where no matrix exists."""
+        """Return how many intervals the scores of points are off in all, ``(n_points,)``; infinite where no matrix
+        exists."""
         out, into, wrong = self.sizes - h, c - h, (self.sizes - h).sum(1, keepdims=True)
         legal = ((h >= 0) & (out >= 0) & (into >= 0) & (out + into <= wrong)).all(1) & (c.sum(1) == self.sizes.sum())
         boxes, total = Boxes(h, h, c, c), np.zeros(len(h))
@@ -155,7 +164,8 @@ class _Search:
         return np.concatenate([(boxes.h_high - boxes.h_low), (boxes.c_high - boxes.c_low)], axis=1)
 
     def _weighed_widths(self, boxes: Boxes) -> Array:
-        """Return the widths of the sides, each by how much it moves the scores; a side that moves none keeps a trifle."""
+        """Return the widths of the sides, each by how much it moves the scores; a side that moves none keeps a
+        trifle."""
         k, n = len(self.sizes), self.sizes.sum()
         h, c = (boxes.h_low + boxes.h_high) / 2, np.maximum((boxes.c_low + boxes.c_high) / 2, 1)
         by_h, by_c = np.full(h.shape, 1e-6 / n), np.full(h.shape, 1e-6 / n)
@@ -232,7 +242,8 @@ class _Search:
         return Boxes(h_low, h_high, c_low, c_high)
 
     def _narrowed(self, boxes: Boxes, score: Score, reading: str) -> Boxes:
-        """Shrink boxes by one averaged score: what the other classes leave for a class bounds its value, and so its h and c."""
+        """Shrink boxes by one averaged score: what the other classes leave for a class bounds its value, and so its
+        h and c."""
         weight = self._weights(score.metric, reading)
         if weight is None:
             return boxes
@@ -243,6 +254,8 @@ class _Search:
             least = (wanted_low - ((high @ weight)[:, None] - high * weight)) / weight
             most = (wanted_high - ((low @ weight)[:, None] - low * weight)) / weight
         active = (weight > 0) & ((boxes.c_low > 0) | (metric in {"recall", "specificity"}))
+        if metric == "f1":
+            active &= boxes.h_low > 0
         least, most = np.where(active, least, -np.inf), np.where(active, most, np.inf)
         return inverted_boxes(boxes, self.sizes, metric, least, most)
 
@@ -260,7 +273,8 @@ class _Search:
         return np.full(k, 1 / k) if reading == "macro" else self.sizes / self.sizes.sum()
 
     def _gap_is_possible(self, boxes: Boxes) -> npt.NDArray[np.bool_]:
-        """Refute by F1 = (P + R)/2 − (P − R)²/(2(P + R)) of each class, averaged, where the three are averaged alike."""
+        """Refute by F1 = (P + R)/2 − (P − R)²/(2(P + R)) of each class, averaged, where the three are averaged
+        alike."""
         ok = np.ones(len(boxes), dtype=bool)
         if not {"precision", "recall", "f1"} <= set(self.joint):
             return ok
@@ -276,7 +290,7 @@ class _Search:
         widest = np.maximum(np.abs(p_high - r_low), np.abs(r_high - p_low))
         least = apart**2 / (2 * np.maximum(p_high + r_high, 1e-300))
         most = np.minimum(widest / 2, widest**2 / (2 * np.maximum(p_low + r_low, 1e-300)))
-        unsure = boxes.c_low == 0  # a precision without images may be anything
+        unsure = (boxes.c_low == 0) | (boxes.h_low == 0)  # what is 0/0 may be anything
         least, most = np.where(unsure, -1.0, least), np.where(unsure, 1.0, most)
         found: npt.NDArray[np.bool_] = (most @ weight >= gap_low) & (least @ weight <= gap_high)
         return found
@@ -290,10 +304,11 @@ def slice_to(stop: int) -> npt.NDArray[np.intp]:
 def matrix_with_margins(
     sizes: Sequence[int], right: Sequence[int], called: Sequence[int]
 ) -> tuple[tuple[int, ...], ...]:
-    """Return a matrix (rows actual) with these row sums, diagonal and column sums; they must fit (see the module's first lines).
+    """Return a matrix (rows actual) with these row sums, diagonal and column sums; they must fit (see the module's
+    first lines).
 
-    Each error goes from the row to the column that are together most in need, which never leaves a rest that only fits the
-    diagonal.
+    Each error goes from the row to the column that are together most in need, which never leaves a rest that only
+    fits the diagonal.
 
     >>> matrix_with_margins([3, 3, 3], [2, 2, 1], [4, 3, 2])
     ((2, 1, 0), (0, 2, 1), (2, 0, 1))
@@ -339,17 +354,55 @@ def decide(
 ) -> Answer:
     """Return whether a matrix with these class sizes (all ≥ 1) prints as all scores.
 
-    First the row is read in one way: macro, weighted, micro, F1 from the averaged precision and recall, or one class against the
-    rest; a quick local search, then the exact one with ``budget`` boxes a reading. If all these are refuted, each score may
-    be read in a way of its own (``mixed``).
+    First the row is read in one way: macro, weighted, micro, F1 from the averaged precision and recall, or one
+    class against the rest; a quick local search, then the exact one with ``budget`` boxes a reading. If all these
+    are refuted, each score may be read in a way of its own (``mixed``).
 
-    >>> from leukbench.audit.rounding import printed_interval as p
+    >>> from leukbench.audit.engine.rounding import printed_interval as p
     >>> row = [Score("accuracy", p("0.90")), Score("recall", p("0.97"))]
-    >>> decide([50, 50, 50], row).reading, decide([50, 50, 50], [Score("recall", p("0.97"), "", "macro"), row[0]]).status
+    >>> macro = Score("recall", p("0.97"), "", "macro")
+    >>> decide([50, 50, 50], row).reading, decide([50, 50, 50], [macro, row[0]]).status
     ('positive:0', 'impossible')
     """
     names = names or [str(i) for i in range(len(sizes))]
-    scores = [s for s in scores if usable(s)]
+    scores = [
+        replace(s, metric="balanced_accuracy") if (s.metric, s.average) == ("accuracy", "macro") else s
+        for s in scores
+        if usable(s)
+    ]
+    answer = _decide(sizes, scores, names, budget, tries)
+    if answer.status != "impossible":
+        return answer
+    for words, others in _other_accuracies(len(sizes), scores):
+        other = _decide(sizes, others, names, budget, tries)
+        if other.status != "impossible":
+            return replace(other, accuracy=words)
+    return answer
+
+
+def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
+    """Return the scores with an accuracy of unstated averaging read otherwise: as the mean of class recalls
+    (torchmetrics), or
+    as the mean of each class against the rest, 1 − 2(1 − a)/K of the share of right answers a."""
+    if not any(s.metric == "accuracy" and not s.average for s in scores):
+        return []
+    mean, rest = [], []
+    for s in scores:
+        if s.metric == "accuracy" and not s.average:
+            mean.append(replace(s, metric="balanced_accuracy"))
+            low, high = (1 - Fraction(k, 2) * (1 - x) for x in (s.interval.low, s.interval.high))
+            rest.append(replace(s, interval=Interval(max(low, Fraction(0)), max(high, Fraction(0)))))
+        else:
+            mean.append(s)
+            rest.append(s)
+    return [
+        ("the mean of the class recalls", mean),
+        ("the mean accuracy of each class against the rest", rest),
+    ]
+
+
+def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, tries: int) -> Answer:
+    """Return what :func:`decide` does with every accuracy read as the share of right answers."""
     joints = ["macro", "weighted", "macro" + HARMONIC, "weighted" + HARMONIC, "micro"]
     joints += [f"class:{i}" for i in range(len(sizes))]
     free = [s for s in scores if s.metric in AVERAGED and not s.class_ and not s.average]
@@ -378,7 +431,8 @@ def decide(
 
 
 def _mixed(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int) -> Answer:
-    """Return whether the scores can hold together when each is averaged in a way of its own; at most ``MIXTURES`` are tried."""
+    """Return whether the scores can hold together when each is averaged in a way of its own; at most ``MIXTURES``
+    are tried."""
     ways: list[list[str]] = []
     base = [(s, _readings(s, names, "macro")) for s in scores if s.metric == "accuracy" or s.class_]
     for score in scores:

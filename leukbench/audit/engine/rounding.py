@@ -16,6 +16,10 @@ WORDS = {
 }
 
 
+LARGEST_EXPONENT = 30
+"""Figures beyond 10^30 or finer than 10^-30 are no figures of a paper, and exact arithmetic on them never ends."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A closed interval of rationals; ``low <= high``."""
@@ -59,12 +63,14 @@ def shown(value: Fraction | float | int, digits: int = 4) -> str:
     ('0.3333', '12.5', '7')
     """
     text = f"{float(value):.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 @functools.lru_cache(maxsize=16_384)
 def printed_number(text: str) -> Decimal | None:
-    """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None where it is not one number.
+    """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None
+    where it is not one number.
 
     >>> printed_number("10,661"), printed_number("1.8e+02"), printed_number("3x3")
     (Decimal('10661'), Decimal('1.8E+2'), None)
@@ -76,7 +82,7 @@ def printed_number(text: str) -> Decimal | None:
         number = Decimal(cleaned)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT else None
 
 
 def unit_in_last_place(number: Decimal) -> Fraction:
@@ -88,7 +94,8 @@ def unit_in_last_place(number: Decimal) -> Fraction:
 
 @functools.lru_cache(maxsize=16_384)
 def printed_interval(text: str, *, places: int | None = None) -> Interval | None:
-    """Return all true values that print as ``text``: rounded (± half a unit) or truncated (up to one unit towards zero).
+    """Return all true values that print as ``text``: rounded (± half a unit) or truncated (up to one unit towards
+    zero).
 
     ``places``: the exponent of the last digit where the print hides it (heat-maps strip trailing zeros). Both ends are
     taken as closed, so that no rounding convention for ties is refused. None where the text is not one number.
@@ -101,9 +108,23 @@ def printed_interval(text: str, *, places: int | None = None) -> Interval | None
         return None
     unit = unit_in_last_place(number) if places is None else Fraction(10) ** places
     value = Fraction(number)
+    if value == 0:  # truncated towards zero, a small negative value prints so too
+        return Interval(-unit, unit)
     if value < 0:
         return Interval(value - unit, value + unit / 2)
     return Interval(value - unit / 2, value + unit)
+
+
+def computed(interval: Interval) -> Interval:
+    """Return the interval widened by what floating point can have added to a score before it was printed.
+
+    Keras and torchmetrics compute in single precision: 0.7 is 0.69999999 there and is cut to 0.69, and a fraction that is
+    printed with 17 digits is wrong from the eighth on. Four units in the last place of 24 bits cover a mean over classes.
+
+    >>> float(computed(Interval(Fraction(7, 10), Fraction(7, 10))).low) < 0.69999999
+    True
+    """
+    return Interval(interval.low - abs(interval.low) / 2**22, interval.high + abs(interval.high) / 2**22)
 
 
 def rounded_interval(text: str) -> Interval | None:
@@ -115,14 +136,9 @@ def rounded_interval(text: str) -> Interval | None:
     return Interval(Fraction(number) - half, Fraction(number) + half)
 
 
-def exact_interval(text: str) -> Interval | None:
-    """Return the degenerate interval of a count."""
-    number = printed_number(text)
-    return None if number is None else Interval(Fraction(number), Fraction(number))
-
-
 def heat_map_interval(text: str, *, digits: int = 2) -> Interval | None:
-    """Return the counts that a heat-map cell can stand for: exact without an exponent, else ``digits`` significant digits.
+    """Return the counts that a heat-map cell can stand for: exact without an exponent, else ``digits`` significant
+    digits.
 
     Plotting libraries print annotations with ``%.2g`` by default: 180 becomes ``1.8e+02`` and 200 becomes ``2e+02``.
 
@@ -146,8 +162,8 @@ def integers_in(interval: Interval) -> range:
 def counts_printing_as(interval: Interval, n: int) -> range:
     """Return the numbers k of n with k/n in the interval.
 
-    >>> from leukbench.audit.rounding import printed_interval
-    >>> list(counts_printing_as(printed_interval("0.9220"), 705)), list(counts_printing_as(printed_interval("0.9198"), 3734))
-    ([650], [])
+    >>> from leukbench.audit.engine.rounding import printed_interval
+    >>> [list(counts_printing_as(printed_interval(text), n)) for text, n in (("0.9220", 705), ("0.9198", 3734))]
+    [[650], []]
     """
     return integers_in(interval.times(n))

@@ -44,7 +44,8 @@ def joined_boxes(parts: Sequence[Boxes]) -> Boxes:
 def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
     """Return the least and most value of a per-class score in each box, ``(n_boxes, n_classes)``.
 
-    A class that is never called has no precision: 0, 1 or left out of the mean are all allowed there, which [0, 1] covers.
+    A class that is never called has no precision: 0, 1 or left out of the mean are all allowed there, which [0, 1]
+    covers.
     """
     h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
     if metric == "recall":
@@ -56,8 +57,9 @@ def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
     if metric == "precision":
         low, high = h_low / np.maximum(c_high, 1), h_high / np.maximum(top, 1)
     else:
-        low, high = 2 * h_low / (sizes + c_high), 2 * h_high / (sizes + top)
-    return low, np.where(c_low == 0, 1.0, high)
+        low, high = 2 * h_low / np.maximum(sizes + c_high, 1), 2 * h_high / np.maximum(sizes + top, 1)
+    # an F1 without a right answer is left out of the mean by some, with the precision that is 0/0 or the recall
+    return low, np.where((c_low == 0) | ((h_low == 0) & (metric == "f1")), 1.0, high)
 
 
 def range_of(boxes: Boxes, sizes: Array, metric: str, reading: str) -> Bounds:
@@ -89,7 +91,8 @@ def _harmonic(p: Array, r: Array) -> Array:
 
 
 def _agreement_range(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
-    """Range of MCC and kappa: both are (n·Σh − E)/D with E = Σ n_i c_i, D² = (n² − Σ n_i²)(n² − Σ c_i²) or D = n² − E."""
+    """Range of MCC and kappa: both are (n·Σh − E)/D with E = Σ n_i c_i, D² = (n² − Σ n_i²)(n² − Σ c_i²) or D = n² −
+    E."""
     n = sizes.sum()
     chance_low, chance_high = boxes.c_low @ sizes, boxes.c_high @ sizes
     top_low, top_high = n * boxes.h_low.sum(1) - chance_high, n * boxes.h_high.sum(1) - chance_low
@@ -102,11 +105,13 @@ def _agreement_range(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
     least, most = np.maximum(least, 1e-9), np.maximum(most, 1e-9)
     low = np.where(top_low >= 0, top_low / most, top_low / least)
     high = np.where(top_high >= 0, top_high / least, top_high / most)
-    return np.clip(low, -1, 1), np.clip(high, -1, 1)
+    one_called = (boxes.c_high >= n).any(axis=1) & (metric == "mcc")  # then 0/0, printed as 0, 1, -1 or a limit
+    return np.where(one_called, -1.0, np.clip(low, -1, 1)), np.where(one_called, 1.0, np.clip(high, -1, 1))
 
 
 def inverted_boxes(boxes: Boxes, sizes: Array, metric: str, least: Array, most: Array) -> Boxes:
-    """Return the boxes cut to where each class score can lie between ``least`` and ``most``, ``(n_boxes, n_classes)`` each."""
+    """Return the boxes cut to where each class score can lie between ``least`` and ``most``, ``(n_boxes,
+    n_classes)`` each."""
     h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
     if metric == "recall":
         return _whole(h_low, h_high, c_low, c_high, least * sizes, most * sizes)

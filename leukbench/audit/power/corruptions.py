@@ -38,7 +38,8 @@ from leukbench.audit.power.planting import (
 
 @dataclass(frozen=True)
 class Corruption:
-    """A planted error: its name, how it is planted (returning the ids touched, "" where it cannot be), the checks that should see it.
+    """A planted error: its name, how it is planted (returning the ids touched, "" where it cannot be), the checks
+    that should see it.
 
     ``milder`` names the (check, status) that count beside ``inconsistent``, where a check says no more than that.
     """

@@ -13,13 +13,11 @@ from leukbench.audit.engine.definitions import Definition, definitions
 Raw = dict[str, Any]
 
 
-# ------------------------------------------------------------------------------------------------------ printing
-
-
 def print_score(
     value: float | Fraction, rng: np.random.Generator, *, digits: int, percent: bool, truncate: bool
 ) -> str:
-    """Return a score as a paper would print it: percent or fraction, rounded half up or truncated to ``digits`` decimals."""
+    """Return a score as a paper would print it: percent or fraction, rounded half up or truncated to ``digits``
+    decimals."""
     exact = Fraction(value) * (100 if percent else 1)
     scaled = exact * 10**digits
     whole = math.floor(scaled) if truncate else math.floor(scaled + Fraction(1, 2))
@@ -41,15 +39,13 @@ def random_matrix(rng: np.random.Generator, classes: int, n: int) -> list[list[i
     return counts
 
 
-# ------------------------------------------------------------------------------------------- an honest, made-up paper
-
-
 def plain_experiment(rng: np.random.Generator) -> tuple[Raw, list[list[int]], Raw]:
-    """Return a made-up paper (as read from YAML), its first test matrix and its style of printing; every figure follows from that.
+    """Return a made-up paper (as read from YAML), its first test matrix and its style of printing; every figure
+    follows from that.
 
-    Binary or of several classes, one test set or folds, with or without its matrix and class sizes, percent or fraction,
-    rounded or truncated, one class positive, macro, weighted or micro, with sums, gains, a mean over folds and a layer table.
-    :mod:`leukbench.audit.simulated_blocks` adds more.
+    Binary or of several classes, one test set or folds, with or without its matrix and class sizes, percent or
+    fraction, rounded or truncated, one class positive, macro, weighted or micro, with sums, gains, a mean over
+    folds and a layer table. :mod:`leukbench.audit.power.simulated_blocks` adds more.
     """
     classes = int(rng.choice([2, 2, 2, 3, 4, 5]))
     names = [f"c{i}" for i in range(classes)]
@@ -148,29 +144,33 @@ def _add_result(
                 }
             )
     if with_matrix:
-        paper["matrices"].append(
-            {
-                "id": f"m{name}{fold}",
-                "where": "Figure 1",
-                "rows": "actual",
-                "classes": names,
-                "positive": names[0] if len(names) == 2 else None,
-            }
-        )
-        for i, line in enumerate(counts):
-            for j, value in enumerate(line):
-                paper["claims"].append(
-                    {
-                        "id": f"{ident}.cell{i}{j}",
-                        **key,
-                        "metric": "matrix_cell",
-                        "matrix": f"m{name}{fold}",
-                        "row": names[i],
-                        "column": names[j],
-                        "value": str(value),
-                    }
-                )
+        _add_matrix(paper, f"m{name}{fold}", ident, counts, names, key)
     return counts
+
+
+def _add_matrix(paper: Raw, matrix: str, ident: str, counts: list[list[int]], names: list[str], key: Raw) -> None:
+    paper["matrices"].append(
+        {
+            "id": matrix,
+            "where": "Figure 1",
+            "rows": "actual",
+            "classes": names,
+            "positive": names[0] if len(names) == 2 else None,
+        }
+    )
+    for i, line in enumerate(counts):
+        for j, value in enumerate(line):
+            paper["claims"].append(
+                {
+                    "id": f"{ident}.cell{i}{j}",
+                    **key,
+                    "metric": "matrix_cell",
+                    "matrix": matrix,
+                    "row": names[i],
+                    "column": names[j],
+                    "value": str(value),
+                }
+            )
 
 
 def _add_counts(paper: Raw, counts: list[list[int]], names: list[str], rng: np.random.Generator) -> None:

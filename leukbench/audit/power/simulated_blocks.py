@@ -1,4 +1,5 @@
-"""Further honest figures for a simulated experiment, each block drawn or left out: folds, runs, curves, counts, repetitions."""
+"""Further honest figures for a simulated experiment, each block drawn or left out: folds, runs, curves, counts,
+repetitions."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def _prose_counts(paper: Raw, counts: Counts, names: list[str], rng: np.random.G
 
 
 def _repetition(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
-    """The accuracy of the first network again in the abstract, perhaps with fewer decimals; the part not always named."""
+    """The accuracy of the first network again in the abstract, perhaps with fewer decimals; the part not always
+    named."""
     exact = Fraction(definitions(counts, names)[Definition("accuracy", "overall")])
     coarser = {**style, "digits": max(1 if style["percent"] else 2, style["digits"] - int(rng.integers(0, 2)))}
     keys = {"model": "a", "split": str(rng.choice(["test", "unstated"])), "unit": _unit(style), "where": "Abstract"}
@@ -133,7 +135,8 @@ def _runs(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator
 
 
 def _fold_scores(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
-    """A binary cross-validation with stated class sizes a fold; scores as mean over folds, or of all counts together."""
+    """A binary cross-validation with stated class sizes a fold; scores as mean over folds, or of all counts
+    together."""
     if len(names) != 2:
         return
     folds = []
@@ -189,7 +192,8 @@ def _table(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generato
 
 
 def _area(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
-    """The AUC of the first network on two classes: drawn scores, above a half exactly where an image is called the first class."""
+    """The AUC of the first network on two classes: drawn scores, above a half exactly where an image is called the
+    first class."""
     if len(names) != 2:
         return
     a, b = (np.concatenate([rng.uniform(0.5, 1, size=line[0]), rng.uniform(0, 0.5, size=line[1])]) for line in counts)

@@ -1,11 +1,12 @@
-"""Which claims speak of the same result: rows of scores, matrices, class sizes, selected by the keys of the ledger alone."""
+"""Which claims speak of the same result: rows of scores, matrices, class sizes, selected by the keys of the ledger
+alone."""
 
 from __future__ import annotations
 
 import functools
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number
+from leukbench.audit.engine.rounding import Interval, computed, printed_interval, printed_number
 from leukbench.papers.schema import Claim, Paper
 
 RowKey = tuple[str, str, str, str, str, str]
@@ -43,7 +44,7 @@ def _as_fraction(value: str, percent: int, low: int, approximate: bool) -> Inter
     interval = printed_interval(value)
     if interval is None:
         return None
-    found = interval.times(Fraction(1, percent))
+    found = computed(interval.times(Fraction(1, percent)))
     if approximate:
         found = Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))
     return found.clipped(low, 1)
@@ -57,6 +58,13 @@ def count_of(claim: Claim) -> int | None:
     return int(number)
 
 
+def own_size(claim: Claim) -> int | None:
+    """Return the number of images printed with a figure; None where there is none, or none that a figure can have."""
+    text = claim.n.replace(",", "")
+    n = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return n or None
+
+
 def fold_of(claim: Claim) -> str:
     """Return the fold that a claim speaks of, from ``fold`` or ``aggregation: fold:k``."""
     if claim.fold:
@@ -68,9 +76,3 @@ def row_key(claim: Claim) -> RowKey:
     """Return the key under which scores belong to one result."""
     aggregation = claim.aggregation if claim.aggregation in {"mean", "best", "pooled"} else ""
     return (claim.study, claim.model or claim.arm, claim.split, fold_of(claim), claim.condition, aggregation)
-
-
-# ------------------------------------------------------------------------------------------------------- matrices
-
-
-# ----------------------------------------------------------------------------------------------------- class sizes

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
-from leukbench.audit.readings.claims import RowKey, canonical, count_of, fold_of, own, row_key
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.claims import RowKey, canonical, count_of, fold_of, own_size, row_key
+from leukbench.audit.readings.ledger import Ledger, Sizes
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.papers.schema import Claim
 
 
-def stated_sizes(paper: Paper, claim: Claim) -> dict[int, tuple[str, Claim | None]]:
+def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | None]]:
     """Return every n that the paper states for the part of a claim: its own n, its part's images, by class for recall.
 
-    A recall or specificity that names no class may be an average, which is no k/n; a specificity of one class is a share of
-    the others' images. None of them is tested.
+    A recall or specificity that names no class may be an average, which is no k/n; a specificity of one class is a
+    share of the others' images. None of them is tested.
     """
     found: dict[int, tuple[str, Claim | None]] = {}
     counted_on_all = canonical(claim.metric) in {"accuracy", "error_rate"}
     if not counted_on_all and (not _class_counted(claim) or canonical(claim.metric) == "specificity"):
         return {}
-    if (own_n := claim.n.replace(",", "")).isdigit():
-        return {int(own_n): ("the number printed with the figure", None)}
-    for c in own(paper):
+    if (n := own_size(claim)) is not None:
+        return {n: ("the number printed with the figure", None)}
+    for c in ledger.own:
         n = count_of(c)
         parts = {claim.split} if claim.split != "unstated" else {"test", "validation", "unstated"}
         if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split not in parts:
             continue
         if c.class_ == _class_counted(claim) and (fold_of(c) == fold_of(claim)) and c.model in {claim.model, ""}:
             found.setdefault(n, (f"{n} images stated ({c.where})", c))
-    printed = matrices(paper)
-    sizes = class_sizes(paper, row_key(claim), printed)
+    sizes = class_sizes(ledger, row_key(claim))
     if sizes is not None:
         n = sizes.counts.get(_class_counted(claim), 0) if _class_counted(claim) else sizes.total
         if n:
@@ -40,85 +39,93 @@ def stated_sizes(paper: Paper, claim: Claim) -> dict[int, tuple[str, Claim | Non
 
 
 def _class_counted(claim: Claim) -> str:
-    """Return the class whose images a figure is a share of: its own, or the one it calls positive; "" for all images."""
+    """Return the class whose images a figure is a share of: its own, or the one it calls positive; "" for all
+    images."""
     if not claim.class_ and claim.average.startswith("positive:"):
         return claim.average.removeprefix("positive:")
     return claim.class_
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How many images of each class a result was counted on, and the claims that say so."""
-
-    counts: dict[str, int]
-    claims: tuple[Claim, ...]
-    basis: str
-
-    @property
-    def total(self) -> int:
-        """All images."""
-        return sum(self.counts.values())
-
-
-def class_sizes(paper: Paper, key: RowKey, printed: Iterable[Printed]) -> Sizes | None:
-    """Return the class sizes behind a result: its exact matrix, stated counts, or the matrix of another network on that part.
+def class_sizes(ledger: Ledger, key: RowKey) -> Sizes | None:
+    """Return the class sizes behind a result: its exact matrix, stated counts, or the matrix of another network on
+    that part.
 
     A matrix whose total is not the stated number of images of its part is not used.
     """
-    printed = list(printed)
-    every = [m for m in printed if m.exact and m.actual_known and total_is_stated(paper, m)]
-    for matrix in every:
-        if matrix.key == key:
-            return _from_matrix(matrix, "the row sums of its matrix")
-    _, model, split, fold, condition, _ = key
-    stated = [
-        c for c in own(paper) if c.metric == "n_images" and c.class_ and c.split == split and count_of(c) is not None
-    ]
-    if over_folds(paper, key):
+    if key not in ledger.sizes:
+        ledger.sizes[key] = _class_sizes(ledger, key)
+    return ledger.sizes[key]
+
+
+def _class_sizes(ledger: Ledger, key: RowKey) -> Sizes | None:
+    every = [m for m in ledger.matrices if m.exact and m.actual_known and total_is_stated(ledger, m)]
+    own_matrix = next((m for m in every if m.key == key), None)
+    if own_matrix is not None:
+        return _from_matrix(own_matrix, "the row sums of its matrix")
+    if over_folds(ledger, key):
         return None  # one stated part is not what its folds are
-    for wanted in ((model, condition), (model, ""), None, ("", condition), ("", "")):
-        if wanted is None:
-            if key[5] == "mean" or any(m.key[1] == model and m.key[2:4] != (split, fold) for m in printed):
-                continue  # it has matrices of its own, on other images
-            twin = [m for m in every if (m.key[0], m.key[2], m.key[3], m.key[4]) == (key[0], split, fold, condition)]
-            if twin:
-                return _from_matrix(twin[0], "the row sums of another network's matrix on the same part")
-            continue
-        group = [
-            c for c in stated if (c.model, c.condition) == wanted and fold_of(c) == fold and c.study in {key[0], ""}
-        ]
+    _, model, _, _, condition, _ = key
+    return (
+        _stated(ledger, key, ((model, condition), (model, "")))
+        or _of_twin(ledger, key, every)
+        or _stated(ledger, key, (("", condition), ("", "")))
+    )
+
+
+def _stated(ledger: Ledger, key: RowKey, wanted: Iterable[tuple[str, str]]) -> Sizes | None:
+    """Return the stated class counts of a part, for the first (model, condition) that has one for every class."""
+    study, _, split, fold, _, _ = key
+    stated = [
+        c
+        for c in ledger.own
+        if c.metric == "n_images" and c.class_ and c.split == split and fold_of(c) == fold and c.study in {study, ""}
+    ]
+    for pair in wanted:
+        group = [c for c in stated if (c.model, c.condition) == pair and count_of(c) is not None]
         counts = {c.class_: count_of(c) or 0 for c in group}
-        if all(counts[c.class_] == count_of(c) for c in group) and _complete(paper, key[0], counts):
+        if all(counts[c.class_] == count_of(c) for c in group) and _complete(ledger, study, counts):
             return Sizes(counts, tuple(group), "the stated class counts of this part")
     return None
 
 
-def over_folds(paper: Paper, key: RowKey) -> bool:
+def _of_twin(ledger: Ledger, key: RowKey, every: Iterable[Printed]) -> Sizes | None:
+    """Return the row sums of another network's matrix on the same part; None where this one has matrices on other
+    images."""
+    study, model, split, fold, condition, aggregation = key
+    if aggregation == "mean" or any(m.key[1] == model and m.key[2:4] != (split, fold) for m in ledger.matrices):
+        return None
+    twin = [m for m in every if (m.key[0], *m.key[2:5]) == (study, split, fold, condition)]
+    basis = "the row sums of another network's matrix on the same part"
+    return _from_matrix(twin[0], basis, presumed=True) if twin else None
+
+
+def over_folds(ledger: Ledger, key: RowKey) -> bool:
     """Whether a mean or pooled row is one over folds: the paper says something of single folds of the same network."""
-    return key[5] in {"mean", "pooled"} and any(fold_of(c) and c.model == key[1] for c in own(paper))
+    return key[5] in {"mean", "pooled"} and any(fold_of(c) and c.model == key[1] for c in ledger.own)
 
 
-def _from_matrix(matrix: Printed, basis: str) -> Sizes:
+def _from_matrix(matrix: Printed, basis: str, *, presumed: bool = False) -> Sizes:
     lines = zip(matrix.matrix.classes, matrix.cells, strict=True)
-    return Sizes({n: int(sum((c.low for c in line), Fraction(0))) for n, line in lines}, matrix.claims, basis)
+    counts = {n: int(sum((c.low for c in line), Fraction(0))) for n, line in lines}
+    return Sizes(counts, matrix.claims, basis, presumed)
 
 
-def total_is_stated(paper: Paper, matrix: Printed) -> bool:
+def total_is_stated(ledger: Ledger, matrix: Printed) -> bool:
     """Whether the cells add up to the stated number of images of their part, if one is stated."""
-    stated = stated_total(paper, matrix)
+    stated = stated_total(ledger, matrix)
     return stated is None or stated[0] == sum(map(sum, matrix.counts()))
 
 
-def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
+def stated_total(ledger: Ledger, printed: Printed) -> tuple[int, Claim] | None:
     """Return the number of images that the paper states for a matrix' part, if it does.
 
-    Of the totals stated for that part the one that the cells add up to is taken; else that of the same network, fold and
-    condition; else the one nearest to a twin matrix' total; else the only one.
+    Of the totals stated for that part the one that the cells add up to is taken; else that of the same network,
+    fold and condition; else the one nearest to a twin matrix' total; else the only one.
     """
     study, model, split, fold, condition, _ = printed.key
     sizes = [
         c
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "n_images"
         and not c.class_
         and count_of(c) is not None
@@ -139,8 +146,8 @@ def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
             ((n, claim),) = group.items()
             return (n or 0, claim)
     twins = {
-        _cell_sum(paper, m, printed)
-        for m in {c.matrix for c in own(paper) if c.matrix and c.matrix != printed.matrix.id}
+        _cell_sum(ledger, m, printed)
+        for m in {c.matrix for c in ledger.own if c.matrix and c.matrix != printed.matrix.id}
     }
     known = [n for n in totals if n in twins]
     if len(known) == 1:
@@ -148,23 +155,46 @@ def stated_total(paper: Paper, printed: Printed) -> tuple[int, Claim] | None:
     return None
 
 
-def _cell_sum(paper: Paper, matrix: str, like: Printed) -> int | None:
+def _cell_sum(ledger: Ledger, matrix: str, like: Printed) -> int | None:
     """Return the sum of the cells of another matrix of the same part, where they are whole numbers."""
-    cells = [c for c in own(paper) if c.matrix == matrix]
+    cells = [c for c in ledger.own if c.matrix == matrix]
     keys = {row_key(c)[2:4] for c in cells}
     values = [count_of(c) for c in cells]
     return sum(v for v in values if v) if keys == {like.key[2:4]} and None not in values else None
 
 
-def _complete(paper: Paper, study: str, counts: dict[str, int]) -> bool:
+def _complete(ledger: Ledger, study: str, counts: dict[str, int]) -> bool:
     """Whether the counts cover every class of the study, whatever the classes are called there."""
     if len(counts) < 2:
         return False
-    return len(counts) == len(paper.studies[study].classes) if study in paper.studies else True
+    return len(counts) == len(ledger.paper.studies[study].classes) if study in ledger.paper.studies else True
 
 
-def n_classes(paper: Paper, key: RowKey) -> int | None:
+def n_classes(ledger: Ledger, key: RowKey) -> int | None:
     """Return the number of classes of a result's study."""
-    if key[0] in paper.studies:
-        return len(paper.studies[key[0]].classes)
-    return len(next(iter(paper.studies.values())).classes) if len(paper.studies) == 1 else None
+    if key[0] in ledger.paper.studies:
+        return len(ledger.paper.studies[key[0]].classes)
+    return len(next(iter(ledger.paper.studies.values())).classes) if len(ledger.paper.studies) == 1 else None
+
+
+def images_behind(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
+    """Return how many images a figure was counted on, and the claims that say so; None where it is not said."""
+    sizes = class_sizes(ledger, row_key(claim))
+    if (own_n := own_size(claim)) is not None:
+        return own_n, ()
+    stated = [
+        c
+        for c in ledger.own
+        if c.metric == "n_images"
+        and not c.class_
+        and c.split == claim.split
+        and fold_of(c) == fold_of(claim)
+        and c.study in {claim.study, ""}
+        and c.model in {claim.model, ""}
+        and count_of(c)
+    ]
+    if sizes is not None and not (sizes.presumed and any(c.model == claim.model for c in stated)):
+        return sizes.total, sizes.claims
+    # what the paper tested on before what its publisher offers
+    stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
+    return (count_of(stated[0]) or 0, (stated[0],)) if stated else None

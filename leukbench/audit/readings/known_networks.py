@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,20 @@ def known_network(name: str) -> dict[str, Any] | None:
     return hits[-1] if hits else None
 
 
-def explain_count(network: dict[str, Any], count: int) -> str:
-    """Return the reading under which a known network has this many parameters, "" if none of the usual heads does.
+@dataclass(frozen=True)
+class CountReading:
+    """How a known network comes to a number of parameters: in words, with its 1000-class head or not, flattened at
+    which side."""
 
-    >>> explain_count(known_networks()["vgg19"], 45716545)
+    words: str
+    thousand_classes: bool = False
+    flattened_px: str = ""
+
+
+def explain_count(network: dict[str, Any], count: int) -> CountReading | None:
+    """Return the reading under which a known network has this many parameters, None if none of the usual heads does.
+
+    >>> explain_count(known_networks()["vgg19"], 45716545).words
     'VGG19 without its head, flattened at 224 px (25088), dense 1024, dense 1'
     """
     label = str(network["names"][0]).upper() if len(network["names"][0]) < 6 else str(network["names"][0])
@@ -69,31 +80,33 @@ def explain_count(network: dict[str, Any], count: int) -> str:
     }
     for field, words in plain.items():
         if network.get(field) == count:
-            return f"{label}: {words}"
+            return CountReading(f"{label}: {words}", thousand_classes="headless" not in field)
     for words, value in network.get("variants", {}).items():
         if value == count:
-            return f"{label}: {words}"
+            return CountReading(f"{label}: {words}", thousand_classes=True)
     for field in ("headless_weights", "headless_keras"):
         if field in network and (head := _usual_head(network, count - network[field])):
             extra = (
                 "" if field == "headless_weights" or network[field] == network["headless_weights"] else " (all values)"
             )
-            return f"{label} without its head{extra}, {head}"
-    return ""
+            return CountReading(f"{label} without its head{extra}, {head[0]}", flattened_px=head[1])
+    return None
 
 
-def _usual_head(network: dict[str, Any], rest: int) -> str:
-    inputs = {f"pooled ({network['features']})": network["features"]}
+def _usual_head(network: dict[str, Any], rest: int) -> tuple[str, str] | None:
+    """Return the usual head of this many parameters in words, and the input side in px where it is flattened; None
+    without one."""
+    inputs = {(f"pooled ({network['features']})", ""): network["features"]}
     inputs |= {
-        f"flattened at {px} px ({network['features'] * side**2})": network["features"] * side**2
+        (f"flattened at {px} px ({network['features'] * side**2})", px): network["features"] * side**2
         for px, side in network.get("sides", {}).items()
     }
-    for words, size in inputs.items():
+    for (words, px), size in inputs.items():
         for norm, cost in (("", 0), ("batch norm, ", 2 * size), ("batch norm (with statistics), ", 4 * size)):
             for outputs in OUTPUTS:
                 if cost + (size + 1) * outputs == rest:
-                    return f"{words}, {norm}dense {outputs}"
+                    return f"{words}, {norm}dense {outputs}", px
                 for width in HEAD_WIDTHS:
                     if cost + (size + 1) * width + (width + 1) * outputs == rest:
-                        return f"{words}, {norm}dense {width}, dense {outputs}"
-    return ""
+                        return f"{words}, {norm}dense {width}, dense {outputs}", px
+    return None

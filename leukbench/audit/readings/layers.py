@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from leukbench.audit.readings.claims import count_of, own
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.claims import count_of
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 PARAMS = ("params_total", "params_trainable", "params_nontrainable")
 
@@ -18,10 +19,10 @@ def parameter_count(claim: Claim) -> int | None:
     return count_of(claim)
 
 
-def layers(paper: Paper, model: str) -> list[tuple[str, Claim | None, Claim | None]]:
+def layers(ledger: Ledger, model: str) -> list[tuple[str, Claim | None, Claim | None]]:
     """Return (condition, params claim, shape claim) of a model's layer table, in its order, each layer once."""
     found: dict[str, list[Claim | None]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.model == model and c.metric in {"params_layer", "output_shape"} and c.condition:
             slot = found.setdefault(c.condition, [None, None])
             i = 0 if c.metric == "params_layer" else 1
@@ -34,8 +35,8 @@ def _position(condition: str) -> tuple[int, str]:
     return (int(match.group(1)) if match else 10**6, condition)
 
 
-def models_of(paper: Paper) -> list[str]:
-    return list(dict.fromkeys(c.model for c in own(paper) if c.model))
+def models_of(ledger: Ledger) -> list[str]:
+    return list(dict.fromkeys(c.model for c in ledger.own if c.model))
 
 
 def shape_of(text: str) -> tuple[int, ...] | None:
@@ -48,11 +49,11 @@ def shape_of(text: str) -> tuple[int, ...] | None:
     return sizes or None
 
 
-def distinct_counts(claims: list[Claim], model: str, metric: str) -> list[Claim]:
+def distinct_counts(claims: Iterable[Claim], model: str, metric: str) -> list[Claim]:
     return list(
         {
             parameter_count(c): c
-            for c in reversed(claims)
+            for c in reversed(tuple(claims))
             if c.model == model and c.metric == metric and parameter_count(c) is not None and not c.derived_from
         }.values()
     )
@@ -78,17 +79,17 @@ def layer_kind(name: str) -> str:
 Layer = tuple[str, Claim | None, Claim | None]
 
 
-def layer_steps(paper: Paper, model: str, table: list[Layer]) -> Iterator[tuple[tuple[int, ...] | None, Layer]]:
+def layer_steps(ledger: Ledger, model: str, table: list[Layer]) -> Iterator[tuple[tuple[int, ...] | None, Layer]]:
     """Yield each layer of a table with the shape that comes into it, None where that is not printed."""
-    before: tuple[int, ...] | None = _input_shape(paper, model)
+    before: tuple[int, ...] | None = _input_shape(ledger, model)
     for layer in table:
         yield before, layer
         if layer[2] is not None:
             before = shape_of(layer[2].value)
 
 
-def _input_shape(paper: Paper, model: str) -> tuple[int, ...] | None:
-    for c in own(paper):
+def _input_shape(ledger: Ledger, model: str) -> tuple[int, ...] | None:
+    for c in ledger.own:
         if (
             c.metric == "image_size"
             and c.model in {model, ""}
@@ -100,7 +101,7 @@ def _input_shape(paper: Paper, model: str) -> tuple[int, ...] | None:
     return None
 
 
-def input_sides(paper: Paper, model: str) -> set[str]:
+def input_sides(ledger: Ledger, model: str) -> set[str]:
     """Return the input sides in pixels that the paper states for a network, or for all."""
-    sizes = [c for c in own(paper) if c.metric == "image_size" and "input" in c.condition and c.model in {model, ""}]
+    sizes = [c for c in ledger.own if c.metric == "image_size" and "input" in c.condition and c.model in {model, ""}]
     return {str(s[0]) for c in sizes if (s := shape_of(c.value))}

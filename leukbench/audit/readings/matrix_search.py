@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from leukbench.audit.engine.definitions import Definition, definitions
+from leukbench.audit.engine.definitions import Definition, usual_values
 from leukbench.audit.engine.rounding import integers_in, shown
-from leukbench.audit.readings.claims import score_interval
+from leukbench.audit.readings.claims import canonical, score_interval
 from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.papers.schema import Claim
 
@@ -38,29 +38,44 @@ def completions(
 def search_definition(claim: Claim, candidates: Sequence[Sequence[Sequence[int]]], classes: Sequence[str]) -> list[str]:
     """Return the readings under which some candidate matrix gives the printed score, most usual first."""
     interval = score_interval(claim)
-    metric = {"sensitivity": "recall"}.get(claim.metric, claim.metric)
     if interval is None:
         return []
     slack = Fraction(1, 10**12)
     found: dict[str, None] = {}
     for counts in candidates:
-        for definition, value in definitions(counts, classes).items():
-            if definition.metric == metric and interval.low - slack <= value <= interval.high + slack:
-                found[definition.reading] = None
+        for reading, value in _readings_of(claim, counts, classes).items():
+            if interval.low - slack <= value <= interval.high + slack:
+                found[reading] = None
+    return list(found)
+
+
+def _readings_of(claim: Claim, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[str, Fraction | float]:
+    """Return the values that a score can have for a matrix, by reading: those that its class or averaging leave
+    open."""
+    metric = canonical(claim.metric)
+    values = {d.reading: v for d, v in usual_values(counts, classes).items() if d.metric == metric}
     wanted = f"positive:{claim.class_}" if claim.class_ else claim.average
     if wanted.startswith("positive:") and wanted.removeprefix("positive:") not in classes:
-        return [r for r in found if r.startswith("positive:")]  # counts in prose do not name their classes
-    return [r for r in found if r == wanted] if wanted and wanted != "none" else list(found)
+        return {
+            r: v for r, v in values.items() if r.startswith("positive:")
+        }  # counts in prose do not name their classes
+    if metric == "accuracy" and not claim.class_:
+        values = {r: v for r, v in values.items() if not r.startswith("positive:")}
+        if (
+            len(classes) == 2 and wanted != "macro"
+        ):  # of two classes an accuracy is one, unless it is said to be averaged
+            values = {r: v for r, v in values.items() if not r.startswith("macro")}
+        if wanted in {"micro", "weighted"}:
+            return {r: v for r, v in values.items() if r == "overall"}
+    if not wanted or wanted == "none" or metric in {"mcc", "kappa", "balanced_accuracy"}:
+        return values
+    return {r: v for r, v in values.items() if r == wanted or r.startswith(f"{wanted}, ")}
 
 
 def nearest_value(claim: Claim, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> tuple[str, float] | None:
     """Return the reading whose value is nearest to the printed score, and that value."""
     interval = score_interval(claim)
-    metric = {"sensitivity": "recall"}.get(claim.metric, claim.metric)
-    values = {d.reading: float(v) for d, v in definitions(counts, classes).items() if d.metric == metric}
-    wanted = f"positive:{claim.class_}" if claim.class_ else claim.average
-    if wanted and wanted in values:
-        values = {wanted: values[wanted]}
+    values = {r: float(v) for r, v in _readings_of(claim, counts, classes).items()}
     if interval is None or not values:
         return None
     middle = float(interval.low + interval.high) / 2
@@ -80,8 +95,8 @@ Counts = list[list[int]]
 
 
 def value_words(claim: Claim, counts: list[list[int]], classes: Sequence[str], reading: str) -> str:
-    metric = {"sensitivity": "recall"}.get(claim.metric, claim.metric)
-    value = definitions(counts, classes).get(Definition(metric, reading))
+    metric = canonical(claim.metric)
+    value = usual_values(counts, classes).get(Definition(metric, reading))
     if value is None:
         return ""
     ratio = f"{value.numerator}/{value.denominator} = " if isinstance(value, Fraction) and "positive" in reading else ""

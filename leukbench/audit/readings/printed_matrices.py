@@ -9,6 +9,8 @@ from leukbench.audit.readings.claims import RowKey, count_of, own, row_key
 from leukbench.papers.schema import Claim, Matrix, Paper
 
 CELLS = ("tp", "fp", "fn", "tn")
+UNNAMED = ("positive", "negative")
+"""Classes of counts whose positive class is not known: they keep the text's words."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,24 @@ class Printed:
 def matrices(paper: Paper) -> list[Printed]:
     """Return the printed matrices whose every cell is in the ledger, with rows as actual classes.
 
-    Four counts tp, fp, fn, tn that only the text gives make a matrix too (id ""), with the positive class of the study first.
+    Four counts tp, fp, fn, tn that only the text gives make a matrix too (id ""), with the positive class of the study
+    first. The positive class of a matrix given as tp, fp, fn, tn is its own or that of its study; where neither
+    says, its classes are called positive and negative, under which every reading is tried.
     """
     found = []
     for matrix in paper.matrices:
         claims = [c for c in own(paper) if c.matrix == matrix.id]
+        named = bool(claims) and all(c.metric in CELLS for c in claims)
+        if named and matrix.positive is None and len(matrix.classes) == 2:
+            study = paper.studies.get(claims[0].study)
+            positive = study.positive if study is not None and study.positive in matrix.classes else None
+            change = {"positive": positive} if positive else {"positive": UNNAMED[0], "classes": UNNAMED}
+            matrix = matrix.model_copy(update=change)
         grid = _grid(matrix, claims)
-        if grid is not None:
+        if grid:
             lines = list(zip(*grid, strict=True)) if matrix.rows == "predicted" else [tuple(line) for line in grid]
-            found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), matrix.rows != "unstated"))
+            known = matrix.rows != "unstated"
+            found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), known))
     found = [_known_by_twins(m, found) for m in found]
     keys = {m.key for m in found}
     return found + [m for m in _matrices_in_prose(paper) if m.key not in keys]
@@ -51,7 +62,8 @@ def matrices(paper: Paper) -> list[Printed]:
 def _known_by_twins(printed: Printed, others: list[Printed]) -> Printed:
     """Return the matrix with its orientation settled where matrices of several networks on one part settle it.
 
-    One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are actual.
+    One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are
+    actual.
     """
     if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
         return printed
@@ -86,15 +98,8 @@ def _matrices_in_prose(paper: Paper) -> list[Printed]:
     for key, named in groups.items():
         study = paper.studies.get(key[0])
         if len(named) == 4 and study is not None and len(study.classes) == 2:
-            # which class the text takes as positive is not certain, so the classes keep the text's words
-            classes = ("positive", "negative")
-            matrix = Matrix(
-                id="",
-                where=f"the counts at {named['tp'].where}",
-                rows="actual",
-                classes=classes,
-                positive="positive",
-            )
+            where = f"the counts at {named['tp'].where}"
+            matrix = Matrix(id="", where=where, rows="actual", classes=UNNAMED, positive=UNNAMED[0])
             claims = [named[m] for m in CELLS]
             grid = _grid(matrix, claims)
             assert grid is not None

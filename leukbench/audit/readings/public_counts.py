@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from leukbench.papers.schema import Paper
+from leukbench.audit.readings.ledger import Ledger
 
 
 @functools.cache
@@ -18,11 +18,11 @@ def public_counts() -> dict[str, Any]:
     return facts
 
 
-def facts_of(paper: Paper, study: str) -> tuple[str, dict[str, Any]] | None:
-    if study in paper.studies:
-        source = paper.studies[study].source
+def facts_of(ledger: Ledger, study: str) -> tuple[str, dict[str, Any]] | None:
+    if study in ledger.paper.studies:
+        source = ledger.paper.studies[study].source
         return (source, public_counts()[source]) if source in public_counts() else None
-    sources = {s.source for s in paper.studies.values()}
+    sources = {s.source for s in ledger.paper.studies.values()}
     if len(sources) == 1:
         (source,) = sources
         return (source, public_counts()[source]) if source in public_counts() else None

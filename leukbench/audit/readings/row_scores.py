@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from leukbench.audit.engine.feasibility import Score
 from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.readings.claims import score_interval
+from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
@@ -35,7 +37,8 @@ def overall_of(row: Row, metric: str) -> Claims | None:
 
 
 def implied_share(accuracy: Interval, recall: Interval, specificity: Interval) -> Interval | None:
-    """Return the shares of positives π for which accuracy = π·recall + (1 − π)·specificity is possible; None where it is open.
+    """Return the shares of positives π for which accuracy = π·recall + (1 − π)·specificity is possible; None where
+    it is open.
 
     >>> I = lambda a: Interval(Fraction(a), Fraction(a))
     >>> float(implied_share(I("0.95"), I("0.98"), I("0.94")).low)
@@ -74,7 +77,8 @@ def row_scores(row: Row) -> list[tuple[Score, tuple[Claim, ...]]]:
 
 
 def is_mean(row: Row) -> bool:
-    """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix' identities)."""
+    """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix'
+    identities)."""
     return row.key[5] == "mean" or any(c.spread for claims in row.scores.values() for c in claims)
 
 
@@ -93,16 +97,15 @@ def implied_accuracy(row: Row, sizes: dict[str, int]) -> Interval | None:
 
 
 def held_out_accuracy(
-    row: Row, sizes: dict[str, int], printed: list[object]
+    row: Row, sizes: dict[str, int], printed: Sequence[Printed]
 ) -> tuple[Interval | None, str, tuple[Claim, ...]]:
-    """Return a row's accuracy with where it comes from: printed, its exact matrix, or its recalls with the class sizes."""
-    from leukbench.audit.readings.printed_matrices import Printed
-
+    """Return a row's accuracy with where it comes from: printed, its exact matrix, or its recalls with the class
+    sizes."""
     for (metric, class_, _), claims in row.scores.items():
         if metric == "accuracy" and not class_:
             return score_interval(claims[0]), "printed", claims
     for matrix in printed:
-        if isinstance(matrix, Printed) and matrix.exact:
+        if matrix.exact:
             counts = matrix.counts()
             a = Fraction(sum(counts[i][i] for i in range(len(counts))), sum(map(sum, counts)))
             return Interval(a, a), "from its matrix", matrix.claims

@@ -17,6 +17,8 @@ from leukbench.audit.readings.claims import (
 )
 from leukbench.papers.schema import Claim, Paper
 
+MEANS = {"mean": "mean of its runs or folds", "pooled": "all folds together"}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -29,7 +31,9 @@ class Row:
     def label(self) -> str:
         """A name for sentences."""
         _, model, split, fold, condition, aggregation = self.key
-        parts = [model or "the result", f"fold {fold}" if fold else "", condition, split, aggregation]
+        part = {"test": "test", "validation": "validation", "train": "training"}.get(split, "")
+        of = MEANS.get(aggregation, aggregation)
+        parts = [model or "the result", f"fold {fold}" if fold else "", condition, part, of]
         return ", ".join(p for p in parts if p)
 
     def claims(self) -> tuple[Claim, ...]:
@@ -55,9 +59,11 @@ def rows(paper: Paper) -> list[Row]:
 
 
 def _by_place(sets: dict[ScoreName, list[tuple[Claim, ...]]]) -> list[dict[ScoreName, tuple[Claim, ...]]]:
-    """Return the scores of each result under one key: one where every score has one value, else one a value of the most divided score.
+    """Return the scores of each result under one key: one where every score has one value, else one a value of the
+    most divided score.
 
-    Another score belongs to the values beside which it stands; if it stands beside none, to the value with most company (the first such).
+    Another score belongs to the values beside which it stands; if it stands beside none, to the value with most
+    company (the first such).
     """
     divided = max(sets, key=lambda name: len(sets[name]))
     if len(sets[divided]) == 1:
@@ -80,7 +86,8 @@ def _together(a: tuple[Claim, ...], b: tuple[Claim, ...]) -> bool:
 
 
 def _sets(claims: list[Claim]) -> list[tuple[Claim, ...]]:
-    """Return the claims in sets that can each be one value, the largest (else first printed) set first, in it the most precise first."""
+    """Return the claims in sets that can each be one value, the largest (else first printed) set first, in it the
+    most precise first."""
     sets: list[list[Claim]] = []
     for claim in sorted(claims, key=_coarseness):
         interval = score_interval(claim)

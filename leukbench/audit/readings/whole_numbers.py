@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leukbench.audit.readings.claims import count_of, fold_of, own
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 COUNTED = ("n_images", "n_subjects")
 
 
-def counted(paper: Paper, *metrics: str) -> list[Claim]:
+def counted(ledger: Ledger, *metrics: str) -> list[Claim]:
     """Return the paper's own counts that are exact whole numbers."""
-    return [c for c in own(paper) if c.metric in (metrics or COUNTED) and count_of(c) is not None]
+    return [c for c in ledger.own if c.metric in (metrics or COUNTED) and count_of(c) is not None]
 
 
 def number_of(claim: Claim) -> int:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from leukbench.blocks import KERAS_BN, Classifier, keras_init_, make_backbone
+from leukbench.blocks import KERAS_BN, Classifier, keras_backbone, keras_init_
 from leukbench.errors import InputError
 
 
@@ -29,7 +29,7 @@ def efficientnet_b3_table2(n_classes: int, *, input_px: int, pretrained: bool, d
 
     With two outputs it has 10,786,609 parameters as Keras counts, with the five that Table 2 prints 10,791,220.
     """
-    backbone, width = make_backbone("efficientnet_b3", pretrained=pretrained)  # pooled: (n, 1536)
+    backbone, width = keras_backbone("efficientnet_b3", pretrained=pretrained)  # pooled: (n, 1536)
     head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, n_classes))
     return Classifier(backbone, keras_init_(head))
 
@@ -42,7 +42,7 @@ def efficientnet_b3_table7(
     The dropout of 0.45 is printed after Table 2; batch norm and the 256 units are inferred from the count. With two
     outputs it has 11,093,290 trainable and 11,183,665 parameters as Keras counts.
     """
-    backbone, width = make_backbone("efficientnet_b3", pretrained=pretrained)  # pooled: (n, 1536)
+    backbone, width = keras_backbone("efficientnet_b3", pretrained=pretrained)  # pooled: (n, 1536)
     head = nn.Sequential(
         nn.BatchNorm1d(width, momentum=KERAS_BN["momentum"], eps=KERAS_BN["eps"]),
         nn.Linear(width, units),  # (n, 256)
@@ -58,7 +58,7 @@ def efficientnet_b3_flatten(n_classes: int, *, input_px: int, pretrained: bool, 
 
     The head is that of :func:`vgg19`, and so are the outputs and the errors.
     """
-    backbone, channels = make_backbone("efficientnet_b3", pretrained=pretrained, features="map")
+    backbone, channels = keras_backbone("efficientnet_b3", pretrained=pretrained, features="map")
     side = math.ceil(input_px / 32)  # padded at each halving: (n, 1536, 10, 10) at 300 px
     return Classifier(backbone, _flattened_head(channels, side=side, units=units, n_classes=n_classes))
 
@@ -69,7 +69,7 @@ def vgg19(n_classes: int, *, input_px: int, pretrained: bool, units: int = 1024)
     A binary study keeps the single unit, given as two logits; more classes get one unit each. Raises InputError below
     32 px, where no pixel is left to flatten.
     """
-    backbone, channels = make_backbone("vgg19", pretrained=pretrained, features="map")  # (n, 512, 7, 7) at 224 px
+    backbone, channels = keras_backbone("vgg19", pretrained=pretrained, features="map")  # (n, 512, 7, 7) at 224 px
     return Classifier(backbone, _flattened_head(channels, side=input_px // 32, units=units, n_classes=n_classes))
 
 
@@ -104,5 +104,5 @@ def efficientnet_b0(n_classes: int, *, input_px: int, pretrained: bool) -> nn.Mo
 
 
 def _pooled(name: str, n_classes: int, *, pretrained: bool) -> nn.Module:
-    backbone, width = make_backbone(name, pretrained=pretrained)
+    backbone, width = keras_backbone(name, pretrained=pretrained)
     return Classifier(backbone, keras_init_(nn.Linear(width, n_classes)))

@@ -72,11 +72,11 @@ def dscnet(
 ) -> nn.Module:
     """Return DSCNet for images ``(n, 3, input_px, input_px)``; logits ``(n, n_classes)``.
 
-    ``image_filter``: ``learnable`` is a linear 3 -> 3 3x3 convolution (Algorithm 2, line 2: 84 parameters), ``sharpen`` a
-    constant sharpening kernel, ``identity`` none. ``pool`` False is Algorithm 1 to the letter. ``head``: ``plain`` drops
-    the inputs of the two dense layers and leaves the last one linear; ``literal`` puts σ and dropout behind both (lines
-    15 and 16), on the class scores too. Raises InputError for an image too small to be halved five times and
-    WeightsUnavailable for ``pretrained``, as no weights were published.
+    ``image_filter``: ``learnable`` is a linear 3 -> 3 3x3 convolution (Algorithm 2, line 2: 84 parameters),
+    ``sharpen`` a constant sharpening kernel, ``identity`` none. ``pool`` False is Algorithm 1 to the letter. ``head``:
+    ``plain`` drops the inputs of the two dense layers and leaves the last one linear; ``literal`` puts σ and dropout
+    behind both (lines 15 and 16), on the class scores too. Raises InputError for an image too small to be halved five
+    times and WeightsUnavailable for ``pretrained``, as no weights were published.
     """
     if pretrained:
         raise WeightsUnavailable("no pretrained weights of DSCNet were published", do="set pretrained: false")

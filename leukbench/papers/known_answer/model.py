@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 
 class SmallCNN(nn.Module):
-    """Two convolutions with batch norm and ReLU, one 4×4 max-pool, a dense head: ``(n, 3, s, s)`` -> ``(n, n_classes)``."""
+    """Two convolutions with batch norm and ReLU, one 4×4 max-pool, a dense head: ``(n, 3, s, s)`` -> ``(n,
+    n_classes)``."""
 
     def __init__(self, n_classes: int, *, input_px: int, width: int) -> None:
         super().__init__()

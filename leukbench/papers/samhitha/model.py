@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from leukbench.blocks import Classifier, keras_batch_norm_, keras_init_, make_backbone
+from leukbench.blocks import Classifier, keras_backbone, keras_batch_norm_, keras_init_
 
 NEGATIVE_SLOPE = 0.1  # Section IV.F, derivation 8: "e.g."; item 3 allows 0.01 to 0.1; the notebook has 0.1
 
@@ -15,9 +15,10 @@ NEGATIVE_SLOPE = 0.1  # Section IV.F, derivation 8: "e.g."; item 3 allows 0.01 t
 class MultiHeadSelfAttention(nn.Module):
     """Keras' MultiHeadAttention with query = key = value: ``(n, length, channels)`` to the same shape.
 
-    Each head has ``key_dim`` units whatever ``channels`` is, so the inner width is ``heads * key_dim``; projections have
-    biases. Weights: 3 (channels * inner + inner) + inner * channels + channels. ``dropout`` falls on the attention weights.
-    Formula: softmax(Q K^T / sqrt(key_dim)) V, heads concatenated, times W_o (Section IV.F, derivation 7).
+    Each head has ``key_dim`` units whatever ``channels`` is, so the inner width is ``heads * key_dim``; projections
+    have biases. Weights: 3 (channels * inner + inner) + inner * channels + channels. ``dropout`` falls on the
+    attention weights. Formula: softmax(Q K^T / sqrt(key_dim)) V, heads concatenated, times W_o (Section IV.F,
+    derivation 7).
     """
 
     def __init__(self, channels: int, *, heads: int, key_dim: int, dropout: float = 0.0) -> None:
@@ -58,7 +59,8 @@ class MultiHeadSelfAttention(nn.Module):
 
 
 class AttentionOverPositions(nn.Module):
-    """Self-attention over the positions of a feature map, then their mean: ``(n, channels, h, w)`` to ``(n, channels)``."""
+    """Self-attention over the positions of a feature map, then their mean: ``(n, channels, h, w)`` to ``(n,
+    channels)``."""
 
     def __init__(self, channels: int, *, heads: int, key_dim: int) -> None:
         super().__init__()
@@ -73,8 +75,8 @@ class AttentionOverPositions(nn.Module):
 class AttentionOverOne(nn.Module):
     """Self-attention over a sequence of length 1 (the notebook's reshape): ``(n, channels)`` to ``(n, channels)``.
 
-    The attention weights are then 1 by construction, so the layer is linear; in training its dropout takes out or scales
-    whole heads.
+    The attention weights are then 1 by construction, so the layer is linear; in training its dropout takes out or
+    scales whole heads.
     """
 
     def __init__(self, channels: int, *, heads: int, key_dim: int, dropout: float) -> None:
@@ -89,12 +91,14 @@ class AttentionOverOne(nn.Module):
 def efficientnet_b0_attention(
     n_classes: int, *, input_px: int, pretrained: bool, heads: int = 4, key_dim: int = 320
 ) -> nn.Module:
-    """Return the proposed model as printed (Section IV.F): B0, attention over the feature map, mean, dense 128, dense 256.
+    """Return the proposed model as printed (Section IV.F): B0, attention over the feature map, mean, dense 128, dense
+    256.
 
-    ``input_px`` decides the number of positions (49 at 224). Raises WeightsUnavailable where ImageNet weights are missing.
+    ``input_px`` decides the number of positions (49 at 224). Raises WeightsUnavailable where ImageNet weights are
+    missing.
     """
     del input_px  # any size: attention takes every length
-    backbone, channels = make_backbone("efficientnet_b0", pretrained=pretrained, features="map")
+    backbone, channels = keras_backbone("efficientnet_b0", pretrained=pretrained, features="map")
     head = nn.Sequential(
         AttentionOverPositions(channels, heads=heads, key_dim=key_dim),
         *_dense(
@@ -107,13 +111,14 @@ def efficientnet_b0_attention(
 
 
 def efficientnet_b0_as_coded(n_classes: int, *, input_px: int, pretrained: bool) -> nn.Module:
-    """Return the proposed model as an author's public notebook builds it: pooled, attention over one, dense 256, dense 128.
+    """Return the proposed model as an author's public notebook builds it: pooled, attention over one, dense 256,
+    dense 128.
 
     Four heads of key dimension 1280, so an inner width of 5,120 and 26,231,040 weights in the attention alone.
     Raises WeightsUnavailable where ImageNet weights are missing.
     """
     del input_px
-    backbone, channels = make_backbone("efficientnet_b0", pretrained=pretrained)
+    backbone, channels = keras_backbone("efficientnet_b0", pretrained=pretrained)
     head = nn.Sequential(
         AttentionOverOne(channels, heads=4, key_dim=1280, dropout=0.3),
         *_dense(channels, 256, dropout=0.5),
@@ -126,11 +131,11 @@ def efficientnet_b0_as_coded(n_classes: int, *, input_px: int, pretrained: bool)
 def baseline(n_classes: int, *, input_px: int, pretrained: bool, backbone: str, features: str = "map") -> nn.Module:
     """Return a baseline: backbone, dense 256 ReLU, dropout 0.5, dense ``n_classes`` (the notebook's head).
 
-    ``backbone``: resnet50, efficientnet_b0 or inception_v3. ``features``: ``map`` flattens the feature map, so that the dense
-    layer's inputs follow from ``input_px`` (ResNet-50 at 224: 7 x 7 x 2048 = 100,352), ``pooled`` averages it first.
-    Raises WeightsUnavailable where ImageNet weights are missing.
+    ``backbone``: resnet50, efficientnet_b0 or inception_v3. ``features``: ``map`` flattens the feature map, so that
+    the dense layer's inputs follow from ``input_px`` (ResNet-50 at 224: 7 x 7 x 2048 = 100,352), ``pooled`` averages
+    it first. Raises WeightsUnavailable where ImageNet weights are missing.
     """
-    body, _ = make_backbone(backbone, pretrained=pretrained, features=features)
+    body, _ = keras_backbone(backbone, pretrained=pretrained, features=features)
     head = nn.Sequential(
         nn.Flatten(), nn.Linear(_units(body, input_px), 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, n_classes)
     )
@@ -138,7 +143,8 @@ def baseline(n_classes: int, *, input_px: int, pretrained: bool, backbone: str, 
 
 
 def _dense(inputs: int, units: int, *, dropout: float) -> list[nn.Module]:
-    """Return dense, LeakyReLU, batch norm, dropout: norm stands after each dense layer and its activation (items 3 to 5)."""
+    """Return dense, LeakyReLU, batch norm, dropout: norm stands after each dense layer and its activation (items 3 to
+    5)."""
     return [nn.Linear(inputs, units), nn.LeakyReLU(NEGATIVE_SLOPE), nn.BatchNorm1d(units), nn.Dropout(dropout)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.papers.loader import load_paper
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Arm, Claim, Paper, Study
 from leukbench.records import Estimate, Experiment, Protocol
 from leukbench.tools.score.predictions import Given
 from leukbench.tools.score.remarks import divided_groups
@@ -17,6 +17,7 @@ from leukbench.verdicts.questions import EvaluatedExperiment, comparable, questi
 from leukbench.verdicts.rule import Verdict, decide
 
 PROTOCOLS = ("patient", "as_published")
+_ONLY = "all"
 _BY_PATIENT = {  # what the verdict on a paper's own protocol means where the predictions were made by patient
     "reproduced as published, honest value unresolved": ("holds by patient", "within the margin with no patient on both sides"),
     "not reproduced (lower)": ("lower by patient", "lower than printed by more than the margin with no patient on both sides"),
@@ -40,11 +41,12 @@ def hold(
         raise InputError("a margin must be a fraction", where="--margin", expected="in (0, 1)", found=str(margin))
     if protocol == "patient":
         _check_folds(given)
-    paper = load_paper(claims)
+    written = load_paper(claims)
+    paper = written if written.studies else _with_study(written, given.predictions.classes)
     study = _study(paper, study, given.predictions.classes)
     arm = _arm(paper, study, arm)
     wanted = [c for c in paper.claims if comparable(c) and (c.study, c.arm) == (study, arm)]
-    accused = _accused(paper) if wanted else frozenset()
+    accused = _accused(written) if wanted else frozenset()
     experiment = _experiment(paper, study, arm, protocol, estimates, by_patient=given.by_patient)
     questions = [_question(claim, paper, experiment, accused=claim.id in accused) for claim in wanted]
     verdicts = decide(questions, margin=margin)
@@ -52,11 +54,38 @@ def hold(
     return {"paper": paper.key, "study": study, "arm": arm, "protocol": protocol, "margin": margin, "claims": rows}
 
 
+def _with_study(paper: Paper, classes: Sequence[str]) -> Paper:
+    """Return a paper file of claims alone with the one study and arm that the predictions make it: theirs.
+
+    Raises InputError for claims about a class that the predictions do not have.
+    """
+    wrong = sorted({c.class_ for c in paper.claims if c.class_ and c.class_ not in classes})
+    if wrong:
+        raise InputError(
+            "a claim speaks of a class that the predictions do not have", where=f"paper {paper.key}", expected=", ".join(classes),
+            found=", ".join(wrong), do="write the class in the claims as in the predictions",
+        )  # fmt: skip
+    study = Study(
+        title=paper.citation.title, source="", classes={name: (name,) for name in classes}, protocols={}, where="", headline=_ONLY
+    )  # fmt: skip
+    arm = Arm(study=_ONLY, network="", recipe="", role="proposed")
+    named = [
+        c.model_copy(update={"study": _ONLY, "arm": c.arm or _ONLY, "split": c.split or "unstated"})
+        for c in paper.claims
+    ]
+    return paper.model_copy(update={"studies": {_ONLY: study}, "arms": {_ONLY: arm}, "claims": tuple(named)})
+
+
 def _check_folds(given: Given) -> None:
     """Raise InputError where the file itself shows that its folds were not cut by patient."""
+    if given.unit == "image":
+        raise InputError(
+            "these predictions name no patients, so they cannot be held against a claim as made by patient", where="--protocol patient",
+            expected="a column patient or group", found="none", do="add one; or add --protocol as_published",
+        )  # fmt: skip
     divided = divided_groups(given.predictions)
     if divided:
-        unit = "patient" if given.by_patient else "group"
+        unit = given.unit
         raise InputError(
             f"these folds are not by {unit}, so their scores cannot be held against a claim as made by patient", where="column fold",
             expected=f"all images of a {unit} in one fold", found=f"{len(divided)} {unit}s in several folds, such as {divided[0]}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from leukbench.records import Grade
@@ -28,19 +29,19 @@ _CLASSWISE = ("recall", "specificity", "precision", "f1", "auc")
 
 
 def page(result: Plain, file: str) -> str:
-    """Return the Markdown page of what :func:`leukbench.cli.scoring.score` found."""
+    """Return the Markdown page of what :func:`leukbench.tools.score.score.score` found."""
     unit = result["grouped_by"]
     parts = [
         f"# Scores of {file}",
         _tested(result),
         "\n".join(f"- {text}" for text in result["remarks"]),
-        f"The interval to read is the one **by {unit}**: it says how the result could differ on other {unit}s of the same kind. "
-        "The one by image takes every image for an independent case, which images of one patient are not; it is printed because "
-        "it is what most papers print.",
+        _which_interval(unit),
         table(_overall(result, unit)),
         "## By class",
-        table(_by_class(result)),
+        table(_by_class(result["metrics"], result["classes"])),
+        _matrix(result["confusion_matrix"], "images"),
         *_worst(result),
+        *_patients_by_class(result),
         *_folds(result),
         *_verdicts(result),
         *_notes(result),
@@ -54,10 +55,45 @@ def _tested(result: Plain) -> str:
     seeds = f", {result['n_seeds']} seeds" if result["n_seeds"] > 1 else ""
     copies = "; copies of one origin are averaged" if result["n_rows"] > result["n_images"] * result["n_seeds"] else ""
     text = f"{result['n_images']} images of {result['n_groups']} {unit}s{seeds} (images of {unit}s by class: {sizes}){copies}."
+    if unit == "image":
+        sizes = "; ".join(f"{name}: {c['n_images']}" for name, c in result["classes"].items())
+        text = f"{result['n_images']} images{seeds} (by class: {sizes}){copies}."
     text += f" Always naming the most frequent class would be right on {percent(result['majority_accuracy'])} %."
     if result["unread_columns"]:
         text += f" Columns not read: {', '.join(result['unread_columns'])}."
     return text
+
+
+def _which_interval(unit: str) -> str:
+    if unit == "image":
+        return "The intervals take every image for an independent case, as the file names no patients."
+    return (
+        f"The interval to read is the one **by {unit}**: it says how the result could differ on other {unit}s of the same kind. "
+        "The one by image takes every image for an independent case, which images of one patient are not; it is printed because "
+        "it is what most papers print."
+    )
+
+
+def _matrix(matrix: Plain, what: str) -> str:
+    """Return a confusion matrix as a table, with what its rows and columns are."""
+    cells = [[f"{n:.1f}".removesuffix(".0") for n in row] for row in matrix["rows"]]
+    named = zip(matrix["classes"], cells, strict=True)
+    rows = [
+        {"actual": name, **{f"called {c}": n for c, n in zip(matrix["classes"], row, strict=True)}}
+        for name, row in named
+    ]
+    return f"Confusion matrix, {what}:\n\n{table(rows)}"
+
+
+def _patients_by_class(result: Plain) -> list[str]:
+    """Return sensitivity and specificity of patients as they are called, and their confusion matrix."""
+    found = result["by_patient"]
+    if not found:
+        return []
+    rows = _by_class(found["metrics"], result["classes"])
+    for row in rows:
+        row["sensitivity"] = row.pop("recall")
+    return ["By the call of each patient:", table(rows), _matrix(found["confusion_matrix"], "patients")]
 
 
 def _shown(name: str, value: float | None) -> str:
@@ -87,7 +123,7 @@ def _overall(result: Plain, unit: str) -> list[dict[str, str]]:
             "metric": name.replace("_", " "),
             "value": _shown(name, m["value"]),
             f"95 % by {unit}": _limits(name, m["ci95"]),
-            "95 % by image": _limits(name, m["ci95_images"]),
+            **({} if unit == "image" else {"95 % by image": _limits(name, m["ci95_images"])}),
             "meaning": _MEANING[name],
             "note": m["note"],
         }
@@ -96,12 +132,12 @@ def _overall(result: Plain, unit: str) -> list[dict[str, str]]:
     ]
 
 
-def _by_class(result: Plain) -> list[dict[str, str]]:
+def _by_class(metrics: Plain, classes: Iterable[str]) -> list[dict[str, str]]:
     rows = []
-    for name in result["classes"]:
+    for name in classes:
         row = {"class": name}
         for metric in _CLASSWISE:
-            m = result["metrics"].get(f"{metric}:{name}")
+            m = metrics.get(f"{metric}:{name}")
             if m is not None:
                 row[metric] = f"{_shown(metric, m['value'])} [{_limits(metric, m['ci95'])}]"
         rows.append(row)

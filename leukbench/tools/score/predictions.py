@@ -1,169 +1,307 @@
-"""A user's file of predictions: read, checked cell by cell, and made into Predictions."""
+"""A user's file of predictions: read as it is, checked cell by cell, and made into Predictions."""
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from leukbench.errors import InputError
-from leukbench.records import Predictions
-from leukbench.tools.score.rows import KNOWN, SCORE, Line, read_rows
+from leukbench.errors import InputError, unknown_name
+from leukbench.records import FloatArray, IntArray, Predictions, StringArray
+from leukbench.tools.score.classes import check_same_names
+from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
+from leukbench.tools.tables.columns import Wishes, find_columns, how_read, option, plain_name, read_wishes
+from leukbench.tools.tables.rows import Line, Table, keep_rows, read_table
 
-SUM_TOLERANCE = 1e-3
+ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
+LAYOUT = "columns for the image, its true class (label), its patient or group, and a score of every class or the predicted one"
+NOBODY = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
+"""What stands, in any case, where no patient is named."""
+_PARTS = frozenset({"split", "subset", "partition", "set", "phase", "dataset", "data_split"})
+_NO_CLASS = frozenset({"", "nan", "<na>"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """A file of predictions: what it says, whether its groups are patients, what it gives, and the columns that were not read."""
+    """A file of predictions: what it says, what its groups are, what it gives, and the columns that were not read.
+
+    ``unit``: patient, group, or image where the file names neither. ``said``: one sentence each for what was done to the file.
+    """
 
     predictions: Predictions
-    by_patient: bool
+    unit: str
     with_scores: bool
     with_predicted: bool = False
     unread: tuple[str, ...]
+    said: tuple[str, ...] = field(default=())
+
+    @property
+    def by_patient(self) -> bool:
+        """Whether its groups are patients."""
+        return self.unit == "patient"
 
 
-def read_given(file: Path) -> Given:
-    """Return the predictions in a CSV file.
+def read_given(
+    file: Path,
+    *,
+    mapping: Sequence[str] = (),
+    logits: bool = False,
+    arm: str = "",
+    selection: str = "",
+    where: Sequence[str] = (),
+) -> Given:
+    """Return the predictions in a CSV or parquet file.
 
-    Classes are those of the ``score_<class>`` columns in their order; without these, the labels and predicted classes in
-    alphabetical order. Without ``predicted`` the class with the highest score is predicted (the first of equals). Raises
-    InputError, with line, column and value, for whatever cannot be used.
+    Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest. Classes are those
+    of the columns of scores in their order; without these, the labels and predicted classes in alphabetical order. Without
+    ``predicted`` the class with the highest score is predicted (the first of equals). ``arm`` and ``selection`` choose the rows where
+    the file has columns of these names, ``where`` (COLUMN=VALUE) those with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
     """
-    header, lines = read_rows(file)
-    if not lines:
+    wishes = read_wishes(mapping, ROLES)
+    table, chosen = _choose(_where(read_table(file), where), arm=arm, selection=selection)
+    if not table.lines:
         raise InputError(
             "this file holds no predictions", where=str(file), expected="a row per image", found="a header"
         )
-    classes = tuple(c.removeprefix(SCORE) for c in header if c.startswith(SCORE))
-    scores = np.array([_scores(line, classes) for line in lines]).reshape(len(lines), len(classes))
-    with_scores = bool(classes)
-    classes = classes or tuple(sorted({line.cells[c] for line in lines for c in ("label", "predicted")} - {""}))
-    predictions = _predictions(lines, header, classes, scores if with_scores else None)
-    _check_repeats(lines, header)
-    unread = tuple(c for c in header if c not in KNOWN and not c.startswith(SCORE))
+    columns = find_columns(table, ROLES, wishes)
+    if "label" not in columns:
+        raise _missing(table, "label", "the true class")
+    labels = _names(table, columns["label"], wishes)
+    columns, called = _calls(table, columns, labels)
+    scores, left = find_scores(table, columns, _distinct(labels), wishes, logits=logits)
+    if scores is None and "predicted" not in columns:
+        raise _missing(table, "predicted", f"{SCORE}<class> of every class (or predicted)")
+    return _given(table, columns, wishes, labels, scores, (*chosen, *called, *left))
+
+
+def _given(
+    table: Table, columns: Mapping[str, str], wishes: Wishes, labels: list[str], scores: ScoreColumns | None, said: tuple[str, ...]
+) -> Given:  # fmt: skip
+    """Return the predictions of a table whose columns are known."""
+    images, from_rows = _images(table, columns)
+    unit = next((role for role in ("group", "patient") if role in columns), "image")
+    predicted = _names(table, columns["predicted"], wishes) if "predicted" in columns else None
+    classes, values, done = _classes(table, columns, wishes, labels, predicted, scores)
+    predictions = Predictions(
+        classes=classes, image_id=images, label=_codes(table, labels, columns, "label", classes),
+        predicted=values.argmax(axis=1).astype(np.int64) if predicted is None else _codes(table, predicted, columns, "predicted", classes),
+        scores=values, group=images if unit == "image" else _owners(table, columns, unit),
+        origin=_texts(table, columns.get("origin", "")), patient=_patients(table, columns, unit),
+        fold=_whole(table, columns, "fold"), seed=_whole(table, columns, "seed"),
+    )  # fmt: skip
+    _check_repeats(table, columns, predictions, unit)
+    used = {*columns.values(), *(scores.of.values() if scores else ())}
     return Given(
-        predictions=predictions,
-        by_patient="group" not in header,
-        with_scores=with_scores,
-        with_predicted="predicted" in header,
-        unread=unread,
+        predictions=predictions, unit=unit, with_scores=scores is not None, with_predicted=predicted is not None,
+        unread=tuple(c for c in table.header if c not in used),
+        said=tuple(text for text in (how_read(columns), *said, *table.said, *from_rows, *done) if text),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------ which rows
+
+
+def _where(table: Table, given: Sequence[str]) -> Table:
+    """Return the rows that ``--where`` asks for. Raises InputError where a file holds training and test rows and nobody chose."""
+    for text in given:
+        column, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or column not in table.header:
+            raise unknown_name("column", column, table.header, where=f"--where {text}, {table.file}")
+        table = _of(table, column, value, known=list(dict.fromkeys(table.values(column))))
+    for column in table.header:
+        there = list(dict.fromkeys(table.values(column))) if plain_name(column) in _PARTS else []
+        if len(there) > 1 and any(value.lower().startswith("train") for value in there):
+            tested = next((v for v in there if v.lower().startswith("test")), there[-1])
+            raise InputError(
+                "this file holds what was trained on beside what was tested", where=f"{table.file}, column {column}",
+                expected="one part", found=", ".join(there), do=f"add --where {column}={tested}",
+            )  # fmt: skip
+    return table
+
+
+def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str, ...]]:
+    """Return the rows of one arm and selection where the file holds several, and what was chosen without being asked."""
+    said = []
+    if "arm" in table.header:
+        arms = [a for a in dict.fromkeys(table.values("arm")) if not a.startswith("trivial:")]
+        table = _of(
+            table, "arm", arm or (arms[0] if len(arms) == 1 else ""), known=list(dict.fromkeys(table.values("arm")))
+        )
+    if "selection" in table.header:
+        there = list(dict.fromkeys(table.values("selection")))
+        default = "recipe" if "recipe" in there else (there[0] if len(there) == 1 else "")
+        table = _of(table, "selection", selection or default, known=there)
+        said.append(
+            f"Selection {selection or default!r} is scored" + (f" (of {', '.join(there)})." if len(there) > 1 else ".")
+        )
+    return table, tuple(said)
+
+
+def _of(table: Table, column: str, wanted: str, *, known: list[str]) -> Table:
+    if not wanted:
+        raise InputError(f"this file holds several {column}s", where=f"{table.file}, column {column}", expected=f"--{column} with one name",
+                         found=", ".join(known), do=f"add --{column} {known[0]}, for example")  # fmt: skip
+    if wanted not in known:
+        raise unknown_name(column, wanted, known, where=f"--{column}, {table.file}")
+    return keep_rows(table, column, wanted)
+
+
+# ------------------------------------------------------------------------------------------------- which columns
+
+
+def _missing(table: Table, role: str, what: str) -> InputError:
+    near = difflib.get_close_matches(role, [*table.header, *table.index], n=1, cutoff=0.6)
+    alone = (
+        "a submission holds calls alone: add a column with the true classes"
+        if role == "label"
+        else "add the calls or scores"
     )
+    return InputError(
+        f"columns are missing: {what if role == 'predicted' else role}", where=f"{table.file}, line 1", expected=LAYOUT,
+        found=", ".join(table.header), do=(f"add {option({role: near[0]})} if it is that; " if near else "")
+        + f"{alone}; or, if it has another name, say which column it is: --map {role}=COLUMN",
+    )  # fmt: skip
 
 
-# --------------------------------------------------------------------------------------------------------- checking
+def _calls(table: Table, columns: dict[str, str], labels: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the columns with one of calls that holds fractions taken for the score that it is."""
+    column = columns.get("predicted", "")
+    if not column or "score" in columns or len(_distinct(labels)) != 2:
+        return columns, ()
+    try:
+        values = [float(cell.replace(",", ".", 1)) for cell in table.values(column)]
+    except ValueError:
+        return columns, ()
+    if not all(0 <= value <= 1 for value in values) or all(value in (0, 1) for value in values):
+        return columns, ()
+    moved = {role: c for role, c in columns.items() if role != "predicted"} | {"score": column}
+    return moved, (f"Column {column!r} holds fractions, so it is a score and no class.",)
 
 
-def _scores(line: Line, classes: Sequence[str]) -> list[float]:
-    """Return the scores of one row. Raises InputError unless they are numbers in [0, 1] that sum to 1."""
-    values = []
-    for name in classes:
-        column = f"{SCORE}{name}"
-        try:
-            value = float(line.cells[column].replace("_", "x"))  # float() would read 1_0 as 10
-        except ValueError:
-            hint = "write decimals with a point" if "," in line.cells[column] else ""
-            hint = hint if line.cells[column] else "leave out images without a prediction"
-            raise line.wrong("a score is no number", column, expected="a number in [0, 1]", do=hint) from None
-        if not math.isfinite(value):
-            raise line.wrong(
-                "a score is not finite",
-                column,
-                expected="a number in [0, 1]",
-                do="leave out images without a prediction",
-            )
-        if not 0 <= value <= 1:
-            hint = "give probabilities after the softmax or sigmoid, as fractions and not percent"
-            raise line.wrong("a score is outside [0, 1]", column, expected="a number in [0, 1]", do=hint)
-        values.append(value)
-    if values and abs(sum(values) - 1) > SUM_TOLERANCE:
-        raise InputError(
-            "the scores of a row do not sum to 1",
-            where=f"{line.file}, line {line.number}, columns {', '.join(SCORE + c for c in classes)}, "
-            f"image {line.cells['image_id']!r}",
-            expected=f"1, to within {SUM_TOLERANCE}", found=f"{' + '.join(map(str, values))} = {sum(values):.6g}",
-            do="give the softmax over all classes; of a sigmoid per class, give predicted instead",
-        )  # fmt: skip
-    return values
+def _classes(
+    table: Table, columns: Mapping[str, str], wishes: Wishes, labels: list[str], predicted: list[str] | None, scores: ScoreColumns | None
+) -> tuple[tuple[str, ...], FloatArray, tuple[str, ...]]:  # fmt: skip
+    """Return the classes, their scores (NaN where there are none) and what was done. Raises InputError for names that do not fit."""
+    known = list(wishes.classes.values())
+    truth, called = _distinct(labels), _distinct(predicted or [])
+    if scores is None:
+        check_same_names(table.file, truth, called, what="predicted", known=known)
+        names = tuple(sorted({*truth, *called}))
+        return names, np.full((len(labels), len(names)), np.nan), ()
+    named = tuple(wishes.classes.get(name, name) for name in scores.of)
+    if len(scores.of) == 1:
+        named = (next(name for name in truth if name != named[0]), named[0])
+    check_same_names(table.file, truth, named, what="the columns of scores", known=known)
+    if called:
+        check_same_names(table.file, named, called, what="predicted", known=known)
+    values, done = read_numbers(table, scores, columns.get("image_id", ""))
+    return named, values, done
 
 
-def _class(line: Line, column: str, classes: Sequence[str]) -> int:
-    value = line.cells[column]
-    if not value:
-        raise line.wrong(f"a row has no {column}", column, expected="one of: " + ", ".join(classes))
-    if value not in classes:
-        near = difflib.get_close_matches(value, classes, n=1, cutoff=0.5)
+# ----------------------------------------------------------------------------------------------------------- cells
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Return the classes that are named, sorted."""
+    return sorted({name for name in names if name.lower() not in _NO_CLASS})
+
+
+def _names(table: Table, column: str, wishes: Wishes) -> list[str]:
+    return [wishes.classes.get(name, name) for name in table.values(column)]
+
+
+def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str, classes: Sequence[str]) -> IntArray:
+    """Return the place of each name among the classes. Raises InputError, naming the line, for one that is none."""
+    code, column = {name: i for i, name in enumerate(classes)}, columns[role]
+    for line, name in zip(table.lines, names, strict=True):
+        if name in code:
+            continue
+        image = line.cells.get(columns.get("image_id", ""), "")
+        if name.lower() in _NO_CLASS:
+            raise line.wrong(f"a row has no {role}", column, expected="one of: " + ", ".join(classes), image=image)
+        near = difflib.get_close_matches(name, classes, n=1, cutoff=0.5)
         raise line.wrong(
-            f"an unknown class in column {column}", column, expected="one of: " + ", ".join(classes),
-            do=f"did you mean {near[0]!r}?" if near else f"the classes are those of the {SCORE}<class> columns",
+            f"an unknown class in column {column}", column, expected="one of: " + ", ".join(classes), image=image,
+            do=f"did you mean {near[0]!r}?" if near else "the classes are those of the columns of scores",
         )  # fmt: skip
-    return list(classes).index(value)
+    return np.array([code[name] for name in names], dtype=np.int64)
 
 
-def _whole(line: Line, column: str) -> int:
-    if not line.cells[column].isdecimal() or len(line.cells[column]) > 9:
-        raise line.wrong(f"a {column} is no whole number", column, expected="a whole number such as 0")
-    return int(line.cells[column])
+def _images(table: Table, columns: Mapping[str, str]) -> tuple[StringArray, tuple[str, ...]]:
+    """Return an id for each row, and what stands for it where the file has no column of images."""
+    if "image_id" in columns:
+        return np.array([_filled(line, columns, "image_id") for line in table.lines], dtype=np.str_), ()
+    for column in table.index:
+        values = table.values(column)
+        if len(set(values)) == len(values) and "" not in values:
+            return np.array(values, dtype=np.str_), ("The nameless column stands for the image.",)
+    ids = [f"row {line.number}" for line in table.lines]
+    return np.array(ids, dtype=np.str_), ("No column names the images: each row is taken as one image.",)
 
 
-def _filled(line: Line, column: str) -> str:
-    if not line.cells[column]:
+def _filled(line: Line, columns: Mapping[str, str], role: str) -> str:
+    column = columns[role]
+    if line.cells[column].lower() in NOBODY if role != "image_id" else not line.cells[column]:
         raise line.wrong(
-            f"a row has no {column}", column, expected="a name",
-            do="" if column == "image_id" else "every image needs one; an image that belongs to nobody else is its own group",
+            f"a row has no {role}", column, expected="a name", image=line.cells.get(columns.get("image_id", ""), ""),
+            do="" if role == "image_id" else "every image needs one; an image that belongs to nobody else is its own group",
         )  # fmt: skip
     return line.cells[column]
 
 
-def _predictions(
-    lines: list[Line], header: list[str], classes: tuple[str, ...], scores: np.ndarray | None
-) -> Predictions:  # fmt: skip
-    group_column = "group" if "group" in header else "patient"
-    n = len(lines)
-    label = np.array([_class(line, "label", classes) for line in lines], dtype=np.int64)
-    if "predicted" in header:
-        predicted = np.array([_class(line, "predicted", classes) for line in lines], dtype=np.int64)
-    else:
-        assert scores is not None
-        predicted = scores.argmax(axis=1).astype(np.int64)
-
-    def text(column: str) -> np.ndarray:
-        return np.array([line.cells.get(column, "") for line in lines], dtype=np.str_)
-
-    def whole(column: str) -> np.ndarray:
-        return np.array([_whole(line, column) if column in header else 0 for line in lines], dtype=np.int64)
-
-    return Predictions(
-        classes=classes, image_id=np.array([_filled(line, "image_id") for line in lines], dtype=np.str_), label=label,
-        predicted=predicted, scores=np.full((n, len(classes)), np.nan) if scores is None else scores,
-        group=np.array([_filled(line, group_column) for line in lines], dtype=np.str_), origin=text("origin"),
-        patient=text("patient"), fold=whole("fold"), seed=whole("seed"),
-    )  # fmt: skip
+def _owners(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
+    return np.array([_filled(line, columns, unit) for line in table.lines], dtype=np.str_)
 
 
-def _check_repeats(lines: list[Line], header: list[str]) -> None:
+def _patients(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
+    """Return the patient of each row; beside a column of groups it may be missing."""
+    if unit != "group" or "patient" not in columns:
+        return _owners(table, columns, unit) if unit == "patient" else np.full(len(table.lines), "")
+    names = [name if name.lower() not in NOBODY else "" for name in table.values(columns["patient"])]
+    return np.array(names, dtype=np.str_)
+
+
+def _texts(table: Table, column: str) -> StringArray:
+    return np.array(table.values(column) if column else [""] * len(table.lines), dtype=np.str_)
+
+
+def _whole(table: Table, columns: Mapping[str, str], role: str) -> IntArray:
+    column = columns.get(role)
+    if column is None:
+        return np.zeros(len(table.lines), dtype=np.int64)
+    for line in table.lines:
+        if not re.fullmatch(r"[0-9]{1,9}", line.cells[column]):
+            raise line.wrong(f"a {role} is no whole number", column, expected="a whole number such as 0")
+    return np.array([int(cell) for cell in table.values(column)], dtype=np.int64)
+
+
+def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, unit: str) -> None:
     """Refuse an image that stands twice in a fold and seed, or whose label or group differs between rows."""
-    group_column = "group" if "group" in header else "patient"
-    seen: dict[tuple[str, str, str], Line] = {}
-    first: dict[str, Line] = {}
-    for line in lines:
-        image = line.cells["image_id"]
-        before = seen.setdefault((image, line.cells.get("fold", ""), line.cells.get("seed", "")), line)
-        if before is not line:
+    seen: dict[tuple[str, int, int], int] = {}
+    first: dict[str, int] = {}
+    for row, (image, fold, seed) in enumerate(zip(p.image_id.tolist(), p.fold.tolist(), p.seed.tolist(), strict=True)):
+        before = seen.setdefault((image, fold, seed), row)
+        if before != row:
             raise InputError(
-                "an image stands twice within a fold and seed", where=f"{line.file}, lines {before.number} and {line.number}",
+                "an image stands twice within a fold and seed",
+                where=f"{table.file}, lines {table.lines[before].number} and {table.lines[row].number}",
                 expected="one row per image, fold and seed", found=f"image {image!r}",
                 do="remove one; augmented copies of an image get ids of their own and its id as origin",
             )  # fmt: skip
-        other = first.setdefault(image, line)
-        for column in ("label", group_column):
-            if other.cells[column] != line.cells[column]:
-                raise line.wrong(
-                    f"an image has another {column} than in line {other.number}", column,
-                    expected=repr(other.cells[column]), do=f"give an image the same {column} in every fold and seed",
+        other = first.setdefault(image, row)
+        for what, values in (("label", p.label), (unit, p.group)):
+            if values[other] != values[row]:
+                raise InputError(
+                    f"an image has another {what} than in line {table.lines[other].number}",
+                    where=f"{table.file}, line {table.lines[row].number}, column {columns.get(what, what)}, image {image!r}",
+                    expected=_shown(p, what, other), found=_shown(p, what, row),
+                    do=f"give an image the same {what} in every fold and seed",
                 )  # fmt: skip
+
+
+def _shown(p: Predictions, what: str, row: int) -> str:
+    return repr(p.classes[p.label[row]] if what == "label" else str(p.group[row]))

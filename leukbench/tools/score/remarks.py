@@ -7,13 +7,67 @@ import numpy.typing as npt
 
 from leukbench.records import Predictions, StringArray
 from leukbench.tools.score.predictions import Given
+from leukbench.tools.tables.columns import spelled_alike
 
 
 def remarks_on(given: Given) -> tuple[str, ...]:
     """Return one sentence each for whatever a reader of the scores should know about the file; () where there is nothing."""
-    p, unit = given.predictions, "patient" if given.by_patient else "group"
-    found = [_divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]
+    p, unit = given.predictions, given.unit
+    found = [*given.said, _nobody(given), *_alike(p), _never_tested(p), _mixed_up(p), _divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]  # fmt: skip
     return tuple(text for text in found if text)
+
+
+def _nobody(given: Given) -> str:
+    if given.unit != "image":
+        return ""
+    return (
+        "No column names a patient or group: every image counts as a case of its own. Where several are of one patient, smear or"
+        " original, the intervals are too narrow; add a column patient, or say which it is with --map patient=COLUMN."
+    )
+
+
+def _alike(p: Predictions) -> list[str]:
+    """Return which patients and groups are spelled so alike that they may be one."""
+    texts = []
+    for what, names in (("patient", p.patient), ("group", p.group)):
+        sets: dict[str, set[str]] = {}
+        for name in np.unique(names).tolist():
+            sets.setdefault(spelled_alike(name), set()).add(name)
+        several = sorted(sorted(found) for key, found in sets.items() if len(found) > 1 and key)
+        if several:
+            shown = "; ".join(" = ".join(map(repr, found)) for found in several[:3])
+            texts.append(
+                f"{len(several)} {what}{'s are' if len(several) > 1 else ' is'} written in several ways that differ only in case, blanks or"
+                f" leading zeros ({shown}{'; …' if len(several) > 3 else ''}): they count as different; write one that is one in one way."
+            )
+            break
+    return texts
+
+
+def _never_tested(p: Predictions) -> str:
+    absent = [name for c, name in enumerate(p.classes) if not (p.label == c).any()]
+    if not absent:
+        return ""
+    return f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the classes that are there."
+
+
+def _mixed_up(p: Predictions) -> str:
+    """Return a doubt about the names of the classes, where calling them otherwise would turn a poor result into a good one."""
+    from scipy.optimize import linear_sum_assignment
+
+    n = len(p.classes)
+    counts = np.bincount(p.label * n + p.predicted, minlength=n * n).reshape(n, n)
+    actual, called = linear_sum_assignment(-counts)
+    now, best = np.trace(counts) / len(p), counts[actual, called].sum() / len(p)
+    if len(p) < 20 or now >= 0.5 or best < 0.75:
+        return ""
+    moved = [
+        f"{p.classes[c]} for {p.classes[a]}" for a, c in zip(actual, called, strict=True) if a != c and counts[a, c]
+    ]
+    return (
+        f"The classes may be mixed up: {100 * now:.1f} % are right as the file names them, {100 * best:.1f} % would be if it writes"
+        f" {', '.join(moved)}."
+    )
 
 
 def divided_groups(p: Predictions) -> list[str]:

@@ -7,29 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+from leukbench.evaluation.estimates import majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions, json_text
+from leukbench.tools.score.estimates import by_patient, confusion, estimates_of
 from leukbench.tools.score.predictions import Given, read_given
 from leukbench.tools.score.remarks import remarks_on
 
 Plain = dict[str, Any]
+_OF_PATIENTS = frozenset({"accuracy", "balanced_accuracy", "mcc", "recall", "specificity", "auc"})
 
 
 def score(
     file: Path, claims: str | Path | None, format: str, *,
-    protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02,
+    protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02, selection: str = "",
+    mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """Return the scores of a CSV file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
+    """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
 
     JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, grade, note``, fractions; null where undefined), ``n_images,
     n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
-    ``patients``, ``unread_columns``, ``remarks`` (what the file contradicts itself in) and, with ``claims`` (a paper's key
+    ``patients``, ``confusion_matrix`` (``rows`` actual, in the order of ``classes``), ``by_patient`` (``confusion_matrix`` and
+    ``metrics`` of patients called by their mean score), ``unread_columns``, ``remarks`` (what was done to the file, and what it contradicts itself in) and, with ``claims`` (a paper's key
     or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
     (``patient`` or ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
     """
-    given = read_given(file)
-    estimates = estimate_predictions(given.predictions)
+    given = read_given(file, mapping=mapping, logits=logits, arm=arm, selection=selection, where=where)
+    estimates = estimates_of(given.predictions)
     result = scored(given, estimates)
     if claims is not None:
         from leukbench.tools.score.claims import hold
@@ -54,11 +58,13 @@ def scored(given: Given, estimates: Sequence[Estimate]) -> Plain:
         "n_groups": len(set(p.group.tolist())),
         "n_rows": len(given.predictions),
         "n_seeds": len(set(p.seed.tolist())),
-        "grouped_by": "patient" if given.by_patient else "group",
+        "grouped_by": given.unit,
         "classes": _class_sizes(p),
         "majority_accuracy": _number(majority_accuracy(given.predictions)),
         "folds": _folds(estimates, folds) if len(folds) > 1 else {},
+        "confusion_matrix": confusion(p),
         "patients": _patients(given.predictions),
+        "by_patient": _by_patient(given.predictions),
         "unread_columns": list(given.unread),
         "remarks": list(remarks_on(given)),
     }
@@ -108,6 +114,16 @@ def _class_sizes(p: Predictions) -> dict[str, Plain]:
         }
         for c, name in enumerate(p.classes)
     }
+
+
+def _by_patient(predictions: Predictions) -> Plain:
+    """Return the confusion matrix and the metrics of patients as called by their mean score; {} where none can be."""
+    called = by_patient(predictions)
+    if called is None:
+        return {}
+    metrics = {metric_name(e): _plain(e) for e in estimates_of(called) if not e.aggregation.startswith("fold:")}
+    wanted = {name: m for name, m in metrics.items() if name.split(":")[0] in _OF_PATIENTS}
+    return {"confusion_matrix": confusion(called), "metrics": wanted}
 
 
 def _patients(predictions: Predictions) -> Plain:

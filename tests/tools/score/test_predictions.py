@@ -70,18 +70,17 @@ CELL = "line 3, column {}, image 'b'"
         ("0.9,0.1", "0.9,-0.1", "a score is outside [0, 1]", CELL.format("score_ALL"), "'-0.1'"),
         ("0.9,0.1", "90,10", "a score is outside [0, 1]", CELL.format("score_HEM"), "'90'"),
         ("0.9,0.1", "0.9,0.102", "do not sum to 1", "line 3, columns score_HEM, score_ALL, image 'b'", "= 1.002"),
-        ("b,HEM", "b,hem", "an unknown class in column label", CELL.format("label"), "'hem'"),
+        ("b,HEM", "b,AML", "an unknown class in column label", CELL.format("label"), "'AML'"),
         ("b,HEM", "b,", "a row has no label", CELL.format("label"), "''"),
+        ("b,HEM", "b,nan", "a row has no label", CELL.format("label"), "'nan'"),
+        ("HEM,P2,0.9", "HEM,NaN,0.9", "a row has no group", CELL.format("group"), "'NaN'"),
         ("HEM,P2,0.9", "HEM,,0.9", "a row has no group", CELL.format("group"), "''"),
         ("b,HEM", ",HEM", "a row has no image_id", "line 3, column image_id", "''"),
         ("b,HEM", "a,ALL", "an image stands twice", "lines 2 and 3", "image 'a'"),
         ("0.9,0.1", "0.9", "too few or too many cells", "line 3", "4: b,HEM,P2,0.9"),
         ("0.9,0.1", "0.9,0.1,7", "too few or too many cells", "line 3", "6: b,HEM,P2,0.9,0.1,7"),
         ("label,group", "lbl,group", "columns are missing: label", "line 1", "image_id, lbl, group"),
-        ("image_id,", "Image_Id,", "columns are missing: image_id", "line 1", "Image_Id, label"),
-        ("group", "grp", "columns are missing: group (or patient)", "line 1", "grp"),
-        ("score_HEM,score_ALL", "HEM,ALL", "columns are missing: score_<class>", "line 1", "HEM, ALL"),
-        ("score_HEM,score_ALL", "score_ALL,x", "there is one column of scores", "line 1", "score_ALL"),
+        ("score_HEM,score_ALL", "one,two", "columns are missing: score_<class>", "line 1", "one, two"),
         ("score_HEM,score_ALL", "score_ALL,score_ALL", "a column stands twice", "line 1", "'score_ALL'"),
     ],
 )  # fmt: skip
@@ -123,8 +122,6 @@ def test_unreadable_files_say_why(tmp_path: Path) -> None:
         read_given(_file(tmp_path, ""))
     with pytest.raises(InputError, match="holds no predictions"):
         read_given(_file(tmp_path, GOOD.splitlines()[0] + "\n"))
-    with pytest.raises(InputError, match="another separator"):
-        read_given(_file(tmp_path, GOOD.replace(",", ";")))
     binary = tmp_path / "p.csv"
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
@@ -149,7 +146,7 @@ def test_bytes_and_quotes_are_named_by_their_line(tmp_path: Path, raw: bytes, wh
 
 @pytest.mark.parametrize(
     ("raw", "kind"),
-    [(GOOD.encode("utf-16"), "UTF-16"), (b"PK\x03\x04\xff\xfe", "spreadsheet"), (b"PAR1\xff", "parquet")],
+    [(GOOD.encode("utf-16"), "UTF-16"), (b"PK\x03\x04\xff\xfe", "spreadsheet")],
 )
 def test_other_kinds_of_file_are_told(tmp_path: Path, raw: bytes, kind: str) -> None:
     path = tmp_path / "predictions.csv"
@@ -157,24 +154,6 @@ def test_other_kinds_of_file_are_told(tmp_path: Path, raw: bytes, kind: str) -> 
     with pytest.raises(InputError, match="UTF-8") as raised:
         read_given(path)
     assert kind in raised.value.found
-
-
-@pytest.mark.parametrize(
-    ("header", "hint"),
-    [
-        ("filename,label,group,predicted", "is 'filename' meant to be 'image_id'"),
-        ("image_id,target,group,predicted", "is 'target' meant to be 'label'"),
-        ("image_id,label,subject,predicted", "is 'subject' meant to be 'patient'"),
-        ("image_id,label,group,y_pred", "is 'y_pred' meant to be 'predicted'"),
-        ("image_id,label,group,score", "does not say of which class"),
-        ('{"image_id": 1}', "looks like JSON"),
-        ("image_id;label;group;predicted", "write decimals with a point"),
-    ],
-)
-def test_a_header_gets_the_hint_that_mends_it(tmp_path: Path, header: str, hint: str) -> None:
-    with pytest.raises(InputError, match="columns are missing") as raised:
-        read_given(_file(tmp_path, f"{header}\na;ALL;P1;0,9\n"))
-    assert hint in raised.value.do
 
 
 def test_windows_line_ends_and_quoted_commas_are_read(tmp_path: Path) -> None:

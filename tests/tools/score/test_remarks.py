@@ -1,4 +1,5 @@
-"""What a file of predictions contradicts itself in is said, and what contradicts a claim of a split by patient is refused."""
+"""What a file of predictions contradicts itself in is said,
+and what contradicts a claim of a split by patient is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``leukbench score``: metrics against scikit-learn, intervals against the library's own, verdicts against planted truths."""
+"""``leukbench score``: metrics against scikit-learn, intervals against the library's own,
+verdicts against planted truths."""
 
 from __future__ import annotations
 
@@ -77,7 +78,11 @@ def test_json_has_the_promised_form_and_the_values_of_scikit_learn(file: Path) -
 
 def test_intervals_are_those_of_the_library(file: Path) -> None:
     found = json.loads(score(file, None, "json"))["metrics"]["accuracy"]
-    e = next(e for e in estimate_predictions(read_given(file).predictions) if e.metric == "accuracy" and e.aggregation == "pooled")  # fmt: skip
+    e = next(
+        e
+        for e in estimate_predictions(read_given(file).predictions)
+        if e.metric == "accuracy" and e.aggregation == "pooled"
+    )
     assert found["ci95"] == pytest.approx([e.low, e.high], abs=1e-9)
     assert found["ci95_images"] == pytest.approx([e.low_images, e.high_images], abs=1e-9)
     assert (found["method"], found["method_images"]) == (e.method, e.method_images)
@@ -178,9 +183,16 @@ def test_claim_that_the_audit_accuses_is_not_held(
     status: Any, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     finding = Finding(
-        id="planted.grid.1", paper="planted", check="grid", status=status, kind="arithmetic",
-        claims=("planted.impossible",), where="Table 1", statement="97.3 % of 20 images", accused=("planted.impossible",),
-    )  # fmt: skip
+        id="planted.grid.1",
+        paper="planted",
+        check="grid",
+        status=status,
+        kind="arithmetic",
+        claims=("planted.impossible",),
+        where="Table 1",
+        statement="97.3 % of 20 images",
+        accused=("planted.impossible",),
+    )
     monkeypatch.setattr("leukbench.audit.findings.audit_paper", lambda paper: (finding,))
     found = _verdicts(_write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965, seeds=3))
     assert found["planted.impossible"]["verdict"] == verdict

@@ -7,9 +7,10 @@ from fractions import Fraction
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 AFTER = "after augmentation"
 BEFORE = ("public release", "before augmentation", "")
@@ -17,19 +18,20 @@ MANY = 3
 """Test images an original from which on the images of a class are called copies of few."""
 
 
-def check_few_originals(paper: Paper) -> list[Draft]:
-    """Augmented test images of a class against the originals of that class: b originals cannot give more than b independent images.
+def check_few_originals(ledger: Ledger) -> list[Draft]:
+    """Augmented test images of a class against the originals of that class: b originals cannot give more than b
+    independent images.
 
-    With a test images and b originals in all parts, each original stands a/b times in the test part on average, more if some originals
-    are kept for training.
+    With a test images and b originals in all parts, each original stands a/b times in the test part on average,
+    more if some originals are kept for training.
     """
     found = []
-    for study in dict.fromkeys(c.study for c in counted(paper, "n_images") if c.condition == AFTER):
-        originals = _by_class(paper, study, BEFORE, {"all", ""})
-        tests = _by_class(paper, study, (AFTER,), {"test"})
+    for study in dict.fromkeys(c.study for c in counted(ledger, "n_images") if c.condition == AFTER):
+        originals = _by_class(ledger, study, BEFORE, {"all", ""})
+        tests = _by_class(ledger, study, (AFTER,), {"test"})
         every = {
             name: sum(
-                count_of(c) or 0 for c in counted(paper, "n_images") if _is(c, study, name) and c.condition == AFTER
+                count_of(c) or 0 for c in counted(ledger, "n_images") if _is(c, study, name) and c.condition == AFTER
             )
             for name in tests
         }
@@ -51,9 +53,11 @@ def check_few_originals(paper: Paper) -> list[Draft]:
                 kind="protocol",
                 claims=tuple(c for n in shared for c in (originals[n], tests[n])),
                 severity=2,
-                statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, {tests[worst].value}, from "
+                statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, "
+                f"{tests[worst].value}, from "
                 f"at most {originals[worst].value}.",
-                witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most {total} independent "
+                witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most "
+                f"{total} independent "
                 "observations, fewer if originals are kept apart for training.",
                 repair="scores on original test images, or one score an original.",
             )
@@ -65,10 +69,10 @@ def _is(c: Claim, study: str, class_: str) -> bool:
     return c.study == study and c.class_ == class_ and not fold_of(c) and not c.model
 
 
-def _by_class(paper: Paper, study: str, conditions: tuple[str, ...], splits: set[str]) -> dict[str, Claim]:
+def _by_class(ledger: Ledger, study: str, conditions: tuple[str, ...], splits: set[str]) -> dict[str, Claim]:
     found: dict[str, Claim] = {}
     for condition in conditions:
-        for c in counted(paper, "n_images"):
+        for c in counted(ledger, "n_images"):
             if c.condition == condition and c.split in splits and c.class_ and _is(c, study, c.class_) and count_of(c):
                 found.setdefault(c.class_, c)
     return found
@@ -78,14 +82,15 @@ def _ratio(a: Claim, b: Claim) -> Fraction:
     return Fraction(count_of(a) or 0, count_of(b) or 1)
 
 
-def check_scored_before_augmentation(paper: Paper) -> list[Draft]:
-    """Matrices whose cells add up to the test images before augmentation, where the test images are said to be augmented."""
+def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
+    """Matrices whose cells add up to the test images before augmentation, where the test images are said to be
+    augmented."""
     sizes: dict[tuple[str, str], dict[str, Claim]] = {}
-    for c in counted(paper, "n_images"):
+    for c in counted(ledger, "n_images"):
         if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
             sizes.setdefault((c.study, fold_of(c)), {}).setdefault("after" if c.condition == AFTER else "before", c)
     lines, claims = [], []
-    for m in matrices(paper):
+    for m in ledger.matrices:
         pair = sizes.get((m.key[0], m.key[3]), {})
         if m.key[2] != "test" or len(pair) < 2 or count_of(pair["before"]) == count_of(pair["after"]):
             continue
@@ -94,7 +99,8 @@ def check_scored_before_augmentation(paper: Paper) -> list[Draft]:
             return []
         sums = shown(low, 0) if low == high else f"{shown(low, 0)} to {shown(high, 0)}"
         lines.append(
-            f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}: {sums}; before {pair['before'].value}, after {pair['after'].value}"
+            f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}: {sums}; before {pair['before'].value}, "
+            f"after {pair['after'].value}"
         )
         claims += [pair["before"], pair["after"], *m.claims]
     if not lines:
@@ -108,6 +114,68 @@ def check_scored_before_augmentation(paper: Paper) -> list[Draft]:
             severity=1,
             statement="Test images are said to be augmented, but the matrices count as many as there were before.",
             witness="; ".join(lines) + ".",
-            repair="either the augmented test images were not scored, or the matrices are of another evaluation; say which.",
+            repair="either the augmented test images were not scored, or the matrices are of another evaluation; "
+            "say which.",
         )
     ]
+
+
+FIXED = {"flip_horizontal": 2, "flip_vertical": 2, "half_turn": 2, "quarter_turns": 4}
+"""Fixed operations with the number of different images that each can make of one, itself included."""
+
+
+def most_copies(operations: str) -> int | None:
+    """Return how many different images fixed operations can make of one; None where one is drawn from a range or
+    unknown.
+
+    Flips and quarter turns together make the eight symmetries of the square and no more; any other ``fixed:<name>``
+    is done or not.
+
+    >>> most_copies("flip_horizontal, flip_vertical"), most_copies("flip_horizontal, quarter_turns, fixed:blur")
+    (4, 16)
+    >>> most_copies("flip_horizontal, range:rotation") is None
+    True
+    """
+    names = [o.strip() for o in operations.split("(")[0].split(",") if o.strip()]
+    if not names or any(n not in FIXED and not n.startswith("fixed:") for n in names):
+        return None
+    square: int = 1
+    for name in dict.fromkeys(names):
+        square *= FIXED.get(name, 1)
+    turns = {"flip_horizontal", "flip_vertical", "half_turn"} <= set(names)
+    return min(8, square // 2 if turns else square) << sum(n.startswith("fixed:") for n in set(names))
+
+
+def check_copies_by_operations(ledger: Ledger) -> list[Draft]:
+    """Copies an original, by the counts before and after augmentation, against what the stated operations can make
+    of one image.
+
+    Read from ``augmentation_operations``: ``flip_horizontal``, ``flip_vertical``, ``half_turn``, ``quarter_turns``,
+    ``fixed:<name>``, ``range:<name>``, by commas. More copies than different images means identical files.
+    """
+    found = []
+    before = {
+        (c.study, c.split, fold_of(c), c.class_): c for c in counted(ledger, "n_images") if c.condition in BEFORE[1:]
+    }
+    for c in counted(ledger, "n_images"):
+        most = most_copies(fact_of(ledger.paper, "augmentation_operations", c.study)) if c.condition == AFTER else None
+        source = before.get((c.study, c.split, fold_of(c), c.class_))
+        if most is None or source is None or not count_of(source):
+            continue
+        each = _ratio(c, source)
+        over = each > most
+        found.append(
+            Draft(
+                check="copies_by_operations",
+                status="implausible" if over else "consistent",
+                kind="arithmetic",
+                claims=(source, c),
+                severity=1 if over else 0,
+                statement=f"Each {c.split or 'original'} image{' of ' + c.class_ if c.class_ else ''} became "
+                f"{shown(each, 1)}; the operations "
+                f"stated make at most {most} different ones" + (", so some files are identical." if over else "."),
+                witness=f"{c.value}/{source.value} = {shown(each, 2)}.",
+                repair="the operations that were used, with their ranges." if over else "",
+            )
+        )
+    return found

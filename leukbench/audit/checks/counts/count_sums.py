@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own
+from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.whole_numbers import COUNTED, claim_groups, counted, number_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 BATCHES = (4, 8, 10, 16, 20, 24, 32, 40, 48, 50, 64, 96, 100, 128, 200, 256, 512)
 
@@ -41,11 +42,11 @@ def _sum_draft(check: str, total: Claim, parts: list[Claim], what: str, *, sever
     )
 
 
-def check_stated_sums(paper: Paper) -> list[Draft]:
+def check_stated_sums(ledger: Ledger) -> list[Draft]:
     """A total that is said to be made of parts is their sum."""
-    by_id = {c.id: c for c in paper.claims}
+    by_id = {c.id: c for c in ledger.paper.claims}
     found = []
-    for total in counted(paper, *COUNTED, "params_total", "params_trainable"):
+    for total in counted(ledger, *COUNTED, "params_total", "params_trainable"):
         parts = [by_id[i] for i in total.derived_from]
         if len(parts) > 1 and all(count_of(p) is not None for p in parts):
             found.append(_sum_draft("stated_sums", total, parts, _place(total)))
@@ -64,12 +65,12 @@ def _place(claim: Claim) -> str:
     return ", ".join(w for w in words if w)
 
 
-def check_class_sums(paper: Paper) -> list[Draft]:
+def check_class_sums(ledger: Ledger) -> list[Draft]:
     """The classes of a part add up to its total."""
     found = []
-    for key, by_class in claim_groups(counted(paper), without="class").items():
+    for key, by_class in claim_groups(counted(ledger), without="class").items():
         totals, classes = by_class.pop("", []), by_class
-        study = paper.studies.get(key[1])
+        study = ledger.paper.studies.get(key[1])
         if not totals or len(classes) < 2 or (study and len(classes) < len(study.classes)):
             continue
         for total in _distinct(totals):
@@ -84,10 +85,10 @@ def _distinct(claims: list[Claim]) -> list[Claim]:
     return list({number_of(c): c for c in reversed(claims)}.values())
 
 
-def check_fold_sums(paper: Paper) -> list[Draft]:
+def check_fold_sums(ledger: Ledger) -> list[Draft]:
     """The folds add up to the total over folds."""
     found = []
-    for _, by_fold in claim_groups(counted(paper), without="fold").items():
+    for _, by_fold in claim_groups(counted(ledger), without="fold").items():
         totals = by_fold.pop("", [])
         if totals and len(by_fold) >= 2:
             found += [
@@ -98,10 +99,10 @@ def check_fold_sums(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_split_sums(paper: Paper) -> list[Draft]:
+def check_split_sums(ledger: Ledger) -> list[Draft]:
     """Training, validation and test parts add up to the whole that they were cut from."""
     found = []
-    for _, by_split in claim_groups(counted(paper), without="split").items():
+    for _, by_split in claim_groups(counted(ledger), without="split").items():
         wholes = by_split.get("all", []) + by_split.get("", [])
         parts = [by_split[s][0] for s in ("train", "validation", "test", "train+validation") if s in by_split]
         if "train+validation" in by_split and ("train" in by_split or "validation" in by_split):
@@ -115,15 +116,15 @@ def check_split_sums(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_multipliers(paper: Paper) -> list[Draft]:
+def check_multipliers(ledger: Ledger) -> list[Draft]:
     """Augmentation multiplies a count by a whole number, the same one in every fold and part that says so."""
     found = []
     before = {
         (c.study, c.split, fold_of(c), c.class_): c
-        for c in counted(paper, "n_images")
+        for c in counted(ledger, "n_images")
         if c.condition in {"", "before augmentation"}
     }
-    for c in counted(paper, "n_images"):
+    for c in counted(ledger, "n_images"):
         source = before.get((c.study, c.split, fold_of(c), c.class_))
         if c.condition != "after augmentation" or source is None or number_of(source) == 0:
             continue
@@ -135,7 +136,8 @@ def check_multipliers(paper: Paper) -> list[Draft]:
                 status="consistent" if good else "implausible",
                 kind="arithmetic",
                 claims=(source, c),
-                statement=f"Augmentation multiplies the {c.split} images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
+                statement=f"Augmentation multiplies the {c.split} "
+                f"images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
                 f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
                 witness=f"{number_of(c)}/{number_of(source)} = {shown(ratio, 4)}.",
                 repair="" if good else "the number of copies made of each image, or which images were copied.",
@@ -144,16 +146,16 @@ def check_multipliers(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_split_shares(paper: Paper) -> list[Draft]:
+def check_split_shares(ledger: Ledger) -> list[Draft]:
     """Stated shares of the parts against the stated numbers of images."""
     found = []
     shares: dict[tuple[str, str], Claim] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric == "share" and c.split and printed_interval(c.value) is not None:
             shares.setdefault((c.study, c.split), c)
     sizes = [
         c
-        for c in counted(paper, "n_images")
+        for c in counted(ledger, "n_images")
         if not c.class_ and c.split in {"train", "validation", "test"} and c.condition in {"", "before augmentation"}
     ]
     for (study, split), share in shares.items():
@@ -182,21 +184,22 @@ def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -
         kind="arithmetic",
         claims=(share, *parts.values()),
         severity=0 if good else 1,
-        statement=f"The {split} part is {shown(actual, 1)} % of the images counted{' in fold ' + fold if fold else ''}; "
+        statement=f"The {split} part is {shown(actual, 1)} % of the images "
+        f"counted{' in fold ' + fold if fold else ''}; "
         f"{share.value}{'' if '%' in share.value else share.unit} is stated.",
         witness=f"{sum_} = {total}; {number_of(parts[split])}/{total} = {shown(actual, 2)} %.",
         repair="" if good else "the shares describe another split than the counts.",
     )
 
 
-def check_iterations(paper: Paper) -> list[Draft]:
+def check_iterations(ledger: Ledger) -> list[Draft]:
     """Iterations = epochs × batches: which numbers of training images and batch sizes explain the stated ones.
 
-    With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and every
-    stated pool less the stated test images, is tried with the stated batch size or the usual ones.
+    With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and
+    every stated pool less the stated test images, is tried with the stated batch size or the usual ones.
     """
-    iterations = counted(paper, "iterations")
-    epochs = {number_of(c): c for c in counted(paper, "epochs")}
+    iterations = counted(ledger, "iterations")
+    epochs = {number_of(c): c for c in counted(ledger, "epochs")}
     if not iterations or not epochs:
         return []
     exact = [i for i in iterations if not i.condition] or iterations
@@ -205,11 +208,11 @@ def check_iterations(paper: Paper) -> list[Draft]:
     for e, claim in epochs.items():
         if e == 0 or (i.model and claim.model and i.model != claim.model):
             continue
-        found.append(_iterations_draft(paper, i, claim, e))
+        found.append(_iterations_draft(ledger, i, claim, e))
     return found[:3]
 
 
-def _iterations_draft(paper: Paper, i: Claim, claim: Claim, e: int) -> Draft:
+def _iterations_draft(ledger: Ledger, i: Claim, claim: Claim, e: int) -> Draft:
     if number_of(i) % e:
         return Draft(
             check="iterations",
@@ -225,7 +228,7 @@ def _iterations_draft(paper: Paper, i: Claim, claim: Claim, e: int) -> Draft:
     sizes: dict[int, str] = {}
     images = [
         c
-        for c in counted(paper, "n_images")
+        for c in counted(ledger, "n_images")
         if not c.class_ and c.study in {i.study, ""} | ({c.study} if not i.study else set())
     ]
     for c in images:
@@ -237,7 +240,7 @@ def _iterations_draft(paper: Paper, i: Claim, claim: Claim, e: int) -> Draft:
                         number_of(c) - number_of(t),
                         f"{number_of(c)} − {number_of(t)} (the stated training pool less the stated test images)",
                     )
-    stated = [number_of(c) for c in counted(paper, "batch_size")]
+    stated = [number_of(c) for c in counted(ledger, "batch_size")]
     hits = [
         (b, words, "incomplete batches dropped" if n // b == per else "last batch incomplete")
         for b in (stated or BATCHES)

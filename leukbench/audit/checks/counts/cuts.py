@@ -1,4 +1,5 @@
-"""Cuts: parts that are an exact share of the images, and publisher's test pools that are described but not tested on."""
+"""Cuts: parts that are an exact share of the images, and publisher's test pools that are described but not tested
+on."""
 
 from __future__ import annotations
 
@@ -9,28 +10,30 @@ from fractions import Fraction
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 USUAL_SHARES = tuple(Fraction(p, 100) for p in (5, 10, 15, 20, 25, 30, 40, 50))
 
 
-def check_exact_shares(paper: Paper) -> list[Draft]:
+def check_exact_shares(ledger: Ledger) -> list[Draft]:
     """Parts that are a usual share of their whole to the very image were cut by image.
 
-    A cut by patient gives what whole patients add up to: with m images a patient it meets ⌊sn⌋ or ⌈sn⌉ about twice in m times, so two
-    parts or more that all do are no accident. Only where the source has at least 20 images a patient.
+    A cut by patient gives what whole patients add up to: with m images a patient it meets ⌊sn⌋ or ⌈sn⌉ about twice
+    in m times, so two parts or more that all do are no accident. Only where the source has at least 20 images a
+    patient.
     """
     found = []
-    by_patient = paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
-    for name, study in paper.studies.items():
+    for name, study in ledger.paper.studies.items():
         facts = public_counts().get(study.source, {})
+        by_patient = fact_of(ledger.paper, "patient_level_split", name).startswith("yes")
         images, subjects = facts.get("images"), facts.get("subjects")
         if not images or not subjects or images < 20 * subjects:
             continue
-        parts = list(_parts(paper, name))
+        parts = list(_parts(ledger, name))
         for split in ("test", "validation"):
             cut = [(c, n) for c, n in parts if c.split == split]
             share = next(
@@ -49,14 +52,16 @@ def check_exact_shares(paper: Paper) -> list[Draft]:
                     kind="protocol",
                     claims=tuple(c for c, _ in cut),
                     severity=3 if by_patient else 2,
-                    statement=f"Every {split} part of study {name} is {shown(100 * share, 0)} % of its images to the image, as a cut by image "
+                    statement=f"Every {split} part of study {name} is {shown(100 * share, 0)} % of its images to "
+                    "the image, as a cut by image "
                     "gives"
                     + (
                         ", although the split is said to be by patient."
                         if by_patient
                         else " and a cut by patient would only by accident."
                     ),
-                    witness=f"{lines}. The source has about {images // subjects} images a patient, so whole patients would add up to other numbers.",
+                    witness=f"{lines}. The source has about {images // subjects} images a patient, so whole "
+                    "patients would add up to other numbers.",
                     repair="the list of training and test images.",
                 )
             )
@@ -71,10 +76,11 @@ def _is_share(part: int, whole: int, share: Fraction) -> bool:
     return part in {math.floor(share * whole), math.ceil(share * whole)}
 
 
-def _parts(paper: Paper, study: str) -> Iterator[tuple[Claim, int]]:
-    """Return each test and validation count with the sum of the parts of the same fold and class; class counts before totals."""
+def _parts(ledger: Ledger, study: str) -> Iterator[tuple[Claim, int]]:
+    """Return each test and validation count with the sum of the parts of the same fold and class; class counts
+    before totals."""
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
-    for c in counted(paper, "n_images"):
+    for c in counted(ledger, "n_images"):
         if (
             c.study == study
             and not c.model
@@ -92,14 +98,14 @@ def _parts(paper: Paper, study: str) -> Iterator[tuple[Claim, int]]:
             yield from ((c, whole) for s, c in by_split.items() if s != "train")
 
 
-def check_described_pools(paper: Paper) -> list[Draft]:
+def check_described_pools(ledger: Ledger) -> list[Draft]:
     """Test pools of the publisher that the paper describes, while every score is counted on other numbers of images."""
     found = []
-    for name in paper.studies:
-        tests = [c for c in counted(paper, "n_images") if c.study == name and c.split == "test" and not c.class_]
+    for name in ledger.paper.studies:
+        tests = [c for c in counted(ledger, "n_images") if c.study == name and c.split == "test" and not c.class_]
         pools = [c for c in tests if c.condition.startswith("public release")]
         used = {count_of(c): c for c in tests if not c.condition.startswith("public release")}
-        totals = {sum(map(sum, m.counts())) for m in matrices(paper) if m.key[0] == name and m.key[2] == "test"}
+        totals = {sum(map(sum, m.counts())) for m in ledger.matrices if m.key[0] == name and m.key[2] == "test"}
         if not pools or not used or any(count_of(p) in set(used) | totals for p in pools):
             continue
         found.append(
@@ -109,7 +115,8 @@ def check_described_pools(paper: Paper) -> list[Draft]:
                 kind="protocol",
                 claims=(*pools, *used.values()),
                 severity=1,
-                statement=f"The publisher's test images ({' and '.join(p.value for p in pools)}) are described, but no figure is counted on them.",
+                statement=f"The publisher's test images ({' and '.join(p.value for p in pools)}) are described, "
+                "but no figure is counted on them.",
                 witness=f"Numbers of test images that figures are given for: {', '.join(str(n) for n in used)}.",
                 repair="a score on the publisher's test images, or the words that they were not used.",
             )

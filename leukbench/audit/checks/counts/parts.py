@@ -1,4 +1,5 @@
-"""Parts and wholes beyond one table: parts against the pool they were cut from, the n and the class shares that scores imply."""
+"""Parts and wholes beyond one table: parts against the pool they were cut from, the n and the class shares that
+scores imply."""
 
 from __future__ import annotations
 
@@ -6,14 +7,14 @@ import itertools
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, counts_printing_as, printed_number, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own, row_key, score_interval
+from leukbench.audit.readings.claims import count_of, fold_of, row_key, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
-from leukbench.audit.readings.rows import rows
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 PARTS = ("train", "validation", "test")
 POOLS = ("labelled", "public release")
@@ -32,17 +33,18 @@ def _total(claims: list[Claim], n_classes: int) -> tuple[int, tuple[Claim, ...]]
     )
 
 
-def check_parts_against_pool(paper: Paper) -> list[Draft]:
-    """Training, validation and test images against the labelled images, or the release, that they are said to be cut from.
+def check_parts_against_pool(ledger: Ledger) -> list[Draft]:
+    """Training, validation and test images against the labelled images, or the release, that they are said to be
+    cut from.
 
-    Parts may leave images out or hold copies, so a difference is implausible, not impossible; a public pool within 1 % of the
-    parts' sum is named, with the misprint that would make them equal.
+    Parts may leave images out or hold copies, so a difference is implausible, not impossible; a public pool within
+    1 % of the parts' sum is named, with the misprint that would make them equal.
     """
     found = []
-    for name, study in paper.studies.items():
+    for name, study in ledger.paper.studies.items():
         claims = [
             c
-            for c in counted(paper, "n_images")
+            for c in counted(ledger, "n_images")
             if c.study in {name, ""} and not fold_of(c) and (not c.model or c.split == "test")
         ]
         k = len(study.classes)
@@ -76,11 +78,13 @@ def _pool_draft(
         severity=0 if good else 1,
         statement=f"Training, validation and test images are {total} in all; {stated} "
         + ("labelled images are stated." if words == "labelled" else "images are stated for the dataset."),
-        witness=f"{sum_} = {total}; {' + '.join(c.value for c in pool[1])} = {stated}; a difference of {stated - total}{hint}.",
+        witness=f"{sum_} = {total}; {' + '.join(c.value for c in pool[1])} = {stated}; a difference of "
+        f"{stated - total}{hint}.",
         repair=""
         if good
         else (
-            f"one part misprinted by {abs(near - total)} if the {public[near]} was cut; else the images that stand in no part, or in two."
+            f"one part misprinted by {abs(near - total)} if the {public[near]} was cut; else the images that stand "
+            "in no part, or in two."
             if near is not None
             else "the images that stand in no part, or the copies that were counted."
         ),
@@ -95,16 +99,18 @@ def _public_totals(facts: dict[str, object]) -> dict[int, str]:
     return found
 
 
-def check_common_n(paper: Paper) -> list[Draft]:
-    """Is there one number of test images on which all accuracies of a table are whole counts, and can the source have it?
+def check_common_n(ledger: Ledger) -> list[Draft]:
+    """Is there one number of test images on which all accuracies of a table are whole counts, and can the source
+    have it?
 
-    For accuracies of three or more networks on one part without stated size: each n such that every accuracy is some k/n. No test part
-    of originals is larger than the source; where a test share is stated, n lies within 5 % of share × source (images that were left out).
-    Segmented twins count as a size of the source too, and so do derived releases where the paper says that it used one.
+    For accuracies of three or more networks on one part without stated size: each n such that every accuracy is
+    some k/n. No test part of originals is larger than the source; where a test share is stated, n lies within 5 %
+    of share × source (images that were left out). Segmented twins count as a size of the source too, and so do
+    derived releases where the paper says that it used one.
     """
     found = []
     groups: dict[tuple[str, str], dict[str, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         plain = (
             c.metric == "accuracy"
             and c.split == "test"
@@ -112,22 +118,21 @@ def check_common_n(paper: Paper) -> list[Draft]:
         )
         if plain and not c.approximate and c.aggregation != "mean" and score_interval(c) is not None:
             groups.setdefault((c.study, c.split), {}).setdefault(c.model, c)
-    printed = matrices(paper)
     for (study, split), by_model in groups.items():
         claims = list(by_model.values())
-        stated = [c for c in counted(paper, "n_images") if c.study in {study, ""} and c.split == split]
-        if len(claims) < 3 or stated or any(class_sizes(paper, row_key(c), printed) for c in claims):
+        stated = [c for c in counted(ledger, "n_images") if c.study in {study, ""} and c.split == split]
+        if len(claims) < 3 or stated or any(class_sizes(ledger, row_key(c)) for c in claims):
             continue
-        draft = _common_n_draft(paper, study, claims)
+        draft = _common_n_draft(ledger, study, claims)
         found += [draft] if draft is not None else []
     return found
 
 
-def _common_n_draft(paper: Paper, study: str, claims: list[Claim]) -> Draft | None:
+def _common_n_draft(ledger: Ledger, study: str, claims: list[Claim]) -> Draft | None:
     intervals = [i for c in claims if (i := score_interval(c)) is not None]
-    facts = public_counts().get(paper.studies[study].source, {}) if study in paper.studies else {}
-    sizes = _source_sizes(facts, with_copies=paper.protocol_facts.get("source_is_augmented", "no").startswith("yes"))
-    share = next((c for c in own(paper) if c.metric == "share" and c.split == "test" and c.study in {study, ""}), None)
+    facts = public_counts().get(ledger.paper.studies[study].source, {}) if study in ledger.paper.studies else {}
+    sizes = _source_sizes(facts, with_copies=fact_of(ledger.paper, "source_is_augmented", study).startswith("yes"))
+    share = next((c for c in ledger.own if c.metric == "share" and c.split == "test" and c.study in {study, ""}), None)
     part = Fraction(printed_number(share.value) or 0) / 100 if share is not None and share.unit == "%" else None
     if not sizes:
         return None
@@ -146,13 +151,16 @@ def _common_n_draft(paper: Paper, study: str, claims: list[Claim]) -> Draft | No
         claims=(*claims, *((share,) if share is not None else ())),
         severity=2 if odd else 0,
         statement=(
-            f"No test part of the stated share of the source (5 % more or less) makes the accuracies of all {len(claims)} networks whole counts."
+            "No test part of the stated share of the source (5 % more or less) makes the accuracies of all "
+            f"{len(claims)} networks whole counts."
             if odd and fitting
             else f"No test part of the source makes the accuracies of all {len(claims)} networks whole counts."
             if odd
-            else f"The accuracies of {len(claims)} networks are whole counts on {len(fitting)} numbers of images up to the size of the source."
+            else f"The accuracies of {len(claims)} networks are whole counts on {len(fitting)} numbers of images "
+            "up to the size of the source."
         ),
-        witness=f"{values} %, rounded or truncated; numbers of images that give all of them: {', '.join(map(str, fitting[:8])) or 'none'}"
+        witness=f"{values} %, rounded or truncated; numbers of images that give all of them: "
+        f"{', '.join(map(str, fitting[:8])) or 'none'}"
         + ("" if len(fitting) <= 8 else ", …")
         + (
             f" (at {first}: {', '.join(f'{counts_printing_as(i, first)[0]}/{first}' for i in intervals)})"
@@ -178,19 +186,20 @@ def _source_sizes(facts: dict[str, object], *, with_copies: bool) -> dict[int, s
     return found | ({d["total"]: name for name, d in derived.items()} if with_copies else {})
 
 
-def check_implied_shares(paper: Paper) -> list[Draft]:
-    """The share of the positive class that accuracy, precision and recall of one class imply, alike in all rows of a table.
+def check_implied_shares(ledger: Ledger) -> list[Draft]:
+    """The share of the positive class that accuracy, precision and recall of one class imply, alike in all rows of
+    a table.
 
-    With n = 1, P positives, recall r and precision p: FN = P(1 − r), FP = P·r(1 − p)/p, so 1 − accuracy = P(1 − r + r(1 − p)/p).
-    Holds for scores of one class, so only where the paper says which class is positive; macro and weighted rows are left out.
+    With n = 1, P positives, recall r and precision p: FN = P(1 − r), FP = P·r(1 − p)/p, so 1 − accuracy = P(1 − r +
+    r(1 − p)/p). Holds for scores of one class, so only where the paper says which class is positive; macro and
+    weighted rows are left out.
     """
-    if not paper.protocol_facts.get("positive_class_stated", "no").startswith("yes"):
+    if not ledger.paper.protocol_facts.get("positive_class_stated", "no").startswith("yes"):
         return []
-    printed = matrices(paper)
     found = []
     groups: dict[tuple[str, ...], list[tuple[str, Interval, tuple[Claim, ...]]]] = {}
-    for row in rows(paper):
-        study = paper.studies.get(row.key[0])
+    for row in ledger.rows:
+        study = ledger.paper.studies.get(row.key[0])
         if study is None or len(study.classes) != 2 or row.key[2] != "test" or row.key[5] == "mean":
             continue
         scores = [row.scores.get((m, "", "")) for m in ("accuracy", "precision", "recall")]
@@ -202,7 +211,7 @@ def check_implied_shares(paper: Paper) -> list[Draft]:
                 groups.setdefault((row.key[0], *row.key[2:5]), []).append((row.key[1], share, claims))
     for key, members in groups.items():
         if len(members) >= 3:
-            sizes = class_sizes(paper, (key[0], members[0][0], *key[1:], ""), printed)  # type: ignore[arg-type]
+            sizes = class_sizes(ledger, (key[0], members[0][0], *key[1:], ""))  # type: ignore[arg-type]
             found.append(_shares_draft(members, sizes.counts if sizes else {}))
     return found
 
@@ -238,7 +247,8 @@ def _shares_draft(members: list[tuple[str, Interval, tuple[Claim, ...]]], sizes:
         kind="arithmetic",
         claims=tuple(c for _, _, cs in members for c in cs),
         severity=0 if alike else 2,
-        statement=f"Accuracy, precision and recall of one class imply its share of the test images; the {len(members)} networks "
+        statement="Accuracy, precision and recall of one class imply its share of the test images; the "
+        f"{len(members)} networks "
         + ("agree on it." if alike else "disagree, as if each had been tested on other images."),
         witness=f"Share = (1 − accuracy)/(1 − recall + recall·(1 − precision)/precision). {words}."
         + (f" {classes} (1 point of play)." if classes else ""),

@@ -8,6 +8,7 @@ from typing import Any
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import fold_of
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import (
     facts_of,
     labelled_quantities,
@@ -15,18 +16,18 @@ from leukbench.audit.readings.public_counts import (
     public_quantities,
 )
 from leukbench.audit.readings.whole_numbers import Key, claim_groups, counted, number_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 
-def check_public_counts(paper: Paper) -> list[Draft]:
+def check_public_counts(ledger: Ledger) -> list[Draft]:
     """Stated counts of images and subjects against what the source publishes.
 
-    Equality names the pool. What the paper says of the release, or of labelled data, must be publicly there; a class cannot
-    have more images than were published, unless copies are counted.
+    Equality names the pool. What the paper says of the release, or of labelled data, must be publicly there; a
+    class cannot have more images than were published, unless copies are counted.
     """
     found = []
-    for c in counted(paper):
-        known = facts_of(paper, c.study)
+    for c in counted(ledger):
+        known = facts_of(ledger, c.study)
         if known is None or c.model or c.condition == "after augmentation":
             continue
         facts = known[1]
@@ -48,7 +49,8 @@ def check_public_counts(paper: Paper) -> list[Draft]:
                     status="consistent",
                     kind="arithmetic",
                     claims=(c,),
-                    statement=f"{number_of(c)} {named} is the public count of {facts['name'].split(' (')[0]}: {public[number_of(c)]}.",
+                    statement=f"{number_of(c)} {named} is the public count of {facts['name'].split(' (')[0]}: "
+                    f"{public[number_of(c)]}.",
                     witness=f"Public: {public[number_of(c)]} = {number_of(c)}.",
                 )
             )
@@ -64,8 +66,10 @@ def check_public_counts(paper: Paper) -> list[Draft]:
                         kind="arithmetic",
                         claims=(c,),
                         severity=1,
-                        statement=f"Fold {fold_of(c)} is said to have {number_of(c)} images; the official fold has {fold['total']}.",
-                        witness=f"Public: {fold['total']}; stated: {number_of(c)}; a difference of {number_of(c) - fold['total']}.",
+                        statement=f"Fold {fold_of(c)} is said to have {number_of(c)} images; the official fold has "
+                        f"{fold['total']}.",
+                        witness=f"Public: {fold['total']}; stated: {number_of(c)}; a difference of "
+                        f"{number_of(c) - fold['total']}.",
                         repair="the official fold, or another cut of the training pool.",
                     )
                 )
@@ -75,7 +79,8 @@ def check_public_counts(paper: Paper) -> list[Draft]:
 def _not_labelled(
     c: Claim, facts: dict[str, Any], labelled: dict[int, str], public: dict[int, str], class_: str
 ) -> Draft:
-    """Return what a number said to be labelled means: above all labels published it is impossible, below it may be a choice."""
+    """Return what a number said to be labelled means: above all labels published it is impossible, below it may be
+    a choice."""
     n, largest = number_of(c), max(labelled)
     near = min(labelled, key=lambda k: abs(k - n))
     what = f"{'subjects' if c.metric == 'n_subjects' else 'images'}{' of ' + c.class_ if c.class_ else ''}"
@@ -84,6 +89,7 @@ def _not_labelled(
     above = n > largest and facts.get("counts_complete", True)
     return Draft(
         check="public_counts",
+        topic=f"labelled {c.metric}",
         status="inconsistent" if above else "implausible",
         kind="arithmetic",
         claims=(c,),
@@ -100,6 +106,7 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
     near = min(public, key=lambda k: abs(k - number_of(c))) if public else None
     return Draft(
         check="public_counts",
+        topic="fold" if fold_of(c) else "",
         # a fold may be cut in any way, so that another number than the official fold's is only odd
         status="inconsistent" if facts.get("counts_complete", True) and not fold_of(c) else "implausible",
         kind="arithmetic",
@@ -116,11 +123,11 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
     )
 
 
-def check_derived_release(paper: Paper) -> list[Draft]:
+def check_derived_release(ledger: Ledger) -> list[Draft]:
     """A dataset whose classes have exactly the sizes of a public augmented release of fewer originals."""
     found = []
-    for key, by_class in claim_groups(counted(paper, "n_images"), without="class").items():
-        known = facts_of(paper, key[1])
+    for key, by_class in claim_groups(counted(ledger, "n_images"), without="class").items():
+        known = facts_of(ledger, key[1])
         counts = {c: cs[0] for c, cs in by_class.items() if c}
         if known is None or len(counts) < 2:
             continue
@@ -139,7 +146,8 @@ def check_derived_release(paper: Paper) -> list[Draft]:
                         kind="protocol",
                         claims=tuple(counts.values()),
                         severity=3,
-                        statement=f"The {sum(number_of(c) for c in counts.values())} images are those of {name}: copies of {source['total']} originals.",
+                        statement=f"The {sum(number_of(c) for c in counts.values())} images are those of {name}: "
+                        f"copies of {source['total']} originals.",
                         witness=f"Images a class against originals: {factors}. {derived.get('note', '')}.".replace(
                             "..", "."
                         ),
@@ -149,14 +157,16 @@ def check_derived_release(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_public_pool_is_training(paper: Paper) -> list[Draft]:
-    """A training part whose classes are exactly a public pool, or exactly the union of several that include the public test.
+def check_public_pool_is_training(ledger: Ledger) -> list[Draft]:
+    """A training part whose classes are exactly a public pool, or exactly the union of several that include the
+    public test.
 
-    If a test part is stated besides it and the source has no more images, the test images are part of that pool or copies.
+    If a test part is stated besides it and the source has no more images, the test images are part of that pool or
+    copies.
     """
     found = []
-    for key, by_class in claim_groups(counted(paper, "n_images"), without="class").items():
-        known = facts_of(paper, key[1])
+    for key, by_class in claim_groups(counted(ledger, "n_images"), without="class").items():
+        known = facts_of(ledger, key[1])
         counts = {c: cs[0] for c, cs in by_class.items() if c}
         if known is None or len(counts) < 2 or key[4] not in {"train", "train+validation"}:
             continue
@@ -168,13 +178,13 @@ def check_public_pool_is_training(paper: Paper) -> list[Draft]:
                 for c, cl in counts.items()
             ):
                 found.append(
-                    _pool_draft(paper, key, counts, name, members, pools, bool(known[1].get("augmented_release")))
+                    _pool_draft(ledger, key, counts, name, members, pools, bool(known[1].get("augmented_release")))
                 )
     return found
 
 
 def _pool_draft(
-    paper: Paper,
+    ledger: Ledger,
     key: Key,
     counts: dict[str, Claim],
     name: str,
@@ -185,7 +195,7 @@ def _pool_draft(
     total = sum(number_of(c) for c in counts.values())
     tests = [
         c
-        for c in counted(paper, "n_images")
+        for c in counted(ledger, "n_images")
         if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not fold_of(c)
     ]
     lines = "; ".join(
@@ -198,7 +208,8 @@ def _pool_draft(
     if tests:
         t = number_of(tests[0])
         extra = (
-            f" A test part of {t} images is stated besides; the source has no further images of these classes, so it was cut from "
+            f" A test part of {t} images is stated besides; the source has no further images of these classes, so "
+            "it was cut from "
             f"the same {total} (leaving {total - t} to train on) or consists of further copies of them."
         )
     return Draft(
@@ -218,15 +229,17 @@ def _pool_draft(
     )
 
 
-def check_oversampling(paper: Paper) -> list[Draft]:
-    """A class with more images, over all parts, than the source published: copies are counted; how many originals follow.
+def check_oversampling(ledger: Ledger) -> list[Draft]:
+    """A class with more images, over all parts, than the source published: copies are counted; how many originals
+    follow.
 
-    If training, validation and test parts of one class add up to a public count, the parts are a cut of that pool; where
-    another class then exceeds its own public count, the excess is copies, and the originals left for training follow.
+    If training, validation and test parts of one class add up to a public count, the parts are a cut of that pool;
+    where another class then exceeds its own public count, the excess is copies, and the originals left for training
+    follow.
     """
     found = []
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
-    for c in counted(paper, "n_images"):
+    for c in counted(ledger, "n_images"):
         if (
             c.class_
             and c.split in {"train", "validation", "test"}
@@ -236,65 +249,70 @@ def check_oversampling(paper: Paper) -> list[Draft]:
         ):
             groups.setdefault((c.study, c.condition, c.class_), {}).setdefault(c.split, c)
     for (study, _, class_), parts in groups.items():
-        known = facts_of(paper, study)
+        known = facts_of(ledger, study)
         public_name = public_class(known[1], class_) if known else None
         if known is None or public_name is None or "train" not in parts or len(parts) < 2:
             continue
         pools = {p: v[public_name] for p, v in known[1]["pools"].items() if public_name in v}
-        total, largest = sum(number_of(c) for c in parts.values()), sum(pools.values())
-        sum_ = " + ".join(str(number_of(c)) for c in parts.values())
-        same = [p for p, v in pools.items() if v == total]
-        if same:
-            found.append(
-                Draft(
-                    check="oversampling",
-                    status="consistent",
-                    kind="arithmetic",
-                    claims=tuple(parts.values()),
-                    statement=f"The parts of class {class_} are together exactly the public {same[0]} pool, so the split is a "
-                    "cut of that pool.",
-                    witness=f"{sum_} = {total} = public {same[0]}.",
-                )
-            )
-        elif total > max(pools.values()):
-            held = sum(number_of(c) for s, c in parts.items() if s != "train")
-            pool = max(pools, key=lambda p: pools[p])
-            originals = pools[pool] - held
-            found.append(
-                Draft(
-                    check="oversampling",
-                    status="implausible",
-                    kind="protocol",
-                    claims=tuple(parts.values()),
-                    severity=2,
-                    statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training images are repeated "
-                    f"or augmented copies, at most {max(originals, 0)} are originals.",
-                    witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = {originals} originals for "
-                    f"{number_of(parts['train'])} training images"
-                    + (
-                        f" (all labelled pools together have {largest}, which would leave {max(largest - held, 0)})."
-                        if largest != pools[pool]
-                        else "."
-                    ),
-                    repair="say how the class was enlarged, and that this happened after the split.",
-                )
-            )
+        draft = _class_against_pools(class_, parts, pools)
+        found += [draft] if draft is not None else []
     return found
 
 
-def check_class_shares(paper: Paper) -> list[Draft]:
+def _class_against_pools(class_: str, parts: dict[str, Claim], pools: dict[str, int]) -> Draft | None:
+    """Return what the parts of one class mean beside the public pools; None where they are neither one of them nor
+    more."""
+    total, largest = sum(number_of(c) for c in parts.values()), sum(pools.values())
+    sum_ = " + ".join(str(number_of(c)) for c in parts.values())
+    same = [p for p, v in pools.items() if v == total]
+    if same:
+        return Draft(
+            check="oversampling",
+            status="consistent",
+            kind="arithmetic",
+            claims=tuple(parts.values()),
+            statement=f"The parts of class {class_} are together exactly the public {same[0]} pool, so the split is a "
+            "cut of that pool.",
+            witness=f"{sum_} = {total} = public {same[0]}.",
+        )
+    if total <= max(pools.values()):
+        return None
+    held = sum(number_of(c) for s, c in parts.items() if s != "train")
+    pool = max(pools, key=lambda p: pools[p])
+    originals = pools[pool] - held
+    rest = (
+        f" (all labelled pools together have {largest}, which would leave {max(largest - held, 0)})."
+        if largest != pools[pool]
+        else "."
+    )
+    return Draft(
+        check="oversampling",
+        status="implausible",
+        kind="protocol",
+        claims=tuple(parts.values()),
+        severity=2,
+        statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training "
+        "images are "
+        f"repeated or augmented copies, at most {max(originals, 0)} are originals.",
+        witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = "
+        f"{originals} originals "
+        f"for {number_of(parts['train'])} training images{rest}",
+        repair="say how the class was enlarged, and that this happened after the split.",
+    )
+
+
+def check_class_shares(ledger: Ledger) -> list[Draft]:
     """The class shares of a test matrix against those of the public pool: a random cut keeps them within a few errors.
 
     More than five standard errors √(π(1 − π)/n) away, the test images are no random cut of the pool.
     """
     from leukbench.audit.readings.class_sizes import total_is_stated
-    from leukbench.audit.readings.printed_matrices import matrices
 
     found = []
     seen: set[tuple[str, ...]] = set()
-    for m in matrices(paper):
-        known = facts_of(paper, m.key[0])
-        if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(paper, m):
+    for m in ledger.matrices:
+        known = facts_of(ledger, m.key[0])
+        if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(ledger, m):
             continue
         sizes = {c: sum(line) for c, line in zip(m.matrix.classes, m.counts(), strict=True)}
         names = {c: public_class(known[1], c) for c in sizes}
@@ -318,12 +336,14 @@ def check_class_shares(paper: Paper) -> list[Draft]:
                 kind="protocol",
                 claims=m.claims,
                 severity=2 if odd else 0,
-                statement=f"{shown(Fraction(100 * sizes[first], n), 1)} % of the {n} images of {m.matrix.where} are {first}"
+                statement=f"{shown(Fraction(100 * sizes[first], n), 1)} % of the {n} images of {m.matrix.where} "
+                f"are {first}"
                 + (
                     ", far from every public pool: they are no random cut of it." if odd else ", as in the public pool."
                 ),
                 witness=f"{sizes[first]}/{n}; {words}; one standard error at n = {n} is about "
-                f"{100 * (float(next(iter(shares.values())) * (1 - next(iter(shares.values())))) / n) ** 0.5:.1f} points.",
+                f"{100 * (float(next(iter(shares.values())) * (1 - next(iter(shares.values())))) / n) ** 0.5:.1f} "
+                "points.",
                 repair="say which images these are." if odd else "",
             )
         )

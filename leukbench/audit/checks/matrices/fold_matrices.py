@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from leukbench.audit.readings.claims import canonical, fold_of, own, score_interval
+from leukbench.audit.readings.claims import canonical, fold_of, score_interval
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import completions, drawn, search_definition
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 SHARES = ("accuracy", "precision", "recall", "specificity", "f1")
 
@@ -17,32 +18,33 @@ def _scores(row: Row) -> list[Claim]:
     return [claims[0] for (metric, class_, _), claims in row.scores.items() if metric in SHARES and not class_]
 
 
-def _readings(paper: Paper, scores: list[Claim], printed: Printed) -> set[str]:
+def _readings(ledger: Ledger, scores: list[Claim], printed: Printed) -> set[str]:
     """Return the readings under which one matrix gives all scores but the accuracy, which has one reading."""
-    stated = stated_total(paper, printed)
+    stated = stated_total(ledger, printed)
     candidates = completions(printed, total=stated[0] if stated else None) or completions(printed) or []
     found = [set(search_definition(c, candidates, printed.matrix.classes)) for c in scores if c.metric != "accuracy"]
     return set.intersection(*found) if found else set()
 
 
-def _of_fold(paper: Paper, scores: list[Claim], printed: Printed) -> set[str]:
-    stated = stated_total(paper, printed)
+def _of_fold(ledger: Ledger, scores: list[Claim], printed: Printed) -> set[str]:
+    stated = stated_total(ledger, printed)
     candidates = completions(printed, total=stated[0] if stated else None) or completions(printed) or []
     accuracy = [c for c in scores if c.metric == "accuracy"]
     fits = all(search_definition(c, candidates, printed.matrix.classes) for c in accuracy)
-    return _readings(paper, scores, printed) if fits else set()
+    return _readings(ledger, scores, printed) if fits else set()
 
 
-def check_unnamed_fold(paper: Paper) -> list[Draft]:
-    """Accuracy and two or more other scores, given for a network without a fold, that are those of one fold's matrix alone.
+def check_unnamed_fold(ledger: Ledger) -> list[Draft]:
+    """Accuracy and two or more other scores, given for a network without a fold, that are those of one fold's
+    matrix alone.
 
     Every fold's matrix of the network is tried; all scores must follow from exactly one of them under one reading.
     """
     found = []
-    for row in rows(paper):
+    for row in ledger.rows:
         scores = _scores(row)
         folds = [
-            m for m in matrices(paper) if m.key[3] and m.key[:2] == row.key[:2] and m.key[2] in {row.key[2], "test"}
+            m for m in ledger.matrices if m.key[3] and m.key[:2] == row.key[:2] and m.key[2] in {row.key[2], "test"}
         ]
         if (
             row.key[3]
@@ -52,20 +54,20 @@ def check_unnamed_fold(paper: Paper) -> list[Draft]:
             or not any(c.metric == "accuracy" for c in scores)
         ):
             continue
-        fits = {m.key[3]: (m, readings) for m in folds if (readings := _of_fold(paper, scores, m))}
+        fits = {m.key[3]: (m, readings) for m in folds if (readings := _of_fold(ledger, scores, m))}
         if len(fits) == 1:
             ((fold, (printed, readings)),) = fits.items()
-            found.append(_fold_draft(paper, row, scores, printed, fold, sorted(readings)[0], len(folds)))
+            found.append(_fold_draft(ledger, row, scores, printed, fold, sorted(readings)[0], len(folds)))
     return found
 
 
 def _fold_draft(
-    paper: Paper, row: Row, scores: list[Claim], printed: Printed, fold: str, reading: str, folds: int
+    ledger: Ledger, row: Row, scores: list[Claim], printed: Printed, fold: str, reading: str, folds: int
 ) -> Draft:
     accuracy = next(c for c in scores if c.metric == "accuracy")
     others = {
         fold_of(c): i.low
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "accuracy"
         and fold_of(c)
         and c.split == printed.key[2]
@@ -82,24 +84,25 @@ def _fold_draft(
         severity=2 if best else 1,
         statement=f"{names}, given for {row.key[1] or 'the network'} without a fold, are those of fold {fold}"
         + (f", the best of {len(others)}." if best else "."),
-        witness=f"{printed.matrix.where}, fold {fold}: {drawn(printed.counts(), printed.matrix.classes)}, read as {reading}; none of the other "
+        witness=f"{printed.matrix.where}, fold {fold}: {drawn(printed.counts(), printed.matrix.classes)}, read as "
+        f"{reading}; none of the other "
         f"{folds - 1} folds' matrices gives them." + (f" Accuracy {accuracy.value} is that fold's." if best else ""),
         repair="scores over all folds, or the fold's name beside them.",
     )
 
 
-def check_two_positive_classes(paper: Paper) -> list[Draft]:
+def check_two_positive_classes(ledger: Ledger) -> list[Draft]:
     """Recall (or sensitivity) of one network that is one class' in one place and the other class' in another."""
     found: dict[str, list[tuple[str, Claim, Printed]]] = {}
-    printed = [m for m in matrices(paper) if len(m.matrix.classes) == 2 and m.actual_known and m.matrix.id]
-    for row in rows(paper):
+    printed = [m for m in ledger.matrices if len(m.matrix.classes) == 2 and m.actual_known and m.matrix.id]
+    for row in ledger.rows:
         recall = next((c[0] for (m, k, _), c in row.scores.items() if m == "recall" and not k), None)
         others = [c for c in _scores(row) if canonical(c.metric) != "accuracy"]
         if recall is None or len(others) < 2:
             continue
         for m in printed:
             same = m.key[:2] == row.key[:2] and row.key[3] in {"", m.key[3]}
-            readings = _readings(paper, others, m) if same else set()
+            readings = _readings(ledger, others, m) if same else set()
             if len(readings) == 1 and (reading := next(iter(readings))).startswith("positive:"):
                 found.setdefault(row.key[1], []).append((reading.removeprefix("positive:"), recall, m))
     drafts = []
@@ -114,11 +117,14 @@ def check_two_positive_classes(paper: Paper) -> list[Draft]:
                     kind="arithmetic",
                     claims=(first, second, *m.claims),
                     severity=2,
-                    statement=f"{first.metric} {first.value} of {model} is that of {a} at {first.where}; {second.metric} {second.value} is "
+                    statement=f"{first.metric} {first.value} of {model} is that of {a} at {first.where}; "
+                    f"{second.metric} {second.value} is "
                     f"that of {b} at {second.where}.",
-                    witness=f"{drawn(m.counts(), m.matrix.classes)}. Only with {a} as the positive class do the scores at {first.where} "
+                    witness=f"{drawn(m.counts(), m.matrix.classes)}. Only with {a} as the positive class do the "
+                    f"scores at {first.where} "
                     f"follow together, only with {b} those at {second.where}.",
-                    repair="one positive class throughout; what is called sensitivity in one place is specificity in the other.",
+                    repair="one positive class throughout; what is called sensitivity in one place is specificity "
+                    "in the other.",
                 )
             )
     return drafts

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import completions, drawn, search_definition, value_words
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 
-def check_row_is_one_fold(paper: Paper) -> list[Draft]:
+def check_row_is_one_fold(ledger: Ledger) -> list[Draft]:
     """A summary row whose precision, recall and F1 are those of one fold's matrix while its accuracy is another's.
 
     Compared with every fold's matrix of the same network, for each class as positive and macro; at least two of
     the three must follow from that one matrix, and the accuracy must not.
     """
     found = []
-    printed = [m for m in matrices(paper) if m.key[3]]
-    for row in rows(paper):
+    printed = [m for m in ledger.matrices if m.key[3]]
+    for row in ledger.rows:
         if row.key[3]:
             continue
         scores = {
@@ -30,16 +31,16 @@ def check_row_is_one_fold(paper: Paper) -> list[Draft]:
             if (
                 m.key[:2] == row.key[:2]
                 and m.key[2] == row.key[2]
-                and (draft := _one_fold(paper, row, scores, m, len(printed)))
+                and (draft := _one_fold(ledger, row, scores, m, len(printed)))
             ):
                 found.append(draft)
     return found
 
 
 def _one_fold(
-    paper: Paper, row: Row, scores: dict[str, tuple[Claim, ...]], printed: Printed, folds: int
+    ledger: Ledger, row: Row, scores: dict[str, tuple[Claim, ...]], printed: Printed, folds: int
 ) -> Draft | None:
-    stated = stated_total(paper, printed)
+    stated = stated_total(ledger, printed)
     candidates = completions(printed, total=stated[0] if stated else None) or completions(printed)
     if not candidates or folds < 2:
         return None
@@ -65,21 +66,21 @@ def _one_fold(
     )
 
 
-def check_mixed_definitions(paper: Paper) -> list[Draft]:
+def check_mixed_definitions(ledger: Ledger) -> list[Draft]:
     """Rows of one table whose precision, recall and F1 follow from their matrices only under different definitions.
 
     For each network the readings shared by its scores are found from its own matrix, or from that of one of its folds.
     """
     tables: dict[str, dict[str, tuple[set[str], str, tuple[Claim, ...]]]] = {}
-    printed = matrices(paper)
-    for row in rows(paper):
+    printed = ledger.matrices
+    for row in ledger.rows:
         scores = [
             c for (m, k, _), c in row.scores.items() if m in {"precision", "recall", "f1", "specificity"} and not k
         ]
         for m in printed:
             if len(scores) < 2 or m.key[:3] != row.key[:3] or row.key[3] not in {"", m.key[3]} or not m.actual_known:
                 continue
-            candidates = completions(m, total=(stated_total(paper, m) or (None, None))[0]) or completions(m) or []
+            candidates = completions(m, total=(stated_total(ledger, m) or (None, None))[0]) or completions(m) or []
             # a harmonic mean of macro precision and macro recall is a macro average too
             shared = set.intersection(
                 *(
@@ -102,9 +103,11 @@ def check_mixed_definitions(paper: Paper) -> list[Draft]:
                     kind="arithmetic",
                     severity=2,
                     claims=tuple(c for _, _, cs in members.values() for c in cs),
-                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different definitions for different networks.",
+                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different "
+                    "definitions for different networks.",
                     witness=f"Definitions that give the scores: {words}.",
-                    repair="one definition for all rows; scores of one class and averages over classes are not comparable.",
+                    repair="one definition for all rows; scores of one class and averages over classes are not "
+                    "comparable.",
                 )
             )
     return found

@@ -1,4 +1,5 @@
-"""Scores against the printed matrix beside them: which definition gives each, and which orientation; what rounded cells leave."""
+"""Scores against the printed matrix beside them: which definition gives each, and which orientation; what rounded
+cells leave."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from leukbench.audit.checks.matrices.matrix_sums import suspects
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import (
     Counts,
     completions,
@@ -18,27 +20,28 @@ from leukbench.audit.readings.matrix_search import (
     search_definition,
     value_words,
 )
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 
-def check_matrix_scores(paper: Paper) -> list[Draft]:
+def check_matrix_scores(ledger: Ledger) -> list[Draft]:
     """Each score printed for the result of a matrix equals the matrix' value under some definition; which one is named.
 
-    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it is not
-    said whether rows are actual or predicted, the orientation that explains more of the scores is taken and named.
+    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it
+    is not said whether rows are actual or predicted, the orientation that explains more of the scores is taken and
+    named.
     """
     found = []
-    heads = headlines(paper)
-    for printed, row in itertools.product(matrices(paper), rows(paper)):
-        candidates = _candidates(paper, printed) if row.key == printed.key else None
-        if candidates is None:
+    heads = ledger.headlines
+    for printed, row in itertools.product(ledger.matrices, ledger.rows):
+        candidates = _candidates(ledger, printed) if row.key == printed.key else None
+        if not candidates:
             continue
         printed, candidates, turned = _oriented(printed, candidates, row)
         if turned is not None:
             found.append(turned)
-        block = suspects(paper, printed)
+        block = suspects(ledger, printed)
         drafts = [
             _score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads))
             for name, claims in row.scores.items()
@@ -71,19 +74,21 @@ def _several(printed: Printed, counts: Counts, failing: list[Draft], fitting: li
         statement=f"{names} do not follow from {printed.matrix.where} under any usual definition.",
         witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro. Nearest values: "
         f"{', '.join(nearest)}." + (f" {good} do follow." if good else ""),
-        repair=_common_repair(printed, failing),
+        repair=_common_repair(failing, counts, classes),
         members=failing[0].members,
         more=tuple(d.members for d in failing[1:]),
     )
 
 
-def _common_repair(printed: Printed, failing: list[Draft]) -> str:
-    own_words = [d.repair for d in failing if not d.repair.startswith("another matrix")]
-    return own_words[0] if own_words else "a misprinted cell, or another part of the data behind the printed scores."
+def _common_repair(failing: list[Draft], counts: Counts, classes: Sequence[str]) -> str:
+    """Return the exchange that explains one of the scores, the first that has one, else what may be wrong."""
+    exchanges = (_exchange_repair(d.claims[0], counts, classes) for d in failing)
+    return next(filter(None, exchanges), "a misprinted cell, or another part of the data behind the printed scores.")
 
 
 def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Printed, list[Counts], Draft | None]:
-    """Return the matrix turned, with a finding, where its rows are not known to be actual and turning explains more scores."""
+    """Return the matrix turned, with a finding, where its rows are not known to be actual and turning explains more
+    scores."""
     if printed.actual_known:
         return printed, candidates, None
     classes = printed.matrix.classes
@@ -106,7 +111,8 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
         claims=(*printed.claims, *claims),
         severity=2 if named else 1,
         statement=f"{printed.matrix.where} explains the printed scores only if {what}.",
-        witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: {drawn(turned[0], classes)}.",
+        witness=f"As printed {plain} of {len(claims)} scores follow, turned {other}. Turned: "
+        f"{drawn(turned[0], classes)}.",
         repair="exchange the two counts." if named else "say what rows and columns are.",
         members=(*((c.id,) for c in printed.claims if c.metric in ("fp", "fn")), *((c.id,) for c in claims))
         if named
@@ -116,8 +122,8 @@ def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Pri
     return Printed(printed.matrix, printed.key, cells, printed.claims, False), turned, draft
 
 
-def _candidates(paper: Paper, printed: Printed) -> list[list[list[int]]] | None:
-    stated = stated_total(paper, printed)
+def _candidates(ledger: Ledger, printed: Printed) -> list[list[list[int]]] | None:
+    stated = stated_total(ledger, printed)
     every = completions(printed)
     if every is None or stated is None or printed.exact:
         return every
@@ -142,7 +148,8 @@ def _score_draft(
             status="consistent",
             kind="arithmetic",
             claims=(*claims, *printed.claims),
-            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as {' or '.join(readings)}.",
+            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as "
+            f"{' or '.join(readings)}.",
             witness=f"{drawn(counts, classes)}. {value_words(claim, counts, classes, readings[0])}",
         )
     counts = candidates[0]
@@ -156,13 +163,16 @@ def _score_draft(
         severity=3 if head else 2,
         members=() if claim.approximate else (tuple(c.id for c in claims), *block),
         statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
-        witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both orientations are covered "
+        witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both "
+        "orientations are covered "
         f"because turning the matrix exchanges precision and recall, which are both tried by name. {nearest}",
-        repair=_score_repair(claim, counts, classes),
+        repair=_exchange_repair(claim, counts, classes)
+        or "another matrix or another part of the data behind the printed score.",
     )
 
 
-def _score_repair(claim: Claim, counts: list[list[int]], classes: Sequence[str]) -> str:
+def _exchange_repair(claim: Claim, counts: Counts, classes: Sequence[str]) -> str:
+    """Return which exchange of cells would give a score, in words; "" where none does."""
     turned = [list(line) for line in zip(*counts, strict=True)]
     if readings := search_definition(claim, [turned], classes):
         return f"rows and columns exchanged: then it is {claim.metric} ({readings[0]})."
@@ -170,7 +180,7 @@ def _score_repair(claim: Claim, counts: list[list[int]], classes: Sequence[str])
         for words, swapped in _swaps(counts):
             if readings := search_definition(claim, [swapped], classes):
                 return f"{words}: then it is {claim.metric} ({readings[0]})."
-    return "another matrix or another part of the data behind the printed score."
+    return ""
 
 
 def _swaps(counts: list[list[int]]) -> list[tuple[str, list[list[int]]]]:
@@ -182,15 +192,15 @@ def _swaps(counts: list[list[int]]) -> list[tuple[str, list[list[int]]]]:
     ]
 
 
-def check_completed_heat_map(paper: Paper) -> list[Draft]:
+def check_completed_heat_map(ledger: Ledger) -> list[Draft]:
     """Cells printed with two significant digits are completed from the stated total and the printed accuracy.
 
     Where exactly one sum of correct cells fits both, the exact accuracy follows; the number of matrices left is stated.
     """
     found = []
-    by_key = {row.key: row for row in rows(paper)}
-    for printed in matrices(paper):
-        stated = stated_total(paper, printed)
+    by_key = {row.key: row for row in ledger.rows}
+    for printed in ledger.matrices:
+        stated = stated_total(ledger, printed)
         if printed.exact or stated is None:
             continue
         n, claim = stated

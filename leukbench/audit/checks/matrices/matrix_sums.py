@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own, score_interval
+from leukbench.audit.readings.claims import count_of, fold_of, score_interval
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import Counts, drawn, search_definition
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.papers.schema import Claim
 
 
-def check_matrix_total(paper: Paper) -> list[Draft]:
-    """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to it)."""
+def check_matrix_total(ledger: Ledger) -> list[Draft]:
+    """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to
+    it)."""
     found = []
-    for printed in matrices(paper):
-        stated = stated_total(paper, printed)
+    for printed in ledger.matrices:
+        stated = stated_total(ledger, printed)
         if stated is None:
             continue
         n, claim = stated
@@ -35,30 +36,32 @@ def check_matrix_total(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(*printed.claims, claim),
                 severity=0 if fits else 2,
-                members=() if fits else (*suspects(paper, printed), (claim.id,)),
+                members=() if fits else (*suspects(ledger, printed), (claim.id,)),
                 statement=f"The cells of {printed.matrix.where} "
                 + (
                     f"can add up to the {n} images stated." if fits else f"add up to {sums}, but {n} images are stated."
                 ),
                 witness=f"{cells} = {sums}; stated: {n}.",
-                repair="" if fits else _cell_repair(printed, n, paper),
+                repair="" if fits else _cell_repair(printed, n, ledger),
             )
         )
     return found
 
 
-def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
-    """Return (row, column, value) of the one cell whose change alone gives the stated total, class sizes and scores, or None.
+def _suspect(ledger: Ledger, printed: Printed) -> tuple[int, int, int] | None:
+    """Return (row, column, value) of the one cell whose change alone gives the stated total, class sizes and
+    scores, or None.
 
-    Class sizes are those stated for the part, else the row sums of another matrix with that total. If no single cell gives all
-    scores, it is the one cell that already for itself contradicts class sizes and accuracy. Where several cells would do, none is named.
+    Class sizes are those stated for the part, else the row sums of another matrix with that total. If no single
+    cell gives all scores, it is the one cell that already for itself contradicts class sizes and accuracy. Where
+    several cells would do, none is named.
     """
-    stated = stated_total(paper, printed)
+    stated = stated_total(ledger, printed)
     if stated is None or not printed.exact:
         return None
     counts = printed.counts()
     missing = stated[0] - sum(map(sum, counts))
-    sums = _row_sums(paper, printed, stated[0])
+    sums = _row_sums(ledger, printed, stated[0])
     if missing == 0 or sums is None:
         return None
     wrong = [i for i, line in enumerate(counts) if sum(line) != sums[i]]
@@ -66,7 +69,7 @@ def _suspect(paper: Paper, printed: Printed) -> tuple[int, int, int] | None:
         return None
     i = wrong[0]
     options = [(i, j, v + missing) for j, v in enumerate(counts[i]) if v + missing >= 0]
-    row = next((r for r in rows(paper) if r.key == printed.key), None)
+    row = next((r for r in ledger.rows if r.key == printed.key), None)
     scores = [c[0] for name, c in row.scores.items() if name[0] != "auc"] if row else []
     explaining = [o for o in options if _explains(counts, o, scores, printed.matrix.classes)]
     if explaining:
@@ -93,8 +96,8 @@ def _explains(counts: Counts, option: tuple[int, int, int], scores: list[Claim],
     return all(search_definition(c, [changed], classes) for c in scores)
 
 
-def _twin(paper: Paper, printed: Printed, total: int) -> Counts | None:
-    for m in matrices(paper):
+def _twin(ledger: Ledger, printed: Printed, total: int) -> Counts | None:
+    for m in ledger.matrices:
         if (
             m.exact
             and m.matrix.id != printed.matrix.id
@@ -107,12 +110,12 @@ def _twin(paper: Paper, printed: Printed, total: int) -> Counts | None:
     return None
 
 
-def _row_sums(paper: Paper, printed: Printed, total: int) -> list[int] | None:
+def _row_sums(ledger: Ledger, printed: Printed, total: int) -> list[int] | None:
     """Return the class sizes that a matrix of this total should have, in its order."""
     for model in (printed.key[1], ""):
         sizes = {
             c.class_: count_of(c) or 0
-            for c in own(paper)
+            for c in ledger.own
             if c.metric == "n_images"
             and c.class_
             and c.split == printed.key[2]
@@ -122,13 +125,14 @@ def _row_sums(paper: Paper, printed: Printed, total: int) -> list[int] | None:
         }
         if set(sizes) == set(printed.matrix.classes) and sum(sizes.values()) == total:
             return [sizes[c] for c in printed.matrix.classes]
-    twin = _twin(paper, printed, total)
+    twin = _twin(ledger, printed, total)
     return [sum(line) for line in twin] if twin else None
 
 
-def suspects(paper: Paper, printed: Printed) -> tuple[tuple[str, ...], ...]:
-    """Return the one cell that is misprinted, where totals and class sizes show it, else every cell, each as a block."""
-    suspect = _suspect(paper, printed)
+def suspects(ledger: Ledger, printed: Printed) -> tuple[tuple[str, ...], ...]:
+    """Return the one cell that is misprinted, where totals and class sizes show it, else every cell, each as a
+    block."""
+    suspect = _suspect(ledger, printed)
     if suspect is not None:
         i, j, _ = suspect
         names = printed.matrix.classes
@@ -139,28 +143,30 @@ def suspects(paper: Paper, printed: Printed) -> tuple[tuple[str, ...], ...]:
     return tuple((c.id,) for c in printed.claims)
 
 
-def _cell_repair(printed: Printed, n: int, paper: Paper) -> str:
-    suspect = _suspect(paper, printed)
+def _cell_repair(printed: Printed, n: int, ledger: Ledger) -> str:
+    suspect = _suspect(ledger, printed)
     counts = printed.counts()
     missing = n - sum(map(sum, counts))
     if suspect is not None:
         i, j, value = suspect
         names = printed.matrix.classes
         return (
-            f"one cell misprinted: about {value} instead of {counts[i][j]} (actual {names[i]}, called {names[j]}) gives the total "
+            f"one cell misprinted: about {value} instead of {counts[i][j]} (actual {names[i]}, called {names[j]}) "
+            "gives the total "
             f"{n} and the row sum {sum(counts[i]) + missing} that this class has elsewhere in the paper."
-            + _still_open(paper, printed, i, j, value)
+            + _still_open(ledger, printed, i, j, value)
         )
     return f"a cell that is off by {missing}, or another test set of {n - missing} images."
 
 
-def _still_open(paper: Paper, printed: Printed, i: int, j: int, value: int) -> str:
-    """Return which printed scores do not follow from the matrix with cell (i, j) set to ``value``, as a sentence, "" if all do.
+def _still_open(ledger: Ledger, printed: Printed, i: int, j: int, value: int) -> str:
+    """Return which printed scores do not follow from the matrix with cell (i, j) set to ``value``, as a sentence,
+    "" if all do.
 
     Of two classes, every other division of that row is tried too.
     """
     scores = [
-        c[0] for r in rows(paper) if r.key == printed.key for (m, k, _), c in r.scores.items() if m != "auc" and not k
+        c[0] for r in ledger.rows if r.key == printed.key for (m, k, _), c in r.scores.items() if m != "auc" and not k
     ]
     counts, classes = printed.counts(), printed.matrix.classes
     counts[i][j] = value
@@ -180,16 +186,16 @@ def _still_open(paper: Paper, printed: Printed, i: int, j: int, value: int) -> s
     return words + f"; {nearest[0]} and {nearest[1]} in that row would give all scores."
 
 
-def check_matrix_class_sizes(paper: Paper) -> list[Draft]:
+def check_matrix_class_sizes(ledger: Ledger) -> list[Draft]:
     """The row sums of a printed matrix are the stated class sizes of that part; column sums are recognised."""
     found = []
-    for printed in matrices(paper):
+    for printed in ledger.matrices:
         if not printed.exact or not printed.matrix.id:
             continue
         counts, classes = printed.counts(), printed.matrix.classes
         line = {name: sum(counts[i]) for i, name in enumerate(classes)}
         column = {name: sum(c[i] for c in counts) for i, name in enumerate(classes)}
-        for claim in own(paper):
+        for claim in ledger.own:
             if claim.metric != "n_images" or claim.class_ not in line or (n := count_of(claim)) is None:
                 continue
             if (claim.split, fold_of(claim)) != (printed.key[2], printed.key[3]) or claim.study not in {
@@ -220,7 +226,8 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
         severity=0 if good else 1,
         statement=f"{printed.matrix.where} has {line[name]} images of actual {name}; {n} are stated."
         + (f" That is its column sum: {what} are exchanged." if turned else ""),
-        witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: {column[name]}.",
+        witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: "
+        f"{column[name]}.",
         repair="" if good else (f"exchange {what}." if turned else "a misprinted cell or count."),
         members=((claim.id,), *block) if proved else (),
     )

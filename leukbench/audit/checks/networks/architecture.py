@@ -5,8 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 
+from leukbench.audit.engine.layer_counts import (
+    Count,
+    batch_norm_counts,
+    convolution_counts,
+    dense_counts,
+    pooled_sides,
+)
 from leukbench.audit.engine.rounding import printed_number
-from leukbench.audit.readings.claims import own
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import known_network
 from leukbench.audit.readings.layers import (
@@ -19,20 +25,21 @@ from leukbench.audit.readings.layers import (
     parameter_count,
     shape_of,
 )
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 
-def check_layer_totals(paper: Paper) -> list[Draft]:
+def check_layer_totals(ledger: Ledger) -> list[Draft]:
     """The parameters of the layers add up to the total, and without half of each batch norm's to the trainable ones."""
     found = []
-    for model in models_of(paper):
-        table = [(name, c) for name, c, _ in layers(paper, model) if c is not None and parameter_count(c) is not None]
+    for model in models_of(ledger):
+        table = [(name, c) for name, c, _ in layers(ledger, model) if c is not None and parameter_count(c) is not None]
         if len(table) < 2:
             continue
         total = sum(parameter_count(c) or 0 for _, c in table)
         frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if layer_kind(name) == "batchnorm")
         inner = _network_in(table)
-        for c in distinct_counts(own(paper), model, "params_total"):
+        for c in distinct_counts(ledger.own, model, "params_total"):
             if frozen and parameter_count(c) == total - frozen:
                 found.append(
                     Draft(
@@ -41,14 +48,16 @@ def check_layer_totals(paper: Paper) -> list[Draft]:
                         kind="arithmetic",
                         claims=(c, *(x for _, x in table)),
                         severity=1,
-                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the trainable ones; all are {total:,}.",
-                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less {frozen} statistics of batch "
+                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the "
+                        f"trainable ones; all are {total:,}.",
+                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less "
+                        f"{frozen} statistics of batch "
                         f"norms = {total - frozen}.",
                     )
                 )
                 continue
             found.append(_total_draft(c, [x for _, x in table], total, "parameters in all"))
-        for c in distinct_counts(own(paper), model, "params_trainable"):
+        for c in distinct_counts(ledger.own, model, "params_trainable"):
             if inner is None:
                 found.append(
                     _total_draft(
@@ -99,11 +108,11 @@ def _total_draft(c: Claim, parts: list[Claim], value: int, what: str, note: str 
     )
 
 
-def check_total_split(paper: Paper) -> list[Draft]:
+def check_total_split(ledger: Ledger) -> list[Draft]:
     """Total = trainable + non-trainable parameters."""
     found = []
-    for model in models_of(paper):
-        values = {m: distinct_counts(own(paper), model, m) for m in PARAMS}
+    for model in models_of(ledger):
+        values = {m: distinct_counts(ledger.own, model, m) for m in PARAMS}
         if any(not v for v in values.values()):
             continue
         options = [
@@ -124,7 +133,8 @@ def check_total_split(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(total, trainable, rest),
                 severity=0 if good else 1,
-                statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are stated.",
+                statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are "
+                "stated.",
                 witness=f"{trainable.value} + {rest.value} = {value}; total {total.value}"
                 + ("." if good else f", {stated - value:+}."),
                 repair="" if good else "two of the three belong to different versions of the network.",
@@ -134,69 +144,95 @@ def check_total_split(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_layer_parameters(paper: Paper) -> list[Draft]:
-    """Each layer's parameters follow from its shapes: (k²·c_in + 1)·c_out, (in + 1)·out, 4·c for batch norm, 0 otherwise.
+def check_layer_parameters(ledger: Ledger) -> list[Draft]:
+    """Is each layer's number of parameters one that a usual layer of its printed shapes has?
 
-    The kernel side k of a convolution with stride 1 and no padding is the loss of side plus 1.
+    Convolutions with any usual kernel, stride, padding and dilation that make the one shape of the other, plain,
+    grouped, depth-wise or separable as their name says, dense layers, with a bias or without; batch norm in any
+    convention; 0 for layers without weights (:mod:`leukbench.audit.engine.layer_counts`). A printed kernel is named
+    where another explains the count.
     """
     found = []
-    for model in models_of(paper):
-        table = layers(paper, model)
+    for model in models_of(ledger):
+        table = layers(ledger, model)
         if sum(s is not None for _, _, s in table) < 3:
             continue
         lines, bad, used = [], [], []
         conflicts: list[tuple[tuple[str, ...], ...]] = []
-        for before, (name, params, shape) in layer_steps(paper, model, table):
-            value = _expected(layer_kind(name), before, shape_of(shape.value) if shape else None)
-            if params is None or value is None:
+        for before, (name, params, shape) in layer_steps(ledger, model, table):
+            stated = parameter_count(params) if params is not None else None
+            options = _options(name, before, shape_of(shape.value) if shape else None)
+            if params is None or stated is None or not options:
                 continue
             used.append(params)
-            stated = parameter_count(params)
+            fitting = next((o for o in options if o.value == stated), None)
+            usual = options[0]
             lines.append(
-                f"{name}: {value[1]} = {value[0]}" + ("" if value[0] == stated else f", printed {params.value}")
+                f"{name}: {fitting.words} = {stated}"
+                if fitting is not None
+                else f"{name}: {usual.words} = {usual.value}, printed {params.value}"
             )
-            if value[0] != stated:
+            if fitting is None:
                 bad.append(params)
                 conflicts.append(((params.id,), (shape.id,)) if shape is not None else ((params.id,),))
         if used:
-            found.append(
-                Draft(
-                    check="layer_parameters",
-                    status="inconsistent" if bad else "consistent",
-                    kind="arithmetic",
-                    claims=tuple(bad or used),
-                    severity=1 if bad else 0,
-                    statement=f"The parameters of {len(used)} layers of {model} "
-                    + ("follow from their shapes." if not bad else f"follow from their shapes but for {len(bad)}."),
-                    witness="; ".join(lines) + ".",
-                    repair="another kernel, width or bias setting." if bad else "",
-                    more=tuple(conflicts),
-                )
-            )
+            found.append(_layers_draft(model, used, bad, lines, conflicts))
     return found
 
 
-def _expected(kind: str, before: tuple[int, ...] | None, after: tuple[int, ...] | None) -> tuple[int, str] | None:
+def _layers_draft(
+    model: str,
+    used: list[Claim],
+    bad: list[Claim],
+    lines: list[str],
+    conflicts: list[tuple[tuple[str, ...], ...]],
+) -> Draft:
+    return Draft(
+        check="layer_parameters",
+        status="inconsistent" if bad else "consistent",
+        kind="arithmetic",
+        claims=tuple(bad or used),
+        severity=1 if bad else 0,
+        statement=f"The parameters of {len(used)} layers of {model} follow from their shapes"
+        + (f" but for {len(bad)}, which no usual layer of these shapes has." if bad else "."),
+        witness="; ".join(lines) + ".",
+        repair="another shape or count, or a kind of layer that is not named." if bad else "",
+        more=tuple(conflicts),
+    )
+
+
+def _options(name: str, before: tuple[int, ...] | None, after: tuple[int, ...] | None) -> list[Count]:
+    """Return the counts that a layer of this name can have between two shapes, most usual first; none where that is
+    open."""
+    kind, text = layer_kind(name), name.lower()
     if kind in {"pool", "globalpool", "flatten", "dropout"}:
-        return 0, "no weights"
+        return [Count(0, "no weights")]
     if after is None or before is None:
-        return None
+        return []
     if kind == "batchnorm":
-        return 4 * after[-1], f"4·{after[-1]}"
+        return list(batch_norm_counts(after[-1]))
     if kind == "dense" and len(before) == 1:
-        return (before[0] + 1) * after[-1], f"({before[0]} + 1)·{after[-1]}"
-    if kind == "conv" and len(before) == len(after) == 3 and before[0] >= after[0]:
-        k = before[0] - after[0] + 1
-        return (k * k * before[2] + 1) * after[2], f"({k}²·{before[2]} + 1)·{after[2]}"
-    return None
+        return list(dense_counts(before[0], after[-1]))
+    if kind == "conv" and len(before) == len(after) == 3:
+        return list(
+            convolution_counts(
+                before,
+                after,
+                separable="separable" in text,
+                depthwise="depthwise" in text.replace("-", ""),
+                transposed="transpose" in text or "deconv" in text,
+            )
+        )
+    return []
 
 
-def check_pooling_shapes(paper: Paper) -> list[Draft]:
-    """Which pooling kernels, strides and paddings give the printed sides, and whether the stated kernels are among them."""
+def check_pooling_shapes(ledger: Ledger) -> list[Draft]:
+    """Which pooling kernels, strides and paddings give the printed sides, and whether the stated kernels are among
+    them."""
     found = []
-    for model in models_of(paper):
+    for model in models_of(ledger):
         steps = []
-        for before, (name, _, shape) in layer_steps(paper, model, layers(paper, model)):
+        for before, (name, _, shape) in layer_steps(ledger, model, layers(ledger, model)):
             after = shape_of(shape.value) if shape else None
             if layer_kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
                 steps.append((before[0], after[0], shape, name))
@@ -206,7 +242,7 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
         fitting = [x for x in settings if all(_pooled(a, *x) == b for a, b, _, _ in steps)]
         stated = [
             c
-            for c in own(paper)
+            for c in ledger.own
             if c.metric == "kernel_size" and "pool" in c.condition.lower() and c.model in {model, ""}
         ]
         kernels = {int(re.findall(r"\d+", c.value)[0]): c for c in stated if re.findall(r"\d+", c.value)}
@@ -214,7 +250,7 @@ def check_pooling_shapes(paper: Paper) -> list[Draft]:
         for kernel, claim in sorted(kernels.items()):
             good = any(k == kernel for k, _, _ in fitting)
             single = {(a, b): [x for x in settings if x[0] == kernel and _pooled(a, *x) == b] for a, b, _, _ in steps}
-            never = ", ".join(f"{a} to {b}" for (a, b), ways in single.items() if not ways)
+            never = ", ".join(f"{a} to {b}" for a, b in single if b not in pooled_sides(a, kernel))
             options = (
                 "; ".join(f"{k}×{k} with stride {s}, {p}" for k, s, p in fitting) or "none with one setting for all"
             )
@@ -245,21 +281,26 @@ def _ways(single: dict[tuple[int, int], list[tuple[int, int, str]]], never: str)
     """Return in words how one kernel gives each step by itself, or the steps that it never gives."""
     if never:
         return f"{never} in no way"
-    return "; ".join(f"{a} to {b} with stride {ways[0][1]}, {ways[0][2]}" for (a, b), ways in single.items())
+    return "; ".join(
+        f"{a} to {b} with stride {ways[0][1]}, {ways[0][2]}" if ways else f"{a} to {b} with a padding of its own"
+        for (a, b), ways in single.items()
+    )
 
 
 def _pooled(side: int, kernel: int, stride: int, padding: str) -> int:
     return (side - kernel) // stride + 1 if padding == "no padding" else -(-side // stride)
 
 
-def check_output_units(paper: Paper) -> list[Draft]:
+def check_output_units(ledger: Ledger) -> list[Draft]:
     """The output layer has one unit per class (or one for a binary problem)."""
     found = []
-    sizes = sorted({len(s.classes) for s in paper.studies.values()})
-    for c in own(paper):
-        last = c.metric == "output_shape" and c.condition and c.model and layers(paper, c.model)[-1][0] == c.condition
+    sizes = sorted({len(s.classes) for s in ledger.paper.studies.values()})
+    for c in ledger.own:
+        last = c.metric == "output_shape" and c.condition and c.model and layers(ledger, c.model)[-1][0] == c.condition
         if not (last or (c.metric == "n_units" and "output" in c.condition)):
             continue
+        if last and layer_kind(c.condition) != "dense" and not re.search("softmax|output|classif", c.condition.lower()):
+            continue  # a table may end before the layer that classifies
         shape = shape_of(c.value) if last else ((int(n),) if (n := printed_number(c.value)) is not None else None)
         if not shape or len(shape) != 1:
             continue
@@ -271,7 +312,8 @@ def check_output_units(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(c,),
                 severity=0 if good else 1,
-                statement=f"The output layer of {c.model} has {shape[-1]} units; the paper's problems have {' and '.join(map(str, sizes))} classes.",
+                statement=f"The output layer of {c.model} has {shape[-1]} units; the paper's problems have "
+                f"{' and '.join(map(str, sizes))} classes.",
                 witness=f"{c.value} at {c.where}.",
                 repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",
             )

@@ -1,25 +1,27 @@
-"""Computing: multiply-adds that a printed layer table means, beside those of the named networks, where less computing is claimed."""
+"""Computing: multiply-adds that a printed layer table means, beside those of the named networks, where less
+computing is claimed."""
 
 from __future__ import annotations
 
 import math
 
-from leukbench.audit.readings.claims import own
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import known_network
 from leukbench.audit.readings.layers import layer_kind, layer_steps, layers, shape_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 
-def layer_multiply_adds(paper: Paper, model: str) -> tuple[dict[str, int], tuple[Claim, ...]]:
-    """Return the multiply-adds of one image for each convolution and dense layer of a printed table, and its shape claims.
+def layer_multiply_adds(ledger: Ledger, model: str) -> tuple[dict[str, int], tuple[Claim, ...]]:
+    """Return the multiply-adds of one image for each convolution and dense layer of a printed table, and its shape
+    claims.
 
-    A convolution of stride 1 without padding makes h·w·c_out sums of k²·c_in products, k the loss of side plus 1; a dense layer in·out.
-    Layers whose shapes do not follow so are left out, so that the sum is a lower bound.
+    A convolution of stride 1 without padding makes h·w·c_out sums of k²·c_in products, k the loss of side plus 1; a
+    dense layer in·out. Layers whose shapes do not follow so are left out, so that the sum is a lower bound.
     """
     found: dict[str, int] = {}
     claims = []
-    for before, (name, _, shape) in layer_steps(paper, model, layers(paper, model)):
+    for before, (name, _, shape) in layer_steps(ledger, model, layers(ledger, model)):
         after = shape_of(shape.value) if shape else None
         if before is None or after is None or shape is None:
             continue
@@ -34,21 +36,22 @@ def layer_multiply_adds(paper: Paper, model: str) -> tuple[dict[str, int], tuple
     return found, tuple(claims)
 
 
-def check_computing(paper: Paper) -> list[Draft]:
-    """Fewer parameters are not less computing: where the paper claims less of it, the layer table is counted and times are looked for.
+def check_computing(ledger: Ledger) -> list[Draft]:
+    """Fewer parameters are not less computing: where the paper claims less of it, the layer table is counted and
+    times are looked for.
 
-    The table's multiply-adds (a lower bound) are held against those of the named networks that the paper prints parameters for, each in
-    its most expensive usual version.
+    The table's multiply-adds (a lower bound) are held against those of the named networks that the paper prints
+    parameters for, each in its most expensive usual version.
     """
-    claim = paper.protocol_facts.get("complexity_claim", "")
+    claim = ledger.paper.protocol_facts.get("complexity_claim", "")
     if not claim:
         return []
-    timed = {c.model for c in own(paper) if c.metric == "time_s" and c.model}
+    timed = {c.model for c in ledger.own if c.metric == "time_s" and c.model}
     found = [] if len(timed) > 1 else [_untimed(claim)]
-    models = dict.fromkeys(c.model for c in own(paper) if c.metric in {"params_total", "params_trainable"} and c.model)
+    models = dict.fromkeys(c.model for c in ledger.own if c.metric in {"params_total", "params_trainable"} and c.model)
     others = {m: n["multiply_adds"] for m in models if (n := known_network(m)) and "multiply_adds" in n}
     for model in models:
-        table, claims = layer_multiply_adds(paper, model)
+        table, claims = layer_multiply_adds(ledger, model)
         if len(table) < 2 or not others or model in others:
             continue
         total = sum(table.values())
@@ -61,13 +64,15 @@ def check_computing(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=claims,
                 severity=1 if less else 0,
-                statement=f"By its layer table {model} needs {total / 1e9:.2f} thousand million multiply-adds an image, "
+                statement=f"By its layer table {model} needs {total / 1e9:.2f} thousand million multiply-adds an "
+                "image, "
                 + (
                     f"more than {' and '.join(less)}, although less computing is claimed."
                     if less
                     else "fewer than every network beside it."
                 ),
-                witness=f"{'; '.join(f'{name}: {n:,}' for name, n in table.items())}; sum {total:,}. Named networks, in thousand millions: {words}. "
+                witness=f"{'; '.join(f'{name}: {n:,}' for name, n in table.items())}; sum {total:,}. Named "
+                f"networks, in thousand millions: {words}. "
                 f"Claimed: {claim}.",
                 repair="measured times on one machine; fewest parameters is another statement." if less else "",
             )

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, own, row_key, score_interval
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, row_key, score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, overall_of
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 
-def balance(paper: Paper, row: Row) -> tuple[int, Claims, bool] | None:
-    """Return (images a class, claims, whether of this very part) where all classes of a row's part or dataset are equal.
+def balance(ledger: Ledger, row: Row) -> tuple[int, Claims, bool] | None:
+    """Return (images a class, claims, whether of this very part) where all classes of a row's part or dataset are
+    equal.
 
     A fold is not judged by what is said of the whole.
     """
-    k = n_classes(paper, row.key)
+    k = n_classes(ledger, row.key)
     for split in dict.fromkeys((row.key[2], "all", "")):
         by_condition: dict[tuple[str, str], dict[str, Claim]] = {}
-        for c in own(paper):
+        for c in ledger.own:
             if (
                 c.metric == "n_images"
                 and c.class_
@@ -41,30 +44,44 @@ def balance(paper: Paper, row: Row) -> tuple[int, Claims, bool] | None:
     return None
 
 
-def check_balanced_classes(paper: Paper) -> list[Draft]:
+def check_balanced_classes(ledger: Ledger) -> list[Draft]:
     """With equally large classes top-1 accuracy = macro recall, and macro specificity = 1 − (1 − accuracy)/(K − 1).
 
-    Weighted and micro recall are the accuracy for any class sizes. All three are linear in the matrix, so they hold for means
-    over runs. The largest class share that would be needed instead is stated: with recall deficits d_c ≥ 0 of sum D = K(1 − macro
-    recall), 1 − accuracy = Σ w_c d_c ≤ w_max·D; with false positives of sum 1 − accuracy,
+    Weighted and micro recall are the accuracy for any class sizes. All three are linear in the matrix, so they hold
+    for means over runs. The largest class share that would be needed instead is stated: with recall deficits d_c ≥
+    0 of sum D = K(1 − macro recall), 1 − accuracy = Σ w_c d_c ≤ w_max·D; with false positives of sum 1 − accuracy,
     K(1 − macro specificity) ≤ (1 − accuracy)/(1 − w_max).
     """
     found = []
-    heads = headlines(paper)
-    for row in _told_once(rows(paper)):
-        k = n_classes(paper, row.key)
-        equal = balance(paper, row)
-        accuracy, recall, spec = (overall_of(row, m) for m in ("accuracy", "recall", "specificity"))
+    for row in _told_once(ledger.rows):
+        k = n_classes(ledger, row.key)
+        equal = balance(ledger, row)
+        accuracy, recall, spec = (_average_of(row, m) for m in ("accuracy", "recall", "specificity"))
         if k is None or k < 3 or equal is None or accuracy is None or (recall is None and spec is None):
             continue
-        found += _balanced_row(paper, row, k, equal, accuracy, recall, spec, heads)
+        b = _Balanced(ledger, row, k, *equal, accuracy)
+        drafts = [_against_accuracy(b, n, c) for n, c in (("recall", recall), ("specificity", spec)) if c]
+        drafts += [_recall_against_specificity(b, recall, spec)] if recall and spec else []
+        found += [d for d in drafts if d is not None]
     return _gathered(found)
+
+
+def _average_of(row: Row, metric: str) -> Claims | None:
+    """Return the row's score that can be an average over classes, not one that is said to be of one class."""
+    claims = overall_of(row, metric)
+    return None if claims is None or claims[0].average.startswith("positive:") else claims
+
+
+def _other_metric(draft: Draft) -> str:
+    """Return the second metric that a draft speaks of."""
+    first = draft.claims[0].metric
+    return next(c.metric for c in draft.claims if c.metric != first)
 
 
 def _two_values(draft: Draft) -> tuple[str, str]:
     """Return the two figures of a draft as printed: the first claim's, and that of the next metric with its rivals."""
     first = draft.claims[0]
-    other = next(c.metric for c in draft.claims if c.metric != first.metric)
+    other = _other_metric(draft)
     return first.value, " or ".join(dict.fromkeys(c.value for c in draft.claims if c.metric == other))
 
 
@@ -72,8 +89,9 @@ def _either(claims: Claims, rivals: Claims) -> str:
     return " or ".join(dict.fromkeys([claims[0].value, *(c.value for c in rivals)]))
 
 
-def _told_once(found: list[Row]) -> list[Row]:
-    """Return the rows with those joined that are one result under two names of its aggregation: equal keys else, equal figures."""
+def _told_once(found: Iterable[Row]) -> list[Row]:
+    """Return the rows with those joined that are one result under two names of its aggregation: equal keys else,
+    equal figures."""
     joined: dict[tuple[object, ...], Row] = {}
     for row in found:
         overall = {m: c for (m, class_, _), c in row.scores.items() if not class_}
@@ -90,11 +108,11 @@ def _told_once(found: list[Row]) -> list[Row]:
     return list(joined.values())
 
 
-def _rivals(paper: Paper, row: Row, metric: str, chosen: Claims) -> Claims:
+def _rivals(ledger: Ledger, row: Row, metric: str, chosen: Claims) -> Claims:
     """Return the other overall values that the paper prints for a score of this row."""
     return tuple(
         c
-        for c in own(paper)
+        for c in ledger.own
         if row_key(c) == row.key
         and canonical(c.metric) == metric
         and not c.class_
@@ -103,14 +121,15 @@ def _rivals(paper: Paper, row: Row, metric: str, chosen: Claims) -> Claims:
 
 
 def _gathered(drafts: list[Draft]) -> list[Draft]:
-    """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than three."""
+    """Return the drafts with the rows that are no headline told together, kind by kind, once there are more than
+    three."""
     # a row with two rival values is judged once, with both
     drafts = list({(d.status, d.statement): d for d in reversed(drafts)}.values())[::-1]
     kept = [d for d in drafts if d.status == "consistent" or d.severity >= 3]
-    groups: dict[str, list[Draft]] = {}
+    groups: dict[tuple[str, str, str], list[Draft]] = {}
     for d in drafts:
         if d not in kept:
-            groups.setdefault(d.status + d.statement.split(" of ")[0], []).append(d)
+            groups.setdefault((d.status, d.claims[0].metric, _other_metric(d)), []).append(d)
     for group in groups.values():
         if len(group) <= 3:
             kept += group
@@ -129,104 +148,140 @@ def _gathered(drafts: list[Draft]) -> list[Draft]:
     return kept
 
 
-def _balanced_row(
-    paper: Paper,
-    row: Row,
-    k: int,
-    equal: tuple[int, Claims, bool],
-    accuracy: Claims,
-    recall: Claims | None,
-    spec: Claims | None,
-    heads: frozenset[str],
-) -> list[Draft]:
-    found = []
-    a = score_interval(accuracy[0])
-    head = any(c.id in heads for c in accuracy)
-    for name, claims in (("recall", recall), ("specificity", spec)):
-        value = score_interval(claims[0]) if claims else None
-        if a is None or value is None or claims is None:
-            continue
-        must = a if name == "recall" else Interval(1 - (1 - a.low) / (k - 1), 1 - (1 - a.high) / (k - 1))
-        rivals = _rivals(paper, row, name, claims)
-        words = (
-            f"accuracy {accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {equal[0]}. Then macro {name} "
-            + (
-                f"= accuracy = {as_percent(must)}"
-                if name == "recall"
-                else f"= 1 − (1 − accuracy)/{k - 1} = {as_percent(must)}"
-            )
-            + f"; printed: {as_percent(value)}."
+@dataclass(frozen=True)
+class _Balanced:
+    """A row over equally large classes: its accuracy, what else it prints, and the claims that say that the classes
+    are equal."""
+
+    ledger: Ledger
+    row: Row
+    k: int
+    images: int
+    basis: Claims
+    of_this_part: bool
+    accuracy: Claims
+
+    def rivals(self, metric: str, chosen: Claims) -> Claims:
+        return _rivals(self.ledger, self.row, metric, chosen)
+
+    @property
+    def head(self) -> bool:
+        return any(c.id in self.ledger.headlines for c in self.accuracy)
+
+
+def _macro_specificity(value: Interval, k: int) -> Interval:
+    """Return the macro specificity that an accuracy (or macro recall) over k equally large classes means."""
+    return Interval(1 - (1 - value.low) / (k - 1), 1 - (1 - value.high) / (k - 1))
+
+
+def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
+    """Return the finding on one macro score beside the accuracy; None where nothing can be said."""
+    a, value, k = score_interval(b.accuracy[0]), score_interval(claims[0]), b.k
+    if a is None or value is None:
+        return None
+    must = a if name == "recall" else _macro_specificity(a, k)
+    rivals = b.rivals(name, claims)
+    formula = "= accuracy" if name == "recall" else f"= 1 − (1 − accuracy)/{k - 1}"
+    words = (
+        f"accuracy {b.accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {b.images}. "
+        f"Then macro {name} "
+        f"{formula} = {as_percent(must)}; printed: {as_percent(value)}."
+    )
+    allowed = Interval(must.low - TIE, must.high + TIE)
+    against_rest = _from_each_against_rest(a, name, k)
+    if b.accuracy[0].average in {"", "macro"} and value.meets(against_rest):
+        return _each_against_rest(b, claims, words, against_rest)
+    if rivals and any((i := score_interval(c)) is None or i.meets(allowed) for c in rivals):
+        return None  # printed with two values, of which one fits
+    flat = (*b.accuracy, *claims, *rivals, *b.basis)
+    if value.meets(allowed):
+        return Draft(
+            check="balanced_classes",
+            status="consistent",
+            kind="arithmetic",
+            claims=flat,
+            statement=f"The {claims[0].metric} of {b.row.label} is what {k} equal classes and the accuracy demand.",
+            witness=words,
         )
-        allowed = Interval(must.low - TIE, must.high + TIE)
-        if rivals and any((i := score_interval(c)) is None or i.meets(allowed) for c in rivals):
-            continue  # printed with two values, of which one fits
-        flat = (*accuracy, *claims, *rivals, *equal[1])
-        if value.meets(allowed):
-            found.append(
-                Draft(
-                    check="balanced_classes",
-                    status="consistent",
-                    kind="arithmetic",
-                    claims=flat,
-                    statement=f"The {claims[0].metric} of {row.label} is what {k} equal classes and the accuracy demand.",
-                    witness=words,
-                )
-            )
-            continue
-        share = _needed_share(a, value, k, name)
-        # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
-        proved = equal[2] or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k)))
-        # each of two rival values is a conflict of its own, so that being printed twice makes neither of them guilty
-        values = (tuple(c.id for c in claims), *((c.id,) for c in rivals))
-        conflicts = tuple((tuple(c.id for c in accuracy), v, *((c.id,) for c in equal[1])) for v in values)
-        uneven = share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k))
-        if not proved and not uneven:
-            continue
-        found.append(
-            Draft(
-                check="balanced_classes",
-                status="inconsistent" if proved else "implausible",
-                kind="arithmetic",
-                claims=flat,
-                severity=(3 if head else 2) if proved else 1,
-                statement=f"Accuracy and {claims[0].metric} of {row.label} cannot both be averages over {k} "
-                "equally large classes" + ("." if proved else ", only over somewhat unequal ones."),
-                witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
-                repair=_share_words(share, k)
-                + "a binary reading (some classes pooled against the others), with the averaging stated.",
-                members=conflicts[0] if proved else (),
-                more=conflicts[1:] if proved else (),
-            )
-        )
-    r, s = (score_interval(c[0]) if c else None for c in (recall, spec))
-    doubled = any(_rivals(paper, row, n, c) for n, c in (("recall", recall), ("specificity", spec)) if c)
-    if r is not None and s is not None and recall and spec and not doubled:
-        must = Interval(1 - (1 - r.low) / (k - 1), 1 - (1 - r.high) / (k - 1))
-        if (equal[2] and not s.meets(Interval(must.low - TIE, must.high + TIE))) or (
-            not equal[2] and s.high < r.low - (1 - r.low) * k
-        ):
-            found.append(
-                Draft(
-                    check="balanced_classes",
-                    status="inconsistent",
-                    kind="arithmetic",
-                    claims=(*recall, *spec, *equal[1]),
-                    severity=1,
-                    statement=f"Sensitivity and specificity of {row.label} cannot both be macro averages over {k} equally large classes.",
-                    witness=f"Macro specificity = 1 − (1 − macro sensitivity)/{k - 1} = {as_percent(must)} for sensitivity {recall[0].value}; "
-                    f"printed {spec[0].value}. It is never below the macro sensitivity.",
-                    repair="a binary reading, with the averaging stated.",
-                    members=(tuple(c.id for c in recall), tuple(c.id for c in spec), *((c.id,) for c in equal[1])),
-                )
-            )
-    return found
+    share = _needed_share(a, value, k, name)
+    # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
+    proved = b.of_this_part or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k)))
+    uneven = share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k))
+    if not proved and not uneven:
+        return None
+    # each of two rival values is a conflict of its own, so that being printed twice makes neither of them guilty
+    values = (tuple(c.id for c in claims), *((c.id,) for c in rivals))
+    conflicts = tuple((tuple(c.id for c in b.accuracy), v, *((c.id,) for c in b.basis)) for v in values)
+    return Draft(
+        check="balanced_classes",
+        status="inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=flat,
+        severity=(3 if b.head else 2) if proved else 1,
+        statement=f"Accuracy and {claims[0].metric} of {b.row.label} cannot both be averages over {k} "
+        "equally large classes" + ("." if proved else ", only over somewhat unequal ones."),
+        witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
+        repair=_share_words(share, k)
+        + "a binary reading (some classes pooled against the others), with the averaging stated.",
+        members=conflicts[0] if proved else (),
+        more=conflicts[1:] if proved else (),
+    )
+
+
+def _from_each_against_rest(a: Interval, name: str, k: int) -> Interval:
+    """Return the macro score of k equal classes if the accuracy is the mean of each class against the rest, 1 −
+    2·wrong/k."""
+    share = Fraction(k, 2) if name == "recall" else Fraction(k, 2 * (k - 1))
+    return Interval(1 - (1 - a.low) * share - TIE, 1 - (1 - a.high) * share + TIE)
+
+
+def _each_against_rest(b: _Balanced, claims: Claims, words: str, value: Interval) -> Draft:
+    return Draft(
+        check="balanced_classes",
+        status="consistent",
+        kind="arithmetic",
+        claims=(*b.accuracy, *claims, *b.basis),
+        severity=1,
+        statement=f"Accuracy and {claims[0].metric} of {b.row.label} fit {b.k} equally large classes only if the "
+        "accuracy is the "
+        "mean of each class against the rest.",
+        witness=f"{words} With that accuracy it would be {as_percent(value)}.",
+        repair="the definition of the accuracy: of all answers, or of each class against the rest.",
+    )
+
+
+def _recall_against_specificity(b: _Balanced, recall: Claims, spec: Claims) -> Draft | None:
+    """Return the finding that both cannot be macro averages, None where they can or are printed with several values."""
+    r, s, k = score_interval(recall[0]), score_interval(spec[0]), b.k
+    if r is None or s is None or b.rivals("recall", recall) or b.rivals("specificity", spec):
+        return None
+    must = _macro_specificity(r, k)
+    apart = not s.meets(Interval(must.low - TIE, must.high + TIE))
+    if not (apart if b.of_this_part else s.high < r.low - (1 - r.low) * k):
+        return None
+    return Draft(
+        check="balanced_classes",
+        status="inconsistent",
+        kind="arithmetic",
+        claims=(*recall, *spec, *b.basis),
+        severity=1,
+        statement=f"Sensitivity and specificity of {b.row.label} cannot both be macro averages over {k} equally "
+        "large classes.",
+        witness=f"Macro specificity = 1 − (1 − macro sensitivity)/{k - 1} = {as_percent(must)} for sensitivity "
+        f"{recall[0].value}; "
+        f"printed {spec[0].value}. It is never below the macro sensitivity.",
+        repair="a binary reading, with the averaging stated.",
+        members=(tuple(c.id for c in recall), tuple(c.id for c in spec), *((c.id,) for c in b.basis)),
+    )
 
 
 def _needed_share(a: Interval, value: Interval, k: int, name: str) -> Fraction | None:
-    """Return the share that one class must at least (above 1/K) or at most (below 1/K) have for both figures to be true.
+    """Return the share that one class must at least (above 1/K) or at most (below 1/K) have for both figures to be
+    true.
 
-    Recall: 1 − accuracy = Σ w_c d_c lies between w_min·D and w_max·D. Specificity: false positives f_c ≥ 0 of sum 1 − accuracy,
-    K(1 − macro specificity) = Σ f_c/(1 − w_c) lies between (1 − accuracy)/(1 − w_min) and (1 − accuracy)/(1 − w_max).
+    Recall: 1 − accuracy = Σ w_c d_c lies between w_min·D and w_max·D. Specificity: false positives f_c ≥ 0 of sum 1
+    − accuracy, K(1 − macro specificity) = Σ f_c/(1 − w_c) lies between (1 − accuracy)/(1 − w_min) and (1 −
+    accuracy)/(1 − w_max).
     """
     wrong = Interval(1 - a.high, 1 - a.low)
     deficit = Interval(k * (1 - value.high), k * (1 - value.low))

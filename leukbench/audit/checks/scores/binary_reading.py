@@ -1,4 +1,5 @@
-"""Rows of a study of several classes that no averaging over classes explains: which binary problem would they come from."""
+"""Rows of a study of several classes that no averaging over classes explains: which binary problem would they come
+from."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, harmonic, implied_share
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 METRICS = ("accuracy", "recall", "specificity")
 Share = Callable[[Interval, Interval, Interval], "Interval | None"]
@@ -30,10 +32,11 @@ class Triple:
 
 
 def share_if_precision(accuracy: Interval, recall: Interval, precision: Interval) -> Interval | None:
-    """Return the shares of positives that accuracy, recall and *precision* of a binary problem need; None where it is open.
+    """Return the shares of positives that accuracy, recall and *precision* of a binary problem need; None where it
+    is open.
 
-    Of all images π(1 − r) are missed and π·r(1 − p)/p called by mistake, so 1 − accuracy = π(1 − r + r(1 − p)/p); with p above
-    one half the bracket falls with r and with p.
+    Of all images π(1 − r) are missed and π·r(1 − p)/p called by mistake, so 1 − accuracy = π(1 − r + r(1 − p)/p);
+    with p above one half the bracket falls with r and with p.
 
     >>> I = lambda a: Interval(Fraction(a), Fraction(a))
     >>> float(share_if_precision(I("0.9"), I("0.9"), I("0.9")).low)
@@ -67,16 +70,16 @@ def common_share(shares: Sequence[Interval]) -> tuple[Interval, frozenset[int]]:
     return best
 
 
-def _triples(paper: Paper) -> dict[tuple[str, str], list[Triple]]:
+def _triples(ledger: Ledger) -> dict[tuple[str, str], list[Triple]]:
     """Return, by study and part, the rows whose specificity lies below their accuracy, each printed triple once.
 
-    Macro specificity is 1 − Σ f_c/(K(1 − w_c)) with false positives of sum 1 − accuracy; it is below the accuracy only where one class
-    makes more than 1 − 1/K of all images. Rows that averages explain are left alone.
+    Macro specificity is 1 − Σ f_c/(K(1 − w_c)) with false positives of sum 1 − accuracy; it is below the accuracy
+    only where one class makes more than 1 − 1/K of all images. Rows that averages explain are left alone.
     """
     found: dict[tuple[str, str], dict[tuple[str, ...], Triple]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         overall = {m: c for (m, class_, _), c in row.scores.items() if not class_}
-        if (n_classes(paper, row.key) or 0) < 3 or row.key[3] or not set(METRICS) <= set(overall):
+        if (n_classes(ledger, row.key) or 0) < 3 or row.key[3] or not set(METRICS) <= set(overall):
             continue
         claims = tuple(overall[m][0] for m in METRICS)
         values = tuple(i for c in claims if (i := score_interval(c)) is not None)
@@ -91,13 +94,14 @@ def _name(row: Row) -> str:
     return ", ".join(p for p in (row.key[1] or "the result", row.key[4]) if p)
 
 
-def check_binary_reading(paper: Paper) -> list[Draft]:
+def check_binary_reading(ledger: Ledger) -> list[Draft]:
     """Which share of positives a binary reading of such rows needs, and whether one share fits all rows of a study.
 
     As printed, accuracy = π·sensitivity + (1 − π)·specificity. Where the column called specificity is a precision,
-    1 − accuracy = π(1 − r + r(1 − p)/p). One test set has one π; one class against the rest of a balanced set has 1/K or 1 − 1/K.
+    1 − accuracy = π(1 − r + r(1 − p)/p). One test set has one π; one class against the rest of a balanced set has
+    1/K or 1 − 1/K.
     """
-    return [_draft(paper, study, triples) for (study, _), triples in _triples(paper).items() if len(triples) >= 2]
+    return [_draft(ledger, study, triples) for (study, _), triples in _triples(ledger).items() if len(triples) >= 2]
 
 
 def _fits(triples: Sequence[Triple], share: Share) -> tuple[list[int], list[Interval]]:
@@ -105,8 +109,8 @@ def _fits(triples: Sequence[Triple], share: Share) -> tuple[list[int], list[Inte
     return [i for i, _ in pairs], [s for _, s in pairs]
 
 
-def _draft(paper: Paper, study: str, triples: list[Triple]) -> Draft:
-    k = len(paper.studies[study].classes) if study in paper.studies else 0
+def _draft(ledger: Ledger, study: str, triples: list[Triple]) -> Draft:
+    k = len(ledger.paper.studies[study].classes) if study in ledger.paper.studies else 0
     places, shares = _fits(triples, implied_share)
     one = not shares or max(s.low for s in shares) <= min(s.high for s in shares)
     claims = tuple(dict.fromkeys(c.id for t in triples for c in t.claims))
@@ -144,7 +148,8 @@ def _draft(paper: Paper, study: str, triples: list[Triple]) -> Draft:
 
 
 def _precision_words(triples: list[Triple]) -> str:
-    """Return what reading the specificity as a precision explains; nothing unless it explains at least four rows in five.
+    """Return what reading the specificity as a precision explains; nothing unless it explains at least four rows in
+    five.
 
     It must also make the printed F1, where there is one, the harmonic mean of precision and recall in those rows.
     """
@@ -161,7 +166,8 @@ def _precision_words(triples: list[Triple]) -> str:
         f"{t.label} ({t.claims[0].value}; it would be {_accuracy(t, share)})" for t in itertools.islice(rest, 3)
     )
     return (
-        f"If the figures called specificity were precisions, F1 would be their harmonic mean with the sensitivity and {len(good)} of "
+        "If the figures called specificity were precisions, F1 would be their harmonic mean with the sensitivity "
+        f"and {len(good)} of "
         f"{len(triples)} rows would fit one binary test set with {_percent(share, 2)} positives"
         + (f"; not so the accuracy of {out}." if rest else ".")
     )

@@ -3,62 +3,98 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
-from leukbench.audit.engine.definitions import definitions
+import numpy as np
+import numpy.typing as npt
+
+from leukbench.audit.engine.definitions import Definition, definitions
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import drawn
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.papers.schema import Claim
+from leukbench.seeds import generator_for
 
 
-def independence_p(counts: list[list[int]]) -> float:
-    """Return the p-value of Pearson's χ² test that predicted and actual classes are independent (NaN if undefined).
+def independence_p(counts: Sequence[Sequence[int]]) -> float:
+    """Return the p-value of Pearson's χ² test that predicted and actual classes are independent.
+
+    Classes that never occur, and those that are never called, have no expected counts and are left out. Where only
+    one class occurs or only one is called, nothing can depend on anything: p is 1.
 
     >>> round(independence_p([[50, 50], [50, 50]]), 3), independence_p([[90, 10], [10, 90]]) < 1e-20
     (1.0, True)
+    >>> independence_p([[0, 10], [0, 90]])
+    1.0
     """
     from scipy.stats import chi2
 
-    n = sum(map(sum, counts))
-    row = [sum(r) for r in counts]
-    column = [sum(c) for c in zip(*counts, strict=True)]
-    if not n or 0 in row or 0 in column:
-        return float("nan")
-    statistic = sum(
-        (counts[i][j] - row[i] * column[j] / n) ** 2 / (row[i] * column[j] / n)
-        for i in range(len(row))
-        for j in range(len(column))
-    )
-    return float(chi2.sf(statistic, (len(row) - 1) * (len(column) - 1)))
+    table = np.asarray(counts, dtype=float)
+    table = table[table.sum(1) > 0][:, table.sum(0) > 0]
+    if min(table.shape) < 2:
+        return 1.0
+    expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    return float(chi2.sf(statistic, (table.shape[0] - 1) * (table.shape[1] - 1)))
 
 
-def mcc_interval(mcc: float, n: int) -> tuple[float, float]:
-    """Return an image-level 95 % interval of an MCC by Fisher's z, tanh(atanh r ± 1.96/√(n − 3)); too narrow for few patients."""
-    if n <= 3 or abs(mcc) >= 1:
-        return (mcc, mcc)
-    z, half = math.atanh(mcc), 1.959964 / math.sqrt(n - 3)
-    return (math.tanh(z - half), math.tanh(z + half))
+def mcc_interval(counts: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """Return an image-level 95 % interval of a matrix' MCC (Gorodkin 2004): equal tails of its posterior under a
+    Dirichlet prior.
+
+    The cells are one multinomial draw. Prior weights are 1/2 a cell for two classes (Jeffreys) and 1/K a cell for
+    K, so that a matrix without errors in many cells is not given many. Fisher's z with 1/(n − 3) belongs to the
+    correlation of normal variables and is far too narrow for counts near 1. Coverage is simulated in
+    ``tests/audit/checks/test_chance.py``. Images of one patient are taken as independent.
+
+    Parameters
+    ----------
+    counts : (n_classes, n_classes) whole numbers, rows actual
+
+    >>> low, high = mcc_interval([[672, 6], [0, 1455]])
+    >>> 0.984 < low < 0.990 and 0.996 < high < 0.999
+    True
+    """
+    table = np.asarray(counts, dtype=float)
+    k = len(table)
+    rng = generator_for(0, "audit.mcc", *(int(x) for x in table.ravel()))
+    drawn_ = rng.dirichlet((table + 1 / k).ravel(), size=4000).reshape(-1, k, k)
+    low, high = np.quantile(_mcc_of_shares(drawn_), [0.025, 0.975])
+    return float(low), float(high)
 
 
-def check_independence(paper: Paper) -> list[Draft]:
+def _mcc_of_shares(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the MCC of each matrix of shares that sum to 1, ``(n, k, k)`` to ``(n,)``."""
+    actual, called = shares.sum(2), shares.sum(1)
+    top = np.trace(shares, axis1=1, axis2=2) - (actual * called).sum(1)
+    bottom = (1 - (actual**2).sum(1)) * (1 - (called**2).sum(1))
+    found: npt.NDArray[np.float64] = top / np.sqrt(bottom)
+    return found
+
+
+def check_independence(ledger: Ledger) -> list[Draft]:
     """For each printed matrix: are predicted and actual class independent (χ²), MCC with interval."""
-    heads = headlines(paper)
-    return [_matrix_draft(m, bool(heads)) for m in matrices(paper)]
+    return [_matrix_draft(m) for m in ledger.matrices if sum(map(sum, m.counts()))]
 
 
-def _matrix_draft(printed: Printed, heads: bool) -> Draft:
+def _matrix_draft(printed: Printed) -> Draft:
     counts, classes = printed.counts(), printed.matrix.classes
-    n = sum(map(sum, counts))
-    p = independence_p(counts)
-    mcc = next((float(v) for d, v in definitions(counts, classes).items() if d.metric == "mcc"), float("nan"))
-    low, high = mcc_interval(mcc, n)
-    chance = not p < 0.05 or mcc <= 0
     row, column = [sum(r) for r in counts], [sum(c) for c in zip(*counts, strict=True)]
+    if sum(x > 0 for x in row) < 2:
+        return _one_class_only(printed, classes[row.index(max(row))])
+    n = sum(row)
+    p = independence_p(counts)
+    values = definitions(counts, classes)
+    mcc = float(values.get(Definition("mcc", "overall"), 0.0))  # 0/0 where only one class is called
+    low, high = mcc_interval(counts)
+    chance = p >= 0.05 or mcc <= 0
+    called = [c for c, x in zip(classes, column, strict=True) if x]
+    one = f"every image is called {called[0]}" if len(called) == 1 else "predicted and actual class are independent"
     expected = [[f"{row[i] * column[j] / n:.0f}" for j in range(len(column))] for i in range(len(row))]
     rounded = "" if printed.exact else " (cells printed with two digits, taken at their printed value)"
     return Draft(
@@ -68,30 +104,44 @@ def _matrix_draft(printed: Printed, heads: bool) -> Draft:
         claims=printed.claims,
         severity=3 if chance else 0,
         statement=f"The predictions in {printed.matrix.where} are "
-        + ("no better than chance: predicted and actual class are independent." if chance else "better than chance."),
+        + (f"no better than chance: {one}." if chance else "better than chance."),
         witness=f"{drawn(counts, classes)}{rounded}. Expected if independent (row total × column total / {n}): "
         f"{'; '.join(', '.join(e) for e in expected)}. χ² test p = {p:.2g}; MCC = {shown(mcc, 3)} "
         f"({shown(low, 3)} to {shown(high, 3)}, images taken as independent).",
-        repair="such a matrix arises when predictions and labels are compared in different orders (for example a shuffled test "
-        "set); recompute it from paired rows."
+        repair="such a matrix arises when predictions and labels are compared in different orders (for example a "
+        "shuffled test set); recompute it from paired rows."
         if chance
         else "",
     )
 
 
-def check_informedness(paper: Paper) -> list[Draft]:
+def _one_class_only(printed: Printed, name: str) -> Draft:
+    return Draft(
+        check="independence",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=printed.claims,
+        severity=1,
+        statement=f"All images of {printed.matrix.where} are {name}, so it cannot tell skill from calling "
+        f"everything {name}.",
+        witness=f"{drawn(printed.counts(), printed.matrix.classes)}.",
+        repair="images of the other classes.",
+    )
+
+
+def check_informedness(ledger: Ledger) -> list[Draft]:
     """In a binary problem the two recalls add up to 1 for a classifier that does not look; J = sum − 1 with its error.
 
-    J's standard error is √(r₁(1−r₁)/n₁ + r₂(1−r₂)/n₂), images taken as independent, so that a J within 1.96 of it is chance.
+    J's standard error is √(r₁(1−r₁)/n₁ + r₂(1−r₂)/n₂), images taken as independent, so that a J within 1.96 of it
+    is chance.
     """
     found = []
-    printed = matrices(paper)
-    for row in rows(paper):
-        if n_classes(paper, row.key) != 2 or row.key[2] != "test":
+    for row in ledger.rows:
+        if n_classes(ledger, row.key) != 2 or row.key[2] != "test":
             continue
         pairs = [(c, claims) for (m, c, _), claims in row.scores.items() if m == "recall" and c]
-        sizes = class_sizes(paper, row.key, printed)
-        if len(pairs) == 2 and sizes is not None and all(c in sizes.counts for c, _ in pairs):
+        sizes = class_sizes(ledger, row.key)
+        if len(pairs) == 2 and sizes is not None and all(sizes.counts.get(c) for c, _ in pairs):
             found.append(_informedness(row.label, pairs, sizes.counts, sizes.claims))
     return found
 
@@ -116,6 +166,7 @@ def _informedness(
         severity=2 if chance else 0,
         statement=f"The recalls of {label} are "
         + ("those of a classifier that does not look at the image." if chance else "better than chance together."),
-        witness=f"{terms} − 1 = {shown(j, 3)}, standard error {shown(error, 3)}; a classifier that ignores the image has 0.",
+        witness=f"{terms} − 1 = {shown(j, 3)}, standard error {shown(error, 3)}; a classifier that ignores the "
+        "image has 0.",
         repair="recompute from paired predictions and labels." if chance else "",
     )

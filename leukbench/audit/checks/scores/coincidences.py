@@ -6,12 +6,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from statistics import median
 
-from leukbench.audit.engine.rounding import shown
-from leukbench.audit.readings.claims import fold_of, own, row_key, score_interval
+from leukbench.audit.engine.rounding import Interval, shown
+from leukbench.audit.readings.claims import fold_of, row_key, score_interval
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import Claims, overall_of
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 FORMULAS: dict[str, tuple[tuple[str, ...], Callable[..., Fraction], str, str]] = {
     # metric whose column is suspected: (its ingredients, formula, words, usual definition)
@@ -42,14 +43,14 @@ FEW = 4
 FINE = Fraction(1, 1000)  # coarser prints coincide by themselves
 
 
-def check_coincidences(paper: Paper) -> list[Draft]:
+def check_coincidences(ledger: Ledger) -> list[Draft]:
     """Columns that coincide in every row, or that follow from other columns by a formula that is not theirs.
 
     AUC and F-score measure different things; equality to the printed digits in every row of several is no accident.
     """
     found = []
     groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         groups.setdefault((row.key[0], row.key[2]), []).append(row)
     for members in groups.values():
         for pair in (("auc", "f1"), ("auc", "accuracy"), ("precision", "accuracy"), ("recall", "accuracy")):
@@ -89,9 +90,12 @@ def _equal_columns(members: list[Row], pair: tuple[str, str]) -> list[Draft]:
             kind="arithmetic",
             claims=claims,
             severity=2,
-            statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly all of {len(both)} rows.",
-            witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in {sum(g <= Fraction(6, 5) for g in gaps)}; "
-            f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure different things.",
+            statement=f"{pair[0]} and {pair[1]} are the same figure, up to one unit of the last digit, in nearly "
+            f"all of {len(both)} rows.",
+            witness=f"Equal in {exact} of {len(both)} rows, at most one last digit apart in "
+            f"{sum(g <= Fraction(6, 5) for g in gaps)}; "
+            f"e.g. {both[0][1][0].value} and {both[0][2][0].value} for {both[0][0].label}. The two measure "
+            "different things.",
             repair="one column computed from the other's formula: see which formula fits.",
         )
     ]
@@ -129,28 +133,42 @@ def _formula_column(
             status="implausible" if metric != "accuracy" else "consistent",
             kind="arithmetic",
             claims=claims,
+            topic=metric,
             severity=2 if metric != "accuracy" else 0,
             statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
-            witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give {shown(100 * value, 2)}; printed "
+            witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give "
+            f"{shown(100 * value, 2)}; printed "
             f"{target[0].value}. Median distance {shown(median(gaps), 2)} units of the last digit. Note: {usual}.",
             repair=f"call the column by what it is, or give {metric} by its usual definition.",
         )
     ]
 
 
-def check_perfect_scores(paper: Paper) -> list[Draft]:
-    """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result means some.
+def _least_accuracy(score: Interval, classes: int) -> Fraction:
+    """Return an accuracy below which no F1 of two classes and no MCC prints as such a score near 1.
 
-    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of alleged. A 1.00
-    is at least 0.995: then macro recall leaves each class at least 1 − 0.005 K, and F1 or MCC no accuracy below that either.
+    A macro F1 of two classes at least 1 − d leaves each class 1 − 2d, so at most 4d/(1 − 2d) of the images wrong; d
+    is taken that much larger for every further class.
+    """
+    d = Fraction(classes, 2) * (1 - score.low)
+    return max(Fraction(0), 1 - 4 * d / (1 - 2 * d)) if d < Fraction(1, 2) else Fraction(0)
+
+
+def check_perfect_scores(ledger: Ledger) -> list[Draft]:
+    """MCC = 1, in a binary problem F1 = 1 too, only without any error; an accuracy below 100 % of the same result
+    means some.
+
+    A 1 without decimals may be a rounded 0.5 to 1, which is possible and says little; that is named instead of
+    alleged. A 1.00 is at least 0.995: then macro recall leaves each class at least 1 − 0.005 K, and F1 or MCC no
+    accuracy below that either.
     """
     found = []
     by_result: dict[tuple[str, str, str], list[Claim]] = {}
-    for c in own(paper):
-        if c.split in {"test", "unstated", ""} and c.study in paper.studies and not fold_of(c):
+    for c in ledger.own:
+        if c.split in {"test", "unstated", ""} and c.study in ledger.paper.studies and not fold_of(c):
             by_result.setdefault((c.study, c.model or c.arm, c.condition), []).append(c)
     for (study, model, _), claims in by_result.items():
-        classes = len(paper.studies[study].classes)
+        classes = len(ledger.paper.studies[study].classes)
         telling = {"mcc"} | ({"f1"} if classes == 2 else set())
         ones = [
             c
@@ -172,10 +190,10 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
             continue  # a rounded 1.00 leaves room for a few errors
         sharp = [c for c in ones if c.metric in telling and "." in c.value]
         proved = any(
-            row_key(c) == row_key(d) and i.high < 1 - Fraction(classes, 50)
+            row_key(c) == row_key(d) and i.high < _least_accuracy(j, classes)
             for c in sharp
             for d in less
-            if (i := score_interval(d)) is not None
+            if (i := score_interval(d)) is not None and (j := score_interval(c)) is not None
         )
         found.append(
             Draft(
@@ -184,7 +202,8 @@ def check_perfect_scores(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(*ones, *less),
                 severity=3,
-                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand beside an accuracy of "
+                statement=f"{', '.join(sorted({c.metric for c in ones}))} of 1 for {model or 'the result'} stand "
+                "beside an accuracy of "
                 f"{', '.join(sorted({c.value for c in less}))}.",
                 witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
                 + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),

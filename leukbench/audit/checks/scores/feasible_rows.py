@@ -1,4 +1,4 @@
-"""Could the scores of one row be true together? The checks on top of :mod:`leukbench.audit.feasibility`."""
+"""Could the scores of one row be true together? The checks on top of :mod:`leukbench.audit.engine.feasibility`."""
 
 from __future__ import annotations
 
@@ -23,33 +23,37 @@ from leukbench.audit.engine.feasibility import (
 )
 from leukbench.audit.engine.multiclass import Answer, decide, usable
 from leukbench.audit.engine.rounding import Interval, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own, score_interval
-from leukbench.audit.readings.class_sizes import Sizes, class_sizes, n_classes
+from leukbench.audit.readings.claims import count_of, fold_of, score_interval
+from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger, Sizes
 from leukbench.audit.readings.matrix_search import drawn
-from leukbench.audit.readings.printed_matrices import matrices
 from leukbench.audit.readings.row_scores import is_mean, row_scores
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
+
+MOST_IMAGES = 1_000_000
+"""Test images beyond which no search for a matrix is begun."""
 
 
-def check_binary_rows(paper: Paper) -> list[Draft]:
+def check_binary_rows(ledger: Ledger) -> list[Draft]:
     """Is there a 2×2 matrix that gives all scores of a row: with the class sizes by enumeration, else for any size.
 
-    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted); without,
-    a linear program decides for one positive class, and a macro reading is searched.
+    With class sizes every integer matrix is tried under every reading (either class positive, macro, weighted);
+    without, a linear program decides for one positive class, and a macro reading is searched.
     """
     found = []
-    heads, printed = headlines(paper), matrices(paper)
-    for row in rows(paper):
+    heads = ledger.headlines
+    for row in ledger.rows:
         pairs = row_scores(row)
-        if n_classes(paper, row.key) != 2 or len(pairs) < 2 or is_mean(row):
+        if n_classes(ledger, row.key) != 2 or len(pairs) < 2 or is_mean(row):
             continue
-        sizes = class_sizes(paper, row.key, printed)
+        sizes = class_sizes(ledger, row.key)
         head = any(c.id in heads for _, claims in pairs for c in claims)
         if (
             sizes is not None
             and len(sizes.counts) == 2
+            and min(sizes.counts.values()) > 0
             and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
         ):
             found.append(_with_sizes(row, pairs, sizes, head))
@@ -86,8 +90,7 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
             repair="" if one else "the averaging of each score.",
         )
     conflicts = minimal_conflicts(everything, feasible)
-    # another network's test set is only presumed to be this one's
-    presumed = "another network" in sizes.basis
+    presumed = sizes.presumed
     return _conflict_draft(
         "binary_rows",
         row,
@@ -111,8 +114,10 @@ def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
         return "figures of different runs, parts or definitions in one row."
     tp, fn, fp, tn = shares
     return (
-        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would allow it "
-        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of 100 images)."
+        f"a test set with other class sizes: a share of positives of about {shown(100 * (tp + fn), 1)} % would "
+        "allow it "
+        f"(TP {shown(100 * tp, 1)}, FN {shown(100 * fn, 1)}, FP {shown(100 * fp, 1)}, TN {shown(100 * tn, 1)} of "
+        "100 images)."
     )
 
 
@@ -220,11 +225,11 @@ def _conflict_draft(
     )
 
 
-def check_fold_means(paper: Paper) -> list[Draft]:
+def check_fold_means(ledger: Ledger) -> list[Draft]:
     """Is there a number of right images in each fold whose mean of fold accuracies prints as the stated mean."""
 
     found = []
-    for claim in own(paper):
+    for claim in ledger.own:
         interval = score_interval(claim)
         if (
             claim.metric != "accuracy"
@@ -236,7 +241,7 @@ def check_fold_means(paper: Paper) -> list[Draft]:
             continue
         sizes = {
             fold_of(c): (count_of(c) or 0, c)
-            for c in own(paper)
+            for c in ledger.own
             if c.metric == "n_images"
             and c.split == "test"
             and fold_of(c)
@@ -267,15 +272,15 @@ def check_fold_means(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_dataset_balance(paper: Paper) -> list[Draft]:
-    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5 points).
+def check_dataset_balance(ledger: Ledger) -> list[Draft]:
+    """Scores of a binary row without class sizes, on a test part with the class shares of the whole dataset (± 5
+    points).
 
     One fold, and what is counted over folds, is left out: its shares are its own.
     """
     found = []
-    printed = matrices(paper)
-    for row in rows(paper):
-        study = paper.studies.get(row.key[0])
+    for row in ledger.rows:
+        study = ledger.paper.studies.get(row.key[0])
         scores = [(s, c) for s, c in row_scores(row) if s.metric in LINEAR and not s.class_]
         if (
             study is None
@@ -284,10 +289,10 @@ def check_dataset_balance(paper: Paper) -> list[Draft]:
             or is_mean(row)
             or row.key[3]
             or row.key[5]
-            or class_sizes(paper, row.key, printed)
+            or class_sizes(ledger, row.key)
         ):
             continue
-        share, basis = _dataset_share(paper, row.key[0], study.positive or next(iter(study.classes)))
+        share, basis = _dataset_share(ledger, row.key[0], study.positive or next(iter(study.classes)))
         if share is None or binary_shares([s for s, _ in scores]) is None:
             continue
         fits = [
@@ -304,18 +309,20 @@ def check_dataset_balance(paper: Paper) -> list[Draft]:
                     claims=(*(c[0] for _, c in scores), *basis),
                     severity=2,
                     statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
-                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % of one class; with 5 points of "
-                    f"play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted averages (a search) allow them.",
+                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % "
+                    "of one class; with 5 points of "
+                    "play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted "
+                    "averages (a search) allow them.",
                     repair=_fit_repair(scores),
                 )
             )
     return found
 
 
-def _dataset_share(paper: Paper, study: str, positive: str) -> tuple[Fraction | None, tuple[Claim, ...]]:
+def _dataset_share(ledger: Ledger, study: str, positive: str) -> tuple[Fraction | None, tuple[Claim, ...]]:
 
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric == "n_images" and c.class_ and count_of(c) and c.study in {study, ""} and not c.fold:
             groups.setdefault((c.split, c.condition, c.model), {})[c.class_] = c
     for group in sorted(
@@ -327,23 +334,26 @@ def _dataset_share(paper: Paper, study: str, positive: str) -> tuple[Fraction | 
     return None, ()
 
 
-def check_multiclass_rows(paper: Paper) -> list[Draft]:
+def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
     """Is there a K×K matrix with the stated class sizes that gives all scores of a row at once.
 
-    Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and per-class scores:
-    :func:`leukbench.audit.multiclass.decide` finds a matrix, proves that there is none, or ends at its budget.
+    Top-1 accuracy with macro, weighted, micro or one class' precision, recall, F1, specificity, with MCC, kappa and
+    per-class scores: :func:`leukbench.audit.engine.multiclass.decide` finds a matrix, proves that there is none, or
+    ends at its budget.
     """
     found = []
-    heads, printed = headlines(paper), matrices(paper)
-    for row in rows(paper):
-        k = n_classes(paper, row.key)
+    heads = ledger.headlines
+    for row in ledger.rows:
+        k = n_classes(ledger, row.key)
         pairs = [(s, c) for s, c in row_scores(row) if usable(s)]
         if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
             continue
-        sizes = class_sizes(paper, row.key, printed)
+        sizes = class_sizes(ledger, row.key)
         head = any(c.id in heads for _, cs in pairs for c in cs)
-        if sizes is None or min(sizes.counts.values()) < 1:
+        if sizes is None:
             found.append(_sizes_missing(row, pairs))
+        elif min(sizes.counts.values()) < 1 or sizes.total > MOST_IMAGES:
+            continue  # averages over a class without images are defined in too many ways to search
         else:
             found.append(_multiclass(row, pairs, sizes, head))
     return found
@@ -366,7 +376,7 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     answer = decide(counts, scores, names=list(sizes.counts))
     if answer.status != "impossible":
         return _multiclass_open(row, pairs, sizes, answer)
-    presumed = "another network" in sizes.basis
+    presumed = sizes.presumed
     return _conflict_draft(
         "multiclass_rows",
         row,
@@ -374,10 +384,12 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         [_smallest_conflict(sizes, scores)],
         f"on {', '.join(f'{v} {n}' for n, v in sizes.counts.items())} ({sizes.basis})"
         + (", if it was tested on these" if presumed else ""),
-        "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class readings of each",
+        "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class "
+        "readings of each",
         tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         head,
-        "another class balance in the test set, a binary reading (some classes pooled against the others), or an accuracy that is "
+        "another class balance in the test set, a binary reading (some classes pooled against the others), or an "
+        "accuracy that is "
         "a mean of one-against-rest accuracies.",
         sizes=sizes.claims,
         proved=not presumed,
@@ -385,7 +397,8 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
 
 
 def _smallest_conflict(sizes: Sizes, scores: list[Score]) -> tuple[int, ...]:
-    """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget shows."""
+    """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget
+    shows."""
     kept = list(range(len(scores)))
     for i in reversed(range(len(scores))):  # what stands first, the accuracy, is kept if it can be
         fewer = [j for j in kept if j != i]
@@ -412,7 +425,8 @@ def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], siz
             if one_class
             else how
         )
-        unusual = one_class or answer.mixed
+        how += f", with the accuracy as {answer.accuracy}" if answer.accuracy else ""
+        unusual = one_class or answer.mixed or bool(answer.accuracy)
         return Draft(
             check="multiclass_rows",
             status="implausible" if one_class else "consistent",
@@ -430,10 +444,12 @@ def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], siz
         claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         severity=1,
         statement=(
-            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was not decided "
+            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was "
+            "not decided "
             "(search budget)."
             if answer.mixed
-            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was found (search budget)."
+            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was "
+            "found (search budget)."
         ),
         witness=f"{listed}; macro, weighted, micro and one-class readings"
         + (" were refuted one by one." if answer.mixed else " were searched."),

@@ -1,36 +1,34 @@
 """Scores of k folds: could they be the mean of the folds' scores, or the score of the folds' counts taken together?
 
-*Score of means* (pooled): one 2×2 matrix with the folds' class sizes added up. *Mean of scores*: x = Σ_f m(M_f)/k for a matrix M_f in
-each fold. Precision, F1, MCC are no linear functions of the counts, but the means x that are possible lie in the Minkowski mean of the convex hulls
-of what single folds can give, so a linear program over all matrices of every fold decides it from outside: when its least
-violation is positive, no matrices give the printed means. Columns (matrices) are made as they are needed, priced over all of them, so the
-optimum is that of the full program (Fazekas & Kovács 2024 do this for the linear scores only). From inside, a herd search looks for whole matrices.
+*Score of means* (pooled): one 2×2 matrix with the folds' class sizes added up. *Mean of scores*: x = Σ_f m(M_f)/k
+for a matrix M_f in each fold. Precision, F1, MCC are no linear functions of the counts, but the means x that are
+possible lie in the Minkowski mean of the convex hulls of what single folds can give, so a linear program over all
+matrices of every fold decides it from outside: when its least violation is positive, no matrices give the printed
+means. Columns (matrices) are made as they are needed, priced over all of them, so the optimum is that of the full
+program (Fazekas & Kovács 2024 do this for the linear scores only). From inside, a herd search looks for whole matrices.
 """
 
 from __future__ import annotations
 
 from leukbench.audit.engine.feasibility import MAX_CELLS, Score
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
-from leukbench.audit.readings.claims import count_of, fold_of, own
+from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import drawn
 from leukbench.audit.readings.row_scores import row_scores
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Claim, Paper
-
-# ------------------------------------------------------------------------------------------------------- one row
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 
-# ------------------------------------------------------------------------------------------------------- the check
-
-
-def fold_class_sizes(paper: Paper, row: Row) -> tuple[list[dict[str, int]], tuple[Claim, ...]] | None:
-    """Return the stated class sizes of every fold of a row's part, None unless each fold has all classes of the study."""
+def fold_class_sizes(ledger: Ledger, row: Row) -> tuple[list[dict[str, int]], tuple[Claim, ...]] | None:
+    """Return the stated class sizes of every fold of a row's part, None unless each fold has all classes of the
+    study."""
     study, model, split, _, condition, _ = row.key
     for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
         found: dict[str, dict[str, Claim]] = {}
-        for c in own(paper):
+        for c in ledger.own:
             if (
                 c.metric == "n_images"
                 and c.class_
@@ -41,27 +39,29 @@ def fold_class_sizes(paper: Paper, row: Row) -> tuple[list[dict[str, int]], tupl
                 and (c.model, c.condition) == wanted
             ):
                 found.setdefault(fold_of(c), {}).setdefault(c.class_, c)
-        classes = list(paper.studies[study].classes) if study in paper.studies else []
+        classes = list(ledger.paper.studies[study].classes) if study in ledger.paper.studies else []
         if len(found) >= 2 and all(set(f) == set(classes) for f in found.values()):
             sizes = [{name: count_of(f[name]) or 0 for name in classes} for f in found.values()]
             return sizes, tuple(c for f in found.values() for c in f.values())
     return None
 
 
-def check_fold_scores(paper: Paper) -> list[Draft]:
-    """Can the scores of a binary row over folds come from matrices with the folds' class sizes: as means, or counted together.
+def check_fold_scores(ledger: Ledger) -> list[Draft]:
+    """Can the scores of a binary row over folds come from matrices with the folds' class sizes: as means, or
+    counted together.
 
-    Both aggregations are tried under every reading of the averaging, F1 also as the harmonic mean of the mean precision and recall.
+    Both aggregations are tried under every reading of the averaging, F1 also as the harmonic mean of the mean
+    precision and recall.
     """
     found = []
-    heads = headlines(paper)
-    for row in rows(paper):
+    heads = ledger.headlines
+    for row in ledger.rows:
         pairs = [(s, c) for s, c in row_scores(row) if not (s.class_ and s.metric == "accuracy")]
-        if row.key[5] not in {"mean", "pooled"} or row.key[3] or n_classes(paper, row.key) != 2 or len(pairs) < 2:
+        if row.key[5] not in {"mean", "pooled"} or row.key[3] or n_classes(ledger, row.key) != 2 or len(pairs) < 2:
             continue
-        sizes = fold_class_sizes(paper, row)
+        sizes = fold_class_sizes(ledger, row)
         if sizes is None:
-            found += _sizes_missing(paper, row, pairs)
+            found += _sizes_missing(ledger, row, pairs)
             continue
         if max((a + 1) * (b + 1) for a, b in (s.values() for s in sizes[0])) > MAX_CELLS or not all(
             min(s.values()) for s in sizes[0]
@@ -72,9 +72,9 @@ def check_fold_scores(paper: Paper) -> list[Draft]:
     return found
 
 
-def _sizes_missing(paper: Paper, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> list[Draft]:
+def _sizes_missing(ledger: Ledger, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> list[Draft]:
     """Name the missing class sizes where the paper speaks of the folds of this row at all."""
-    folds = {fold_of(c) for c in own(paper) if fold_of(c) and c.study == row.key[0] and c.split == row.key[2]}
+    folds = {fold_of(c) for c in ledger.own if fold_of(c) and c.study == row.key[0] and c.split == row.key[2]}
     if len(folds) < 2:
         return []
     return [
@@ -83,7 +83,8 @@ def _sizes_missing(paper: Paper, row: Row, pairs: list[tuple[Score, tuple[Claim,
             status="uncheckable",
             kind="arithmetic",
             claims=tuple(c for _, cs in pairs for c in cs),
-            statement=f"Whether the scores of {row.label} can hold together on its {len(folds)} folds depends on class sizes that are not stated.",
+            statement=f"Whether the scores of {row.label} can hold together on its {len(folds)} folds depends on "
+            "class sizes that are not stated.",
             witness=f"{', '.join(s.label() for s, _ in pairs)}.",
             repair="the number of images of each class in each fold.",
         )
@@ -120,14 +121,17 @@ def _draft(
         claims=claims,
         severity=(3 if head else 2) if proved else 1,
         statement=(
-            f"The scores of {row.label} cannot hold together on its {len(sizes[0])} folds, neither as means nor counted together."
+            f"The scores of {row.label} cannot hold together on its {len(sizes[0])} folds, neither as means nor "
+            "counted together."
             if proved
             else f"No one averaging gives all scores of {row.label} on its {len(sizes[0])} folds."
             if answer.how == "mixed"
-            else f"Neither matrices for the scores of {row.label} on its {len(sizes[0])} folds nor a proof that there are none were "
+            else f"Neither matrices for the scores of {row.label} on its {len(sizes[0])} folds nor a proof that "
+            "there are none were "
             "found (search budget)."
         ),
-        witness=f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program over all matrices of each fold"
+        witness=f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program "
+        "over all matrices of each fold"
         + (
             " leaves a distance from the printed means under every reading."
             if answer.status != "open" or answer.how

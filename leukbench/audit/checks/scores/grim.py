@@ -1,4 +1,13 @@
-"""Grid: is there a whole number of right images out of n that prints as this percentage?"""
+"""GRIM: is there a whole number of right images out of n that prints as this percentage?
+
+The test of granularity-related inconsistency of means (Brown & Heathers 2017), asked of proportions: k/n has only n
++ 1 values.
+
+References
+----------
+N. J. L. Brown and J. A. J. Heathers (2017). The GRIM test: a simple technique detects numerous anomalies in the
+reporting of results in psychology. Social Psychological and Personality Science 8(4), 363-369.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +15,17 @@ from fractions import Fraction
 
 from leukbench.audit.engine.rounding import (
     Interval,
+    computed,
     counts_printing_as,
     printed_interval,
     rounded_interval,
     shown,
 )
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, own, row_key, scale_of, score_interval
-from leukbench.audit.readings.class_sizes import over_folds, stated_sizes
+from leukbench.audit.readings.claims import canonical, count_of, fold_of, own_size, row_key, scale_of, score_interval
+from leukbench.audit.readings.class_sizes import n_classes, over_folds, stated_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Claim
 
 CORRELATIONS = {"mcc", "kappa"}
 SHARES = {"accuracy", "balanced_accuracy", "error_rate", "precision", "recall", "specificity", "f1", "auc"}
@@ -26,37 +37,39 @@ def coverage(interval: Interval, n: int) -> Fraction:
     return min(Fraction(1), (interval.high - interval.low) * n)
 
 
-def check_grid(paper: Paper) -> list[Draft]:
-    """A proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
+def check_grid(ledger: Ledger) -> list[Draft]:
+    """GRIM: a proportion of n images is k/n for a whole k; decimals finer than 1/n show which n is possible.
 
-    Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the figure carries its own n
-    and is a single count can the pair be called inconsistent; otherwise the mismatch says that the figure is another average or
-    another n, and is reported as implausible. Figures too coarse for their n (accidental hit ≥ 60 %) are left out.
+    Accuracies, recalls and specificities only, over every n that the paper states for the part. Only where the
+    figure carries its own n and is a single count can the pair be called inconsistent; otherwise the mismatch says
+    that the figure is another average or another n, and is reported as implausible. Figures too coarse for their n
+    (accidental hit ≥ 60 %) are left out.
     """
     found = []
-    for claims in _distinct_figures(paper):
+    for claims in _distinct_figures(ledger):
         claim = claims[0]
         interval = score_interval(claim)
-        sizes = stated_sizes(paper, claim)
+        sizes = stated_sizes(ledger, claim)
         if interval is None or not sizes or claim.approximate:
             continue
         fine = {n: v for n, v in sizes.items() if coverage(interval, n) < Fraction(3, 5)}
         if not fine or len(fine) < len(sizes):
             continue
-        found.append(_grid_draft(paper, claims, interval, fine))
+        found.append(_grid_draft(ledger, claims, interval, fine))
     return found
 
 
-def check_range(paper: Paper) -> list[Draft]:
-    """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible alone."""
+def check_range(ledger: Ledger) -> list[Draft]:
+    """A share lies in [0, 1], a correlation in [-1, 1]; a figure whose rounding interval lies outside is impossible
+    alone."""
     found = []
-    for claim in own(paper):
+    for claim in ledger.own:
         metric = canonical(claim.metric)
         interval = printed_interval(claim.value)
         if metric not in SHARES | CORRELATIONS or interval is None:
             continue
         value, low = interval.times(Fraction(1, scale_of(claim))), -1 if metric in CORRELATIONS else 0
-        if value.low > 1 or value.high < low:
+        if computed(value).low > 1 or computed(value).high < low:
             found.append(
                 Draft(
                     check="range",
@@ -65,32 +78,35 @@ def check_range(paper: Paper) -> list[Draft]:
                     claims=(claim,),
                     severity=2,
                     members=((claim.id,),),
-                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the metric's range.",
-                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least {shown(value.low, 4)}."
+                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the "
+                    "metric's range.",
+                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least "
+                    f"{shown(value.low, 4)}."
                     if value.low > 1
-                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most {shown(value.high, 4)}.",
+                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most "
+                    f"{shown(value.high, 4)}.",
                     repair="another unit, or a misplaced decimal point",
                 )
             )
     return found
 
 
-def _distinct_figures(paper: Paper) -> list[list[Claim]]:
+def _distinct_figures(ledger: Ledger) -> list[list[Claim]]:
     groups: dict[tuple[object, ...], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             canonical(c.metric) in SINGLE_COUNT
             and (c.split in {"test", "validation"} or (c.split == "unstated" and c.metric == "accuracy"))
-            and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in own(paper))
+            and not any(d.aggregation == "mean" and d.value == c.value and d.model == c.model for d in ledger.own)
             and not c.spread
-            and not over_folds(paper, row_key(c))
+            and not over_folds(ledger, row_key(c))
         ):
             groups.setdefault((row_key(c), canonical(c.metric), c.class_, c.value.strip("%"), c.n), []).append(c)
     return list(groups.values())
 
 
 def _grid_draft(
-    paper: Paper, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
+    ledger: Ledger, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
 ) -> Draft:
     claim = claims[0]
     hits = {n: counts_printing_as(interval, n) for n in sizes}
@@ -106,7 +122,8 @@ def _grid_draft(
             status="consistent",
             kind="arithmetic",
             claims=involved,
-            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of {n} images{note}.",
+            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of "
+            f"{n} images{note}.",
             witness=f"{k}/{n} = {shown(100 * Fraction(k, n), 3)} %; {sizes[n][0]}."
             + (
                 f" The stated {', '.join(str(m) for m in sizes if m not in good)} would not give it."
@@ -118,24 +135,37 @@ def _grid_draft(
     for n, (basis, _) in sizes.items():
         k = int(interval.low * n)
         lines.append(
-            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = {shown(100 * Fraction(k + 1, n), 3)} %"
+            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = "
+            f"{shown(100 * Fraction(k + 1, n), 3)} %"
         )
-    proved = (bool(claim.n) and claim.aggregation in {"single", "pooled"}) or (
-        claim.aggregation.startswith("fold:") and bool(claim.n)
-    )
+    proved = own_size(claim) is not None and _is_one_count(ledger, claim)
     return Draft(
         check="grid",
         status="inconsistent" if proved else "implausible",
         kind="arithmetic",
         claims=involved,
         severity=1,
-        statement=f"No whole number of right images prints as {claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) "
+        statement=f"No whole number of right images prints as {claim.metric} {claim.value} of "
+        f"{claim.model or 'the result'} ({claim.split}) "
         f"on {_the_parts(claim)} stated.",
         witness="; ".join(lines)
         + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",
-        repair=_other_n(interval, sizes) + _of_training(paper, claim, interval),
+        repair=_other_n(interval, sizes) + _of_training(ledger, claim, interval),
         members=((claim.id,),) if proved else (),
     )
+
+
+def _is_one_count(ledger: Ledger, claim: Claim) -> bool:
+    """Whether a figure is one k/n whatever was meant: no mean over folds, and no accuracy that may be one over classes.
+
+    An accuracy of several classes may be the mean of their recalls, and one of a single class its recall or that of
+    the rest.
+    """
+    once = claim.aggregation in {"single", "pooled"} or claim.aggregation.startswith("fold:")
+    if canonical(claim.metric) not in {"accuracy", "error_rate"}:
+        return once and bool(claim.class_)
+    plain = n_classes(ledger, row_key(claim)) == 2 or claim.average in {"micro", "weighted"}
+    return once and plain and not claim.class_ and claim.average != "macro"
 
 
 def _the_parts(claim: Claim) -> str:
@@ -143,13 +173,13 @@ def _the_parts(claim: Claim) -> str:
     return f"any number of {part}" + (f" of {claim.class_}" if claim.class_ else "")
 
 
-def _of_training(paper: Paper, claim: Claim, interval: Interval) -> str:
+def _of_training(ledger: Ledger, claim: Claim, interval: Interval) -> str:
     """Return which stated numbers of training images would give a figure that does not say its part, as a sentence."""
     if claim.split != "unstated":
         return ""
     sizes = {
         count_of(c) or 0: c.split
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "n_images"
         and c.split.startswith("train")
         and c.class_ == claim.class_

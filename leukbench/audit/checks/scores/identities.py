@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 from leukbench.audit.engine.conflicts import accused
 from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmonic, implied_share, is_mean, overall_of
-from leukbench.audit.readings.rows import Row, headlines, rows
-from leukbench.papers.schema import Paper
+from leukbench.audit.readings.rows import Row
 
 
 def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
@@ -28,88 +31,117 @@ def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
     return found
 
 
-def check_f1_of_precision_recall(paper: Paper) -> list[Draft]:
+def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     """F1 lies between precision and recall of one class, as their harmonic mean, and never above their plain mean.
 
-    For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and means over folds,
-    are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only the last bound is used
-    where the averaging is unstated or the figures are means.
+    An average that leaves out classes whose ratio is 0/0 may exceed that mean a little: :func:`largest_mean_f1`.
+
+    For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and
+    means over folds, are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only
+    the last bound is used where the averaging is unstated or the figures are means.
     """
     found = []
-    heads = headlines(paper)
-    for row in rows(paper):
+    heads = ledger.headlines
+    for row in ledger.rows:
         for class_, triple in _triples(row):
             value = {m: score_interval(c[0]) for m, c in triple.items()}
             p, r, f = value["precision"], value["recall"], value["f1"]
             if p is None or r is None or f is None:
                 continue
-            found.append(_f1_draft(row, class_, triple, (p, r, f), heads))
+            k = n_classes(ledger, row.key) or 2
+            found.append(_f1_draft(row, class_, triple, (p, r, f), heads, k))
     return found
 
 
 def _f1_draft(
-    row: Row, class_: str, triple: dict[str, Claims], values: tuple[Interval, Interval, Interval], heads: frozenset[str]
+    row: Row,
+    class_: str,
+    triple: dict[str, Claims],
+    values: tuple[Interval, Interval, Interval],
+    heads: frozenset[str],
+    k: int,
 ) -> Draft:
     p, r, f = values
     claims = tuple(c for cs in triple.values() for c in cs)
     named = f"{row.label}{', ' + class_ if class_ else ''}"
-    expected, ceiling = harmonic(p, r), (p.high + r.high) / 2
+    one_class = bool(class_) or all(c.average.startswith("positive:") for c in claims)
+    mean = is_mean(row)
+    expected = harmonic(p, r)
+    ceiling = (p.high + r.high) / 2 if one_class else largest_mean_f1(p, r, f, k, over_runs=mean)
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
-    words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for {as_percent(f)}."
+    words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for "
+    words += f"{as_percent(f)}."
+    would_be = f"{shown(100 * (expected.low + expected.high) / 2, 2)} %"
     members = tuple(tuple(c.id for c in cs) for cs in triple.values())
-    one_class = (bool(class_) or all(c.average.startswith("positive:") for c in claims)) and not is_mean(row)
-    if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
-        return Draft(
-            check="f1_of_precision_recall",
-            status="consistent",
-            kind="arithmetic",
-            claims=claims,
-            statement=f"The F1 of {named} is the harmonic mean of its precision and recall.",
-            witness=words,
-        )
-    head = any(c.id in heads for c in claims) or (
-        not class_ and any(c.id in heads for cs in row.scores.values() for c in cs)
+    draft = Draft(
+        check="f1_of_precision_recall",
+        status="consistent",
+        kind="arithmetic",
+        claims=claims,
+        statement="",
+        witness=words,
     )
+    if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
+        return replace(draft, statement=f"The F1 of {named} is the harmonic mean of its precision and recall.")
     if f.low > ceiling + TIE:
+        in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
+        head = any(c.id in heads for c in claims) or (not class_ and in_row)
         above = " It is above both." if f.low > max(p.high, r.high) else ""
         conflicts = _f1_conflicts(members, values)
-        return Draft(
-            check="f1_of_precision_recall",
+        bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
+        return replace(
+            draft,
             status="inconsistent",
-            kind="arithmetic",
-            claims=claims,
+            topic="above",
             members=conflicts[0],
             more=conflicts[1:],
             accused=tuple(i for block in accused(conflicts) for i in block),
             severity=3 if head else 2,
             statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
-            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2 = at most {100 * float(ceiling):.3f} %.",
+            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most "
+            f"{100 * float(ceiling):.3f} %.",
             repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
-            f"from these it would be {shown(100 * (expected.low + expected.high) / 2, 2)} %.",
+            f"from these it would be {would_be}.",
         )
-    if one_class:
-        return Draft(
-            check="f1_of_precision_recall",
+    if one_class and not mean and not f.contains(0):  # an F1 of 0 may be a 0/0
+        return replace(
+            draft,
             status="inconsistent",
-            kind="arithmetic",
-            claims=claims,
             members=members,
             severity=2,
             statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
-            witness=words,
-            repair=f"F1 {shown(100 * (expected.low + expected.high) / 2, 2)} %, or figures of different results.",
+            repair=f"F1 {would_be}, or figures of different results.",
         )
-    return Draft(
-        check="f1_of_precision_recall",
+    return replace(
+        draft,
         status="uncheckable",
-        kind="arithmetic",
-        claims=claims,
         severity=1,
-        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, folds or "
-        "runs could differ so.",
-        witness=words,
+        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, "
+        "folds or runs could differ so.",
         repair="which averaging was used, or the confusion matrix.",
     )
+
+
+def largest_mean_f1(p: Interval, r: Interval, f: Interval, k: int, *, over_runs: bool = False) -> Fraction:
+    """Return the largest macro or weighted F1 over k classes beside such a precision and recall.
+
+    Σ F1 ≤ Σ (P + R)/2 over the same classes. A mean that leaves out classes without a right answer has fewer of them:
+    each left out for its recall costs 1/k of a macro recall, each left out for its precision 1/k of a macro precision,
+    so that at most q = ⌊k(1 − recall)⌋ + ⌊k(1 − precision)⌋ are. In a weighted mean they weigh 1 − recall at most; of
+    two classes only the F1 of the other is left, 2·recall/(1 + recall), so that nothing else is allowed. Over runs or
+    folds each can leave out others.
+    """
+    one, precision, recall = Fraction(1), p.high, r.high
+    if over_runs:
+        return max((1 + precision) / 2, (1 + recall) / 2)
+    q = min(k - 1, math.floor(k * (1 - recall)) + math.floor(k * (1 - precision)))
+    macro = sum((min(one, x * Fraction(k, k - q)) for x in (precision, recall)), Fraction(0)) / 2
+    other = Interval(2 * r.low / (1 + r.low), 2 * recall / (1 + recall))
+    if k > 2:
+        weighted = (min(one, precision / recall) + 1) / 2 if recall else one
+    else:
+        weighted = other.high if other.meets(f) else Fraction(0)
+    return max(macro, weighted, (precision + recall) / 2)
 
 
 def _f1_conflicts(
@@ -123,15 +155,15 @@ def _f1_conflicts(
     return alone or (members,)
 
 
-def check_accuracy_between(paper: Paper) -> list[Draft]:
+def check_accuracy_between(ledger: Ledger) -> list[Draft]:
     """In a binary problem accuracy = π·sensitivity + (1 − π)·specificity, so it lies between the two.
 
     Linear, hence true of means over folds and runs on the same test set. π is the share of positives that follows.
     """
     found = []
-    for row in rows(paper):
+    for row in ledger.rows:
         triple = [overall_of(row, m) for m in ("accuracy", "recall", "specificity")]
-        if n_classes(paper, row.key) != 2 or any(t is None for t in triple):
+        if n_classes(ledger, row.key) != 2 or any(t is None for t in triple):
             continue
         (a, r, s), claims = _intervals(triple)
         low, high = min(r.low, s.low), max(r.high, s.high)

@@ -8,30 +8,32 @@ from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import n_classes, over_folds
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import Printed, matrices
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 NEITHER = {"micro"}
 """Averages under which sensitivity + specificity is not the sum of the two classes' recalls."""
 
 
-def check_auc_bounds(paper: Paper) -> list[Draft]:
+def check_auc_bounds(ledger: Ledger) -> list[Draft]:
     """The AUC of a problem of two classes lies within what one point of its ROC curve allows.
 
     A curve that never falls from (0, 0) through (1 − specificity, sensitivity) to (1, 1) has an area of at least
-    sensitivity·specificity and at most 1 − (1 − sensitivity)(1 − specificity). That is asked of a printed matrix. Of two
-    printed scores only AUC ≥ sensitivity + specificity − 1 is asked, which is weaker: it is linear, so it holds for means over
-    folds or runs as well, and it holds for macro and weighted averages, whose sum is that of the two recalls.
+    sensitivity·specificity and at most 1 − (1 − sensitivity)(1 − specificity). That is asked of a printed matrix.
+    Of two printed scores only AUC ≥ sensitivity + specificity − 1 is asked, which is weaker: it is linear, so it
+    holds for means over folds or runs as well, and it holds for macro and weighted averages, whose sum is that of
+    the two recalls.
     """
     found = []
-    printed = matrices(paper)
-    for row in rows(paper):
+    printed = ledger.matrices
+    for row in ledger.rows:
         auc = row.scores.get(("auc", "", ""))
-        if auc is None or n_classes(paper, row.key) != 2 or (area := score_interval(auc[0])) is None:
+        if auc is None or n_classes(ledger, row.key) != 2 or (area := score_interval(auc[0])) is None:
             continue
         own_matrices = [m for m in printed if m.key == row.key and len(m.cells) == 2 and m.actual_known]
-        if own_matrices and not row.key[3] and over_folds(paper, row.key):
+        if own_matrices and not row.key[3] and over_folds(ledger, row.key):
             continue  # a matrix of all folds, and an area that may be the mean over them
         found += [_of_matrix(row, auc[0], area, m) for m in own_matrices]
         if not own_matrices:
@@ -91,7 +93,8 @@ def _draft(row: Row, claims: tuple[Claim, ...], area: Interval, bounds: Interval
             if good
             else "not one that its sensitivity and specificity allow."
         ),
-        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} = {shown(bounds.low, 4)} to "
+        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} = "
+        f"{shown(bounds.low, 4)} to "
         f"{most} = {shown(bounds.high, 4)}.",
         repair=""
         if good

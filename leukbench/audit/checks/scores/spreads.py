@@ -5,14 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, shown
-from leukbench.audit.readings.claims import own, scale_of, score_interval
+from leukbench.audit.readings.claims import scale_of, score_interval
 from leukbench.audit.readings.draft import Draft
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import implied_share
-from leukbench.audit.readings.rows import Row, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.audit.readings.rows import Row
+from leukbench.papers.schema import Claim
 
 ONE_HOT_TWINS = frozenset({"categorical_cross_entropy", "sparse_categorical_cross_entropy", "kl_divergence"})
-"""Losses that are one function of the weights on one-hot labels: Σ y log(y/q) = −log q of the true class in all three."""
+"""Losses that are one function of the weights on one-hot labels: Σ y log(y/q) = −log q of the true class in all
+three."""
 
 
 def _spread(claim: Claim) -> Interval | None:
@@ -20,15 +22,15 @@ def _spread(claim: Claim) -> Interval | None:
     return None if found is None else found.times(Fraction(1, scale_of(claim))).clipped(0, 1)
 
 
-def check_spreads(paper: Paper) -> list[Draft]:
+def check_spreads(ledger: Ledger) -> list[Draft]:
     """Do the spreads of accuracy, sensitivity and specificity fit each other over runs on one test set.
 
-    Run by run a = π·r + (1 − π)·s with one share of positives π, so by the triangle inequality for standard deviations (and what is
-    proportional to them) |π·SD(r) − (1 − π)·SD(s)| ≤ SD(a) ≤ π·SD(r) + (1 − π)·SD(s), with π from the means. Folds with other class
-    shares, and medians, need not obey.
+    Run by run a = π·r + (1 − π)·s with one share of positives π, so by the triangle inequality for standard
+    deviations (and what is proportional to them) |π·SD(r) − (1 − π)·SD(s)| ≤ SD(a) ≤ π·SD(r) + (1 − π)·SD(s), with
+    π from the means. Folds with other class shares, and medians, need not obey.
     """
     found = []
-    for row in rows(paper):
+    for row in ledger.rows:
         by_metric = {m: c[0] for (m, class_, _), c in row.scores.items() if not class_ for c in [_with_spread(c)] if c}
         if {"accuracy", "recall", "specificity"} <= set(by_metric):
             found.append(_binary_spreads(row, by_metric))
@@ -61,41 +63,45 @@ def _binary_spreads(row: Row, by_metric: dict[str, Claim]) -> Draft:
         statement=f"The spread of the accuracy of {name} "
         + ("fits those of" if fits else "is not what runs on one test set give with those of")
         + " sensitivity and specificity.",
-        witness=f"± {claims[0].spread} beside ± {claims[1].spread} and ± {claims[2].spread}. In every run accuracy = π·sensitivity + "
-        f"(1 − π)·specificity, with π from {shown(100 * low, 1)} to {shown(100 * high, 1)} % by the means, so its spread lies between "
+        witness=f"± {claims[0].spread} beside ± {claims[1].spread} and ± {claims[2].spread}. In every run accuracy "
+        "= π·sensitivity + "
+        f"(1 − π)·specificity, with π from {shown(100 * low, 1)} to {shown(100 * high, 1)} % by the means, so its "
+        "spread lies between "
         f"{shown(100 * least, 3)} and {shown(100 * most, 3)} points.",
         repair="" if fits else "what ± is and over what, and the figures of each run.",
     )
 
 
-def check_equivalent_losses(paper: Paper) -> list[Draft]:
+def check_equivalent_losses(ledger: Ledger) -> list[Draft]:
     """Arms whose recipes differ only in the name of one loss: their figures can differ by chance alone.
 
     On one-hot labels cross-entropy, sparse cross-entropy and KL divergence have equal values and gradients.
     """
     found = []
-    for study in paper.studies:
+    for study in ledger.paper.studies:
         groups: dict[tuple[str, str], dict[str, str]] = {}
-        for name, arm in paper.arms.items():
-            recipe = paper.recipes[arm.recipe].recipe
+        for name, arm in ledger.paper.arms.items():
+            recipe = ledger.paper.recipes[arm.recipe].recipe
             if arm.study == study and recipe.loss in ONE_HOT_TWINS:
                 rest = repr({k: v for k, v in vars(recipe).items() if k != "loss"})
                 groups.setdefault((arm.network, rest), {})[name] = recipe.loss
-        lines = [line for arms in groups.values() if len(set(arms.values())) > 1 and (line := _line(paper, list(arms)))]
+        lines = [
+            line for arms in groups.values() if len(set(arms.values())) > 1 and (line := _line(ledger, list(arms)))
+        ]
         if lines:
-            found.append(_losses_draft(paper, lines))
+            found.append(_losses_draft(ledger, lines))
     return found
 
 
-def _line(paper: Paper, arms: list[str]) -> tuple[Claim, ...]:
+def _line(ledger: Ledger, arms: list[str]) -> tuple[Claim, ...]:
     """Return one overall accuracy an arm, where at least two arms have one."""
-    every = [c for c in own(paper) if c.metric == "accuracy" and not c.class_ and c.split in {"test", "unstated"}]
+    every = [c for c in ledger.own if c.metric == "accuracy" and not c.class_ and c.split in {"test", "unstated"}]
     firsts = [next((c for c in every if c.arm == arm and score_interval(c)), None) for arm in arms]
     found = tuple(c for c in firsts if c is not None)
     return found if len(found) > 1 else ()
 
 
-def _losses_draft(paper: Paper, lines: list[tuple[Claim, ...]]) -> Draft:
+def _losses_draft(ledger: Ledger, lines: list[tuple[Claim, ...]]) -> Draft:
     values = [[i.low for c in line if (i := score_interval(c)) is not None] for line in lines]
     widest = max(range(len(lines)), key=lambda i: max(values[i]) - min(values[i]))
     far = 100 * (max(values[widest]) - min(values[widest]))
@@ -108,17 +114,20 @@ def _losses_draft(paper: Paper, lines: list[tuple[Claim, ...]]) -> Draft:
         kind="protocol",
         claims=tuple(c for line in lines for c in line),
         severity=2,
-        statement=f"In {len(lines)} groups of rows nothing but the loss is said to differ, and these losses are one function on one-hot labels; the "
+        statement=f"In {len(lines)} groups of rows nothing but the loss is said to differ, and these losses are "
+        "one function on one-hot labels; the "
         f"accuracies differ by up to {shown(far, 2)} points.",
-        witness=f"Cross-entropy, sparse cross-entropy and KL divergence all give −log of the true class' probability. Accuracies: {told}.",
+        witness="Cross-entropy, sparse cross-entropy and KL divergence all give −log of the true class' "
+        f"probability. Accuracies: {told}.",
         repair="soft labels, another setting that differs, or the spread over runs, which these differences then show.",
     )
 
 
-def check_cited_rows(paper: Paper) -> list[Draft]:
-    """In a quoted row of a binary problem the accuracy lies between sensitivity and specificity; else it was averaged or misquoted."""
+def check_cited_rows(ledger: Ledger) -> list[Draft]:
+    """In a quoted row of a binary problem the accuracy lies between sensitivity and specificity; else it was
+    averaged or misquoted."""
     groups: dict[tuple[str, str, str], dict[str, Claim]] = {}
-    for c in paper.claims:
+    for c in ledger.paper.claims:
         if c.kind == "cited" and not c.class_ and score_interval(c) is not None:
             metric = "recall" if c.metric == "sensitivity" else c.metric
             groups.setdefault((c.model, c.dataset, c.where), {}).setdefault(metric, c)
@@ -137,10 +146,13 @@ def check_cited_rows(paper: Paper) -> list[Draft]:
                     kind="arithmetic",
                     claims=tuple(claims),
                     severity=1,
-                    statement=f"The accuracy quoted for {model} does not lie between the sensitivity and specificity quoted with it, as it must "
+                    statement=f"The accuracy quoted for {model} does not lie between the sensitivity and "
+                    "specificity quoted with it, as it must "
                     "in a binary problem.",
-                    witness=f"accuracy {claims[0].value}, sensitivity {claims[1].value}, specificity {claims[2].value}.",
-                    repair="the number of classes and the averaging of the quoted row, or the row as its source prints it.",
+                    witness=f"accuracy {claims[0].value}, sensitivity {claims[1].value}, specificity "
+                    f"{claims[2].value}.",
+                    repair="the number of classes and the averaging of the quoted row, or the row as its source "
+                    "prints it.",
                 )
             )
     return found

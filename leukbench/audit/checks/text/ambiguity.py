@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable
 
 from leukbench.audit.readings.draft import Draft
-from leukbench.papers.schema import Assumed, Paper
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.papers.schema import Assumed
 
 
-def check_assumed(paper: Paper) -> list[Draft]:
+def check_assumed(ledger: Ledger) -> list[Draft]:
     """Each thing that the paper leaves open: what was assumed, what else it could be, and why."""
     found: dict[tuple[str, str, str], tuple[str, list[str], Assumed]] = {}
-    for where, owner, assumed in _all(paper):
+    for where, owner, assumed in _all(ledger):
         slot = found.setdefault((assumed.field, str(assumed.value), assumed.reason), (where, [], assumed))
         slot[1].append(owner)
     drafts = []
@@ -37,26 +38,27 @@ def check_assumed(paper: Paper) -> list[Draft]:
 
 
 def _words(field: str) -> str:
-    """Return a field's name for a sentence: ``augmentation.rotation_deg`` becomes "augmentation, rotation in degrees"."""
+    """Return a field's name for a sentence: ``augmentation.rotation_deg`` becomes "augmentation, rotation in
+    degrees"."""
     text = field.replace("_", " ").replace(".", ", ")
     return re.sub(r"\bpx$", "in px", re.sub(r"\bdeg$", "in degrees", text))
 
 
-def _all(paper: Paper) -> Iterable[tuple[str, str, Assumed]]:
-    for network in paper.networks.values():
+def _all(ledger: Ledger) -> Iterable[tuple[str, str, Assumed]]:
+    for network in ledger.paper.networks.values():
         for a in network.assumed:
             yield network.where, network.printed_name, a
-    for name, recipe in paper.recipes.items():
+    for name, recipe in ledger.paper.recipes.items():
         for a in recipe.assumed:
             yield recipe.where, f"recipe {name}", a
-    for a in paper.ambiguities:
+    for a in ledger.paper.ambiguities:
         yield "whole paper", "", a
 
 
-def check_split_readings(paper: Paper) -> list[Draft]:
+def check_split_readings(ledger: Ledger) -> list[Draft]:
     """Studies whose published split has several readings, or only an inferred one."""
     found = []
-    for name, study in paper.studies.items():
+    for name, study in ledger.paper.studies.items():
         readings = study.protocols.get("as_published", ())
         if len(readings) < 2 and all(r.basis == "stated" for r in readings):
             continue
@@ -66,7 +68,7 @@ def check_split_readings(paper: Paper) -> list[Draft]:
                 check="split_readings",
                 status="uncheckable",
                 kind="ambiguity",
-                claims=tuple(c for c in paper.claims if c.id == study.headline),
+                claims=tuple(c for c in ledger.paper.claims if c.id == study.headline),
                 severity=1,
                 where=study.where,
                 statement=f"The split of study {name} "

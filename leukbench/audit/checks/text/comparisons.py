@@ -5,24 +5,26 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_number, shown
-from leukbench.audit.readings.claims import own, scale_of, score_interval
+from leukbench.audit.readings.claims import scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, stated_sizes, total_is_stated
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import Printed, matrices
+from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.audit.readings.row_scores import held_out_accuracy
-from leukbench.audit.readings.rows import Row, rows
+from leukbench.audit.readings.rows import Row
 from leukbench.audit.readings.texts import epoch_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 ORDERS = ("stated_order", "implied_order")
 
 
 def _side(text: str, by_id: Mapping[str, Claim]) -> tuple[Interval, Fraction, str, tuple[Claim, ...]] | None:
-    """Return what one figure, or the distance of two, stands for: interval, printed value, words, claims; in percent for scores."""
+    """Return what one figure, or the distance of two, stands for: interval, printed value, words, claims; in
+    percent for scores."""
     names = [name.strip() for name in re.split(r"\s-\s", text.strip())]
     claims = [by_id[name] for name in names if name in by_id]
     intervals = [i.times(100) for c in claims if (i := score_interval(c)) is not None and not c.approximate]
@@ -36,16 +38,17 @@ def _side(text: str, by_id: Mapping[str, Claim]) -> tuple[Interval, Fraction, st
     return intervals[0] - intervals[1], value, f"{words} = {shown(value, 2)}", tuple(claims)
 
 
-def check_stated_orders(paper: Paper) -> list[Draft]:
+def check_stated_orders(ledger: Ledger) -> list[Draft]:
     """A figure (or the distance of two) that the text calls larger than another is larger.
 
-    Read from the facts ``stated_order.<subject>`` ("larger", "best") and ``implied_order.<subject>`` (words that mean it, such as
-    "overfits" for a training score above the validation score). Contradicted beyond rounding and truncation, a stated order is
-    inconsistent; an implied one, or one that only the printed decimals contradict, is implausible.
+    Read from the facts ``stated_order.<subject>`` ("larger", "best") and ``implied_order.<subject>`` (words that
+    mean it, such as "overfits" for a training score above the validation score). Contradicted beyond rounding and
+    truncation, a stated order is inconsistent; an implied one, or one that only the printed decimals contradict, is
+    implausible.
     """
-    by_id = {c.id: c for c in paper.claims}
+    by_id = {c.id: c for c in ledger.paper.claims}
     found = []
-    for key, text in paper.protocol_facts.items():
+    for key, text in ledger.paper.protocol_facts.items():
         head, _, subject = key.partition(".")
         match = re.fullmatch(r"([^>(]+)>([^>(]+?)\s*(?:\((.*)\))?", text.strip())
         if head not in ORDERS or match is None:
@@ -80,22 +83,66 @@ def check_stated_orders(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_rank_on_test(paper: Paper) -> list[Draft]:
-    """Is the proposed network ahead where its right images can be counted: by its matrix, or by its recalls and class sizes?
+CLOSE = Fraction(3)
+"""Points beyond which two scores are not close, equal or the same in any usual sense of these words."""
 
-    Accuracy = right images/n. The rivals are the paper's other networks on the same test part, and quoted results of other works in a
-    table that also holds the proposed network's printed accuracy. Only a rival whose whole rounding interval lies above is named.
+
+def check_stated_close(ledger: Ledger) -> list[Draft]:
+    """Figures that the text calls close, equal or without a gap lie within three points of each other.
+
+    Read from ``stated_close.<subject>: claim ~ claim (place)``.
     """
     found = []
-    printed = matrices(paper)
-    proposed = {(a.study, paper.networks[a.network].printed_name) for a in paper.arms.values() if a.role == "proposed"}
-    by_arm = {(a.study, name) for name, a in paper.arms.items() if a.role == "proposed"}
+    for key, text in ledger.paper.protocol_facts.items():
+        head, _, subject = key.partition(".")
+        match = re.fullmatch(r"([^~(]+)~([^~(]+?)\s*(?:\((.*)\))?", text.strip())
+        if head != "stated_close" or match is None:
+            continue
+        left, right = _side(match.group(1), ledger.by_id), _side(match.group(2), ledger.by_id)
+        if left is None or right is None:
+            continue
+        (first, a, a_words, claims), (second, b, b_words, others) = left, right
+        apart = max(first.low - second.high, second.low - first.high, Fraction(0))
+        far = apart > CLOSE
+        found.append(
+            Draft(
+                check="stated_close",
+                status="implausible" if far else "consistent",
+                kind="arithmetic",
+                claims=(*claims, *others),
+                severity=1 if far else 0,
+                statement=f"{subject.replace('_', ' ')}: the text calls two figures close "
+                f"({match.group(3) or 'place not given'}); "
+                f"they are {shown(abs(a - b), 2)} points apart.",
+                witness=f"{a_words} and {b_words}.",
+                repair="other figures than these, or other words." if far else "",
+            )
+        )
+    return found
+
+
+def check_rank_on_test(ledger: Ledger) -> list[Draft]:
+    """Is the proposed network ahead where its right images can be counted: by its matrix, or by its recalls and
+    class sizes?
+
+    Accuracy = right images/n. The rivals are the paper's other networks on the same test part, and quoted results
+    of other works in a table that also holds the proposed network's printed accuracy. Only a rival whose whole
+    rounding interval lies above is named.
+    """
+    found = []
+    printed = ledger.matrices
+    proposed = {
+        (a.study, ledger.paper.networks[a.network].printed_name)
+        for a in ledger.paper.arms.values()
+        if a.role == "proposed"
+    }
+    by_arm = {(a.study, name) for name, a in ledger.paper.arms.items() if a.role == "proposed"}
     results: dict[tuple[str, ...], list[tuple[str, bool, Interval, str, tuple[Claim, ...]]]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         study, model, split, fold, condition, _ = row.key
         if split != "test" or condition or fold:
             continue
-        value, basis, claims = _counted(paper, row, printed)
+        value, basis, claims = _counted(ledger, row, printed)
         if value is None or not claims:
             continue
         ours = (study, model) in proposed or (study, claims[0].arm) in by_arm
@@ -105,28 +152,30 @@ def check_rank_on_test(paper: Paper) -> list[Draft]:
             if not ours or basis == "printed":
                 continue
             rivals = [(m, v, c) for m, o, v, _, c in members if not o]
-            rivals += [(c.model, i, (c,)) for c in _quoted(paper, study, model) if (i := score_interval(c)) is not None]
+            rivals += [
+                (c.model, i, (c,)) for c in _quoted(ledger, study, model) if (i := score_interval(c)) is not None
+            ]
             above = [r for r in rivals if r[1].low > value.high]
             if above:
                 found.append(_rank_draft(model, value, basis, claims, above, len(rivals)))
     return found
 
 
-def _counted(paper: Paper, row: Row, printed: list[Printed]) -> tuple[Interval | None, str, tuple[Claim, ...]]:
+def _counted(ledger: Ledger, row: Row, printed: Sequence[Printed]) -> tuple[Interval | None, str, tuple[Claim, ...]]:
     """Return a row's accuracy as :func:`held_out_accuracy` does, but counted from its matrix where there is one."""
-    sizes = class_sizes(paper, row.key, printed)
-    mine = [p for p in printed if p.key == row.key and p.exact and total_is_stated(paper, p)]
+    sizes = class_sizes(ledger, row.key)
+    mine = [p for p in printed if p.key == row.key and p.exact and total_is_stated(ledger, p)]
     unprinted = {name: c for name, c in row.scores.items() if name[0] != "accuracy"}
     if mine or (sizes is not None and ("accuracy", "", "") not in row.scores):
         return held_out_accuracy(Row(row.key, unprinted), sizes.counts if sizes else {}, list(mine))
     return held_out_accuracy(row, {}, []) if ("accuracy", "", "") in row.scores else (None, "", ())
 
 
-def _quoted(paper: Paper, study: str, model: str) -> list[Claim]:
-    tables = {c.where for c in own(paper) if (c.study, c.model, c.metric) == (study, model, "accuracy")}
+def _quoted(ledger: Ledger, study: str, model: str) -> list[Claim]:
+    tables = {c.where for c in ledger.own if (c.study, c.model, c.metric) == (study, model, "accuracy")}
     return [
         c
-        for c in paper.claims
+        for c in ledger.paper.claims
         if c.kind == "cited" and c.metric == "accuracy" and c.where in tables and not c.approximate
     ]
 
@@ -147,7 +196,8 @@ def _rank_draft(
         claims=(*claims, *(c for _, _, cs in above for c in cs[:1])),
         severity=2,
         statement=f"Counted {basis}, the test accuracy of {model} is {_percent(value)}; "
-        f"{len(above)} of the {n_rivals} results that it is compared with {'is' if len(above) == 1 else 'are'} above that.",
+        f"{len(above)} of the {n_rivals} results that it is compared with {'is' if len(above) == 1 else 'are'} "
+        "above that.",
         witness=f"{words}.",
         repair="a comparison of test accuracies, each counted on stated images.",
     )
@@ -162,15 +212,15 @@ def _percent(value: Interval) -> str:
     return f"{low} %" if low == high else f"{low} to {high} %"
 
 
-def check_growing_gap(paper: Paper) -> list[Draft]:
+def check_growing_gap(ledger: Ledger) -> list[Draft]:
     """Training less validation accuracy at the first and the last epoch printed for both.
 
-    Where the text denies overfitting (``overfitting_denied``), a gap that has at least doubled and exceeds three standard errors
-    √(p(1 − p)/n) of the validation score, or 3 points where n is unknown, is implausible.
+    Where the text denies overfitting (``overfitting_denied``), a gap that has at least doubled and exceeds three
+    standard errors √(p(1 − p)/n) of the validation score, or 3 points where n is unknown, is implausible.
     """
-    denied = paper.protocol_facts.get("overfitting_denied", "no").startswith("yes")
+    denied = ledger.paper.protocol_facts.get("overfitting_denied", "no").startswith("yes")
     curves: dict[tuple[str, str], dict[str, dict[int, Claim]]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         e = epoch_of(c)
         if (
             e is not None
@@ -187,7 +237,7 @@ def check_growing_gap(paper: Paper) -> list[Draft]:
         if len(shared) < 2:
             continue
         gaps = [_points(train[e]) - _points(validation[e]) for e in shared]
-        n = next(iter(stated_sizes(paper, validation[shared[-1]].model_copy(update={"condition": ""}))), None)
+        n = next(iter(stated_sizes(ledger, validation[shared[-1]].model_copy(update={"condition": ""}))), None)
         p = float(_points(validation[shared[-1]])) / 100
         error = 100 * math.sqrt(p * (1 - p) / n) if n else None
         large = gaps[-1] >= 2 * gaps[0] and gaps[-1] > (3 * error if error else 3)
@@ -199,9 +249,11 @@ def check_growing_gap(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=tuple(c for e in (shared[0], shared[-1]) for c in (train[e], validation[e])),
                 severity=1 if large else 0,
-                statement=f"The gap between training and validation accuracy of {model} goes from {shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
+                statement=f"The gap between training and validation accuracy of {model} goes from "
+                f"{shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
                 + (", although the text says that it does not overfit." if large and denied else "."),
-                witness=f"Epoch {shared[0]}: {train[shared[0]].value} − {validation[shared[0]].value}; epoch {shared[-1]}: "
+                witness=f"Epoch {shared[0]}: {train[shared[0]].value} − {validation[shared[0]].value}; epoch "
+                f"{shared[-1]}: "
                 f"{train[shared[-1]].value} − {validation[shared[-1]].value}; {len(shared)} epochs are printed for both"
                 + (", and the gap never shrinks" if rising else "")
                 + (f"; one standard error of the validation accuracy at n = {n} is {error:.2f} points." if n else "."),

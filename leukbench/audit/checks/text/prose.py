@@ -7,11 +7,11 @@ from fractions import Fraction
 from statistics import median
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import SCORE_METRICS, canonical, own, score_interval
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, score_interval
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.rows import headlines
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 GAINS = ("improvement", "reduction")
 
@@ -50,12 +50,13 @@ def _readings(a: Interval, b: Interval) -> dict[str, Interval]:
     return found
 
 
-def check_gains(paper: Paper) -> list[Draft]:
-    """A stated gain, reduction or ratio follows from the two figures it names, as a difference or relative to one of them."""
-    by_id = {c.id: c for c in paper.claims}
+def check_gains(ledger: Ledger) -> list[Draft]:
+    """A stated gain, reduction or ratio follows from the two figures it names, as a difference or relative to one
+    of them."""
+    by_id = {c.id: c for c in ledger.paper.claims}
     found = []
     repeated: dict[tuple[str, ...], list[Claim]] = {}
-    for claim in own(paper):
+    for claim in ledger.own:
         if claim.metric in (*GAINS, "time_ratio"):
             keys = (
                 claim.metric,
@@ -76,7 +77,7 @@ def check_gains(paper: Paper) -> list[Draft]:
         if len(pair) == 2 and values[0] is not None and values[1] is not None:
             found.append(_with_repeats(_gain_draft(claim, stated, pair, (values[0], values[1])), claim, again))
         elif len(pair) < 2:
-            found.append(_with_repeats(_search_gain(paper, claim, stated, pair), claim, again))
+            found.append(_with_repeats(_search_gain(ledger, claim, stated, pair), claim, again))
     return found
 
 
@@ -90,7 +91,9 @@ def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple
     readings = _readings(*values)
     hits = [r for r, i in readings.items() if i.meets(stated)]
     first = readings[hits[0]] if hits else readings["difference"]
-    words = f"{pair[0].value} and {pair[1].value}: {hits[0] if hits else 'difference'} {first.text(3)}; stated: {claim.value}{claim.unit if claim.unit == '%' and '%' not in claim.value else ''}"
+    unit = claim.unit if claim.unit == "%" and "%" not in claim.value else ""
+    how = f"{hits[0] if hits else 'difference'} {first.text(3)}"
+    words = f"{pair[0].value} and {pair[1].value}: {how}; stated: {claim.value}{unit}"
     nearest = min(readings, key=lambda r: abs(readings[r].low + readings[r].high - stated.low - stated.high))
     status = "consistent" if hits else ("implausible" if claim.approximate else "inconsistent")
     return Draft(
@@ -107,31 +110,52 @@ def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple
     )
 
 
-def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim]) -> Draft:
-    """Look for a pair of printed figures of the same metric and part whose difference or ratio is the stated gain."""
-    wanted = next(
-        (
-            m
-            for m in ("accuracy", "sensitivity", "recall", "specificity", "f1", "auc", "precision", "mcc", "time_s")
-            if m.replace("_s", "") in f"{claim.condition} {claim.note}".lower().replace("f-score", "f1")
-        ),
-        "accuracy",
-    )
+Pool = list[tuple[Claim, Interval]]
+
+
+def _metric_meant(claim: Claim) -> str:
+    """Return the metric that a gain's condition or note names, else accuracy."""
+    text = f"{claim.condition} {claim.note}".lower().replace("f-score", "f1")
+    names = ("accuracy", "sensitivity", "recall", "specificity", "f1", "auc", "precision", "mcc", "time_s")
+    return next((m for m in names if m.replace("_s", "") in text), "accuracy")
+
+
+def _candidates(ledger: Ledger, claim: Claim, known: list[Claim]) -> tuple[Pool, Pool]:
+    """Return the figures that a gain may start from, and all figures of its metric that it may be measured against."""
+    wanted = canonical(_metric_meant(claim))
     pool = [
         (c, i)
-        for c in own(paper)
-        if canonical(c.metric) == canonical(wanted)
+        for c in ledger.own
+        if canonical(c.metric) == wanted
         and c.study in {claim.study, ""}
-        and (not c.class_)
+        and not c.class_
         and (i := _quantity(c)) is not None
     ]
     if known:
         pool = [(c, i) for c, i in pool if canonical(c.metric) == canonical(known[0].metric)] or pool
-    heads = (
-        [(c, i) for c, i in pool if c.id in {k.id for k in known}]
-        or [(c, i) for c, i in pool if not claim.model or c.model == claim.model]
-        or pool
-    )
+    named = {k.id for k in known}
+    heads = [(c, i) for c, i in pool if c.id in named]
+    heads = heads or [(c, i) for c, i in pool if not claim.model or c.model == claim.model]
+    return heads or pool, pool
+
+
+def _nearest_difference(heads: Pool, pool: Pool, stated: Interval) -> str:
+    """Return the two figures whose difference is nearest to a stated gain, in words; "" where there are none."""
+    pairs = [
+        (
+            abs(i.low - j.low - stated.low),
+            f"{c.value} − {d.value} ({d.model}, {d.condition}) = {shown(i.low - j.low, 2)}",
+        )
+        for c, i in heads
+        for d, j in pool
+    ]
+    return f"; nearest difference: {min(pairs)[1]}." if pairs else "."
+
+
+def _search_gain(ledger: Ledger, claim: Claim, stated: Interval, known: list[Claim]) -> Draft:
+    """Look for a pair of printed figures of the same metric and part whose difference or ratio is the stated gain."""
+    wanted = _metric_meant(claim)
+    heads, pool = _candidates(ledger, claim, known)
     hits = []
     for c, i in heads:
         for d, j in pool:
@@ -139,37 +163,25 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim
                 readings = _readings(i, j)
                 hits += [(c, d, r) for r in ("difference", "relative to the second") if readings[r].meets(stated)]
     means = _over_others(claim, stated, heads, pool)
-    shown_hits = "; ".join(
-        [
-            f"{c.value} ({c.model}, {c.condition}) against {d.value} ({d.model}, {d.condition}), {r}"
-            for c, d, r in hits[:3]
-        ]
-        + means[:2]
-    )
-    nearest = (
-        min(
-            (
-                abs(i.low - j.low - stated.low),
-                f"{c.value} − {d.value} ({d.model}, {d.condition}) = {shown(i.low - j.low, 2)}",
-            )
-            for c, i in heads
-            for d, j in pool
-        )
-        if heads and pool
-        else None
-    )
+    words = [
+        f"{c.value} ({c.model}, {c.condition}) against {d.value} ({d.model}, {d.condition}), {r}"
+        for c, d, r in hits[:3]
+    ]
     return Draft(
         check="gains",
         status="uncheckable",
         kind="arithmetic",
         claims=(claim, *known),
         severity=1,
-        statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} ({claim.condition or claim.model or wanted}) does not say "
-        "from which figures it comes" + ("." if hits or means else ", and no pair of printed figures gives it."),
-        witness=f"What would give it: {shown_hits}."
+        statement=f"The stated {claim.metric.replace('_', ' ')} of {claim.value} "
+        f"({claim.condition or claim.model or wanted}) does "
+        "not say from which figures it comes"
+        + ("." if hits or means else ", and no pair of printed figures gives it."),
+        witness=f"What would give it: {'; '.join(words + means[:2])}."
         if hits or means
-        else f"{len(heads)} × {len(pool)} pairs of {wanted}, and the mean and median of the other networks, tried as differences and as ratios"
-        + (f"; nearest difference: {nearest[1]}." if nearest else "."),
+        else f"{len(heads)} × {len(pool)} pairs of {wanted}, and the mean and median of the other networks, tried "
+        "as differences "
+        f"and as ratios{_nearest_difference(heads, pool, stated)}",
         repair="the two figures that are compared.",
     )
 
@@ -177,7 +189,8 @@ def _search_gain(paper: Paper, claim: Claim, stated: Interval, known: list[Claim
 def _over_others(
     claim: Claim, stated: Interval, heads: list[tuple[Claim, Interval]], pool: list[tuple[Claim, Interval]]
 ) -> list[str]:
-    """Return in words where a figure exceeds the mean or median of the other networks' (all, or of one condition) by the gain."""
+    """Return in words where a figure exceeds the mean or median of the other networks' (all, or of one condition)
+    by the gain."""
     found = []
     for name in ("", *dict.fromkeys(d.condition.split(", ")[-1] for d, _ in pool if d.condition)):
         for c, i in heads:
@@ -195,12 +208,13 @@ def _over_others(
     return list(dict.fromkeys(found))
 
 
-def check_means(paper: Paper) -> list[Draft]:
-    """A stated mean is the mean of the figures it is said to come from (plain, or weighted by images where that fits)."""
-    by_id = {c.id: c for c in paper.claims}
+def check_means(ledger: Ledger) -> list[Draft]:
+    """A stated mean is the mean of the figures it is said to come from (plain, or weighted by images where that
+    fits)."""
+    by_id = {c.id: c for c in ledger.paper.claims}
     found = []
-    heads = headlines(paper)
-    for claim in own(paper):
+    heads = ledger.headlines
+    for claim in ledger.own:
         parts = [by_id[i] for i in claim.derived_from]
         stated = _quantity(claim)
         values = [i for i in (_quantity(p) for p in parts) if i is not None]
@@ -222,7 +236,8 @@ def check_means(paper: Paper) -> list[Draft]:
                 statement=f"{claim.value} is "
                 + ("" if good else "not ")
                 + f"the mean of {', '.join(p.value for p in parts)}.",
-                witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: {claim.value}.",
+                witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: "
+                f"{claim.value}.",
                 repair="" if good else f"{shown(middle, 2)}, or other parts than these.",
                 members=() if good or claim.approximate else ((claim.id,), *((p.id,) for p in parts)),
             )

@@ -6,19 +6,18 @@ import re
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_number, shown
-from leukbench.audit.readings.claims import own, score_interval
+from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import held_out_accuracy
-from leukbench.audit.readings.rows import headlines, rows
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 
-def _accuracies(paper: Paper) -> dict[tuple[str, str], dict[str, list[Claim]]]:
+def _accuracies(ledger: Ledger) -> dict[tuple[str, str], dict[str, list[Claim]]]:
     """Return accuracy claims by (study, model) and split."""
     found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric == "accuracy" and not c.class_ and printed_number(c.value) is not None:
             found.setdefault((c.study, c.model or c.arm), {}).setdefault(c.split or "unstated", []).append(c)
     return found
@@ -28,15 +27,15 @@ def _same(a: Claim, b: Claim) -> bool:
     return printed_number(a.value) == printed_number(b.value)
 
 
-def check_training_as_headline(paper: Paper) -> list[Draft]:
+def check_training_as_headline(ledger: Ledger) -> list[Draft]:
     """A figure given without its part, or as test accuracy, that equals a training accuracy of the same network.
 
     An equal figure with at least three significant digits is taken as the same one; where a lower test or validation
     figure of the same network is printed too, that is named as the one to compare.
     """
     found = []
-    heads = headlines(paper)
-    for (_, model), by_split in _accuracies(paper).items():
+    heads = ledger.headlines
+    for (_, model), by_split in _accuracies(ledger).items():
         suspects: dict[str, list[Claim]] = {}
         training = by_split.get("train", [])
         for split in ("unstated", "test"):
@@ -45,20 +44,21 @@ def check_training_as_headline(paper: Paper) -> list[Draft]:
                     suspects.setdefault(str(printed_number(c.value)), []).append(c)
         for group in suspects.values():
             source = [t for t in training if _same(t, group[0])]
-            found.append(_training_draft(model, group, source, by_split, heads, paper))
-        found += _training_beside_others(paper, model, training, by_split)
+            found.append(_training_draft(model, group, source, by_split, heads, ledger))
+        found += _training_beside_others(ledger, model, training, by_split)
     return found
 
 
 def _training_beside_others(
-    paper: Paper, model: str, training: list[Claim], by_split: dict[str, list[Claim]]
+    ledger: Ledger, model: str, training: list[Claim], by_split: dict[str, list[Claim]]
 ) -> list[Draft]:
-    """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of other works."""
+    """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of
+    other works."""
     held = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
     others = [c for split in ("test", "validation", "unstated") for c in by_split.get(split, []) if not _partial(c)]
     found = []
     for c in training:
-        quoted = [q for q in paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
+        quoted = [q for q in ledger.paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
         if quoted and c.where not in held:
             found.append(
                 Draft(
@@ -67,7 +67,8 @@ def _training_beside_others(
                     kind="protocol",
                     claims=(c, *quoted),
                     severity=3,
-                    statement=f"The accuracy {c.value} of {model or 'the proposed network'} that is set beside figures of other works is called a "
+                    statement=f"The accuracy {c.value} of {model or 'the proposed network'} that is set beside "
+                    "figures of other works is called a "
                     "training accuracy.",
                     witness=f"{c.where}: {c.value} (training) beside {', '.join(q.value for q in quoted)}."
                     + _behind([o for o in others if not _same(o, c)], quoted),
@@ -83,17 +84,18 @@ def _training_draft(
     source: list[Claim],
     by_split: dict[str, list[Claim]],
     heads: frozenset[str],
-    paper: Paper,
+    ledger: Ledger,
 ) -> Draft:
     others = [
         c for s in ("test", "validation") for c in by_split.get(s, []) if not _same(c, group[0]) and not _partial(c)
     ]
     others.sort(key=lambda c: -len(c.value))
     wheres = {c.where for c in group}
-    quoted = [c for c in paper.claims if c.kind == "cited" and c.where in wheres]
+    quoted = [c for c in ledger.paper.claims if c.kind == "cited" and c.where in wheres]
     lower = ""
     if others:
-        lower = f" {others[0].split.capitalize()} accuracy printed for it: {', '.join(dict.fromkeys(c.value for c in others))}."
+        values = ", ".join(dict.fromkeys(c.value for c in others))
+        lower = f" {others[0].split.capitalize()} accuracy printed for it: {values}."
     return Draft(
         check="training_as_headline",
         status="implausible",
@@ -104,7 +106,8 @@ def _training_draft(
         + ("as a test figure " if all(c.split == "test" for c in group) else "without saying on which images ")
         + "is its training accuracy"
         + (", set beside figures that others measured on unseen images." if quoted else "."),
-        witness=f"{group[0].value} stands at {_places(group)}; the same figure is the training accuracy at {_places(source)}.{lower}"
+        witness=f"{group[0].value} stands at {_places(group)}; the same figure is the training accuracy at "
+        f"{_places(source)}.{lower}"
         + (f" {len(quoted)} quoted figures of other works share its table." if quoted else ""),
         repair=(
             f"quote {others[0].value} ({others[0].split}) instead."
@@ -120,24 +123,26 @@ def _partial(claim: Claim) -> bool:
 
 
 def _behind(others: list[Claim], quoted: list[Claim]) -> str:
-    """Return, as a sentence, how many quoted figures lie above the best other accuracy that is printed, "" if there is none."""
+    """Return, as a sentence, how many quoted figures lie above the best other accuracy that is printed, "" if there
+    is none."""
     values = [(i, c) for c in others if (i := score_interval(c)) is not None]
     if not values:
         return ""
     best, claim = max(values, key=lambda v: v[0].low)
     above = [q for q in quoted if (i := score_interval(q)) is not None and i.low > best.high]
     part = "without a word on which images" if (claim.split or "unstated") == "unstated" else claim.split
-    return f" The best other accuracy printed for it is {claim.value} ({part}); {len(above)} of the {len(quoted)} quoted figures are larger."
+    larger = f"{len(above)} of the {len(quoted)} quoted figures are larger"
+    return f" The best other accuracy printed for it is {claim.value} ({part}); {larger}."
 
 
 def _places(claims: list[Claim]) -> str:
     return "; ".join(dict.fromkeys(c.where for c in claims))
 
 
-def check_one_figure_two_parts(paper: Paper) -> list[Draft]:
+def check_one_figure_two_parts(ledger: Ledger) -> list[Draft]:
     """The same accuracy of one network called validation in one place and test in another."""
     found = []
-    for (_, model), by_split in _accuracies(paper).items():
+    for (_, model), by_split in _accuracies(ledger).items():
         for v in by_split.get("validation", []):
             same = [
                 t for t in by_split.get("test", []) if _same(v, t) and len(v.value.replace(".", "").strip("0")) >= 3
@@ -150,18 +155,20 @@ def check_one_figure_two_parts(paper: Paper) -> list[Draft]:
                         kind="protocol",
                         claims=(v, *same),
                         severity=2,
-                        statement=f"{v.value} of {model} is called a validation accuracy in one place and a test accuracy in another.",
+                        statement=f"{v.value} of {model} is called a validation accuracy in one place and a test "
+                        "accuracy in another.",
                         witness=f"Validation: {v.where}. Test: {_places(same)}.",
-                        repair="one held-out part serves as both, so whatever was chosen on it is measured on it; or one name is a slip.",
+                        repair="one held-out part serves as both, so whatever was chosen on it is measured on it; "
+                        "or one name is a slip.",
                     )
                 )
     return list({d.claims[0].value + d.statement: d for d in found}.values())
 
 
-def check_one_figure_two_studies(paper: Paper) -> list[Draft]:
+def check_one_figure_two_studies(ledger: Ledger) -> list[Draft]:
     """The same accuracy, to at least four digits, printed for one network on two different datasets."""
     found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             c.metric == "accuracy"
             and c.study
@@ -192,10 +199,10 @@ def check_one_figure_two_studies(paper: Paper) -> list[Draft]:
     return drafts
 
 
-def check_headline_above_test(paper: Paper) -> list[Draft]:
+def check_headline_above_test(ledger: Ledger) -> list[Draft]:
     """The largest accuracy printed for a network is not its test accuracy: how far the test figures lie below."""
     found = []
-    for (_, model), by_split in _accuracies(paper).items():
+    for (_, model), by_split in _accuracies(ledger).items():
         plain = {
             s: [
                 c
@@ -222,7 +229,8 @@ def check_headline_above_test(paper: Paper) -> list[Draft]:
                     kind="protocol",
                     claims=(best, held),
                     severity=1,
-                    statement=f"{model or 'The network'} is {shown(gap, 2)} points more accurate on its training images than on "
+                    statement=f"{model or 'The network'} is {shown(gap, 2)} points more accurate on its training "
+                    "images than on "
                     f"{held.split} images.",
                     witness=f"{best.value} (training) against {held.value} ({held.split}).",
                 )
@@ -230,20 +238,17 @@ def check_headline_above_test(paper: Paper) -> list[Draft]:
     return found
 
 
-# -------------------------------------------------------------------------------------------------- the majority class
-
-
-def check_below_majority(paper: Paper) -> list[Draft]:
+def check_below_majority(ledger: Ledger) -> list[Draft]:
     """A test accuracy, printed, counted from a matrix or implied by recalls, against the share of the largest class.
 
     Naming the largest class for every image has an accuracy equal to its share; a classifier at or below that has not
     shown that it learnt anything, however high a training or validation figure.
     """
     found = []
-    printed = matrices(paper)
-    tops = [i.high for c in own(paper) if c.metric == "accuracy" and (i := score_interval(c)) is not None]
-    for row in rows(paper):
-        sizes = class_sizes(paper, row.key, printed)
+    printed = ledger.matrices
+    tops = [i.high for c in ledger.own if c.metric == "accuracy" and (i := score_interval(c)) is not None]
+    for row in ledger.rows:
+        sizes = class_sizes(ledger, row.key)
         if sizes is None or row.key[2] not in {"test", "validation"} or not sizes.total or "epoch" in row.key[4]:
             continue
         accuracy, basis, claims = held_out_accuracy(row, sizes.counts, [p for p in printed if p.key == row.key])
@@ -263,10 +268,12 @@ def check_below_majority(paper: Paper) -> list[Draft]:
                 statement=f"The {row.key[2]} accuracy of {row.label} ({basis}) is "
                 + ("below" if below else "above" if accuracy.low > share else "about")
                 + f" what calling every image {name} would reach.",
-                witness=f"{100 * float(accuracy.low):.2f} to {100 * float(accuracy.high):.2f} % against {most}/{sizes.total} = "
+                witness=f"{100 * float(accuracy.low):.2f} to {100 * float(accuracy.high):.2f} % against "
+                f"{most}/{sizes.total} = "
                 f"{shown(100 * share, 2)} %."
                 + (f" The largest accuracy printed in the paper is {shown(100 * top, 1)} %." if below else ""),
-                repair="if predictions and labels were compared in a different order, the scores would look like this; recompute them."
+                repair="if predictions and labels were compared in a different order, the scores would look like "
+                "this; recompute them."
                 if below
                 else "",
             )

@@ -8,11 +8,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number
-from leukbench.audit.readings.claims import SCORE_METRICS, canonical, count_of, fold_of, own, row_key, scale_of
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, count_of, fold_of, row_key, scale_of
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.rows import headlines
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 SAME_THING = (
     *SCORE_METRICS,
@@ -90,8 +90,8 @@ def compatible(a: Claim, b: Claim) -> bool:
 def rounded_alike(a: Claim, b: Claim) -> str:
     """Return how two unequal prints could still be one number, "" if they cannot.
 
-    A whole number that ends in zeros may be the other one rounded to tens, hundreds or thousands; two times one second apart may be
-    one time, rounded in one place and truncated in the other.
+    A whole number that ends in zeros may be the other one rounded to tens, hundreds or thousands; two times one
+    second apart may be one time, rounded in one place and truncated in the other.
     """
     if a.metric in TIMES and (x := seconds(a)) is not None and (y := seconds(b)) is not None:
         near = abs(x - y) <= 1 and x.denominator == y.denominator == 1
@@ -123,11 +123,12 @@ def _plain(c: Claim) -> Interval | None:
     return interval
 
 
-def check_two_values(paper: Paper) -> list[Draft]:
-    """One quantity printed with two values that no rounding reconciles; agreeing repetitions are counted once for all."""
+def check_two_values(ledger: Ledger) -> list[Draft]:
+    """One quantity printed with two values that no rounding reconciles; agreeing repetitions are counted once for
+    all."""
     found = []
     groups: dict[tuple[str, ...], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if (
             c.metric in SAME_THING
             and not c.matrix
@@ -135,7 +136,7 @@ def check_two_values(paper: Paper) -> list[Draft]:
             and not (c.metric == "n_classes" and c.model)
         ):
             groups.setdefault(_identity(c), []).append(c)
-    heads = headlines(paper)
+    heads = ledger.headlines
     _join_study_free(groups)
     repeated: list[Claim] = []
     for claims in groups.values():
@@ -147,8 +148,8 @@ def check_two_values(paper: Paper) -> list[Draft]:
         for c in clashing:
             values.setdefault(str(printed_number(c.value) or plain_text(c)), []).append(c)
         draft = _two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads)
-        lacking = _lacking(paper, clashing[0])
-        found.append(replace(draft, repair=draft.repair + lacking) if lacking else draft)
+        lacking = _lacking(ledger, clashing[0]) if len(values) == 2 else ""
+        found.append(_one_is_the_other(draft, clashing[0].metric, lacking) if lacking else draft)
     if repeated:
         found.append(
             Draft(
@@ -164,11 +165,11 @@ def check_two_values(paper: Paper) -> list[Draft]:
     return found
 
 
-def _lacking(paper: Paper, claim: Claim) -> str:
-    """Return, as a sentence, the one score that a result lacks and nearly all others of its study and part print."""
+def _lacking(ledger: Ledger, claim: Claim) -> str:
+    """Return the one score that a result lacks and nearly all others of its study and part print, "" without one."""
     scores: dict[tuple[str, ...], set[str]] = {}
     names: dict[str, str] = {}
-    for c in own(paper):
+    for c in ledger.own:
         metric = canonical(c.metric)
         if metric in SCORE_METRICS and (c.study, c.split) == (claim.study, claim.split) and not c.class_:
             scores.setdefault(row_key(c), set()).add(metric)
@@ -181,11 +182,29 @@ def _lacking(paper: Paper, claim: Claim) -> str:
     ]
     if len(missing) != 1:
         return ""
-    return f" This result has no {names[missing[0]]}, which the others print: one of the two values may be that."
+    return names[missing[0]]
+
+
+def _one_is_the_other(draft: Draft, metric: str, lacking: str) -> Draft:
+    """Return the finding on a score printed twice beside one that is missing: one of the two is probably that.
+
+    Nothing is proved then: a word is wrong, not a figure.
+    """
+    return replace(
+        draft,
+        topic="doubled",
+        status="implausible",
+        statement=f"{draft.statement.rstrip('.')}, while its {lacking} is missing: one of the two is probably the "
+        f"{lacking}.",
+        witness=f"{draft.witness} All other results of this part print a {lacking}, and this one does not.",
+        repair=f"{lacking} in place of one {metric}; else one is a slip.",
+        members=(),
+    )
 
 
 def _join_study_free(groups: dict[tuple[str, ...], list[Claim]]) -> None:
-    """Put parameter counts that name no study with those of the same network in a study, if there is only one such study."""
+    """Put parameter counts that name no study with those of the same network in a study, if there is only one such
+    study."""
     for key in [k for k, cs in groups.items() if not k[0] and cs[0].metric.startswith("params")]:
         homes = [k for k in groups if k[0] and k[1:] == key[1:]]
         if len(homes) == 1:
@@ -211,13 +230,14 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
     alike = rounded_alike(clusters[0][0], clusters[1][0]) if len(clusters) == 2 else ""
     loose = any(c.approximate for c in flat) or (first.split == "unstated" and not first.condition) or bool(alike)
     pair = next(((g, h) for i, g in enumerate(clusters) for h in clusters[i + 1 :] if not compatible(g[0], h[0])), None)
+    quantity = QUANTITIES.get(first.metric, first.metric.removesuffix("_s").replace("_", " "))
     return Draft(
         check="two_values",
         status="implausible" if loose else "inconsistent",
         kind="arithmetic",
         claims=flat + tuple(agreeing),
         severity=(2 if any(c.id in heads for c in flat) else 1),
-        statement=f"{QUANTITIES.get(first.metric, first.metric.removesuffix('_s').replace('_', ' '))}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
+        statement=f"{quantity}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
         f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
         + (", none of which says on which images." if loose and first.split == "unstated" else "."),
         witness=f"{words}. "
@@ -236,11 +256,12 @@ def _unit(claim: Claim) -> str:
     )
 
 
-def check_contradicting_settings(paper: Paper) -> list[Draft]:
-    """A hyper-parameter printed with several values for one network: the readings a re-implementer has to choose from."""
+def check_contradicting_settings(ledger: Ledger) -> list[Draft]:
+    """A hyper-parameter printed with several values for one network: the readings a re-implementer has to choose
+    from."""
     found = []
     groups: dict[tuple[str, ...], list[Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         if c.metric in SETTINGS:
             extra = (
                 c.condition
@@ -274,7 +295,9 @@ def check_contradicting_settings(paper: Paper) -> list[Draft]:
                     kind="ambiguity",
                     claims=tuple(claims),
                     severity=1,
-                    statement=f"{metric.replace('_', ' ')}{' of ' + model if model else ''}{' (' + condition + ')' if condition else ''} has "
+                    statement=f"{metric.replace('_', ' ')}{' of ' + model if model else ''}"
+                    + (f" ({condition})" if condition else "")
+                    + " has "
                     f"{len(values)} values: {', '.join(v[0].value for v in values.values())}.",
                     witness="; ".join(
                         f"{v[0].value} at {', '.join(dict.fromkeys(c.where for c in v))}" for v in values.values()

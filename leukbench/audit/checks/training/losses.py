@@ -5,23 +5,23 @@ from __future__ import annotations
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, shown
-from leukbench.audit.readings.claims import own, score_interval
+from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.draft import Draft
-from leukbench.papers.schema import Paper
+from leukbench.audit.readings.ledger import Ledger
 
 
-def check_loss_bounds(paper: Paper) -> list[Draft]:
+def check_loss_bounds(ledger: Ledger) -> list[Draft]:
     """A mean squared error on softmax outputs is bounded by the accuracy beside it.
 
-    Summed over K outputs a wrongly classified image costs at most 2, a rightly classified one at most 1 − 1/K (its largest
-    probability p ≥ 1/K, and (1 − p)² + Σ q² ≤ 1 − p); the mean over outputs divides by K. No loss is negative.
+    Summed over K outputs a wrongly classified image costs at most 2, a rightly classified one at most 1 − 1/K (its
+    largest probability p ≥ 1/K, and (1 − p)² + Σ q² ≤ 1 − p); the mean over outputs divides by K. No loss is negative.
     """
-    losses = {r.recipe.loss for r in paper.recipes.values() if r.recipe.output == "softmax"}
+    losses = {r.recipe.loss for r in ledger.paper.recipes.values() if r.recipe.output == "softmax"}
     found = []
     accuracies = {
-        (c.study, c.model, c.split, c.condition): c for c in own(paper) if c.metric == "accuracy" and not c.class_
+        (c.study, c.model, c.split, c.condition): c for c in ledger.own if c.metric == "accuracy" and not c.class_
     }
-    for c in own(paper):
+    for c in ledger.own:
         interval = printed_interval(c.value)
         if c.metric != "loss" or interval is None:
             continue
@@ -41,9 +41,9 @@ def check_loss_bounds(paper: Paper) -> list[Draft]:
                     accused=(c.id,),
                 )
             )
-        if losses != {"mean_squared_error"} or c.study not in paper.studies or accuracy is None or share is None:
+        if losses != {"mean_squared_error"} or c.study not in ledger.paper.studies or accuracy is None or share is None:
             continue
-        k = len(paper.studies[c.study].classes)
+        k = len(ledger.paper.studies[c.study].classes)
         low = share.low if not accuracy.approximate else max(Fraction(0), share.low - Fraction(2, 100))
         bound = (low * (1 - Fraction(1, k)) + (1 - low) * 2) / k
         fits = interval.low * scale <= bound
@@ -58,8 +58,10 @@ def check_loss_bounds(paper: Paper) -> list[Draft]:
                 + ("possible for" if fits else "larger than")
                 + f" a mean squared error on {k} softmax outputs"
                 + (" can be." if not fits else "."),
-                witness=f"Right images cost at most (1 − 1/{k})/{k}, wrong ones 2/{k}: {shown(low)}·{shown(Fraction(k - 1, k * k))} + "
-                f"{shown(1 - low)}·{shown(Fraction(2, k))} = {shown(bound)}; printed {shown(interval.low * scale)} or more.",
+                witness=f"Right images cost at most (1 − 1/{k})/{k}, wrong ones 2/{k}: "
+                f"{shown(low)}·{shown(Fraction(k - 1, k * k))} + "
+                f"{shown(1 - low)}·{shown(Fraction(2, k))} = {shown(bound)}; printed {shown(interval.low * scale)} "
+                "or more.",
                 repair=""
                 if fits
                 else "the loss contains a penalty on the weights, is a sum over outputs, or is a cross-entropy.",

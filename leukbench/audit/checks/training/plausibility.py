@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import count_of, fold_of, own, row_key, scale_of, score_interval
-from leukbench.audit.readings.class_sizes import class_sizes, n_classes
+from leukbench.audit.readings.claims import canonical, scale_of, score_interval
+from leukbench.audit.readings.class_sizes import class_sizes, images_behind, n_classes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.printed_matrices import matrices
+from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
-from leukbench.audit.readings.rows import headlines, rows
 from leukbench.audit.readings.texts import epoch_of
-from leukbench.papers.schema import Claim, Paper
+from leukbench.papers.schema import Claim
 
 CORRELATION = 0.1  # of errors within a patient, in the middle of STATISTICS.md's range
 Z = 1.959964
@@ -27,47 +25,29 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     >>> [round(x, 3) for x in wilson(0.9, 100)]
     [0.826, 0.945]
     """
+    p = min(max(p, 0.0), 1.0)
     centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _n_of(paper: Paper, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
-    sizes = class_sizes(paper, row_key(claim), matrices(paper))
-    if claim.n.replace(",", "").isdigit():
-        return int(claim.n.replace(",", "")), ()
-    stated = [
-        c
-        for c in own(paper)
-        if c.metric == "n_images"
-        and not c.class_
-        and c.split == claim.split
-        and fold_of(c) == fold_of(claim)
-        and c.study in {claim.study, ""}
-        and c.model in {claim.model, ""}
-        and count_of(c)
-    ]
-    if sizes is not None and not ("another network" in sizes.basis and any(c.model == claim.model for c in stated)):
-        return sizes.total, sizes.claims
-    # what the paper tested on before what its publisher offers
-    stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
-    return (count_of(stated[0]) or 0, (stated[0],)) if stated else None
-
-
-def check_honest_intervals(paper: Paper) -> list[Draft]:
+def check_honest_intervals(ledger: Ledger) -> list[Draft]:
     """The interval that a headline deserves: Wilson on its images, and on the images that patients leave effective.
 
-    Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n images count
-    as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole patients are tested, and no
-    less than n over all its patients. Without an n, the missing number is named.
+    Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n
+    images count as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole
+    patients are tested, and no less than n over all its patients. Without an n, the missing number is named.
     """
     found = []
-    for name, study in paper.studies.items():
-        claim = paper.claim(study.headline)
+    for name, study in ledger.paper.studies.items():
+        claim = ledger.by_id[study.headline]
         accuracy = score_interval(claim)
-        if accuracy is None:
+        if accuracy is None or accuracy.low > 1:
             continue
-        n = _n_of(paper, claim)
+        if canonical(claim.metric) not in {"accuracy", "error_rate"} or claim.class_ or claim.average == "macro":
+            found.append(_no_share(name, claim))
+            continue
+        n = images_behind(ledger, claim)
         if n is None:
             found.append(
                 Draft(
@@ -76,46 +56,32 @@ def check_honest_intervals(paper: Paper) -> list[Draft]:
                     kind="arithmetic",
                     claims=(claim,),
                     severity=1,
-                    statement=f"The headline {claim.value} of study {name} has no number of images, so no error can be attached.",
+                    statement=f"The headline {claim.value} of study {name} has no number of images, so no error "
+                    "can be attached.",
                     repair="the number of test images (and of patients) behind it.",
                 )
             )
             continue
         p = float(printed_number(claim.value) or 0) / scale_of(claim)
-        draft = _interval_draft(name, claim, p, n, public_counts().get(study.source, {}))
-        found.append(replace(draft, witness=draft.witness + _fold_spread(paper, claim)))
+        p = 1 - p if canonical(claim.metric) == "error_rate" else p
+        found.append(_interval_draft(name, claim, p, n, public_counts().get(study.source, {})))
     return found
 
 
-def _fold_spread(paper: Paper, claim: Claim) -> str:
-    """Return whether the accuracies of the folds differ by more than independent images would, as a sentence, "" without folds.
-
-    Pearson's χ² of right and wrong images by fold, k − 1 degrees of freedom.
-    """
-    from scipy.stats import chi2 as chi2_distribution
-
-    folds: dict[str, tuple[float, int, str]] = {}
-    for c in own(paper):
-        same = (c.study, c.model, c.split, c.metric, c.condition) == (
-            claim.study,
-            claim.model,
-            claim.split,
-            "accuracy",
-            "",
-        )
-        n = _n_of(paper, c) if same and fold_of(c) and not c.class_ else None
-        if n is not None:
-            folds.setdefault(fold_of(c), (float(printed_number(c.value) or 0) / scale_of(c), n[0], c.value))
-    total = sum(n for _, n, _ in folds.values())
-    pooled = sum(a * n for a, n, _ in folds.values()) / total if total else 0.0
-    if len(folds) < 2 or not 0 < pooled < 1:
-        return ""
-    chi2 = sum(n * (a - pooled) ** 2 for a, n, _ in folds.values()) / (pooled * (1 - pooled))
-    p = float(chi2_distribution.sf(chi2, len(folds) - 1))
-    return f" The folds have {', '.join(v for _, _, v in folds.values())}: " + (
-        f"too far apart for independent images (χ² = {chi2:.1f}, p = {p:.1g}), so an interval of independent images is too narrow."
-        if p < 0.001
-        else f"as far apart as independent images may be (χ² = {chi2:.1f}, p = {p:.2g})."
+def _no_share(study: str, claim: Claim) -> Draft:
+    """Return the finding on a headline that is no share of images: an AUC, an F1, a kappa say nothing of how many
+    are wrong."""
+    name = {"auc": "AUC", "f1": "F1", "mcc": "MCC"}.get(canonical(claim.metric), claim.metric)
+    return Draft(
+        check="honest_intervals",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(claim,),
+        severity=1,
+        statement=f"The headline of study {study}, {name} {claim.value}, is no share of right images, so it has no "
+        "error by itself.",
+        witness="Its error depends on the matrix or the scores behind it.",
+        repair="the confusion matrix or the score of every test image, with its patient.",
     )
 
 
@@ -132,8 +98,10 @@ def _interval_draft(
         few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
         (l2, h2), (l3, h3) = wilson(p, few), wilson(p, many)
         words += (
-            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} they count as "
-            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at most {many:.0f} if "
+            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} "
+            "they count as "
+            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at "
+            f"most {many:.0f} if "
             f"they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
         )
     return Draft(
@@ -142,24 +110,23 @@ def _interval_draft(
         kind="arithmetic",
         claims=(claim, *basis),
         severity=0,
-        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {size} images; its interval depends on patients.",
+        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {size} images; its "
+        "interval depends on patients.",
         witness=words,
         repair="the patient of each test image.",
     )
 
 
-# --------------------------------------------------------------------------------------------------------------- curves
-
-
-def check_smooth_curves(paper: Paper) -> list[Draft]:
+def check_smooth_curves(ledger: Ledger) -> list[Draft]:
     """A validation curve that never falls, in steps smaller than one standard error of its n.
 
-    Each score is a count of n images with error √(p(1 − p)/n). Evaluations of one network share their images, so that this is only a
-    yardstick; the number of strict rises without one fall is stated, with the number of images that the smallest step is.
+    Each score is a count of n images with error √(p(1 − p)/n). Evaluations of one network share their images, so
+    that this is only a yardstick; the number of strict rises without one fall is stated, with the number of images
+    that the smallest step is.
     """
     found = []
     curves: dict[tuple[str, ...], dict[int, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         epoch = epoch_of(c)
         if epoch is not None and score_interval(c) is not None and c.metric == "accuracy":
             curves.setdefault((c.study, c.model, c.split), {}).setdefault(epoch, c)
@@ -170,17 +137,20 @@ def check_smooth_curves(paper: Paper) -> list[Draft]:
         values = [Fraction(printed_number(c.value) or 0) / scale_of(c) for c in ordered]
         steps = [b - a for a, b in itertools.pairwise(values)]
         if all(s > 0 for s in steps):
-            found.append(_curve_draft(paper, model, split, ordered, values, steps))
+            found.append(_curve_draft(ledger, model, split, ordered, values, steps))
     return found
 
 
 def _curve_draft(
-    paper: Paper, model: str, split: str, claims: list[Claim], values: list[Fraction], steps: list[Fraction]
+    ledger: Ledger, model: str, split: str, claims: list[Claim], values: list[Fraction], steps: list[Fraction]
 ) -> Draft:
-    n = next((total[0] for c in claims[:1] if (total := _n_of(paper, c.model_copy(update={"condition": ""})))), None)
+    n = next(
+        (total[0] for c in claims[:1] if (total := images_behind(ledger, c.model_copy(update={"condition": ""})))), None
+    )
     p = float(values[len(values) // 2])
     noise = (
-        f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step {shown(min(steps) * n, 1)} images."
+        f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step "
+        f"{shown(min(steps) * n, 1)} images."
         if n
         else ""
     )
@@ -192,16 +162,17 @@ def _curve_draft(
         claims=tuple(claims),
         severity=1,
         statement=f"The {split} accuracy of {model} rises at every one of {len(steps)} printed steps and never falls.",
-        witness=f"From {claims[0].value} to {claims[-1].value}; smallest step {shown(100 * min(steps), 2)} points.{noise}",
+        witness=f"From {claims[0].value} to {claims[-1].value}; smallest step {shown(100 * min(steps), 2)} "
+        f"points.{noise}",
         repair="raw values of every epoch; a smoothed curve would look like this.",
     )
 
 
-def check_final_epoch(paper: Paper) -> list[Draft]:
+def check_final_epoch(ledger: Ledger) -> list[Draft]:
     """The last row of an epoch table against the final accuracy printed elsewhere for the same network and part."""
     found = []
     last: dict[tuple[str, str, str], tuple[int, Claim]] = {}
-    for c in own(paper):
+    for c in ledger.own:
         e = epoch_of(c)
         key = (c.study, c.model, c.split)
         if e is not None and c.metric == "accuracy" and (key not in last or e > last[key][0]):
@@ -209,7 +180,7 @@ def check_final_epoch(paper: Paper) -> list[Draft]:
     for key, (epoch, c) in last.items():
         finals = {
             d.value: d
-            for d in own(paper)
+            for d in ledger.own
             if d.metric == "accuracy"
             and (d.study, d.model, d.split) == key
             and not d.condition
@@ -229,7 +200,8 @@ def check_final_epoch(paper: Paper) -> list[Draft]:
                     kind="arithmetic",
                     claims=(c, d),
                     severity=0 if same else 1,
-                    statement=f"The {key[2]} accuracy of {key[1]} at its last printed epoch ({epoch}) is {c.value}; the final figure is {d.value}.",
+                    statement=f"The {key[2]} accuracy of {key[1]} at its last printed epoch ({epoch}) is "
+                    f"{c.value}; the final figure is {d.value}.",
                     witness=f"{c.where}: {c.value}; {d.where}: {d.value}.",
                     repair="" if same else "another epoch (the best one?) or another run; say which was kept.",
                 )
@@ -237,31 +209,34 @@ def check_final_epoch(paper: Paper) -> list[Draft]:
     return found
 
 
-def check_close_race(paper: Paper) -> list[Draft]:
-    """The lead of the best result over the next one, against the spread printed with it or the error at its n."""
+def check_close_race(ledger: Ledger) -> list[Draft]:
+    """The lead of the headline over the best other network, against the spread printed with it or the error at its
+    n."""
     found = []
     groups: dict[tuple[str, str, str, str], list[tuple[Fraction, Claim]]] = {}
-    for row in rows(paper):
+    for row in ledger.rows:
         claims = row.scores.get(("accuracy", "", "")) or next(
             (c for (m, k, _), c in row.scores.items() if m == "accuracy" and not k), None
         )
         if claims and row.key[2] in {"test", "unstated"} and not claims[0].condition.startswith("epoch"):
             value = Fraction(printed_number(claims[0].value) or 0) / scale_of(claims[0])
             groups.setdefault((row.key[0], row.key[2], row.key[3], claims[0].metric), []).append((value, claims[0]))
-    heads = headlines(paper)
+    heads = ledger.headlines
     for members in groups.values():
         members = sorted({c.id: (v, c) for v, c in members}.values(), key=lambda vc: vc[0], reverse=True)
         chosen = next(((v, c) for v, c in members if c.id in heads), None)
         if chosen is None:
             continue
         a, first = chosen
-        # another value printed for the headline's own result is no competitor
-        others = [(v, c) for v, c in members if (c.model, c.condition) != (first.model, first.condition)]
+        # neither another value of the same network nor its variants are competitors
+        others = [(v, c) for v, c in members if c.model != first.model]
         if not others or others[0][0] >= a:
             continue
         b, second = others[0]
-        spread = next((c.spread for c in paper.claims if c.id in heads and c.spread), first.spread)
-        error = _error(spread, (first, float(a), _n_of(paper, first)), (second, float(b), _n_of(paper, second)))
+        spread = next((c.spread for c in ledger.paper.claims if c.id in heads and c.spread), first.spread)
+        error = _error(
+            spread, (first, float(a), images_behind(ledger, first)), (second, float(b), images_behind(ledger, second))
+        )
         if error is None:
             continue
         lead = float(a - b)
@@ -272,7 +247,8 @@ def check_close_race(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(first, second),
                 severity=1 if lead < error[0] else 0,
-                statement=f"The lead of {first.model} over {second.model}{' (' + second.condition + ')' if second.condition else ''} is "
+                statement=f"The lead of {first.model} over "
+                f"{second.model}{' (' + second.condition + ')' if second.condition else ''} is "
                 f"{100 * lead:.2f} points" + (", smaller than the error beside it." if lead < error[0] else "."),
                 witness=f"{first.value} against {second.value}; {error[1]}.",
                 repair="a paired comparison on the same test images, over runs." if lead < error[0] else "",
@@ -285,7 +261,8 @@ Measured = tuple[Claim, float, tuple[int, tuple[Claim, ...]] | None]
 
 
 def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] | None:
-    """Return the printed spread, else √(p(1 − p)/n + q(1 − q)/m) of two independent figures (m = n where it is not known), and its words."""
+    """Return the printed spread, else √(p(1 − p)/n + q(1 − q)/m) of two independent figures (m = n where it is not
+    known), and its words."""
     claim, p, size = first
     interval = printed_interval(spread.replace("±", "").strip()) if spread else None
     if interval is not None:
@@ -300,8 +277,9 @@ def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] 
     return value, f"the standard error of a difference of two such figures on {on} is {100 * value:.2f} points"
 
 
-def check_test_against_validation(paper: Paper) -> list[Draft]:
-    """Test and validation images drawn alike should score alike: a gap beyond 5 standard errors needs another explanation.
+def check_test_against_validation(ledger: Ledger) -> list[Draft]:
+    """Test and validation images drawn alike should score alike: a gap beyond 5 standard errors needs another
+    explanation.
 
     The test accuracy is printed, from the matrix, or implied by per-class recalls and class sizes.
     """
@@ -310,13 +288,13 @@ def check_test_against_validation(paper: Paper) -> list[Draft]:
     found = []
     validation = {
         (c.study, c.model): c
-        for c in own(paper)
+        for c in ledger.own
         if c.metric == "accuracy" and c.split == "validation" and not c.condition and not c.fold
     }
-    for row in rows(paper):
+    for row in ledger.rows:
         c = validation.get((row.key[0], row.key[1]))
-        sizes = class_sizes(paper, row.key, matrices(paper))
-        if c is None or row.key[2] != "test" or sizes is None or n_classes(paper, row.key) is None:
+        sizes = class_sizes(ledger, row.key)
+        if c is None or row.key[2] != "test" or sizes is None or n_classes(ledger, row.key) is None:
             continue
         implied = implied_accuracy(row, sizes.counts)
         v = score_interval(c)
@@ -335,11 +313,14 @@ def check_test_against_validation(paper: Paper) -> list[Draft]:
                 kind="arithmetic",
                 claims=(c, *row.claims(), *sizes.claims),
                 severity=3 if far else 0,
-                statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to {100 * float(implied.high):.1f} %; "
+                statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to "
+                f"{100 * float(implied.high):.1f} %; "
                 f"its validation accuracy is {c.value}" + ("." if "%" in c.value else f"{c.unit}."),
-                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is {gap / error:.0f} standard errors, "
+                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is "
+                f"{gap / error:.0f} standard errors, "
                 "although both parts come from one dataset.",
-                repair="validation and test scores from one set of predictions; a comparison of predictions and labels in different orders would "
+                repair="validation and test scores from one set of predictions; a comparison of predictions and "
+                "labels in different orders would "
                 "give test scores at chance."
                 if far
                 else "",

@@ -1,0 +1,128 @@
+"""Draw who imports whom, as it stands in the code: ``make picture`` writes docs/*.svg; needs Graphviz (``dot``).
+
+Packages are boxes, rows are layers: a box stands one row above the highest that it imports. An arrow that follows from
+others is left out, and so is what everything stands on but for its box. Each picture carries the hash of what it was
+drawn from; a test compares it with the code.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import grimp
+
+FOLDER = Path(__file__).parent
+FLOOR = ("records", "errors", "paths", "seeds")
+"""What everything stands on."""
+Graph = Mapping[str, frozenset[str]]
+_MARK = "drawn from "
+
+
+def imports() -> dict[str, set[str]]:
+    """Return each module of leukbench with the modules that it imports, also inside functions."""
+    graph = grimp.build_graph("leukbench", cache_dir=None)
+    return {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+
+
+def packages(modules: Mapping[str, set[str]]) -> Graph:
+    """Return the packages below leukbench, the floor as one box, and what each imports."""
+    floor = " · ".join(FLOOR)
+
+    def box(module: str) -> str:
+        name = module.split(".")[1] if "." in module else ""
+        return floor if name in FLOOR else name
+
+    found = _joined(modules, box)
+    return {name: below - {floor} if len(below) > 1 else below for name, below in found.items() if name != "__main__"}
+
+
+def floors_of_the_audit(modules: Mapping[str, set[str]]) -> Graph:
+    """Return the floors of the audit, each family of checks by itself, and what each imports of the others."""
+
+    def box(module: str) -> str:
+        parts = module.split(".")[1:]
+        if parts[:1] != ["audit"] or parts[1:] == ["checks"]:  # the package of the families has no code of its own
+            return ""
+        return ".".join(parts[1:3] if parts[1:2] == ["checks"] else parts[1:2])
+
+    return _joined(modules, box)
+
+
+def _joined(modules: Mapping[str, set[str]], box: Callable[[str], str]) -> Graph:
+    found: dict[str, set[str]] = {}
+    for module, imported in modules.items():
+        if name := box(module):
+            found.setdefault(name, set()).update({box(other) for other in imported} - {name, ""})
+    return {name: frozenset(below) for name, below in found.items()}
+
+
+def levels(graph: Graph) -> dict[str, int]:
+    """Return the row of each box, 0 at the bottom. Raises graphlib.CycleError where boxes import in a circle."""
+    rows: dict[str, int] = {}
+    for name in graphlib.TopologicalSorter(graph).static_order():
+        rows[name] = max((rows[below] + 1 for below in graph.get(name, ())), default=0)
+    return rows
+
+
+def reduced(graph: Graph) -> dict[str, list[str]]:
+    """Return the graph without the arrows that follow from others (its transitive reduction), sorted."""
+    reach: dict[str, set[str]] = {}
+    for name in graphlib.TopologicalSorter(graph).static_order():
+        reach[name] = set(graph.get(name, ())).union(*(reach[below] for below in graph.get(name, ())))
+    return {
+        name: sorted(b for b in graph[name] if not any(b in reach[other] for other in graph[name]))
+        for name in sorted(graph)
+    }
+
+
+def dot_text(graph: Graph) -> str:
+    """Return the picture in Graphviz's language; the same graph gives the same text."""
+    rows = levels(graph)
+    lines = [
+        "digraph {",
+        '  graph [rankdir=TB, ranksep=0.55, nodesep=0.3, fontname="Helvetica"]',
+        '  node [shape=box, style="rounded,filled", fillcolor="#eef3f8", color="#4a6785", fontname="Helvetica"]',
+        '  edge [color="#7a8da0", arrowsize=0.7]',
+    ]
+    for row in sorted(set(rows.values()), reverse=True):
+        names = sorted(name for name, at in rows.items() if at == row)
+        lines.append("  { rank=same; " + " ".join(f'"{name}";' for name in names) + " }")
+    lines += [f'  "{name}" -> "{below}"' for name, belows in reduced(graph).items() for below in belows]
+    return "\n".join([*lines, "}", ""])
+
+
+def mark_of(text: str) -> str:
+    """Return what a picture of this text carries."""
+    return _MARK + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def pictures() -> dict[Path, str]:
+    """Return each picture's file and the text that it is drawn from."""
+    modules = imports()
+    return {
+        FOLDER / "architecture.svg": dot_text(packages(modules)),
+        FOLDER / "audit.svg": dot_text(floors_of_the_audit(modules)),
+    }
+
+
+def main() -> None:
+    """Draw the pictures."""
+    if shutil.which("dot") is None:
+        sys.exit("docs/draw.py: Graphviz is not installed; install it (apt install graphviz) for its program dot")
+    for file, text in pictures().items():
+        svg = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True).stdout
+        drawn = re.sub(r"<!-- Generated by .*?-->", f"<!-- {mark_of(text)} -->", svg, count=1, flags=re.DOTALL)
+        file.write_text(drawn, encoding="utf-8")
+        boxes = drawn.count('class="node"')
+        print(f"docs/{file.name}: {boxes} boxes")
+
+
+if __name__ == "__main__":
+    main()

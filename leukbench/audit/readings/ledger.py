@@ -1,0 +1,58 @@
+"""A paper parsed once: what every check reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from leukbench.audit.readings.claims import RowKey, own
+from leukbench.audit.readings.printed_matrices import Printed, matrices
+from leukbench.audit.readings.rows import Row, headlines, rows
+from leukbench.papers.schema import Claim, Paper
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many images of each class a result was counted on, and the claims that say so.
+
+    ``presumed``: taken from another network's test part, on which this result was only presumably counted too.
+    """
+
+    counts: dict[str, int]
+    claims: tuple[Claim, ...]
+    basis: str
+    presumed: bool = False
+
+    @property
+    def total(self) -> int:
+        """All images."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The readings of one paper, made once and handed to all checks.
+
+    ``sizes`` fills as class sizes are asked for (:func:`leukbench.audit.readings.class_sizes.class_sizes`), so that
+    each is worked out once.
+    """
+
+    paper: Paper
+    own: tuple[Claim, ...]
+    by_id: Mapping[str, Claim]
+    rows: tuple[Row, ...]
+    matrices: tuple[Printed, ...]
+    headlines: frozenset[str]
+    sizes: dict[RowKey, Sizes | None] = field(default_factory=dict, compare=False, repr=False)
+
+
+def read(paper: Paper) -> Ledger:
+    """Return the readings of a paper: its own claims, its rows of scores, its matrices, its headline figures."""
+    return Ledger(
+        paper=paper,
+        own=tuple(own(paper)),
+        by_id={c.id: c for c in paper.claims},
+        rows=tuple(rows(paper)),
+        matrices=tuple(matrices(paper)),
+        headlines=headlines(paper),
+    )

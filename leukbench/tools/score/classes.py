@@ -1,0 +1,66 @@
+"""The classes of a user's predictions: labels, calls and scores must speak of the same ones, or the mapping is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from leukbench.errors import InputError
+from leukbench.tools.tables.columns import option
+
+
+def check_same_names(
+    file: Path, labels: Sequence[str], others: Sequence[str], *, what: str, known: Sequence[str]
+) -> None:
+    """Raise InputError unless labels and the names in ``what`` (predicted classes, columns of scores) are of one kind.
+
+    Each side may lack classes of the other; both at once, or two that differ only in how they are written, would be scored as
+    wrong without being so. ``known`` are the classes that ``--map`` names, which are taken at their word.
+    """
+    unseen = [name for name in others if name not in labels and name not in known]
+    missed = [name for name in labels if name not in others and name not in known]
+    pairs = [(name, twin) for name in unseen for twin in labels] + [(twin, name) for name in missed for twin in others]
+    alike = {_longer(a, b): _shorter(a, b) for a, b in pairs if a != b and _folded(a) == _folded(b)}
+    if not alike and (not unseen or not missed):
+        return
+    mapping = alike or _in_order(unseen, missed)
+    shared = [name for name in labels if name in others]
+    raise InputError(
+        f"label and {what} do not name the same classes", where=str(file),
+        expected=f"the classes of label: {', '.join(labels)}", found=f"{', '.join(others)} ({len(shared)} shared)",
+        do=(f"say which is which, as in {option({f'class:{a}': b for a, b in mapping.items()})}"
+            + ("" if alike else "; turned round if it is so; a class that is right as it is: " + option({f"class:{unseen[0]}": unseen[0]}))),
+    )  # fmt: skip
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is whatever its case, blanks, dashes, and zeros after the point.
+
+    >>> _folded("1.0") == _folded("1"), _folded("Pre-B") == _folded("pre b"), _folded("10") == _folded("1")
+    (True, True, False)
+    """
+    if re.fullmatch(r"\d+\.0+", name):
+        name = name.split(".")[0]
+    return re.sub(r"[\s_\-]+", "", name.casefold())
+
+
+def _shorter(name: str, label: str) -> str:
+    """Return how two spellings of one class are best written: as the label is, without zeros after the point."""
+    return name if len(name) < len(label) else label
+
+
+def _longer(name: str, label: str) -> str:
+    return label if len(name) < len(label) else name
+
+
+def _in_order(unseen: Sequence[str], missed: Sequence[str]) -> dict[str, str]:
+    """Return the mapping of numbers to names in their order, as most code numbers its classes."""
+    numbers, names = (unseen, missed) if unseen and _natural(unseen[0])[0] is False else (missed, unseen)
+    ordered = sorted(names) if names is missed else list(names)
+    return dict(zip(sorted(numbers, key=_natural), ordered, strict=False)) or {unseen[0]: unseen[0]}
+
+
+def _natural(name: str) -> tuple[bool, float, str]:
+    number = re.fullmatch(r"\d+(\.\d+)?", name) is not None
+    return (not number, float(name) if number else 0.0, name)

@@ -1,0 +1,86 @@
+"""What is estimated of a user's predictions: of their images, and of their patients called by the mean score."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from leukbench.evaluation.estimates import auc_estimates, estimate_predictions
+from leukbench.evaluation.intervals import join_notes
+from leukbench.evaluation.patients import average_copies
+from leukbench.records import Estimate, Predictions
+
+
+def estimates_of(predictions: Predictions) -> tuple[Estimate, ...]:
+    """Return the estimates of predictions, the AUC over those classes that are there.
+
+    Where every group is one image, both intervals are the same one: by image there is nothing else to count.
+    """
+    p = average_copies(predictions)
+    found = list(estimate_predictions(predictions))
+    if not np.isnan(p.scores).any():
+        found = _with_auc(found, p)
+    if len(np.unique(p.group)) == len(np.unique(p.image_id)):
+        found = [
+            dataclasses.replace(e, low_images=e.low, high_images=e.high, method_images=e.method) if e.metric != "patient_accuracy" else e
+            for e in found
+        ]  # fmt: skip
+    return tuple(found)
+
+
+def _with_auc(found: list[Estimate], p: Predictions) -> list[Estimate]:
+    """Return the estimates with the AUC of the classes that some image has, where others have none."""
+    there = np.unique(p.label)
+    if len(there) == len(p.classes) or len(there) < 2:
+        return found
+    place = np.zeros(len(p.classes), dtype=np.int64)
+    place[there] = np.arange(len(there))
+    kept = dataclasses.replace(
+        p, classes=tuple(p.classes[c] for c in there), label=place[p.label], predicted=place[p.predicted], scores=p.scores[:, there]
+    )  # fmt: skip
+    absent = ", ".join(name for c, name in enumerate(p.classes) if c not in there)
+    partial = [
+        dataclasses.replace(e, note=join_notes(e.note, f"without {absent}, of which there is no image"))
+        for e in auc_estimates(kept)
+    ]
+    return [*(e for e in found if e.metric != "auc"), *partial]
+
+
+def by_patient(predictions: Predictions) -> Predictions | None:
+    """Return one row a patient and seed, with the mean of the scores of its images (of calls, where there are no scores).
+
+    The class with the highest mean is called, the first of equals. Patients whose images have several labels are left out; groups
+    stand in for those without a name. None where every patient is one image, or none is left.
+    """
+    p = average_copies(predictions)
+    owner = np.where(p.patient == "", p.group, p.patient)
+    names, codes = np.unique(owner, return_inverse=True)
+    if len(names) == len(np.unique(p.image_id)):
+        return None
+    held = np.zeros((len(names), len(p.classes)), dtype=bool)
+    held[codes, p.label] = True
+    kept = held.sum(axis=1) == 1
+    votes = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
+    keys, rows = np.unique(np.stack([p.seed, codes]), axis=1, return_inverse=True)
+    means = np.zeros((keys.shape[1], len(p.classes)))
+    np.add.at(means, rows.reshape(-1), votes)
+    means /= np.bincount(rows.reshape(-1))[:, None]
+    use = kept[keys[1]]
+    if not use.any():
+        return None
+    who = names[keys[1][use]]
+    return Predictions(
+        classes=p.classes, image_id=who, label=held.argmax(axis=1)[keys[1][use]].astype(np.int64),
+        predicted=means[use].argmax(axis=1).astype(np.int64), scores=means[use] if votes is p.scores else np.full((int(use.sum()), len(p.classes)), np.nan),
+        group=who, origin=who, patient=who, fold=np.zeros(len(who), dtype=np.int64), seed=keys[0][use].astype(np.int64),
+    )  # fmt: skip
+
+
+def confusion(p: Predictions) -> dict[str, Any]:
+    """Return the confusion matrix as JSON data: ``rows`` are the actual classes, mean over seeds."""
+    n = len(p.classes)
+    counts = np.bincount(p.label * n + p.predicted, minlength=n * n).reshape(n, n)
+    n_seeds = len(np.unique(p.seed))
+    return {"classes": list(p.classes), "rows": (counts / n_seeds).tolist() if n_seeds > 1 else counts.tolist()}

@@ -1,0 +1,246 @@
+"""The scores in a user's table: which columns hold them and of which class, and what the numbers come to as probabilities."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leukbench.errors import InputError
+from leukbench.records import FloatArray
+from leukbench.tools.tables.columns import Wishes, option, spelled_alike
+from leukbench.tools.tables.rows import Line, Table
+
+SCORE = "score_"
+SUM_TOLERANCE = 1e-3
+_BEFORE = re.compile(r"(?P<family>(y_)?(score|prob|proba|probs|probability|softmax|p|pred|logit|logits))[ _.:\-(\[]+(?P<of>.+?)[)\]]?", re.IGNORECASE)  # fmt: skip
+_AFTER = re.compile(r"(?P<of>.+?)[ _.:\-]+(?P<family>score|prob|proba|probability|softmax|logit|logits)", re.IGNORECASE)
+_LOGITS = frozenset({"logit", "logits"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreColumns:
+    """Class (as the columns name it) -> its column; ``positive`` where a single column speaks of one of two classes."""
+
+    of: Mapping[str, str]
+    positive: str = ""
+    logits: bool = False
+
+
+def find_scores(
+    table: Table, columns: Mapping[str, str], labels: Sequence[str], wishes: Wishes, *, logits: bool
+) -> tuple[ScoreColumns | None, tuple[str, ...]]:
+    """Return where the scores are (None where the table has none) and what was left; ``labels`` are the classes of its labels.
+
+    Raises InputError where logits are not said to be such, and, unless there is a column of calls to score instead, where two sets of
+    columns fit and where a single column does not say of which class it is.
+    """
+    free = [c for c in table.header if c not in columns.values()]
+    families = _families(free, {wishes.classes.get(name, name) for name in labels}, wishes)
+    if not families and "score" not in columns and len(labels) > 1 and set(labels) <= set(free):
+        families = {"": {c: c for c in _like_classes(table, free, labels)}}
+    kept = {name: of for name, of in families.items() if (name in _LOGITS) == logits} or families
+    if set(kept) == _LOGITS & set(kept) and kept and not logits:
+        raise InputError("these scores are called logits", where=str(table.file), expected="--logits, which takes their softmax",
+                         found=", ".join(next(iter(kept.values())).values()), do="add --logits")  # fmt: skip
+    best = _best(table, kept, labels, optional="predicted" in columns)
+    if len(best) > 1:
+        return ScoreColumns(of=best, logits=logits), ()
+    single = next(iter(best.values()), columns.get("score", ""))
+    if single and "predicted" in columns and (len(labels) != 2 or not _follows(table, single, columns["predicted"])):
+        return None, (f"Column {single!r} is not read: it is no score of one class, and predicted is scored.",)
+    if not single:
+        return None, ()
+    return _single(table, single, next(iter(best), ""), labels, wishes, logits=logits), ()
+
+
+def _follows(table: Table, column: str, predicted: str) -> bool:
+    """Say whether a threshold on a column of numbers tells the calls apart, as it does for the score of one class of two."""
+    calls = table.values(predicted)
+    names = sorted(set(calls))
+    try:
+        values = np.array([float(cell.replace(",", ".", 1)) for cell in table.values(column)])
+    except ValueError:
+        return False
+    if len(names) != 2:
+        return True
+    first, second = (values[[call == name for call in calls]] for name in names)
+    return bool(first.max() <= second.min() or second.max() <= first.min())
+
+
+def _families(free: Sequence[str], labels: Collection[str], wishes: Wishes) -> dict[str, dict[str, str]]:
+    """Return sets of columns named alike, such as ``prob_A, prob_B``: family -> class -> column.
+
+    The class is written as the labels are, where it differs in case, blanks or dashes alone.
+    """
+    spelled = {spelled_alike(name): name for name in labels}
+    found: dict[str, dict[str, str]] = {}
+    for column in free:
+        if column.startswith(SCORE) and column != SCORE:
+            found.setdefault("score", {})[column.removeprefix(SCORE)] = column
+            continue
+        for pattern in (_BEFORE, _AFTER):
+            match = pattern.fullmatch(column)
+            if match is None:
+                continue
+            name = spelled.get(spelled_alike(match["of"]), match["of"])
+            family = match["family"].lower().removeprefix("y_")
+            known = name in labels or match["of"] in wishes.classes
+            if not known and (pattern is _AFTER or (family in {"p", "pred"} and "(" not in column)):
+                continue  # p_value, risk_score: not meant
+            found.setdefault(family, {})[name] = column
+            break
+    return found
+
+
+def _like_classes(table: Table, free: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Return the columns that are named like the labels, and where these alone do not sum to 1 the others that hold shares."""
+    shares = {c: _shares(table, c) for c in free}
+    alone = [c for c in free if c in labels]
+    found = [values for c in alone if (values := shares[c]) is not None]
+    if len(found) < len(alone):
+        return alone
+    sums = np.sum(found, axis=0)
+    return alone if np.abs(sums - 1).max() < 0.1 else [c for c in free if shares[c] is not None]
+
+
+def _shares(table: Table, column: str) -> FloatArray | None:
+    """Return a column's numbers where all lie in [0, 1], else None."""
+    try:
+        values = np.array([float(cell.replace(",", ".", 1)) for cell in table.values(column)])
+    except ValueError:
+        return None
+    return values if ((values >= 0) & (values <= 1)).all() else None
+
+
+def _best(
+    table: Table, families: Mapping[str, Mapping[str, str]], labels: Sequence[str], *, optional: bool
+) -> Mapping[str, str]:
+    """Return the set of columns that speaks of the labels, else the only one there is."""
+    if "score" in families and len(families["score"]) > 1:
+        return families["score"]
+    fitting = [of for of in families.values() if set(labels) <= set(of)] or list(families.values())
+    if len(fitting) > 1 and not optional:
+        raise InputError(
+            "several sets of columns may be the scores", where=f"{table.file}, line 1", expected="one set",
+            found="; ".join(", ".join(of.values()) for of in fitting), do=f"rename those that count to {SCORE}<class>, or leave the others out",
+        )  # fmt: skip
+    return fitting[0] if len(fitting) == 1 else {}
+
+
+def _single(
+    table: Table, column: str, named: str, labels: Sequence[str], wishes: Wishes, *, logits: bool
+) -> ScoreColumns:
+    """Return the column of one class of two. Raises InputError where there are not two, or where it may be either."""
+    if len(labels) != 2:
+        raise InputError(
+            "there is one column of scores, and not two classes", where=f"{table.file}, column {column}",
+            expected=f"a column {SCORE}<class> for every class", found=f"classes {', '.join(labels) or '(none)'}",
+            do="give the scores of all classes, or leave this column out and give predicted",
+        )  # fmt: skip
+    positive = wishes.positive or (named if named in labels else "")
+    if not positive and set(labels) <= {"0", "1", "0.0", "1.0"}:
+        positive = max(labels)
+    if positive not in labels:
+        raise InputError(
+            "a single score does not say of which class it is", where=f"{table.file}, column {column}",
+            expected="one of: " + ", ".join(labels), found=positive or "nothing that says so",
+            do=f"add {option({'positive': labels[-1]})}   (or {option({'positive': labels[0]})})",
+        )  # fmt: skip
+    return ScoreColumns(of={positive: column}, positive=positive, logits=logits)
+
+
+def read_numbers(table: Table, scores: ScoreColumns, image: str) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return probabilities ``(n_rows, n_classes)`` in the order of ``scores.of`` and what was done to them.
+
+    Of a single column both: ``(n_rows, 2)``, the other class first. ``image``: the column of image ids, for messages.
+    Raises InputError for a cell that is no number, or no probability, and for a row that does not sum to 1.
+    """
+    used = list(scores.of.values())
+    comma = _decimal_comma(table, used)
+    values = np.array([[_number(line, c, image, comma=comma) for c in used] for line in table.lines], dtype=np.float64)
+    said = ["Decimal commas are read as points."] if comma else []
+    if scores.logits:
+        said.append(
+            "Scores are logits: their softmax is scored."
+            if len(used) > 1
+            else "Scores are logits: their sigmoid is scored."
+        )
+        with_other = values if len(used) > 1 else np.concatenate([np.zeros_like(values), values], axis=1)
+        powers = np.exp(with_other - with_other.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True), tuple(said)
+    _check_range(table, used, values, image)
+    if len(used) == 1:
+        said.append(f"Column {used[0]!r} is taken as the probability of {scores.positive}; above 0.5 it is called.")
+        return np.concatenate([1 - values, values], axis=1), tuple(said)
+    values, rounded = _normalised(table, used, values, image)
+    return values, (*said, *rounded)
+
+
+def _decimal_comma(table: Table, used: Sequence[str]) -> bool:
+    """Say whether the numbers of a file are written with a decimal comma throughout."""
+    cells = [line.cells[c] for line in table.lines for c in used]
+    return any("," in cell for cell in cells) and not any("." in cell for cell in cells)
+
+
+def _number(line: Line, column: str, image: str, *, comma: bool) -> float:
+    cell = line.cells[column]
+    named = line.cells.get(image, "")
+    try:
+        value = float((cell.replace(",", ".") if comma else cell).replace("_", "x"))  # float() would read 1_0 as 10
+    except ValueError:
+        hint = "write decimals with a point, or with a comma, in the whole file" if "," in cell else ""
+        hint = hint if cell else "leave out images without a prediction"
+        raise line.wrong("a score is no number", column, expected="a number in [0, 1]", do=hint, image=named) from None
+    if not math.isfinite(value):
+        raise line.wrong("a score is not finite", column, expected="a number in [0, 1]", image=named,
+                         do="leave out images without a prediction")  # fmt: skip
+    return value
+
+
+def _check_range(table: Table, used: Sequence[str], values: FloatArray, image: str) -> None:
+    outside = np.argwhere((values < 0) | (values > 1))
+    if len(outside):
+        row, place = outside[0]
+        line = table.lines[row]
+        raise line.wrong(
+            "a score is outside [0, 1]", used[place], expected="a number in [0, 1]", image=line.cells.get(image, ""),
+            do="give probabilities as fractions and not percent; of logits add --logits",
+        )  # fmt: skip
+
+
+def _normalised(
+    table: Table, used: Sequence[str], values: FloatArray, image: str
+) -> tuple[FloatArray, tuple[str, ...]]:  # fmt: skip
+    """Return rows that sum to 1, made so where the printed decimals explain that they did not."""
+    decimals = max(_decimals(line.cells[c]) for line in table.lines for c in used)
+    tolerance = max(SUM_TOLERANCE, len(used) * 0.5 * 10.0**-decimals if decimals > 1 else 0.0)
+    sums = values.sum(axis=1)
+    off = np.abs(sums - 1)
+    wrong = np.flatnonzero(off > tolerance + 1e-9)
+    if len(wrong):
+        line, row = table.lines[wrong[0]], values[wrong[0]]
+        raise InputError(
+            "the scores of a row do not sum to 1",
+            where=f"{table.file}, line {line.number}, columns {', '.join(used)}, image {line.cells.get(image, '')!r}",
+            expected=f"1, to within {tolerance:.3g} for {decimals} decimals", found=f"{' + '.join(map(str, row.tolist()))} = {row.sum():.6g}",
+            do="give the softmax over all classes (of logits add --logits); of a sigmoid per class, give predicted instead",
+        )  # fmt: skip
+    n = int((off > 1e-6).sum())
+    if not n:
+        return values, ()
+    said = f"{n} of {len(values)} rows of scores are rounded and do not sum to 1 (by up to {off.max():.2g}): divided by their sum."
+    return values / sums[:, None], (said,)
+
+
+def _decimals(cell: str) -> int:
+    """Return how many decimals a number is printed with.
+
+    >>> _decimals("0.25"), _decimals("0,2"), _decimals("1"), _decimals("2.5e-05")
+    (2, 1, 0, 6)
+    """
+    mantissa, _, exponent = cell.lower().replace(",", ".").partition("e")
+    return max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))

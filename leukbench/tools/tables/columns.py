@@ -1,0 +1,163 @@
+"""Which column of a user's table plays which part: by its name, in any case and under the usual synonyms, or by ``--map``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from leukbench.errors import InputError, unknown_name
+from leukbench.tools.tables.rows import Table
+
+ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "image_id": (
+        ("image_id", "image", "img", "img_id", "image_name", "img_name", "filename", "file_name", "filepath", "file_path",
+         "image_path", "img_path", "image_file", "image_filename", "fname", "file_id", "isic_id", "relative_path"),
+        ("id", "uid", "path", "file", "name", "sample", "sample_id", "images", "image_key", "key"),
+    ),
+    "label": (
+        ("label", "y_true", "ytrue", "true_label", "true_class", "label_true", "ground_truth", "groundtruth", "gt", "gt_label", "actual",
+         "actual_label", "actual_class", "true_class_name", "target", "truth"),
+        ("true", "class", "class_name", "labels", "targets", "category", "diagnosis", "dx", "y", "class_label", "label_name",
+         "cell_type", "real"),
+    ),
+    "patient": (
+        ("patient", "patient_id", "patientid", "patient_no", "subject", "subject_id", "subjectid", "case_id", "participant", "participant_id"),
+        ("case", "pid", "subj", "person", "person_id", "patient_name", "mrn", "donor"),
+    ),
+    "group": (("group", "group_id"), ("groups", "slide", "slide_id", "smear", "smear_id", "wsi", "cluster", "lesion_id")),
+    "predicted": (
+        ("predicted", "prediction", "pred", "y_pred", "ypred", "y_hat", "yhat", "predicted_label", "predicted_class", "pred_label",
+         "pred_class", "label_pred", "prediction_label", "pred_class_name", "predicted_class_name"),
+        ("predictions", "preds", "output", "hat", "class_pred", "model_prediction", "predicted_labels", "prediction_class"),
+    ),
+    "score": (
+        ("score", "prob", "proba", "probability", "y_score", "y_prob", "y_proba", "pred_prob", "pred_proba", "positive_probability",
+         "prob_positive", "predicted_probability", "predicted_prob", "prediction_probability"),
+        ("p", "y_pred_prob", "y_pred_proba", "y_probs", "probs", "probabilities", "scores", "logit", "sigmoid", "likelihood"),
+    ),
+    "fold": (("fold", "cv_fold", "kfold", "fold_id"), ("folds", "cv")),
+    "seed": (("seed",), ("repeat", "random_state")),
+    "origin": (("origin", "original", "original_id", "original_image", "source_image", "parent_id"), ("parent", "original_name")),
+    "split": (
+        ("split", "subset", "partition", "data_split", "dataset_split", "train_test", "split_name", "role"),
+        ("set", "dataset", "phase", "usage", "fold", "stage", "part"),
+    ),
+    "device": (("device", "scanner", "microscope", "camera", "scanner_id", "device_id"), ("machine", "instrument", "manufacturer")),
+    "site": (("site", "site_id", "centre", "center", "hospital", "institution"), ("clinic", "location", "lab", "centre_id", "center_id")),
+}  # fmt: skip
+"""Part -> the names that are certain, and those that are taken where none of the certain ones is there."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What ``--map`` says: part -> column, name of a class in the file -> class, and the positive class."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
+    positive: str = ""
+
+
+def read_wishes(given: Sequence[str], roles: Sequence[str]) -> Wishes:
+    """Return ``--map`` options as wishes. Raises InputError for what is none.
+
+    >>> read_wishes(["label=truth", "class:1=ALL", "positive=ALL"], ["label"])
+    Wishes(columns={'label': 'truth'}, classes={'1': 'ALL'}, positive='ALL')
+    """
+    columns: dict[str, str] = {}
+    classes: dict[str, str] = {}
+    positive = ""
+    for text in given:
+        left, equals, right = (part.strip() for part in text.partition("="))
+        if not equals or not left or not right:
+            raise InputError("--map says nothing", where="--map", expected="PART=COLUMN, class:NAME=CLASS or positive=CLASS",
+                             found=repr(text), do="as in --map image_id=filename")  # fmt: skip
+        if left.startswith("class:"):
+            classes[left.removeprefix("class:")] = right
+        elif left == "positive":
+            positive = right
+        elif left in roles:
+            columns[left] = right
+        else:
+            raise unknown_name("part", left, [*roles, "positive", "class:<name>"], where="--map")
+    return Wishes(columns, classes, positive)
+
+
+def plain_name(name: str) -> str:
+    """Return a column's name as words in lower case joined by ``_``.
+
+    >>> plain_name("PatientID"), plain_name(" Y-True "), plain_name("Image Name")
+    ('patient_id', 'y_true', 'image_name')
+    """
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
+
+
+def spelled_alike(name: str) -> str:
+    """Return what two names share that differ only in case, blanks, dashes or leading zeros.
+
+    >>> spelled_alike("P 007") == spelled_alike("p7"), spelled_alike("P70") == spelled_alike("P7")
+    (True, False)
+    """
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", name.casefold()))
+
+
+def find_columns(table: Table, roles: Sequence[str], wishes: Wishes) -> dict[str, str]:
+    """Return part -> column for the parts that the table has a column for.
+
+    The part's own name comes first, then one of its certain synonyms, then one of the others. Raises InputError where two columns
+    fit equally well, with the option that decides, and where ``--map`` names a column that is not there.
+    """
+    found: dict[str, str] = {}
+    for role, column in wishes.columns.items():
+        if column not in (*table.header, *table.index):
+            raise unknown_name("column", column, table.header, where=f"--map {role}={column}, {table.file}")
+        found[role] = column
+    for role in roles:
+        if role not in found:
+            column = _column_of(table, role, free=[c for c in table.header if c not in found.values()])
+            if column:
+                found[role] = column
+    return found
+
+
+def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
+    certain, others = ROLES[role]
+    if role in free:
+        return role
+    for names in ((role,), certain, others):
+        fitting = [c for c in free if plain_name(c) in names]
+        if len(fitting) > 1 and not _say_the_same(table, fitting):
+            raise InputError(
+                f"several columns may be {role!r}", where=f"{table.file}, line 1", expected="one", found=", ".join(fitting),
+                do="say which: " + option({role: fitting[0]}) + f"   (or {', '.join(fitting[1:])})",
+            )  # fmt: skip
+        if fitting:
+            return fitting[0]
+    return ""
+
+
+def _say_the_same(table: Table, columns: Sequence[str]) -> bool:
+    """Say whether columns tell the same rows apart, as a name and a path of one image do."""
+    first = table.values(columns[0])
+    return all(
+        len(set(first)) == len(set(other)) == len(set(zip(first, other, strict=True)))
+        for other in (table.values(c) for c in columns[1:])
+    )
+
+
+def option(wishes: Mapping[str, str]) -> str:
+    """Return wishes as an option ready to paste.
+
+    >>> option({"image_id": "file name", "label": "truth"})
+    "--map 'image_id=file name' --map label=truth"
+    """
+    import shlex
+
+    return " ".join(f"--map {shlex.quote(f'{left}={right}')}" for left, right in wishes.items())
+
+
+def how_read(columns: Mapping[str, str]) -> str:
+    """Return a sentence about the columns that are read under another name, "" where there is none."""
+    renamed = [f"{role} from column {column!r}" for role, column in columns.items() if role != column]
+    return f"Read: {', '.join(renamed)}." if renamed else ""

@@ -1,0 +1,201 @@
+"""A user's table as rows of text: its bytes, its header and its cells, and what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leukbench.errors import InputError
+
+SEPARATORS = ",;\t|"
+NAMELESS = re.compile(r"|unnamed: ?\d+(_level_\d+)?|__index_level_\d+__", re.IGNORECASE)
+"""What an index column is called that pandas or R wrote without a name."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the file: its line number and its cells by column, without outer blanks."""
+
+    file: Path
+    number: int
+    cells: dict[str, str]
+
+    def wrong(self, what: str, column: str, *, expected: str, do: str = "", image: str = "") -> InputError:
+        """Return the error about one cell."""
+        place = f"{self.file}, line {self.number}, column {column}" + (f", image {image!r}" if image else "")
+        return InputError(what, where=place, expected=expected, found=repr(self.cells.get(column, "")), do=do)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A file of rows: ``header`` without nameless columns, which ``index`` names; ``said`` is what a reader should know."""
+
+    file: Path
+    header: tuple[str, ...]
+    lines: tuple[Line, ...]
+    index: tuple[str, ...] = ()
+    said: tuple[str, ...] = field(default=())
+
+    def values(self, column: str) -> list[str]:
+        """Return the cells of a column in the order of the rows."""
+        return [line.cells[column] for line in self.lines]
+
+
+def read_table(file: Path) -> Table:
+    """Return the rows of a CSV (separated by comma, semicolon, tab or bar) or parquet file, blank ones left out.
+
+    Raises InputError, naming the line, for what is no table: other bytes, stray quotes, ragged rows, a column that stands twice.
+    """
+    if _starts(file, b"PAR1"):
+        return _parquet(file)
+    text = _text(file)
+    first = next(iter(text.splitlines()), "")
+    if first.lstrip().startswith(("{", "[")):
+        raise InputError("this looks like JSON", where=str(file), expected="a CSV or parquet file", found=first[:60],
+                         do="export it as CSV, one row an image")  # fmt: skip
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(first), strict=True)
+    header = [name.strip() for name in _next(file, reader) or []]
+    named, nameless = _names(file, header)
+    lines = tuple(_lines(file, reader, [named[i] for i in range(len(header))]))
+    return _table(file, named, nameless, lines)
+
+
+def keep_rows(table: Table, column: str, value: str) -> Table:
+    """Return the table with the rows alone that have a value in a column, and without that column."""
+    lines = tuple(
+        Line(line.file, line.number, {c: v for c, v in line.cells.items() if c != column})
+        for line in table.lines
+        if line.cells[column] == value
+    )
+    header = tuple(c for c in table.header if c != column)
+    return Table(file=table.file, header=header, lines=lines, index=table.index, said=table.said)
+
+
+def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: tuple[Line, ...]) -> Table:
+    n = len(nameless)
+    said = (f"{n} index column{'s' if n > 1 else ''} without a name left out.",) if nameless else ()
+    header = tuple(name for name in named if name not in nameless)
+    return Table(file=file, header=header, lines=lines, index=tuple(nameless), said=said)
+
+
+def _names(file: Path, header: list[str]) -> tuple[list[str], list[str]]:
+    """Return every column's name, made up where it has none, and the made-up ones."""
+    if not any(header):
+        raise InputError("this file has no header", where=f"{file}, line 1", expected="names of columns, then a row an image",
+                         found="an empty file", do="add a header, or give another file")  # fmt: skip
+    twice = sorted({c for c in header if header.count(c) > 1 and not NAMELESS.fullmatch(c)})
+    if twice:
+        raise InputError("a column stands twice", where=f"{file}, line 1", expected="each name once",
+                         found=", ".join(map(repr, twice)), do="rename or remove one of them")  # fmt: skip
+    named = [f"(column {i + 1})" if NAMELESS.fullmatch(c) else c for i, c in enumerate(header)]
+    return named, [name for name, given in zip(named, header, strict=True) if NAMELESS.fullmatch(given)]
+
+
+def _separator(first: str) -> str:
+    """Return what separates the cells of the header.
+
+    >>> _separator('image;label;"a,b"'), _separator("image,label"), _separator("image")
+    (';', ',', ',')
+    """
+
+    def n_cells(separator: str) -> int:
+        return len(next(csv.reader([first], delimiter=separator), []))
+
+    return max(SEPARATORS, key=n_cells)
+
+
+def _starts(file: Path, magic: bytes) -> bool:
+    try:
+        with file.open("rb") as handle:
+            return handle.read(len(magic)) == magic
+    except OSError as error:
+        raise InputError("cannot read a table", where=str(file), expected="a CSV or parquet file",
+                         found=error.strerror or str(error), do="give an existing file") from error  # fmt: skip
+
+
+def _parquet(file: Path) -> Table:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        found = pyarrow.parquet.read_table(file)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError("cannot read a parquet file", where=str(file), expected="a whole parquet file",
+                         found=str(error)[:200], do="write it again, or export it as CSV") from error  # fmt: skip
+    named, nameless = _names(file, [str(name).strip() for name in found.column_names])
+    columns = [[_cell(value) for value in column.to_pylist()] for column in found.columns]
+    rows = zip(*columns, strict=True)
+    lines = tuple(Line(file, number, dict(zip(named, row, strict=True))) for number, row in enumerate(rows, start=2))
+    return _table(file, named, nameless, lines)
+
+
+def _cell(value: Any) -> str:
+    """Return a value as the text that a CSV file would hold."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()
+
+
+def _text(file: Path) -> str:
+    """Return the file's text. Raises InputError where it is no text in UTF-8, naming the line."""
+    expected = "a CSV file in UTF-8"
+    raw = file.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        cells = raw.split(b"\n")[line - 1][:80].decode("ascii", errors="backslashreplace")
+        raise InputError(
+            "cannot read a table: it is no text in UTF-8", where=f"{file}, line {line}", expected=expected,
+            found=_kind(raw) or cells, do="save or export it as CSV in UTF-8",
+        ) from error  # fmt: skip
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(
+            "cannot read a table: it holds a zero byte", where=f"{file}, line {line}", expected=expected,
+            found=_kind(raw) or "no plain text", do="save or export it as CSV in UTF-8",
+        )  # fmt: skip
+    return text
+
+
+def _kind(raw: bytes) -> str:
+    """Return what a file that is no UTF-8 text begins like, or ""."""
+    kinds = {
+        b"PK": "a spreadsheet or another zip archive",
+        b"\xff\xfe": "text in UTF-16",
+        b"\xfe\xff": "text in UTF-16",
+    }
+    return next((name for start, name in kinds.items() if raw.startswith(start)), "")
+
+
+def _next(file: Path, reader: Any) -> list[str] | None:
+    """Return the next row, None after the last. Raises InputError, naming the line in which the row begins, for stray quotes."""
+    begins = reader.line_num + 1
+    try:
+        row: list[str] | None = next(reader, None)
+        return row
+    except csv.Error as error:
+        raise InputError(
+            "a row cannot be read as CSV", where=f"{file}, line {begins}", expected='quotes in pairs, doubled inside a quoted cell',
+            found="a quote that is not closed" if "end of data" in str(error) else str(error), do="mend the quotes in this line",
+        ) from error  # fmt: skip
+
+
+def _lines(file: Path, reader: Any, header: Sequence[str]) -> Iterator[Line]:
+    while (row := _next(file, reader)) is not None:
+        number = reader.line_num
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            raise InputError(
+                "a row has too few or too many cells", where=f"{file}, line {number}",
+                expected=f"{len(header)} cells, as in the header", found=f"{len(row)}: {','.join(row)[:80]}",
+                do="put cells that hold the separator in double quotes; with commas as separators write decimals with a point",
+            )  # fmt: skip
+        yield Line(file, number, dict(zip(header, (cell.strip() for cell in row), strict=True)))

@@ -1,0 +1,342 @@
+"""Files of predictions as people have them: read as they are where it is certain, asked about where it is not, never
+scored wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukbench.errors import InputError
+from leukbench.records import Predictions
+from leukbench.tools.score.predictions import read_given
+from leukbench.tools.score.remarks import remarks_on
+from leukbench.tools.score.score import score
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _file(folder: Path, text: str, name: str = "p.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _read(folder: Path, text: str, **options: Any) -> Predictions:
+    return read_given(_file(folder, text), **options).predictions
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["image_id,label,patient,predicted", "Filename,y_true,PatientID,y_pred", "img,Target,subject,Pred",
+     "image,true_label,case_id,Predicted Label", "path,class,pid,prediction"],
+)  # fmt: skip
+def test_columns_are_known_by_the_usual_names_in_any_case(tmp_path: Path, header: str) -> None:
+    p = _read(tmp_path, f"{header}\na.png,A,P1,A\nb.png,B,P2,A\n")
+    assert (p.image_id.tolist(), p.patient.tolist()) == (["a.png", "b.png"], ["P1", "P2"])
+    assert ([p.classes[c] for c in p.label], [p.classes[c] for c in p.predicted]) == (["A", "B"], ["A", "A"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["score_A,score_B", "prob_A,prob_B", "A_prob,B_prob", "Probability A,Probability B", "p(A),p(B)", "A,B", "proba.A,proba.B"],
+)  # fmt: skip
+def test_scores_are_known_by_the_usual_names(tmp_path: Path, header: str) -> None:
+    p = _read(tmp_path, f"image,label,patient,{header}\na,A,1,0.8,0.2\nb,B,2,0.3,0.7\n")
+    assert p.classes == ("A", "B")
+    np.testing.assert_array_equal(p.scores, [[0.8, 0.2], [0.3, 0.7]])
+
+
+def test_a_nameless_index_is_left_out_and_said(tmp_path: Path) -> None:
+    for name in ("", "Unnamed: 0"):
+        given = read_given(_file(tmp_path, f"{name},image,label,patient,pred\n0,a,A,1,A\n1,b,B,2,B\n"))
+        assert given.predictions.image_id.tolist() == ["a", "b"]
+        assert any("1 index column without a name left out" in text for text in given.said)
+    given = read_given(_file(tmp_path, ",label,pred\nimg7,A,A\nimg9,B,B\n"))
+    assert given.predictions.image_id.tolist() == ["img7", "img9"]
+
+
+@pytest.mark.parametrize(("separator", "comma"), [(";", ","), (";", "."), ("\t", ","), ("|", ".")])
+def test_other_separators_and_decimal_commas(tmp_path: Path, separator: str, comma: str) -> None:
+    rows = ["image label patient score_A score_B", f"a A 1 0{comma}75 0{comma}25", f"b B 2 0{comma}5 0{comma}5"]
+    p = _read(tmp_path, "\n".join(row.replace(" ", separator) for row in rows) + "\n")
+    np.testing.assert_array_equal(p.scores, [[0.75, 0.25], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize("n_classes", [3, 8, 20])
+@pytest.mark.parametrize("decimals", [2, 3])
+def test_rounded_probabilities_are_divided_by_their_sum_and_it_is_said(
+    tmp_path: Path, n_classes: int, decimals: int
+) -> None:
+    exact = np.random.default_rng(0).dirichlet(np.ones(n_classes), 200)
+    printed = np.round(exact, decimals)
+    assert np.abs(printed.sum(axis=1) - 1).max() > 1e-6
+    names = [f"c{i:02d}" for i in range(n_classes)]
+    rows = [
+        f"i{k},{names[k % n_classes]},P{k}," + ",".join(f"{v:.{decimals}f}" for v in row)
+        for k, row in enumerate(printed)
+    ]
+    text = "image,label,patient," + ",".join(f"prob_{n}" for n in names) + "\n" + "\n".join(rows) + "\n"
+    given = read_given(_file(tmp_path, text))
+    np.testing.assert_allclose(given.predictions.scores.sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(given.predictions.scores, printed / printed.sum(axis=1, keepdims=True))
+    assert any("divided by their sum" in text for text in remarks_on(given))
+
+
+def test_logits_are_softmaxed_when_asked_and_refused_when_not(tmp_path: Path) -> None:
+    text = "image,label,patient,logit_A,logit_B\na,A,1,2.0,-1.0\nb,B,2,0.5,0.5\n"
+    with pytest.raises(InputError, match="add --logits"):
+        _read(tmp_path, text)
+    p = _read(tmp_path, text, logits=True)
+    np.testing.assert_allclose(p.scores, [[1 / (1 + np.exp(-3)), 1 / (1 + np.exp(3))], [0.5, 0.5]])
+    single = _read(tmp_path, "image,label,patient,logit\na,1,1,2.0\nb,0,2,-1.0\n", logits=True)
+    np.testing.assert_allclose(single.scores[:, 1], [1 / (1 + np.exp(-2)), 1 / (1 + np.exp(1))])
+
+
+@pytest.mark.parametrize("column", ["score_ALL", "prob_ALL", "ALL_probability"])
+def test_a_single_score_named_after_its_class_needs_no_question(tmp_path: Path, column: str) -> None:
+    p = _read(tmp_path, f"image,label,patient,{column}\na,ALL,1,0.9\nb,HEM,2,0.4\n")
+    assert p.classes == ("HEM", "ALL")
+    assert p.predicted.tolist() == [1, 0]
+    np.testing.assert_allclose(p.scores[:, 1], [0.9, 0.4])
+
+
+def test_a_single_score_of_nobody_knows_which_class_is_asked_about(tmp_path: Path) -> None:
+    text = "image,label,patient,score\na,ALL,1,0.9\nb,HEM,2,0.4\n"
+    with pytest.raises(InputError, match="does not say of which class") as raised:
+        _read(tmp_path, text)
+    options = shlex.split(raised.value.do.removeprefix("add ").split("  ")[0])
+    assert options == ["--map", "positive=HEM"]
+    assert _read(tmp_path, text, mapping=["positive=ALL"]).predicted.tolist() == [1, 0]
+    assert _read(tmp_path, "image,label,prob\na,1,0.9\nb,0,0.4\n").predicted.tolist() == [1, 0]  # 1 is positive
+    assert _read(tmp_path, "image,label,y_pred\na,1,0.9\nb,0,0.4\n").predicted.tolist() == [
+        1,
+        0,
+    ]  # fractions are no classes
+
+
+DIFFERENT = [
+    ("1.0,0.0", "1,0"),
+    ("ALL,HEM", "all,hem"),
+    ("HEM,ALL", "0,1"),
+    ("Pre-B,Benign", "pre b,benign"),
+    ("0,1", "1,2"),
+]
+
+
+@pytest.mark.parametrize(("labels", "calls"), DIFFERENT)
+def test_labels_and_calls_of_other_names_are_refused_with_the_mapping_to_give(
+    tmp_path: Path, labels: str, calls: str
+) -> None:
+    pairs = list(zip(labels.split(","), calls.split(","), strict=True))
+    text = "image,label,patient,pred\n" + "".join(f"i{k},{a},{k},{b}\n" for k, (a, b) in enumerate(pairs * 4))
+    with pytest.raises(InputError, match="do not name the same classes") as raised:
+        _read(tmp_path, text)
+    assert "--map" in raised.value.do and "class:" in raised.value.do
+    mapping = [f"class:{b}={a}" for a, b in pairs] if labels != "0,1" else ["class:1=one", "class:2=two", "class:0=one"]
+    if labels == "0,1":
+        return  # 1 means one thing in either column: only the file's author can write it anew
+    p = _read(tmp_path, text, mapping=mapping)
+    assert (p.label == p.predicted).all()
+
+
+def test_the_printed_mapping_can_be_pasted(tmp_path: Path) -> None:
+    path = _file(
+        tmp_path,
+        "image,label,pred\n"
+        + "".join(f"i{k},{'ALL' if k % 2 else 'HEM'},{'all' if k % 2 else 'hem'}\n" for k in range(8)),
+    )
+    with pytest.raises(InputError) as raised:
+        read_given(path)
+    words = shlex.split(raised.value.do[raised.value.do.index("--map") :])
+    p = read_given(path, mapping=[word for word in words if word != "--map"]).predictions
+    assert (p.label == p.predicted).all() and set(p.classes) == {"ALL", "HEM"}
+
+
+def test_scores_of_other_names_than_the_labels_are_refused(tmp_path: Path) -> None:
+    text = "image,label,prob_0,prob_1\na,HEM,0.9,0.1\nb,ALL,0.2,0.8\n"
+    with pytest.raises(InputError, match="do not name the same classes") as raised:
+        _read(tmp_path, text)
+    assert "--map class:0=ALL --map class:1=HEM" in raised.value.do or "--map class:0=HEM" in raised.value.do
+    p = _read(tmp_path, text, mapping=["class:0=HEM", "class:1=ALL"])
+    assert (p.label == p.predicted).all()
+
+
+def test_a_class_that_only_one_side_has_is_no_fault(tmp_path: Path) -> None:
+    result = json.loads(
+        score(
+            _file(tmp_path, "image,label,pred\n" + "".join(f"i{k},{'AB'[k % 2]},A\n" for k in range(9))), None, "json"
+        )
+    )
+    assert result["metrics"]["recall:B"]["value"] == 0.0
+    _read(tmp_path, "image,label,pred\na,A,A\nb,A,C\n")
+
+
+@pytest.mark.parametrize(("one", "two"), [("P1", "p1"), ("P1", "P 1"), ("007", "7"), ("P-01", "P1")])
+def test_patients_that_differ_only_in_writing_are_named(tmp_path: Path, one: str, two: str) -> None:
+    given = read_given(_file(tmp_path, f"image,label,patient,pred\na,A,{one},A\nb,B,{two},B\nc,B,P9,B\n"))
+    (text,) = [t for t in remarks_on(given) if "differ only in" in t]
+    assert repr(one) in text and repr(two) in text and "1 patient is" in text
+    fine = read_given(_file(tmp_path, "image,label,patient,pred\na,A,P1,A\nb,B,P10,B\nc,B,P100,B\n"))
+    assert not [t for t in remarks_on(fine) if "differ only in" in t]
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "NULL", "<NA>", "n/a"])
+def test_the_word_nan_is_no_patient(tmp_path: Path, word: str) -> None:
+    with pytest.raises(InputError, match="a row has no patient") as raised:
+        _read(tmp_path, f"image,label,patient,pred\na,A,P1,A\nb,B,{word},B\n")
+    assert "line 3, column patient" in raised.value.where
+
+
+def test_two_columns_that_fit_are_asked_about_and_the_answer_is_taken(tmp_path: Path) -> None:
+    text = "filename,image_name,label,pred\na.png,x,A,A\nb.png,y,B,B\nb.png,z,B,B\n"
+    with pytest.raises(InputError, match="several columns may be 'image_id'") as raised:
+        _read(tmp_path, text)
+    assert "--map image_id=filename" in raised.value.do
+    assert _read(tmp_path, text, mapping=["image_id=image_name"]).image_id.tolist() == ["x", "y", "z"]
+    with pytest.raises(InputError, match="did you mean 'filename'"):
+        _read(tmp_path, text, mapping=["image_id=filenam"])
+    with pytest.raises(InputError, match="unknown part 'img'"):
+        _read(tmp_path, text, mapping=["img=filename"])
+
+
+def test_without_patients_every_image_stands_alone_and_it_is_said(tmp_path: Path) -> None:
+    path = _file(tmp_path, "y_true,y_pred\n" + "".join(f"{'AB'[k % 2]},{'AB'[k % 3 % 2]}\n" for k in range(60)))
+    result = json.loads(score(path, None, "json"))
+    assert (result["grouped_by"], result["n_images"], result["n_groups"]) == ("image", 60, 60)
+    assert any("No column names a patient" in text for text in result["remarks"])
+    for name in ("balanced_accuracy", "accuracy", "mcc"):
+        assert result["metrics"][name]["ci95"] == result["metrics"][name]["ci95_images"]
+    page = score(path, None, "md")
+    assert (
+        "95 % by image" in page
+        and "by patient" not in page.split("## By class")[0].split("intervals are too narrow")[1]
+    )
+    with pytest.raises(InputError, match="name no patients"):
+        score(path, "known_answer", "json")
+
+
+def test_auc_is_given_for_the_classes_that_are_there(tmp_path: Path) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(1)
+    label = np.arange(90) % 3
+    scores = rng.dirichlet(np.ones(4), 90) + 0.4 * np.eye(4)[label]
+    scores /= scores.sum(axis=1, keepdims=True)
+    rows = [
+        f"i{k},{'ABCD'[c]},P{k // 3}," + ",".join(f"{v:.9f}" for v in row)
+        for k, (c, row) in enumerate(zip(label, scores, strict=True))
+    ]
+    result = json.loads(score(_file(tmp_path, "image,label,patient,A,B,C,D\n" + "\n".join(rows) + "\n"), None, "json"))
+    each = [roc_auc_score(label == c, scores[:, c]) for c in range(3)]
+    assert result["metrics"]["auc"]["value"] == pytest.approx(np.mean(each), abs=1e-7)
+    assert result["metrics"]["auc:B"]["value"] == pytest.approx(each[1], abs=1e-7)
+    assert "without D" in result["metrics"]["auc"]["note"] and "auc:D" not in result["metrics"]
+    assert any("No image is of D" in text for text in result["remarks"])
+
+
+def test_confusion_matrices_and_sensitivity_by_patient_are_on_the_page(tmp_path: Path) -> None:
+    calls = {"P1": "AAB", "P2": "ABB", "P3": "BBB", "P4": "AAB"}
+    rows = [f"{p}-{i},{'A' if p in 'P1P2' else 'B'},{p},{c}" for p, found in calls.items() for i, c in enumerate(found)]
+    path = _file(tmp_path, "image,label,patient,pred\n" + "\n".join(rows) + "\n")
+    result = json.loads(score(path, None, "json"))
+    assert result["confusion_matrix"] == {"classes": ["A", "B"], "rows": [[3, 3], [2, 4]]}
+    assert result["by_patient"]["confusion_matrix"]["rows"] == [[1, 1], [1, 1]]  # by the most frequent call
+    assert result["by_patient"]["metrics"]["recall:A"]["value"] == 0.5
+    page = score(path, None, "md")
+    assert "Confusion matrix, images:" in page and "Confusion matrix, patients:" in page and "sensitivity" in page
+
+
+@pytest.mark.skipif(
+    not (ROOT / "reports/real-cpu/predictions/alnet-patient.parquet").is_file(), reason="no committed predictions"
+)
+def test_the_suites_own_parquet_is_scored_with_arm_and_selection() -> None:
+    path = ROOT / "reports/real-cpu/predictions/alnet-patient.parquet"
+    table = pd.read_parquet(path)
+    for selection in ("recipe", "last"):
+        rows = table[(table["arm"] == "alnet") & (table["selection"] == selection)]
+        found = json.loads(score(path, None, "json", arm="alnet", selection=selection))
+        by_seed = (rows["label"] == rows["predicted"]).groupby(rows["seed"]).mean()
+        assert found["metrics"]["accuracy"]["value"] == pytest.approx(by_seed.mean(), abs=1e-9)
+    assert any("Selection 'recipe'" in text for text in json.loads(score(path, None, "json"))["remarks"])
+    with pytest.raises(InputError, match="unknown arm 'alnett'"):
+        score(path, None, "json", arm="alnett")
+
+
+def test_a_file_of_several_arms_asks_which(tmp_path: Path) -> None:
+    text = "arm,image,label,pred\n" + "".join(f"{arm},i{k},A,{'AB'[k % 2]}\n" for arm in ("x", "y") for k in range(4))
+    with pytest.raises(InputError, match="several arms") as raised:
+        _read(tmp_path, text)
+    assert "--arm x" in raised.value.do
+    assert len(_read(tmp_path, text, arm="y")) == 4
+
+
+SMALLEST = """\
+key: mine
+citation: {authors: a, title: t, venue: v, year: "2026"}
+studies: {}
+claims:
+  - where: Table 1
+    rows:
+      - {id: mine.accuracy, metric: accuracy, value: "90.0", unit: "%", n: "20000"}
+      - {id: mine.recall, metric: recall, class: B, value: "0.50", n: "20000"}
+"""
+
+
+def test_claims_alone_are_enough_to_be_held_against(tmp_path: Path) -> None:
+    paper = _file(tmp_path, SMALLEST, "paper.yaml")
+    rows = [f"i{k},{'AB'[k // 20 % 2]},P{k // 20},{'AB'[(k // 20 + (k % 10 == 0)) % 2]}" for k in range(4000)]
+    path = _file(tmp_path, "image,label,patient,pred\n" + "\n".join(rows) + "\n")
+    found = {row["claim"]: row for row in json.loads(score(path, paper, "json", margin=0.05))["verdicts"]["claims"]}
+    assert found["mine.accuracy"]["verdict"] == "holds by patient"
+    assert found["mine.recall"]["verdict"] == "higher by patient"
+    wrong = _file(tmp_path, SMALLEST.replace("class: B", "class: C"), "paper.yaml")
+    with pytest.raises(InputError, match="a class that the predictions do not have"):
+        score(path, wrong, "json")
+
+
+def test_a_name_and_a_path_of_one_image_are_no_question(tmp_path: Path) -> None:
+    p = _read(tmp_path, "Image Name,image_path,label,pred\na.png,x/a.png,A,A\nb.png,x/b.png,B,B\n")
+    assert p.image_id.tolist() == ["a.png", "b.png"]
+
+
+def test_the_confidence_of_the_call_is_no_score_of_a_class(tmp_path: Path) -> None:
+    rows = "".join(f"i{k},{'AB'[k % 2]},{'AB'[k % 2]},{0.6 + k % 4 / 10:.1f}\n" for k in range(8))
+    given = read_given(_file(tmp_path, "image,label,pred,pred_prob\n" + rows))
+    assert not given.with_scores and any("'pred_prob' is not read" in text for text in given.said)
+    of_one = "".join(f"i{k},{k % 2},{k % 2},{0.2 + 0.6 * (k % 2):.1f}\n" for k in range(8))
+    assert read_given(_file(tmp_path, "image,label,pred,pred_prob\n" + of_one)).with_scores
+
+
+def test_other_scores_beside_the_calls_are_left_out(tmp_path: Path) -> None:
+    given = read_given(
+        _file(
+            tmp_path, "image,label,raw_probability,cal_probability,risk_score,pred\na,0,0.1,0.2,9,0\nb,1,0.9,0.8,7,1\n"
+        )
+    )
+    assert not given.with_scores and set(given.unread) == {"raw_probability", "cal_probability", "risk_score"}
+
+
+def test_training_rows_are_not_scored_with_the_tested_ones(tmp_path: Path) -> None:
+    text = "image,split,label,pred\na,train,A,A\nb,test,B,A\nc,test,B,B\n"
+    with pytest.raises(InputError, match="what was trained on beside what was tested") as raised:
+        _read(tmp_path, text)
+    assert raised.value.do == "add --where split=test"
+    assert _read(tmp_path, text, where=["split=test"]).image_id.tolist() == ["b", "c"]
+    with pytest.raises(InputError, match="unknown split 'tst'"):
+        _read(tmp_path, text, where=["split=tst"])
+
+
+def test_classes_that_seem_mixed_up_are_said(tmp_path: Path) -> None:
+    rows = "".join(f"i{k},{'ABC'[k % 3]},{'BCA'[k % 3]}\n" for k in range(30))
+    assert any(
+        "100.0 % would be" in text for text in remarks_on(read_given(_file(tmp_path, "image,label,pred\n" + rows)))
+    )
+    poor = "".join(f"i{k},{'ABC'[k % 3]},{'ABC'[k // 3 % 3]}\n" for k in range(30))
+    assert not any("mixed up" in text for text in remarks_on(read_given(_file(tmp_path, "image,label,pred\n" + poor))))
