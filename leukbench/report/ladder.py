@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
-from leukbench.evaluation.reservations import NOT_ASSURED
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, is_trivial, model_name
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.grades import DOUBTED, worst_grade
+from leukbench.records import Grade
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
@@ -127,8 +129,11 @@ def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
         yield "other patients"
     if gaps[0]["same_as_image"]:
         yield "the same as by image"
-    if any(NOT_ASSURED in gap["note"] for gap in gaps):
-        yield NOT_ASSURED
+    if any(gap["scope"] == Scope.RUNS for gap in gaps):
+        yield Scope.RUNS.value
+    grade = worst_grade(*(Grade(gap["grade"]) for gap in gaps))
+    if grade in DOUBTED:
+        yield DOUBTED[grade]
 
 
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
@@ -203,6 +208,8 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     if not gap["equal_size"]:
         sizes = [training_rows(data, experiment) for experiment in (gap["rung"], gap["patient"])]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
+    if gap["scope"] == Scope.RUNS:
+        text += f" It speaks of {Scope.RUNS.value}: one seed does not tell how much another training would differ."
     if gap["same_as_image"]:
         text += " No group holds two images: the split by group is the same as one by image."
     return text
