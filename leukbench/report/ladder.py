@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, is_trivial, model_name
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
 from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.grades import DOUBTED, worst_grade
 from leukbench.records import Grade
