@@ -22,12 +22,12 @@ def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
     from leukbench.cli.app import app
-    from leukbench.errors import LeukbenchError
+    from leukbench.errors import LeukbenchError, explained
 
     try:
         app()
-    except LeukbenchError as error:
-        print(f"leukbench: {error}", file=sys.stderr)
+    except (LeukbenchError, ModuleNotFoundError) as error:
+        print(f"leukbench: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:  # whoever read our output has gone; Python would say so once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

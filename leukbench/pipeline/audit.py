@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from leukbench.papers.schema import Paper
 
 
-def audit_power(experiments: int, *, honest: int | None, seed: int) -> str:
-    """Return the page of false alarms and detection rates of the audit's checks."""
+def audit_power(experiments: int, *, honest: int | None, seed: int, sets: int = 0) -> str:
+    """Return the page of false alarms and detection rates of the audit's checks.
+
+    ``sets``: how many sets of figures are made as libraries print them.
+    """
+    from leukbench.audit.power.conventions import tally
     from leukbench.audit.power.rates import power_table
     from leukbench.audit.render import render_power
 
-    return render_power(power_table(experiments, seed, honest=honest), seed=seed)
+    rows = power_table(experiments, seed, honest=honest)
+    return render_power(rows, seed=seed, sets=tally(sets, seed) if sets else None)
 
 
 def audit(files: Sequence[Path], papers: Sequence[str], format: str) -> tuple[str, bool]:

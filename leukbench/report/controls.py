@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.artefacts import is_trivial, model_name
+from leukbench.evaluation.contrasts import Scope
 from leukbench.report.data import ReportData
 from leukbench.report.format import interval, number, percent, points, with_interval
 from leukbench.report.sections import DEVIATIONS, pick, protocol_name
@@ -21,10 +22,11 @@ def flags(data: ReportData, paper: str, study: str) -> list[str]:
     for experiment in experiments:
         flagged = _flagged(data, experiment)
         if flagged:
-            models = {_model(s["model"]): percent(s["trivial"]) for s in flagged}
-            told = ", ".join(f"{model} {share} %" for model, share in models.items())
+            models = {_model(s["model"]): _own(s) for s in flagged}
+            told = ", ".join(f"{model} {own} %" for model, own in models.items())
+            only = f", {Scope.RUNS.value}" if any(s["scope"] == Scope.RUNS for s in flagged) else ""
             found.append(
-                f"`shortcut` {protocol_name(data, experiment)}: {told}, against {_networks(flagged)}{_of(data, experiment)}"
+                f"`shortcut` {protocol_name(data, experiment)}: {told}, against {_networks(flagged)}{_of(data, experiment)}{only}"
             )
     for probe in _told(data, experiments):
         found.append(f"`shortcut` by the {probe['unit']}: {probe_sentence(probe)}")
@@ -45,6 +47,11 @@ def flag_words(data: ReportData, paper: str, study: str) -> str:
 
 def _flagged(data: ReportData, experiment: str) -> list[dict[str, Any]]:
     return [s for s in data.verdicts["shortcuts"] if s["experiment"] == experiment and s["flagged"]]
+
+
+def _own(s: dict[str, Any]) -> str:
+    """Return a trivial model's accuracy with its own interval, in percent."""
+    return f"{percent(s['trivial'])} [{percent(s['trivial_low'])} to {percent(s['trivial_high'])}]"
 
 
 def _networks(flagged: list[dict[str, Any]]) -> str:
@@ -97,6 +104,7 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
                 row[title] = with_interval(pick(estimates, metric))
             beside = [s for s in data.verdicts["shortcuts"] if (s["experiment"], s["model"]) == (experiment, model)]
             row["networks ahead by, points"] = "<br>".join(map(_ahead, beside)) or "–"
+            row["shown"] = "<br>".join(map(_shown, beside)) or "–"
             row["flag"] = "`shortcut`" if any(s["flagged"] for s in beside) else ""
             rows.append(row)
     return rows
@@ -105,6 +113,12 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
 def _ahead(s: dict[str, Any]) -> str:
     limits = "no interval" if s["low"] is None else f"{points(s['low'])} to {points(s['high'])}"
     return f"{s['arm']} {points(s['difference'])} [{limits}]"
+
+
+def _shown(s: dict[str, Any]) -> str:
+    """Return which of three is shown of a network beside a model without one, and of what it speaks."""
+    only = f" ({Scope.RUNS.value})" if s["scope"] == Scope.RUNS else ""
+    return f"{s['arm']}: {s['standing']}{only}"
 
 
 def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, is_trivial, model_name
-from leukbench.evaluation.reservations import NOT_ASSURED
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.grades import DOUBTED, worst_grade
+from leukbench.records import Grade
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
 
 _HISTOGRAM = COLOUR_HISTOGRAM
+_WITHOUT_NETWORK = frozenset({COLOUR_HISTOGRAM, COLOUR_TREES})
 _FEWEST_GROUPS = 8
 """With fewer groups a model without a network gets no sentence: its interval says nothing, whatever it is."""
 _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
@@ -115,7 +118,7 @@ def _summary(data: ReportData, gap: dict[str, Any] | None) -> str:
 
 
 def _too_few_groups(gap: dict[str, Any]) -> bool:
-    return bool(gap["n_groups"] < (_FEWEST_GROUPS if is_trivial(gap["arm"]) else 2))
+    return bool(gap["n_groups"] < (_FEWEST_GROUPS if gap["arm"] in _WITHOUT_NETWORK else 2))
 
 
 def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
@@ -126,8 +129,11 @@ def _in_short(gaps: list[dict[str, Any]]) -> Iterator[str]:
         yield "other patients"
     if gaps[0]["same_as_image"]:
         yield "the same as by image"
-    if any(NOT_ASSURED in gap["note"] for gap in gaps):
-        yield NOT_ASSURED
+    if any(gap["scope"] == Scope.RUNS for gap in gaps):
+        yield Scope.RUNS.value
+    grade = worst_grade(*(Grade(gap["grade"]) for gap in gaps))
+    if grade in DOUBTED:
+        yield DOUBTED[grade]
 
 
 def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
@@ -140,7 +146,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
     lines: list[str] = []
     silent: dict[tuple[str, str], list[str]] = {}
     for gap in shown:
-        if is_trivial(gap["arm"]) and _too_few_groups(gap):
+        if gap["arm"] in _WITHOUT_NETWORK and _too_few_groups(gap):
             continue
         why = _why_silent(data, gap)
         if why:
@@ -151,7 +157,7 @@ def gap_lines(data: ReportData, paper: str, study: str) -> list[str]:
 
 
 def _model(gap: dict[str, Any]) -> str:
-    return f"{model_name(gap['arm'])} (no network)" if is_trivial(gap["arm"]) else str(gap["arm"])
+    return f"{model_name(gap['arm'])} (no network)" if gap["arm"] in _WITHOUT_NETWORK else str(gap["arm"])
 
 
 def _between(data: ReportData, gap: dict[str, Any]) -> str:
@@ -182,7 +188,7 @@ def _line(data: ReportData, gap: dict[str, Any]) -> str:
     name, others = f"{_model(gap)}, {_between(data, gap)}", _others(data, gap)
     if not beats_majority(data, rung, arm):
         majority = percent(data.arm(rung, arm)["majority_accuracy"])
-        which = "it" if is_trivial(arm) else "the network"
+        which = "it" if arm in _WITHOUT_NETWORK else "the network"
         silent = f"accuracy not shown, {which} does not beat the majority class ({majority} %)"
         return f"{name}: {silent}; {others}.{_reservation(data, gap)}"
     difference, limits = _with_limits(gap).split(" ", 1)
@@ -202,6 +208,8 @@ def _reservation(data: ReportData, gap: dict[str, Any]) -> str:
     if not gap["equal_size"]:
         sizes = [training_rows(data, experiment) for experiment in (gap["rung"], gap["patient"])]
         text += f" Each was trained at its own size ({sizes[0]} against {sizes[1]} rows), so this is not the split's inflation alone."
+    if gap["scope"] == Scope.RUNS:
+        text += f" It speaks of {Scope.RUNS.value}: one seed does not tell how much another training would differ."
     if gap["same_as_image"]:
         text += " No group holds two images: the split by group is the same as one by image."
     return text

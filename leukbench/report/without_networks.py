@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, model_name
-from leukbench.evaluation.reservations import NOT_ASSURED
+from leukbench.evaluation.grades import DOUBTED
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, training_rows
@@ -61,6 +61,6 @@ def _excess(data: ReportData, experiment: str, arm: str) -> tuple[str, list[str]
         "own size": not gap["equal_size"],
         "other patients": not gap["paired"],
         "the same as by image": gap["same_as_image"],
-        NOT_ASSURED: NOT_ASSURED in gap["note"],
+        **{words: gap["grade"] == grade for grade, words in DOUBTED.items()},
     }
     return f"{points(gap['difference'])} [{limits}]", [name for name, holds in reserved.items() if holds]

@@ -12,7 +12,7 @@ import pytest
 from leukbench.evaluation.controls import probe_result
 from leukbench.evaluation.evaluated import Unknown
 from leukbench.evaluation.operating import calibration, operating_points
-from leukbench.evaluation.reservations import design_effect_sensitivity, domain_note
+from leukbench.evaluation.reservations import design_effect_sensitivity
 from leukbench.papers.loader import load_paper
 from leukbench.records import COPIES_AVERAGED, Experiment, Predictions, json_text
 from leukbench.report import chosen, controls, ladder, sections
@@ -47,6 +47,7 @@ def gap(rung: str, metric: str, **changes: Any) -> dict[str, Any]:
     values = {
         "rung": rung, "patient": "patient", "arm": NET, "metric": metric, "difference": 0.2, "low": 0.1, "high": 0.3,
         "equal_size": True, "paired": True, "same_as_image": False, "n_images": 400, "n_groups": 20, "note": "",
+        "scope": "trainings", "grade": "assured",
     }  # fmt: skip
     return {**values, **changes}
 
@@ -146,10 +147,14 @@ def test_the_first_screen_says_what_the_split_adds_and_what_to_hold_against_it(d
     assert (image["colour histogram"], image["images"], image["groups"]) == ("–", "400", "20")
     data.estimates["image"]["arms"][NET]["majority_accuracy"] = 0.95
     assert ladder.summary_rows(data)[1]["network"] == "no better than the majority"
-    few = {**gap("image", "accuracy", arm="trivial:colour_histogram", n_groups=7), "note": domain_note(7)}
+    few = {
+        **gap("image", "accuracy", arm="trivial:colour_histogram", n_groups=7),
+        "grade": "unknown",
+        "scope": "these runs only",
+    }
     data.verdicts["gaps"] = [gap("image", "accuracy"), few]
     [row] = ladder.summary_rows(data)
-    assert (row["colour histogram"], row["reservations"]) == ("–", "coverage not assured")
+    assert (row["colour histogram"], row["reservations"]) == ("–", "these runs only, coverage unknown")
 
 
 def test_several_readings_of_the_published_split_are_told_apart(data: ReportData) -> None:
@@ -166,16 +171,10 @@ def test_several_readings_of_the_published_split_are_told_apart(data: ReportData
 
 def shortcut(**changes: Any) -> dict[str, Any]:
     values = {
-        "experiment": "image",
-        "arm": NET,
-        "model": "trivial:border",
-        "network": 0.9,
-        "trivial": 0.88,
-        "difference": 0.02,
-        "low": -0.01,
-        "high": 0.05,
-        "flagged": True,
-    }
+        "experiment": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88, "difference": 0.02,
+        "low": -0.01, "high": 0.05, "flagged": True, "trivial_low": 0.85, "trivial_high": 0.91, "scope": "these runs only",
+        "standing": "within the margin",
+    }  # fmt: skip
     return {**values, **changes}
 
 
@@ -183,10 +182,13 @@ def test_a_shortcut_is_flagged_with_its_model_and_what_the_run_deviates_in(data:
     assert controls.flags(data, *STUDY) == [] and controls.flag_words(data, *STUDY) == "none"
     data.verdicts["shortcuts"].append(shortcut())
     assert controls.flag_words(data, *STUDY) == "`shortcut` by image (limited run)"
-    assert controls.flags(data, *STUDY) == [f"`shortcut` by image: border 88.0 %, against {NET} 90.0 % (limited run)"]
+    assert controls.flags(data, *STUDY) == [
+        f"`shortcut` by image: border 88.0 [85.0 to 91.0] %, against {NET} 90.0 % (limited run), these runs only"
+    ]
     rows = {row["split"]: row for row in controls.trivial_rows(data, *STUDY)}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""
     assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0 [−1.0 to +5.0]"
+    assert rows["by image"]["shown"] == f"{NET}: within the margin (these runs only)"
 
 
 def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data: ReportData) -> None:
