@@ -123,8 +123,13 @@ def report(params: Params) -> str:
 
 def write_pages(params: Params) -> str:
     """Write all that a record is turned into: pages, figures, tables."""
+    from leukbench.pipeline.tables import table_data
+    from leukbench.report.datapackage import write_tables
     from leukbench.report.pages import write_report
+    from leukbench.report.tables import tables_of
 
     folder = reports_folder(params.profile)
-    write_report(gather(params), folder)
+    data = gather(params)
+    write_report(data, folder)
+    write_tables(tables_of(table_data(params, data.measured)), folder, profile=params.profile)
     return f"{folder}/report.md"
