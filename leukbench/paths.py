@@ -16,6 +16,20 @@ def workspace() -> Path:
     return Path(os.environ.get("LEUKBENCH_HOME", ".")).expanduser()
 
 
+@contextlib.contextmanager
+def workspace_at(folder: Path) -> Iterator[None]:
+    """Take ``folder`` for the workspace until the block ends."""
+    before = os.environ.get("LEUKBENCH_HOME")
+    os.environ["LEUKBENCH_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LEUKBENCH_HOME"]
+        else:
+            os.environ["LEUKBENCH_HOME"] = before
+
+
 def source_folder(source: str) -> Path:
     """Return where a source's files lie in the publisher's layout: ``data/<source>`` (a folder or a link to one)."""
     return workspace() / "data" / source

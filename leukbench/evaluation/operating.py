@@ -70,6 +70,7 @@ class Bin:
     accuracy: float
     accuracy_low: float = NAN
     accuracy_high: float = NAN
+    n_groups: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,5 +227,6 @@ def _bins(p: Predictions) -> tuple[Bin, ...]:
         counts = [np.bincount(codes[rows], weights=w) / seeds for w in (right[rows], np.ones(int(rows.sum())))]
         made = korn_graubard(*counts)
         edges, n_images = table.edges[b : b + 2], table.n_images[b] / seeds
-        found.append(Bin(*map(float, (*edges, n_images, table.confidence[b], table.accuracy[b], made.low, made.high))))
+        values = map(float, (*edges, n_images, table.confidence[b], table.accuracy[b], made.low, made.high))
+        found.append(Bin(*values, n_groups=len(np.unique(codes[rows]))))
     return tuple(found)

@@ -10,6 +10,7 @@ from leukbench.params import Params
 from leukbench.paths import out_folder, reports_folder, runs_folder
 from leukbench.pipeline.layout import experiment_file, read_json
 from leukbench.pipeline.results import PREDICTIONS, Result
+from leukbench.pipeline.views import read_views, write_views
 from leukbench.records import as_plain, json_text
 from leukbench.report.data import ReportData
 
@@ -37,6 +38,7 @@ def gather(params: Params) -> ReportData:
         parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
         measured=measured,
         times=_times(params, receipts, measured),
+        views=read_views(params),
         predictions=[
             *(experiment_file(params, "predictions", n, suffix) for n in params.experiments for suffix in PREDICTIONS),
             *(experiment_file(params, "predictions", n, ".parquet") for n in params.transfers),
@@ -111,9 +113,23 @@ def seconds_per_epoch_of(measured: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def report(params: Params) -> str:
-    """Write the profile's pages, with the predictions behind them."""
+    """Write the profile's pages, with the predictions and the record behind them."""
+    from leukbench.pipeline.record import write_record
+
+    write_views(params)
+    write_record(params)
+    return write_pages(params)
+
+
+def write_pages(params: Params) -> str:
+    """Write all that a record is turned into: pages, figures, tables."""
+    from leukbench.pipeline.tables import table_data
+    from leukbench.report.datapackage import write_tables
     from leukbench.report.pages import write_report
+    from leukbench.report.tables import tables_of
 
     folder = reports_folder(params.profile)
-    write_report(gather(params), folder)
+    data = gather(params)
+    write_report(data, folder)
+    write_tables(tables_of(table_data(params, data.measured)), folder, profile=params.profile)
     return f"{folder}/report.md"

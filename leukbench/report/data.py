@@ -9,6 +9,7 @@ from typing import Any
 
 from leukbench.artefacts import Certificate, Receipt, SplitPlan
 from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
+from leukbench.evaluation.views import ExperimentView
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Experiment, Finding
 from leukbench.verdicts.comparison import Comparison, RungGap
@@ -50,6 +51,7 @@ class ReportData:
     findings: tuple[Finding, ...] = ()
     parameters: tuple[Mapping[str, Any], ...] = ()  # rows of ``leukbench params``
     measured: Mapping[str, Measured] = field(default_factory=dict)  # by run key
+    views: Mapping[str, ExperimentView] = field(default_factory=dict)  # what figures are drawn from
     predictions: tuple[Path, ...] = ()
 
     @property

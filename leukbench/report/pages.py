@@ -13,9 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from leukbench.paths import replacing, write_text
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
-from leukbench.report.figures import draw_study
+from leukbench.report.figures import figures_of, write_figures
 from leukbench.report.format import count, number, percent, table
-from leukbench.report.reliability import draw_reliability, panels
 from leukbench.report.transfer import transfer_sections
 
 
@@ -25,8 +24,7 @@ def write_report(data: ReportData, folder: Path) -> None:
     The page has the same bytes for the same data; what it labels as measured is kept in ``measured.json``.
     """
     for paper, study in data.studies():
-        draw_study(data, paper, study, folder / "figures" / f"{paper}-{study}.png")
-        draw_reliability(data, paper, study, folder / "figures" / f"{paper}-{study}-reliability.png")
+        write_figures(figures_of(data, paper, study), folder / "figures")
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
@@ -114,7 +112,7 @@ def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "operating": table(chosen.operating_rows(data, paper, study)),
         "without_validation": chosen.without_validation(data, paper, study),
         "calibration": table(chosen.calibration_rows(data, paper, study)),
-        "reliability_drawn": bool(panels(data, paper, study)),
+        "figures": figures_of(data, paper, study),
         "reliability": table(chosen.reliability_rows(data, paper, study)),
         "assumed": table(sections.assumed_rows(data, paper, study)),
         "findings": table(sections.finding_rows(data, paper)),
