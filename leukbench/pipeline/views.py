@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leukbench.artefacts import RunReceipt, is_trivial
 from leukbench.evaluation.evaluated import overall

@@ -145,7 +145,19 @@ repair string the nearest reading that would make it true
 
 
 def _findings(data: TableData) -> Table:
-    names = ("id", "paper", "check", "status", "kind", "severity", "claims", "accused", "statement", "witness", "repair")
+    names = (
+        "id",
+        "paper",
+        "check",
+        "status",
+        "kind",
+        "severity",
+        "claims",
+        "accused",
+        "statement",
+        "witness",
+        "repair",
+    )
     rows = ({name: getattr(f, name) for name in names} | {"place": f.where} for f in data.findings)
     return _table("findings", "What arithmetic and reading say of the claims", _FINDING, rows, key="id")
 
