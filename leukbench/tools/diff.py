@@ -88,12 +88,14 @@ def _records(name: str, temporary: Path, profile: str) -> dict[str, Record]:
 def _check_out(commit: str, to: Path) -> None:
     """Put the records of a commit below ``to``."""
     names = (
-        _git("ls-tree", "-r", "--name-only", f"{commit}^{{commit}}", "--", "reports", of=commit).decode().split("\n")
+        _git("ls-tree", "-r", "--name-only", "--end-of-options", f"{commit}^{{commit}}", "--", "reports", of=commit)
+        .decode()
+        .split("\n")
     )
     wanted = [name for name in names if name.endswith(f"/{RECORD}")]
     to.mkdir(parents=True, exist_ok=True)
     if wanted:
-        archive = _git("archive", "--format=tar", f"{commit}^{{commit}}", "--", *wanted, of=commit)
+        archive = _git("archive", "--format=tar", "--end-of-options", f"{commit}^{{commit}}", "--", *wanted, of=commit)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(to, filter="data")
 
