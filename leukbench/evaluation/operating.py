@@ -228,5 +228,5 @@ def _bins(p: Predictions) -> tuple[Bin, ...]:
         made = korn_graubard(*counts)
         edges, n_images = table.edges[b : b + 2], table.n_images[b] / seeds
         values = map(float, (*edges, n_images, table.confidence[b], table.accuracy[b], made.low, made.high))
-        found.append(Bin(*values, n_groups=len(np.unique(codes[rows]))))
+        found.append(dataclasses.replace(Bin(*values), n_groups=len(np.unique(codes[rows]))))
     return tuple(found)

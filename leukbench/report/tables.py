@@ -65,7 +65,19 @@ class TableData:
 
 def tables_of(data: TableData) -> list[Table]:
     """Return the tables of a profile, in reading order."""
-    made = (_claims, _findings, _verdicts, _experiments, _runs, _estimates, _contrasts, _controls, _probes, _leaks)
+    made = (
+        _claims,
+        _findings,
+        _verdicts,
+        _experiments,
+        _runs,
+        _curves,
+        _estimates,
+        _contrasts,
+        _controls,
+        _probes,
+        _leaks,
+    )
     return [make(data) for make in made]
 
 
@@ -145,7 +157,19 @@ repair string the nearest reading that would make it true
 
 
 def _findings(data: TableData) -> Table:
-    names = ("id", "paper", "check", "status", "kind", "severity", "claims", "accused", "statement", "witness", "repair")
+    names = (
+        "id",
+        "paper",
+        "check",
+        "status",
+        "kind",
+        "severity",
+        "claims",
+        "accused",
+        "statement",
+        "witness",
+        "repair",
+    )
     rows = ({name: getattr(f, name) for name in names} | {"place": f.where} for f in data.findings)
     return _table("findings", "What arithmetic and reading say of the claims", _FINDING, rows, key="id")
 
@@ -263,6 +287,35 @@ def _runs(data: TableData) -> Table:
     )
     title, refers = "Every run", {"experiment": ("experiments", "experiment")}
     return _table("runs", title, _RUN, rows, key="experiment arm fold seed", **refers)
+
+
+_CURVE = """
+experiment string that it belongs to
+arm string network and recipe
+fold integer of the split
+seed integer of the run
+epoch integer counted from 1
+train number share of training rows called right in that epoch
+validation number share of validation rows called right after it; empty where nothing is set apart
+test number share of test rows called right after it
+"""
+
+
+def _curves(data: TableData) -> Table:
+    rows = (
+        {"experiment": name, "arm": arm, "fold": run.fold, "seed": run.seed, "epoch": epoch + 1}
+        | {part: _at(getattr(run, part), epoch) for part in ("train", "validation", "test")}
+        for name, view in data.views.items()
+        for arm, model in view.models.items()
+        for run in (model.network.runs if model.network else ())
+        for epoch in range(len(run.train))
+    )
+    title, refers = "Accuracy of every run by epoch", {"experiment": ("experiments", "experiment")}
+    return _table("curves", title, _CURVE, rows, key="experiment arm fold seed epoch", **refers)
+
+
+def _at(series: Sequence[float], epoch: int) -> float | None:
+    return series[epoch] if epoch < len(series) else None
 
 
 _ESTIMATE = """

@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import lzma
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ import yaml
 
 from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cli import main
+from leukbench.errors import DataError, InputError
 from leukbench.papers.files import paper_file, paper_keys
 from leukbench.papers.loader import load_paper, read_paper
 from leukbench.papers.resolve import resolve_study
@@ -38,12 +41,16 @@ from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import results as results_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
+from leukbench.pipeline.record import RECORD, report_from
 from leukbench.pipeline.report import gather
 from leukbench.records import json_text
 from leukbench.report.ladder import gap_lines
 from leukbench.sources import load_source
+from leukbench.tools.diff import diff
+from leukbench.tools.explain import explain
 from leukbench.tools.profiles import load_profile
 from leukbench.verdicts.rule import frozen_digest
+from tests.support.package_rules import package_faults
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
@@ -355,6 +362,114 @@ def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
     compare_stage.compare(params)
     report_stage.report(params)
     assert [file.read_bytes() for file in files] == before
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+@pytest.mark.trains
+def test_every_page_can_be_made_again_from_what_is_committed(home: Path, tmp_path: Path) -> None:
+    """Without ``out/``, ``runs/`` or ``data/``: the folder of reports alone, elsewhere."""
+    committed = shutil.copytree(home / "reports" / "smoke", tmp_path / "smoke")
+    assert "made again" in report_from(committed, tmp_path / "again")
+    again = files_below(tmp_path / "again" / "smoke")
+    assert again == files_below(home / "reports" / "smoke")
+    assert {"tables/datapackage.json", "ro-crate-metadata.json", "measured.json"} < again.keys()
+    for name in ("tables/estimates.csv", "metrics.json"):
+        (committed / name).unlink()
+    report_from(committed)
+    assert files_below(committed) == again
+
+
+@pytest.mark.trains
+def test_a_page_is_not_made_again_beside_another_ledger(home: Path, tmp_path: Path) -> None:
+    committed = shutil.copytree(home / "reports" / "smoke", tmp_path / "smoke")
+    plain = json.loads(lzma.decompress((committed / RECORD).read_bytes()))
+    plain["papers"]["alnet"] = "0" * 64
+    (committed / RECORD).write_bytes(lzma.compress(json.dumps(plain).encode()))
+    with pytest.raises(InputError, match="alnet"):
+        report_from(committed)
+    (committed / RECORD).write_bytes(b"no xz")
+    with pytest.raises(DataError, match="no record"):
+        report_from(committed)
+
+
+@pytest.mark.trains
+def test_the_tables_are_as_their_package_says(home: Path) -> None:
+    folder = home / "reports" / "smoke" / "tables"
+    assert package_faults(folder) == []
+    estimates = pd.read_csv(folder / "estimates.csv", keep_default_na=False)
+    runs = pd.read_csv(folder / "runs.csv")
+    assert {key[:12] for key in runs["run"]} >= {key for cell in estimates["runs"] for key in cell.split()}
+    assert (estimates["images"] > 0).all() and (estimates["groups"] > 0).all()
+    text = (folder / "estimates.csv").read_text(encoding="utf-8")
+    (folder / "estimates.csv").write_text(text.replace("accuracy", "accurac", 1), encoding="utf-8")
+    try:
+        assert any("estimates: sha256" in fault for fault in package_faults(folder))
+    finally:
+        (folder / "estimates.csv").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.trains
+def test_a_claim_is_explained_down_to_its_runs(home: Path) -> None:
+    plain = json.loads(explain("known_answer.cohort.accuracy", None, "json"))
+    receipt = json.loads((home / "out/smoke/predictions/known-patient.receipt.json").read_text(encoding="utf-8"))
+    honest = [link for link in plain["estimates"] if link["protocol"] == "patient"]
+    assert [[run["run"] for run in link["runs"]] for link in honest] == [[run["key"] for run in receipt["runs"]]]
+    verdicts = json.loads((home / "out/smoke/verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+    assert plain["verdict"] == next(v for v in verdicts if v["claim"] == "known_answer.cohort.accuracy")
+    text = explain("alnet.t9.test.mean", home / "reports" / "smoke", "md")
+    assert "91.13" in text and "instead of made ones" in text and "not testable" in text
+    with pytest.raises(InputError, match=r"alnet\.t9\.test\.mean"):
+        explain("alnet.t9.test.men", None, "md")
+
+
+@pytest.mark.trains
+def test_a_moved_verdict_flag_and_headline_are_told_and_an_unmoved_report_is_quiet(home: Path, tmp_path: Path) -> None:
+    first = home / "reports" / "smoke"
+    assert "Nothing moved" in diff(str(first), str(first), "", "md")
+    second = shutil.copytree(first, tmp_path / "smoke")
+    plain = json.loads(lzma.decompress((second / RECORD).read_bytes()))
+    verdicts = plain["files"]["verdicts.json"]
+    verdicts["verdicts"][0]["verdict"] = "reproduced"
+    question = verdicts["questions"]["known_answer.cohort.accuracy"]
+    was = question["honest"][0]["estimate"]["value"]
+    question["honest"][0]["estimate"]["value"] = was + 0.05
+    question["honest"][0]["seed_variance"] = 0.02**2
+    verdicts["shortcuts"][0]["flagged"] = not verdicts["shortcuts"][0]["flagged"]
+    plain["files"]["findings.json"] = plain["files"]["findings.json"][1:]
+    (second / RECORD).write_bytes(lzma.compress(json.dumps(plain).encode()))
+    within = json.loads(diff(str(first), str(second), "", "json"))[0]
+    assert [change["kind"] for change in within["changes"]].count("verdict") == 1
+    assert {change["kind"] for change in within["changes"]} == {"verdict", "finding", "flag"}
+    assert within["within_noise"] == 1, "5 points are within 1.96 x sqrt(2) x 2 = 5.5"
+    question["honest"][0]["seed_variance"] = 0.015**2
+    (second / RECORD).write_bytes(lzma.compress(json.dumps(plain).encode()))
+    beyond = diff(str(first), str(second), "", "md")
+    assert "1 headlines beyond" in beyond and "±4.2 points" in beyond and f"{100 * (was + 0.05):.1f} %" in beyond
+
+
+@pytest.mark.trains
+def test_two_commits_are_compared_by_the_records_that_they_hold(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(home / "reports", repository / "reports")
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], cwd=repository, check=True)
+
+    git("init", "-q")
+    for message in ("one", "two"):
+        (repository / "note").write_text(message, encoding="utf-8")
+        git("add", ".")
+        git("commit", "-qm", message)
+    monkeypatch.setenv("LEUKBENCH_HOME", str(repository))
+    assert "smoke: HEAD~1 → HEAD" in diff("HEAD~1", "HEAD", "", "md")
+    for wrong in ("nowhere", "--output=x"):
+        with pytest.raises(InputError, match="neither a folder"):
+            diff(wrong, "HEAD", "", "md")
 
 
 @pytest.mark.trains
