@@ -35,6 +35,7 @@ TRIVIAL = "trivial:"
 """What the name of a model without a network begins with, in predictions and estimates."""
 MAJORITY = f"{TRIVIAL}majority"
 COLOUR_HISTOGRAM = f"{TRIVIAL}colour_histogram"
+COLOUR_TREES = f"{TRIVIAL}colour_histogram_trees"
 
 
 def is_trivial(arm: str) -> bool:
@@ -213,9 +214,7 @@ class FoldSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network there are folds, and no
-    runs.
-    """
+    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network it has folds alone."""
 
     arms: dict[str, ArmReceipt]
     runs: tuple[RunReceipt, ...]

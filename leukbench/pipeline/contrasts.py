@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, MAJORITY, is_trivial
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, is_trivial
 from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
 from leukbench.evaluation.controls import Shortcut
 from leukbench.evaluation.evaluated import overall
@@ -26,16 +26,24 @@ _BESIDE = (COLOUR_HISTOGRAM, MAJORITY)
 
 
 def protocol_gaps(experiments: Mapping[str, Result]) -> list[RungGap]:
-    """Return rung - patient for every arm that has both and for a colour histogram, per metric."""
+    """Return rung - patient for every arm that has both and for a colour histogram, per metric.
+
+    Where neither has a network, of the histogram's trees as well: there these speak alone.
+    """
     return [
         gap
         for honest in experiments.values()
         if honest.experiment.protocol == "patient"
         for rung in experiments.values()
         if _same_study(rung, honest) and rung.experiment.protocol in AGAINST_PATIENT
-        for arm in [*sorted(set(honest.experiment.arms) & set(rung.experiment.arms)), COLOUR_HISTOGRAM]
+        for arm in _models_of_both(rung.experiment.arms, honest.experiment.arms)
         for gap in _gaps(rung, honest, arm)
     ]
+
+
+def _models_of_both(rung: Sequence[str], honest: Sequence[str]) -> list[str]:
+    trees = [] if rung or honest else [COLOUR_TREES]
+    return [*sorted(set(honest) & set(rung)), COLOUR_HISTOGRAM, *trees]
 
 
 def _same_study(one: Result, other: Result) -> bool:

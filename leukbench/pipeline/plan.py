@@ -86,7 +86,7 @@ def _planned_split(params: Params, experiment: Experiment) -> _Planned:
     sizes = sizes_of(manifest, effective, study, rule, experiment)
     plan = SplitPlan(
         reading=ReadingName(name=reading.name, basis=reading.basis, evidence=reading.evidence),
-        sizes=dataclasses.replace(sizes, whole_folds=_whole_folds(manifest, effective, study, rule, table)),
+        sizes=dataclasses.replace(sizes, whole_folds=whole_folds(manifest, effective, study, rule, table)),
         experiment=experiment,
     )
     return _Planned(table, effective, groups, rule, plan)
@@ -166,7 +166,7 @@ def _whole_parts(rows: Any, effective: Any, column: str) -> set[str]:
     return {str(part) for part, n in here.items() if part and n == published[part]}
 
 
-def _whole_folds(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, table: Any) -> tuple[int, ...]:
+def whole_folds(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, table: Any) -> tuple[int, ...]:
     """Return the folds of a split that test an official fold, or a part of one, of which no image is missing."""
     column = rule.within or rule.across
     if column is None:

@@ -23,6 +23,7 @@ from leukbench.report.figures import figures_of, write_figures
 from leukbench.report.format import FEWEST_GROUPS, WIDEST, count, page_table, percent
 from leukbench.report.leaks import SourceLeaks
 from leukbench.report.transfer import transfer_sections
+from leukbench.report.without_networks import control_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,7 @@ def _render(template: str, **values: Any) -> str:
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
+<<<<<<< HEAD
     return _single_gaps(environment.get_template(template).render(**values))
 
 
@@ -149,9 +151,27 @@ def index_page(site: Site) -> str:
         settle=[
             (p, s.replace("_", " "), established.to_settle(site.profiles, site.papers[p], s)) for p, s in site.studies()
         ],
+=======
+    template = environment.get_template("report.md.j2")
+    studies = [_study(data, paper, study) for paper, study in data.studies()]
+    hardware = sorted({json.dumps(m["hardware"], sort_keys=True) for m in data.measured.values()})
+    text: str = template.render(
+        data=data,
+        studies=studies,
+        headline=table(_headline_rows(data)) if _with_networks(data) else "",
+        controls=table(control_rows(data)),
+        gaps=table(ladder.summary_rows(data)),
+        transfers=transfer_sections(data),
+        parameters=table(sections.parameter_rows(data)),
+        times=table(sections.time_rows(data)),
+        margin=percent(data.verdicts["margin"]),
+        alpha=data.verdicts["alpha"],
+        hardware=[_card(json.loads(card)) for card in hardware],
+>>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
     )
 
 
+<<<<<<< HEAD
 def _headline_verdicts(site: Site) -> dict[tuple[str, str], str]:
     """Return the verdict on each study's headline from runs on a publisher's images, where there is one."""
     found: dict[tuple[str, str], str] = {}
@@ -162,6 +182,16 @@ def _headline_verdicts(site: Site) -> dict[tuple[str, str], str]:
             if verdict is not None and verdict.verdict not in {"not testable", "inconsistent as printed"}:
                 found.setdefault((paper, study), verdict.verdict)
     return found
+=======
+def _with_networks(data: ReportData) -> bool:
+    return any(experiment.arms for experiment in data.experiments.values())
+
+
+def _headline_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return one row a study, its flags last."""
+    rows = zip(sections.headline_rows(data), data.studies(), strict=True)
+    return [{**row, "flags": controls.flag_words(data, *study)} for row, study in rows]
+>>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
 
 
 def verdict_sentence(site: Site) -> str:
@@ -211,6 +241,12 @@ def _study(site: Site, paper: Paper, study: str, findings: list[Finding]) -> dic
     told = (ladder.inflation_sentence(data, paper.key, study) for data in ran)
     return {
         "title": facts.title,
+<<<<<<< HEAD
+=======
+        "citation": ledger.citation,
+        "made_up": ledger.made_up,
+        "with_networks": any(data.experiments[name].arms for name in data.experiments_of(paper, study)),
+>>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
         "notes": facts.notes,
         "printed": sections.printed(paper.claim(facts.headline)),
         "headline": established.headline(site.profiles, paper, study, findings),

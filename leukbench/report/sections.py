@@ -100,6 +100,7 @@ def folds_run(result: ExperimentResult) -> list[int]:
     return [i for i, fold in enumerate(result.certificate.folds) if fold.fold in ran]
 
 
+<<<<<<< HEAD
 def shared(result: ExperimentResult) -> str:
     """Return what training and test parts have in common, in the folds that were run only, beside how much is tested."""
     folds = [result.certificate.folds[i] for i in folds_run(result)]
@@ -111,6 +112,41 @@ def shared(result: ExperimentResult) -> str:
         of = f" of {count(tested[worst])} tested" if tested[worst] else ""
         told.append(f"{count(here[worst])}{of} {what.replace('_', ' ')}")
     return ", ".join(told) + (" (in the worst fold)" if told and len(folds) > 1 else "") or "nothing"
+=======
+def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
+    """Return one row an experiment and arm: effective beside original sizes, what the split shares, deviations."""
+    rows = []
+    for experiment in data.experiments_of(paper, study):
+        split, receipt = data.splits[experiment], data.receipts[experiment]
+        shared = {k: v for k, v in split["certificate"]["shared"].items() if v}
+        for arm, facts in receipt["arms"].items() or [("no network", None)]:
+            runs = [run for run in receipt["runs"] if run["arm"] == arm]
+            seeds = len({run["seed"] for run in runs}) or 1
+            rows.append(
+                {
+                    "split": protocol_name(data, experiment),
+                    "arm": arm,
+                    "source": data.experiments[experiment].source,
+                    "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
+                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}" if facts else "–",
+                    "folds × seeds": f"{len(receipt['folds'])} × {seeds}",
+                    "training rows": training_rows(data, experiment),
+                    "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
+                    or "nothing",
+                    "deviations": _deviations(facts) if facts else "–",
+                }
+            )
+    return rows
+>>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
+
+
+def _deviations(facts: dict[str, Any]) -> str:
+    """Return how an arm's runs together differ from the paper's, and which folds do not differ from the paper's own."""
+    if not facts["deviations"]:
+        return "none"
+    named = ", ".join(DEVIATIONS[d] for d in facts["deviations"])
+    whole = [fold for fold, deviations in facts["fold_deviations"].items() if not deviations]
+    return f"{named}; none in fold {', '.join(whole)} by itself" if whole else named
 
 
 def training_rows(data: ReportData, experiment: str) -> str:

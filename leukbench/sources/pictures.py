@@ -21,7 +21,9 @@ from leukbench.errors import DataError
 Image = npt.NDArray[np.uint8]
 KINDS = "BMP, JPEG, PNG, TIFF, GIF or WebP"
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".webp"})
-_DAMAGE = re.compile(rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*")  # fmt: skip
+_DAMAGE = re.compile(
+    rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*"
+)
 _LOCK = threading.Lock()
 _CAUGHT: list[IO[bytes]] = []
 
@@ -110,9 +112,9 @@ def _listening(work: Callable[[], Any]) -> tuple[Any, str]:
                 said = os.read(caught.fileno(), 1 << 16)
                 os.ftruncate(caught.fileno(), 0)
                 os.lseek(caught.fileno(), 0, os.SEEK_SET)
-            rest = b"\n".join(line for line in said.splitlines() if not _DAMAGE.search(line))
-            if rest.strip():
-                os.write(saved, rest + b"\n")
+            rest = re.sub(_DAMAGE.pattern + rb"\n?", b"", said)
+            if rest:
+                os.write(saved, rest)
         finally:
             os.close(saved)
     damage = _DAMAGE.search(said)

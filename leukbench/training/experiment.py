@@ -15,7 +15,7 @@ import torch
 from leukbench.artefacts import TRIVIAL
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
-from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
+from leukbench.records import Augmentation, Experiment, NetworkSpec, Recipe, RunSpec
 from leukbench.training.data import Pixels, Rows, rows_of
 from leukbench.training.merging import Merged, merge_classes
 from leukbench.training.network import code_digest
@@ -263,7 +263,12 @@ def _controls(
 
     They see what the experiment's first arm sees; without one, what the study's first arm would.
     """
-    classes = tuple(study["classes"])
+    from leukbench.training.trivial import (  # a worker that trains needs no scikit-learn
+        trivial_features,
+        trivial_scores,
+    )
+
+    classes, cpu, features = tuple(study["classes"]), torch.device("cpu"), trivial_features()
     first = next(iter(experiment.arms or study["arms"]))
     arm = plan_arm(study, first, experiment, limited_source=False)
     _check_store(arm, store)
@@ -271,7 +276,9 @@ def _controls(
     for fold in folds_of(split, experiment):
         rows = fold_rows(split, fold=fold, classes=classes, store=store)
         sizes.append({"fold": fold, **_sizes(rows)})
-        for name, scores in _trivial(rows, store, arm.recipe, len(classes)).items():
+        train, test = (Pixels(part, store, arm.recipe, device=cpu) for part in (rows.train, rows.test))
+        made = trivial_scores(train, test, n_classes=len(classes), seed=0, features=features)
+        for name, scores in made.items():
             keys: dict[str, Any] = {"arm": f"{TRIVIAL}{name}", "selection": "recipe", "fold": fold, "seed": 0}
             tables.append(prediction_table(shown.relabelled(rows.test), shown.scores(scores), shown.classes, **keys))
     return tables, sizes
@@ -291,14 +298,6 @@ def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str
             chosen["recipe"] = int(np.argmin(done.history["validation_loss"]))
     chosen["best_test"] = int(np.argmax((done.test.argmax(2) == rows.test.label).mean(1)))
     return chosen
-
-
-def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> dict[str, FloatArray]:
-    from leukbench.training.trivial import trivial_scores  # here: a worker that only trains need not load scikit-learn
-
-    cpu = torch.device("cpu")
-    train, test = (Pixels(part, store, recipe, device=cpu) for part in (rows.train, rows.test))
-    return trivial_scores(train, test, n_classes=n_classes, seed=0)
 
 
 def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, precision: str) -> dict[str, Any]:

@@ -32,8 +32,7 @@ class Definition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedExperiment:
-    """An experiment with its estimates by arm (of the last epoch, or the recipe's checkpoint) and what its runs deviate
-    in.
+    """An experiment with its estimates by arm (of the epoch that its recipe chooses) and what its runs deviate in.
 
     ``deviations`` of all runs of an arm together from the paper's experiment, ``fold_deviations`` of each fold from the
     same fold.

@@ -602,9 +602,10 @@ def test_full_holds_every_protocol_and_reading_that_has_labels() -> None:
         for name, study in load_paper(key).studies.items():
             counts = load_source(study.source).card.counts
             for protocol, readings in study.protocols.items():
-                for reading in readings:
+                rungs = readings if protocol == "as_published" else readings[:1]  # others stand beside the ladder
+                for reading in rungs:
                     labelled = all(set(counts[pool]) != {""} for pool in reading.rule.test_pool)
-                    shown = reading.name if len(readings) > 1 else ""
+                    shown = reading.name if protocol == "as_published" else ""
                     assert ((key, name, protocol, shown) in run) == labelled, (key, name, protocol, reading.name)
 
 

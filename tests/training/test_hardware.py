@@ -23,9 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(how: str) -> int:
-    """Return the page faults of ten tensors of 64 MiB (16,384 pages of 4 KiB each), one after the other, in a process
-    of its own.
-    """
+    """Return the page faults of ten tensors of 64 MiB, one after the other, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True)
     return int(done.stdout)
 

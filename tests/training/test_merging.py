@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-
 import pytest
+import torch
 
 from leukbench.records import Limits
 from leukbench.training.experiment import train_experiment

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukbench.pixels.features import small_pixels
 from leukbench.training.probe import (
     CUTS,
     MOST_IMAGES,
@@ -13,7 +14,6 @@ from leukbench.training.probe import (
     PROBES,
     probe_images,
     probe_patients,
-    small_pixels,
 )
 from tests.support.tiny_world import SIDE, make_store
 
