@@ -255,6 +255,21 @@ def report(
     print(record.report_from(from_dir, to) if from_dir else stage.report(_params()))
 
 
+@app.command()
+def site(
+    to: Annotated[Path, typer.Option(help="a folder to write into")] = Path("site"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="pages for a host of repositories, not HTML")] = False,
+) -> None:
+    """Write the pages of all profiles in reports/ together: the first page, one a paper, data, method, self-test, runs.
+
+    HTML opens from a disk and asks no other host for anything. `leukbench site --markdown --to reports` makes the
+    committed pages.
+    """
+    from leukbench.pipeline.site import write_site
+
+    print(write_site(to, html=not markdown))
+
+
 # --------------------------------------------------------------------------------------------------------- tools
 
 

@@ -64,7 +64,9 @@ def write_site(to: Path, *, html: bool) -> str:
     reports = workspace() / "reports"
     pages = site_pages(gather_site(reports))
     if html:
-        kept = {name: (reports / name).read_text(encoding="utf-8") for name in AS_THEY_ARE if (reports / name).is_file()}
+        kept = {
+            name: (reports / name).read_text(encoding="utf-8") for name in AS_THEY_ARE if (reports / name).is_file()
+        }
         files = html_site({**pages, **kept}, reports)
     else:
         files = pages

@@ -114,5 +114,3 @@ def _segments(curve: tuple[tuple[float, str], ...]) -> str:
     return "; ".join(
         f"{percent(m[0])}{f' to {percent(m[-1])}' if len(m) > 1 else ''}: {verdict}" for m, verdict in stretches
     )
-
-

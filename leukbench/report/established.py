@@ -61,7 +61,8 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
     if not ran:
         return made
     data = ran[0]
-    states = [status(data, e, a) for e, a in data.networks_of(paper.key, study) if a == claim.arm]
+    shown = [names[0] for protocol in FIRST if (names := _experiments(data, paper.key, study, claim, protocol))]
+    states = [status(data, name, claim.arm) for name in shown]
     return Headline(
         paper=made.paper, study=study, printed=made.printed, could_be_true=made.could_be_true,
         as_published=_level(data, paper.key, study, claim, "as_published"),
@@ -70,12 +71,15 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
     )  # fmt: skip
 
 
+def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> list[str]:
+    """Return the experiments that ran the claim's network under a protocol, in order."""
+    names = data.experiments_of(paper, study)
+    return [n for n in names if data.experiments[n].protocol == protocol and claim.arm in data.experiments[n].arms]
+
+
 def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> str:
-    """Return the headline metric of the claim's network under a protocol; of several readings the first, and how many."""
-    names = [
-        n for n in data.experiments_of(paper, study)
-        if data.experiments[n].protocol == protocol and claim.arm in data.experiments[n].arms
-    ]  # fmt: skip
+    """Return the headline metric of the claim's network under a protocol: of several readings the first, and how many."""
+    names = _experiments(data, paper, study, claim, protocol)
     if not names:
         return "not run"
     name = names[0]
@@ -101,23 +105,24 @@ def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:
     if not found:
         return "not run"
     n, (model, value), majority, groups, unit = max(found)
-    few = too_few(groups, unit)
-    told = few or f"{count(n)} images of {groups} {unit}s"
-    return f"{model} {percent(value)} (majority {percent(majority)}; {told})"
+    if few := too_few(groups, unit):
+        return few
+    return f"{model} {percent(value)} (majority {percent(majority)}; {count(n)} images of {groups} {unit}s)"
 
 
-def to_settle(reports: Sequence[ReportData], paper: Paper, study: str) -> str:
-    """Return what would settle a study's headline: what its runs lack, or that its verdict stands."""
+def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings: Sequence[Finding]) -> str:
+    """Return what would settle a study's headline: nothing where a figure is impossible; else what its runs lack."""
     claim = paper.claim(paper.studies[study].headline)
+    if any(claim.id in f.accused for f in findings if f.status == "inconsistent"):
+        return "nothing that is run: the figure is impossible as printed, so the paper itself has to be corrected"
     for data in real(reports, paper.key, study):
         verdict = data.verdict(claim.id)
         if verdict is not None and verdict.verdict not in {"not testable", "inconclusive"}:
-            return f"settled: {verdict.verdict} ({verdict.reason})" if verdict.reason else f"settled: {verdict.verdict}"
-    worst = [v for data in reports if (v := data.verdict(claim.id)) is not None and v.verdict == "inconsistent as printed"]
-    if worst:
-        return "nothing that is run: the figure is impossible as printed, so the paper itself has to be corrected"
-    patients = "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
-    return f"all of the paper's images, epochs and starting weights under its own split and by patient (profile `full`){patients}"
+            return f"settled: {verdict.verdict}" + (f" ({verdict.reason})" if verdict.reason else "")
+    patients = (
+        "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
+    )
+    return f"all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
 
 
 def _patients_known(reports: Sequence[ReportData], paper: str, study: str) -> bool:

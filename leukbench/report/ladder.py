@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import math
 
-<<<<<<< HEAD
-from leukbench.artefacts import COLOUR_HISTOGRAM, model_name
-=======
-from leukbench.artefacts import COLOUR_HISTOGRAM, is_trivial, model_name
-from leukbench.evaluation.reservations import NOT_ASSURED
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, difference, percent, points, score, too_few, with_interval
 from leukbench.report.sections import counted, only_class, pick, protocol_name, training_rows
@@ -44,7 +39,7 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
     """
     rows = []
     for experiment in data.experiments_of(paper, study):
-        for arm in (*data.experiments[experiment].arms, COLOUR_HISTOGRAM):
+        for arm in (*(data.experiments[experiment].arms or (COLOUR_TREES,)), COLOUR_HISTOGRAM):
             entry, unit = data.arm(experiment, arm), data.unit(experiment)
             accuracy = pick(entry.estimates, "accuracy")
             if accuracy is None:
@@ -52,7 +47,11 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
             one = only_class(data, experiment, arm)
             scores = {title: with_interval(pick(entry.estimates, metric), unit) for metric, title in _METRICS}
             if one:
-                scores = {"accuracy %": score(accuracy.value, "accuracy"), "MCC": f"calls all {one}", "AUC": scores["AUC"]}
+                scores = {
+                    "accuracy %": score(accuracy.value, "accuracy"),
+                    "MCC": f"calls all {one}",
+                    "AUC": scores["AUC"],
+                }
             rows.append(
                 {"split": protocol_name(data, experiment), "model": model_name(arm), **scores}
                 | {
@@ -75,70 +74,23 @@ def _excess(data: ReportData, experiment: str, arm: str) -> str:
     return why or f"{levels(gap)} = {difference(gap, data.unit(gap.patient))}{_own_size(data, gap)}"
 
 
-<<<<<<< HEAD
 def levels(gap: RungGap) -> str:
     """Return the two levels of a difference: on the images that both test, or of each where it tests others.
-=======
-def _too_few_groups(gap: dict[str, Any]) -> bool:
-    return bool(gap["n_groups"] < (_FEWEST_GROUPS if is_trivial(gap["arm"]) else 2))
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
 
     >>> from leukbench.verdicts.comparison import RungGap
     >>> levels(RungGap(metric="accuracy", first=0.844, second=0.729, difference=0.115, rung="a", patient="b", arm="n",
     ...     protocol="image", equal_size=True, same_as_image=False, paired=True))
     '84.4 − 72.9'
     """
-<<<<<<< HEAD
     return f"{score(gap.first, gap.metric)} − {score(gap.second, gap.metric)}"
 
 
 def _own_size(data: ReportData, gap: RungGap) -> str:
     if gap.equal_size:
-=======
-    experiments = set(data.experiments_of(paper, study))
-    shown = [g for g in data.verdicts["gaps"] if g["rung"] in experiments and g["metric"] == "accuracy"]
-    lines: list[str] = []
-    silent: dict[tuple[str, str], list[str]] = {}
-    for gap in shown:
-        if is_trivial(gap["arm"]) and _too_few_groups(gap):
-            continue
-        why = _why_silent(data, gap)
-        if why:
-            silent.setdefault((_between(data, gap), why), []).append(_model(gap))
-        else:
-            lines.append(_line(data, gap))
-    return lines + [f"{', '.join(models)}, {between}: not shown, {why}." for (between, why), models in silent.items()]
-
-
-def _model(gap: dict[str, Any]) -> str:
-    return f"{model_name(gap['arm'])} (no network)" if is_trivial(gap["arm"]) else str(gap["arm"])
-
-
-def _between(data: ReportData, gap: dict[str, Any]) -> str:
-    return f"{protocol_name(data, gap['rung'])} minus {protocol_name(data, gap['patient'])}"
-
-
-def _others(data: ReportData, gap: dict[str, Any]) -> str:
-    """Return the gaps in MCC and AUC that say anything."""
-    return ", ".join(
-        f"{g['metric'].upper()} {_with_limits(g)}"
-        for g in data.verdicts["gaps"]
-        if (g["rung"], g["patient"], g["arm"]) == (gap["rung"], gap["patient"], gap["arm"])
-        and g["metric"] != "accuracy"
-        and better_than_chance(data, gap["rung"], gap["arm"], g["metric"])
-    )
-
-
-def _why_silent(data: ReportData, gap: dict[str, Any]) -> str:
-    if _too_few_groups(gap):
-        return "both test one group alone"
-    if beats_majority(data, gap["rung"], gap["arm"]) or _others(data, gap):
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
         return ""
     return f"; trained on {training_rows(data, gap.rung)}, not {training_rows(data, gap.patient)} rows"
 
 
-<<<<<<< HEAD
 def why_silent(data: ReportData, gap: RungGap) -> str:
     """Return why a difference is not printed, or "": too few groups, or a model that knows no more than the majority."""
     if few := too_few(gap.n_groups, data.unit(gap.patient)):
@@ -147,37 +99,22 @@ def why_silent(data: ReportData, gap: RungGap) -> str:
     if gap.rung in below:
         return "not shown: no better than chance" if gap.metric == "auc" else "not shown: no better than the majority"
     return ""
-=======
-def _line(data: ReportData, gap: dict[str, Any]) -> str:
-    rung, arm = gap["rung"], gap["arm"]
-    name, others = f"{_model(gap)}, {_between(data, gap)}", _others(data, gap)
-    if not beats_majority(data, rung, arm):
-        majority = percent(data.arm(rung, arm)["majority_accuracy"])
-        which = "it" if is_trivial(arm) else "the network"
-        silent = f"accuracy not shown, {which} does not beat the majority class ({majority} %)"
-        return f"{name}: {silent}; {others}.{_reservation(data, gap)}"
-    difference, limits = _with_limits(gap).split(" ", 1)
-    note = f" ({gap['note']})" if gap["note"] else ""
-    tested = (
-        f"{count(gap['n_images'])} {'shared test origins' if gap['paired'] else 'images of other patients, unpaired'}"
-    )
-    return (
-        f"**{name}: {difference} percentage points {limits}** on {tested}"
-        f" in {gap['n_groups']} groups{'; ' if others else ''}{others}.{note}{_reservation(data, gap)}"
-    )
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
 
 
 def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     """Return what keeps differences of this study from being the split's alone: each sentence only where it holds."""
     mine = set(data.experiments_of(paper, study))
-    gaps = [g for g in data.comparison.gaps if g.rung in mine and g.metric == "accuracy" and not math.isnan(g.difference)]
+    gaps = [
+        g for g in data.comparison.gaps if g.rung in mine and g.metric == "accuracy" and not math.isnan(g.difference)
+    ]
     notes = []
     if any(not g.equal_size for g in gaps):
         notes.append("Where a row says what it was trained on, the two splits trained on unequally many rows: that difference"
                      " is not the split's alone.")  # fmt: skip
     if any(not g.paired for g in gaps):
-        notes.append("A challenge tests other patients, so its difference is between two levels of its own, not paired.")
+        notes.append(
+            "A challenge tests other patients, so its difference is between two levels of its own, not paired."
+        )
     if any(g.same_as_image for g in gaps):
         notes.append("No group holds two images here: the split by group is the same as one by image.")
     if notes == [] and gaps:

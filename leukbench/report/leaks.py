@@ -47,7 +47,9 @@ def _identical(section: str) -> list[str]:
 
 def _fields(section: str) -> list[str]:
     found = re.search(r"^Fields: .*?(Cut 80/20 by image, .*?\.)$", section, re.MULTILINE)
-    return [found[1].replace("are in a group of a training image", "show the field of a training image")] if found else []
+    return (
+        [found[1].replace("are in a group of a training image", "show the field of a training image")] if found else []
+    )
 
 
 def _release(section: str) -> list[str]:

@@ -19,11 +19,10 @@ from leukbench.paths import replacing, write_text
 from leukbench.records import Finding
 from leukbench.report import chosen, controls, established, ladder, sections
 from leukbench.report.data import ReportData
-from leukbench.report.figures import figures_of, write_figures
+from leukbench.report.figures import Figure, figures_of, write_figures
 from leukbench.report.format import FEWEST_GROUPS, WIDEST, count, page_table, percent
 from leukbench.report.leaks import SourceLeaks
 from leukbench.report.transfer import transfer_sections
-from leukbench.report.without_networks import control_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ def write_report(data: ReportData, folder: Path) -> None:
     The page has the same bytes for the same data; what was measured is kept apart, in ``measured.json``.
     """
     for paper, study in data.studies():
-        write_figures(figures_of(data, paper, study), folder / "figures")
+        write_figures(_figures(data, paper, study), folder / "figures")
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
@@ -58,6 +57,12 @@ def write_report(data: ReportData, folder: Path) -> None:
     rows = pd.DataFrame(sections.estimate_rows(data))
     write_text(folder / "estimates.csv", rows.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "report.md", profile_page(data))
+
+
+def _figures(data: ReportData, paper: str, study: str) -> list[Figure]:
+    """Return a study's figures; they are of networks, so there are none where an experiment ran without one."""
+    names = data.experiments_of(paper, study)
+    return figures_of(data, paper, study) if all(data.experiments[name].arms for name in names) else []
 
 
 def metrics(data: ReportData) -> dict[str, Any]:
@@ -112,7 +117,6 @@ def _render(template: str, **values: Any) -> str:
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
-<<<<<<< HEAD
     return _single_gaps(environment.get_template(template).render(**values))
 
 
@@ -144,34 +148,22 @@ def index_page(site: Site) -> str:
         headlines=headlines,
         names={(p, s): f"{s.replace('_', ' ')}" for p, s in site.studies()},
         any_run=any(h.status != "not run" for h in headlines),
-        forest="",
         leaks=[leak for leak in site.leaks.values() if leak.sentences],
         papers=list(site.papers),
         hospital=hospital_sentence(site),
-        settle=[
-            (p, s.replace("_", " "), established.to_settle(site.profiles, site.papers[p], s)) for p, s in site.studies()
-        ],
-=======
-    template = environment.get_template("report.md.j2")
-    studies = [_study(data, paper, study) for paper, study in data.studies()]
-    hardware = sorted({json.dumps(m["hardware"], sort_keys=True) for m in data.measured.values()})
-    text: str = template.render(
-        data=data,
-        studies=studies,
-        headline=table(_headline_rows(data)) if _with_networks(data) else "",
-        controls=table(control_rows(data)),
-        gaps=table(ladder.summary_rows(data)),
-        transfers=transfer_sections(data),
-        parameters=table(sections.parameter_rows(data)),
-        times=table(sections.time_rows(data)),
-        margin=percent(data.verdicts["margin"]),
-        alpha=data.verdicts["alpha"],
-        hardware=[_card(json.loads(card)) for card in hardware],
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
+        settle=_settle(site),
     )
 
 
-<<<<<<< HEAD
+def _settle(site: Site) -> list[tuple[str, str]]:
+    """Return what would settle headlines, each once, with links to the studies that it concerns."""
+    found: dict[str, list[str]] = {}
+    for paper, study in site.studies():
+        text = established.to_settle(site.profiles, site.papers[paper], study, site.findings)
+        found.setdefault(text, []).append(f"[{paper}](papers/{paper}.md) {study.replace('_', ' ')}")
+    return [(", ".join(links), text) for text, links in found.items()]
+
+
 def _headline_verdicts(site: Site) -> dict[tuple[str, str], str]:
     """Return the verdict on each study's headline from runs on a publisher's images, where there is one."""
     found: dict[tuple[str, str], str] = {}
@@ -182,27 +174,27 @@ def _headline_verdicts(site: Site) -> dict[tuple[str, str], str]:
             if verdict is not None and verdict.verdict not in {"not testable", "inconsistent as printed"}:
                 found.setdefault((paper, study), verdict.verdict)
     return found
-=======
-def _with_networks(data: ReportData) -> bool:
-    return any(experiment.arms for experiment in data.experiments.values())
-
-
-def _headline_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return one row a study, its flags last."""
-    rows = zip(sections.headline_rows(data), data.studies(), strict=True)
-    return [{**row, "flags": controls.flag_words(data, *study)} for row, study in rows]
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
 
 
 def verdict_sentence(site: Site) -> str:
     """Return how many headline accuracies have a verdict from runs, and why the others have none."""
     settled, studies = _headline_verdicts(site), site.studies()
-    if not any(established.real(site.profiles, *study) for study in studies):
+    ran = [study for study in studies if established.real(site.profiles, *study)]
+    if not ran:
         return "No headline accuracy has a verdict from a run: no network was run on the publishers' images."
     told = ", ".join(f"{n} {verdict}" for verdict, n in Counter(settled.values()).most_common())
-    rest = len(studies) - len(settled)
-    why = f"{rest} of {len(studies)} headline accuracies have none: their runs are limited, or there are none." if rest else ""
-    return f"Verdicts from runs: {told}. {why}".strip() if settled else f"No accuracy verdict from runs yet: {why}"
+    limited = (
+        f"of the other {len(studies) - len(settled)}, every run is limited or missing"
+        if settled
+        else "every run is limited"
+    )
+    if len(settled) == len(studies):
+        return f"Verdicts on headline accuracies from runs: {told}."
+    return (
+        f"Verdicts on headline accuracies from runs: {told}; {limited}."
+        if told
+        else f"No accuracy verdict from runs yet: {limited}."
+    )
 
 
 def hospital_sentence(site: Site) -> str:
@@ -241,18 +233,12 @@ def _study(site: Site, paper: Paper, study: str, findings: list[Finding]) -> dic
     told = (ladder.inflation_sentence(data, paper.key, study) for data in ran)
     return {
         "title": facts.title,
-<<<<<<< HEAD
-=======
-        "citation": ledger.citation,
-        "made_up": ledger.made_up,
-        "with_networks": any(data.experiments[name].arms for name in data.experiments_of(paper, study)),
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
         "notes": facts.notes,
         "printed": sections.printed(paper.claim(facts.headline)),
         "headline": established.headline(site.profiles, paper, study, findings),
         "leaks": " ".join(leaks.sentences) if leaks else "",
         "inflation": next(filter(None, told), ""),
-        "settle": established.to_settle(site.profiles, paper, study),
+        "settle": established.to_settle(site.profiles, paper, study, findings),
         "runs": [study_run(data, paper.key, study) for data in ran],
     }
 
@@ -263,7 +249,7 @@ def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
     return {
         "profile": data.profile,
         "status": "; ".join(states) or "models without a network only",
-        "figures": figures_of(data, paper, study) if data.views else [],
+        "figures": _figures(data, paper, study),
         "ladder": page_table(ladder.ladder_rows(data, paper, study)),
         "ladder_notes": ladder.ladder_notes(data, paper, study),
         "flags": controls.flags(data, paper, study),

@@ -28,7 +28,9 @@ DEVIATIONS: dict[Deviation, str] = {
 STATUS_ORDER = ("inconsistent", "implausible")
 
 
-def pick(estimates: Iterable[Estimate], metric: str, *, class_: str = "", average: str | None = None) -> Estimate | None:
+def pick(
+    estimates: Iterable[Estimate], metric: str, *, class_: str = "", average: str | None = None
+) -> Estimate | None:
     """Return the estimate over all folds with this metric, or None."""
     for e in estimates:
         if not e.fold and (e.metric, e.class_) == (metric, class_) and average in {None, e.average}:
@@ -100,7 +102,6 @@ def folds_run(result: ExperimentResult) -> list[int]:
     return [i for i, fold in enumerate(result.certificate.folds) if fold.fold in ran]
 
 
-<<<<<<< HEAD
 def shared(result: ExperimentResult) -> str:
     """Return what training and test parts have in common, in the folds that were run only, beside how much is tested."""
     folds = [result.certificate.folds[i] for i in folds_run(result)]
@@ -112,41 +113,6 @@ def shared(result: ExperimentResult) -> str:
         of = f" of {count(tested[worst])} tested" if tested[worst] else ""
         told.append(f"{count(here[worst])}{of} {what.replace('_', ' ')}")
     return ", ".join(told) + (" (in the worst fold)" if told and len(folds) > 1 else "") or "nothing"
-=======
-def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return one row an experiment and arm: effective beside original sizes, what the split shares, deviations."""
-    rows = []
-    for experiment in data.experiments_of(paper, study):
-        split, receipt = data.splits[experiment], data.receipts[experiment]
-        shared = {k: v for k, v in split["certificate"]["shared"].items() if v}
-        for arm, facts in receipt["arms"].items() or [("no network", None)]:
-            runs = [run for run in receipt["runs"] if run["arm"] == arm]
-            seeds = len({run["seed"] for run in runs}) or 1
-            rows.append(
-                {
-                    "split": protocol_name(data, experiment),
-                    "arm": arm,
-                    "source": data.experiments[experiment].source,
-                    "images of the publisher's": f"{count(split['sizes']['n_images'])} of {count(split['sizes']['n_images_published'])}",
-                    "epochs of the paper's": f"{facts['epochs']} of {facts['epochs_published']}" if facts else "–",
-                    "folds × seeds": f"{len(receipt['folds'])} × {seeds}",
-                    "training rows": training_rows(data, experiment),
-                    "shared by training and test": ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in shared.items())
-                    or "nothing",
-                    "deviations": _deviations(facts) if facts else "–",
-                }
-            )
-    return rows
->>>>>>> db54bdacaeca2c34abf3b105ac4700803598ada2
-
-
-def _deviations(facts: dict[str, Any]) -> str:
-    """Return how an arm's runs together differ from the paper's, and which folds do not differ from the paper's own."""
-    if not facts["deviations"]:
-        return "none"
-    named = ", ".join(DEVIATIONS[d] for d in facts["deviations"])
-    whole = [fold for fold, deviations in facts["fold_deviations"].items() if not deviations]
-    return f"{named}; none in fold {', '.join(whole)} by itself" if whole else named
 
 
 def training_rows(data: ReportData, experiment: str) -> str:
@@ -184,13 +150,17 @@ def reading_lines(data: ReportData, paper: str, study: str) -> list[str]:
     return lines
 
 
+_KEPT = (
+    *("metric", "class_", "average", "aggregation", "value", "low", "high", "low_images", "high_images"),
+    *("n_images", "n_groups", "n_seeds", "method", "note"),
+)
+
+
 def estimate_rows(data: ReportData) -> list[dict[str, Any]]:
     """Return every estimate of every model, per class, per fold and averaged; shares as fractions, null where undefined."""
-    kept = ("metric", "class_", "average", "aggregation", "value", "low", "high", "low_images", "high_images", "n_images")
-    kept += ("n_groups", "n_seeds", "method", "note")
     return [
         {"study": f"{e.paper}.{e.study}", "experiment": name, "split": protocol_name(data, name), "arm": arm}
-        | {key.removesuffix("_"): _rounded(getattr(estimate, key)) for key in kept}
+        | {key.removesuffix("_"): _rounded(getattr(estimate, key)) for key in _KEPT}
         for name, e in data.experiments.items()
         for arm, entry in data.results[name].evaluation.arms.items()
         for estimate in entry.estimates
@@ -230,7 +200,9 @@ def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
         p = data.arm(experiment, arm).patients
         if p is None or data.unit(experiment) == "group":
             continue
-        worst = [f"{w.patient} ({percent(w.images_right, digits=0)} % of {w.n_images})" for w in p.worst if w.n_images > 1]
+        worst = [
+            f"{w.patient} ({percent(w.images_right, digits=0)} % of {w.n_images})" for w in p.worst if w.n_images > 1
+        ]
         rows.append(
             {
                 "split": protocol_name(data, experiment),
@@ -273,13 +245,20 @@ def not_run(data: ReportData, paper: str, study: str) -> int:
 
 def printed_in_short(claim: Claim) -> str:
     """Return metric, class, fold and value of a claim; a share always in percent as well."""
-    of = " ".join(x for x in (claim.metric.replace("_", " "), claim.class_, claim.average, claim.fold and f"fold {claim.fold}") if x)
+    of = " ".join(
+        x
+        for x in (claim.metric.replace("_", " "), claim.class_, claim.average, claim.fold and f"fold {claim.fold}")
+        if x
+    )
     share = f" = {percent(claim.fraction)} %" if _needs_percent(claim) else ""
     return f"{of} {claim.value}{' %' if claim.unit == '%' else ''}{share}"
 
 
 def _reproduced(found: Sequence[Reproduced]) -> str:
-    return "<br>".join(with_interval(r.estimate) + (f" ({r.definition})" if r.definition else "") for r in found) or "not run"
+    return (
+        "<br>".join(with_interval(r.estimate) + (f" ({r.definition})" if r.definition else "") for r in found)
+        or "not run"
+    )
 
 
 def _by_patient(claim: Claim, found: Sequence[Reproduced]) -> str:
@@ -313,7 +292,9 @@ def parameter_rows(data: ReportData) -> list[dict[str, str]]:
             "printed": f"{row['claimed']} ({row['where']})",
             "ours, PyTorch": count(row["pytorch_total"]),
             "ours, Keras": count(row["keras_total"]),
-            "explained": f"yes: {row['reading']}" if explained else f"no: {row['difference']} at best ({row['reading']})",
+            "explained": f"yes: {row['reading']}"
+            if explained
+            else f"no: {row['difference']} at best ({row['reading']})",
         }
         rows[row["paper"], *made.values()] = {"paper": row["paper"], **made}
     return list(rows.values())

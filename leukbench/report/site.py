@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -113,7 +114,7 @@ def _number_headings(tokens: list[Token]) -> list[Section]:
     """Give each heading the id that GitHub gives it, and return them in order."""
     found: list[Section] = []
     taken: dict[str, int] = {}
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in itertools.pairwise(tokens):
         if opening.type != "heading_open":
             continue
         text = "".join(child.content for child in inline.children or () if child.type in {"text", "code_inline"})
@@ -178,7 +179,9 @@ def _mend(child: Token, path: str, pages: set[str], reports: Path) -> None:
         if posixpath.normpath(posixpath.join(folder, target)) in pages:
             child.attrSet("href", _html_path(target) + (f"#{anchor}" if anchor else ""))
         elif target and "://" not in target:
-            child.attrSet("href", posixpath.relpath(posixpath.join("reports", folder, target), posixpath.join("site", folder)))
+            child.attrSet(
+                "href", posixpath.relpath(posixpath.join("reports", folder, target), posixpath.join("site", folder))
+            )
     elif child.type == "image":
         file = reports / posixpath.normpath(posixpath.join(folder, str(child.attrGet("src"))))
         kind = _KINDS[file.suffix]

@@ -51,7 +51,11 @@ def _section(data: ReportData, row: TransferResult) -> TransferSection:
     why = why_no_gap(data, row)
     left_out = row.plan.n_left_out
     kept_apart = row.certificate.declares or "nothing is shared between training side and test"
-    apart = f"; {count(left_out)} training images left out that share a file or pixels with a tested one" if left_out else ""
+    apart = (
+        f"; {count(left_out)} training images left out that share a file or pixels with a tested one"
+        if left_out
+        else ""
+    )
     deviations = ", ".join(d.replace("_", " ") for d in row.receipt.deviations) or "none"
     facts = (
         _classes(row.plan),

@@ -1,4 +1,7 @@
-"""What the claims of a profile come to, and the differences behind it, as records: what the stage ``compare`` writes and pages read."""
+"""What the claims of a profile come to, and the differences behind it, as records.
+
+The stage ``compare`` writes them, and pages and figures read them.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ from leukbench.verdicts.rule import Verdict
 class RungGap(Contrast):
     """Rung - patient of one arm and metric.
 
-    ``paired`` by test origin, but for a challenge, which tests other patients. ``equal_size``: both trained on equally many rows;
-    only then is the difference the inflation of the rung. ``same_as_image``: no group of the ``patient`` split holds two images, so
-    that both are cuts by image.
+    ``paired`` by test origin, but for a challenge, which tests other patients. ``equal_size``: both trained on equally
+    many rows; only then is the difference the inflation of the rung. ``same_as_image``: no group of the ``patient``
+    split holds two images, so that both are cuts by image.
     """
 
     rung: str
@@ -34,10 +37,10 @@ class RungGap(Contrast):
 
 @dataclass(frozen=True, kw_only=True)
 class ArmContrast(Contrast):
-    """The first arm of an experiment minus another model tested on the same images; the p-value corrected over ``family_size``.
+    """The first arm of an experiment minus another model tested on the same images.
 
-    ``network``: differences in accuracy between networks, corrected by Holm; all else is ``descriptive``, corrected by Benjamini
-    and Hochberg.
+    The p-value is corrected over ``family_size``: ``network``, differences in accuracy between networks, by Holm; all
+    else is ``descriptive``, corrected by Benjamini and Hochberg.
     """
 
     experiment: str
