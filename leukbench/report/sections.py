@@ -20,7 +20,7 @@ PROTOCOLS = {
     "challenge": "challenge",
 }
 DEVIATIONS: dict[Deviation, str] = {
-    "surrogate_data": "made images",
+    "surrogate_data": "other images than the paper's",
     "weights_absent": "no pretrained weights",
     "frozen_layers_trained": "trains layers that the recipe freezes",
     "limited": "limited run",
@@ -73,7 +73,7 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images")
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
-    parts += [DEVIATIONS[d] for d in facts.deviations if d not in {"limited", "surrogate_data"}]
+    parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
     return ", ".join(parts) or "limited run"
 
 
