@@ -1,4 +1,4 @@
-"""Figures: what they say is what they are given, in the same bytes for the same data, and nothing where there is too little."""
+"""Figures: they say what they are given, have the same bytes for the same data, and show nothing of too little."""
 
 from __future__ import annotations
 
