@@ -1,11 +1,19 @@
 # make repro: environment, then the pipeline of the profile in params.yaml · make test: environment, then every check
+# make quick: style, types and all tests that train nothing · make help: the other targets
 PYTHON ?= python3
+JOBS ?= 2
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
+PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+# a module's tests stay in one process, as they share what is expensive to make
+SPREAD := -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: env repro test slow bench check clean
+.PHONY: help env repro style test quick slow coverage bench check picture lock clean
 
-env: .venv/ready
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
+
+env: .venv/ready  ## the environment in .venv, from requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -13,24 +21,38 @@ env: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-repro: env
+repro: env  ## the pipeline of the profile in params.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
-test: env
+style: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 
-slow: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m "slow and not gpu"
+test: style  ## style, types, import rules and all default tests
+	$(PYTEST) $(SPREAD)
 
-bench: env
+quick: env  ## all tests but those that train, need minutes or a GPU
+	$(PYTEST) $(SPREAD) -m "not slow and not gpu and not trains"
+
+slow: env  ## the tests that take minutes
+	$(PYTEST) -m "slow and not gpu"
+
+coverage: env  ## which lines and branches the default tests reach
+	$(PYTEST) $(SPREAD) --cov --cov-report=term
+
+bench: env  ## speed, side by side with what else one would use
 	$(BIN)/python -m benchmarks
 
-check: env
+check: env  ## a small training against reference seeds
 	$(BIN)/leukbench check
 
-clean:
+picture: env  ## the pictures of docs/architecture.md from the import graph (needs Graphviz)
+	$(BIN)/python -m docs.draw
+
+lock:  ## requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+clean:  ## what the pipeline and the runs left
 	rm -rf out runs

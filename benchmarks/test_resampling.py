@@ -59,6 +59,13 @@ def test_ten_thousand_group_resamples(compare: Compare) -> None:
     assert rows[1].ratio > 10
 
 
+def test_three_hundred_runs_together(compare: Compare) -> None:
+    runs = [group_run(predictions(2000, 28, seed=seed)) for seed in range(10)] * 30
+    weights = draw_weights(28, RESAMPLES, generator=np.random.default_rng(0))
+    ours = Way(lambda: bootstrap_runs(runs, weights), len(runs))
+    compare("10,000 group resamples of 300 runs", ours, {}, unit="runs", rounds=3, limit_s=5.0)
+
+
 def test_how_resampling_grows(growth: Callable[..., float]) -> None:
     def make(n: int) -> Callable[[], object]:
         run = group_run(predictions(n, 28))

@@ -16,6 +16,8 @@ from benchmarks.work import (
     ALNET_BY_HAND,
     B0,
     CPU,
+    OTHER,
+    OURS,
     cells,
     image_folder_loader,
     make_recipe,
@@ -32,9 +34,6 @@ from leukbench.training.network import build_network
 from leukbench.training.recipe import make_loss
 
 BATCH, SIDE = 16, 224
-OURS, OTHER = (
-    ("bf16", "fp32") if torch.cpu._is_amx_tile_supported() else ("fp32", "bf16")
-)  # without AMX bf16 does not pay
 ALNET_RECIPE = make_recipe()
 B0_RECIPE = make_recipe(optimiser="adam", loss="categorical_cross_entropy", output="softmax")
 NETWORKS = [

@@ -18,6 +18,8 @@ from leukbench.training.data import Rows
 from leukbench.training.network import build_network
 
 CPU = torch.device("cpu")
+OURS, OTHER = ("bf16", "fp32") if torch.cpu._is_avx512_bf16_supported() else ("fp32", "bf16")
+"""The precision that pays: bf16 where the processor multiplies it (AVX512-BF16, with or without AMX)."""
 ALNET = NetworkSpec(paper="alnet", name="alnet")
 ALNET_BY_HAND = NetworkSpec(paper="alnet", name="alnet_as_printed")
 B0 = NetworkSpec(paper="batool", name="efficientnet_b0")

@@ -35,6 +35,7 @@ TRIVIAL = "trivial:"
 """What the name of a model without a network begins with, in predictions and estimates."""
 MAJORITY = f"{TRIVIAL}majority"
 COLOUR_HISTOGRAM = f"{TRIVIAL}colour_histogram"
+COLOUR_TREES = f"{TRIVIAL}colour_histogram_trees"
 
 
 def is_trivial(arm: str) -> bool:
@@ -91,11 +92,14 @@ class ReadingName:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Images that take part beside those that are published; ``complete``: none of these parts is missing."""
+    """Images that take part beside those that are published; ``complete``: none of them is missing."""
 
     n_images: int
     n_images_published: int
     complete: bool
+    whole_folds: tuple[
+        int, ...
+    ] = ()  # folds of which none is missing, where official folds are cut or tested by themselves
     parts: tuple[str, ...]  # official folds or pools
 
 
@@ -168,9 +172,15 @@ class Certificate:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmReceipt:
-    """How an arm was trained beside how it was published."""
+    """How an arm was trained beside how it was published.
+
+    ``deviations`` are those of its runs together, from what a claim over all folds was measured on; ``fold_deviations``
+    those of each fold from the same fold of the paper's experiment.
+    """
 
     deviations: tuple[Deviation, ...]
+    fold_deviations: dict[str, tuple[Deviation, ...]]
+    precision: Literal["fp32", "bf16"]
     epochs: int
     epochs_published: int
     n_parameters: int
@@ -193,16 +203,27 @@ class RunReceipt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoldSizes:
+    """How many rows each role of a fold has."""
+
+    fold: int
+    n_train_rows: int
+    n_validation_rows: int
+    n_test_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """An experiment's runs, without times: ``<experiment>.receipt.json``."""
+    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network it has folds alone."""
 
     arms: dict[str, ArmReceipt]
     runs: tuple[RunReceipt, ...]
+    folds: tuple[FoldSizes, ...]
     sizes: Sizes
 
     def training_sizes(self) -> set[int]:
-        """Return the numbers of training rows of the runs."""
-        return {run.n_train_rows for run in self.runs}
+        """Return the numbers of training rows of the folds."""
+        return {fold.n_train_rows for fold in self.folds}
 
 
 # -------------------------------------------------------------------------------------------------------- reading them

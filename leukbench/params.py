@@ -4,6 +4,7 @@ What the papers did stands in paper.yaml."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -129,7 +130,6 @@ def load_params(file: Path | None = None) -> Params:
     file = file or workspace() / "params.yaml"
     try:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return Params.model_validate(raw)
     except OSError as error:
         raise InputError(
             "cannot read params.yaml",
@@ -137,8 +137,15 @@ def load_params(file: Path | None = None) -> Params:
             found=error.strerror or "",
             do="run leukbench in the project's folder",
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("params.yaml is no YAML", where=str(file), found=str(error)) from error
+    return params_from_plain(raw, where=str(file))
+
+
+def params_from_plain(raw: Any, *, where: str) -> Params:
+    """Return validated params from plain data. Raises InputError, naming key and value."""
+    try:
+        return Params.model_validate(raw)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']} (found {str(e.get('input'))[:60]!r})"
@@ -146,7 +153,7 @@ def load_params(file: Path | None = None) -> Params:
         )
         raise InputError(
             "params.yaml is not as it should be",
-            where=str(file),
+            where=where,
             found=wrong,
             do="mend these keys; README.md describes the file",
         ) from error

@@ -59,8 +59,8 @@ class SplitRule:
 
     The pool is cut by ``unit`` either into ``k`` folds (each is the test part once) or once by ``shares``;
     ``validation`` is the share of the training side that is then set apart by the same unit. ``within`` cuts each part
-    of that manifest column by itself (part p becomes fold p). ``test_pool`` gives the test part instead of a cut (a
-    challenge).
+    of that manifest column by itself (part p becomes fold p); ``across`` tests each part once, learnt from the others.
+    ``test_pool`` gives the test part instead of a cut (a challenge).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -69,6 +69,7 @@ class SplitRule:
     pool: tuple[str, ...] = ()  # empty: every labelled image
     test_pool: tuple[str, ...] = ()
     within: Literal["official_fold"] | None = None
+    across: Literal["official_fold"] | None = None
     k: int | None = None
     shares: tuple[float, float] | None = None  # training side (validation included), test; must sum to 1
     validation: float = 0.0
@@ -263,17 +264,23 @@ class RunSpec:
     @property
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
-        return self._digest_without("training_sha256")
+        return run_key(as_plain(self))
 
     @property
     def training_key(self) -> str:
         """The same for runs that end in the same weights, whatever they are tested on."""
-        return self._digest_without("rows_sha256")
+        return _digest_without("rows_sha256", as_plain(self))
 
-    def _digest_without(self, part: str) -> str:
-        kept = {k: v for k, v in as_plain(self).items() if k not in {"study", "arm", "protocol", "reading", part}}
-        kept["network"].pop("folder")  # where the code lies does not matter: code_sha256 says what it is
-        return digest(kept)
+
+def run_key(spec: dict[str, Any]) -> str:
+    """Return the key of a run from the JSON form of its spec."""
+    return _digest_without("training_sha256", spec)
+
+
+def _digest_without(part: str, spec: dict[str, Any]) -> str:
+    kept = {k: v for k, v in spec.items() if k not in {"study", "arm", "protocol", "reading", part}}
+    # where the code lies does not matter: code_sha256 says what it is
+    return digest({**kept, "network": {k: v for k, v in kept["network"].items() if k != "folder"}})
 
 
 # ---------------------------------------------------------------------------------------------- what comes out of it
@@ -367,6 +374,7 @@ class Finding:
     repair: str = ""  # the nearest reading that would make it true; for uncheckable: the missing number
     severity: int = 0  # 0 (a note) to 3 (the headline cannot be as printed)
     accused: tuple[str, ...] = ()  # claims that are inconsistent: impossible alone or in every minimal conflict
+    parts: tuple[str, ...] = ()  # the same fact in other rows, and what follows from it, a sentence each
 
 
 # ------------------------------------------------------------------------------------------------------ canonical form

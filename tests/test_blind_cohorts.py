@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.trains
+
 ROOT = Path(__file__).parents[1]
 RIGHT = {
     "known_answer.cohort.accuracy": "reproduced only under as_published, random_images",

@@ -228,6 +228,7 @@ def test_the_guides_example_loads_and_passes_the_same_checks(sixth: Path) -> Non
     test_a_stand_in_exists_and_takes_the_sources_place(paper)
 
 
+@pytest.mark.trains
 def test_its_network_trains_from_beside_its_paper_file(sixth: Path) -> None:
     import torch
 

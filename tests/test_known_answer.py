@@ -34,6 +34,8 @@ from leukbench.training.engine import set_up, train
 from leukbench.training.experiment import fold_rows
 from leukbench.training.network import build_network
 
+pytestmark = pytest.mark.trains
+
 CEILING = NormalDist().cdf(0.5)
 SEEDS = (0, 1, 2)
 EPOCHS = {"known_answer": 14, "known_answer_null": 6}

@@ -27,6 +27,8 @@ from leukbench.training import engine, trivial
 from leukbench.training.data import Pixels, Rows
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 
 

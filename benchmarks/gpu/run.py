@@ -303,6 +303,17 @@ def headline(parts: dict[str, Any]) -> str:
     return f"{grid}: {minutes:,.0f} minutes at the rates of *engine bf16*, one run after the other (goal: 40)."
 
 
+def check_lines(parts: dict[str, Any]) -> list[str]:
+    """Return the table of the checks and what they measured."""
+    lines = ["| check | result | measured |", "|---|---|---|"]
+    for key, part in parts.items():
+        if key.startswith("check: "):
+            values = {k: v for k, v in part.items() if k not in {"status", "took_s", "error"}}
+            said = part.get("error") or ", ".join(f"{k} {v:.3g}" for k, v in values.items())
+            lines.append(f"| {key[7:].replace('_', ' ')} | {part['status']} | {said.replace('|', '/')} |")
+    return lines
+
+
 def markdown(state: dict[str, Any]) -> str:
     """Return the results as a page."""
     card, limits, parts = state["hardware"], state["limits"], state["parts"]
@@ -356,13 +367,7 @@ def markdown(state: dict[str, Any]) -> str:
             cell("engine bf16", name, "input_share", "{:.1%}"),
         ]
         lines.append(f"| {name} | " + " | ".join(columns) + " |")
-    lines += ["", headline(parts)]
-    lines += ["", "| check | result | measured |", "|---|---|---|"]
-    for key, part in parts.items():
-        if key.startswith("check: "):
-            values = {k: v for k, v in part.items() if k not in {"status", "took_s", "error"}}
-            said = part.get("error") or ", ".join(f"{k} {v:.3g}" for k, v in values.items())
-            lines.append(f"| {key[7:].replace('_', ' ')} | {part['status']} | {said.replace('|', '/')} |")
+    lines += ["", headline(parts), "", *check_lines(parts)]
     failed = [f"- {key}: {part['error']}" for key, part in parts.items() if part["status"] == "failed"]
     return "\n".join([*lines, *(["", "Failed:", "", *failed] if failed else []), ""])
 

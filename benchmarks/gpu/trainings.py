@@ -40,7 +40,7 @@ import numpy.typing as npt  # noqa: E402
 
 from leukbench.errors import DataError, LeukbenchError  # noqa: E402
 from leukbench.paths import replacing, runs_folder, write_text  # noqa: E402
-from leukbench.records import Experiment, Limits, as_plain, digest  # noqa: E402
+from leukbench.records import Experiment, Limits, as_plain, run_key  # noqa: E402
 
 if TYPE_CHECKING:
     from leukbench.training.grid import ExperimentInputs, Task
@@ -295,10 +295,8 @@ def collect(results: Path) -> str:
 def _check_key(folder: Path) -> None:
     """Hold a run's key against its own spec: a folder of another name would be taken for another run."""
     spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    kept = {k: v for k, v in spec.items() if k not in {"study", "arm", "protocol", "reading"}}
-    kept["network"].pop("folder")
-    if digest(kept) != folder.name:
-        raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {digest(kept)}")
+    if (key := run_key(spec)) != folder.name:
+        raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {key}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from leukbench.audit.checks import protocol
-from leukbench.audit.checks.counts import copies, cuts, parts, public
+from leukbench.audit.checks.counts import copies, cuts, parts, pool_shares, public
 from leukbench.audit.checks.counts import count_sums as counts
 from leukbench.audit.checks.matrices import fold_matrices as folds
 from leukbench.audit.checks.matrices import matrix_rows, matrix_scores, matrix_sums, prose_counts
@@ -19,16 +20,18 @@ from leukbench.audit.checks.scores import (
     chance,
     coincidences,
     fold_scores,
+    fold_spreads,
     identities,
     roc,
     spreads,
 )
 from leukbench.audit.checks.scores import feasible_rows as together
 from leukbench.audit.checks.scores import grim as grid
-from leukbench.audit.checks.text import ambiguity, prose, provenance, repeats
+from leukbench.audit.checks.text import ambiguity, prose, provenance, quotations, repeats, units
 from leukbench.audit.checks.text import comparisons as orders
-from leukbench.audit.checks.training import losses, plausibility, steps
+from leukbench.audit.checks.training import losses, plausibility, rates, steps
 from leukbench.audit.engine.conflicts import accused
+from leukbench.audit.folding import one_a_fact
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger, read
 from leukbench.papers.schema import Paper
@@ -72,6 +75,8 @@ CHECKS: tuple[Check, ...] = (
     public.check_class_shares,
     counts.check_iterations,
     copies.check_few_originals,
+    copies.check_copies_by_operations,
+    pool_shares.check_pool_shares,
     copies.check_scored_before_augmentation,
     cuts.check_exact_shares,
     cuts.check_described_pools,
@@ -90,6 +95,9 @@ CHECKS: tuple[Check, ...] = (
     parts.check_common_n,
     parts.check_implied_shares,
     orders.check_stated_orders,
+    orders.check_stated_close,
+    quotations.check_quoted_figures,
+    units.check_units,
     orders.check_rank_on_test,
     orders.check_growing_gap,
     architecture.check_layer_totals,
@@ -113,8 +121,11 @@ CHECKS: tuple[Check, ...] = (
     plausibility.check_final_epoch,
     plausibility.check_close_race,
     steps.check_ablation_steps,
+    rates.check_learning_rates,
     plausibility.check_test_against_validation,
     spreads.check_spreads,
+    fold_spreads.check_fold_differences,
+    fold_spreads.check_spread_of_parts,
     spreads.check_equivalent_losses,
     spreads.check_cited_rows,
     ambiguity.check_split_readings,
@@ -125,21 +136,33 @@ STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consiste
 
 
 def audit_paper(paper: Paper) -> tuple[Finding, ...]:
-    """Return every finding about a paper, most serious first, with ids ``paper.check.n`` that do not depend on that
-    order.
+    """Return what is to be said of a paper, one finding a fact, most serious first, with ids ``paper.check.n``.
 
-    Pure: reads nothing but the ledger and this package's public counts; the same ledger gives the same findings.
+    Pure: reads nothing but the ledger, this package's public counts and, where a paper quotes one of the suite, that one's
+    ledger; the same ledger gives the same findings.
     """
+    findings = [_finding(paper, ident, draft, parts) for ident, draft, parts in one_a_fact(_numbered(paper))]
+    rank = {f.id: i for i, f in enumerate(findings)}
+    return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
+
+
+def every_finding(paper: Paper) -> tuple[Finding, ...]:
+    """Return what every check says of a paper by itself, in the order of the checks: a fact may stand there several times."""
+    return tuple(_finding(paper, ident, draft, ()) for ident, draft in _numbered(paper))
+
+
+def _numbered(paper: Paper) -> list[tuple[str, Draft]]:
     ledger = read(paper)
     drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
-    findings = []
+    found = []
     for draft in drafts:
         number[draft.check] += 1
-        findings.append(_finding(paper, draft, number[draft.check], guilty))
-    rank = {f.id: i for i, f in enumerate(findings)}
-    return tuple(sorted(findings, key=lambda f: (-f.severity, STATUS_ORDER[f.status], rank[f.id])))
+        named = dict.fromkeys((*draft.accused, *(c.id for c in draft.claims if c.id in guilty and draft.members)))
+        accused = tuple(named) if draft.status == "inconsistent" else ()
+        found.append((f"{paper.key}.{draft.check}.{number[draft.check]}", replace(draft, accused=accused)))
+    return found
 
 
 def audit_papers(papers: Iterable[Paper]) -> tuple[Finding, ...]:
@@ -202,33 +225,24 @@ def _merged(blocks: Iterable[frozenset[str]]) -> dict[frozenset[str], frozenset[
     return {block: frozenset(next(g for g in groups if g & block)) for block in every}
 
 
-def _finding(paper: Paper, draft: Draft, n: int, guilty: frozenset[str]) -> Finding:
-    ids = tuple(dict.fromkeys(c.id for c in draft.claims))
+def _finding(paper: Paper, ident: str, draft: Draft, parts: tuple[str, ...]) -> Finding:
     wheres = tuple(dict.fromkeys(c.where for c in draft.claims))
-    where = (
-        draft.where
-        if draft.where and (not wheres or draft.check in {"two_values", "protocol_facts", "split_readings"})
-        else "; ".join(wheres[:4])
-    )
-    named = dict.fromkeys((*draft.accused, *(i for i in ids if i in guilty and draft.members)))
+    where = draft.where or "; ".join(wheres[:4]) + ("; and elsewhere" if len(wheres) > 4 else "")
     # what the ledger says of an accused figure (a picture that may have been misread, say) belongs beside the
     # accusation
-    notes = "".join(
-        f" Noted at {c.value}: {c.note}."
-        for c in draft.claims
-        if draft.status == "inconsistent" and c.id in named and c.note
-    )
+    notes = "".join(f" Noted at {c.value}: {c.note}." for c in draft.claims if c.id in draft.accused and c.note)
     return Finding(
-        id=f"{paper.key}.{draft.check}.{n}",
+        id=ident,
         paper=paper.key,
         check=draft.check,
         status=draft.status,  # type: ignore[arg-type]
         kind=draft.kind,  # type: ignore[arg-type]
-        claims=ids,
-        where=where + ("; and elsewhere" if len(wheres) > 4 and where == "; ".join(wheres[:4]) else ""),
+        claims=tuple(dict.fromkeys(c.id for c in draft.claims)),
+        where=where,
         statement=" ".join(draft.statement.split()),
         witness=" ".join(draft.witness.split()),
         repair=" ".join((draft.repair + notes).split()),
         severity=draft.severity,
-        accused=tuple(named) if draft.status == "inconsistent" else (),
+        accused=draft.accused,
+        parts=parts,
     )

@@ -11,22 +11,22 @@ from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding, canonical_json
 
 INTRODUCTION = """\
-Every finding below follows from figures and words that the papers print, and from public counts of their datasets;
-no image and no training was needed. Each gives its arithmetic, to be redone by hand, and what would make it true or
-settle it. A finding speaks of printed figures, not of intentions.
+Every finding below follows from figures and words that the papers print, and from public counts of their datasets; no
+image and no training was needed. Each gives its arithmetic, to be redone by hand, and what would make it true or settle
+it. A finding speaks of printed figures, not of intentions. What rests on one cause, and other rows of the same kind,
+stand together in one finding.
 
-- **Inconsistent**: proved. What the finding says cannot be, cannot be, whether the figures were rounded or
-truncated. Where a definition is not stated, all usual ones were tried, one for all figures of a row, or the finding
-names the one it speaks of. A figure is *accused* only if it is impossible alone or is the one figure that stands in
-every minimal conflict; the others of a conflict are only named.
+- **Inconsistent**: proved. What the finding says cannot be, cannot be, whether the figures were rounded or truncated.
+  Where a definition is not stated, all usual ones were tried, with every usual convention for 0/0, or the finding names
+  the one it speaks of. A figure is *accused* only if it is impossible alone or is the one figure that stands in every
+  minimal conflict; the others of a conflict are only named.
 - **Implausible**: possible, but in need of an explanation, or not what a reader would take it for.
 - **Uncheckable**: the number or word that is missing is named.
-- *Arithmetic* speaks of numbers, *protocol* of how they were obtained, *ambiguity* of what a re-implementer has to
-decide.
-- Severity 3 concerns a headline or what all figures of a paper rest on; 2 a result or a comparison; 1 a detail; 0
-is a note.
-- A study is one of a paper's experiments on one dataset; "unstated" stands where a paper does not say on which
-images a figure was measured; names in `code type` are those of the ledger, `leukbench/papers/<paper>/paper.yaml`."""
+- *Arithmetic* speaks of numbers, *protocol* of how they were obtained, *ambiguity* of what a re-implementer decides.
+- Severity 3 concerns a headline or what all figures of a paper rest on; 2 a result or a comparison; 1 a detail; 0 is a
+  note.
+- A study is one of a paper's experiments on one dataset. Names in `code type` are those of the ledger,
+  `leukbench/papers/<paper>/paper.yaml`."""
 PROPER = {"f1": "F1", "auc": "AUC", "mcc": "MCC"}
 ASKED = {
     ("inconsistent", "arithmetic"): "What would make it true",
@@ -96,7 +96,24 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
         lines += ["", *_entry(finding, claims)]
     lines += _list("What could not be checked", open_, _open)
     lines += _list("What a re-implementer has to decide", unclear, _decision)
-    lines += _list("Checked and in order", fine, lambda f: (f.statement, f.witness))
+    lines += _in_order(fine)
+    return lines
+
+
+def _in_order(findings: Sequence[Finding]) -> list[str]:
+    """Return what was checked and is in order: a bullet a check, with the arithmetic where that has one or two."""
+    by_check: dict[str, list[Finding]] = {}
+    for f in findings:
+        by_check.setdefault(f.check, []).append(f)
+    if not by_check:
+        return []
+    lines = ["", "### Checked and in order", ""]
+    for members in by_check.values():
+        if len(members) < 3:
+            lines += [f"- {_sentence(f.statement)} {_sentence(f.witness)} `{f.id}`" for f in members]
+        else:
+            words = " ".join(dict.fromkeys(_sentence(f.statement) for f in members))
+            lines.append(f"- {words} `{members[0].id}` and {len(members) - 1} more of this check")
     return lines
 
 
@@ -120,6 +137,8 @@ def _entry(f: Finding, claims: Mapping[str, Claim]) -> list[str]:
         "",
         f"{_sentence(f.witness)}",
     ]
+    if f.parts:
+        lines += ["", "With it go:", "", *(f"- {_sentence(part)}" for part in f.parts)]
     if f.repair:
         lines += ["", f"{ASKED.get((f.status, f.kind), 'What would settle it')}: {_proper(f.repair)}"]
     if f.accused:
@@ -132,8 +151,7 @@ def _entry(f: Finding, claims: Mapping[str, Claim]) -> list[str]:
 
 
 def _open(f: Finding) -> tuple[str, ...]:
-    bare = re.fullmatch(r"Recorded as `[^`]*`\.", f.witness)  # says no more than the statement
-    return f.statement, "" if bare else f.witness, f"Missing: {f.repair}"
+    return f.statement, f.witness, *f.parts, f"Missing: {f.repair}"
 
 
 def _decision(f: Finding) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ import typer
 from leukbench.cli.quick import QuickTyper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from leukbench.params import Params
 
 app = QuickTyper(
@@ -19,6 +22,9 @@ app = QuickTyper(
 )  # fmt: skip
 Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
 NameOrAll = Annotated[str, typer.Argument(help="a name under that heading of params.yaml; empty: all")]
+Mapping = Annotated[
+    list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis or split=subset (repeatable)")
+]
 Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
 
 
@@ -36,13 +42,23 @@ def _formats(given: str, *known: str) -> str:
     return given
 
 
-def _fraction(given: str) -> float:
+def _fraction(given: str, option: str = "--margin") -> float:
     from leukbench.errors import InputError
 
     try:
-        return float(given)
+        value = float(given)
     except ValueError:
-        raise InputError("a margin must be a fraction", where="--margin", expected="in (0, 1)", found=given) from None
+        value = -1.0
+    if not 0 <= value < 1:
+        what = f"a {option.removeprefix('--')} must be a fraction"
+        raise InputError(what, where=option, expected="in (0, 1)", found=given)
+    return value
+
+
+def _progress(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    from leukbench.pipeline.progress import bar
+
+    return bar(title)
 
 
 # ------------------------------------------------------------------------------------------------ stages that do
@@ -180,9 +196,15 @@ def evaluate(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def audit(
-    files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files of your own")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="paper.yaml files of your own, or tables: CSV, text, JATS XML, notebook")
+    ] = None,
     paper: Annotated[list[str] | None, typer.Option(help="a paper of the suite (repeatable)")] = None,
     format: Format = "md",
+    matrix: Annotated[str, typer.Option(help='a confusion matrix, rows actual, as "752 339; 361 148"')] = "",
+    classes: Annotated[
+        str, typer.Option(help="tested images a class, as HEM=648,ALL=1219, for tables and matrix")
+    ] = "",
     strict: Annotated[bool, typer.Option(help="exit with 1 if anything is inconsistent")] = False,
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
     experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
@@ -199,7 +221,13 @@ def audit(
     if power:
         print(auditing.audit_power(experiments, honest=honest, seed=seed), end="")
         return
-    text, inconsistent = auditing.audit(files or [], paper or [], _formats(format, "md", "json"))
+    _formats(format, "md", "json")
+    if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
+        from leukbench.tools.draft.audit import audit_drafts
+
+        text, inconsistent = audit_drafts(files or [], paper or [], format, matrix=matrix, classes=classes)
+    else:
+        text, inconsistent = auditing.audit(files or [], paper or [], format)
     print(text, end="")
     if strict and inconsistent:
         raise typer.Exit(1)
@@ -225,6 +253,21 @@ def report(
     from leukbench.pipeline import report as stage
 
     print(record.report_from(from_dir, to) if from_dir else stage.report(_params()))
+
+
+@app.command()
+def site(
+    to: Annotated[Path, typer.Option(help="a folder to write into")] = Path("site"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="pages for a host of repositories, not HTML")] = False,
+) -> None:
+    """Write the pages of all profiles in reports/ together: the first page, one a paper, data, method, self-test, runs.
+
+    HTML opens from a disk and asks no other host for anything. `leukbench site --markdown --to reports` makes the
+    committed pages.
+    """
+    from leukbench.pipeline.site import write_site
+
+    print(write_site(to, html=not markdown))
 
 
 # --------------------------------------------------------------------------------------------------------- tools
@@ -269,6 +312,20 @@ def claims(
 
 
 @app.command()
+def draft(
+    file: Annotated[Path, typer.Argument(help="CSV, Markdown, text, JATS XML, HTML or a notebook")],
+    key: Annotated[str, typer.Option(help="a short name for the paper: small letters, figures, _")],
+    classes: Annotated[str, typer.Option(help="tested images a class, as HEM=648,ALL=1219, or names alone")] = "",
+) -> None:
+    """Write a paper.yaml to be finished by hand from the tables of a manuscript, every figure with its place."""
+    from leukbench.tools.draft.write import draft_file, read_classes
+
+    made = draft_file(file, key, classes=read_classes(classes))
+    print(made.text, end="")
+    print(f"{made.n_claims} figures, {made.n_left} not understood (listed at the end)", file=sys.stderr)
+
+
+@app.command()
 def params(
     paper: Annotated[list[str] | None, typer.Option(help="a paper (repeatable); default: all")] = None,
     format: Format = "md",
@@ -281,12 +338,19 @@ def params(
 
 @app.command()
 def certify(
-    experiment: Annotated[str, typer.Argument(help="an experiment; empty: all")] = "",
+    experiment: Annotated[
+        str, typer.Argument(help="an experiment, or the folder of a split of make-split; empty: all experiments")
+    ] = "",
 ) -> None:
     """Check that splits keep what their protocols promise; exit with 1 where one does not."""
-    from leukbench.tools import certify as certifying
+    if experiment and Path(experiment).is_dir():
+        from leukbench.tools.splits import make
 
-    text, broken = certifying.certify(_params(), experiment)
+        text, broken = make.check_made(Path(experiment))
+    else:
+        from leukbench.tools import certify as certifying
+
+        text, broken = certifying.certify(_params(), experiment)
     print(text)
     if broken:
         raise typer.Exit(1)
@@ -352,13 +416,78 @@ def verify(
 
 @app.command()
 def duplicates(
-    source: Annotated[str, typer.Argument(help="a source; empty: every published source that is here")] = "",
-    folder: Annotated[Path | None, typer.Option("--from", help="a folder in the publisher's layout")] = None,
+    source: Annotated[
+        str, typer.Argument(help="any folder of images, or a source; empty: every published source that is here")
+    ] = "",
+    folder: Annotated[Path | None, typer.Option("--from", help="where the files of the source lie")] = None,
+    patients: Annotated[
+        Path | None, typer.Option(help="a table of images and patients: joins them into groups")
+    ] = None,
+    map: Mapping = None,
+    out: Annotated[Path | None, typer.Option(help="a folder for pairs.csv and groups.csv")] = None,
 ) -> None:
-    """Name equal and near-equal images, within and across patients, classes, folds and pools."""
+    """Name equal and near-equal images of any folder with their distance, or of a source within and across parts."""
+    if source and (Path(source).is_dir() or "/" in source):
+        from leukbench.tools.splits import twins
+
+        with _progress("look at images") as advance:
+            found = twins.find_twins(Path(source), patients=patients, mapping=map or [], advance=advance)
+        print(twins.page(found))
+        if out is not None:
+            twins.write_twins(found, out)
+        return
     from leukbench.tools import duplicates as data
 
-    print(data.duplicates(source, folder) if source else data.duplicates_of_all())
+    print(data.duplicates(source, folder) if source or folder else data.duplicates_of_all())
+
+
+@app.command("check-split")
+def check_split(
+    table: Annotated[Path, typer.Argument(help="CSV, parquet, MONAI datalist, or a folder part/class/image")],
+    images: Annotated[Path | None, typer.Option(help="the folder of the images; default: that of the table")] = None,
+    format: Annotated[str, typer.Option("--format", help="md, html or json")] = "md",
+    out: Annotated[Path, typer.Option(help="a folder for the CSV files of what crosses")] = Path("split-check"),
+    map: Mapping = None,
+) -> None:
+    """Does a split keep patients and copies of images on one side? Exit with 1 where something crosses."""
+    from leukbench.tools.splits.check import check_split as checked
+
+    _formats(format, "md", "html", "json")
+    with _progress("look at images") as advance:
+        found = checked(table, images, mapping=map or [], advance=advance)
+    print(found.text(format))
+    for file in found.write(out):
+        print(f"written: {file}", file=sys.stderr)
+    if found.crosses:
+        raise typer.Exit(1)
+
+
+@app.command("make-split")
+def make_split(
+    table: Annotated[Path, typer.Argument(help="CSV, parquet, MONAI datalist, or a folder part/class/image")],
+    images: Annotated[Path | None, typer.Option(help="the folder of the images; default: that of the table")] = None,
+    k: Annotated[int, typer.Option(min=2, help="number of folds")] = 5,
+    test: Annotated[str, typer.Option(help="instead of folds: one cut, with this share to test")] = "",
+    validation: Annotated[str, typer.Option(help="share of the training side set apart")] = "0",
+    seed: Annotated[int, typer.Option(help="of the search")] = 0,
+    out: Annotated[Path, typer.Option(help="a new folder for the split and its certificate")] = Path("split"),
+    map: Mapping = None,
+) -> None:
+    """Make patient-level, stratified, searched and frozen folds, with a certificate that certify takes."""
+    from leukbench.tools.splits import make
+
+    share = _fraction(test, "--test") if test else None
+    with _progress("look at images") as advance:
+        made = make.make_split(
+            table, images, k=k, test=share, validation=_fraction(validation, "--validation"), seed=seed,
+            mapping=map or [], advance=advance,
+        )  # fmt: skip
+    make.write_made(made, out)
+    print(make.summary(made))
+    print(
+        f"written: {out}/images.csv, split.csv, {make.CERTIFICATE}; check it with: leukbench certify {out}",
+        file=sys.stderr,
+    )
 
 
 @app.command()

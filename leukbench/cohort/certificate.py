@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from leukbench.cohort.components import components
 from leukbench.cohort.manifest import manifest_sha256, origin_of
 from leukbench.cohort.tables import groups_sha256, split_sha256
 from leukbench.errors import DataError
@@ -207,9 +208,6 @@ def _pixel_classes(manifest: pd.DataFrame) -> pd.Series:
 
     An image with neither hash stands alone.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     n = len(manifest)
     rows, columns, width = [], [], n
     for name in ("pixel_sha256", "sha256"):
@@ -219,8 +217,7 @@ def _pixel_classes(manifest: pd.DataFrame) -> pd.Series:
         columns.append(codes + width)
         width += len(names)
     i, j = (pd.Series([x for part in parts for x in part], dtype="int64").to_numpy() for parts in (rows, columns))
-    graph = coo_matrix((i * 0 + 1, (i, j)), shape=(width, width))
-    return pd.Series(connected_components(graph, directed=False)[1][:n], index=manifest.index)
+    return pd.Series(components(width, i, j)[:n], index=manifest.index)
 
 
 def _fold(number: Any, part: pd.DataFrame) -> dict[str, Any]:

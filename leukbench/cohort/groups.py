@@ -9,15 +9,16 @@ pair: :data:`FIELD_CHAIN`. Pairs that would break this are refused and reported 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+from leukbench.cohort.components import components
 from leukbench.cohort.duplicates import identical_pairs
 from leukbench.cohort.manifest import origin_of
 from leukbench.errors import DataError
-from leukbench.records import GROUP_COLUMNS
+from leukbench.records import GROUP_COLUMNS, IntArray
 
 CHAIN = 4
 FIELD_CHAIN = 16
@@ -37,7 +38,7 @@ def make_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     Raises DataError where a pair names an unknown image.
     """
     edges = _edges(manifest, pairs)
-    component = _components(manifest, edges)
+    component = _components(manifest["image_id"].tolist(), [(a, b) for a, b, _ in edges])
     reasons = _image_reasons(manifest, edges)
     table = pd.DataFrame(
         {
@@ -109,17 +110,13 @@ def merges(groups: pd.DataFrame, manifest: pd.DataFrame, pairs: pd.DataFrame) ->
 
 def _twins(pairs: pd.DataFrame) -> dict[str, str]:
     """Return for each image with identical ones the smallest id of its set."""
-    parent: dict[str, str] = {}
-
-    def find(image: str) -> str:
-        while parent.setdefault(image, image) != image:
-            image = parent[image]
-        return image
-
-    for a, b in _ids(pairs[~pairs["kind"].isin(list(_CHAINS))]):
-        first, second = sorted((find(a), find(b)))
-        parent[second] = first
-    return {image: find(image) for image in parent}
+    same = list(_ids(pairs[~pairs["kind"].isin(list(_CHAINS))]))
+    images = sorted({image for pair in same for image in pair})
+    numbers = _components(images, same)
+    smallest: dict[int, str] = {}
+    for image, number in zip(images, numbers.tolist(), strict=True):
+        smallest.setdefault(number, image)
+    return {image: smallest[number] for image, number in zip(images, numbers.tolist(), strict=True)}
 
 
 def _ids(pairs: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -150,16 +147,11 @@ def _edges(manifest: pd.DataFrame, pairs: pd.DataFrame) -> list[tuple[str, str, 
     return edges
 
 
-def _components(manifest: pd.DataFrame, edges: list[tuple[str, str, str]]) -> np.ndarray:
-    """Return the number of each image's connected component."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    place = {image: i for i, image in enumerate(manifest["image_id"])}
-    i = np.array([place[a] for a, _, _ in edges], dtype=np.int64)
-    j = np.array([place[b] for _, b, _ in edges], dtype=np.int64)
-    graph = coo_matrix((np.ones(len(i), dtype=np.int8), (i, j)), shape=(len(place), len(place)))
-    return np.asarray(connected_components(graph, directed=False)[1])
+def _components(images: Sequence[str], pairs: Sequence[tuple[str, str]]) -> IntArray:
+    """Return the number of each image's connected component, ``(n_images,)``."""
+    place = {image: i for i, image in enumerate(images)}
+    ends = np.array([(place[a], place[b]) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
+    return components(len(place), ends[:, 0], ends[:, 1])
 
 
 def _image_reasons(manifest: pd.DataFrame, edges: list[tuple[str, str, str]]) -> list[str]:

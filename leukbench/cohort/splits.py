@@ -48,9 +48,10 @@ def make_splits(
 
     ``classes`` maps each class of the study to the labels of the source that it holds; ``label`` of the split is the
     class of the study, other images are left out. ``origin`` is the image itself where the manifest does not know it.
-    Fold numbers count from 0; with ``within`` they are the number at the end of the official fold's name where each has
-    one (with k besides: part × k + fold). The table does not depend on the order of the manifest's rows. With
-    ``test_pool`` and unit ``group`` (or ``origin``) the training images that share one with the test pool are left out.
+    Fold numbers count from 0; with ``within`` and ``across`` they are the number at the end of the official fold's name
+    where each has one (with k besides: part × k + fold). The table does not depend on the order of the manifest's rows.
+    With ``test_pool`` or ``across`` and unit ``group`` (or ``origin``) the training images that share one with the test
+    part are left out.
 
     Raises SplitError where the rule contradicts itself, or where a fold would be degenerate (see ``cohort.cuts``).
     """
@@ -62,6 +63,8 @@ def make_splits(
         folds = iter(
             [_challenge(rows, _rows(study_images(manifest, classes, pool=rule.test_pool), groups, classes), rule)]
         )
+    elif rule.across:
+        folds = _left_out(rows, rule)
     else:
         folds = _cut(rows, rule, seed=seed, classes=tuple(classes), n_searched=n_searched)
     parts = [_with_roles(fold, rule, seed=seed, classes=tuple(classes), n_searched=n_searched) for fold in folds]
@@ -72,9 +75,11 @@ def make_splits(
 def check_rule(rule: SplitRule) -> None:
     """Raise SplitError where the fields of a split rule contradict each other."""
     problems = []
-    cuts = [name for name in ("k", "shares", "test_pool") if getattr(rule, name)]
+    cuts = [name for name in ("k", "shares", "test_pool", "across") if getattr(rule, name)]
     if len(cuts) != 1:
-        problems.append(f"exactly one of k, shares, test_pool must be given, found {', '.join(cuts) or 'none'}")
+        problems.append(f"exactly one of k, shares, test_pool, across must be given, found {', '.join(cuts) or 'none'}")
+    if rule.across and rule.within:
+        problems.append("across tests whole parts, within cuts each by itself: only one of them can be meant")
     if rule.shares and (abs(sum(rule.shares) - 1) > 1e-9 or min(rule.shares) <= 0):
         problems.append(f"shares must be positive and sum to 1, found {rule.shares}")
     if rule.k is not None and rule.k < 2:
@@ -202,15 +207,16 @@ def _masks(units: Units, rule: SplitRule, *, seed: int, n_searched: int) -> list
 
 
 def _parts(rows: pd.DataFrame, rule: SplitRule) -> list[tuple[int, str, pd.DataFrame]]:
-    """Return (fold number, official fold, rows) of each part that is cut by itself."""
-    if rule.within is None:
+    """Return (fold number, official fold, rows) of each part that is cut by itself, or tested whole."""
+    column = rule.within or rule.across
+    if column is None:
         return [(0, "", rows)]
-    names = sorted(set(rows["official_fold"]))
+    names = sorted(set(rows[column]))
     if "" in names:
         raise SplitError(
-            "a rule cuts within official folds, but not every image has one",
-            where="within: official_fold",
-            found=f"{int(rows['official_fold'].eq('').sum())} images of the pool without",
+            "a rule names official folds, but not every image has one",
+            where=f"{'within' if rule.within else 'across'}: {column}",
+            found=f"{int(rows[column].eq('').sum())} images of the pool without",
             do="name a pool that has official folds",
         )
     digits = [re.search(r"(\d+)$", name) for name in names]
@@ -218,26 +224,45 @@ def _parts(rows: pd.DataFrame, rule: SplitRule) -> list[tuple[int, str, pd.DataF
     if len(set(numbers)) < len(names):
         numbers = list(range(len(names)))
     return [
-        (number, name, rows[rows["official_fold"].eq(name)].reset_index(drop=True))
+        (number, name, rows[rows[column].eq(name)].reset_index(drop=True))
         for number, name in zip(numbers, names, strict=True)
     ]
 
 
+def _left_out(rows: pd.DataFrame, rule: SplitRule) -> Iterator[_Fold]:
+    """Yield a fold for each official fold, tested by a network that learns from all the others."""
+    parts = _parts(rows, rule)
+    if len(parts) < 2:
+        raise SplitError(
+            "a rule tests each official fold by the others, and there are no others",
+            where=f"across: {rule.across}",
+            expected="images of two official folds",
+            found=", ".join(name for _, name, _ in parts) or "none",
+            do="get the missing part of the source",
+        )
+    for number, name, tested in parts:
+        yield _tested(rows, tested, rule, number=number, where=f"official fold {name!r} left out")
+
+
 def _challenge(rows: pd.DataFrame, tested: pd.DataFrame, rule: SplitRule) -> _Fold:
-    """Return the one fold that tests the test pool; by group, training images that share one with it are left out."""
+    """Return the one fold that tests the test pool."""
+    return _tested(rows, tested, rule, number=0, where="the challenge")
+
+
+def _tested(rows: pd.DataFrame, tested: pd.DataFrame, rule: SplitRule, *, number: int, where: str) -> _Fold:
+    """Return the fold that tests these rows; by group, training images that share one with them are left out."""
     rows = rows[~rows["image_id"].isin(tested["image_id"])]
     if rule.unit != "image":
         rows = rows[~rows[rule.unit].isin(set(tested[rule.unit]))]
     for side, part in (("train", rows), ("test", tested)):
         if part.empty:
             raise SplitError(
-                f"a challenge has no image on its {side} side",
-                where=f"pool {rule.pool}, test_pool {rule.test_pool}",
+                f"a fold has no image on its {side} side",
+                where=f"{where}: pool {rule.pool}, test_pool {rule.test_pool}",
                 do="correct the pools, or get the missing part of the source",
             )
     both = pd.concat([rows, tested], ignore_index=True)
-    test = np.arange(len(both)) >= len(rows)
-    return _Fold(number=0, rows=both, test=test, where="the challenge")
+    return _Fold(number=number, rows=both, test=np.arange(len(both)) >= len(rows), where=where)
 
 
 def _with_roles(fold: _Fold, rule: SplitRule, *, seed: int, classes: tuple[str, ...], n_searched: int) -> pd.DataFrame:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from leukbench.errors import InputError
 from leukbench.papers.files import is_file_name, paper_file, paper_keys, read_mapping
 from leukbench.papers.schema import Paper
+from leukbench.papers.slips import claim_lines, claim_problems, said, slips
+
+SHOWN = 40
+"""Things of one file that are named at most."""
+_EXPLAINED = "leukbench/papers/README.md and leukbench/audit/README.md explain every key"
 
 __all__ = ["load_paper", "paper_file", "paper_keys", "read_paper", "read_validated"]
 
@@ -26,8 +31,23 @@ def load_paper(key_or_file: str | Path) -> Paper:
 
 
 def read_paper(file: Path) -> Paper:
-    """Return the validated paper in a file. Raises InputError where it is missing, no YAML, or against the schema."""
-    return read_validated(file, Paper, do="leukbench/papers/README.md explains every key")
+    """Return the validated paper in a file.
+
+    Raises InputError where it is missing, no YAML, against the schema, or where something in it would be dropped or
+    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once.
+    """
+    raw = read_mapping(file)
+    lines = claim_lines(file.read_text(encoding="utf-8"))
+    problems = claim_problems(raw.get("claims"), lines)
+    try:
+        paper = Paper.model_validate(raw)
+    except ValidationError as error:
+        problems += [said(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
+        raise _refused(file, problems, do=_EXPLAINED) from error
+    found = slips(paper, lines)
+    if found:
+        raise _refused(file, found, do=_EXPLAINED)
+    return paper
 
 
 def read_validated(file: Path, model: type[Model], *, do: str) -> Model:
@@ -39,14 +59,13 @@ def read_validated(file: Path, model: type[Model], *, do: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise InputError(
-            f"{error.error_count()} thing(s) in this paper file are not as the schema demands",
-            where=str(file),
-            found="; ".join(_place(e) for e in error.errors()[:8]),
-            do=do,
-        ) from error
+        raise _refused(file, [said(e) for e in error.errors()], do=do) from error
 
 
-def _place(error: Any) -> str:
-    place = ".".join(str(p) for p in error["loc"])
-    return f"at {place or 'top level'}: {error['msg']} (found {str(error.get('input'))[:60]!r})"
+def _refused(file: Path, problems: list[str], *, do: str) -> InputError:
+    return InputError(
+        f"{len(problems)} thing(s) in this paper file are not as they should be",
+        where=str(file),
+        found="; ".join(problems[:SHOWN]) + (f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""),
+        do=do,
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, MAJORITY, is_trivial
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, is_trivial
 from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
 from leukbench.evaluation.controls import Shortcut
 from leukbench.evaluation.evaluated import overall
 from leukbench.records import Predictions
+from leukbench.verdicts.comparison import ArmContrast, ArmShortcut, RungGap
 
 if TYPE_CHECKING:
     from leukbench.pipeline.results import Result
@@ -25,60 +25,25 @@ AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first", "challeng
 _BESIDE = (COLOUR_HISTOGRAM, MAJORITY)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RungGap(Contrast):
-    """Rung - patient of one arm and metric.
-
-    ``paired`` by test origin, but for a challenge, which tests other patients. ``equal_size``: both trained on equally many rows;
-    only then is the difference the inflation of the rung. ``same_as_image``: no group of the ``patient`` split holds two images, so
-    that both are cuts by image.
-    """
-
-    rung: str
-    patient: str
-    arm: str
-    protocol: str
-    equal_size: bool
-    same_as_image: bool
-    paired: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmContrast(Contrast):
-    """The first arm of an experiment minus another model tested on the same images; the p-value corrected over ``family_size``.
-
-    ``network``: differences in accuracy between networks, corrected by Holm; all else is ``descriptive``, corrected by Benjamini
-    and Hochberg.
-    """
-
-    experiment: str
-    first_arm: str
-    second_arm: str
-    family: Literal["network", "descriptive"]
-    p_corrected: float = float("nan")
-    family_size: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmShortcut(Shortcut):
-    """A network beside a model without one: does the latter come within the margin?"""
-
-    experiment: str
-    arm: str
-    model: str
-
-
 def protocol_gaps(experiments: Mapping[str, Result]) -> list[RungGap]:
-    """Return rung - patient for every arm that has both and for a colour histogram, per metric."""
+    """Return rung - patient for every arm that has both and for a colour histogram, per metric.
+
+    Where neither has a network, of the histogram's trees as well: there these speak alone.
+    """
     return [
         gap
         for honest in experiments.values()
         if honest.experiment.protocol == "patient"
         for rung in experiments.values()
         if _same_study(rung, honest) and rung.experiment.protocol in AGAINST_PATIENT
-        for arm in [*sorted(set(honest.experiment.arms) & set(rung.experiment.arms)), COLOUR_HISTOGRAM]
+        for arm in _models_of_both(rung.experiment.arms, honest.experiment.arms)
         for gap in _gaps(rung, honest, arm)
     ]
+
+
+def _models_of_both(rung: Sequence[str], honest: Sequence[str]) -> list[str]:
+    trees = [] if rung or honest else [COLOUR_TREES]
+    return [*sorted(set(honest) & set(rung)), COLOUR_HISTOGRAM, *trees]
 
 
 def _same_study(one: Result, other: Result) -> bool:
@@ -159,6 +124,8 @@ def arm_contrasts(experiments: Mapping[str, Result]) -> list[ArmContrast]:
 
 
 def _of_experiment(result: Result) -> list[ArmContrast]:
+    if not result.experiment.arms:
+        return []
     first, *others = result.experiment.arms
     return [
         _arm_contrast(result, first, second, metric)

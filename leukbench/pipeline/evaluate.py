@@ -113,7 +113,8 @@ def _evaluated_arm(
     chosen = of_selection["recipe"]
     if is_trivial(arm):
         selections = {s: _brief(estimate_predictions(p)) for s, p in of_selection.items()}
-        return ArmEvaluation(selections=selections, majority_accuracy=majority_accuracy(chosen))
+        patients = _summary(patient_results(chosen))
+        return ArmEvaluation(selections=selections, majority_accuracy=majority_accuracy(chosen), patients=patients)
     estimates = estimate_predictions(chosen, scatter=scatter)
     selections = {
         s: estimates if s == "recipe" else _brief(estimate_predictions(p, scatter=None))

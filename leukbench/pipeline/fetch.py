@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leukbench.params import Params
+from leukbench.params import Params, SourceParams
 from leukbench.pipeline.layout import files_of, source_file
 
 
@@ -11,18 +11,19 @@ def fetch(params: Params, source: str, *, from_dir: str | None = None, portal: s
     from pathlib import Path
 
     from leukbench.sources import load_source
-    from leukbench.sources.fetching import write_receipt
+    from leukbench.sources.fetching import fetch_source, write_receipt
 
     loaded, folder, brought = load_source(source), files_of(params, source), ""
     if portal:
         from leukbench.sources.portals import fetch_by
 
         brought = fetch_by(loaded, portal, folder, from_dir=Path(from_dir) if from_dir else None) + "\n"
-    elif loaded.make is not None:
-        wanted = params.sources[source]
-        loaded.make(folder, images=wanted.images, seed=wanted.seed)
     else:
-        assert loaded.fetch is not None
-        loaded.fetch(folder, from_dir=Path(from_dir) if from_dir else None)
+        made = params.sources[source] if loaded.card.synthetic else SourceParams()
+        fetch_source(source, folder, from_dir=Path(from_dir) if from_dir else None, images=made.images, seed=made.seed)
+        if from_dir and not loaded.card.synthetic:
+            from leukbench.sources.portals import verified
+
+            brought = verified(loaded, folder) + "\n"
     receipt = write_receipt(source_file(params, source, "receipt.json"), name=source, folder=folder)
     return f"{brought}{source}: {receipt['n_files']} files, {receipt['n_bytes'] / 1e6:.1f} MB"

@@ -83,9 +83,10 @@ def _planned_split(params: Params, experiment: Experiment) -> _Planned:
     groups = read_groups(source_file(params, experiment.source, "groups.csv"))
     effective, rule = effective_rows(manifest, groups, study, rule, experiment, seed=params.seed)
     table = make_splits(effective, groups, rule, seed=params.seed, classes=study.classes)
+    sizes = sizes_of(manifest, effective, study, rule, experiment)
     plan = SplitPlan(
         reading=ReadingName(name=reading.name, basis=reading.basis, evidence=reading.evidence),
-        sizes=sizes_of(manifest, effective, study, rule, experiment),
+        sizes=dataclasses.replace(sizes, whole_folds=whole_folds(manifest, effective, study, rule, table)),
         experiment=experiment,
     )
     return _Planned(table, effective, groups, rule, plan)
@@ -103,12 +104,18 @@ def _planned_transfer(params: Params, experiment: Experiment) -> _Planned:
 def effective_rows(
     manifest: Any, groups: Any, study: ResolvedStudy, rule: SplitRule, experiment: Experiment, *, seed: int
 ) -> tuple[Any, SplitRule]:
-    """Return the rows that take part, and the rule with its planned class sizes scaled to what is published."""
+    """Return the rows that take part, and the rule with its planned class sizes scaled to what is published.
+
+    Where official folds are tested by each other only those take part of which no image is missing.
+    """
     from leukbench.cohort.manifest import limit_manifest
     from leukbench.pixels.store import present_rows
 
     rows = _rows_of_rule(manifest, study, rule)
     effective = present_rows(rows).reset_index(drop=True)
+    if rule.across:
+        effective = effective[effective[rule.across].isin(_whole_parts(rows, effective, rule.across))]
+        effective = effective.reset_index(drop=True)
     if experiment.limits.images is not None and experiment.limits.images < len(effective):
         least = max(2, rule.k or 2)
         effective = limit_manifest(effective, experiment.limits.images, seed=seed, groups=groups, least=least)
@@ -142,21 +149,32 @@ def _published(rows: Any, study: ResolvedStudy, rule: SplitRule, experiment: Exp
 
 
 def sizes_of(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, experiment: Experiment) -> Sizes:
-    """Return effective beside original counts; ``complete`` says that no published image of these parts is missing.
-
-    A rule that cuts ``within`` official folds speaks of the folds that take part, each for itself.
-    """
-    rows = _rows_of_rule(manifest, study, rule)
-    published = _published(rows, study, rule, experiment)
-    if rule.within and len(rows) == published:
-        published = len(rows[rows[rule.within].isin(set(effective[rule.within]))])
-    parts = sorted(set(effective[rule.within])) if rule.within else sorted(set(effective["pool"]))
+    """Return effective beside original counts; ``complete`` says that no published image of the rule's pools is missing."""
+    published = _published(_rows_of_rule(manifest, study, rule), study, rule, experiment)
+    parts = sorted(set(effective[rule.within or rule.across or "pool"]))
     return Sizes(
         n_images=len(effective),
         n_images_published=published,
         complete=len(effective) == published,
         parts=tuple(map(str, parts)),
     )
+
+
+def _whole_parts(rows: Any, effective: Any, column: str) -> set[str]:
+    """Return the official folds whose published images all take part. ``rows`` are those of the manifest, at hand or not."""
+    published, here = (table[column].value_counts() for table in (rows, effective))
+    return {str(part) for part, n in here.items() if part and n == published[part]}
+
+
+def whole_folds(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, table: Any) -> tuple[int, ...]:
+    """Return the folds of a split that test an official fold, or a part of one, of which no image is missing."""
+    column = rule.within or rule.across
+    if column is None:
+        return ()
+    whole = _whole_parts(_rows_of_rule(manifest, study, rule), effective, column)
+    tested = table[table["role"].eq("test") & table["copy"].eq(0)].drop_duplicates("fold")
+    part_of = effective.set_index("image_id")[column]
+    return tuple(sorted(int(t.fold) for t in tested.itertuples() if part_of[t.image_id] in whole))
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ class Result:
             evidence=self.certificate.evidence,
             estimates={arm: entry.estimates for arm, entry in arms.items()},
             deviations={arm: receipt.deviations for arm, receipt in self.receipt.arms.items()},
+            fold_deviations={arm: receipt.fold_deviations for arm, receipt in self.receipt.arms.items()},
             seed_variance={(v.metric, v.class_, v.average): v.variance for v in self.evaluation.seed_variance},
         )
 

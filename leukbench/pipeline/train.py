@@ -49,7 +49,7 @@ def train(params: Params, name: str) -> str:
     from leukbench.pipeline.progress import run_progress
     from leukbench.pixels.joined import open_stores
     from leukbench.training.experiment import train_experiment
-    from leukbench.training.hardware import choose_device, use_threads
+    from leukbench.training.hardware import choose_device, keep_pages, use_threads
     from leukbench.training.probe import probe_patients
     from leukbench.training.validation import validation_table
 
@@ -61,10 +61,11 @@ def train(params: Params, name: str) -> str:
     store = open_stores(store_files(params, experiment), test_source=experiment.test_source)
     if device.type == "cpu":
         use_threads(store.side_px)
+        keep_pages()
     with run_progress(name) as progress:
         predictions, receipt = train_experiment(
             study, experiment, table, store=store, device=device, limited_source=not plan.sizes.complete,
-            common_of=plan.transfer.common_of if plan.transfer else None, progress=progress,
+            whole_folds=plan.sizes.whole_folds, common_of=plan.transfer.common_of if plan.transfer else None, progress=progress,
         )  # fmt: skip
     tables = {".parquet": predictions}
     if (

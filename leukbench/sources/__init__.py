@@ -17,6 +17,7 @@ _SERVICES = frozenset(
         "archives",
         "base",
         "bitmaps",
+        "dirt",
         "fetching",
         "hashing",
         "mirrors",

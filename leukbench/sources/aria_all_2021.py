@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import DataError
 from leukbench.sources import base
 from leukbench.sources.base import Photographs, Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,13 +63,15 @@ def index(folder: Path) -> pd.DataFrame:
     """
     base.need_folder(CARD, folder)
     rows = []
-    for file in sorted((folder / "Original").glob("*/*")):
+    published = {fact["path"]: fact["sha256"] for fact in base.read_facts(CARD.name)}
+    for file in clean_files(folder, below=(folder / "Original").glob("*/*")):
         if file.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
             raise DataError("this is no image of the set", where=str(file), expected="a .jpg file", found=file.name)
-        rows.append(_row(file.relative_to(folder), ""))
+        path = file.relative_to(folder)
+        rows.append(_row(path, published.get(path.as_posix(), "")))
     base.check_labels(CARD, rows, where=folder)
     base.check_counts(CARD, rows, where=folder)
-    return base.manifest(base.with_pixels(folder, rows))
+    return base.manifest(base.with_pixels(folder, rows, pixels=pixel_list()))
 
 
 def _row(path: PurePath, sha256: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from leukbench.errors import DataError, InputError, LeukbenchWarning
 from leukbench.records import MANIFEST_COLUMNS, Evidence
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,10 +173,14 @@ def manifest(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return table.astype(kinds)
 
 
-def with_pixels(folder: Path, rows: list[dict[str, Any]], *, threads: int = 2) -> list[dict[str, Any]]:
+def with_pixels(
+    folder: Path, rows: list[dict[str, Any]], *, pixels: Mapping[str, str] | None = None, threads: int = 2
+) -> list[dict[str, Any]]:
     """Return the rows with sha256, pixel_sha256 and size filled in from the files that are there.
 
-    A row that already has a sha256 must match its file. Raises DataError for a truncated, unreadable or altered file.
+    A row that already has a sha256 must match its file, in bytes or, where ``pixels`` (path -> pixel_sha256) has it, in
+    pixels. Raises DataError for a truncated, unreadable or altered file;
+    warns (LeukbenchWarning) of what of the images is not seen.
     """
     from leukbench.sources.hashing import file_facts
 
@@ -184,7 +189,9 @@ def with_pixels(folder: Path, rows: list[dict[str, Any]], *, threads: int = 2) -
         if not file.is_file():
             return {**row, "pixel_sha256": "", "present": 0, "width_px": 0, "height_px": 0}
         facts = file_facts(file)
-        if row.get("sha256") and row["sha256"] != facts.sha256:
+        notes.extend(facts.notes)
+        same = (pixels or {}).get(str(row["path"])) == facts.pixel_sha256
+        if row.get("sha256") and row["sha256"] != facts.sha256 and not same:
             raise DataError(
                 "a file is not the published one",
                 where=str(file),
@@ -197,13 +204,17 @@ def with_pixels(folder: Path, rows: list[dict[str, Any]], *, threads: int = 2) -
 
     import cv2
 
+    notes: list[str] = []
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the pool below is the parallelism; OpenCV's own threads would spin against it
     try:
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(fill, rows))
+            filled = list(pool.map(fill, rows))
     finally:
         cv2.setNumThreads(before)
+    for note in sorted(set(notes)):
+        warnings.warn(f"{notes.count(note)} images in {folder} hold {note}", LeukbenchWarning, stacklevel=2)
+    return filled
 
 
 def check_labels(card: SourceCard, rows: Iterable[Mapping[str, Any]], *, where: Path) -> None:
@@ -329,7 +340,7 @@ def record_files(folder: Path, *, below: str) -> Path:
 
     record = _record_of(folder)
     if not record.is_file():
-        files = sorted(file for file in (folder / below).rglob("*") if file.is_file())
+        files = list(clean_files(folder / below))
         lines = [f"{file_sha256(f)}  {f.stat().st_size}  {f.relative_to(folder).as_posix()}\n" for f in files]
         write_text(record, "".join(lines))
     return record

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import DataError
 from leukbench.sources import base
 from leukbench.sources.base import Photographs, Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,9 +125,10 @@ def _pool(folder: Path, pool: str, origins: Mapping[str, str]) -> tuple[list[dic
             do="move one of the two away",
         )  # fmt: skip
     top = whole if whole.is_dir() else sample
-    files = sorted(file for file in top.glob("*/*") if file.is_file())
     rows = []
-    for file in files:
+    for file in clean_files(top):
+        if len(file.relative_to(top).parts) != 2:
+            continue
         label = file.parent.name
         path = file.relative_to(folder).as_posix()
         image_id = f"{pool}_{label}{file.stem}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -19,6 +20,7 @@ from leukbench.errors import DataError, InputError
 from leukbench.records import canonical_json
 from leukbench.sources.archives import unpack
 from leukbench.sources.base import SourceCard, how_to_get
+from leukbench.sources.dirt import clean_files
 
 Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all or 0 where that is unknown)."""
@@ -31,8 +33,10 @@ _SPARE_BYTES = 50_000_000
 # ------------------------------------------------------------------------------------------------------------- folders
 
 
-def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0) -> Path:
-    """Put a source's files at ``data/<name>`` and return that folder.
+def fetch_source(
+    name: str, folder: Path | None = None, *, from_dir: Path | None = None, images: int | None = None, seed: int = 0
+) -> Path:
+    """Put a source's files at ``folder`` (by default ``data/<name>``) and return it.
 
     A synthetic source is made (``images`` of them, or all); a real one is linked to ``from_dir`` or to
     ``$LEUKBENCH_MIRROR/<name>``, or downloaded where its publisher needs no account. Raises InputError with the
@@ -41,7 +45,7 @@ def fetch_source(name: str, *, from_dir: Path | None = None, images: int | None 
     from leukbench.sources import load_source
 
     source = load_source(name)
-    folder = paths.source_folder(name)
+    folder = folder or paths.source_folder(name)
     if source.make is not None:
         source.make(folder, images=images, seed=seed)
     elif source.fetch is not None:
@@ -120,8 +124,11 @@ def _top_of(card: SourceCard, mirror: Path) -> Path:
 
 
 def receipt_of(name: str, folder: Path) -> dict[str, Any]:
-    """Return what is in a source's folder: source, n_files, n_bytes and listing_sha256, over sorted paths and sizes."""
-    files = sorted((f.relative_to(folder).as_posix(), f.stat().st_size) for f in folder.rglob("*") if f.is_file())
+    """Return what is in a source's folder: source, n_files, n_bytes and listing_sha256, over sorted paths and sizes.
+
+    What an operating system left there does not count.
+    """
+    files = sorted((f.relative_to(folder).as_posix(), f.stat().st_size) for f in clean_files(folder))
     listing = "".join(f"{path}\t{size}\n" for path, size in files)
     return {
         "source": name,
@@ -236,10 +243,14 @@ def _transfer(url: str, part: Path, *, timeout_s: float, progress: Progress | No
     if have:
         request.add_header("Range", f"bytes={have}-")
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-        resumed = answer.status == 206 and str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-")
-        start = have if resumed else 0
         length = answer.headers.get("Content-Length")
-        total = start + int(length) if length is not None else 0
+        start, total = 0, int(length) if length is not None else 0
+        if answer.status == 206:
+            start, total = _range_of(str(answer.headers.get("Content-Range", "")), length)
+            if start not in (0, have) or total < have or (start and not have):
+                part.unlink(missing_ok=True)  # bytes of another place, or of another version of the file: start anew
+                return False
+        resumed = start > 0
         if total:
             check_space(part.parent, needed_bytes=total - start)
         with part.open("ab" if resumed else "wb") as out:
@@ -250,6 +261,22 @@ def _transfer(url: str, part: Path, *, timeout_s: float, progress: Progress | No
                 if progress is not None:
                     progress(done, total)
     return done == total if total else True
+
+
+def _range_of(text: str, length: str | None) -> tuple[int, int]:
+    """Return where a partial answer begins and how long the whole file is;
+    (-1, 0) where its Content-Range does not hold.
+
+    >>> _range_of("bytes 10-99/100", "90"), _range_of("bytes 10-49/100", "40"), _range_of("bytes 10-99/100", "91"), _range_of("", "90")
+    ((10, 100), (-1, 0), (-1, 0), (-1, 0))
+    """
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", text.strip())
+    if match is None:
+        return -1, 0
+    first, last = int(match[1]), int(match[2])
+    total = last + 1 if match[3] == "*" else int(match[3])
+    whole = last + 1 == total and (length is None or int(length) == last - first + 1)
+    return (first, total) if whole else (-1, 0)
 
 
 # ------------------------------------------------------------------------------------------------------------ archives

@@ -73,14 +73,18 @@ def file_facts(path: Path) -> FileFacts:
 
 
 def read_facts(path: Path) -> tuple[FileFacts, Image]:
-    """Return hashes and size of an image file and its RGB pixels, read once. Raises DataError as :func:`read_rgb` does."""
+    """Return hashes and size of an image file and its RGB pixels, read once.
+    Raises DataError as :func:`read_rgb` does."""
     data = _read(path)
     found = picture(data, where=str(path))
     height, width = found.rgb.shape[:2]
     facts = FileFacts(
-        sha256=hashlib.sha256(data).hexdigest(), pixel_sha256=values_sha256(found.values), width_px=width, height_px=height,
+        sha256=hashlib.sha256(data).hexdigest(),
+        pixel_sha256=values_sha256(found.values),
+        width_px=width,
+        height_px=height,
         notes=found.notes,
-    )  # fmt: skip
+    )
     return facts, found.rgb
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from leukbench.errors import DataError
 from leukbench.sources import base
 from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,8 @@ def index(folder: Path) -> pd.DataFrame:
     """
     base.need_folder(CARD, folder)
     rows = []
-    for file in sorted((folder / "ALL").glob("*/*")):
+    recorded = dict(base.recorded_files(folder)[["path", "sha256"]].itertuples(index=False, name=None))
+    for file in clean_files(folder, below=(folder / "ALL").glob("*/*")):
         match = _NAME.fullmatch(file.name)
         if match is None or file.parent.name != f"all_{match[1]}":
             raise DataError(
@@ -74,7 +76,8 @@ def index(folder: Path) -> pd.DataFrame:
                 expected="all_<class>/all_<class>_<number>.jpg",
                 found=f"{file.parent.name}/{file.name}",
             )
-        rows.append({"image_id": file.stem, "path": file.relative_to(folder).as_posix(), "sha256": "",
+        path = file.relative_to(folder).as_posix()
+        rows.append({"image_id": file.stem, "path": path, "sha256": recorded.get(path, ""),
                      "label": match[1].capitalize(), "patient": "", "evidence": CARD.evidence["ALL"],
                      "origin": "", "pool": "ALL", "official_fold": ""})  # fmt: skip
     base.check_labels(CARD, rows, where=folder)

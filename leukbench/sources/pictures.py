@@ -1,4 +1,6 @@
-"""An image file as pixels: whole or refused, and what of it is not seen (more than 8 bits, transparency, further frames)."""
+"""An image file as pixels: whole or refused, and what of it is not seen (more than 8 bits, transparency, further
+frames).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from leukbench.errors import DataError
 Image = npt.NDArray[np.uint8]
 KINDS = "BMP, JPEG, PNG, TIFF, GIF or WebP"
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".webp"})
-_DAMAGE = re.compile(rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*")  # fmt: skip
+_DAMAGE = re.compile(
+    rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*"
+)
 _LOCK = threading.Lock()
 _CAUGHT: list[IO[bytes]] = []
 
@@ -28,8 +32,8 @@ _CAUGHT: list[IO[bytes]] = []
 class Picture:
     """The pixels of an image file.
 
-    ``rgb`` is ``(height, width, 3)`` uint8; ``values`` is what tells it from other images: the same array, or the stored one where it
-    holds more than 8 bits. ``notes``: kinds of things that are stored and not in ``rgb``.
+    ``rgb`` is ``(height, width, 3)`` uint8; ``values`` is what tells it from other images: the same array, or the
+    stored one where it holds more than 8 bits. ``notes``: kinds of things that are stored and not in ``rgb``.
     """
 
     rgb: Image
@@ -88,8 +92,8 @@ def _decoded(raw: Image, flags: int) -> Any:
 def _listening(work: Callable[[], Any]) -> tuple[Any, str]:
     """Return what ``work`` returns and what libjpeg or libpng said about damage meanwhile.
 
-    Both write warnings to the standard error of the process and decode on: half a file comes back grey. Other lines that came
-    meanwhile are passed on.
+    Both write warnings to the standard error of the process and decode on: half a file comes back grey. Other lines
+    that came meanwhile are passed on.
     """
     with _LOCK:
         if not _CAUGHT:
@@ -108,9 +112,9 @@ def _listening(work: Callable[[], Any]) -> tuple[Any, str]:
                 said = os.read(caught.fileno(), 1 << 16)
                 os.ftruncate(caught.fileno(), 0)
                 os.lseek(caught.fileno(), 0, os.SEEK_SET)
-            rest = b"\n".join(line for line in said.splitlines() if not _DAMAGE.search(line))
-            if rest.strip():
-                os.write(saved, rest + b"\n")
+            rest = re.sub(_DAMAGE.pattern + rb"\n?", b"", said)
+            if rest:
+                os.write(saved, rest)
         finally:
             os.close(saved)
     damage = _DAMAGE.search(said)
@@ -137,7 +141,8 @@ def _plain(stored: npt.NDArray[Any], notes: tuple[str, ...]) -> Picture:
 
 
 def _highest(values: npt.NDArray[Any]) -> float:
-    """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1, or the largest there is.
+    """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1, or the largest there
+    is.
 
     >>> _highest(np.array([700], dtype=np.uint16)), _highest(np.array([60000], dtype=np.uint16)), _highest(np.array([0.5]))
     (1023.0, 65535.0, 1.0)
@@ -200,8 +205,8 @@ def _gif_frames(data: bytes) -> int:
 def broken(data: bytes) -> str:
     """Return why these bytes are no whole image file, as far as their structure says; "" if they seem to be.
 
-    OpenCV decodes truncated files without complaint and leaves the rest grey or black, so the end is looked for here. What is cut
-    within and still has an end is found while decoding (:func:`picture`).
+    OpenCV decodes truncated files without complaint and leaves the rest grey or black, so the end is looked for here.
+    What is cut within and still has an end is found while decoding (:func:`picture`).
     """
     if not data:
         return "an empty file"

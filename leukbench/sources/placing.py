@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from leukbench.errors import DataError, InputError
 from leukbench.sources.bitmaps import published_forms
+from leukbench.sources.dirt import clean_files
 from leukbench.sources.hashing import decode, file_sha256
 
 IMAGES = frozenset({".bmp", ".png"})
@@ -126,8 +127,8 @@ def link_or_restore(folder: Path, *, from_dir: Path, places: Places) -> Tally:
     Raises DataError for a published name with other pixels.
     """
     tally = Tally()
-    for file in sorted(from_dir.rglob("*")):
-        if file.suffix.lower() not in IMAGES or file.stem not in places.stems or not file.is_file():
+    for file in clean_files(from_dir):
+        if file.suffix.lower() not in IMAGES or file.stem not in places.stems:
             continue
         found = places.find(file.read_bytes(), name=file.name)
         if found is None or not found.same_name:
@@ -153,9 +154,7 @@ def link_by_hash(folder: Path, *, from_dir: Path, listed: Mapping[str, str]) -> 
     for path, sha256 in listed.items():
         paths.setdefault(sha256, []).append(path)
     placed: set[str] = set()
-    for file in sorted(from_dir.rglob("*")):
-        if not file.is_file():
-            continue
+    for file in clean_files(from_dir):
         for path in paths.get(file_sha256(file), ()):
             if path not in placed:
                 placed.add(path)

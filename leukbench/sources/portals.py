@@ -17,6 +17,7 @@ from leukbench.errors import DataError, InputError, unknown_name
 from leukbench.sources import fetching
 from leukbench.sources.archives import unpack
 from leukbench.sources.base import Portal, Source, SourceCard
+from leukbench.sources.dirt import clean_files
 
 PIP = "pip install 'kagglehub>=0.3' 'huggingface_hub>=0.26'  (or leukbench[portals])"
 KAGGLE_TOKEN = (
@@ -46,7 +47,7 @@ def fetch_by(
                 "no folder is named", expected="--from DIR, or LEUKBENCH_MIRROR", found="neither", do=portal.command
             )
         source.fetch(folder, from_dir=from_dir)
-        return f"{source.name}: linked"
+        return verified(source, folder)
     if folder.exists() and not folder.is_symlink() and any(folder.iterdir()):
         raise InputError("a folder is in the way", where=str(folder), expected="nothing there, or a link",
                          found="a folder with files", do="move it away, or leave it: it is used as it is")  # fmt: skip
@@ -104,7 +105,7 @@ def _github(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s:
         finally:
             archive.unlink(missing_ok=True)  # whole or not, what it held is now known
     source.fetch(folder, from_dir=got)
-    n_files = sum(file.is_file() for file in folder.rglob("*"))
+    n_files = sum(1 for _ in clean_files(folder))
     return f"{source.name}: {n_files:,} of {len(listed):,} files, each with its published hash ({got} holds them)"
 
 
@@ -131,7 +132,7 @@ def _kaggle(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s:
         return _placed(source, folder, got)
     assert source.fetch is not None
     source.fetch(folder, from_dir=got)
-    return _verified(source, folder)
+    return verified(source, folder)
 
 
 def _placed(source: Source, folder: Path, got: Path) -> str:
@@ -152,12 +153,12 @@ def _placed(source: Source, folder: Path, got: Path) -> str:
     return f"{source.name}: {n_files:,} of {len(listed):,} published files, each with its hash ({got} holds them)"
 
 
-def _verified(source: Source, folder: Path) -> str:
+def verified(source: Source, folder: Path) -> str:
     """Return what verification says of files that no one has held against a list yet. Raises DataError for damage."""
     from leukbench.sources.verify import verify_source
 
     report = verify_source(source.name, folder)
-    if not report.intact:
+    if not report.intact and report.n_checked:
         raise DataError(
             "files of this portal are not the published ones", where=str(folder), expected="the published hashes",
             found=report.summary(), do="get the source again, or by another portal",

@@ -6,6 +6,7 @@ compared, and it is named as what it is.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from leukbench.errors import DataError
 from leukbench.sources import load_source
 from leukbench.sources.base import Source, need_folder
+from leukbench.sources.dirt import is_dirt
 from leukbench.sources.hashing import Image
 
 _IMAGES = frozenset({".bmp", ".jpg", ".jpeg", ".png"})
@@ -32,11 +34,12 @@ class VerifyReport:
     truncated: tuple[str, ...]  # images that end early or do not decode
     altered: tuple[str, ...]  # whole, but with neither the listed hash nor its pixels
     same_pixels: tuple[tuple[str, str], ...] = ()  # (file here, listed path whose pixels it has in other bytes)
+    n_dirt: int = 0  # files that an operating system left there
 
     @property
     def intact(self) -> bool:
-        """Whether every file that is there is whole and, where it is listed, has the published pixels."""
-        return not (self.truncated or self.altered)
+        """Whether something is there, and every file is whole and, where it is listed, has the published pixels."""
+        return bool(self.n_checked or self.same_pixels) and not (self.truncated or self.altered)
 
     @property
     def complete(self) -> bool:
@@ -45,14 +48,16 @@ class VerifyReport:
 
     def summary(self, *, n_shown: int = 5) -> str:
         """Return a text of one line a kind of finding, with the first ``n_shown`` paths each."""
-        state = "intact" if self.intact else "NOT intact"
+        nobody = not (self.n_checked or self.same_pixels)
+        state = "intact" if self.intact else ("NOT here" if nobody else "NOT intact")
         listed = f"{self.n_checked} of {self.n_listed} listed files are here"
         nothing = f"no list of hashes is published or recorded, {self.n_checked} images decoded"
         lines = [f"{self.source}: {state}, {listed if self.n_listed else nothing}"]
         for kind in ("missing", "extra", "truncated", "altered"):
             lines.append(_line(kind, getattr(self, kind), n_shown))
         pairs = tuple(here if here == there else f"{here} for {there}" for here, there in self.same_pixels)
-        return "\n".join([*lines, _line("same pixels, other file", pairs, n_shown)])
+        dirt = [f"  left by an operating system, not looked at: {self.n_dirt}"] if self.n_dirt else []
+        return "\n".join([*lines, _line("same pixels, other file", pairs, n_shown), *dirt])
 
 
 def _line(kind: str, found: tuple[str, ...], n_shown: int) -> str:
@@ -78,7 +83,8 @@ def verify_source(name: str, folder: Path, *, threads: int = 2) -> VerifyReport:
     source = load_source(name)
     need_folder(source.card, folder)
     listed = dict(source.listing(folder)[["path", "sha256"]].itertuples(index=False, name=None))
-    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    everything = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    there = {path for path in everything if path in listed or not is_dirt(PurePosixPath(path))}
     unlisted = {path for path in there - listed.keys() if not _may_stand(source, path)}
     present = sorted(there & listed.keys()) if listed else sorted(p for p in there if _is_part(source, p))
     with ThreadPoolExecutor(threads) as pool:
@@ -87,7 +93,8 @@ def verify_source(name: str, folder: Path, *, threads: int = 2) -> VerifyReport:
         )
         others = sorted(path for path in unlisted if listed and _is_image(path))
         looks |= dict(zip(others, pool.map(lambda path: _look(source, folder / path, None), others), strict=True))
-    return _report(source, listed, there, unlisted if listed else set(), looks)
+    report = _report(source, listed, there, unlisted if listed else set(), looks)
+    return dataclasses.replace(report, n_dirt=len(everything) - len(there))
 
 
 def _report(

@@ -6,8 +6,9 @@ import itertools
 from pathlib import Path
 
 from leukbench.errors import InputError, unknown_name
-from leukbench.params import load_params
+from leukbench.params import Params, params_from_plain
 from leukbench.paths import workspace, write_text
+from leukbench.tools.plans import params_text, read_profile
 
 
 def use_profile(name: str) -> str:
@@ -22,16 +23,29 @@ def use_profile(name: str) -> str:
         return _profile_list(profiles, present)
     if name not in profiles:
         raise unknown_name("profile", name, profiles, where=str(workspace() / "profiles"))
-    params = load_params(profiles[name])
+    params = load_profile(profiles[name])
     if params.profile != name:
         raise InputError(
             "a profile does not bear its own name", where=f"{profiles[name]}, key profile", expected=name, found=params.profile
         )  # fmt: skip
     kept = _keep_edited(present, profiles)
-    write_text(present, profiles[name].read_text(encoding="utf-8"))
+    write_text(present, params_text(profiles[name]))
     return (
         f"params.yaml is now profile {name}: {len(params.experiments)} experiments, {len(params.papers)} papers{kept}"
     )
+
+
+def load_profile(file: Path) -> Params:
+    """Return a profile as its params. Raises InputError, naming file and key, where it is not as it should be."""
+    return params_from_plain(read_profile(file), where=str(file))
+
+
+def _stands_for(file: Path, text: str) -> bool:
+    """Say whether a params.yaml is what a profile stands for; one that cannot be read stands for nothing."""
+    try:
+        return params_text(file) == text
+    except InputError:
+        return False
 
 
 def _profiles() -> dict[str, Path]:
@@ -50,7 +64,7 @@ def _keep_edited(present: Path, profiles: dict[str, Path]) -> str:
     if not present.is_file():
         return ""
     text = present.read_text(encoding="utf-8")
-    if any(file.read_text(encoding="utf-8") == text for file in profiles.values()):
+    if any(_stands_for(file, text) for file in profiles.values()):
         return ""
     write_text(present.with_name("params.yaml.before"), text)
     return "; the one before had changes of its own and is kept as params.yaml.before"
@@ -60,7 +74,7 @@ def _profile_list(profiles: dict[str, Path], present: Path) -> str:
     text = present.read_text(encoding="utf-8") if present.is_file() else ""
     lines = []
     for name, file in profiles.items():
-        mark = "*" if file.read_text(encoding="utf-8") == text else " "
+        mark = "*" if _stands_for(file, text) else " "
         lines.append(f"{mark} {name}: {_about(file)}")
     if not any(line.startswith("*") for line in lines):
         lines.append("(params.yaml is none of these as it stands)" if text else "(there is no params.yaml)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,15 +15,36 @@ import torch
 from leukbench.artefacts import TRIVIAL
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
-from leukbench.records import Augmentation, Experiment, FloatArray, NetworkSpec, Recipe, RunSpec
+from leukbench.records import Augmentation, Experiment, NetworkSpec, Recipe, RunSpec
 from leukbench.training.data import Pixels, Rows, rows_of
-from leukbench.training.merging import merge_classes
+from leukbench.training.merging import Merged, merge_classes
 from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
 
 SELECTIONS = ("recipe", "last", "best_validation", "best_test")
 """Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the best
 validation accuracy, and the one with the best test accuracy (a leak)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lacks:
+    """What an experiment's runs lack of the paper's experiment: of every fold (``budget``), of the whole, of the folds that are not whole."""
+
+    budget: bool = False  # fewer epochs, images or planned copies
+    source: bool = False  # of the published images some are not at hand
+    folds: bool = False  # fewer folds than the split has
+    whole_folds: frozenset[int] = (
+        frozenset()
+    )  # whose published images are all at hand, where those of the source are not
+
+    @property
+    def of_study(self) -> bool:
+        """Whether a claim over all folds was measured on more."""
+        return self.budget or self.source or self.folds
+
+    def of_fold(self, fold: int) -> bool:
+        """Whether a claim of one fold was measured on more: what other folds lack does not matter to it."""
+        return self.budget or (self.source and fold not in self.whole_folds)
 
 
 @dataclass(frozen=True)
@@ -33,7 +54,17 @@ class ArmPlan:
     name: str
     network: NetworkSpec
     recipe: Recipe
-    deviations: tuple[str, ...]
+    replaced: tuple[str, ...]  # what stands in for the paper's data or weights, the same in every fold
+    lacks: Lacks
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """How its runs together differ from the paper's experiment."""
+        return self.replaced + (("limited",) if self.lacks.of_study else ())
+
+    def deviations_of(self, fold: int) -> tuple[str, ...]:
+        """How the runs of one fold differ from that fold of the paper's experiment."""
+        return self.replaced + (("limited",) if self.lacks.of_fold(fold) else ())
 
     @cached_property
     def code_sha256(self) -> str:
@@ -51,28 +82,36 @@ def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
 
 
-def plan_arm(study: dict[str, Any], arm: str, experiment: Experiment, *, limited_source: bool) -> ArmPlan:
-    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not exist."""
+def plan_arm(
+    study: dict[str, Any], arm: str, experiment: Experiment, *, limited_source: bool, whole_folds: Collection[int] = ()
+) -> ArmPlan:
+    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not exist.
+
+    ``whole_folds``: the folds that lack no published image, where the source as a whole does (``limited_source``).
+    """
     if arm not in study["arms"]:
         raise unknown_name("arm", arm, study["arms"], where=f"study {experiment.paper}.{experiment.study}")
     plain = study["arms"][arm]
     recipe = recipe_from_plain(plain["recipe"])
-    limits, deviations = experiment.limits, []
+    limits, replaced = experiment.limits, []
     if experiment.source != study["source"]:
-        deviations.append("surrogate_data")
+        replaced.append("surrogate_data")
     if recipe.pretrained and experiment.pretrained is False:
-        deviations.append("weights_absent")
+        replaced.append("weights_absent")
         if recipe.trainable != "all":  # what a recipe freezes are ImageNet's weights; random ones must learn
-            deviations.append("frozen_layers_trained")
+            replaced.append("frozen_layers_trained")
         recipe = dataclasses.replace(recipe, pretrained=False, trainable="all")
     fewer_epochs = limits.epochs is not None and limits.epochs < recipe.epochs
-    fewer_data = (limits.images, limits.class_size, limits.folds) != (None, None, None)
-    if fewer_epochs or fewer_data or limited_source:
-        deviations.append("limited")
     if fewer_epochs:
         assert limits.epochs is not None
         recipe = dataclasses.replace(recipe, epochs=limits.epochs)
-    return ArmPlan(arm, NetworkSpec(**plain["network"]), recipe, tuple(deviations))
+    lacks = Lacks(
+        budget=fewer_epochs or (limits.images, limits.class_size) != (None, None),
+        source=limited_source,
+        folds=limits.folds is not None,
+        whole_folds=frozenset(whole_folds),
+    )
+    return ArmPlan(arm, NetworkSpec(**plain["network"]), recipe, tuple(replaced), lacks)
 
 
 def folds_of(split: pd.DataFrame, experiment: Experiment) -> list[int]:
@@ -125,12 +164,13 @@ def plan_experiment(
     *,
     store: Store,
     limited_source: bool,
+    whole_folds: Collection[int] = (),
 ) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows]]:
     """Yield the runs of an experiment in a fixed order: arms, folds, seeds."""
     classes = tuple(study["classes"])
     rows_of_folds: dict[int, FoldRows] = {}
     for name in experiment.arms:
-        arm = plan_arm(study, name, experiment, limited_source=limited_source)
+        arm = plan_arm(study, name, experiment, limited_source=limited_source, whole_folds=whole_folds)
         _check_store(arm, store)
         for fold in folds_of(split, experiment):
             if fold not in rows_of_folds:
@@ -159,56 +199,89 @@ def train_experiment(
     store: Store,
     device: torch.device,
     limited_source: bool,
+    whole_folds: Collection[int] = (),
     common_of: Mapping[str, str] | None = None,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the predictions of all runs of an experiment (trivial models included) and a receipt without times.
+    """Return the predictions of all runs of an experiment, then those of the models without a network, and a receipt without times.
 
-    ``common_of`` names the class in common of each class of the study, in which a transfer's predictions are given.
+    An experiment without arms has only the latter. ``common_of`` names the class in common of each class of the study, in which a
+    transfer's predictions are given.
 
     The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group, patient,
     label, predicted and ``score_<class>``.
     """
     shown = merge_classes(tuple(study["classes"]), common_of)
-    classes = shown.classes
     tables: list[pd.DataFrame] = []
     receipt: dict[str, Any] = {"arms": {}, "runs": []}
-    trivial_done: set[int] = set()
-    for arm, spec, rows in plan_experiment(study, experiment, split, store=store, limited_source=limited_source):
+    plan = plan_experiment(
+        study, experiment, split, store=store, limited_source=limited_source, whole_folds=whole_folds
+    )
+    for arm, spec, rows in plan:
         name = f"{arm.name} fold {spec.fold} seed {spec.seed}"
         done = execute_run(spec, rows, store, device=device, progress=lambda e, n, name=name: progress(name, e, n))  # type: ignore[misc]
         done, rows = shown.applied(done, rows)
         chosen = selected_epochs(done, rows, spec.recipe.checkpoint)
         for selection, epoch in chosen.items():
-            tables.append(_table(rows.test, done.test[epoch], classes, arm.name, selection, spec))
-        receipt["arms"][arm.name] = _arm_receipt(arm, study["arms"][arm.name]["recipe"], done, precision=spec.precision)
-        receipt["runs"].append(
-            {
-                "key": spec.key,
-                "arm": arm.name,
-                "fold": spec.fold,
-                "seed": spec.seed,
-                "epochs_selected": chosen,
-                "train_accuracy": done.history["train_accuracy"][-1],
-                "n_train_rows": len(rows.train),
-                "n_validation_rows": len(rows.validation),
-                "n_test_rows": len(rows.test),
-            }
+            keys: dict[str, Any] = {"arm": arm.name, "selection": selection, "fold": spec.fold, "seed": spec.seed}
+            tables.append(prediction_table(rows.test, done.test[epoch], shown.classes, **keys))
+        facts = receipt["arms"].setdefault(
+            arm.name, _arm_receipt(arm, study["arms"][arm.name]["recipe"], done, precision=spec.precision)
         )
-        if spec.fold not in trivial_done:
-            trivial_done.add(spec.fold)
-            for trivial, scores in _trivial(rows, store, arm.recipe, len(shown.places)).items():
-                tables.append(
-                    _table(
-                        rows.test,
-                        shown.scores(scores),
-                        classes,
-                        f"{TRIVIAL}{trivial}",
-                        "recipe",
-                        dataclasses.replace(spec, seed=0),
-                    )
-                )
-    return pd.concat(tables, ignore_index=True), receipt
+        facts["fold_deviations"][str(spec.fold)] = list(arm.deviations_of(spec.fold))
+        receipt["runs"].append(_run_receipt(arm, spec, rows, done, chosen))
+    controls, receipt["folds"] = _controls(study, experiment, split, store=store, shown=shown)
+    return pd.concat([*tables, *controls], ignore_index=True), receipt
+
+
+def _run_receipt(
+    arm: ArmPlan, spec: RunSpec, rows: FoldRows, done: Finished, chosen: dict[str, int]
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "key": spec.key,
+        "arm": arm.name,
+        "fold": spec.fold,
+        "seed": spec.seed,
+        "epochs_selected": chosen,
+        "train_accuracy": done.history["train_accuracy"][-1],
+        **_sizes(rows),
+    }
+
+
+def _sizes(rows: FoldRows) -> dict[str, int]:
+    return {
+        "n_train_rows": len(rows.train),
+        "n_validation_rows": len(rows.validation),
+        "n_test_rows": len(rows.test),
+    }
+
+
+def _controls(
+    study: dict[str, Any], experiment: Experiment, split: pd.DataFrame, *, store: Store, shown: Merged
+) -> tuple[list[pd.DataFrame], list[dict[str, int]]]:
+    """Return the predictions of models without a network, and how many rows each fold has.
+
+    They see what the experiment's first arm sees; without one, what the study's first arm would.
+    """
+    from leukbench.training.trivial import (  # a worker that trains needs no scikit-learn
+        trivial_features,
+        trivial_scores,
+    )
+
+    classes, cpu, features = tuple(study["classes"]), torch.device("cpu"), trivial_features()
+    first = next(iter(experiment.arms or study["arms"]))
+    arm = plan_arm(study, first, experiment, limited_source=False)
+    _check_store(arm, store)
+    tables, sizes = [], []
+    for fold in folds_of(split, experiment):
+        rows = fold_rows(split, fold=fold, classes=classes, store=store)
+        sizes.append({"fold": fold, **_sizes(rows)})
+        train, test = (Pixels(part, store, arm.recipe, device=cpu) for part in (rows.train, rows.test))
+        made = trivial_scores(train, test, n_classes=len(classes), seed=0, features=features)
+        for name, scores in made.items():
+            keys: dict[str, Any] = {"arm": f"{TRIVIAL}{name}", "selection": "recipe", "fold": fold, "seed": 0}
+            tables.append(prediction_table(shown.relabelled(rows.test), shown.scores(scores), shown.classes, **keys))
+    return tables, sizes
 
 
 def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str, int]:
@@ -227,27 +300,16 @@ def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str
     return chosen
 
 
-def _trivial(rows: FoldRows, store: Store, recipe: Recipe, n_classes: int) -> dict[str, FloatArray]:
-    from leukbench.training.trivial import trivial_scores  # here: a worker that only trains need not load scikit-learn
-
-    cpu = torch.device("cpu")
-    train, test = (Pixels(part, store, recipe, device=cpu) for part in (rows.train, rows.test))
-    return trivial_scores(train, test, n_classes=n_classes, seed=0)
-
-
 def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, precision: str) -> dict[str, Any]:
     return {
         "deviations": list(arm.deviations),
+        "fold_deviations": {},
         "precision": precision,
         "epochs": arm.recipe.epochs,
         "epochs_published": published["epochs"],
         "n_parameters": done.receipt["n_parameters"],
         "n_parameters_trainable": done.receipt["n_parameters_trainable"],
     }
-
-
-def _table(rows: Rows, scores: Any, classes: tuple[str, ...], arm: str, selection: str, spec: RunSpec) -> pd.DataFrame:
-    return prediction_table(rows, scores, classes, arm=arm, selection=selection, fold=spec.fold, seed=spec.seed)
 
 
 def prediction_table(

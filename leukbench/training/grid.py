@@ -101,12 +101,18 @@ class Event:
 
 
 def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
-    """Return the runs of experiments in the plan's order, each key once. Raises DataError, naming the stage, where a file is missing."""
+    """Return the runs of experiments in the plan's order, first seeds first, each key once, without those that another one holds.
+
+    The headline seed of every experiment comes before anybody's second. A run that differs from another in testing fewer rows
+    takes its scores from it (:func:`leukbench.training.run.execute_run`). Raises DataError, naming the stage, where a file is missing.
+    """
     tasks: dict[str, Task] = {}
+    tested: dict[str, dict[str, frozenset[str]]] = {}  # training key -> run key -> test rows
     for inputs in experiments:
         study, split, store = _opened(inputs)
         plan = plan_experiment(study, inputs.experiment, split, store=store, limited_source=inputs.limited_source)
         for arm, spec, rows in plan:
+            tested.setdefault(spec.training_key, {})[spec.key] = frozenset(map(str, rows.test.image_id))
             tasks.setdefault(
                 spec.key,
                 Task(
@@ -122,7 +128,10 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
                     scored_rows=len(rows.validation) + len(rows.test),
                 ),
             )
-    return list(tasks.values())
+    held = {
+        key for same in tested.values() for key, rows in same.items() if any(rows < others for others in same.values())
+    }
+    return sorted((task for key, task in tasks.items() if key not in held), key=lambda task: task.seed)
 
 
 def _epoch_rows(rows: FoldRows, recipe: Recipe) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from leukbench.training.data import Rows
 from leukbench.training.run import Finished, FoldRows
 
 
@@ -28,8 +29,12 @@ class Merged:
 
     def applied(self, done: Finished, rows: FoldRows) -> tuple[Finished, FoldRows]:
         """Return a run and its rows with test scores and test labels in the reported classes; validation stays."""
-        test = dataclasses.replace(rows.test, label=np.array(self.places, dtype=np.int64)[rows.test.label])
+        test = self.relabelled(rows.test)
         return dataclasses.replace(done, test=self.scores(done.test)), dataclasses.replace(rows, test=test)
+
+    def relabelled(self, rows: Rows) -> Rows:
+        """Return rows with their labels in the reported classes."""
+        return dataclasses.replace(rows, label=np.array(self.places, dtype=np.int64)[rows.label])
 
 
 def merge_classes(classes: tuple[str, ...], common_of: Mapping[str, str] | None) -> Merged:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
@@ -17,21 +16,16 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from leukbench.pixels.features import Image, colour_histogram, small_pixels
 from leukbench.pixels.store import Store
 from leukbench.records import FloatArray, StringArray
 from leukbench.seeds import generator_for, seed_for
-from leukbench.training.trivial import Image, colour_histogram
 
 PROBE_COLUMNS = ("probe", "unit", "cut", "image_id", "label", "truth", "predicted")
 """``unit``: patient or group; ``truth`` and ``predicted`` are their ids; ``cut`` is the part of the probe's own cross-validation."""
 CUTS = 3
 MOST_IMAGES = 30
 """Images of a patient that take part: more would cost minutes and let a few patients speak for all."""
-
-
-def small_pixels(image: Image) -> FloatArray:
-    """Return the image shrunk to 8 × 8 pixels, (192,)."""
-    return np.asarray(cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA), dtype=np.float64).ravel()
 
 
 PROBES: dict[str, Callable[[Image], FloatArray]] = {"colour_histogram": colour_histogram, "small_pixels": small_pixels}

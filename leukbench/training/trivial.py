@@ -5,56 +5,19 @@ A study in which one of them comes close to the network has a shortcut; a networ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from leukbench.pixels.features import Feature, border, colour_histogram, foreground_size, mean_colour
 from leukbench.records import FloatArray
 from leukbench.seeds import seed_for
 from leukbench.training.data import Pixels
-
-Image = npt.NDArray[np.uint8]
-
-
-def mean_colour(image: Image) -> FloatArray:
-    """Return the mean and deviation of each channel, (6,)."""
-    flat = image.reshape(-1, 3).astype(np.float64)
-    features: FloatArray = np.concatenate([flat.mean(axis=0), flat.std(axis=0)])
-    return features
-
-
-def colour_histogram(image: Image) -> FloatArray:
-    """Return 16 bins of each channel and 4×4×4 joint bins as shares, (112,)."""
-    single = [cv2.calcHist([image], [c], None, [16], [0, 256]).ravel() for c in range(3)]
-    joint = cv2.calcHist([image], [0, 1, 2], None, [4, 4, 4], [0, 256] * 3).ravel()
-    shares: FloatArray = np.concatenate([*single, joint]).astype(np.float64) / (image.shape[0] * image.shape[1])
-    return shares
-
-
-def border(image: Image) -> FloatArray:
-    """Return mean and deviation of the four corners and four edges, an eighth of the side wide, (48,)."""
-    h, w = image.shape[:2]
-    dy, dx = max(1, h // 8), max(1, w // 8)
-    rows, columns = (slice(0, dy), slice(h - dy, h)), (slice(0, dx), slice(w - dx, w))
-    parts = [image[r, c] for r in rows for c in columns]
-    parts += [image[rows[0], dx:-dx], image[rows[1], dx:-dx], image[dy:-dy, columns[0]], image[dy:-dy, columns[1]]]
-    return np.concatenate([mean_colour(np.ascontiguousarray(part)) for part in parts])
-
-
-def foreground_size(image: Image) -> FloatArray:
-    """Return the share of pixels that are not black and the share on the dark side of Otsu's threshold, (2,)."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    lit = grey > 8
-    dark = (grey <= threshold) & lit
-    return np.array([lit.mean(), dark.mean()])
 
 
 def _logistic(seed: int) -> Any:
@@ -65,7 +28,7 @@ def _trees(seed: int) -> Any:
     return HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=seed % 2**31)
 
 
-TRIVIAL_MODELS: dict[str, tuple[Callable[[Image], FloatArray], Callable[[int], Any]]] = {
+TRIVIAL_MODELS: dict[str, tuple[Feature, Callable[[int], Any]]] = {
     "mean_colour": (mean_colour, _logistic),
     "colour_histogram": (colour_histogram, _logistic),
     "colour_histogram_trees": (colour_histogram, _trees),
@@ -75,26 +38,43 @@ TRIVIAL_MODELS: dict[str, tuple[Callable[[Image], FloatArray], Callable[[int], A
 """Name -> features of one image and the classifier over them; ``majority`` stands beside these."""
 
 
-def features_of(pixels: Pixels, feature: Callable[[Image], FloatArray]) -> FloatArray:
-    """Return features ``(n_rows, n_features)`` of all rows, planned copies rendered as the network sees them."""
-    chunks = []
-    for start in range(0, len(pixels.rows), 256):
-        index = np.arange(start, min(start + 256, len(pixels.rows)))
-        chunks.append(np.stack([feature(image) for image in pixels.uint8_images(index)]))
-    return np.concatenate(chunks)
+class Features:
+    """Features of the rows of one experiment: an image or planned copy is looked at once, however many folds show it."""
+
+    def __init__(self, wanted: Iterable[Feature]) -> None:
+        self._seen: dict[Feature, dict[str, FloatArray]] = {feature: {} for feature in wanted}
+
+    def of(self, pixels: Pixels) -> dict[Feature, FloatArray]:
+        """Return ``(n_rows, n_features)`` of all rows for each feature, planned copies as the network sees them."""
+        names, known = pixels.rows.image_id.tolist(), next(iter(self._seen.values()))
+        new = np.array([row for row, name in enumerate(names) if name not in known], dtype=np.int64)
+        for start in range(0, len(new), 256):
+            index = new[start : start + 256]
+            for row, image in zip(index, pixels.uint8_images(index), strict=True):
+                for feature, seen in self._seen.items():
+                    seen[names[row]] = feature(image)
+        return {feature: np.stack([seen[name] for name in names]) for feature, seen in self._seen.items()}
 
 
-def trivial_scores(train: Pixels, test: Pixels, *, n_classes: int, seed: int) -> dict[str, FloatArray]:
-    """Return scores ``(n_test_rows, n_classes)`` of each trivial model, fitted on the training rows alone."""
+def trivial_features() -> Features:
+    """Return what remembers the features of all trivial models."""
+    return Features(dict.fromkeys(feature for feature, _ in TRIVIAL_MODELS.values()))
+
+
+def trivial_scores(
+    train: Pixels, test: Pixels, *, n_classes: int, seed: int, features: Features | None = None
+) -> dict[str, FloatArray]:
+    """Return scores ``(n_test_rows, n_classes)`` of each trivial model, fitted on the training rows alone.
+
+    ``features`` remembers what other folds of the same experiment have shown.
+    """
     counts = np.bincount(train.rows.label, minlength=n_classes)
     scores = {"majority": np.repeat((counts / counts.sum())[None], len(test.rows), axis=0)}
-    cache: dict[Any, tuple[FloatArray, FloatArray]] = {}
+    features = features or trivial_features()
+    x_train, x_test = features.of(train), features.of(test)
     for name, (feature, classifier) in TRIVIAL_MODELS.items():
-        if feature not in cache:
-            cache[feature] = features_of(train, feature), features_of(test, feature)
-        x_train, x_test = cache[feature]
-        model = classifier(seed_for(seed, "trivial", name)).fit(x_train, train.rows.label)
+        model = classifier(seed_for(seed, "trivial", name)).fit(x_train[feature], train.rows.label)
         columns = np.zeros((len(test.rows), n_classes))
-        columns[:, model.classes_] = model.predict_proba(x_test)
+        columns[:, model.classes_] = model.predict_proba(x_test[feature])
         scores[name] = columns
     return scores

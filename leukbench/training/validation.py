@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from leukbench.errors import DataError
@@ -19,8 +20,11 @@ def validation_table(
     """Return the scores of the validation rows of every run in an experiment's receipt, at the epoch that the recipe chooses.
 
     Columns as those of the predictions, ``selection`` always ``recipe``; no row where the split sets nothing apart for
-    validation. Raises DataError where a run of the receipt is not there.
+    validation, and none where the experiment has no runs. Raises DataError where a run of the receipt is not there.
     """
+    if not receipt["runs"]:
+        none = rows_of(split.head(0), fold=0, role="validation", classes=classes, store=store)
+        return prediction_table(none, np.zeros((0, len(classes))), classes, arm="", selection="recipe", fold=0, seed=0)
     tables = []
     for run in receipt["runs"]:
         rows = rows_of(split, fold=run["fold"], role="validation", classes=classes, store=store)

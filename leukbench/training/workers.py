@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from leukbench.training.grid import Event, Task, execute_task, last_words, logged
-from leukbench.training.hardware import use_threads
+from leukbench.training.hardware import keep_pages, use_threads
 from leukbench.training.locks import RunHeld
 
 RUNS_AN_ACCELERATOR = 2
@@ -110,6 +110,8 @@ def _work(connection: Connection, kind: str, threads: int) -> None:
     """Train what the pipe brings until it ends; a failure ends the process with exit code 1."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grid decides
     device = torch.device(kind)
+    if kind == "cpu":
+        keep_pages()
     while True:
         try:
             task, patience_s = connection.recv()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from leukbench.papers.schema import Claim, Paper
@@ -32,8 +32,11 @@ class Definition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedExperiment:
-    """An experiment with its estimates by arm (of the last epoch,
-    or the recipe's checkpoint) and what its runs deviate in."""
+    """An experiment with its estimates by arm (of the epoch that its recipe chooses) and what its runs deviate in.
+
+    ``deviations`` of all runs of an arm together from the paper's experiment, ``fold_deviations`` of each fold from the
+    same fold.
+    """
 
     name: str
     experiment: Experiment
@@ -41,6 +44,7 @@ class EvaluatedExperiment:
     evidence: str
     estimates: Mapping[str, tuple[Estimate, ...]]
     deviations: Mapping[str, tuple[str, ...]]
+    fold_deviations: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     seed_variance: Mapping[tuple[str, str, str], float]
 
 
@@ -135,7 +139,9 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
             of_fold = fold if evaluated.experiment.protocol == "as_published" else ""
             e = find_estimate(evaluated.estimates[claim.arm], definition, fold=of_fold)
             if e is not None:
-                found[evaluated.experiment.protocol].append(_reproduced(e, evaluated, claim.arm, definition.name))
+                found[evaluated.experiment.protocol].append(
+                    _reproduced(e, evaluated, claim.arm, definition.name, fold=of_fold)
+                )
     assert claim.fraction is not None and claim.half_unit is not None
     return Question(
         claim=claim.id,
@@ -173,13 +179,27 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
     return ""
 
 
-def _reproduced(e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str) -> Reproduced:
+def _deviations(evaluated: EvaluatedExperiment, arm: str, *, fold: str) -> tuple[str, ...]:
+    """Return what an arm's runs lack of what a claim was measured on: of one fold (``fold``) or of the study.
+
+    By patient nothing was measured by the paper. There the runs lack what any of them lacks, but not the folds that
+    were not run: how few patients were tested, the interval says.
+    """
+    of_fold = evaluated.fold_deviations.get(arm, {})
+    if evaluated.experiment.protocol == "patient" and of_fold:
+        return tuple(dict.fromkeys(name for names in of_fold.values() for name in names))
+    return of_fold.get(fold, evaluated.deviations.get(arm, ()))
+
+
+def _reproduced(
+    e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str, *, fold: str
+) -> Reproduced:  # fmt: skip
     return Reproduced(
         estimate=e,
         protocol=evaluated.experiment.protocol,
         reading=evaluated.reading if evaluated.experiment.protocol == "as_published" else "",
         definition=definition,
-        deviations=evaluated.deviations.get(arm, ()),
+        deviations=_deviations(evaluated, arm, fold=fold),
         evidence=evaluated.evidence,
         seed_variance=evaluated.seed_variance.get((e.metric, e.class_, e.average), 0.0),
     )

@@ -27,7 +27,7 @@ from leukbench.audit.checks.scores import (
 from leukbench.audit.checks.text import prose, provenance, repeats
 from leukbench.audit.checks.training import losses, plausibility
 from leukbench.audit.engine import feasibility as f
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import read
 from leukbench.errors import InputError
@@ -56,7 +56,7 @@ def test_a_score_that_no_definition_gives_is_inconsistent_and_flags_without_accu
     declared, cells = matrix("m1", [["90", "10"], ["20", "80"]])
     (finding,) = [
         x
-        for x in audit_paper(paper(score("accuracy", "93.00"), *cells, matrices=[declared]))
+        for x in every_finding(paper(score("accuracy", "93.00"), *cells, matrices=[declared]))
         if x.check == "matrix_scores"
     ]
     assert finding.status == "inconsistent" and finding.accused == ()  # one conflict: either side may be wrong
@@ -74,7 +74,7 @@ def test_one_misprinted_cell_is_accused_where_total_class_sizes_and_scores_point
         images("645", split="test"),
         matrices=[declared, twin],
     )
-    assert {c for x in audit_paper(p) for c in x.accused} == {"p.m1.00"}
+    assert {c for x in every_finding(p) for c in x.accused} == {"p.m1.00"}
 
 
 def test_exchanged_error_counts_are_recognised() -> None:
@@ -213,14 +213,14 @@ def test_f1_against_precision_and_recall(precision: str, recall: str, f1: str, s
 
 def test_an_f1_that_neither_precision_nor_recall_allows_is_accused() -> None:
     p = paper(score("precision", "95.62"), score("recall", "98.00"), score("f1", "99.35"))
-    assert {c for x in audit_paper(p) for c in x.accused} == {
+    assert {c for x in every_finding(p) for c in x.accused} == {
         "p.q2"
     }  # with P alone at most 97.8, with R alone at most 99.0
 
 
 def test_f1_above_precision_and_recall_together_is_flagged_only() -> None:
     p = paper(score("precision", "90.00"), score("recall", "91.00"), score("f1", "92.00"))
-    findings = [x for x in audit_paper(p) if x.status == "inconsistent"]
+    findings = [x for x in every_finding(p) if x.status == "inconsistent"]
     assert findings and not any(x.accused for x in findings)
 
 
@@ -516,7 +516,7 @@ def test_layer_tables_totals_and_pooling_kernels() -> None:
     assert statuses(architecture.check_layer_parameters(read(p))) == ["consistent"]
     assert statuses(architecture.check_output_units(read(p))) == ["consistent"]
     wrong = [{**r, "value": "2433"} if r.get("value") == "2432" else r for r in ALNET]
-    accused = {c for x in audit_paper(paper(score("accuracy", "90"), *wrong, *totals)) for c in x.accused}
+    accused = {c for x in every_finding(paper(score("accuracy", "90"), *wrong, *totals)) for c in x.accused}
     assert accused == {"p.q2"}  # the layer, not the totals
 
 
@@ -673,7 +673,7 @@ def test_no_cell_is_accused_where_another_would_do_as_well() -> None:
         images("524", split="test"),
         *sizes,
     ]
-    found = audit_paper(paper(*rows, classes=("a", "b", "c"), matrices=[declared, twin]))
+    found = every_finding(paper(*rows, classes=("a", "b", "c"), matrices=[declared, twin]))
     wrong = [f for f in found if f.status == "inconsistent"]
     assert {f.check for f in wrong} >= {"matrix_total", "matrix_class_sizes", "matrix_scores"} and not any(
         f.accused for f in wrong
@@ -689,7 +689,9 @@ def test_a_repaired_cell_that_does_not_give_the_scores_is_said_to_fall_short() -
     def total(f1: str) -> str:
         scores = [score("f1", f1, unit="fraction"), score("accuracy", "87")]
         rows = [*scores, *cells, *others, images("645", split="test")]
-        return next(x.repair for x in audit_paper(paper(*rows, matrices=[declared, twin])) if x.check == "matrix_total")
+        return next(
+            x.repair for x in every_finding(paper(*rows, matrices=[declared, twin])) if x.check == "matrix_total"
+        )
 
     # 548, 1, 77, 19: macro F1 0.630, harmonic mean of macro P and R 0.723; 547, 2 gives 0.7149 (truncated)
     assert "f1 0.71 would still not follow; 547 and 2" in total("0.71") and "still" not in total("0.72")
@@ -724,7 +726,7 @@ def test_findings_have_stable_ids_and_come_most_serious_first() -> None:
         score("f1", "99.35"),
         protocol_facts={"test_set_augmented": "yes"},
     )
-    first, again = audit_paper(p), audit_paper(p)
+    first, again = every_finding(p), every_finding(p)
     assert first == again and len({x.id for x in first}) == len(first)
     assert [x.severity for x in first] == sorted((x.severity for x in first), reverse=True)
     assert all(x.id.startswith(f"p.{x.check}.") for x in first)
@@ -732,7 +734,7 @@ def test_findings_have_stable_ids_and_come_most_serious_first() -> None:
 
 def test_a_share_above_one_hundred_percent_is_accused_and_a_full_one_is_not() -> None:
     wrong = paper(score("accuracy", "104.2"), score("mcc", "-1.2", unit=""), score("recall", "100"))
-    found = [f for f in audit_paper(wrong) if f.check == "range"]
+    found = [f for f in every_finding(wrong) if f.check == "range"]
     assert [(f.claims, f.accused, f.status) for f in found] == [
         (("p.q0",), ("p.q0",), "inconsistent"),
         (("p.q1",), ("p.q1",), "inconsistent"),

@@ -13,7 +13,7 @@ from leukbench.audit.checks.networks import network_names as naming
 from leukbench.audit.checks.networks import network_sizes as networks
 from leukbench.audit.checks.text import comparisons as orders
 from leukbench.audit.checks.text import prose, provenance, repeats
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import read
 from leukbench.papers.loader import load_paper
@@ -315,7 +315,7 @@ def test_a_claim_of_speed_without_a_time_is_uncheckable() -> None:
     ],
 )
 def test_what_a_second_reading_found(key: str, expected: set[tuple[str, str, str]]) -> None:
-    found = audit_paper(load_paper(key))
+    found = every_finding(load_paper(key))
     missing = {e for e in expected if not any((f.check, f.status) == e[:2] and e[2] in f.statement for f in found)}
     assert missing == set()
 

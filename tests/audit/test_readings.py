@@ -11,7 +11,7 @@ from leukbench.audit.checks.scores import grim as grid
 from leukbench.audit.checks.text import prose
 from leukbench.audit.checks.training import plausibility
 from leukbench.audit.engine.rounding import Interval
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import read
 from leukbench.papers.loader import load_paper
@@ -78,7 +78,7 @@ def test_a_row_with_two_specificities_is_accused_only_if_both_are_impossible() -
     (draft,) = balanced.check_balanced_classes(read(paper(*rows, *sizes, classes=FOUR)))
     assert draft.status == "inconsistent" and "96.69 or 98.71" in draft.witness
     assert ("p.q1",) in draft.members and ("p.q2",) in draft.more[0]
-    whole = audit_paper(paper(*rows, *sizes, classes=FOUR))
+    whole = every_finding(paper(*rows, *sizes, classes=FOUR))
     assert {f.check for f in whole if f.status == "inconsistent"} == {"balanced_classes", "two_values"}
     assert not any(f.accused for f in whole)  # either value may be the slip, or the accuracy
     fitting = (*rows[:2], score("specificity", "99.12"))  # 1 − 0.0264/3

@@ -115,17 +115,3 @@ def test_identical_files_and_pixels_are_found_from_hashes_alone() -> None:
 
 def test_blank_images_are_near_nothing() -> None:
     assert near_identical_pairs(["a", "b", "c"], np.full((3, 64, 64), 200, np.uint8)).empty
-
-
-def test_ten_thousand_images_are_hashed_and_searched_in_seconds() -> None:
-    """The goal is 2 s for 10,661; measured 0.2 s (smears) and 1.5 s (cells on black) of one core;
-    4,000 here, with slack."""
-    import time
-
-    rng = np.random.default_rng(0)
-    base = np.stack([small_grey(smear(rng)) for _ in range(40)]).astype(np.float32)
-    a, b = rng.integers(0, 40, (2, 4000))
-    greys = (0.6 * base[a] + 0.4 * base[b] + rng.normal(0, 3, (4000, 64, 64))).clip(0, 255).astype(np.uint8)
-    start = time.process_time()
-    find_pairs(hash_images(greys))
-    assert time.process_time() - start < 4

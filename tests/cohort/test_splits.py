@@ -139,6 +139,26 @@ def test_a_challenge_trains_on_one_pool_and_tests_another_without_shared_groups(
     assert roles == {"test": "cd", "train": "ab"}
 
 
+def test_across_official_folds_each_part_is_tested_once_by_what_the_others_teach() -> None:
+    manifest = manifest_of(
+        [("a", "all", 30), ("b", "hem", 20), ("c", "all", 40), ("d", "hem", 20), ("d", "hem", 3)],
+        fold=["fold_0", "fold_0", "fold_2", "fold_2", "fold_0"],
+    )
+    split = split_of(manifest, SplitRule(unit="group", across="official_fold", augment="after_train", copies=1))
+    roles = split.groupby(["fold", "role"])["patient"].agg(lambda p: "".join(sorted(set(p)))).to_dict()
+    assert roles == {  # patient d is in both folds: its cells are tested with each, and teach nobody
+        (0, "test"): "abd", (0, "train"): "c", (2, "test"): "cd", (2, "train"): "ab",
+    }  # fmt: skip
+    assert split.groupby(["fold", "role"]).size().to_dict() == {
+        (0, "test"): 53, (0, "train"): 80, (2, "test"): 60, (2, "train"): 100,
+    }  # fmt: skip
+
+
+def test_across_a_single_official_fold_there_is_nothing_to_learn_from() -> None:
+    with pytest.raises(SplitError, match="there are no others"):
+        split_of(manifest_of([("a", "all", 3)], fold=["fold_0"]), SplitRule(unit="group", across="official_fold"))
+
+
 def test_copies_planned_before_the_cut_fall_on_both_sides_and_keep_their_origin() -> None:
     manifest = manifest_of([("a", "all", 40), ("h", "hem", 30)])
     split = split_of(manifest, SplitRule(unit="image", shares=(0.8, 0.2), augment="before", class_size=100))
@@ -196,6 +216,8 @@ def test_classes_that_share_a_group_are_cut_where_possible_and_refused_where_not
     [
         SplitRule(unit="image"),
         SplitRule(unit="image", k=3, shares=(0.8, 0.2)),
+        SplitRule(unit="group", k=3, across="official_fold"),
+        SplitRule(unit="group", within="official_fold", across="official_fold"),
         SplitRule(unit="image", shares=(0.8, 0.1)),
         SplitRule(unit="image", k=3, augment="before"),
         SplitRule(unit="image", k=3, copies=2),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -97,31 +96,3 @@ def test_runs_over_other_groups_and_unknown_metrics_are_refused(predictions_of: 
         bootstrap_runs([run], np.ones((1, 14), dtype=np.int64), names=["specificity"])
     with pytest.raises(InputError, match="not among those"):
         group_run(predictions_of(), groups=np.array(["p000"]))
-
-
-@pytest.mark.slow
-def test_ten_thousand_resamples_are_a_thousand_times_as_fast_as_the_loop(predictions_of: Make) -> None:
-    p = predictions_of(n=2000, n_groups=28)
-    rows = [np.flatnonzero(p.group == g) for g in np.unique(p.group)]
-    fast, slow = [], []
-    for trial in range(3):
-        start = time.process_time()
-        weights = draw_weights(28, 10_000, generator=np.random.default_rng(trial))
-        bootstrap_runs([group_run(p)], weights)
-        fast.append(time.process_time() - start)
-        start = time.process_time()
-        for row in weights[:50]:
-            q = p.take(np.concatenate([np.tile(rows[g], row[g]) for g in range(28)]))
-            for name in ("accuracy", "mcc", "macro_f1", "balanced_accuracy"):
-                LOOP[name](q)
-            sk.roc_auc_score(q.label, q.scores[:, 1])
-        slow.append((time.process_time() - start) * 200)
-    assert min(slow) / min(fast) > 1000
-
-
-@pytest.mark.slow
-def test_300_runs_take_less_than_five_seconds(predictions_of: Make) -> None:
-    runs = [group_run(predictions_of(n=2000, n_groups=28, seed=s)) for s in range(10)] * 30
-    start = time.process_time()  # of this process: a busy neighbour on the machine is not our slowness
-    bootstrap_runs(runs, draw_weights(28, 10_000, generator=np.random.default_rng(0)))
-    assert time.process_time() - start < 5

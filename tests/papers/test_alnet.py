@@ -103,6 +103,7 @@ def test_too_small_images_are_refused_with_a_reason() -> None:
         model.alnet(2, input_px=135)
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "arm", ["alnet", "alexnet", pytest.param("vgg16", marks=pytest.mark.slow), "googlenet", "resnet50"]
 )

@@ -149,6 +149,7 @@ def takes_one_step(name: str, *, input_px: int) -> None:
         assert any(not torch.equal(before[k], v) for k, v in network.named_parameters() if k.startswith(part))
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     ("name", "input_px"),
     [("efficientnet_b3_table7", 300), ("efficientnet_b3_table2", 300), ("efficientnet_b0", 300), ("resnet50", 300)],
@@ -157,6 +158,7 @@ def test_network_trains_one_step_at_its_input_size(name: str, input_px: int) -> 
     takes_one_step(name, input_px=input_px)
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "input_px"), [("xception", 300), ("vgg19", 224), ("efficientnet_b3_flatten", 300)])
 def test_heavy_network_trains_one_step_at_its_input_size(name: str, input_px: int) -> None:

@@ -167,6 +167,7 @@ def test_dropout_is_a_fifth(paper: Paper) -> None:
     assert float(paper.claim("ddrnet.hyper.dropout").value) / 100 == 0.2
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "arm",
     [

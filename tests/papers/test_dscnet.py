@@ -129,6 +129,7 @@ TRAINED = [
 ]
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(("name", "steps"), TRAINED)
 def test_every_trained_network_gives_finite_logits_and_its_weights_move(paper: Paper, name: str, steps: int) -> None:
     torch.manual_seed(0)

@@ -183,6 +183,7 @@ def test_head_order_is_dense_leaky_norm_dropout_with_the_printed_numbers(paper: 
         assert (layers[2].momentum, layers[2].eps) == (0.01, 1e-3)  # Keras' defaults
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("name", ["as_printed", "as_coded", "resnet50", "efficientnet_b0", "inception_v3"])
 def test_network_of_each_arm_gives_finite_logits_and_learns_in_one_step(paper: Paper, name: str) -> None:
     arm = next(arm for arm in paper.arms.values() if arm.network == name)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukbench.artefacts import Receipt, RunReceipt, Sizes
+from leukbench.artefacts import FoldSizes, Receipt, RunReceipt, Sizes
 from leukbench.evaluation.contrasts import benjamini_hochberg, holm
 from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
 from leukbench.pipeline import contrasts as contrasting
@@ -70,7 +70,9 @@ def receipt_of(arms: Sequence[str], *, rows: int) -> Receipt:
         )
         for arm in arms
     )  # fmt: skip
-    return Receipt(arms={}, runs=runs, sizes=Sizes(n_images=N, n_images_published=N, complete=True, parts=()))
+    folds = (FoldSizes(fold=0, n_train_rows=rows, n_validation_rows=0, n_test_rows=N),)
+    sizes = Sizes(n_images=N, n_images_published=N, complete=True, parts=())
+    return Receipt(arms={}, runs=runs, folds=folds, sizes=sizes)
 
 
 def made(name: str, protocol: Protocol, arms: tuple[str, ...], *, seed: int) -> Made:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.plans import known_experiment, known_plan, write_plan
+
 ROOT = Path(__file__).parents[2]
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
@@ -21,14 +23,15 @@ def readers(file: str) -> set[str]:
 
 
 class Copy:
-    """The project's code, plan and stages in a folder where every stage counts as just run."""
+    """The project's code and stages, with a plan of one source, in a folder where every stage counts as just run."""
 
     def __init__(self, folder: Path) -> None:
         from dvc.repo import Repo
 
         shutil.copytree(ROOT / "leukbench", folder / "leukbench", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+        for name in ("dvc.yaml", ".dvcignore"):
             shutil.copy(ROOT / name, folder / name)
+        write_plan(folder, known_plan("copy", {"image": known_experiment("image")}, seed=0, transfers={}))
         self.folder = folder
         self.repo = Repo.init(str(folder), no_scm=True)
         for stage in self.repo.index.stages:

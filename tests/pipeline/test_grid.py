@@ -25,6 +25,8 @@ from leukbench.training.costs import Speed
 from leukbench.training.grid import Cost, Event, Task, execute_task, logged, plan_grid
 from tests.support.tiny_grid import ARMS, write_experiment
 
+pytestmark = pytest.mark.trains
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -28,6 +28,7 @@ from leukbench.records import json_text
 from leukbench.report.transfer import _gap
 from leukbench.sources import load_source
 from leukbench.tools.certify import certify
+from leukbench.tools.profiles import load_profile
 from leukbench.training.grid import missing, plan_grid
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
@@ -72,6 +73,7 @@ def params(home: Path) -> Params:
     return load_params(home / "params.yaml")
 
 
+@pytest.mark.trains
 def test_the_grid_plans_the_runs_of_a_transfer_under_the_keys_that_were_trained(home: Path, params: Params) -> None:
     tasks = plan_grid(gridding.inputs_of(params, gridding.Choice(protocols=("transfer",))))
     receipt = json.loads((home / "out" / "transfer" / "predictions" / "to-other.receipt.json").read_text())
@@ -83,6 +85,7 @@ def predictions(home: Path, experiment: str) -> pd.DataFrame:
     return table[(table["arm"] == "cohort_cnn") & (table["selection"] == "recipe")]
 
 
+@pytest.mark.trains
 def test_every_image_of_the_other_source_is_tested_once_under_its_own_name(home: Path) -> None:
     rows = predictions(home, "to-other")
     assert len(rows) == 64 and rows["image_id"].is_unique
@@ -94,6 +97,7 @@ def test_every_image_of_the_other_source_is_tested_once_under_its_own_name(home:
     assert len(set(side["origin"])) == 96 and not set(side["patient"]) & set(rows["patient"])
 
 
+@pytest.mark.trains
 def test_labels_are_those_of_the_other_source(home: Path) -> None:
     manifest = pd.read_csv(home / "out" / "transfer" / "sources" / "known_answer_null" / "manifest.csv", dtype=str)
     truth = manifest.set_index("image_id")["label"].map(load_source("known_answer_null").card.maps)
@@ -108,6 +112,7 @@ def transfer_rows(params: Params) -> list[TransferResult]:
     )
 
 
+@pytest.mark.trains
 def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_predictions(home: Path, params: Params) -> None:
     (row,) = transfer_rows(params)
     assert row.within == "by-patient"
@@ -120,6 +125,7 @@ def test_results_stand_beside_the_in_domain_ones_and_are_those_of_the_prediction
     assert row.metrics["ece"].transferred.value >= 0 and row.receipt.deviations == ("limited",)
 
 
+@pytest.mark.trains
 def test_what_compares_claims_never_sees_a_transfer(home: Path, params: Params) -> None:
     assert [*params.experiments] == ["by-patient"]
     sneaked = {**PLAN, "experiments": {"by-patient": BY_PATIENT, "sneaked": TO_OTHER}}
@@ -127,6 +133,7 @@ def test_what_compares_claims_never_sees_a_transfer(home: Path, params: Params) 
         Params.model_validate(sneaked)
 
 
+@pytest.mark.trains
 def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params: Params) -> None:
     from leukbench.report.data import ReportData
     from leukbench.report.transfer import transfer_sections
@@ -161,6 +168,7 @@ def test_an_accuracy_that_is_only_prevalence_makes_no_gap() -> None:
     assert _gap("accuracy", found) == "+30.0 points [+20.0 to +40.0]"
 
 
+@pytest.mark.trains
 def test_certify_keeps_a_transfer_and_finds_a_tested_image_that_was_moved(home: Path, params: Params) -> None:
     text, broken = certify(params, "to-other")
     assert not broken and "protocol transfer" in text and "nothing is shared" in text
@@ -176,6 +184,7 @@ def test_certify_keeps_a_transfer_and_finds_a_tested_image_that_was_moved(home: 
     assert broken and "tests another source" in text
 
 
+@pytest.mark.trains
 def test_training_a_transfer_again_finds_its_run(home: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
@@ -200,6 +209,7 @@ def test_a_transfer_that_contradicts_itself_is_refused(change: dict[str, str], m
         Params.model_validate({**PLAN, "transfers": {"to-other": {**TO_OTHER, **change}}})
 
 
+@pytest.mark.trains
 def test_a_test_store_of_another_size_is_refused(home: Path, params: Params) -> None:
     plain = params.model_dump(mode="python")
     plain["transfers"]["to-other"]["test_store"] = "large"
@@ -219,7 +229,7 @@ def test_no_transfer_between_a_source_and_one_that_was_made_from_it() -> None:
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))
 def test_the_transfers_of_a_profile_map_and_show_both_sources_alike(name: str) -> None:
-    params = load_params(ROOT / "profiles" / f"{name}.yaml")
+    params = load_profile(ROOT / "profiles" / f"{name}.yaml")
     text = (ROOT / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
     assert "transfers" in yaml.safe_load(text)  # DVC reads it
     for experiment in params.transfers.values():

@@ -78,6 +78,7 @@ def data() -> ReportData:
     receipts = {
         name: {
             "runs": [{"arm": NET, "n_train_rows": n} for n in sizes[name]],
+            "folds": [{"n_train_rows": n} for n in sizes[name]],
             "arms": {NET: {"deviations": ["limited"] if name == "image" else []}},
         }
         for name in experiments

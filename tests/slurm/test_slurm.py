@@ -26,6 +26,7 @@ _NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")
 _ABSENT = [name for name in _NEEDED if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
 
 pytestmark = [
+    pytest.mark.trains,
     pytest.mark.slow,
     pytest.mark.skipif(bool(_ABSENT), reason=f"no Slurm here: {', '.join(_ABSENT)} not installed"),
     pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="submitit is not installed"),

@@ -1,4 +1,6 @@
-"""What real folders hold: images cut within, of 16 bits, with transparency, of several frames. Nothing is read by half in silence."""
+"""What real folders hold: images cut within, of 16 bits, with transparency, of several frames. Nothing is read by half
+in silence.
+"""
 
 from __future__ import annotations
 

@@ -242,3 +242,34 @@ def test_counts_beyond_the_card_are_errors_and_fewer_are_a_warning(tmp_path: Pat
             base.check_counts(card, _counted(**wrong), where=tmp_path)
     with pytest.warns(LeukbenchWarning, match="incomplete"):
         base.check_counts(card, _counted(Benign=503, Early=985, Pre=963, Pro=804), where=tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------- what is published
+
+
+@pytest.mark.real
+def test_an_altered_image_of_aria_is_named_when_it_is_indexed_and_the_same_pixels_pass(tmp_path: Path) -> None:
+    real = _real("aria_all_2021")
+    names = sorted((real / "Original" / "Benign").iterdir())[:3]
+    folder = tmp_path / "Original" / "Benign"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name.name).write_bytes(name.read_bytes())
+    (folder / "._x.jpg").write_bytes(b"?")
+    with pytest.warns(LeukbenchWarning, match="incomplete"):
+        whole = aria_all_2021.index(tmp_path)
+    assert list(whole["sha256"]) == [hashlib.sha256(name.read_bytes()).hexdigest() for name in names]
+    data = names[0].read_bytes()
+    (folder / names[0].name).write_bytes(
+        data[:2] + b"\xff\xfe\x00\x04hi" + data[2:]
+    )  # a comment: other bytes, the same pixels
+    with pytest.warns(LeukbenchWarning, match="incomplete"):
+        assert len(aria_all_2021.index(tmp_path)) == 3
+    image = cv2.imread(str(folder / names[1].name))
+    cv2.imwrite(str(folder / names[1].name), image[::-1])
+    with (
+        pytest.warns(LeukbenchWarning, match="incomplete"),
+        pytest.raises(DataError, match="not the published one") as raised,
+    ):
+        aria_all_2021.index(tmp_path)
+    assert names[1].name in raised.value.where

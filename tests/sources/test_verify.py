@@ -47,10 +47,32 @@ def test_missing_extra_truncated_and_altered_files_are_told_apart(folder: Path) 
 
 
 def test_a_long_list_is_shortened_with_its_rest_counted() -> None:
-    report = VerifyReport(source="s", n_listed=9, n_checked=0, missing=tuple(map(str, range(9))), extra=(),
+    report = VerifyReport(source="s", n_listed=9, n_checked=3, missing=tuple(map(str, range(9))), extra=(),
                           truncated=(), altered=())  # fmt: skip
     assert "missing: 9 (0, 1, and 7 more)" in report.summary(n_shown=2)
     assert report.intact and not report.complete
+
+
+def test_a_folder_without_any_listed_file_is_not_intact(folder: Path) -> None:
+    for file in folder.rglob("*.png"):
+        file.unlink()
+    report = verify_source("known_answer", folder)
+    assert not report.intact and report.summary().startswith("known_answer: NOT here, 0 of 12")
+
+
+def test_what_an_operating_system_left_is_counted_and_no_extra_file(folder: Path) -> None:
+    image = next(folder.rglob("*.png"))
+    for dirt in (
+        folder / ".DS_Store",
+        image.with_name("._" + image.name),
+        folder / "__MACOSX" / image.name,
+        folder / "Thumbs.db",
+    ):
+        dirt.parent.mkdir(exist_ok=True)
+        dirt.write_bytes(b"?")
+    report = verify_source("known_answer", folder)
+    assert report.intact and report.complete and report.extra == () and report.n_dirt == 4
+    assert "left by an operating system, not looked at: 4" in report.summary()
 
 
 def test_the_same_bytes_with_one_flipped_bit_are_altered_or_truncated(folder: Path) -> None:

@@ -55,7 +55,7 @@ def allowed_modules() -> list[str]:
         wanted += [r.name for r in parsed if r.marker is None or r.marker.evaluate({"extra": ""})]
     modules = metadata.packages_distributions().items()
     mine = {m for m, packages in modules if {p.lower().replace("_", "-") for p in packages} & seen}
-    return sorted((mine | {"benchmarks", "gpu_checks", "tiny_world", "sitecustomize"}) - NEVER)
+    return sorted((mine | {"benchmarks", "tests", "sitecustomize"}) - NEVER)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ def runs_like(**changed: list[float]) -> list[dict[str, float]]:
     ]
 
 
+@pytest.mark.trains
 def test_this_code_trains_as_the_reference_did() -> None:
     page, failed = regression_check(update=False)
     assert not failed and page.count("within") == len(VALUES) and "OUTSIDE" not in page

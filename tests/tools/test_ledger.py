@@ -87,7 +87,7 @@ def test_what_is_no_claim_is_left_to_the_schema(
     write_paper(tmp_path / "planted")
     assert ledger("planted") == validated_ledger(load_paper("planted"))
     write_paper(tmp_path / "planted", TEXT.replace(old, new))
-    with pytest.raises(InputError, match="not as the schema demands"):
+    with pytest.raises(InputError, match="not as they should be"):
         ledger("planted")
 
 

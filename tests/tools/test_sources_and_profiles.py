@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from leukbench.cli.app import app
 from leukbench.errors import InputError
 from leukbench.sources import load_source, source_names
-from leukbench.tools.profiles import use_profile
+from leukbench.tools.profiles import load_profile, use_profile
 from leukbench.tools.sources import sources_table
 
 SMALL = """\
@@ -120,12 +120,10 @@ def test_folder_without_profiles_says_so(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_profiles_of_the_suite_are_valid() -> None:
-    from leukbench.params import load_params
-
     files = sorted((Path(__file__).resolve().parents[2] / "profiles").glob("*.yaml"))
     if not files:
         pytest.skip("no profile is written yet")
-    assert [load_params(file).profile for file in files] == [file.stem for file in files]
+    assert [load_profile(file).profile for file in files] == [file.stem for file in files]
 
 
 def test_networks_of_a_study_are_not_trained_in_different_precisions(tmp_path: Path) -> None:
@@ -135,5 +133,5 @@ def test_networks_of_a_study_are_not_trained_in_different_precisions(tmp_path: P
     first = "arms: [alnet], limits: {images: 32, epochs: 1, folds: 1}}"
     file = tmp_path / "params.yaml"
     file.write_text(embedded.replace(first, first.replace("limits", "precision: bf16, limits")), encoding="utf-8")
-    with pytest.raises(InputError, match=r"alnet\.cnmc: its cells have precisions bf16 and fp32"):
-        load_params(file)  # the challenge's cell still has fp32
+    with pytest.raises(InputError, match=r"alnet\.cnmc: its experiments have precisions bf16 and fp32"):
+        load_params(file)  # the challenge still has fp32

@@ -26,6 +26,8 @@ from leukbench.training.engine import (
 from leukbench.training.recipe import make_loss, normalise
 from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_rows, make_store
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 TURNING = Augmentation(rotation_deg=30.0, flip_horizontal=True)
 

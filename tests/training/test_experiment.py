@@ -27,6 +27,8 @@ from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
 from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 
 
@@ -131,6 +133,27 @@ def test_deviations_say_how_a_run_differs_from_the_paper(
     assert arm.recipe.trainable == frozen  # random weights are never frozen
 
 
+@pytest.mark.parametrize(
+    ("limits", "limited_source", "whole_folds", "of_study", "of_folds"),
+    [
+        (Limits(), False, (), (), ((), ())),
+        (Limits(), True, (), ("limited",), (("limited",), ("limited",))),
+        (Limits(), True, (1,), ("limited",), (("limited",), ())),  # fold 1 as published, the mean of the folds not
+        (Limits(folds=1), False, (), ("limited",), ((), ())),
+        (Limits(epochs=1), True, (0, 1), ("limited",), (("limited",), ("limited",))),
+        (Limits(class_size=9), False, (), ("limited",), (("limited",), ("limited",))),
+    ],
+)
+def test_a_run_is_limited_for_a_claim_not_as_such(
+    tmp_path: Path, limits: Limits, limited_source: bool, whole_folds: tuple[int, ...], of_study: tuple[str, ...],
+    of_folds: tuple[tuple[str, ...], ...],
+) -> None:  # fmt: skip
+    experiment, study = make_experiment(limits=limits), make_study(tmp_path)
+    arm = plan_arm(study, "wet", experiment, limited_source=limited_source, whole_folds=whole_folds)
+    assert arm.deviations == of_study
+    assert tuple(map(arm.deviations_of, (0, 1))) == of_folds
+
+
 def test_limits_never_lengthen_training(tmp_path: Path) -> None:
     arm = plan_arm(make_study(tmp_path), "wet", make_experiment(limits=Limits(epochs=50)), limited_source=False)
     assert arm.recipe.epochs == 3
@@ -213,7 +236,29 @@ def test_a_experiment_is_collected_into_one_table_of_predictions(tmp_path: Path)
     assert receipt["arms"]["wet"]["epochs"] == receipt["arms"]["wet"]["epochs_published"] == 3
 
 
-def test_a_experiment_collected_again_trains_nothing_and_is_the_same(tmp_path: Path) -> None:
+def test_the_receipt_says_of_each_fold_what_it_lacks_of_the_published_one(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"store": store(), "device": CPU, "limited_source": True, "whole_folds": (1,)}
+    _, receipt = train_experiment(
+        make_study(tmp_path, epochs=1), make_experiment(arms=("wet",)), make_split(), **options
+    )
+    assert receipt["arms"]["wet"]["deviations"] == ["limited"]
+    assert receipt["arms"]["wet"]["fold_deviations"] == {"0": ["limited"], "1": []}
+    assert receipt["folds"] == [
+        {"fold": fold, "n_train_rows": 16, "n_validation_rows": 10, "n_test_rows": 16} for fold in (0, 1)
+    ]
+
+
+def test_an_experiment_without_arms_has_the_models_without_a_network_that_any_other_has(tmp_path: Path) -> None:
+    study = make_study(tmp_path, epochs=1)
+    bare, receipt = collect(study, make_experiment(arms=()))
+    assert receipt["arms"] == {} and receipt["runs"] == [] and len(receipt["folds"]) == 2
+    table, _ = collect(study, make_experiment(arms=("wet",)))
+    beside = table[table["arm"].str.startswith("trivial:")].reset_index(drop=True)
+    assert len(bare) == 6 * 32
+    pd.testing.assert_frame_equal(bare, beside)
+
+
+def test_an_experiment_collected_again_trains_nothing_and_is_the_same(tmp_path: Path) -> None:
     experiment = make_experiment(arms=("wet",), limits=Limits(folds=1))
     first, receipt = collect(make_study(tmp_path), experiment)
     trained: list[str] = []

@@ -14,6 +14,8 @@ from tests.support.gpu_checks import (
     every_proposed_network_trains_in_bf16,
 )
 
+pytestmark = pytest.mark.trains
+
 Check = Callable[[torch.device], dict[str, Any]]
 _SLOW_ON_A_CPU = {every_proposed_network_agrees_with_the_cpu, every_proposed_network_trains_in_bf16}
 

@@ -31,6 +31,8 @@ from leukbench.training.run import epochs_done, find_run, run_folder
 from leukbench.training.workers import run_locally
 from tests.support.tiny_grid import ARMS, write_experiment
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 LIMITS = Device(flops=1e11, bytes_s=1e10)
 
@@ -55,12 +57,12 @@ def stop_at_two(done: int, total: int) -> None:
 def test_the_plan_is_arms_times_folds_times_seeds_under_the_keys_that_the_train_stage_uses(tmp_path: Path) -> None:
     inputs = write_experiment(tmp_path / "world", arms=ARMS, seeds=2)
     tasks = plan_grid([inputs])
-    assert [(t.arm, t.fold, t.seed) for t in tasks] == [(a, f, s) for a in ARMS for f in (0, 1) for s in (0, 1)]
+    assert [(t.arm, t.fold, t.seed) for t in tasks] == [(a, f, s) for s in (0, 1) for a in ARMS for f in (0, 1)]
     study = json.loads(inputs.study.read_text())
     plan = plan_experiment(
         study, inputs.experiment, read_split(inputs.split), store=open_store(inputs.store), limited_source=False
     )
-    assert [t.key for t in tasks] == [spec.key for _, spec, _ in plan]
+    assert [t.key for t in tasks] == [spec.key for _, spec, _ in sorted(plan, key=lambda run: run[1].seed)]
     assert {(t.epoch_rows, t.scored_rows) for t in tasks} == {(16, 26)}
 
 
@@ -68,6 +70,14 @@ def test_two_experiments_that_need_the_same_run_plan_it_once(tmp_path: Path) -> 
     one, other = (write_experiment(tmp_path / "world", name) for name in ("one", "other"))
     other = dataclasses.replace(other, experiment=dataclasses.replace(other.experiment, protocol="image"))
     assert [t.inputs.name for t in plan_grid([one, other])] == ["one", "one"]
+
+
+def test_a_run_that_tests_fewer_rows_than_another_of_the_same_training_is_not_planned(tmp_path: Path) -> None:
+    wide, narrow = (write_experiment(tmp_path / "world", name) for name in ("wide", "narrow"))
+    rows = read_split(narrow.split)
+    tested = rows.index[rows["role"].eq("test") & rows["fold"].astype(int).eq(1)]
+    rows.drop(tested[::2]).to_csv(narrow.split, index=False)
+    assert [(t.inputs.name, t.fold) for t in plan_grid([narrow, wide])] == [("narrow", 0), ("wide", 1)]
 
 
 def test_oversampling_counts_the_rows_that_are_drawn_again(tmp_path: Path) -> None:

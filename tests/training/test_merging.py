@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from leukbench.records import Limits
@@ -13,6 +14,8 @@ from leukbench.training.experiment import train_experiment
 from leukbench.training.merging import merge_classes
 from tests.support.tiny_experiment import make_experiment, make_split, make_study, store
 from tests.support.tiny_world import CLASSES
+
+pytestmark = pytest.mark.trains
 
 
 def test_scores_of_classes_that_become_one_are_added() -> None:

@@ -13,6 +13,8 @@ from leukbench.training.experiment import train_experiment
 from tests.support.tiny_experiment import CPU, make_experiment, make_study
 from tests.support.tiny_world import CLASSES, SIDE, make_store
 
+pytestmark = pytest.mark.trains
+
 N = 160
 CHANCE = (0.5 - 4 * np.sqrt(0.25 / N), 0.5 + 4 * np.sqrt(0.25 / N))  # four standard errors
 

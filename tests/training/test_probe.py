@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from leukbench.pixels.features import small_pixels
 from leukbench.training.probe import (
     CUTS,
     MOST_IMAGES,
@@ -12,9 +14,10 @@ from leukbench.training.probe import (
     PROBES,
     probe_images,
     probe_patients,
-    small_pixels,
 )
 from tests.support.tiny_world import SIDE, make_store
+
+pytestmark = pytest.mark.trains
 
 
 def cohort(n_patients: int = 6, each: int = 12, *, tint: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:

@@ -22,6 +22,8 @@ from leukbench.records import NetworkSpec, Recipe, RunSpec
 from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
 from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 TURNING = {"augmentation": dataclasses.replace(make_recipe().augmentation, rotation_deg=20.0, flip_horizontal=True)}
 

@@ -32,6 +32,8 @@ from tests.support.blocked_imports import NEVER, ROOT, allowed_modules, environm
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 from tests.support.tiny_grid import write_experiment
 
+pytestmark = pytest.mark.trains
+
 
 def there(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script as a machine does that has only torch and its like."""

@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from leukbench.pixels.features import border, colour_histogram, foreground_size, mean_colour
 from leukbench.records import Augmentation
 from leukbench.training.data import Pixels
-from leukbench.training.trivial import (
-    TRIVIAL_MODELS,
-    border,
-    colour_histogram,
-    features_of,
-    foreground_size,
-    mean_colour,
-    trivial_scores,
-)
+from leukbench.training.trivial import TRIVIAL_MODELS, Features, trivial_scores
 from tests.support.tiny_world import make_recipe, make_rows, make_store
 
 CPU = torch.device("cpu")
@@ -109,8 +102,24 @@ def test_planned_copies_are_seen_as_the_network_sees_them() -> None:
     images = noise(1)
     recipe = make_recipe(copies=Augmentation(brightness=(0.5, 0.5)))
     rows = make_rows(np.array([0, 0]), np.array([0, 0]), np.array([0, 1]))
-    features = features_of(Pixels(rows, make_store(images), recipe, device=CPU), mean_colour)
+    features = Features([mean_colour]).of(Pixels(rows, make_store(images), recipe, device=CPU))[mean_colour]
     assert features[1, :3] == pytest.approx(features[0, :3] / 2, abs=0.6)
+
+
+def test_what_several_folds_show_is_looked_at_once() -> None:
+    images, labels = noise(20), np.arange(20) % 2
+    looked: list[float] = []
+
+    def brightness(image: np.ndarray) -> np.ndarray:
+        looked.append(float(image.mean()))
+        return np.array([image.mean()])
+
+    features = Features([brightness])
+    parts = [np.arange(12), np.arange(8, 20), np.array([19, 3])]
+    for rows in parts:
+        found = features.of(pixels(images, labels, rows))[brightness]
+        assert found[:, 0] == pytest.approx(images[rows].mean(axis=(1, 2, 3)))
+    assert len(looked) == 20
 
 
 def test_scores_are_the_same_each_time() -> None:

@@ -16,6 +16,8 @@ from leukbench.training.validation import validation_table
 from tests.support.tiny_experiment import CPU, collect, make_experiment, make_split, make_study, store
 from tests.support.tiny_world import CLASSES
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +51,12 @@ def test_a_split_without_validation_gives_an_empty_table_with_the_same_columns(t
         make_study(tmp_path), make_experiment(arms=("wet",)), split, store=store(), device=CPU, limited_source=False
     )
     table = validation_table(receipt, split, classes=CLASSES, store=store())
+    assert table.empty and list(table.columns) == list(tested.columns)
+
+
+def test_an_experiment_without_runs_gives_an_empty_table_with_the_same_columns(tmp_path: Path) -> None:
+    tested, receipt = collect(make_study(tmp_path), make_experiment(arms=()))
+    table = validation_table(receipt, make_split(), classes=CLASSES, store=store())
     assert table.empty and list(table.columns) == list(tested.columns)
 
 

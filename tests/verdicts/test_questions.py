@@ -228,6 +228,29 @@ def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) 
     assert (r.deviations, r.evidence, r.seed_variance) == (("limited",), "inferred", 0.01)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "aggregation", "expected"),
+    [
+        ("as_published", "fold:1", ()),  # its whole fold was run
+        ("as_published", "fold:2", ("limited",)),
+        ("as_published", "fold:0", ("limited",)),  # not told apart: what holds of the study
+        ("as_published", "mean", ("limited",)),
+        ("patient", "mean", ("surrogate_data", "limited")),
+    ],
+)
+def test_a_run_is_limited_for_the_claims_that_were_measured_on_more(
+    tmp_path: Path, protocol: str, aggregation: str, expected: tuple[str, ...]
+) -> None:
+    keys = f'arm: net, split: test, metric: accuracy, aggregation: "{aggregation}", value: "0.9", n: "50"'
+    paper = paper_with(tmp_path, f"{{id: planted.x, {keys}}}")
+    estimates = [estimate(0.9, aggregation=a) for a in ("pooled", "fold:0", "fold:1", "fold:2")]
+    of_fold = {"1": (), "2": ("limited",)} if protocol == "as_published" else {"0": ("surrogate_data", "limited")}
+    run = evaluated(protocol, *estimates, deviations={"net": ("limited",)}, fold_deviations={"net": of_fold})
+    asked = question_of(paper.claim("planted.x"), paper, [run], accused=False)
+    (found,) = asked.faithful or asked.honest
+    assert found.deviations == expected
+
+
 def test_a_claim_that_no_estimate_answers_says_which(tmp_path: Path) -> None:
     paper = paper_with(
         tmp_path,

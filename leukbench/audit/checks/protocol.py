@@ -17,6 +17,7 @@ from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
+from leukbench.audit.readings.texts import fact_of
 from leukbench.papers.schema import Claim
 
 
@@ -51,28 +52,43 @@ SAMPLES = ((50, 30, 7, 13), (11, 91, 3, 5), (400, 17, 29, 2))
 
 
 def check_protocol_facts(ledger: Ledger) -> list[Draft]:
-    """Each stated protocol fact that decides what a test score means, with what follows from it."""
+    """Each stated protocol fact that decides what a test score means, with what follows from it.
+
+    ``fact`` speaks of all studies, ``fact.<study>`` of one. What follows the first word is the evidence, its places in
+    brackets.
+    """
     found = []
-    heads = [c for c in ledger.own if c.id in ledger.headlines][:1]
+    studies = ledger.paper.studies
     for key, value in ledger.paper.protocol_facts.items():
-        rule = rules().get(key, {}).get(value.strip().split(" ")[0].rstrip(",;.:"))
-        if rule is None:
+        name, _, study = key.partition(".")
+        word, rest = _first_word(value)
+        rule = rules().get(name, {}).get(word)
+        if rule is None or (study and study not in studies):
             continue
-        rest = value.strip()[len(value.strip().split(" ")[0]) :].strip(" ,;:.-")
+        concerned = [study] if study else [s for s in studies if f"{name}.{s}" not in ledger.paper.protocol_facts]
+        of = f" (study {concerned[0]})" if study else ""
         found.append(
             Draft(
                 check="protocol_facts",
+                topic=name,
                 status=rule.status,
                 kind="protocol",
-                claims=tuple(heads),
+                claims=tuple(ledger.by_id[studies[s].headline] for s in concerned),
+                study=concerned[0] if len(concerned) == 1 else "",
                 severity=rule.severity,
-                statement=rule.statement,
-                witness=f"Recorded as `{key}: {value.split(' ')[0].rstrip(',;.:')}`" + (f" ({rest})." if rest else "."),
+                statement=f"{rule.statement.rstrip('.')}{of}.",
+                witness=f"The paper: {rest}." if rest else "",
                 repair=rule.repair,
-                where="the text as a whole",
+                where=_places(rest) if "(" in rest else "the text as a whole",
             )
         )
     return found
+
+
+def _first_word(value: str) -> tuple[str, str]:
+    """Return the word that a fact's value begins with, and the evidence after it."""
+    head, _, rest = value.strip().partition(" ")
+    return head.rstrip(",;.:"), rest.strip(" ,;:.-")
 
 
 def check_conflicting_words(ledger: Ledger) -> list[Draft]:
@@ -85,6 +101,7 @@ def check_conflicting_words(ledger: Ledger) -> list[Draft]:
             found.append(
                 Draft(
                     check="conflicting_words",
+                    topic=key,
                     status="uncheckable",
                     kind="ambiguity",
                     claims=(),
@@ -99,6 +116,7 @@ def check_conflicting_words(ledger: Ledger) -> list[Draft]:
             found.append(
                 Draft(
                     check="conflicting_words",
+                    topic=head,
                     status="implausible",
                     kind="ambiguity",
                     claims=(),
@@ -113,6 +131,7 @@ def check_conflicting_words(ledger: Ledger) -> list[Draft]:
             found.append(
                 Draft(
                     check="conflicting_words",
+                    topic=head,
                     status="implausible",
                     kind="ambiguity",
                     claims=(),
@@ -202,8 +221,8 @@ def check_formulas(ledger: Ledger) -> list[Draft]:
 def check_split_against_source(ledger: Ledger) -> list[Draft]:
     """What the source offers for an honest split, and whether the paper used it."""
     found = []
-    by_patient = ledger.paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
     for name, study in ledger.paper.studies.items():
+        by_patient = fact_of(ledger.paper, "patient_level_split", name).startswith("yes")
         facts = public_counts().get(study.source)
         if facts is None:
             continue

@@ -11,12 +11,14 @@ from fractions import Fraction
 Value = Fraction | float
 Parts = Sequence[Fraction | None]
 FILLS = ("0", "1", "left out")
-"""What libraries make of 0/0: scikit-learn's ``zero_division`` is 0, 1 or NaN, which leaves the class out of the mean."""
+"""What libraries make of 0/0: scikit-learn's ``zero_division`` is 0, 1 or NaN, which leaves the class out of the
+mean."""
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One way to compute a score: ``reading`` is positive:<class>, macro, weighted, micro, overall or a named variant."""
+    """One way to compute a score: ``reading`` is positive:<class>, macro, weighted, micro, overall or a named
+    variant."""
 
     metric: str
     reading: str
@@ -102,10 +104,11 @@ def definitions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict
 def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[Definition, Value]:
     """Return :func:`definitions` with what libraries print where a class never occurs or is never predicted.
 
-    Then some ratio is 0/0. It is printed as 0 or as 1, or left out of the mean, for classes that occur in neither way perhaps
-    otherwise than for the others (torchmetrics), and an F1 of a class without a right answer may be left out with its precision.
-    Such readings carry their convention after a comma. Accuracy may be the mean of the class recalls (torchmetrics' default
-    for several classes), and of one class its recall or its accuracy against the rest.
+    Then some ratio is 0/0. It is printed as 0 or as 1, or left out of the mean, for classes that occur in neither
+    way perhaps otherwise than for the others (torchmetrics), and an F1 of a class without a right answer may be
+    left out with its precision. Such readings carry their convention after a comma. Accuracy may be the mean of the
+    class recalls (torchmetrics' default for several classes), and of one class its recall or its accuracy against
+    the rest.
     """
     m = _margins(counts)
     found = definitions(counts, classes)
@@ -148,6 +151,12 @@ def _filled(metric: str, values: Parts, m: _Margins) -> Iterator[tuple[str, list
                 name,
                 [v if v is not None else fill[for_absent if a else other] for v, a in zip(values, absent, strict=True)],
             )
+    if metric == "specificity" and any(absent):  # it is defined, and 1, for them
+        for how in FILLS if any(undefined) else ("0",):
+            instead = {"0": Fraction(0), "1": Fraction(1), "left out": None}[how]
+            rest = [v if v is not None else instead for v in values]
+            kept = [None if a else v for v, a in zip(rest, absent, strict=True)]
+            yield "absent classes left out" + (f", 0/0 as {how}" if any(undefined) else ""), kept
     if metric == "f1" and 0 in m.hit:
         yield "classes without a right answer left out", [v if h else None for v, h in zip(values, m.hit, strict=True)]
         halves = [v if r and c else None for v, r, c in zip(values, m.row, m.column, strict=True)]
@@ -192,7 +201,8 @@ def _agreement(m: _Margins) -> dict[Definition, Value]:
 
 
 def degenerate_mcc(a: float, b: float) -> float:
-    """Return torchmetrics' MCC of a binary matrix with one empty row or column, whose other two cells are a (right) and b.
+    """Return torchmetrics' MCC of a binary matrix with one empty row or column, whose other two cells are a (right)
+    and b.
 
     It takes the limit of a vanishing ε in the empty cells: (a − b)/√((a + b)·a·b).
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -115,10 +115,16 @@ class BinaryGrid:
         return score.average if stated else reading
 
     def usual_values(self, score: Score, reading: str) -> list[npt.NDArray[np.float64]]:
-        """Return the score of every matrix under each usual convention: what is 0/0 as 0, as 1, or left out of the mean.
+        """Return the score of every matrix under each usual convention: what is 0/0 as 0, as 1, or left out of the
+        mean.
 
-        See :func:`leukbench.audit.engine.definitions.usual_values`, whose binary case with both classes present this is.
+        See :func:`leukbench.audit.engine.definitions.usual_values`, whose binary case with both classes present
+        this is.
         """
+        named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
+        if named and named not in self.classes:  # the matrix does not name its classes, so it may be either
+            free = replace(score, class_="", average="")
+            return [v for r in READINGS[:2] for v in self.usual_values(free, r)]
         metric, reading = score.metric, self._own(score, reading)
         if metric == "accuracy":
             overall = self.values("accuracy", reading)
@@ -227,9 +233,9 @@ def binary_shares(
     none.
 
     Accuracy, precision, recall, specificity and F1 within intervals are linear in the four shares, e.g. F1 ≥ a means
-    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. A score above 0 needs right answers of its class: without them its
-    inequality holds for 0/0 too, which is no witness. Averages over folds with equal class sizes satisfy it too for accuracy,
-    recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
+    2 tp ≥ a (2 tp + fp + fn), so a linear program decides. A score above 0 needs right answers of its class:
+    without them its inequality holds for 0/0 too, which is no witness. Averages over folds with equal class sizes
+    satisfy it too for accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
     """
     from scipy.optimize import linprog
 

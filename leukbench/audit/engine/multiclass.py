@@ -381,7 +381,8 @@ def decide(
 
 
 def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
-    """Return the scores with an accuracy of unstated averaging read otherwise: as the mean of class recalls (torchmetrics), or
+    """Return the scores with an accuracy of unstated averaging read otherwise: as the mean of class recalls
+    (torchmetrics), or
     as the mean of each class against the rest, 1 − 2(1 − a)/K of the share of right answers a."""
     if not any(s.metric == "accuracy" and not s.average for s in scores):
         return []

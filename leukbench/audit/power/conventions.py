@@ -1,13 +1,14 @@
-"""Honest figures as libraries print them: scikit-learn's, torchmetrics' and Keras' averages, 0/0, precision and decimals.
+"""Honest figures as libraries print them: scikit-learn's, torchmetrics' and Keras' averages, 0/0, precision and
+decimals.
 
-Each set of figures follows from one drawn confusion matrix. Classes may be absent from the test images or never predicted. Which
-figures are printed, with which averaging stated, with or without the matrix and the class sizes, is drawn as well. None of
-it is impossible, so that no check may call it inconsistent.
+Each set of figures follows from one drawn confusion matrix. Classes may be absent from the test images or never
+predicted. Which figures are printed, with which averaging stated, with or without the matrix and the class sizes,
+is drawn as well. None of it is impossible, so that no check may call it inconsistent.
 
 References
 ----------
-scikit-learn 1.5 ``metrics._classification``; torchmetrics 1.4 ``functional.classification``; Keras 3 ``metrics``. The rules are
-written anew here, so that none of them has to be installed.
+scikit-learn 1.5 ``metrics._classification``; torchmetrics 1.4 ``functional.classification``; Keras 3 ``metrics``.
+The rules are written anew here, so that none of them has to be installed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.definitions import degenerate_mcc
-from leukbench.audit.findings import audit_paper
+from leukbench.audit.findings import every_finding
 from leukbench.audit.power.simulated import Raw
 from leukbench.papers.schema import Paper
 from leukbench.seeds import generator_for
@@ -83,8 +84,8 @@ def _mean(values: Array, weights: Array) -> float:
 def sklearn_scores(matrix: Array, average: str, rng: np.random.Generator) -> tuple[list[Figure], str]:
     """Return the scores of ``precision_recall_fscore_support`` and its neighbours, with their ``zero_division`` drawn.
 
-    Without ``labels`` the classes that occur neither among answers nor among calls are left out; balanced accuracy leaves out
-    absent classes, MCC is 0 where undefined, kappa NaN.
+    Without ``labels`` the classes that occur neither among answers nor among calls are left out; balanced accuracy
+    leaves out absent classes, MCC is 0 where undefined, kappa NaN.
     """
     zero_division = float(rng.choice([0.0, 1.0, np.nan]))
     m = _Counts(np.diag(matrix), matrix.sum(0), matrix.sum(1))
@@ -132,7 +133,8 @@ def torchmetrics_scores(matrix: Array, average: str, rng: np.random.Generator) -
 
 
 def keras_scores(matrix: Array, average: str, rng: np.random.Generator) -> tuple[list[Figure], str]:
-    """Return the scores of Keras' metrics in single precision: 0/0 is 0, macro over all classes; precision and recall of all
+    """Return the scores of Keras' metrics in single precision: 0/0 is 0, macro over all classes; precision and
+    recall of all
     classes together are micro averages."""
     m = _Counts(np.diag(matrix), matrix.sum(0), matrix.sum(1))
     found = [Figure("accuracy", float(m.hit.sum() / m.n))]
@@ -175,7 +177,8 @@ LIBRARIES: tuple[Callable[[Array, str, np.random.Generator], tuple[list[Figure],
 
 
 def printed(value: float, *, digits: int, percent: bool, truncate: bool) -> str:
-    """Return a computed score in decimals, 100 times it where ``percent``; rounded half up or truncated towards zero."""
+    """Return a computed score in decimals, 100 times it where ``percent``; rounded half up or truncated towards
+    zero."""
     exact = Decimal(value * 100 if percent else value)
     return format(exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_DOWN if truncate else ROUND_HALF_UP), "f")
 
@@ -265,7 +268,8 @@ def _paper(matrix: Array, figures: list[Figure], rng: np.random.Generator) -> Ra
 
 
 def _print_matrix(paper: Raw, matrix: Array, names: list[str], common: Raw, rng: np.random.Generator) -> None:
-    """Add the matrix: cell by cell, or as tp, fn, fp, tn of c0 (of two classes), with its positive class said or not."""
+    """Add the matrix: cell by cell, or as tp, fn, fp, tn of c0 (of two classes), with its positive class said or
+    not."""
     paper["matrices"].append({"id": "cm", "where": "Figure 1", "rows": "actual", "classes": names})
     cells = [(i, j, str(int(matrix[i, j]))) for i in range(len(names)) for j in range(len(names))]
     if len(names) == 2 and rng.random() < 0.4:
@@ -306,7 +310,8 @@ def _sizes(matrix: Array, names: list[str], common: Raw, rng: np.random.Generato
 
 @dataclass(frozen=True)
 class Tally:
-    """What the audit said of honest sets of figures: how many, of which kinds, and each finding that is not in order."""
+    """What the audit said of honest sets of figures: how many, of which kinds, and each finding that is not in
+    order."""
 
     sets: int
     kinds: Counter[str]
@@ -324,7 +329,7 @@ def tally(n: int, seed: int) -> Tally:
         made = figure_set(generator_for(seed, "audit.conventions", i))
         kinds[made.kind] += 1
         blocks = [{"where": c["where"], "rows": [c]} for c in made.raw["claims"]]
-        findings = audit_paper(Paper.model_validate({**made.raw, "claims": blocks}))
+        findings = every_finding(Paper.model_validate({**made.raw, "claims": blocks}))
         for status, counter in found.items():
             counter.update({f.check for f in findings if f.status == status})
         wrong += [i] if any(f.status == "inconsistent" for f in findings) else []

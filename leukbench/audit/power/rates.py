@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from leukbench.audit.findings import CHECKS, audit_paper
+from leukbench.audit.findings import CHECKS, every_finding
 from leukbench.audit.power.corruptions import CORRUPTIONS, Corruption
 from leukbench.audit.power.simulated import Raw
 from leukbench.audit.power.simulated_blocks import honest_experiment
@@ -72,7 +72,7 @@ def corruption(name: str) -> Corruption:
 def audit_raw(raw: Raw) -> tuple[Finding, ...]:
     """Return the findings of a made-up paper given as plain data."""
     blocks = [{"where": c["where"], "rows": [c]} for c in raw["claims"]]
-    return audit_paper(Paper.model_validate({**raw, "claims": blocks}))
+    return every_finding(Paper.model_validate({**raw, "claims": blocks}))
 
 
 def honest_row(n: int, seed: int) -> PowerRow:

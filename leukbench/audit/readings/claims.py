@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number
+from leukbench.audit.engine.rounding import Interval, computed, printed_interval, printed_number
 from leukbench.papers.schema import Claim, Paper
 
 RowKey = tuple[str, str, str, str, str, str]
@@ -44,7 +44,7 @@ def _as_fraction(value: str, percent: int, low: int, approximate: bool) -> Inter
     interval = printed_interval(value)
     if interval is None:
         return None
-    found = interval.times(Fraction(1, percent))
+    found = computed(interval.times(Fraction(1, percent)))
     if approximate:
         found = Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))
     return found.clipped(low, 1)

@@ -175,3 +175,26 @@ def n_classes(ledger: Ledger, key: RowKey) -> int | None:
     if key[0] in ledger.paper.studies:
         return len(ledger.paper.studies[key[0]].classes)
     return len(next(iter(ledger.paper.studies.values())).classes) if len(ledger.paper.studies) == 1 else None
+
+
+def images_behind(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
+    """Return how many images a figure was counted on, and the claims that say so; None where it is not said."""
+    sizes = class_sizes(ledger, row_key(claim))
+    if (own_n := own_size(claim)) is not None:
+        return own_n, ()
+    stated = [
+        c
+        for c in ledger.own
+        if c.metric == "n_images"
+        and not c.class_
+        and c.split == claim.split
+        and fold_of(c) == fold_of(claim)
+        and c.study in {claim.study, ""}
+        and c.model in {claim.model, ""}
+        and count_of(c)
+    ]
+    if sizes is not None and not (sizes.presumed and any(c.model == claim.model for c in stated)):
+        return sizes.total, sizes.claims
+    # what the paper tested on before what its publisher offers
+    stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
+    return (count_of(stated[0]) or 0, (stated[0],)) if stated else None

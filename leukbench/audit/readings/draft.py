@@ -21,6 +21,8 @@ class Draft:
     severity: int = 0
     accused: tuple[str, ...] = ()
     where: str = ""  # only for what belongs to no claim
+    study: str = ""  # of what belongs to no claim
+    topic: str = ""  # which of its check's facts this is, where one check tells several
     more: tuple[tuple[tuple[str, ...], ...], ...] = ()  # further minimal conflicts of the same kind
     members: tuple[
         tuple[str, ...], ...

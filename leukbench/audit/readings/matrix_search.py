@@ -50,7 +50,8 @@ def search_definition(claim: Claim, candidates: Sequence[Sequence[Sequence[int]]
 
 
 def _readings_of(claim: Claim, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[str, Fraction | float]:
-    """Return the values that a score can have for a matrix, by reading: those that its class or averaging leave open."""
+    """Return the values that a score can have for a matrix, by reading: those that its class or averaging leave
+    open."""
     metric = canonical(claim.metric)
     values = {d.reading: v for d, v in usual_values(counts, classes).items() if d.metric == metric}
     wanted = f"positive:{claim.class_}" if claim.class_ else claim.average

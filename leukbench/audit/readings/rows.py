@@ -17,6 +17,8 @@ from leukbench.audit.readings.claims import (
 )
 from leukbench.papers.schema import Claim, Paper
 
+MEANS = {"mean": "mean of its runs or folds", "pooled": "all folds together"}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -29,7 +31,9 @@ class Row:
     def label(self) -> str:
         """A name for sentences."""
         _, model, split, fold, condition, aggregation = self.key
-        parts = [model or "the result", f"fold {fold}" if fold else "", condition, split, aggregation]
+        part = {"test": "test", "validation": "validation", "train": "training"}.get(split, "")
+        of = MEANS.get(aggregation, aggregation)
+        parts = [model or "the result", f"fold {fold}" if fold else "", condition, part, of]
         return ", ".join(p for p in parts if p)
 
     def claims(self) -> tuple[Claim, ...]:

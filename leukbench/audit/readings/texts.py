@@ -6,13 +6,18 @@ import re
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_number
-from leukbench.papers.schema import Claim
+from leukbench.papers.schema import Claim, Paper
 
 
 def epoch_of(claim: Claim) -> int | None:
     """Return the epoch that a claim's condition names, None where it names none."""
     match = re.fullmatch(r"(?:.*\b)?epoch\s+(\d+)", claim.condition.strip())
     return int(match.group(1)) if match else None
+
+
+def fact_of(paper: Paper, fact: str, study: str) -> str:
+    """Return what a paper says of a protocol fact for a study (``fact.<study>``), else for all; "" without a word."""
+    return paper.protocol_facts.get(f"{fact}.{study}", paper.protocol_facts.get(fact, ""))
 
 
 TIMES = ("time_s",)

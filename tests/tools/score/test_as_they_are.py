@@ -1,4 +1,6 @@
-"""Files of predictions as people have them: read as they are where it is certain, asked about where it is not, never scored wrongly."""
+"""Files of predictions as people have them: read as they are where it is certain, asked about where it is not, never
+scored wrongly.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
 from leukbench.papers.schema import Claim
 
@@ -117,3 +118,64 @@ def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
             "say which.",
         )
     ]
+
+
+FIXED = {"flip_horizontal": 2, "flip_vertical": 2, "half_turn": 2, "quarter_turns": 4}
+"""Fixed operations with the number of different images that each can make of one, itself included."""
+
+
+def most_copies(operations: str) -> int | None:
+    """Return how many different images fixed operations can make of one; None where one is drawn from a range or
+    unknown.
+
+    Flips and quarter turns together make the eight symmetries of the square and no more; any other ``fixed:<name>``
+    is done or not.
+
+    >>> most_copies("flip_horizontal, flip_vertical"), most_copies("flip_horizontal, quarter_turns, fixed:blur")
+    (4, 16)
+    >>> most_copies("flip_horizontal, range:rotation") is None
+    True
+    """
+    names = [o.strip() for o in operations.split("(")[0].split(",") if o.strip()]
+    if not names or any(n not in FIXED and not n.startswith("fixed:") for n in names):
+        return None
+    square: int = 1
+    for name in dict.fromkeys(names):
+        square *= FIXED.get(name, 1)
+    turns = {"flip_horizontal", "flip_vertical", "half_turn"} <= set(names)
+    return min(8, square // 2 if turns else square) << sum(n.startswith("fixed:") for n in set(names))
+
+
+def check_copies_by_operations(ledger: Ledger) -> list[Draft]:
+    """Copies an original, by the counts before and after augmentation, against what the stated operations can make
+    of one image.
+
+    Read from ``augmentation_operations``: ``flip_horizontal``, ``flip_vertical``, ``half_turn``, ``quarter_turns``,
+    ``fixed:<name>``, ``range:<name>``, by commas. More copies than different images means identical files.
+    """
+    found = []
+    before = {
+        (c.study, c.split, fold_of(c), c.class_): c for c in counted(ledger, "n_images") if c.condition in BEFORE[1:]
+    }
+    for c in counted(ledger, "n_images"):
+        most = most_copies(fact_of(ledger.paper, "augmentation_operations", c.study)) if c.condition == AFTER else None
+        source = before.get((c.study, c.split, fold_of(c), c.class_))
+        if most is None or source is None or not count_of(source):
+            continue
+        each = _ratio(c, source)
+        over = each > most
+        found.append(
+            Draft(
+                check="copies_by_operations",
+                status="implausible" if over else "consistent",
+                kind="arithmetic",
+                claims=(source, c),
+                severity=1 if over else 0,
+                statement=f"Each {c.split or 'original'} image{' of ' + c.class_ if c.class_ else ''} became "
+                f"{shown(each, 1)}; the operations "
+                f"stated make at most {most} different ones" + (", so some files are identical." if over else "."),
+                witness=f"{c.value}/{source.value} = {shown(each, 2)}.",
+                repair="the operations that were used, with their ranges." if over else "",
+            )
+        )
+    return found

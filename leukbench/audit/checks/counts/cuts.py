@@ -12,6 +12,7 @@ from leukbench.audit.readings.claims import count_of, fold_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
 from leukbench.papers.schema import Claim
 
@@ -26,9 +27,9 @@ def check_exact_shares(ledger: Ledger) -> list[Draft]:
     patient.
     """
     found = []
-    by_patient = ledger.paper.protocol_facts.get("patient_level_split", "unstated").startswith("yes")
     for name, study in ledger.paper.studies.items():
         facts = public_counts().get(study.source, {})
+        by_patient = fact_of(ledger.paper, "patient_level_split", name).startswith("yes")
         images, subjects = facts.get("images"), facts.get("subjects")
         if not images or not subjects or images < 20 * subjects:
             continue

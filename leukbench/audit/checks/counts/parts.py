@@ -12,6 +12,7 @@ from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
 from leukbench.papers.schema import Claim
 
@@ -130,9 +131,7 @@ def check_common_n(ledger: Ledger) -> list[Draft]:
 def _common_n_draft(ledger: Ledger, study: str, claims: list[Claim]) -> Draft | None:
     intervals = [i for c in claims if (i := score_interval(c)) is not None]
     facts = public_counts().get(ledger.paper.studies[study].source, {}) if study in ledger.paper.studies else {}
-    sizes = _source_sizes(
-        facts, with_copies=ledger.paper.protocol_facts.get("source_is_augmented", "no").startswith("yes")
-    )
+    sizes = _source_sizes(facts, with_copies=fact_of(ledger.paper, "source_is_augmented", study).startswith("yes"))
     share = next((c for c in ledger.own if c.metric == "share" and c.split == "test" and c.study in {study, ""}), None)
     part = Fraction(printed_number(share.value) or 0) / 100 if share is not None and share.unit == "%" else None
     if not sizes:

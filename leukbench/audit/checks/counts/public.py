@@ -89,6 +89,7 @@ def _not_labelled(
     above = n > largest and facts.get("counts_complete", True)
     return Draft(
         check="public_counts",
+        topic=f"labelled {c.metric}",
         status="inconsistent" if above else "implausible",
         kind="arithmetic",
         claims=(c,),
@@ -105,6 +106,7 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
     near = min(public, key=lambda k: abs(k - number_of(c))) if public else None
     return Draft(
         check="public_counts",
+        topic="fold" if fold_of(c) else "",
         # a fold may be cut in any way, so that another number than the official fold's is only odd
         status="inconsistent" if facts.get("counts_complete", True) and not fold_of(c) else "implausible",
         kind="arithmetic",

@@ -42,6 +42,7 @@ def _prose_total(printed: Printed, named: dict[str, Claim], ledger: Ledger) -> l
     return [
         Draft(
             check="prose_counts",
+            topic="total",
             status="implausible" if possible else "inconsistent",
             kind="arithmetic",
             claims=(*named.values(), claim),
@@ -103,6 +104,7 @@ def _prose_against_matrix(printed: Printed, named: dict[str, Claim], own_words: 
             known = printed.actual_known
             return Draft(
                 check="prose_counts",
+                topic="exchanged",
                 status="inconsistent" if known else "implausible",
                 kind="arithmetic",
                 claims=claims,

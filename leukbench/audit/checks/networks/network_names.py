@@ -6,9 +6,9 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from leukbench.audit.engine.rounding import printed_interval, shown
+from leukbench.audit.engine.rounding import Interval, printed_interval, shown
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.known_networks import known_network
+from leukbench.audit.readings.known_networks import known_network, known_networks
 from leukbench.audit.readings.layers import PARAMS, parameter_count
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.papers.schema import Claim
@@ -18,6 +18,10 @@ SCALING = {
     "efficientnetb3": {"width": Fraction(12, 10), "depth": Fraction(14, 10), "resolution": Fraction(300, 224)},
 }
 """Width, depth and resolution against the smallest of the family (Tan & Le 2019; 300 px against 224)."""
+
+
+LARGE = Fraction(5, 4)
+"""How many times its count with the 1000-class head a network may have before its head has to be explained."""
 
 
 def check_scaling_factors(ledger: Ledger) -> list[Draft]:
@@ -74,15 +78,44 @@ def check_counts_in_millions(ledger: Ledger) -> list[Draft]:
         fields = ("weights", "keras", "headless_weights", "headless_keras")
         hits = [f for f in fields if f in network and interval.times(10**6).contains(network[f])]
         bare = network["headless_weights"]
-        if hits or interval.high * 10**6 < bare:
+        printed = interval.times(10**6)
+        if hits or printed.high < bare:
             found.append(_millions_draft(c, network, hits, interval.high))
+        elif (other := _other_network(network, printed)) or printed.low > LARGE * network["weights"]:
+            found.append(_too_many_draft(c, network, other, interval))
     return found
+
+
+def _other_network(network: dict[str, Any], printed: Interval) -> str:
+    """Return the name of another known network whose count with its 1000-class head prints so, "" without one."""
+    known = (n for n in known_networks().values() if n is not network)
+    return next((str(n["names"][0]) for n in known if printed.contains(n["weights"])), "")
+
+
+def _too_many_draft(c: Claim, network: dict[str, Any], other: str, interval: Interval) -> Draft:
+    times = shown(interval.low * 10**6 / network["weights"], 2)
+    return Draft(
+        check="known_networks",
+        topic="millions",
+        status="implausible",
+        kind="arithmetic",
+        claims=(c,),
+        severity=1,
+        statement=f"{c.value} million parameters of {c.model} are "
+        + (f"those of {other}." if other else f"{times} times those that it has with its 1000-class head."),
+        witness=f"Known: {network['headless_weights']:,} weights without a head, {network['weights']:,} with the "
+        "1000-class head.",
+        repair="the name of the network in this row, or its count."
+        if other
+        else "the head that was put on it, or the count.",
+    )
 
 
 def _millions_draft(c: Claim, network: dict[str, Any], hits: list[str], high: Fraction) -> Draft:
     bare = network["headless_weights"]
     return Draft(
         check="known_networks",
+        topic="millions",
         status="consistent" if hits else "implausible",
         kind="arithmetic",
         claims=(c,),

@@ -42,11 +42,12 @@ def _of_other_networks(ledger: Ledger, drafts: list[Draft]) -> list[Draft]:
     fewer classes."""
     classes = sorted({len(s.classes) for s in ledger.paper.studies.values()})
     claims = {d.claims[0].model: d.claims[0] for d in drafts}
-    if not claims or max(classes) >= 1000:
+    if not claims or not classes or max(classes) >= 1000:
         return []
     return [
         Draft(
             check="known_networks",
+            topic="1000 classes",
             status="implausible",
             kind="arithmetic",
             claims=tuple(claims.values()),
@@ -74,6 +75,7 @@ def _other_input(c: Claim, network: dict[str, Any], reading: CountReading, ledge
         return None
     return Draft(
         check="known_networks",
+        topic="input size",
         status="implausible",
         kind="arithmetic",
         claims=(c,),
@@ -112,6 +114,7 @@ def _unexplained_draft(c: Claim, n: int, network: dict[str, Any]) -> Draft:
     if other is not None:
         return Draft(
             check="known_networks",
+            topic="another network",
             status="implausible",
             kind="arithmetic",
             claims=(c,),

@@ -133,6 +133,7 @@ def _formula_column(
             status="implausible" if metric != "accuracy" else "consistent",
             kind="arithmetic",
             claims=claims,
+            topic=metric,
             severity=2 if metric != "accuracy" else 0,
             statement=f"In {fits} of {len(used)} rows the printed {metric} is {words}.",
             witness=f"E.g. {row.label}: {', '.join(f'{c[0].metric} {c[0].value}' for c in rest)} give "

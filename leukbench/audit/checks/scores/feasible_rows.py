@@ -32,7 +32,6 @@ from leukbench.audit.readings.row_scores import is_mean, row_scores
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
-
 MOST_IMAGES = 1_000_000
 """Test images beyond which no search for a matrix is begun."""
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from leukbench.audit.engine.rounding import (
     Interval,
+    computed,
     counts_printing_as,
     printed_interval,
     rounded_interval,
@@ -68,7 +69,7 @@ def check_range(ledger: Ledger) -> list[Draft]:
         if metric not in SHARES | CORRELATIONS or interval is None:
             continue
         value, low = interval.times(Fraction(1, scale_of(claim))), -1 if metric in CORRELATIONS else 0
-        if value.low > 1 or value.high < low:
+        if computed(value).low > 1 or computed(value).high < low:
             found.append(
                 Draft(
                     check="range",

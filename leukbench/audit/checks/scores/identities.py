@@ -92,12 +92,14 @@ def _f1_draft(
         return replace(
             draft,
             status="inconsistent",
+            topic="above",
             members=conflicts[0],
             more=conflicts[1:],
             accused=tuple(i for block in accused(conflicts) for i in block),
             severity=3 if head else 2,
             statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
-            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most {100 * float(ceiling):.3f} %.",
+            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most "
+            f"{100 * float(ceiling):.3f} %.",
             repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
             f"from these it would be {would_be}.",
         )

@@ -83,6 +83,44 @@ def check_stated_orders(ledger: Ledger) -> list[Draft]:
     return found
 
 
+CLOSE = Fraction(3)
+"""Points beyond which two scores are not close, equal or the same in any usual sense of these words."""
+
+
+def check_stated_close(ledger: Ledger) -> list[Draft]:
+    """Figures that the text calls close, equal or without a gap lie within three points of each other.
+
+    Read from ``stated_close.<subject>: claim ~ claim (place)``.
+    """
+    found = []
+    for key, text in ledger.paper.protocol_facts.items():
+        head, _, subject = key.partition(".")
+        match = re.fullmatch(r"([^~(]+)~([^~(]+?)\s*(?:\((.*)\))?", text.strip())
+        if head != "stated_close" or match is None:
+            continue
+        left, right = _side(match.group(1), ledger.by_id), _side(match.group(2), ledger.by_id)
+        if left is None or right is None:
+            continue
+        (first, a, a_words, claims), (second, b, b_words, others) = left, right
+        apart = max(first.low - second.high, second.low - first.high, Fraction(0))
+        far = apart > CLOSE
+        found.append(
+            Draft(
+                check="stated_close",
+                status="implausible" if far else "consistent",
+                kind="arithmetic",
+                claims=(*claims, *others),
+                severity=1 if far else 0,
+                statement=f"{subject.replace('_', ' ')}: the text calls two figures close "
+                f"({match.group(3) or 'place not given'}); "
+                f"they are {shown(abs(a - b), 2)} points apart.",
+                witness=f"{a_words} and {b_words}.",
+                repair="other figures than these, or other words." if far else "",
+            )
+        )
+    return found
+
+
 def check_rank_on_test(ledger: Ledger) -> list[Draft]:
     """Is the proposed network ahead where its right images can be counted: by its matrix, or by its recalls and
     class sizes?

@@ -148,8 +148,8 @@ def check_two_values(ledger: Ledger) -> list[Draft]:
         for c in clashing:
             values.setdefault(str(printed_number(c.value) or plain_text(c)), []).append(c)
         draft = _two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads)
-        lacking = _lacking(ledger, clashing[0])
-        found.append(replace(draft, repair=draft.repair + lacking) if lacking else draft)
+        lacking = _lacking(ledger, clashing[0]) if len(values) == 2 else ""
+        found.append(_one_is_the_other(draft, clashing[0].metric, lacking) if lacking else draft)
     if repeated:
         found.append(
             Draft(
@@ -166,7 +166,7 @@ def check_two_values(ledger: Ledger) -> list[Draft]:
 
 
 def _lacking(ledger: Ledger, claim: Claim) -> str:
-    """Return, as a sentence, the one score that a result lacks and nearly all others of its study and part print."""
+    """Return the one score that a result lacks and nearly all others of its study and part print, "" without one."""
     scores: dict[tuple[str, ...], set[str]] = {}
     names: dict[str, str] = {}
     for c in ledger.own:
@@ -182,7 +182,24 @@ def _lacking(ledger: Ledger, claim: Claim) -> str:
     ]
     if len(missing) != 1:
         return ""
-    return f" This result has no {names[missing[0]]}, which the others print: one of the two values may be that."
+    return names[missing[0]]
+
+
+def _one_is_the_other(draft: Draft, metric: str, lacking: str) -> Draft:
+    """Return the finding on a score printed twice beside one that is missing: one of the two is probably that.
+
+    Nothing is proved then: a word is wrong, not a figure.
+    """
+    return replace(
+        draft,
+        topic="doubled",
+        status="implausible",
+        statement=f"{draft.statement.rstrip('.')}, while its {lacking} is missing: one of the two is probably the "
+        f"{lacking}.",
+        witness=f"{draft.witness} All other results of this part print a {lacking}, and this one does not.",
+        repair=f"{lacking} in place of one {metric}; else one is a slip.",
+        members=(),
+    )
 
 
 def _join_study_free(groups: dict[tuple[str, ...], list[Claim]]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, own_size, row_key, scale_of, score_interval
-from leukbench.audit.readings.class_sizes import class_sizes, n_classes
+from leukbench.audit.readings.claims import canonical, scale_of, score_interval
+from leukbench.audit.readings.class_sizes import class_sizes, images_behind, n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
@@ -32,28 +31,6 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _n_of(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:
-    sizes = class_sizes(ledger, row_key(claim))
-    if (own_n := own_size(claim)) is not None:
-        return own_n, ()
-    stated = [
-        c
-        for c in ledger.own
-        if c.metric == "n_images"
-        and not c.class_
-        and c.split == claim.split
-        and fold_of(c) == fold_of(claim)
-        and c.study in {claim.study, ""}
-        and c.model in {claim.model, ""}
-        and count_of(c)
-    ]
-    if sizes is not None and not (sizes.presumed and any(c.model == claim.model for c in stated)):
-        return sizes.total, sizes.claims
-    # what the paper tested on before what its publisher offers
-    stated.sort(key=lambda c: (c.condition.startswith("public release"), c.condition not in {claim.condition, ""}))
-    return (count_of(stated[0]) or 0, (stated[0],)) if stated else None
-
-
 def check_honest_intervals(ledger: Ledger) -> list[Draft]:
     """The interval that a headline deserves: Wilson on its images, and on the images that patients leave effective.
 
@@ -70,7 +47,7 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
         if canonical(claim.metric) not in {"accuracy", "error_rate"} or claim.class_ or claim.average == "macro":
             found.append(_no_share(name, claim))
             continue
-        n = _n_of(ledger, claim)
+        n = images_behind(ledger, claim)
         if n is None:
             found.append(
                 Draft(
@@ -87,8 +64,7 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
             continue
         p = float(printed_number(claim.value) or 0) / scale_of(claim)
         p = 1 - p if canonical(claim.metric) == "error_rate" else p
-        draft = _interval_draft(name, claim, p, n, public_counts().get(study.source, {}))
-        found.append(replace(draft, witness=draft.witness + _fold_spread(ledger, claim)))
+        found.append(_interval_draft(name, claim, p, n, public_counts().get(study.source, {})))
     return found
 
 
@@ -106,40 +82,6 @@ def _no_share(study: str, claim: Claim) -> Draft:
         "error by itself.",
         witness="Its error depends on the matrix or the scores behind it.",
         repair="the confusion matrix or the score of every test image, with its patient.",
-    )
-
-
-def _fold_spread(ledger: Ledger, claim: Claim) -> str:
-    """Return whether the accuracies of the folds differ by more than independent images would, as a sentence, ""
-    without folds.
-
-    Pearson's χ² of right and wrong images by fold, k − 1 degrees of freedom.
-    """
-    from scipy.stats import chi2 as chi2_distribution
-
-    folds: dict[str, tuple[float, int, str]] = {}
-    for c in ledger.own:
-        same = (c.study, c.model, c.split, c.metric, c.condition) == (
-            claim.study,
-            claim.model,
-            claim.split,
-            "accuracy",
-            "",
-        )
-        n = _n_of(ledger, c) if same and fold_of(c) and not c.class_ else None
-        if n is not None:
-            folds.setdefault(fold_of(c), (float(printed_number(c.value) or 0) / scale_of(c), n[0], c.value))
-    total = sum(n for _, n, _ in folds.values())
-    pooled = sum(a * n for a, n, _ in folds.values()) / total if total else 0.0
-    if len(folds) < 2 or not 0 < pooled < 1:
-        return ""
-    chi2 = sum(n * (a - pooled) ** 2 for a, n, _ in folds.values()) / (pooled * (1 - pooled))
-    p = float(chi2_distribution.sf(chi2, len(folds) - 1))
-    return f" The folds have {', '.join(v for _, _, v in folds.values())}: " + (
-        f"too far apart for independent images (χ² = {chi2:.1f}, p = {p:.1g}), so an interval of independent "
-        "images is too narrow."
-        if p < 0.001
-        else f"as far apart as independent images may be (χ² = {chi2:.1f}, p = {p:.2g})."
     )
 
 
@@ -202,7 +144,9 @@ def check_smooth_curves(ledger: Ledger) -> list[Draft]:
 def _curve_draft(
     ledger: Ledger, model: str, split: str, claims: list[Claim], values: list[Fraction], steps: list[Fraction]
 ) -> Draft:
-    n = next((total[0] for c in claims[:1] if (total := _n_of(ledger, c.model_copy(update={"condition": ""})))), None)
+    n = next(
+        (total[0] for c in claims[:1] if (total := images_behind(ledger, c.model_copy(update={"condition": ""})))), None
+    )
     p = float(values[len(values) // 2])
     noise = (
         f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step "
@@ -266,7 +210,8 @@ def check_final_epoch(ledger: Ledger) -> list[Draft]:
 
 
 def check_close_race(ledger: Ledger) -> list[Draft]:
-    """The lead of the best result over the next one, against the spread printed with it or the error at its n."""
+    """The lead of the headline over the best other network, against the spread printed with it or the error at its
+    n."""
     found = []
     groups: dict[tuple[str, str, str, str], list[tuple[Fraction, Claim]]] = {}
     for row in ledger.rows:
@@ -283,13 +228,15 @@ def check_close_race(ledger: Ledger) -> list[Draft]:
         if chosen is None:
             continue
         a, first = chosen
-        # another value printed for the headline's own result is no competitor
-        others = [(v, c) for v, c in members if (c.model, c.condition) != (first.model, first.condition)]
+        # neither another value of the same network nor its variants are competitors
+        others = [(v, c) for v, c in members if c.model != first.model]
         if not others or others[0][0] >= a:
             continue
         b, second = others[0]
         spread = next((c.spread for c in ledger.paper.claims if c.id in heads and c.spread), first.spread)
-        error = _error(spread, (first, float(a), _n_of(ledger, first)), (second, float(b), _n_of(ledger, second)))
+        error = _error(
+            spread, (first, float(a), images_behind(ledger, first)), (second, float(b), images_behind(ledger, second))
+        )
         if error is None:
             continue
         lead = float(a - b)

@@ -1,0 +1,73 @@
+"""The audit of what a reviewer has: tables, articles, notebooks and matrices, without a paper file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from leukbench.tools.draft.write import Drafted, draft_file, draft_tables, read_classes, read_matrix
+
+
+def audit_drafts(
+    files: Sequence[Path], papers: Sequence[str], format: str, *, matrix: str, classes: str
+) -> tuple[str, bool]:
+    """Return the audit of paper files, drafts of other files and a matrix, and whether anything is inconsistent."""
+    from leukbench.audit.findings import audit_papers
+    from leukbench.audit.render import render_markdown, to_json
+    from leukbench.papers.files import is_file_name
+    from leukbench.papers.loader import load_paper
+
+    given = read_classes(classes)
+    drafts = [draft_file(file, _key(file), classes=given) for file in files if not is_file_name(str(file))]
+    loaded = [load_paper(name) for name in [*papers, *(str(file) for file in files if is_file_name(str(file)))]]
+    head = [_said(draft) for draft in drafts]
+    if matrix:
+        table = read_matrix(matrix, list(given))
+        drafts.append(draft_tables([table], "matrix", classes={}, name="--matrix"))
+        head.append(
+            scores_of(np.array([[int(cell) for cell in row[1:]] for row in table.rows[1:]]), list(table.rows[0][1:]))
+        )
+    loaded += [draft.paper() for draft in drafts]
+    findings = audit_papers(loaded)
+    inconsistent = any(f.status == "inconsistent" for f in findings)
+    if format == "json":
+        return to_json(findings), inconsistent
+    return "\n\n".join([*head, render_markdown(findings, loaded)]), inconsistent
+
+
+def _key(file: Path) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", file.stem.lower()).strip("_")
+    return name if re.match(r"[a-z]", name) else f"file_{name}"
+
+
+def _said(draft: Drafted) -> str:
+    left = f"; {draft.n_left} figures were not understood" if draft.n_left else ""
+    return f"{draft.key}: {draft.n_claims} figures read from tables{left} (leukbench draft FILE --key KEY lists both)."
+
+
+def scores_of(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """Return what a confusion matrix (rows actual) comes to, as Markdown."""
+    from leukbench.evaluation import metrics
+    from leukbench.evaluation.metrics import Margins
+    from leukbench.report.format import number, percent, table
+
+    margins = Margins(
+        np.diag(counts).astype(np.float64), counts.sum(axis=1).astype(np.float64), counts.sum(axis=0).astype(np.float64)
+    )
+    of_class = {name: getattr(metrics, name)(margins) for name in ("recall", "specificity", "precision", "f1")}
+    rows = [
+        {
+            "class": c,
+            "images": int(counts[i].sum()),
+            **{name: f"{percent(float(values[i]))} %" for name, values in of_class.items()},
+        }
+        for i, c in enumerate(classes)
+    ]
+    whole = ", ".join(
+        f"{name.replace('_', ' ')} {number(float(getattr(metrics, name)(margins)))}"
+        for name in ("accuracy", "balanced_accuracy", "mcc", "kappa")
+    )
+    return f"The matrix, rows taken as actual: {int(counts.sum())} images; {whole}.\n\n{table(rows)}"

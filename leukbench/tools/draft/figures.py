@@ -1,0 +1,221 @@
+"""The figures of printed tables as claims, each with its place, and what was not understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from leukbench.papers.vocabulary import METRICS, SCORES
+from leukbench.tools.draft.headers import (
+    FIGURE,
+    Header,
+    header_rows,
+    is_figure,
+    joined_headers,
+    plain_cell,
+    read_header,
+)
+from leukbench.tools.draft.tables import Printed
+
+_NAMES = re.compile(r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE)  # fmt: skip
+_CITED = re.compile(r"\[\s*\d+|et al\.?|\(\d{4}\)", re.IGNORECASE)
+_OURS = re.compile(r"propos|ours|this (work|study|paper)|our ", re.IGNORECASE)
+_MEANS = {"average": "mean", "mean": "mean", "avg": "mean", "overall": "pooled"}
+_AVERAGES = {"macro avg": "macro", "macro average": "macro", "weighted avg": "weighted", "weighted average": "weighted", "micro avg": "micro"}  # fmt: skip
+_COUNTS = frozenset({"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"})  # fmt: skip
+_OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
+Fields = dict[str, str]
+
+
+@dataclass
+class Figures:
+    """Claims as the rows of a paper file, matrices, and one line each for what was not understood."""
+
+    claims: list[Fields] = field(default_factory=list)
+    matrices: list[dict[str, Any]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
+    """Return the figures of tables; ``classes``: names of classes, where they are known."""
+    found = Figures()
+    for number, table in enumerate(tables, start=1):
+        _read(found, _turned(table), f"{key}.t{number}", list(classes))
+    return found
+
+
+def _turned(table: Printed) -> Printed:
+    """Return a table with the metrics in its header: turned where they stand in the first column."""
+    heads = [read_header(text) for text in joined_headers(table.rows, header_rows(table.rows))]
+    first = [read_header(row[0]) for row in table.rows[1:] if row]
+    if any(h.metric for h in heads[1:]) or sum(bool(h.metric) for h in first) < 2:
+        return table
+    return Printed(where=table.where, caption=table.caption, rows=tuple(zip(*table.rows, strict=True)))
+
+
+def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> None:
+    if not table.rows or len(table.rows[0]) < 2:
+        found.left.append(f"{table.where}: a table of one column")
+        return
+    n = header_rows(table.rows)
+    headers = joined_headers(table.rows, n)
+    body = table.rows[n:]
+    if _is_matrix(table, headers, body):
+        _matrix(found, table, headers, body, ident)
+        return
+    heads = [read_header(text) for text in headers]
+    names = _name_columns(headers, heads, body)
+    layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
+    counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
+    for r, row in enumerate(body, start=1):
+        label = _Label(row, headers, names, classes)
+        for c, cell in enumerate(row):
+            shape = heads[c].metric == "output_shape" and bool(re.search(r"\d", cell))
+            if c in names or not (shape or is_figure(cell)):
+                continue
+            if layers and heads[c].metric in _OF_LAYERS:
+                claim: Fields | None = _of_layer(heads[c].metric, label, cell)
+            else:
+                claim = _claim(heads[c], label, plain_cell(cell), table, counting=counting is not None)
+            if claim is None:
+                found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
+            else:
+                found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, "where": table.where})
+
+
+def _name_columns(headers: Sequence[str], heads: Sequence[Header], body: Sequence[Sequence[str]]) -> list[int]:
+    """Return the columns that say whose a row is: those without figures, and the first where its header names no metric."""
+    texts = [
+        c for c in range(len(headers))
+        if not heads[c].metric
+        and 2 * sum(is_figure(row[c]) and not _CITED.match(row[c]) for row in body) <= len(body)
+    ]  # fmt: skip
+    counter = heads[0].metric == "epochs" and any(head.metric for head in heads[1:])
+    first = [0] if counter or (not heads[0].metric and not heads[0].fold) else []
+    return sorted({*texts, *first})
+
+
+class _Label:
+    """Whose a row is: model, class, fold, part, average, cited or own."""
+
+    def __init__(
+        self, row: Sequence[str], headers: Sequence[str], names: Sequence[int], classes: Sequence[str]
+    ) -> None:
+        cells = [(headers[c], plain_cell(row[c])) for c in names if row[c]]
+        self.text = ", ".join(cell for _, cell in cells)
+        named = [cell for head, cell in cells if _NAMES.search(head)]
+        self.model = (named or [cell for _, cell in cells[:1]] or [""])[0]
+        head = read_header(self.model)
+        low = self.model.lower()
+        self.average = _AVERAGES.get(low, "")
+        self.aggregation = _MEANS.get(low, "")
+        self.condition = f"epoch {self.model}" if cells and read_header(cells[0][0]).metric == "epochs" else ""
+        self.fold, self.part = head.fold, "" if named else head.part
+        by_class = bool(cells) and (
+            cells[0][0].lower() in {"class", "classes", "cell type", "category", "label"} or self.model in classes
+        )
+        self.class_ = self.model if by_class and not self.average and not read_header(self.model).metric else ""
+        self.cited = bool(_CITED.search(self.text)) and not _OURS.search(self.text)
+        if by_class or self.condition or self.fold or self.part or self.aggregation or self.average:
+            self.model = ""
+
+
+def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
+    """Return a figure as a claim, None where its header names no metric."""
+    match = FIGURE.match(cell)
+    assert match is not None
+    value = match.group().lstrip("<>≈~ ")
+    metric = head.metric
+    if not metric and counting and re.fullmatch(r"[\d,]+", value):
+        metric = "n_images"
+    if not metric or metric not in METRICS:
+        return None
+    claim: Fields = {"kind": "cited"} if label.cited else {}
+    claim |= {
+        "model": label.model,
+        "condition": label.condition,
+        "metric": metric,
+        "class": label.class_ or _class(head, label, metric),
+    }
+    claim |= {
+        "fold": head.fold or label.fold,
+        "split": head.part or label.part or _part_of(metric, table),
+        "aggregation": label.aggregation,
+    }
+    claim |= {
+        "average": label.average,
+        "value": value.replace("−", "-"),
+        "unit": _unit(metric, value, cell, head, table),
+    }
+    spread = re.search(r"±\s*([\d.]+)", cell)
+    claim |= {"spread": spread[1] if spread else "", "approximate": "true" if cell.startswith(("≈", "~")) else ""}
+    return {k: v for k, v in claim.items() if v}
+
+
+def _of_layer(metric: str, label: _Label, cell: str) -> Fields:
+    """Return a figure of a table of layers: the shape of one's output, as printed, or the number of its parameters."""
+    if metric == "output_shape":
+        return {"metric": metric, "condition": label.text, "value": cell.strip()}
+    match = FIGURE.match(plain_cell(cell))
+    assert match is not None
+    return {"metric": "params_layer", "condition": label.text, "value": match.group(), "unit": "count"}
+
+
+def _class(head: Header, label: _Label, metric: str) -> str:
+    return head.rest if metric in SCORES | _COUNTS and head.rest and len(head.rest) <= 24 and not label.class_ else ""
+
+
+def _part_of(metric: str, table: Printed) -> str:
+    if metric not in SCORES | {"loss"}:
+        return ""
+    part = read_header(table.caption).part
+    return part or "unstated"
+
+
+def _unit(metric: str, value: str, cell: str, head: Header, table: Printed) -> str:
+    if metric in _COUNTS:
+        return "count"
+    if metric not in SCORES:
+        return ""
+    large = float(value.replace(",", "")) > 1
+    printed = "%" in cell or head.percent or "percentage" in table.caption.lower()
+    return "%" if ((printed or large) and metric not in {"mcc", "kappa"}) or large else "fraction"
+
+
+def _is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Say whether rows and columns bear the same names over whole numbers, or the caption says so of a square."""
+    size = len(body)
+    if size < 2 or len(headers) < size + 1:
+        return False
+    whole = all(re.fullmatch(r"[\d,]+", plain_cell(cell)) for row in body for cell in row[1 : size + 1])
+    names = [plain_cell(row[0]).lower() for row in body]
+    same = [h.lower() for h in headers[1 : size + 1]] == names
+    return whole and len(headers) <= size + 2 and (same or "confusion" in table.caption.lower())
+
+
+def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]], ident: str) -> None:
+    names = [plain_cell(row[0]) or f"class {i}" for i, row in enumerate(body)]
+    name = ident.rsplit(".", 1)[-1]
+    rows = "predicted" if re.search(r"predict", headers[0], re.IGNORECASE) else "unstated"
+    found.matrices.append({"id": name, "where": table.where, "rows": rows, "classes": names})
+    for r, row in enumerate(body):
+        for c, cell in enumerate(row[1 : len(body) + 1]):
+            found.claims.append({
+                "id": f"{ident}_{r}_{c}", "metric": "matrix_cell", "matrix": name, "row": names[r], "column": names[c],
+                "value": plain_cell(cell), "unit": "count", "split": "test", "where": table.where,
+            })  # fmt: skip
+
+
+def sentence_figures(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (metric, percentage) for the percentages of a sentence that stand beside the name of a metric.
+
+    >>> list(sentence_figures("The model reached an accuracy of 91.3% and a recall of 88 %."))
+    [('accuracy', '91.3'), ('recall', '88')]
+    """
+    for match in re.finditer(r"(\d+(?:\.\d+)?)\s?%", text):
+        before = re.split(r"[.,;]\s|\band\b", text[max(0, match.start() - 60) : match.start()])[-1]
+        metric = read_header(before).metric or read_header(text[match.end() : match.end() + 25]).metric
+        if metric in SCORES:
+            yield metric, match[1]

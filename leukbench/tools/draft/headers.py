@@ -1,0 +1,121 @@
+"""What a column of a printed table speaks of, by its header: metric, part of the data, class, fold, unit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_METRICS: tuple[tuple[str, str], ...] = (
+    (r"balanced[\s_-]*acc(uracy)?|bacc", "balanced_accuracy"),
+    (r"error[\s_-]*rate", "error_rate"),
+    (r"(top[\s-]?1[\s-]*)?acc(uracy)?(uracies)?\.?", "accuracy"),
+    (r"precision|prec\.?|ppv|positive predictive value", "precision"),
+    (r"recall|rec\.?|tpr", "recall"),
+    (r"sensitivity|sens\.?|sen|sn", "sensitivity"),
+    (r"specificity|spec\.?|spe|tnr", "specificity"),
+    (r"f[\s_-]?1?[\s_-]?(score|measure)s?|f1|f-1", "f1"),
+    (r"roc[\s_-]*auc|auc[\s_-]*roc|auroc|auc|area under (the )?(roc )?curve|az", "auc"),
+    (r"mcc|mathews? correlation( coefficient)?|matthews?( correlation)?( coefficient)?", "mcc"),
+    (r"cohen'?s?\s*kappa|kappa|κ", "kappa"),
+    (r"loss", "loss"),
+    (r"(non[\s-]*trainable) param(eter)?s?", "params_nontrainable"),
+    (r"(trainable|training) param(eter)?s?", "params_trainable"),
+    (r"(total |number of |no\.? of |# ?)?param(eter)?s?", "params_total"),
+    (r"image counts?|(number|no\.?) of (images|samples|cells)|images|samples|support", "n_images"),
+    (r"(number|no\.?) of (subjects|patients)|subjects|patients", "n_subjects"),
+    (r"(number of |max(imum)? )?epochs?", "epochs"),
+    (r"(mini[\s-]*)?batch[\s_-]*size", "batch_size"),
+    (r"(initial )?learning[\s_-]*rate|lr", "learning_rate"),
+    (r"drop[\s-]*out( rate)?", "dropout"),
+    (r"momentum", "momentum"),
+    (r"(output )?shape|output size", "output_shape"),
+    (r"true positives?|tp", "tp"), (r"false positives?|fp", "fp"),
+    (r"false negatives?|fn", "fn"), (r"true negatives?|tn", "tn"),
+)  # fmt: skip
+_PARTS = (
+    (r"train(ing)?( set| data)?", "train"),
+    (r"valid(ation)?|val\.?( set| data)?", "validation"),
+    (r"test(ing)?( set| data)?", "test"),
+)
+_UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
+_FOLD = re.compile(r"(?:fold|k)\s*[-_=#]?\s*(\d+)|(\d+)(?:st|nd|rd|th)?\s*fold", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A header understood: ``metric`` "" where it names none; ``rest`` is what it says besides."""
+
+    metric: str = ""
+    part: str = ""
+    fold: str = ""
+    percent: bool = False
+    rest: str = ""
+
+
+def read_header(text: str) -> Header:
+    """Return what a header says.
+
+    >>> read_header("Testing Accuracy (%)")
+    Header(metric='accuracy', part='test', fold='', percent=True, rest='')
+    >>> read_header("F1 Score (%) ALL").metric, read_header("F1 Score (%) ALL").rest, read_header("Fold 2").fold
+    ('f1', 'ALL', '2')
+    """
+    percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
+    left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
+    fold = ""
+    if (match := _FOLD.search(left)) is not None:
+        fold, left = match[1] or match[2], (left[: match.start()] + left[match.end() :]).strip()
+    metric, left = _taken(left, _METRICS)
+    part, left = _taken(left, _PARTS)
+    return Header(metric=metric, part=part, fold=fold, percent=percent, rest=left.strip(" -:,()[]"))
+
+
+def _taken(text: str, names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """Return the first name whose pattern stands in a text as a word, and the text without it."""
+    for pattern, name in names:
+        match = re.search(rf"(?<![\w-])(?:{pattern})(?![\w])", text, re.IGNORECASE)
+        if match is not None:
+            return name, " ".join((text[: match.start()] + " " + text[match.end() :]).split())
+    return "", text
+
+
+def header_rows(rows: tuple[tuple[str, ...], ...]) -> int:
+    """Return how many rows at the top are header: those without a figure beyond the first column."""
+    n = 1
+    while n < len(rows) - 1 and n < 4 and not any(is_figure(cell) for cell in rows[n][1:]) and any(rows[n]):
+        n += 1
+    return n
+
+
+def joined_headers(rows: tuple[tuple[str, ...], ...], n: int) -> list[str]:
+    """Return one header a column; an upper one stands over the columns to its right that have none of their own."""
+    headers = []
+    for c in range(len(rows[0]) if rows else 0):
+        words: list[str] = []
+        for r in range(n):
+            cell = rows[r][c]
+            if not cell and any(rows[below][c] for below in range(r + 1, n)):
+                cell = next((rows[r][left] for left in range(c - 1, 0, -1) if rows[r][left]), "")
+            if cell and cell not in words:
+                words.append(cell)
+        headers.append(" ".join(words))
+    return headers
+
+
+FIGURE = re.compile(r"[<>≈~]?\s*[-+−]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+
+
+def plain_cell(text: str) -> str:
+    """Return a cell without marks of emphasis and mathematics.
+
+    >>> plain_cell(r"$\\textbf{99.37} \\pm \\textbf{0.40}$"), plain_cell("**91.2** %")
+    ('99.37 ± 0.40', '91.2 %')
+    """
+    text = re.sub(r"\\(?:textbf|mathbf|text|mathrm|underline|emph|bf)\s*\{([^{}]*)\}", r"\1", text)
+    text = text.replace(r"\pm", "±").replace("+/-", "±").replace(r"\%", "%")
+    return " ".join(re.sub(r"[$*_`†‡]|<[^>]+>", "", text).split())
+
+
+def is_figure(text: str) -> bool:
+    """Say whether a cell holds a figure, perhaps with a unit, a spread or an interval."""
+    return FIGURE.match(plain_cell(text)) is not None

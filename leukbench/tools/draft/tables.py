@@ -1,0 +1,233 @@
+"""The tables that a file prints: CSV, Markdown or plain text, JATS XML and HTML, the outputs of a notebook."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from leukbench.errors import InputError
+
+_CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
+_FAR = 12  # lines by which a caption may stand above its table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """A table as printed: ``where`` it stands, its caption, and its cells row by row, all of one width."""
+
+    where: str
+    caption: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """A sentence with percentages, and where it stands."""
+
+    where: str
+    text: str
+
+
+def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
+    """Return the tables and the sentences with percentages of a file, by its suffix.
+
+    Raises InputError where it cannot be read.
+    """
+    suffix = file.suffix.lower()
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        if suffix in {".csv", ".tsv"}:
+            return [_of_csv(file, text)], []
+        if suffix == ".ipynb":
+            return list(_of_notebook(json.loads(text))), []
+        if suffix in {".xml", ".nxml"}:
+            return _of_jats(ElementTree.fromstring(text))
+        if suffix in {".html", ".htm"}:
+            return list(_of_html(text, "")), []
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ElementTree.ParseError, csv.Error) as error:
+        raise InputError(
+            "cannot read tables", where=str(file), expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
+            found=str(error)[:200],
+        ) from error  # fmt: skip
+    return list(of_text(text)), list(_sentences(text.split("\n\n"), ""))
+
+
+def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
+    width = max((len(row) for row in rows), default=0)
+    whole = tuple(tuple(cell.strip() for cell in row) + ("",) * (width - len(row)) for row in rows)
+    return Printed(where=where, caption=caption.strip(), rows=whole)
+
+
+def _of_csv(file: Path, text: str) -> Printed:
+    first = next(iter(text.splitlines()), "")
+    separator = max("\t;,", key=first.count)
+    return _printed(file.name, "", [row for row in csv.reader(text.splitlines(), delimiter=separator) if any(row)])
+
+
+# ---------------------------------------------------------------------------------------------------------------- text
+
+
+def of_text(text: str) -> Iterator[Printed]:
+    """Yield the tables of plain text: lines of cells between bars or tabs, under the last caption above them."""
+    lines = text.splitlines()
+    caption, number, at = "", "", -_FAR
+    start = 0
+    while start < len(lines):
+        match = _CAPTION.match(lines[start].strip())
+        if match is not None and len(lines[start]) < 400:
+            number, caption, at = f"Table {match[2]}", match[3], start
+        cells = _cells(lines[start])
+        end = start
+        rows: list[list[str]] = []
+        while end < len(lines) and (cells := _cells(lines[end])) is not None:
+            if not all(re.fullmatch(r":?-*:?", cell.strip()) for cell in cells):
+                rows.append(cells)
+            end += 1
+        if len(rows) > 1:
+            near = start - at <= _FAR
+            where = number if near else f"line {start + 1}"
+            at = end if near else at
+            yield _printed(where, caption if near else "", rows)
+        start = max(end, start + 1)
+
+
+def _cells(line: str) -> list[str] | None:
+    """Return the cells of a line of a table, None where it is none."""
+    if line.strip().startswith("|") and line.count("|") > 2:
+        return re.split(r"(?<!\\)\|", line.strip().strip("|"))
+    return line.split("\t") if "\t" in line and len(line) < 600 else None
+
+
+def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
+    for n, paragraph in enumerate(paragraphs, start=1):
+        if _cells(paragraph.splitlines()[0] if paragraph.strip() else "") is not None:
+            continue
+        for text in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(paragraph.split())):
+            if re.search(r"\d\s?%", text):
+                yield Sentence(where=where or f"paragraph {n}", text=text)
+
+
+# -------------------------------------------------------------------------------------------------------- XML and HTML
+
+
+def _of_jats(root: ElementTree.Element) -> tuple[list[Printed], list[Sentence]]:
+    """Return the tables of an article in JATS, as journals and PMC give it, and its sentences with percentages."""
+    for element in root.iter():  # journals differ in namespaces
+        element.tag = str(element.tag).rpartition("}")[2]
+    tables = []
+    for wrap in root.iter("table-wrap"):
+        label, caption = (_words(wrap.find(tag)) for tag in ("label", "caption"))
+        for table in wrap.iter("table"):
+            rows = [[(_words(c), c.get("colspan", "1"), c.get("rowspan", "1")) for c in row if c.tag in {"td", "th"}]
+                    for row in table.iter("tr")]  # fmt: skip
+            tables.append(_printed(label.rstrip(".:") or "a table", caption, _spread(rows)))
+    paragraphs = [_words(p) for p in root.iter("p")]
+    return tables, list(_sentences(paragraphs, ""))
+
+
+def _words(element: ElementTree.Element | None) -> str:
+    return " ".join("".join(element.itertext()).split()) if element is not None else ""
+
+
+def _spread(rows: Sequence[Sequence[tuple[str, str, str]]]) -> list[list[str]]:
+    """Return cells (text, colspan, rowspan) as a grid in which a cell over several columns or rows stands in each."""
+    grid: dict[tuple[int, int], str] = {}
+    for r, row in enumerate(rows):
+        c = 0
+        for text, wide, high in row:
+            while (r, c) in grid:
+                c += 1
+            for down in range(_whole(high)):
+                for right in range(_whole(wide)):
+                    grid[r + down, c + right] = text
+            c += _whole(wide)
+    width = max((c for _, c in grid), default=-1) + 1
+    return [[grid.get((r, c), "") for c in range(width)] for r in range(len(rows))]
+
+
+def _whole(text: str) -> int:
+    return min(int(text), 100) if text.isdigit() and int(text) else 1
+
+
+class _Tables(HTMLParser):
+    """Collects the cells of every table of an HTML page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[list[list[tuple[str, str, str]]]] = []
+        self.cell: list[str] | None = None
+        self.spans = ("1", "1")
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr" and self.tables:
+            self.tables[-1].append([])
+        elif tag in {"td", "th"} and self.tables and self.tables[-1]:
+            given = dict(attrs)
+            self.cell, self.spans = [], (given.get("colspan") or "1", given.get("rowspan") or "1")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"} and self.cell is not None:
+            self.tables[-1][-1].append((" ".join("".join(self.cell).split()), *self.spans))
+            self.cell = None
+
+    def handle_data(self, data: str) -> None:
+        if self.cell is not None:
+            self.cell.append(data)
+
+
+def _of_html(text: str, where: str) -> Iterator[Printed]:
+    parser = _Tables()
+    parser.feed(text)
+    for n, rows in enumerate(parser.tables, start=1):
+        yield _printed(f"{where or 'table'} {n}".strip(), "", _spread(rows))
+
+
+# ----------------------------------------------------------------------------------------------------------- notebooks
+
+
+def _of_notebook(notebook: Any) -> Iterator[Printed]:
+    """Yield the tables among a notebook's outputs: data frames, classification reports, confusion matrices."""
+    for n, cell in enumerate(notebook.get("cells", ()), start=1):
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "text/html" in data:
+                yield from _of_html("".join(data["text/html"]), f"cell {n}, table")
+                continue
+            text = "".join(data.get("text/plain", output.get("text", "")))
+            yield from _report(text, f"cell {n}")
+            yield from _arrays(text, f"cell {n}")
+
+
+def _report(text: str, where: str) -> Iterator[Printed]:
+    """Yield scikit-learn's classification report as a table."""
+    lines = text.splitlines()
+    for start, line in enumerate(lines):
+        if line.split() == ["precision", "recall", "f1-score", "support"]:
+            rows = [["class", *line.split()]]
+            for body in lines[start + 1 :]:
+                match = re.fullmatch(r"\s*(.+?)\s{2,}((?:[\d.]+\s+)*[\d.]+)\s*", body)
+                if match is not None:
+                    values = match[2].split()
+                    rows.append([match[1], *([""] * (4 - len(values))), *values])
+                elif body.strip():
+                    break
+            yield _printed(where, "classification report", rows)
+
+
+def _arrays(text: str, where: str) -> Iterator[Printed]:
+    """Yield square arrays of whole numbers as confusion matrices."""
+    for found in re.findall(r"\[\[[\d\s,\[\]]+\]\]", text):
+        cells = [re.findall(r"\d+", row) for row in re.findall(r"\[([\d\s,]+)\]", found)]
+        if len(cells) > 1 and all(len(row) == len(cells) for row in cells):
+            names = [f"class {i}" for i in range(len(cells))]
+            rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
+            yield _printed(where, "confusion matrix", [["", *names], *rows])

@@ -1,0 +1,182 @@
+"""A drafted paper file: every figure that was understood, with its place, and in comments what a person must add."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from leukbench.errors import InputError
+from leukbench.papers.vocabulary import SCORES
+from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures
+from leukbench.tools.draft.tables import Printed, Sentence, read_tables
+
+if TYPE_CHECKING:
+    from leukbench.papers.schema import Paper
+
+STUDY = "main"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """The text of a paper file, and how many figures it holds and lists as not understood."""
+
+    key: str
+    text: str
+    n_claims: int
+    n_left: int
+
+    def paper(self) -> Paper:
+        """Return the draft as a paper, as the audit takes it."""
+        from leukbench.papers.schema import Paper
+
+        return Paper.model_validate(yaml.safe_load(self.text))
+
+
+def draft_file(file: Path, key: str, *, classes: Mapping[str, int] | None = None) -> Drafted:
+    """Return a file's tables as a drafted paper file.
+
+    ``classes``: class -> tested images (0 where unknown). Raises InputError for a key that is none, for a file that cannot be read, and
+    where no figure of any table is understood.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
+        raise InputError("this is no key of a paper", where="--key", expected="small letters, figures and _", found=key)
+    tables, sentences = read_tables(file)
+    return draft_tables(tables, key, sentences=sentences, classes=classes or {}, name=file.name)
+
+
+def draft_tables(
+    tables: Sequence[Printed], key: str, *, sentences: Sequence[Sentence] = (), classes: Mapping[str, int], name: str
+) -> Drafted:
+    """Return printed tables as a drafted paper file."""
+    figures = read_figures(tables, key, list(classes))
+    if not figures.claims:
+        raise InputError(
+            "no figure of any table is understood", where=name, expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP",
+            found="; ".join(figures.left[:5]) or f"{len(tables)} tables", do="name the columns by their metrics",
+        )  # fmt: skip
+    names = list(classes) or next((list(m["classes"]) for m in figures.matrices), [])
+    rows = [*figures.claims, *_class_sizes(key, classes)]
+    if names:
+        rows = [{**row, "study": STUDY} for row in rows]
+    text = "\n".join(
+        [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
+    )
+    return Drafted(key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left))
+
+
+def _class_sizes(key: str, classes: Mapping[str, int]) -> list[Fields]:
+    return [
+        {"id": f"{key}.n_{re.sub(r'[^A-Za-z0-9_]', '_', name)}", "metric": "n_images", "class": name, "split": "test", "value": str(n),
+         "unit": "count", "where": "given as an option"}
+        for name, n in classes.items() if n
+    ]  # fmt: skip
+
+
+def _head(key: str, name: str, classes: Sequence[str], rows: Sequence[Fields]) -> list[str]:
+    scores = [row for row in rows if row["metric"] in SCORES and row.get("kind") != "cited"] or list(rows)
+    headline = next((row for row in scores if row["metric"] == "accuracy"), scores[0])["id"]
+    lines = [
+        f"# Drafted from {name}. Every figure below stands in it, at the place named; hold each against the text.",
+        "# leukbench/papers/README.md explains the keys. What is marked TODO is not in the tables.",
+        f"key: {key}",
+        "citation: {authors: TODO, title: TODO, venue: TODO, year: TODO}",
+    ]
+    if not classes:
+        return [
+            *lines,
+            "studies: {}  # TODO the classes of the study: without them the checks that count images say little",
+        ]
+    return [
+        *lines, "studies:", f"  {STUDY}:", "    title: TODO", '    source: ""  # TODO the dataset',
+        f"    classes: {_flow({str(c): [str(c)] for c in classes})}", "    protocols: {}  # TODO how it was split",
+        f"    headline: {headline}  # TODO the figure of the abstract", "    where: TODO",
+    ]  # fmt: skip
+
+
+def _matrices(figures: Figures) -> list[str]:
+    return ["matrices:", *(f"  - {_flow(matrix)}" for matrix in figures.matrices)] if figures.matrices else []
+
+
+def _claims(rows: Sequence[Fields], tables: Sequence[Printed]) -> list[str]:
+    captions = {table.where: table.caption for table in tables}
+    lines, where = ["claims:"], None
+    for row in rows:
+        if row["where"] != where:
+            where = row["where"]
+            caption = f"  # {captions[where]}" if captions.get(where) else ""
+            lines += [f"  - where: {_flow(where)}{caption}", "    rows:"]
+        plain: dict[str, Any] = {k: v for k, v in row.items() if k != "where"}
+        if plain.get("approximate"):
+            plain["approximate"] = True
+        lines.append(f"      - {_flow(plain)}")
+    return lines
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("...\n").strip()
+
+
+def _notes(figures: Figures, sentences: Sequence[Sentence]) -> list[str]:
+    found = [(s, list(sentence_figures(s.text))) for s in sentences]
+    lines = [
+        f"#   {s.where}: {'; '.join(f'{metric} {value} %' for metric, value in figures_of)}: {s.text[:200]}"
+        for s, figures_of in found
+        if figures_of
+    ]
+    parts = (
+        ["#", "# To be confirmed: percentages in sentences, beside which a metric is named.", *lines] if lines else []
+    )
+    if figures.left:
+        parts += ["#", "# Not understood: figures of tables whose header names no metric."]
+        parts += [f"#   {' '.join(text.split())}" for text in figures.left]
+    return parts
+
+
+# -------------------------------------------------------------------------------------------------- from an option
+
+
+def read_classes(text: str) -> dict[str, int]:
+    """Return a line of classes as class -> tested images, 0 where none is given.
+
+    >>> read_classes("HEM=648, ALL=1219"), read_classes("benign, malignant")
+    ({'HEM': 648, 'ALL': 1219}, {'benign': 0, 'malignant': 0})
+    """
+    found = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, _, n = (p.strip() for p in part.partition("="))
+        if not name or (n and not n.isdigit()):
+            raise InputError(
+                "this is no line of classes", where="--classes", expected="HEM=648,ALL=1219, or HEM,ALL", found=text
+            )
+        found[name] = int(n or 0)
+    return found
+
+
+def read_matrix(text: str, names: Sequence[str]) -> Printed:
+    """Return a confusion matrix from the command line as a table; rows are the actual classes.
+
+    >>> read_matrix("752 339; 361 148", ["A", "B"]).rows
+    (('', 'A', 'B'), ('A', '752', '339'), ('B', '361', '148'))
+    """
+    rows = [re.findall(r"\d+", row) for row in re.split(r"[;\n/]", text) if row.strip()]
+    if len(rows) < 2 or any(len(row) != len(rows) for row in rows) or re.search(r"[^\d\s,;/\[\]]", text):
+        raise InputError(
+            "this is no confusion matrix",
+            where="--matrix",
+            expected='rows of whole numbers, as "752 339; 361 148"',
+            found=text,
+        )
+    if names and len(names) != len(rows):
+        raise InputError(
+            "classes and matrix do not fit", where="--classes", expected=f"{len(rows)} names", found=", ".join(names)
+        )
+    classes = list(names) or [f"class {i + 1}" for i in range(len(rows))]
+    body = [(name, *row) for name, row in zip(classes, rows, strict=True)]
+    return Printed(where="--matrix", caption="confusion matrix", rows=(("", *classes), *body))

@@ -1,0 +1,1 @@
+"""Splits of anyone's images: checked, made, and searched for what stands in them twice."""

@@ -1,0 +1,131 @@
+"""``leukbench make-split``: folds that keep patients and copies of images together, with the certificate of what they keep apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leukbench.errors import InputError
+from leukbench.paths import write_text
+from leukbench.records import SplitRule, json_text
+from leukbench.tools.splits.collection import Collection, read_collection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CERTIFICATE = "certificate.json"
+_FILES = {"manifest": "manifest.csv", "groups": "groups.csv", "split": "split.csv"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeSplit:
+    """A split with all that its certificate rests on; ``table``: the collection's rows with what each image is used for."""
+
+    manifest: pd.DataFrame
+    groups: pd.DataFrame
+    split: pd.DataFrame
+    certificate: dict[str, Any]
+    table: pd.DataFrame
+    said: tuple[str, ...]
+
+
+def make_split(
+    table: Path, images: Path | None = None, *, k: int | None = 5, test: float | None = None, validation: float = 0.0, seed: int = 0,
+    mapping: Sequence[str] = (), advance: Callable[[int, int], None] | None = None,
+) -> MadeSplit:  # fmt: skip
+    """Return a split by group of somebody's images: ``k`` folds, or once with a share to ``test``; stratified, searched and frozen.
+
+    A group is what must stay together: a patient, an origin, equal and near-equal pictures. The parts that the table may name are not
+    looked at. Raises InputError for a table without labels, SplitError where a fold would lack a class.
+    """
+    from leukbench.cohort.certificate import make_certificate
+    from leukbench.cohort.duplicates import find_duplicates
+    from leukbench.cohort.groups import make_groups
+    from leukbench.cohort.manifest import as_manifest
+    from leukbench.cohort.splits import make_splits
+    from leukbench.tools.splits.looks import look_at
+
+    collection = read_collection(table, images, mapping)
+    classes = sorted(set(collection.rows["label"]) - {""})
+    if len(classes) < 2:
+        raise InputError("a stratified split needs classes", where=str(table), expected="a column label with two classes at least",
+                         found=", ".join(classes) or "none", do="say which column it is: --map label=COLUMN")  # fmt: skip
+    rule = SplitRule(
+        unit="group", k=None if test else k, shares=(1 - test, test) if test else None, validation=validation
+    )
+    looks = look_at(collection, advance=advance)
+    manifest = as_manifest(looks.manifest.assign(pool=""))
+    groups = make_groups(manifest, find_duplicates(manifest, list(manifest["image_id"]), looks.greys))
+    split = make_splits(manifest, groups, rule, seed=seed, classes={name: (name,) for name in classes})
+    certificate = make_certificate(manifest, groups, split, rule=rule, protocol="patient")
+    return MadeSplit(
+        manifest=manifest, groups=groups, split=split, certificate=certificate, table=_used_for(collection, split),
+        said=(*collection.said, *looks.said),
+    )  # fmt: skip
+
+
+def _used_for(collection: Collection, split: pd.DataFrame) -> pd.DataFrame:
+    """Return the collection's rows with a column ``split`` (one cut) or ``fold`` (the one that tests the image)."""
+    rows = collection.rows.drop(columns="part")
+    if split["fold"].nunique() == 1:
+        role = split.set_index("image_id")["role"]
+        return rows.assign(split=rows["image_id"].map(role).fillna(""))
+    tested = split[split["role"].eq("test")].set_index("image_id")["fold"].astype(str)
+    return rows.assign(fold=rows["image_id"].map(tested).fillna(""))
+
+
+def write_made(made: MadeSplit, folder: Path) -> None:
+    """Write the split, its certificate and what they rest on. Raises InputError where other files of a split are there already."""
+    from leukbench.cohort.manifest import write_manifest
+    from leukbench.cohort.tables import write_groups, write_split
+
+    if (folder / CERTIFICATE).exists():
+        raise InputError("there is a split already: a frozen split is not made anew", where=str(folder / CERTIFICATE),
+                         expected="a new folder", found="a certificate", do="give another --out, or remove this folder")  # fmt: skip
+    write_manifest(made.manifest, folder / _FILES["manifest"])
+    write_groups(made.groups, folder / _FILES["groups"])
+    write_split(made.split, folder / _FILES["split"])
+    write_text(folder / "images.csv", made.table.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / CERTIFICATE, json_text(made.certificate))
+
+
+def summary(made: MadeSplit) -> str:
+    """Return what each fold tests, as Markdown, and what keeps together."""
+    from leukbench.report.format import table
+
+    rows = [
+        {"fold": f["fold"], **{f"{role} images": r["images"] for role, r in f["roles"].items()}, "tested groups": f["roles"]["test"]["groups"],
+         **{f"tested {name}": n for name, n in f["roles"]["test"]["class"].items()}}
+        for f in made.certificate["folds"]
+    ]  # fmt: skip
+    n_groups, n_images = made.groups["group"].nunique(), len(made.groups)
+    head = f"{n_images} images in {n_groups} groups; {made.certificate['sentence']}."
+    return "\n\n".join([head, *made.said, table(rows)])
+
+
+def check_made(folder: Path) -> tuple[str, bool]:
+    """Return whether a split made here still keeps its word, counted again from its tables, and whether it does not."""
+    import json
+
+    from leukbench.cohort.certificate import check_certificate
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.tables import read_groups, read_split
+
+    file = folder / CERTIFICATE
+    try:
+        certificate = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "cannot read a certificate", where=str(file), expected="what make-split wrote", found=str(error)
+        ) from error
+    problems = check_certificate(
+        certificate, manifest=read_manifest(folder / _FILES["manifest"]), groups=read_groups(folder / _FILES["groups"]),
+        split=read_split(folder / _FILES["split"]),
+    )  # fmt: skip
+    if problems:
+        return "\n".join([f"{folder}: BROKEN", *(f"  - {problem}" for problem in problems)]), True
+    n = len(certificate["folds"])
+    shares = certificate["declares"] or "nothing is shared between training side and test"
+    return f"{folder}: kept; {n} fold{'s' if n > 1 else ''}, {certificate['sentence']}; {shares}", False

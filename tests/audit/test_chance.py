@@ -1,0 +1,54 @@
+"""The chance check has an answer where a class is never called, and its MCC interval covers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from leukbench.audit.checks.scores import chance
+from leukbench.audit.readings.ledger import read
+from tests.support.printed_papers import matrix, paper, score
+
+
+def draft_of(counts: list[list[str]]) -> chance.Draft:
+    declared, cells = matrix("m1", counts)
+    (draft,) = chance.check_independence(read(paper(score("accuracy", "90"), *cells, matrices=[declared])))
+    return draft
+
+
+def test_calling_everything_one_class_is_chance_and_never_nan() -> None:
+    draft = draft_of([["90", "0"], ["10", "0"]])
+    assert draft.status == "implausible" and "every image is called ill" in draft.statement
+    assert "nan" not in draft.statement + draft.witness
+
+
+def test_images_of_one_class_cannot_tell_skill_from_chance() -> None:
+    draft = draft_of([["90", "10"], ["0", "0"]])
+    assert draft.status == "uncheckable" and "All images" in draft.statement
+
+
+def test_a_class_of_three_that_is_never_called_leaves_the_test_to_the_others() -> None:
+    assert chance.independence_p([[40, 2, 0], [3, 41, 0], [10, 9, 0]]) < 1e-10
+
+
+def test_the_mcc_interval_covers_near_one_and_in_the_middle() -> None:
+    """Of 300 matrices from a known truth at least 92 % and not all of their intervals hold it (nominal 95 %)."""
+    rng = np.random.default_rng(3)
+    truths = [
+        np.array([[0.315, 0.003], [0.001, 0.681]]),
+        np.array([[0.42, 0.08], [0.10, 0.40]]),
+        np.array([[0.30, 0.02, 0.01], [0.02, 0.30, 0.02], [0.01, 0.02, 0.30]]),
+    ]
+    for truth in truths:
+        truth = truth / truth.sum()
+        true = float(chance._mcc_of_shares(truth[None])[0])
+        held = 0
+        for counts in rng.multinomial(800, truth.ravel(), size=100).reshape(-1, *truth.shape):
+            low, high = chance.mcc_interval(counts.tolist())
+            held += low <= true <= high
+        assert 89 <= held <= 100, (truth, held)
+
+
+def test_the_mcc_interval_near_one_is_that_of_the_multinomial() -> None:
+    """672/6/0/1455: Fisher's z would say 0.993 to 0.994; a multinomial bootstrap 0.988 to 0.998."""
+    low, high = chance.mcc_interval([[672, 6], [0, 1455]])
+    assert abs(low - 0.988) < 0.004 and abs(high - 0.998) < 0.002

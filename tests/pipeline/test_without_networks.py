@@ -1,0 +1,92 @@
+"""Experiments without a network: the whole pipeline over models that need none, and the page that they have alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, is_trivial
+from leukbench.errors import InputError
+from leukbench.papers.loader import load_paper
+from leukbench.params import Params, load_params
+from leukbench.pipeline import audit, compare, count, decode, evaluate, report, split, train
+from leukbench.pipeline.contrasts import RungGap, protocol_gaps
+from leukbench.pipeline.grid import Choice, grid
+from leukbench.pipeline.results import results_of
+from leukbench.verdicts.rule import frozen_digest
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
+
+PROTOCOLS = ("as_published", "image", "patient")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A workspace in which a plan without any network has been reported."""
+    folder = tmp_path_factory.mktemp("home")
+    frozen = {"margin": 0.05, "sha256": frozen_digest(0.05, 0.05, load_paper("known_answer").headlines())}
+    experiments = {p: known_experiment(p, arms=()) for p in PROTOCOLS}
+    write_plan(folder, known_plan("bare", experiments, images=288, verdicts=frozen))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEUKBENCH_HOME", str(folder))
+        params = load_params()
+        prepare(params)
+        audit.audit_stage(params)
+        split.split(params, [*params.experiments])
+        decode.decode(params, "s")
+        for name in params.experiments:
+            train.train(params, name)
+            evaluate.evaluate(params, name)
+        count.count_stage(params)
+        compare.compare(params)
+        report.report(params)
+        yield folder
+
+
+@pytest.fixture
+def params(home: Path) -> Params:
+    return load_params(home / "params.yaml")
+
+
+def accuracy_gaps(params: Params) -> dict[tuple[str, str], RungGap]:
+    found = protocol_gaps({name: result for name, result in results_of(params).items() if name in params.experiments})
+    return {(gap.rung, gap.arm): gap for gap in found if gap.metric == "accuracy"}
+
+
+def test_nothing_is_trained_and_every_split_has_its_controls(home: Path, params: Params) -> None:
+    assert not (home / "runs").exists()
+    for name, result in results_of(params).items():
+        assert result.receipt.runs == () and result.receipt.arms == {}
+        assert len(result.receipt.folds) == result.table["fold"].nunique(), name
+        assert set(map(is_trivial, result.table["arm"])) == {True}
+    with pytest.raises(InputError, match="no experiment of the plan"):
+        grid(params, Choice(), dry=True)
+
+
+def test_the_inflation_of_a_control_is_its_rung_minus_by_patient(params: Params) -> None:
+    gaps = accuracy_gaps(params)
+    assert set(gaps) == {(rung, arm) for rung in PROTOCOLS[:2] for arm in (COLOUR_HISTOGRAM, COLOUR_TREES)}
+    results = results_of(params)
+    for (rung, arm), gap in gaps.items():
+        right = {}
+        for name in (rung, "patient"):
+            table = results[name].table
+            rows = table[table["arm"] == arm]
+            right[name] = pd.Series((rows["label"] == rows["predicted"]).to_numpy(), rows["origin"]).groupby(level=0)
+        both = right[rung].mean().index.intersection(right["patient"].mean().index)
+        by_hand = right[rung].mean()[both].mean() - right["patient"].mean()[both].mean()
+        assert gap.difference == pytest.approx(by_hand, abs=1e-9)
+    assert gaps["image", COLOUR_HISTOGRAM].equal_size
+
+
+def test_the_page_opens_with_the_controls_and_promises_no_verdict(home: Path) -> None:
+    page = (home / "reports" / "bare" / "report.md").read_text(encoding="utf-8")
+    opening = page.split("\n## known_answer")[0]
+    (header, _, *rows) = [line for line in opening.splitlines() if line.startswith("|")]
+    assert "colour histogram trees %" in header and len(rows) == len(PROTOCOLS)
+    assert all("known_answer: cohort" in row for row in rows) and rows[-1].count("reference") == 2
+    for section in ("Claim by claim", "Which epoch was chosen", "Models against each other", "## Times"):
+        assert section not in page
+    assert "no network" in page.split("### What was run of it")[1].split("How each split")[0]

@@ -1,0 +1,185 @@
+"""What a reviewer has, read by header: figures with the right metric and place, and an audit of them at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from leukbench.cli.app import app
+from leukbench.errors import InputError
+from leukbench.papers.files import paper_keys
+from leukbench.papers.loader import load_paper, read_paper
+from leukbench.tools.draft.audit import scores_of
+from leukbench.tools.draft.figures import read_figures
+from leukbench.tools.draft.tables import read_tables
+from leukbench.tools.draft.write import draft_file, read_classes, read_matrix
+
+TEXTS = Path(__file__).resolve().parents[4] / "shared" / "papers"
+
+
+def _file(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _found(file: Path) -> dict[tuple[str, ...], str]:
+    """Return (model, class, fold, split, metric) -> value and unit of every figure of a file."""
+    figures = read_figures(read_tables(file)[0], "mine")
+    keys = ("model", "class", "fold", "split", "metric")
+    return {tuple(c.get(k, "") for k in keys): c["value"] + c.get("unit", "") for c in figures.claims}
+
+
+def test_a_csv_of_metrics_is_read_by_header(tmp_path: Path) -> None:
+    found = _found(
+        _file(
+            tmp_path,
+            "t.csv",
+            'Method,Test Acc. (%),Sens,AUC,F1-score,Note\nVGG16,91.2,0.88,0.95,0.9,x\nOurs [3],"95.0 ± 0.4",0.93,0.98,0.94,y\n',
+        )
+    )
+    assert found == {
+        ("VGG16", "", "", "test", "accuracy"): "91.2%", ("VGG16", "", "", "unstated", "sensitivity"): "0.88fraction",
+        ("VGG16", "", "", "unstated", "auc"): "0.95fraction", ("VGG16", "", "", "unstated", "f1"): "0.9fraction",
+        ("Ours [3]", "", "", "test", "accuracy"): "95.0%", ("Ours [3]", "", "", "unstated", "sensitivity"): "0.93fraction",
+        ("Ours [3]", "", "", "unstated", "auc"): "0.98fraction", ("Ours [3]", "", "", "unstated", "f1"): "0.94fraction",
+    }  # fmt: skip
+    turned = "metric,VGG16,Ours\nAccuracy,91.2%,95.0%\nRecall,88%,93%\n"
+    assert _found(_file(tmp_path, "u.csv", turned))[("Ours", "", "", "unstated", "recall")] == "93%"
+
+
+MARKDOWN = """\
+Some words; the accuracy was 91.3% on the test set.
+
+Table 2. Results by fold
+
+| Fold | Accuracy (%) | | Loss |
+|------|:---:|:---:|---|
+| | Training | Testing | Testing |
+| Fold 1 | 99.1 | **92.0** | 0.2 |
+| Average | 99.0 | 91.0 | 0.3 |
+"""
+
+
+def test_headers_of_two_rows_folds_and_means_are_read_from_markdown(tmp_path: Path) -> None:
+    file = _file(tmp_path, "t.md", MARKDOWN)
+    assert _found(file) == {
+        ("", "", "1", "train", "accuracy"): "99.1%", ("", "", "1", "test", "accuracy"): "92.0%", ("", "", "1", "test", "loss"): "0.2",
+        ("", "", "", "train", "accuracy"): "99.0%", ("", "", "", "test", "accuracy"): "91.0%", ("", "", "", "test", "loss"): "0.3",
+    }  # fmt: skip
+    text = draft_file(file, "mine").text
+    assert "# To be confirmed" in text and "accuracy 91.3 %" in text and "where: Table 2  # Results by fold" in text
+
+
+JATS = """\
+<article xmlns:xlink="x"><body><p>Our model had a recall of 88 %. Nothing else.</p>
+<table-wrap id="t1"><label>Table 1.</label><caption><p>Confusion matrix of the test set</p></caption>
+<table><thead><tr><th>Actual</th><th>ALL</th><th>HEM</th></tr></thead>
+<tbody><tr><td>ALL</td><td>752</td><td>339</td></tr><tr><td>HEM</td><td>361</td><td>148</td></tr></tbody></table></table-wrap>
+<table-wrap><label>Table 2</label><caption><p>Scores</p></caption>
+<table><tr><th rowspan="2">Model</th><th colspan="2">Precision (%)</th></tr><tr><th>ALL</th><th>HEM</th></tr>
+<tr><td>Net</td><td>68</td><td>30</td></tr></table></table-wrap></body></article>
+"""
+
+
+def test_an_article_in_jats_gives_its_matrix_and_scores_by_class(tmp_path: Path) -> None:
+    file = _file(tmp_path, "a.xml", JATS)
+    figures = read_figures(read_tables(file)[0], "mine")
+    assert figures.matrices == [{"id": "t1", "where": "Table 1", "rows": "unstated", "classes": ["ALL", "HEM"]}]
+    cells = {(c["row"], c["column"]): c["value"] for c in figures.claims if c["metric"] == "matrix_cell"}
+    assert cells == {("ALL", "ALL"): "752", ("ALL", "HEM"): "339", ("HEM", "ALL"): "361", ("HEM", "HEM"): "148"}
+    scores = {(c["model"], c["class"]): c["value"] for c in figures.claims if c["metric"] == "precision"}
+    assert scores == {("Net", "ALL"): "68", ("Net", "HEM"): "30"}
+    assert "recall 88 %" in draft_file(file, "mine").text
+
+
+def test_a_notebook_gives_its_report_its_matrix_and_its_frames(tmp_path: Path) -> None:
+    report = "              precision    recall  f1-score   support\n\n         ALL       0.68      0.69      0.68      1091\n         HEM       0.30      0.29      0.30       509\n\n    accuracy                           0.56      1600\n   macro avg       0.49      0.49      0.49      1600\n"
+    frame = (
+        "<table><tr><th></th><th>model</th><th>accuracy</th></tr><tr><td>0</td><td>Net</td><td>0.56</td></tr></table>"
+    )
+    outputs = [
+        {"text": [report]},
+        {"data": {"text/plain": ["array([[752, 339],\n       [361, 148]])"]}},
+        {"data": {"text/html": [frame]}},
+    ]
+    file = _file(tmp_path, "n.ipynb", json.dumps({"cells": [{"outputs": outputs}]}))
+    found = _found(file)
+    assert (
+        found[("", "ALL", "", "unstated", "recall")] == "0.69fraction"
+        and found[("", "HEM", "", "", "n_images")] == "509count"
+    )
+    assert found[("Net", "", "", "unstated", "accuracy")] == "0.56fraction"
+    assert sum(k[-1] == "matrix_cell" for k in found) >= 1
+    assert draft_file(file, "mine").paper().matrices[0].id.startswith("t")
+
+
+def test_a_table_that_cannot_be_true_is_told_at_once(tmp_path: Path) -> None:
+    bad = _file(tmp_path, "t.csv", "Model,Precision (%),Recall (%),F1 (%)\nNet,90.0,80.0,95.0\n")
+    good = _file(tmp_path, "u.csv", "Model,Precision (%),Recall (%),F1 (%)\nNet,90.0,80.0,84.7\n")
+    assert CliRunner().invoke(app, ["audit", str(bad), "--classes", "A=50,B=50", "--strict"]).exit_code == 1
+    assert CliRunner().invoke(app, ["audit", str(good), "--classes", "A=50,B=50", "--strict"]).exit_code == 0
+
+
+def test_a_matrix_from_the_command_line_is_scored(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["audit", "--matrix", "752 339; 361 148", "--classes", "ALL,HEM"])
+    assert result.exit_code == 0 and "1600 images; accuracy 0.562" in result.stdout and "| ALL " in result.stdout
+    import numpy as np
+    from sklearn.metrics import matthews_corrcoef
+
+    label, called = np.repeat([0, 0, 1, 1], [5, 1, 2, 4]), np.repeat([0, 1, 0, 1], [5, 1, 2, 4])
+    assert f"mcc {matthews_corrcoef(label, called):.3f}" in scores_of(np.array([[5, 1], [2, 4]]), ["A", "B"])
+
+
+@pytest.mark.parametrize("text", ["1 2; 3", "5", "a b; c d", "1 2; 3 -4"])
+def test_what_is_no_matrix_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="no confusion matrix"):
+        read_matrix(text, [])
+
+
+def test_files_without_figures_and_wrong_keys_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no figure of any table is understood"):
+        draft_file(_file(tmp_path, "t.csv", "a,b\n1,2\n"), "mine")
+    with pytest.raises(InputError, match="no key"):
+        draft_file(_file(tmp_path, "t.csv", "model,accuracy\nNet,90%\n"), "My Paper")
+    with pytest.raises(InputError, match="cannot read tables"):
+        draft_file(_file(tmp_path, "t.xml", "<a>"), "mine")
+    with pytest.raises(InputError, match="no line of classes"):
+        read_classes("A=many")
+
+
+def _texts() -> list[str]:
+    return [key for key in paper_keys() if (TEXTS / f"{key}.txt").is_file()]
+
+
+@pytest.mark.real
+def test_drafts_of_the_five_texts_find_four_fifths_of_the_table_figures_with_the_right_metric(tmp_path: Path) -> None:
+    if not _texts():
+        pytest.skip("the texts of the papers are not at ../shared/papers")
+    found = printed = 0
+    for key in _texts():
+        have = Counter(
+            (c["metric"], c["value"].replace(",", ""))
+            for c in read_figures(read_tables(TEXTS / f"{key}.txt")[0], "mine").claims
+        )
+        for claim in load_paper(key).claims:
+            if re.match(r"table\b", claim.where, re.IGNORECASE):
+                name = (claim.metric, claim.value.replace(",", "").replace("%", ""))
+                printed += 1
+                found += have[name] > 0
+                have[name] -= 1
+    assert found >= 0.8 * printed, f"{found} of {printed}"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("key", ["alnet", "batool", "dscnet", "samhitha"])
+def test_a_draft_of_a_real_text_is_a_paper_file_as_it_is(tmp_path: Path, key: str) -> None:
+    if key not in _texts():
+        pytest.skip("the texts of the papers are not at ../shared/papers")
+    made = draft_file(TEXTS / f"{key}.txt", "mine", classes={"HEM": 0, "ALL": 0})
+    assert len(read_paper(_file(tmp_path, "paper.yaml", made.text)).claims) == made.n_claims

@@ -1,0 +1,206 @@
+"""``leukbench check-split``: what is planted is named, what is honest passes, and real layouts are read as they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from leukbench.cli.app import app
+from leukbench.errors import DataError, InputError
+from leukbench.tools.splits.check import check_split
+from tests.support.pictures_folder import made_up, write_images, write_table
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    write_images(folder)
+    return folder
+
+
+ROWS = [
+    (f"img_{i:03d}.png", "test" if i // 4 % 3 == 0 else "train", "AB"[i // 4 % 2], f"P{i // 4:02d}") for i in range(48)
+]
+
+
+def test_an_honest_split_passes_with_code_0_and_names_nothing(images: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv", ROWS)
+    found = check_split(table, images)
+    assert not found.crosses and not found.facts["shared"] and not found.facts["conflicts"]
+    result = CliRunner().invoke(
+        app, ["check-split", str(table), "--images", str(images), "--out", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 0 and "Nothing was found that crosses" in result.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_planted_patients_copies_and_conflicts_are_named_and_written(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(images, folder)
+    shutil.copy(folder / "img_000.png", folder / "same.png")
+    cv2.imwrite(str(folder / "pixels.bmp"), cv2.imread(str(folder / "img_001.png")))
+    cv2.imwrite(str(folder / "flip.jpg"), cv2.flip(made_up(2), 1), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    planted = [
+        ("same.png", "train", "B", "P20"),
+        ("pixels.bmp", "train", "A", "P21"),
+        ("flip.jpg", "train", "A", "P22"),
+    ]
+    rows = [*ROWS, *planted, ("img_047.png", "test", "B", "P11")]
+    table = write_table(tmp_path / "t.csv", rows)
+    result = CliRunner().invoke(
+        app, ["check-split", str(table), "--images", str(folder), "--format", "json", "--out", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 1
+    facts = json.loads(result.stdout)
+    assert [s["name"] for s in facts["shared"] if s["what"] == "patient"] == ["P11"]
+    across = pd.read_csv(tmp_path / "out" / "pairs_across.csv")
+    found = {
+        frozenset((a, b)): kind
+        for a, b, kind in zip(across["image_id_a"], across["image_id_b"], across["kind"], strict=True)
+    }
+    assert found == {
+        frozenset(("img_000.png", "same.png")): "identical_file",
+        frozenset(("img_001.png", "pixels.bmp")): "identical_pixels",
+        frozenset(("img_002.png", "flip.jpg")): "near_identical",
+        frozenset(("img_047.png", "img_047.png (row 2)")): "identical_file",
+    }
+    conflicts = pd.read_csv(tmp_path / "out" / "label_conflicts.csv")
+    assert conflicts[["image_id_a", "label_a", "image_id_b", "label_b"]].to_numpy().tolist() == [
+        ["img_000.png", "A", "same.png", "B"]
+    ]
+    touched = {t["part"]: t for t in facts["touched"]}
+    assert (touched["test"]["identical"], touched["test"]["near"], touched["test"]["patient"]) == (3, 1, 1)
+
+
+def test_a_device_that_decides_the_class_is_said(images: Path, tmp_path: Path) -> None:
+    rows = [(*row, "zeiss" if row[2] == "A" else "leica", "here") for row in ROWS]
+    table = write_table(
+        tmp_path / "t.csv", rows, ("Image Name", "Subset", "Diagnosis", "Patient ID", "scanner", "hospital")
+    )
+    found = check_split(table, images)
+    assert {"one": "device", "other": "label", "cramers_v": 1.0} in found.facts["confounded"]
+    assert "Device goes with label" in found.text("md")
+
+
+def test_a_class_that_colour_tells_is_told_and_noise_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    rows = write_images(folder, 72)
+    for name, _, label, _ in rows:
+        if label == "A":
+            image = cv2.imread(str(folder / name))
+            cv2.imwrite(str(folder / name), cv2.add(image, (60, 0, 0, 0)))
+    told = {p["what"]: p for p in check_split(write_table(tmp_path / "t.csv", rows), folder).facts["probes"]}
+    assert told["class"]["told"] and told["class"]["value"] > 0.8
+    assert not told["part of the split"]["told"]
+
+
+@pytest.mark.parametrize("layout", ["torchvision", "datasets", "monai", "stems", "windows", "parquet"])
+def test_layouts_as_people_have_them_give_the_same_answer(images: Path, tmp_path: Path, layout: str) -> None:
+    rows = [("img_000.png", "train", "A", "P00") if row[0] == "img_000.png" else row for row in ROWS]
+    folder = images
+    if layout in {"torchvision", "datasets"}:
+        table = tmp_path / "data"
+        for name, part, label, _ in rows:
+            place = table / part / (label if layout == "torchvision" else "")
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(images / name, place / name)
+        if layout == "datasets":
+            for part in ("train", "test"):
+                of_part = [(n, la, pa) for n, pt, la, pa in rows if pt == part]
+                write_table(table / part / "metadata.csv", of_part, ("file_name", "label", "patient"))
+        folder = None
+    elif layout == "monai":
+        table = tmp_path / "list.json"
+        lists = {
+            key: [{"image": n, "label": la, "patient": pa} for n, pt, la, pa in rows if pt == part]
+            for key, part in (("training", "train"), ("testing", "test"))
+        }
+        table.write_text(json.dumps({"name": "mine", "labels": {"0": "A"}, **lists}))
+    elif layout == "parquet":
+        table = tmp_path / "t.parquet"
+        pd.DataFrame(rows, columns=["image_path", "split", "label", "patient_id"]).to_parquet(table)
+    else:
+        names = [row[0].removesuffix(".png") if layout == "stems" else f"D:\\data\\set\\{row[0]}" for row in rows]
+        table = write_table(
+            tmp_path / "t.csv",
+            [(n, *row[1:]) for n, row in zip(names, rows, strict=True)],
+            ("id", "subset", "class", "case"),
+        )
+    found = check_split(table, folder)
+    assert found.facts["n_images"] == 48
+    assert {p["part"][:4]: p["n_images"] for p in found.facts["parts"]} == {"test": 15, "trai": 33}
+    if layout != "torchvision":
+        assert [s["name"] for s in found.facts["shared"]] == ["P00"]
+
+
+def test_folds_are_parts_too(images: Path, tmp_path: Path) -> None:
+    rows = [(name, str(i % 3), label, patient) for i, (name, _, label, patient) in enumerate(ROWS)]
+    found = check_split(write_table(tmp_path / "t.csv", rows, ("filename", "fold", "label", "patient")), images)
+    assert [p["part"] for p in found.facts["parts"]] == ["0", "1", "2"] and len(found.facts["shared"]) == 12
+
+
+def test_dirt_is_left_out_and_counted_and_broken_images_are_all_named(images: Path, tmp_path: Path) -> None:
+    table = tmp_path / "data"
+    for name, part, label, _ in ROWS:
+        (table / part / label).mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / name, table / part / label / name)
+    for dirt in (
+        ".DS_Store",
+        "train/A/._img_004.png",
+        "train/Thumbs.db",
+        "__MACOSX/train/A/img_004.png",
+        "test/desktop.ini",
+    ):
+        (table / dirt).parent.mkdir(parents=True, exist_ok=True)
+        (table / dirt).write_bytes(b"dirt")
+    found = check_split(table)
+    assert found.facts["n_images"] == 48
+    assert any("5 files of the operating system are left out" in text for text in found.facts["said"])
+    for name in ("img_000.png", "img_003.png"):
+        file = table / "test" / "A" / name
+        file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(DataError) as raised:
+        check_split(table)
+    assert raised.value.what == "2 of 48 images are not whole"
+    assert "img_000.png" in raised.value.found and "img_003.png" in raised.value.found
+
+
+def test_html_page_escapes_what_names_hold(images: Path, tmp_path: Path) -> None:
+    rows = [(name, part, label, "<b>" if i < 8 else patient) for i, (name, part, label, patient) in enumerate(ROWS)]
+    text = check_split(write_table(tmp_path / "t.csv", rows), images).text("html")
+    assert text.startswith("<!doctype html>") and "&lt;b&gt;" in text and "<b>" not in text and "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "words"),
+    [
+        (("filename", "label"), [("img_000.png", "A")], "one part only"),
+        (("who", "split"), [("img_000.png", "A")], "no column names the images"),
+        (("filename", "split"), [("nowhere.png", "train"), ("gone.png", "test")], "none of the images"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(
+    images: Path, tmp_path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        check_split(write_table(tmp_path / "t.csv", rows, header), images)
+
+
+def test_images_that_are_not_there_are_counted_and_two_of_one_name_refused(images: Path, tmp_path: Path) -> None:
+    found = check_split(write_table(tmp_path / "t.csv", [*ROWS, ("gone.png", "train", "A", "P30")]), images)
+    assert found.facts["missing"] == ["gone.png"]
+    folder = tmp_path / "twice"
+    for part in ("a", "b"):
+        (folder / part).mkdir(parents=True)
+        cv2.imwrite(str(folder / part / "x.png"), made_up(1 if part == "a" else 2))
+    table = write_table(tmp_path / "x.csv", [("x.png", "train"), ("x.png", "test")], ("filename", "split"))
+    with pytest.raises(InputError, match="several files of the folder bear one name"):
+        check_split(table, folder)
+    write_table(table, [("a/x.png", "train"), ("/home/me/b/x.png", "test")], ("filename", "split"))
+    assert check_split(table, folder).facts["n_images"] == 2
