@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Bin:
     accuracy: float
     accuracy_low: float = NAN
     accuracy_high: float = NAN
-    n_groups: int = 0
+    n_groups: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,5 +228,5 @@ def _bins(p: Predictions) -> tuple[Bin, ...]:
         made = korn_graubard(*counts)
         edges, n_images = table.edges[b : b + 2], table.n_images[b] / seeds
         values = map(float, (*edges, n_images, table.confidence[b], table.accuracy[b], made.low, made.high))
-        found.append(dataclasses.replace(Bin(*values), n_groups=len(np.unique(codes[rows]))))
+        found.append(Bin(*values, n_groups=len(np.unique(codes[rows]))))
     return tuple(found)
