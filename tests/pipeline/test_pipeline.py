@@ -41,7 +41,8 @@ from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import results as results_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
-from leukbench.pipeline.record import RECORD, report_from
+from leukbench.pipeline.record import RECORD
+from leukbench.pipeline.remake import report_from
 from leukbench.pipeline.report import gather
 from leukbench.records import json_text
 from leukbench.report.ladder import gap_lines
