@@ -110,7 +110,7 @@ def evaluation(accuracy: float, *, validated: bool) -> Evaluation:
     return Evaluation(classes=CLASSES, seed_variance=(), arms=arms, probes={})
 
 
-def experiment(protocol: str, accuracy: float, n_train: int) -> ExperimentResult:
+def made_experiment(protocol: str, accuracy: float, n_train: int) -> ExperimentResult:
     """Return one experiment of the made-up study on images that are no stand-in."""
     spec = Experiment(paper=PAPER, study=NAME, protocol=protocol, source="known_answer", store="s", arms=(NET,))  # type: ignore[arg-type]
     reading = ReadingName(name="random_images", basis="stated", evidence="Section 1")
@@ -129,9 +129,9 @@ def experiment(protocol: str, accuracy: float, n_train: int) -> ExperimentResult
 def report_data() -> ReportData:
     """Return three rungs of one study: right in 90, 90 and 70 % of images, the first trained on more rows."""
     results = {
-        "as_published": experiment("as_published", 0.9, 300),
-        "image": experiment("image", 0.9, 250),
-        "patient": experiment("patient", 0.7, 250),
+        "as_published": made_experiment("as_published", 0.9, 300),
+        "image": made_experiment("image", 0.9, 250),
+        "patient": made_experiment("patient", 0.7, 250),
     }
     gaps = [gap(r, m, equal_size=r == "image") for r in ("as_published", "image") for m in ("accuracy", "mcc", "auc")]
     comparison = Comparison(
