@@ -52,7 +52,7 @@ picture: env  ## the pictures of docs/architecture.md from the import graph (nee
 	$(BIN)/python -m docs.draw
 
 lock:  ## requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+	uv pip compile pyproject.toml --universal --extra dev --extra train --extra pipeline --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
 clean:  ## what the pipeline and the runs left
 	rm -rf out runs

@@ -21,10 +21,10 @@ def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
     from leukbench.cli.app import app
-    from leukbench.errors import LeukbenchError
+    from leukbench.errors import LeukbenchError, explained
 
     try:
         app()
-    except LeukbenchError as error:
-        print(f"leukbench: {error}", file=sys.stderr)
+    except (LeukbenchError, ModuleNotFoundError) as error:
+        print(f"leukbench: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None

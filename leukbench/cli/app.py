@@ -209,6 +209,7 @@ def audit(
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
     experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
     honest: Annotated[int | None, typer.Option(min=1, help="with --power: honest experiments, else as many")] = None,
+    sets: Annotated[int, typer.Option(min=0, help="with --power: sets of figures as libraries print them")] = 0,
     seed: Annotated[int, typer.Option(help="with --power: of the simulation")] = 0,
     stage: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -219,7 +220,7 @@ def audit(
         print(auditing.audit_stage(_params()))
         return
     if power:
-        print(auditing.audit_power(experiments, honest=honest, seed=seed), end="")
+        print(auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed), end="")
         return
     _formats(format, "md", "json")
     if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):

@@ -94,7 +94,7 @@ def evaluate(params: Params, name: str) -> str:
         arms=arms,
         probes=unit_probes(probed),
     )
-    write_text(experiment_file(params, "estimates", name, ".json"), json_text(result))
+    write_text(experiment_file(params, "estimates", name, ".json"), json_text(result), summed=True)
     return f"{name}: {len(arms)} models evaluated"
 
 

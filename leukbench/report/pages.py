@@ -53,7 +53,7 @@ def write_report(data: ReportData, folder: Path) -> None:
             shutil.copyfile(file, temporary)
     measured = {key: dataclasses.asdict(of) for key, of in data.measured.items()}
     write_text(folder / "metrics.json", json.dumps(metrics(data), indent=1) + "\n")
-    write_text(folder / "measured.json", json.dumps(measured, indent=1, sort_keys=True) + "\n")
+    write_text(folder / "measured.json", json.dumps(measured, indent=1, sort_keys=True) + "\n", summed=True)
     rows = pd.DataFrame(sections.estimate_rows(data))
     write_text(folder / "estimates.csv", rows.to_csv(index=False, lineterminator="\n"))
     write_text(folder / "report.md", profile_page(data))
