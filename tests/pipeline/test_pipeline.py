@@ -725,18 +725,32 @@ def test_a_stage_before_its_turn_names_the_one_to_run(small: Path, refused: Comm
 # --------------------------------------------------------------------------------------------------------- README
 
 
-def test_the_readme_names_every_command_and_none_that_does_not_exist() -> None:
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("commands", "running", "your_own", "limits")))
+
+
+def test_the_pages_name_every_command_and_none_that_does_not_exist() -> None:
     from leukbench.cli.app import app
 
     commands = {c.name or c.callback.__name__ for c in app.registered_commands}  # type: ignore[union-attr]
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = {
-        word for row in re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE) for word in re.findall(r"\w+", row)
-    }
-    assert named == commands
-    assert (
-        set(re.findall(r"leukbench ([a-z]+)", "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))))
-        <= commands
-    )
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    rows = re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE)
+    assert {word for row in rows for word in re.findall(r"[\w-]+", row)} == commands
+    shown = "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))
+    assert set(re.findall(r"leukbench ([a-z-]+)", shown)) <= commands
     assert {f"`{name}`" for name in PROFILES} <= set(re.findall(r"^\| (`[\w-]+`) \|", text, re.MULTILINE))
-    assert all((ROOT / link).exists() for link in re.findall(r"\]\(([^)]+)\)", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_readme_and_its_pages_lead_somewhere(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
+    assert links and [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+def test_the_readme_opens_with_the_lines_of_the_committed_index_and_is_two_screens_at_most() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split("<!-- index: the lines of reports/index.md -->\n")[1].split("\n<!-- /index -->")[0]
+    index = (ROOT / "reports" / "index.md").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(index) if line.startswith("**"))
+    wanted = list(itertools.takewhile(lambda line: not line.startswith("Brackets"), index[start:]))
+    assert block.strip() == "\n".join(re.sub(r"\]\((?!https?:)", "](reports/", line) for line in wanted).strip()
+    assert len(text.splitlines()) <= 80

@@ -90,7 +90,7 @@ def receipt(n_train: int, *, validation: int = 0, **changes: Any) -> Receipt:
         "n_parameters": 1000, "n_parameters_trainable": 1000,
     }  # fmt: skip
     sizes = {"fold": 0, "n_train_rows": n_train, "n_validation_rows": validation, "n_test_rows": 400}
-    run = RunReceipt(key="k", arm=NET, seed=0, epochs_selected={"recipe": 39}, train_accuracy=1.0, **sizes)  # type: ignore[arg-type]
+    run = RunReceipt(key="k", arm=NET, seed=0, epochs_selected={"recipe": 39}, train_accuracy=1.0, **sizes)
     made = Sizes(n_images=400, n_images_published=400, complete=True, parts=())
     return Receipt(arms={NET: ArmReceipt(**{**given, **changes})}, runs=(run,), folds=(FoldSizes(**sizes),), sizes=made)
 
