@@ -3,6 +3,7 @@ and what bad input comes to."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import lzma
 import re
