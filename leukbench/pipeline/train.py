@@ -34,8 +34,10 @@ def train_all(params: Params) -> Iterator[str]:
 
 
 def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
-    workers = min(os.cpu_count() or 1, len(names))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    from leukbench.training.workers import end_with_parent
+
+    workers, spawned = min(os.cpu_count() or 1, len(names)), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=end_with_parent) as pool:
         try:
             yield from pool.map(partial(train, params), names)
         finally:

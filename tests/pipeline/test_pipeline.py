@@ -667,8 +667,7 @@ def test_a_name_that_does_not_exist_names_the_nearest(
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(small: Path, refused: Command) -> None:
-    (small / "out" / "small" / "studies" / "known_answer-cohort.json").unlink()
-    (small / "out" / "small" / "studies").rmdir()
+    shutil.rmtree(small / "out" / "small" / "studies")
     (small / "out" / "small" / "studies").write_text("a file where the folder should be")
     message = refused("resolve", "cohort")
     assert "cannot write an output" in message and "studies" in message and "LEUKBENCH_HOME" in message

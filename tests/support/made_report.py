@@ -21,10 +21,12 @@ from leukbench.artefacts import (
     Sizes,
     SplitPlan,
 )
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.controls import Standing
 from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.papers.loader import load_paper
-from leukbench.records import Estimate, Experiment, Predictions, Role, SplitRule
+from leukbench.records import Estimate, Experiment, Grade, Predictions, Role, SplitRule
 from leukbench.report.data import ExperimentResult, ReportData
 from leukbench.verdicts.comparison import ArmShortcut, Comparison, RungGap
 from tests.support.made_predictions import make_predictions
@@ -51,7 +53,7 @@ def gap(rung: str, metric: str, **changes: Any) -> RungGap:
     given: dict[str, Any] = {
         "rung": rung, "patient": "patient", "arm": NET, "protocol": rung, "metric": metric, "first": 0.9, "second": 0.7,
         "difference": 0.2, "low": 0.1, "high": 0.3, "n_images": 400, "n_groups": 20, "equal_size": True, "paired": True,
-        "same_as_image": False,
+        "same_as_image": False, "scope": Scope.TRAININGS, "grade": Grade.ASSURED,
     }  # fmt: skip
     return RungGap(**{**given, **changes})
 
@@ -60,7 +62,8 @@ def shortcut(**changes: Any) -> ArmShortcut:
     """Return a border model that is two points behind the network by image, and flagged."""
     given: dict[str, Any] = {
         "experiment": "image", "arm": NET, "model": BORDER, "network": 0.9, "trivial": 0.88, "trivial_low": 0.8,
-        "majority": 0.5, "difference": 0.02, "low": -0.01, "high": 0.05, "margin": 0.1, "flagged": True,
+        "trivial_high": 0.95, "majority": 0.5, "difference": 0.02, "low": -0.01, "high": 0.05, "margin": 0.1,
+        "standing": Standing.WITHIN, "tells": True, "flagged": True, "scope": Scope.TRAININGS,
     }  # fmt: skip
     return ArmShortcut(**{**given, **changes})
 
