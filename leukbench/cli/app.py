@@ -243,14 +243,62 @@ def compare() -> None:
 
 
 @app.command()
-def report() -> None:
+def report(
+    from_dir: Annotated[
+        Path | None, typer.Option("--from", help="a committed folder, as reports/real-cpu: make its pages again")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="with --from: a folder to write below; default: in place")] = None,
+) -> None:
     """Write the pages of the profile into reports/."""
+    from leukbench.pipeline import remake
     from leukbench.pipeline import report as stage
 
-    print(stage.report(_params()))
+    print(remake.report_from(from_dir, to) if from_dir else stage.report(_params()))
+
+
+@app.command()
+def site(
+    to: Annotated[Path, typer.Option(help="a folder to write into")] = Path("site"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="pages for a host of repositories, not HTML")] = False,
+) -> None:
+    """Write the pages of all profiles in reports/ together: the first page, one a paper, data, method, self-test, runs.
+
+    HTML opens from a disk and asks no other host for anything. `leukbench site --markdown --to reports` makes the
+    committed pages.
+    """
+    from leukbench.pipeline.site import write_site
+
+    print(write_site(to, html=not markdown))
 
 
 # --------------------------------------------------------------------------------------------------------- tools
+
+
+@app.command()
+def explain(
+    claim: Annotated[str, typer.Argument(help="a claim's id, as in `leukbench claims`")],
+    reports: Annotated[
+        Path | None, typer.Option("--from", help="a profile's folder; default: that of params.yaml's profile")
+    ] = None,
+    format: Format = "md",
+) -> None:
+    """Print a claim's whole chain: place, reading, split, runs, estimate, findings, verdict, what would change it."""
+    from leukbench.tools.explain import explain as explaining
+
+    print(explaining(claim, reports, _formats(format, "md", "json")), end="")
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(help="a profile's folder of reports/, or a commit")],
+    second: Annotated[str, typer.Argument(help="the same, later")],
+    profile: Annotated[str, typer.Option(help="of two commits: the profile; default: every one that both hold")] = "",
+    format: Format = "md",
+) -> None:
+    """Print what moved between two reports: verdicts, findings, flags, headlines beyond seed noise."""
+    from leukbench.tools.diff import diff as differing
+
+    print(differing(first, second, profile, _formats(format, "md", "json")), end="")
 
 
 @app.command()
