@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from leukbench.papers.schema import Paper
 from leukbench.params import load_params
 from leukbench.paths import workspace, workspace_at, write_text
 from leukbench.pipeline.record import RECORD, read_record, unpack
@@ -28,22 +27,20 @@ def gather_site(reports: Path) -> Site:
     from leukbench.papers.facts import load_facts
     from leukbench.papers.files import paper_keys
     from leukbench.papers.loader import load_paper
+    from leukbench.report.checklists import checklist
     from leukbench.report.facts import fact_sheet
 
     papers = {key: load_paper(key) for key in paper_keys()}
+    sheets = {key: load_facts(paper) for key, paper in papers.items()}
     data_page = reports / "data.md"
     return Site(
         profiles=tuple(_profiles(reports)),
         papers=papers,
         findings=tuple(audit_papers(list(papers.values()))),
         leaks=leaks_of(data_page.read_text(encoding="utf-8")) if data_page.is_file() else {},
-        facts={key: fact_sheet(paper, load_facts(paper)) for key, paper in papers.items()},
-        checklists=_checklists(papers),
+        facts={key: fact_sheet(papers[key], sheet) for key, sheet in sheets.items()},
+        checklists={key: checklist(papers[key], sheet) for key, sheet in sheets.items()},
     )
-
-
-def _checklists(papers: Mapping[str, Paper]) -> dict[str, str]:
-    return {}
 
 
 def _profiles(reports: Path) -> Iterator[ReportData]:
