@@ -249,10 +249,10 @@ def report(
     to: Annotated[Path | None, typer.Option(help="with --from: a folder to write below; default: in place")] = None,
 ) -> None:
     """Write the pages of the profile into reports/."""
-    from leukbench.pipeline import record
+    from leukbench.pipeline import remake
     from leukbench.pipeline import report as stage
 
-    print(record.report_from(from_dir, to) if from_dir else stage.report(_params()))
+    print(remake.report_from(from_dir, to) if from_dir else stage.report(_params()))
 
 
 @app.command()

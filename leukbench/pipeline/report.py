@@ -27,7 +27,7 @@ def gather(params: Params) -> ReportData:
     """
     from leukbench.papers.loader import load_paper
 
-    results = {name: _result(Result(params, name)) for name in params.experiments}
+    results = {name: collected(Result(params, name)) for name in params.experiments}
     runs = [run for result in results.values() for run in result.receipt.runs]
     return ReportData(
         profile=params.profile,
@@ -45,7 +45,8 @@ def gather(params: Params) -> ReportData:
     )
 
 
-def _result(result: Result) -> ExperimentResult:
+def collected(result: Result) -> ExperimentResult:
+    """Return one experiment's records, as pages hold them."""
     return ExperimentResult(
         experiment=result.experiment,
         plan=result.plan,

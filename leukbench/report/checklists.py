@@ -14,7 +14,7 @@ from typing import Literal
 
 from leukbench.papers.facts import FactSheet, Part, places
 from leukbench.papers.schema import Paper
-from leukbench.report.format import table
+from leukbench.report.format import page_table
 
 Status = Literal["reported", "in part", "not reported", "not assessed"]
 STATUSES: tuple[Status, ...] = ("reported", "in part", "not reported", "not assessed")
@@ -320,7 +320,7 @@ def checklist(paper: Paper, sheet: FactSheet) -> str:
     return (
         f"# Reporting guidelines: {paper.key}\n\nRead off the paper's record ({paper.citation.title}). It says whether"
         " something is stated, not whether it is right or enough; items in a few words of ours, by the guidelines'"
-        f" numbers.\n\n{table(_counts(told))}\n\n{table(rows)}\n\n## Not assessed\n\nThe record cannot answer these"
+        f" numbers.\n\n{page_table(_counts(told))}\n\n{page_table(rows)}\n\n## Not assessed\n\nThe record cannot answer these"
         f" without judgement.\n\n{left}\n"
     )
 

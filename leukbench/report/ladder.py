@@ -6,7 +6,7 @@ import math
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
 from leukbench.report.data import ReportData
-from leukbench.report.format import count, difference, percent, points, score, too_few, with_interval
+from leukbench.report.format import count, difference, percent, score, too_few, with_interval
 from leukbench.report.sections import counted, only_class, pick, protocol_name, training_rows
 from leukbench.verdicts.comparison import RungGap
 
@@ -123,13 +123,19 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
 
 
 def inflation_sentence(data: ReportData, paper: str, study: str) -> str:
-    """Return by how much the published split exceeds the one by patient for the headline's network, or ""."""
+    """Return by how much the published split exceeds the one by patient for the headline's network, or "".
+
+    Of several readings the one with most images in common with the split by patient speaks.
+    """
     arm = data.headline(paper, study).arm
-    for experiment in data.experiments_of(paper, study):
-        gap = data.gap(experiment, arm, "accuracy")
-        if gap is None or data.experiments[experiment].protocol != "as_published" or why_silent(data, gap):
-            continue
-        unit = data.unit(gap.patient)
-        told = f"{levels(gap)} % on the same {count(gap.n_images)} images of {gap.n_groups} {unit}s"
-        return f"{points(gap.difference)} points by the split as published ({told}{_own_size(data, gap)})"
-    return ""
+    published = [e for e in data.experiments_of(paper, study) if data.experiments[e].protocol == "as_published"]
+    gaps = [g for e in published if (g := data.gap(e, arm, "accuracy")) is not None and not why_silent(data, g)]
+    if not gaps:
+        return ""
+    gap = max(gaps, key=lambda g: g.n_images)
+    unit = data.unit(gap.patient)
+    told = "" if gap.low > 0 or gap.high < 0 else ", which cannot be told from none"
+    return (
+        f"On the same {count(gap.n_images)} images of {gap.n_groups} {unit}s, {protocol_name(data, gap.rung)} minus"
+        f" {protocol_name(data, gap.patient)}: {levels(gap)} = {difference(gap, unit)} points{told}{_own_size(data, gap)}."
+    )

@@ -20,7 +20,7 @@ PROTOCOLS = {
     "challenge": "challenge",
 }
 DEVIATIONS: dict[Deviation, str] = {
-    "surrogate_data": "made images",
+    "surrogate_data": "other images than the paper's",
     "weights_absent": "no pretrained weights",
     "frozen_layers_trained": "trains layers that the recipe freezes",
     "limited": "limited run",
@@ -73,7 +73,7 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images")
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
-    parts += [DEVIATIONS[d] for d in facts.deviations if d not in {"limited", "surrogate_data"}]
+    parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
     return ", ".join(parts) or "limited run"
 
 
@@ -122,22 +122,30 @@ def training_rows(data: ReportData, experiment: str) -> str:
 
 
 def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return one row a network: how much of the paper's experiment was run, and what its split shares."""
+    """Return one row an experiment and network: how much of the paper's was run, and what its split shares."""
     rows = []
-    for experiment, arm in data.networks_of(paper, study):
+    for experiment in data.experiments_of(paper, study):
         result = data.results[experiment]
-        runs = [run for run in result.receipt.runs if run.arm == arm]
-        rows.append(
-            {
-                "split": protocol_name(data, experiment),
-                "network": arm,
-                "run": status(data, experiment, arm),
-                "folds × seeds": f"{len({r.fold for r in runs})} × {len({r.seed for r in runs})}",
-                "training rows": training_rows(data, experiment),
-                "in training and test": shared(result),
-            }
-        )
+        seeds = len({run.seed for run in result.receipt.runs})
+        for arm in result.experiment.arms or ("",):
+            rows.append(
+                {
+                    "split": protocol_name(data, experiment),
+                    "network": arm or "none",
+                    "run": status(data, experiment, arm) if arm else _images(result),
+                    "folds × seeds": f"{len(result.receipt.folds)} × {seeds or '–'}",
+                    "training rows": training_rows(data, experiment),
+                    "in training and test": shared(result),
+                }
+            )
     return rows
+
+
+def _images(result: ExperimentResult) -> str:
+    if result.stand_in:
+        return "made images"
+    sizes = result.plan.sizes
+    return f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images"
 
 
 def reading_lines(data: ReportData, paper: str, study: str) -> list[str]:

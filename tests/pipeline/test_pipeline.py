@@ -3,8 +3,6 @@ and what bad input comes to."""
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import json
 import lzma
 import re
@@ -41,10 +39,12 @@ from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import results as results_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
-from leukbench.pipeline.record import RECORD, report_from
+from leukbench.pipeline.record import RECORD
+from leukbench.pipeline.remake import report_from
 from leukbench.pipeline.report import gather
 from leukbench.records import json_text
-from leukbench.report.ladder import gap_lines
+from leukbench.report.pages import Site, site_pages, study_run
+from leukbench.report.transfer import transfer_sections
 from leukbench.sources import load_source
 from leukbench.tools.diff import diff
 from leukbench.tools.explain import explain
@@ -159,52 +159,55 @@ def outs(stage: dict[str, Any]) -> list[str]:
 # --------------------------------------------------------------------------------------------------- what comes out
 
 
+@pytest.fixture(scope="module")
+def self_test(params: Params) -> dict[str, Any]:
+    """The made-up study as pages show it: tables and sentences by name."""
+    return study_run(gather(params), "known_answer", "cohort")
+
+
 @pytest.mark.trains
-def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
-    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
-    header = next(line for line in page.splitlines() if line.startswith("| claim "))
-    columns = [experiment.strip() for experiment in header.split("|")]
-    assert {"printed", "reproduced as published", "reproduced honestly", "verdict"} <= set(columns)
-    rows = [line for line in page.splitlines() if line.startswith("| known_answer.cohort.accuracy")]
-    experiments = dict(zip(columns, (experiment.strip() for experiment in rows[0].split("|")), strict=True))
+def test_the_page_holds_claimed_beside_reproduced(self_test: dict[str, Any]) -> None:
     claim = load_paper("known_answer").claim("known_answer.cohort.accuracy")
-    assert experiments["printed"].startswith(claim.value)
-    for column in ("reproduced as published", "reproduced honestly"):
-        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", experiments[column])[0])
-        assert low < float(experiments[column].split()[0]) < high
+    row = next(row for row in rows_of(self_test["claims"]) if row["claim"].startswith(f"`{claim.id}`"))
+    assert claim.value in row["printed"]
+    for column in ("as published", "by patient"):
+        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", row[column])[0])
+        assert low < float(row[column].split()[0]) < high
 
 
-def rows_of(page: str, title: str) -> list[dict[str, str]]:
-    """Return the rows of the first table below a title of a page."""
-    lines = page[page.index(title) :].splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
-    table = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
-    header, _, *rows = (line[1:-1].split("|") for line in table)
-    return [{h.strip(): experiment.strip() for h, experiment in zip(header, row, strict=True)} for row in rows]
+def rows_of(table: str) -> list[dict[str, str]]:
+    """Return the rows of a Markdown table."""
+    header, _, *rows = (line[1:-1].split("|") for line in table.splitlines())
+    return [{h.strip(): cell.strip() for h, cell in zip(header, row, strict=True)} for row in rows]
 
 
 @pytest.mark.trains
-def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
-    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
-    ladder = rows_of(page, "### The ladder")
+def test_the_page_shows_ladder_trivial_models_probe_and_calibration(self_test: dict[str, Any]) -> None:
+    ladder = [row for row in rows_of(self_test["ladder"]) if row["model"] == "cohort cnn"]
     assert [row["split"] for row in ladder] == ["as published (random images)", "by image", "by patient", "challenge"]
-    assert {row["training rows"] for row in ladder[1:]} == {ladder[1]["training rows"]}
-    assert ladder[2]["accuracy − by patient"] == "reference" and ladder[1]["accuracy − by patient"] != "–"
-    trivial = rows_of(page, "<details><summary>models without a network")
-    assert {row["model"] for row in trivial} == {
-        "majority", "mean colour", "colour histogram", "colour histogram trees", "border", "foreground size"
+    excess = [row["minus by patient, on the same images"] for row in ladder]
+    assert excess[2] == "the reference" and "–" not in excess
+    assert {row["model"] for row in rows_of(self_test["trivial"])} == {
+        "mean colour", "colour histogram", "colour histogram trees", "border", "foreground size"
     }  # fmt: skip
-    probes = rows_of(page, "<details><summary>can the patient be told")
+    probes = rows_of(self_test["probes"])
     assert {row["from"] for row in probes} == {"colour histogram", "small pixels"}
     assert all("patients" in row["who"] and float(row["chance %"]) < 50 for row in probes)
-    contrasts = rows_of(page, "<details><summary>other metrics, and models without a network")
-    assert any(row["first − second"] == "cohort_cnn − colour_histogram" for row in contrasts)
-    assert (
-        "Nothing is set apart for validation in: as published (random images), by image, by patient, challenge." in page
-    )
-    calibration = rows_of(page, "<details><summary>calibration")
-    assert all(re.match(r"0\.\d+ \[", row["ECE"]) and row["ECE scaled"] == "–" for row in calibration)
-    assert "flags" in rows_of(page, "## What was found")[0]
+    assert len(self_test["without_validation"]) == 4
+    assert all(row["ECE scaled"] == "–" for row in rows_of(self_test["calibration"]))
+
+
+@pytest.mark.trains
+def test_a_page_of_made_images_shows_no_accuracy_and_no_publication_has_one(home: Path, params: Params) -> None:
+    data = gather(params)
+    papers = {"alnet": load_paper("alnet")}
+    pages = site_pages(Site(profiles=(data,), papers=papers, findings=data.findings))
+    assert rows_of(pages["smoke.md"].split("\n\n")[-1].strip())[0]["outcome"] == "ran"
+    accuracy = data.arm("alnet-patient", "alnet").estimates[0].value
+    for path in ("smoke.md", "index.md", "papers/alnet.md", "runs.md"):
+        assert f"{100 * accuracy:.1f} [" not in pages[path] and f"{100 * accuracy:.1f} (" not in pages[path]
+    assert "not run → not run" in pages["index.md"]
+    assert "known_answer.cohort.accuracy" in pages["selftest.md"]
 
 
 @pytest.mark.trains
@@ -222,8 +225,8 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
 
 @pytest.mark.trains
 def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
-    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
-    assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
+    (section,) = transfer_sections(gather(load_params()), "known_answer", "cohort")
+    assert section.title == "known_answer cohort_cnn: known_answer → known_answer_null"
     assert len(pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-to-null.parquet")) > 48
     verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))
     assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
@@ -268,22 +271,6 @@ def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
         experiment: arm["mcc"] for experiment, arms in metrics.items() for arm in arms.values() if "mcc" in arm
     }
     assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
-
-
-@pytest.mark.trains
-def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) -> None:
-    """Every gap stands twice, under its arm and under the colour histogram; groups are set to one, and to nine."""
-    data = gather(params)
-    gaps = [g for g in data.verdicts["gaps"] if g["metric"] == "accuracy" and g["arm"] == "cohort_cnn"]
-    assert {g["rung"] for g in gaps} >= {"known-image", "known-as_published"}
-
-    def lines(n_groups: int) -> list[str]:
-        twice = [{**g, "n_groups": n_groups, "arm": arm} for g in gaps for arm in ("cohort_cnn", "trivial:border")]
-        changed = dataclasses.replace(data, verdicts={**data.verdicts, "gaps": twice})
-        return gap_lines(changed, "known_answer", "cohort")
-
-    assert "cohort_cnn, trivial:border, by image minus by patient: not shown, both test one group alone." in lines(1)
-    assert not any("one group alone" in line for line in lines(9))
 
 
 @pytest.mark.trains
