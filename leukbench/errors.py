@@ -38,6 +38,25 @@ class WeightsUnavailable(InputError):
     """Pretrained weights that a recipe asks for and that cannot be had here."""
 
 
+_EXTRAS = dict.fromkeys(("torch", "torchvision", "timm", "safetensors"), "train") | {"dvc": "pipeline"}
+
+
+def explained(error: Exception) -> str:
+    """Return what to tell a user of a deliberate error, or of a library that an extra installs. Raises any other again.
+
+    >>> print(explained(ModuleNotFoundError("No module named 'torch'", name="torch")))
+    this command needs torch, which is not installed
+      what to do: pip install 'leukbench[train]'
+    """
+    if isinstance(error, ModuleNotFoundError):
+        library = (error.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise error
+        do = f"pip install 'leukbench[{_EXTRAS[library]}]'"
+        return str(InputError(f"this command needs {library}, which is not installed", do=do))
+    return str(error)
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "") -> InputError:
     """Return the error for a wrong name, listing the right ones and the nearest.
 

@@ -1,14 +1,24 @@
-"""Where things lie, all relative to one workspace: the folder that leukbench is run in, or ``LEUKBENCH_HOME``."""
+"""Where things lie, and how they are written and read whole.
+
+All lies in one workspace: the folder that leukbench is run in, or ``LEUKBENCH_HOME``.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from leukbench.errors import InputError
+from leukbench.errors import DataError, InputError
+
+SUM = ".sha256"
+_LARGE_BYTES = 1 << 24
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR})
 
 
 def workspace() -> Path:
@@ -51,37 +61,118 @@ def reports_folder(profile: str) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place only when the block ends without an error.
 
-    A reader never sees half a file, and an error leaves what was there before. Raises InputError if the folder
-    cannot be written.
+    A reader never sees half a file, and an error leaves what was there before. With ``summed`` the sha256 of its bytes
+    lies beside it (:func:`write_sum`). Raises InputError if the folder cannot be written or the disk is full.
     """
-    try:
+    with _writable(path, opening=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise InputError(
-            "cannot write an output",
-            where=str(path),
-            expected="a folder that can be written",
-            found=error.strerror or str(error),
-            do="make the folder writable, or set LEUKBENCH_HOME to another one",
-        ) from error
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp makes files private; outputs are as readable as any file the user makes
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
+        with _writable(path):
+            yield temporary
+            # mkstemp makes files private; outputs are as readable as any file the user makes
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            _sync(temporary)
+            digest = sha256_of(temporary) if summed else ""
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if summed:
+        _write_sum(path, digest)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write text (UTF-8, ``\\n``) to ``path`` in one step."""
-    with replacing(path) as temporary:
+@contextlib.contextmanager
+def _writable(path: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn the errors of a disk that takes nothing more into InputError; others pass, but for those of ``opening``."""
+    try:
+        yield
+    except OSError as error:
+        # NumPy says how many items it wrote, without an errno; an input that cannot be read is another matter
+        about = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+        ours = about.parent == path.parent or about in path.parents
+        if not opening and (not ours or (error.errno not in _NO_ROOM and "requested and" not in str(error))):
+            raise
+        raise InputError(
+            "cannot write an output",
+            where=str(path),
+            expected="a folder that can be written, on a disk with room",
+            found=error.strerror or str(error),
+            do="make room or the folder writable, or set LEUKBENCH_HOME to another one; then run it again",
+        ) from error
+
+
+def _sync(file: Path) -> None:
+    """Bring a file's bytes to the disk, so that a name never stands before its content."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str, *, summed: bool = False) -> None:
+    """Write text (UTF-8, ``\\n``) to ``path`` in one step; ``summed`` as in :func:`replacing`."""
+    with replacing(path, summed=summed) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+# ----------------------------------------------------------------------------------------------------- whole or refused
+
+
+def sum_file(path: Path) -> Path:
+    """Return where the sha256 of a file stands: ``<name>.sha256`` beside it, as ``sha256sum --check`` reads it."""
+    return path.with_name(path.name + SUM)
+
+
+def sha256_of(file: Path) -> str:
+    """Return the sha256 (hex) of a file's bytes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def write_sum(path: Path) -> None:
+    """Write the sha256 of a file's bytes beside it. Raises InputError where that cannot be written."""
+    _write_sum(path, sha256_of(path))
+
+
+def _write_sum(path: Path, digest: str) -> None:
+    write_text(sum_file(path), f"{digest}  {path.name}\n")
+
+
+def check_whole(path: Path, *, do: str, needed: bool = True) -> None:
+    """Hold a file against the sha256 beside it; with ``needed`` false a file without one passes.
+
+    Raises DataError where the file cannot be read, has other bytes, or lacks its sha256 although that is ``needed``.
+    """
+    beside = sum_file(path)
+    if not needed and not beside.exists():
+        return
+    try:
+        expected = beside.read_bytes()
+        state = path.stat()
+        large = state.st_size > _LARGE_BYTES
+        found = _known_sha256(path, state.st_ino, state.st_size, state.st_mtime_ns) if large else sha256_of(path)
+    except OSError as error:
+        missing = path if not path.exists() else beside
+        raise DataError(
+            "a stage's output cannot be read whole", where=str(missing), expected="the file, and its sha256 beside it",
+            found=error.strerror or str(error), do=do,
+        ) from error  # fmt: skip
+    if expected != f"{found}  {path.name}\n".encode():
+        raise DataError(
+            "a file is not as it was written", where=str(path), expected=f"the sha256 in {beside.name}",
+            found=f"sha256 {found}", do=do,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _known_sha256(path: Path, inode: int, size: int, mtime_ns: int) -> str:
+    """Return a file's sha256, computed again only where the file has changed: several stages read a large store."""
+    return sha256_of(path)

@@ -138,8 +138,8 @@ STATUS_ORDER = {"inconsistent": 0, "implausible": 1, "uncheckable": 2, "consiste
 def audit_paper(paper: Paper) -> tuple[Finding, ...]:
     """Return what is to be said of a paper, one finding a fact, most serious first, with ids ``paper.check.n``.
 
-    Pure: reads nothing but the ledger, this package's public counts and, where a paper quotes one of the suite, that one's
-    ledger; the same ledger gives the same findings.
+    Pure: reads nothing but the ledger, this package's public counts and, where a paper quotes one of the suite,
+    that one's ledger; the same ledger gives the same findings.
     """
     findings = [_finding(paper, ident, draft, parts) for ident, draft, parts in one_a_fact(_numbered(paper))]
     rank = {f.id: i for i, f in enumerate(findings)}
@@ -147,7 +147,8 @@ def audit_paper(paper: Paper) -> tuple[Finding, ...]:
 
 
 def every_finding(paper: Paper) -> tuple[Finding, ...]:
-    """Return what every check says of a paper by itself, in the order of the checks: a fact may stand there several times."""
+    """Return what every check says of a paper by itself, in the order of the checks: a fact may stand there several
+    times."""
     return tuple(_finding(paper, ident, draft, ()) for ident, draft in _numbered(paper))
 
 

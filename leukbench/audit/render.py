@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from leukbench.audit.power.conventions import Tally
 from leukbench.audit.power.rates import PowerRow, check_rates
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding, canonical_json
@@ -193,16 +194,44 @@ planted figure may be accused.
 
 Brackets are 95 % intervals of Clopper and Pearson. The same numbers give the same page:
 
-    leukbench audit --power --experiments {n} --honest {honest} --seed {seed} > leukbench/audit/POWER.md
+    leukbench audit --power --experiments {n} --honest {honest}{sets} --seed {seed} > \\
+        leukbench/audit/power/POWER.md
 """
 
 
-def render_power(rows: Sequence[PowerRow], *, seed: int = 0) -> str:
+def _sets_lines(sets: Tally | None) -> list[str]:
+    """Return the section on sets of figures as libraries print them, nothing without any."""
+    if sets is None:
+        return []
+    libraries: Counter[str] = Counter()
+    for kind, n in sets.kinds.items():
+        libraries[kind.split(",")[0]] += n
+    lines = [
+        "",
+        "## Figures as libraries print them",
+        "",
+        f"{sets.sets:,} sets of true figures under the conventions of {', '.join(sorted(libraries))}: every average,",
+        "0/0 as 0, as 1 or left out of the mean, classes absent from the test images or never predicted, 2 to 14",
+        "classes, 5 to 2,000 images, per cent or fraction, rounded or truncated at 0 to 17 digits, with any part of the figures",
+        f"printed, with or without the matrix and the class sizes. Called inconsistent: {len(sets.inconsistent_sets)}.",
+        "Called implausible, by check and by kind:",
+        "",
+        "| check | findings |",
+        "|---|---:|",
+        *(f"| {check} | {n} |" for check, n in sorted(sets.implausible.items())),
+        "",
+        "| kind | sets | with an implausible finding |",
+        "|---|---:|---:|",
+    ]
+    return lines + [f"| {kind} | {n} | {sets.implausible_kinds[kind]} |" for kind, n in sorted(sets.kinds.items())]
+
+
+def render_power(rows: Sequence[PowerRow], *, seed: int = 0, sets: Tally | None = None) -> str:
     """Return the power table, the rates of each check and how they were made, as a page in Markdown."""
     n = max((r.experiments for r in rows if r.corruption != "honest"), default=0)
     honest = next((r.experiments for r in rows if r.corruption == "honest"), n)
     lines = [
-        POWER.format(n=n, honest=honest, seed=seed),
+        POWER.format(n=n, honest=honest, seed=seed, sets=f" --sets {sets.sets}" if sets else ""),
         "| planted | experiments | seen | rate | 95 % | by | untouched figures accused |",
         "|---|---:|---:|---:|---|---|---:|",
     ]
@@ -231,6 +260,7 @@ def render_power(rows: Sequence[PowerRow], *, seed: int = 0) -> str:
         "ledger states, or public "
         "counts and networks, and are held by unit tests.",
     ]
+    lines += _sets_lines(sets)
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@ parts are imported when called."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -21,10 +22,32 @@ def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
     from leukbench.cli.app import app
-    from leukbench.errors import LeukbenchError
+    from leukbench.errors import LeukbenchError, explained
 
     try:
         app()
-    except LeukbenchError as error:
-        print(f"leukbench: {error}", file=sys.stderr)
+    except (LeukbenchError, ModuleNotFoundError) as error:
+        print(f"leukbench: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+    except BrokenPipeError:  # whoever read our output has gone; Python would say so once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"leukbench: {_said(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _said(error: OSError) -> str:
+    """Return what the system refused, as deliberate errors say it."""
+    from leukbench.errors import InputError
+
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return str(
+        InputError(
+            "the disk takes nothing more" if full else "the system refused a file",
+            where=str(error.filename or ""),
+            found=error.strerror or str(error),
+            do="make room, then run the same command again: what is finished is kept" if full
+            else "make it readable or writable, or name another one",
+        )
+    )  # fmt: skip

@@ -22,9 +22,7 @@ app = QuickTyper(
 )  # fmt: skip
 Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
 NameOrAll = Annotated[str, typer.Argument(help="a name under that heading of params.yaml; empty: all")]
-Mapping = Annotated[
-    list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis or split=subset (repeatable)")
-]
+Mapping = Annotated[list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis (repeatable)")]
 Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
 
 
@@ -59,6 +57,12 @@ def _progress(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
     from leukbench.pipeline.progress import bar
 
     return bar(title)
+
+
+def _finish(text: str, *, failed: object, end: str = "\n") -> None:
+    print(text, end=end)
+    if failed:
+        raise typer.Exit(1)
 
 
 # ------------------------------------------------------------------------------------------------ stages that do
@@ -156,9 +160,7 @@ def grid(
         slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition
     )
     text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
-    print(text)
-    if failed:
-        raise typer.Exit(1)
+    _finish(text, failed=failed)
 
 
 @app.command()
@@ -193,6 +195,7 @@ def audit(
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
     experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
     honest: Annotated[int | None, typer.Option(min=1, help="with --power: honest experiments, else as many")] = None,
+    sets: Annotated[int, typer.Option(min=0, help="with --power: sets of figures as libraries print them")] = 0,
     seed: Annotated[int, typer.Option(help="with --power: of the simulation")] = 0,
     stage: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -203,7 +206,7 @@ def audit(
         print(auditing.audit_stage(_params()))
         return
     if power:
-        print(auditing.audit_power(experiments, honest=honest, seed=seed), end="")
+        print(auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed), end="")
         return
     _formats(format, "md", "json")
     if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
@@ -212,9 +215,7 @@ def audit(
         text, inconsistent = audit_drafts(files or [], paper or [], format, matrix=matrix, classes=classes)
     else:
         text, inconsistent = auditing.audit(files or [], paper or [], format)
-    print(text, end="")
-    if strict and inconsistent:
-        raise typer.Exit(1)
+    _finish(text, failed=strict and inconsistent, end="")
 
 
 @app.command()
@@ -242,11 +243,7 @@ def site(
     to: Annotated[Path, typer.Option(help="a folder to write into")] = Path("site"),
     markdown: Annotated[bool, typer.Option("--markdown", help="pages for a host of repositories, not HTML")] = False,
 ) -> None:
-    """Write the pages of all profiles in reports/ together: the first page, one a paper, data, method, self-test, runs.
-
-    HTML opens from a disk and asks no other host for anything. `leukbench site --markdown --to reports` makes the
-    committed pages.
-    """
+    """Write the pages of all profiles in reports/ together, as HTML that asks no other host for anything."""
     from leukbench.pipeline.site import write_site
 
     print(write_site(to, html=not markdown))
@@ -329,9 +326,7 @@ def certify(
         from leukbench.tools import certify as certifying
 
         text, broken = certifying.certify(_params(), experiment)
-    print(text)
-    if broken:
-        raise typer.Exit(1)
+    _finish(text, failed=broken)
 
 
 @app.command()
@@ -352,11 +347,10 @@ def score(
     from leukbench.tools.score import score as scoring
 
     _formats(format, "md", "json")
-    text = scoring.score(
+    print(scoring.score(
         predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin),
         selection=selection, mapping=map or [], logits=logits, where=where or [],
-    )  # fmt: skip
-    print(text)
+    ))  # fmt: skip
 
 
 @app.command()
@@ -368,9 +362,7 @@ def verify(
     from leukbench.tools import duplicates as data
 
     text, intact = data.verify(source, folder)
-    print(text)
-    if not intact:
-        raise typer.Exit(1)
+    _finish(text, failed=not intact)
 
 
 @app.command()
@@ -485,6 +477,4 @@ def check(
     from leukbench.tools import check as checking
 
     text, failed = checking.regression_check(update=update)
-    print(text)
-    if failed:
-        raise typer.Exit(1)
+    _finish(text, failed=failed)

@@ -78,11 +78,11 @@ def read_manifest(path: Path, *, classes: Collection[str] | None = None) -> pd.D
     return manifest
 
 
-def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
+def write_manifest(manifest: pd.DataFrame, path: Path, *, summed: bool = False) -> None:
     """Check and write a manifest as CSV; the same values give the same bytes. Raises DataError, InputError."""
     table = as_manifest(manifest)
     check_manifest(table, where=str(path))
-    write_table(table, path, columns=MANIFEST_COLUMNS)
+    write_table(table, path, columns=MANIFEST_COLUMNS, summed=summed)
 
 
 def manifest_sha256(manifest: pd.DataFrame) -> str:

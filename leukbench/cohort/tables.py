@@ -48,9 +48,12 @@ def table_sha256(table: pd.DataFrame, columns: Sequence[str]) -> str:
     return hashlib.sha256(table_text(table, columns).encode()).hexdigest()
 
 
-def write_table(table: pd.DataFrame, path: Path, *, columns: Sequence[str]) -> None:
-    """Write a table as CSV in one step; the same values give the same bytes. Raises DataError, InputError."""
-    write_text(path, table_text(table, columns, where=str(path)))
+def write_table(table: pd.DataFrame, path: Path, *, columns: Sequence[str], summed: bool = False) -> None:
+    """Write a table as CSV in one step, with ``summed`` its sha256 beside it; the same values give the same bytes.
+
+    Raises DataError, InputError.
+    """
+    write_text(path, table_text(table, columns, where=str(path)), summed=summed)
 
 
 def read_table(path: Path, columns: Sequence[str], *, integers: Collection[str] = ()) -> pd.DataFrame:
@@ -87,9 +90,9 @@ def read_groups(path: Path) -> pd.DataFrame:
     return read_table(path, GROUP_COLUMNS)
 
 
-def write_groups(groups: pd.DataFrame, path: Path) -> None:
+def write_groups(groups: pd.DataFrame, path: Path, *, summed: bool = False) -> None:
     """Write a groups table. Raises DataError, InputError."""
-    write_table(groups, path, columns=GROUP_COLUMNS)
+    write_table(groups, path, columns=GROUP_COLUMNS, summed=summed)
 
 
 def groups_sha256(groups: pd.DataFrame) -> str:
@@ -102,9 +105,9 @@ def read_split(path: Path) -> pd.DataFrame:
     return read_table(path, SPLIT_COLUMNS, integers=("fold", "copy"))
 
 
-def write_split(split: pd.DataFrame, path: Path) -> None:
+def write_split(split: pd.DataFrame, path: Path, *, summed: bool = False) -> None:
     """Write a split table. Raises DataError, InputError."""
-    write_table(split, path, columns=SPLIT_COLUMNS)
+    write_table(split, path, columns=SPLIT_COLUMNS, summed=summed)
 
 
 def split_sha256(split: pd.DataFrame) -> str:

@@ -98,8 +98,9 @@ def _place(ident: str, lines: Mapping[str, int]) -> str:
 
 
 def _nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=cutoff)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def _claim_slips(paper: Paper, claim: Claim) -> Iterator[str]:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from leukbench.papers.schema import Paper
 
 
-def audit_power(experiments: int, *, honest: int | None, seed: int) -> str:
-    """Return the page of false alarms and detection rates of the audit's checks."""
+def audit_power(experiments: int, *, honest: int | None, seed: int, sets: int = 0) -> str:
+    """Return the page of false alarms and detection rates of the audit's checks.
+
+    ``sets``: how many sets of figures are made as libraries print them.
+    """
+    from leukbench.audit.power.conventions import tally
     from leukbench.audit.power.rates import power_table
     from leukbench.audit.render import render_power
 
-    return render_power(power_table(experiments, seed, honest=honest), seed=seed)
+    rows = power_table(experiments, seed, honest=honest)
+    return render_power(rows, seed=seed, sets=tally(sets, seed) if sets else None)
 
 
 def audit(files: Sequence[Path], papers: Sequence[str], format: str) -> tuple[str, bool]:
@@ -49,9 +54,11 @@ def audit_stage(params: Params) -> str:
     papers = {key: load_paper(key) for key in dict.fromkeys([*params.papers, *paper_keys()])}
     found = {key: audit_papers([paper]) for key, paper in papers.items()}
     findings = [finding for key in params.papers for finding in found[key]]
-    write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n")
+    write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n", summed=True)
     for key in params.papers:
-        write_text(out_folder(params.profile, "papers", f"{key}.json"), json_text(without_claims(papers[key])))
+        write_text(
+            out_folder(params.profile, "papers", f"{key}.json"), json_text(without_claims(papers[key])), summed=True
+        )
     published = [finding for key in paper_keys() for finding in found[key]]  # the page is one for all profiles
     page = render_markdown(published, [papers[key] for key in paper_keys()])
     write_text(workspace() / "reports" / "audit.md", page)

@@ -35,7 +35,7 @@ def compare(params: Params) -> str:
         shortcuts=tuple(shortcuts(experiments, margin=params.verdicts.margin)),
         transfers=tuple(transfer_results(transfers, experiments)),
     )
-    write_text(out_folder(params.profile, "verdicts.json"), json_text(comparison))
+    write_text(out_folder(params.profile, "verdicts.json"), json_text(comparison), summed=True)
     return f"{len(comparison.verdicts)} claims compared"
 
 

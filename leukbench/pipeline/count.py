@@ -11,6 +11,6 @@ from leukbench.records import json_text
 def count_stage(params: Params) -> str:
     """Write ``out/<profile>/parameters.json``: the counts of the profile's papers."""
     rows = count_parameters_of(params.papers)
-    write_text(out_folder(params.profile, "parameters.json"), json_text(rows))
+    write_text(out_folder(params.profile, "parameters.json"), json_text(rows), summed=True)
     explained = sum(row["difference"] == "0" for row in rows)
     return f"{len(rows)} parameter counts, {explained} explained"

@@ -14,7 +14,7 @@ def index(params: Params, source: str) -> str:
 
     folder = files_of(params, source)
     manifest = as_manifest(load_source(source).index(folder))
-    write_manifest(manifest, source_file(params, source, "manifest.csv"))
+    write_manifest(manifest, source_file(params, source, "manifest.csv"), summed=True)
     present = int((manifest["present"] == "1").sum())
     n_dirt = count_dirt(folder)
     left = f"; {n_dirt} files of an operating system left out" if n_dirt else ""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from leukbench.artefacts import SplitPlan, from_plain
 from leukbench.errors import DataError
 from leukbench.params import Params
-from leukbench.paths import out_folder, source_folder
+from leukbench.paths import check_whole, out_folder, source_folder
 from leukbench.records import Experiment
 from leukbench.sources import load_source
 
@@ -49,11 +49,25 @@ def store_files(params: Params, experiment: Experiment) -> tuple[Path, ...]:
     return tuple(store_file(params, name) for name in (experiment.store, experiment.test_store) if name)
 
 
+def whole(file: Path, *, stage: str) -> Path:
+    """Return a stage's output after holding its bytes against the sha256 that the stage left beside it.
+
+    Raises DataError, naming the stage, where either is missing or they do not match.
+    """
+    check_whole(file, do=f"run the {stage} stage again")
+    return file
+
+
 def read_json(file: Path, *, stage: str) -> Any:
-    """Return a stage's JSON output. Raises DataError, naming the stage that makes it, where it cannot be read."""
+    """Return a stage's JSON output, held against its sha256. Raises DataError, naming the stage, where it is not whole."""
+    return as_read(whole(file, stage=stage), stage=stage)
+
+
+def as_read(file: Path, *, stage: str) -> Any:
+    """Return what a JSON file says, whoever wrote it. Raises DataError, naming the stage, where it cannot be read."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             "cannot read a stage's output", where=str(file), found=str(error), do=f"run the {stage} stage"
         ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.artefacts import ReadingName, ResolvedStudy, Sizes, SplitPlan, TransferPlan
 from leukbench.errors import InputError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import read_record, source_file, study_file
+from leukbench.pipeline.layout import read_record, source_file, study_file, whole
 from leukbench.records import Experiment, Limits, Reading, SplitRule
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def _planned_split(params: Params, experiment: Experiment) -> _Planned:
 
     study = read_study(params, experiment)
     reading, rule = rule_of(study, experiment)
-    manifest = read_manifest(source_file(params, experiment.source, "manifest.csv"))
-    groups = read_groups(source_file(params, experiment.source, "groups.csv"))
+    manifest = read_manifest(whole(source_file(params, experiment.source, "manifest.csv"), stage="index"))
+    groups = read_groups(whole(source_file(params, experiment.source, "groups.csv"), stage="group"))
     effective, rule = effective_rows(manifest, groups, study, rule, experiment, seed=params.seed)
     table = make_splits(effective, groups, rule, seed=params.seed, classes=study.classes)
     sizes = sizes_of(manifest, effective, study, rule, experiment)
@@ -202,10 +202,12 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     by_patient = dataclasses.replace(experiment, protocol="patient", reading="")
     _reading, rule = rule_of(study, by_patient)
     manifests = [
-        read_manifest(source_file(params, name, "manifest.csv")) for name in (experiment.source, experiment.test_source)
+        read_manifest(whole(source_file(params, name, "manifest.csv"), stage="index"))
+        for name in (experiment.source, experiment.test_source)
     ]
     groups = [
-        read_groups(source_file(params, name, "groups.csv")) for name in (experiment.source, experiment.test_source)
+        read_groups(whole(source_file(params, name, "groups.csv"), stage="group"))
+        for name in (experiment.source, experiment.test_source)
     ]
     cards = [load_source(name).card for name in (experiment.source, experiment.test_source)]
     refuse_copies(*cards)

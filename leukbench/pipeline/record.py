@@ -7,11 +7,12 @@ alone, in a workspace of its own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import lzma
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,17 @@ from leukbench.artefacts import from_plain
 from leukbench.errors import DataError
 from leukbench.evaluation.views import ExperimentView
 from leukbench.params import Params
-from leukbench.paths import out_folder, replacing, reports_folder, workspace, write_text
-from leukbench.pipeline.layout import read_json
+from leukbench.paths import (
+    out_folder,
+    replacing,
+    reports_folder,
+    sha256_of,
+    workspace,
+    write_sum,
+    write_text,
+)
+from leukbench.pipeline.layout import experiment_file, read_json
+from leukbench.pipeline.results import PREDICTIONS
 
 FORMAT = "leukbench-record-1"
 RECORD = "record.json.xz"
@@ -37,13 +47,16 @@ _OF_PROFILE = ("verdicts.json", "findings.json", "parameters.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """``papers``: the digest of each ledger that the results were held against; ``files``: path -> JSON value."""
+    """``papers``: the digest of each ledger that the results were held against; ``files``: path -> JSON value;
+    ``predictions``: name -> sha256 of each file beside it, none in a record from before they were held.
+    """
 
     format: str
     profile: str
     params: str
     papers: dict[str, str]
     files: dict[str, Any]
+    predictions: dict[str, str] = field(default_factory=dict)
 
 
 def write_record(params: Params) -> None:
@@ -55,6 +68,7 @@ def write_record(params: Params) -> None:
         params=(workspace() / "params.yaml").read_text(encoding="utf-8"),
         papers={key: ledger_digest(key) for key in params.papers},
         files=files,
+        predictions={file.name: sha256_of(file) for file in _predictions(params)},
     )
     plain = {name: getattr(made, name) for name in Record.__dataclass_fields__}
     text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -68,6 +82,12 @@ def _paths(params: Params) -> Iterator[str]:
     for name in params.transfers:
         yield from (path.format(name) for path in _OF_TRANSFER)
     yield from _OF_PROFILE
+
+
+def _predictions(params: Params) -> Iterator[Path]:
+    for name in params.experiments:
+        yield from (experiment_file(params, "predictions", name, suffix) for suffix in PREDICTIONS)
+    yield from (experiment_file(params, "predictions", name, ".parquet") for name in params.transfers)
 
 
 def ledger_digest(paper: str) -> str:
@@ -99,13 +119,13 @@ def kept_view(params: Params, experiment: str) -> ExperimentView | None:
     """Return what figures showed of an experiment when the report was last made, or None."""
     path = f"views/{experiment}.json"
     file = out_folder(params.profile, path)
+    plain = None
     if file.is_file():
-        plain = read_json(file, stage="report")
-    elif (reports_folder(params.profile) / RECORD).is_file():
+        with contextlib.suppress(DataError):  # damaged: it is about to be made again, and the record has it too
+            plain = read_json(file, stage="report")
+    if plain is None and (reports_folder(params.profile) / RECORD).is_file():
         file = reports_folder(params.profile) / RECORD
         plain = read_record(file.parent).files.get(path)
-    else:
-        plain = None
     return None if plain is None else from_plain(ExperimentView, plain, where=str(file))
 
 
@@ -115,6 +135,13 @@ def unpack(record: Record, folder: Path, home: Path) -> None:
     out = home / "out" / record.profile
     write_text(home / "params.yaml", record.params)
     for path, plain in record.files.items():
-        write_text(out / path, json.dumps(plain, ensure_ascii=False) + "\n")
+        write_text(out / path, json.dumps(plain, ensure_ascii=False) + "\n", summed=True)
     for file in sorted((folder / "predictions").glob("*.parquet")):
+        expected, found = record.predictions.get(file.name), sha256_of(file)
+        if record.predictions and found != expected:
+            raise DataError(
+                "predictions are not those that the report was made from", where=str(file), expected=f"sha256 {expected}",
+                found=f"sha256 {found}", do="take the file from the repository again",
+            )  # fmt: skip
         shutil.copyfile(file, out / "predictions" / file.name)
+        write_sum(out / "predictions" / file.name)

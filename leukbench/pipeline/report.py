@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from leukbench.artefacts import RunReceipt, from_plain
 from leukbench.params import Params
-from leukbench.paths import out_folder, reports_folder, runs_folder
-from leukbench.pipeline.layout import experiment_file, read_json, read_record
+from leukbench.paths import check_whole, out_folder, reports_folder, runs_folder
+from leukbench.pipeline.layout import as_read, experiment_file, read_json, read_record
 from leukbench.pipeline.results import PREDICTIONS, Result, read_findings
 from leukbench.pipeline.views import read_views, write_views
 from leukbench.report.data import ExperimentResult, Measured, ReportData
 from leukbench.sources import load_source
+from leukbench.training.finished import is_finished, read_history, read_receipt
 from leukbench.verdicts.comparison import Comparison
 
 
@@ -67,25 +67,23 @@ def measured_of(params: Params, runs: Iterable[RunReceipt]) -> dict[str, Measure
 def read_measured(folder: Path) -> dict[str, Measured]:
     """Return what a profile's committed folder keeps of its runs, by key; nothing where it keeps nothing."""
     file = folder / "measured.json"
-    if not file.is_file():
-        return {}
-    plain = json.loads(file.read_text(encoding="utf-8"))
+    check_whole(file, needed=False, do="take measured.json and its sha256 from the repository again")
+    plain = as_read(file, stage="report") if file.is_file() else {}
     return {key: from_plain(Measured, entry, where=f"{file}, {key}") for key, entry in plain.items()}
 
 
 def _of_run(key: str) -> Measured | None:
     folder = runs_folder() / key
-    if not (folder / "receipt.json").is_file():
+    if not is_finished(folder):
         return None
-    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-    receipt = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
+    receipt, history = read_receipt(folder), read_history(folder)
     return Measured(
         train_s=tuple(round(s, 4) for s in history["train_s"]),
         scoring_s=tuple(round(s, 4) for s in history["scoring_s"]),
         wall_s=round(receipt["wall_s"], 2),
         peak_memory_mib=round(receipt["peak_memory_mib"], 1),
         n_train_rows=receipt["n_train_rows"],
-        hardware=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        hardware=as_read(folder / "environment.json", stage="train"),
     )
 
 

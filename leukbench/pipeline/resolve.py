@@ -18,5 +18,5 @@ def resolve(params: Params, name: str) -> str:
         raise unknown_name("study", name, params.studies, where="params.yaml")
     wanted = params.studies[name]
     study = resolve_study(load_paper(wanted.paper), wanted.study)
-    write_text(study_file(params, wanted.paper, wanted.study), json_text(study))
+    write_text(study_file(params, wanted.paper, wanted.study), json_text(study), summed=True)
     return f"{name}: {len(study['arms'])} arms, protocols {', '.join(study['protocols'])}"

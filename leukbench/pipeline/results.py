@@ -13,7 +13,7 @@ from leukbench.errors import DataError
 from leukbench.evaluation.evaluated import Evaluation
 from leukbench.params import Params
 from leukbench.paths import out_folder
-from leukbench.pipeline.layout import experiment_file, read_json, read_plan, read_record
+from leukbench.pipeline.layout import experiment_file, read_json, read_plan, read_record, whole
 from leukbench.records import Experiment, Finding, Predictions
 from leukbench.verdicts.questions import EvaluatedExperiment
 
@@ -89,7 +89,7 @@ class Result:
             estimates={arm: entry.estimates for arm, entry in arms.items()},
             deviations={arm: receipt.deviations for arm, receipt in self.receipt.arms.items()},
             fold_deviations={arm: receipt.fold_deviations for arm, receipt in self.receipt.arms.items()},
-            seed_variance={(v.metric, v.class_, v.average): v.variance for v in self.evaluation.seed_variance},
+            likeness=self.evaluation.likeness,
         )
 
     def _read(self, kind: type[T], folder: str, suffix: str, *, stage: str) -> T:
@@ -102,14 +102,14 @@ def results_of(params: Params) -> dict[str, Result]:
 
 
 def read_predictions(file: Path) -> Any:
-    """Return an experiment's table of predictions (parquet). Raises DataError where it is missing or damaged."""
+    """Return an experiment's table of predictions (parquet). Raises DataError where it is missing or not whole."""
     import pandas as pd
 
     try:
-        return pd.read_parquet(file)
+        return pd.read_parquet(whole(file, stage="train"))
     except (OSError, ValueError) as error:  # pyarrow's errors are these
         raise DataError(
-            "an experiment has no predictions", where=str(file), found=str(error), do="run the train stage"
+            "an experiment's predictions cannot be read", where=str(file), found=str(error), do="run the train stage"
         ) from error
 
 

@@ -41,8 +41,8 @@ def _write_split(params: Params, name: str, planned: PlannedSplits) -> str:
         raise SplitError(
             "this split breaks what its protocol promises", where=f"experiment {name}", found="; ".join(violations)
         )
-    write_split(table, experiment_file(params, "splits", name, ".csv"))
-    write_text(experiment_file(params, "splits", name, ".certificate.json"), json_text(certificate))
+    write_split(table, experiment_file(params, "splits", name, ".csv"), summed=True)
+    write_text(experiment_file(params, "splits", name, ".certificate.json"), json_text(certificate), summed=True)
     plan = dataclasses.replace(mine.plan, experiment=experiment)  # experiments that differ in arms or epochs share one
-    write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan))
+    write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan), summed=True)
     return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"

@@ -10,7 +10,7 @@ from functools import partial
 
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file, read_json, read_plan, store_files, study_file
+from leukbench.pipeline.layout import experiment_file, read_json, read_plan, store_files, study_file, whole
 from leukbench.records import json_text
 
 
@@ -34,8 +34,10 @@ def train_all(params: Params) -> Iterator[str]:
 
 
 def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
-    workers = min(os.cpu_count() or 1, len(names))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    from leukbench.training.workers import end_with_parent
+
+    workers, spawned = min(os.cpu_count() or 1, len(names)), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=end_with_parent) as pool:
         try:
             yield from pool.map(partial(train, params), names)
         finally:
@@ -55,9 +57,12 @@ def train(params: Params, name: str) -> str:
 
     experiment = params.experiment(name)
     study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
-    table = read_split(experiment_file(params, "splits", name, ".csv"))
+    table = read_split(whole(experiment_file(params, "splits", name, ".csv"), stage="split"))
     plan = read_plan(params, name)
     device = choose_device()
+    for file in store_files(params, experiment):
+        whole(file, stage="decode")
+        whole(file.with_suffix(".json"), stage="decode")
     store = open_stores(store_files(params, experiment), test_source=experiment.test_source)
     if device.type == "cpu":
         use_threads(store.side_px)
@@ -74,8 +79,8 @@ def train(params: Params, name: str) -> str:
         tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
         tables[".probe.parquet"] = probe_patients(table, store, seed=0)
     for suffix, rows in tables.items():
-        with replacing(experiment_file(params, "predictions", name, suffix)) as temporary:
+        with replacing(experiment_file(params, "predictions", name, suffix), summed=True) as temporary:
             rows.to_parquet(temporary, index=False, compression="zstd")
     receipt["sizes"] = plan.sizes
-    write_text(experiment_file(params, "predictions", name, ".receipt.json"), json_text(receipt))
+    write_text(experiment_file(params, "predictions", name, ".receipt.json"), json_text(receipt), summed=True)
     return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +20,11 @@ from leukbench.evaluation.views import (
 )
 from leukbench.params import Params
 from leukbench.paths import runs_folder, write_text
-from leukbench.pipeline.layout import experiment_file, read_json, read_record, study_file
+from leukbench.pipeline.layout import experiment_file, read_json, read_record, study_file, whole
 from leukbench.pipeline.record import kept_view
 from leukbench.pipeline.results import Result
 from leukbench.records import Estimate, json_text
+from leukbench.training.finished import is_finished, read_history, read_receipt
 
 if TYPE_CHECKING:
     from leukbench.evaluation.evaluated import ArmEvaluation
@@ -37,7 +37,7 @@ def write_views(params: Params) -> None:
     """
     for name in params.experiments:
         view = _view(params, Result(params, name), kept_view(params, name))
-        write_text(experiment_file(params, "views", name, ".json"), json_text(view))
+        write_text(experiment_file(params, "views", name, ".json"), json_text(view), summed=True)
 
 
 def read_views(params: Params) -> dict[str, ExperimentView]:
@@ -107,10 +107,10 @@ def _split(params: Params, name: str, unit: str) -> tuple[SplitShare, ...]:
     import pandas as pd
 
     file = experiment_file(params, "splits", name, ".csv")
-    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    rows = pd.read_csv(whole(file, stage="split"), dtype=str, keep_default_na=False)
     keys = ["fold", "role", unit, "label"]
     counts = rows.groupby(keys, as_index=False)["origin"].nunique()
-    columns = [counts[name].tolist() for name in (*keys, "origin")]
+    columns = [counts.loc[:, name].tolist() for name in (*keys, "origin")]
     return tuple(
         SplitShare(fold=int(fold), role=role, unit=of, label=label, n_images=int(n))
         for fold, role, of, label, n in zip(*columns, strict=True)
@@ -131,9 +131,10 @@ def _curves(runs: list[RunReceipt], kept: ExperimentView | None, arm: str) -> tu
 
 def _curve(run: RunReceipt) -> RunCurve | None:
     folder = runs_folder() / run.key
-    if not (folder / "receipt.json").is_file():
+    if not is_finished(folder):
         return None
-    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    read_receipt(folder)
+    history = read_history(folder)
     return RunCurve(
         key=run.key,
         fold=run.fold,

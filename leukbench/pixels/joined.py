@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.errors import InputError
+from leukbench.paths import check_whole
 from leukbench.pixels.store import Store, open_store
 from leukbench.records import digest
 
@@ -64,7 +65,11 @@ def open_stores(files: Sequence[Path], *, test_source: str) -> Store:
     """Return the store of a cell, or of a transfer's two files those of ``test_source``
     joined to those it is trained on.
 
-    Raises DataError for a store that cannot be read, InputError where two do not go together (:func:`join_stores`).
+    Raises DataError for a store that cannot be read or is not as it was written,
+    InputError where two do not go together (:func:`join_stores`).
     """
+    for file in files:
+        for part in (file, file.with_suffix(".json")):
+            check_whole(part, needed=False, do="delete both files of the store and run the decode stage again")
     first, *others = (open_store(file) for file in files)
     return join_stores(first, others[0], name=test_source) if others else first

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from leukbench.artefacts import MAJORITY, is_trivial, model_name
-from leukbench.evaluation.controls import Probe
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.controls import Probe, Standing
 from leukbench.report.data import ReportData
 from leukbench.report.format import interval, number, percent, points, with_interval
 from leukbench.report.sections import pick, protocol_name, status
@@ -16,29 +17,35 @@ def flags(data: ReportData, paper: str, study: str) -> list[str]:
     experiments = data.experiments_of(paper, study)
     for experiment in experiments:
         if flagged := _flagged(data, experiment):
-            models = {model_name(s.model): percent(s.trivial) for s in flagged}
-            told = ", ".join(f"{model} {share} %" for model, share in models.items())
+            models = {model_name(s.model): _own(s) for s in flagged}
+            told = ", ".join(f"{model} {own} %" for model, own in models.items())
+            only = f"; {Scope.RUNS.value}" if any(s.scope is Scope.RUNS for s in flagged) else ""
             name = protocol_name(data, experiment)
-            found.append(f"`shortcut` {name}: {told}, against {_networks(flagged)} ({_of(data, flagged)})")
+            found.append(f"`shortcut` {name}: {told}, against {_networks(flagged)} ({_of(data, flagged)}{only})")
     for probe in _told(data, experiments):
         found.append(f"`shortcut` by the {probe.unit}: {probe_sentence(probe)}")
     return found
 
 
 def no_flag(data: ReportData, paper: str, study: str) -> str:
-    """Return what the absence of a flag means here: nobody came close, or those who did know no more than the majority."""
+    """Return what the absence of a flag means here: every network is ahead, or nothing is shown either way."""
     mine = [s for s in data.comparison.shortcuts if s.experiment in set(data.experiments_of(paper, study))]
     margin = percent(data.comparison.margin, digits=0)
-    close = {s.model for s in mine if s.difference < s.margin}
     if not mine:
         return "No network was run, so nothing could come close to one."
-    if not close:
-        return f"No flag: every network is ahead of every model without one by {margin} points or more."
-    names = ", ".join(sorted(map(model_name, close)))
-    return (
-        f"No flag, and no proof of learning either: {names} come within {margin} points of a network or are ahead of one, but"
-        " none of them is right more often than the majority class by more than its own error."
+    behind = [s for s in mine if s.standing is not Standing.AHEAD]
+    if not behind:
+        return f"No flag: every network is shown to be ahead of every model without one by more than {margin} points."
+    names = ", ".join(sorted({model_name(s.model) for s in behind}))
+    telling = (
+        "" if any(s.tells for s in behind) else " None of these models is shown to know more than the majority class."
     )
+    return f"No flag, and no proof of learning either: no network is shown to be {margin} points ahead of {names}.{telling}"
+
+
+def _own(s: ArmShortcut) -> str:
+    """Return the accuracy of a model without a network with its own interval, in percent."""
+    return f"{percent(s.trivial)} [{percent(s.trivial_low)} to {percent(s.trivial_high)}]"
 
 
 def flag_words(data: ReportData, paper: str, study: str) -> str:
@@ -110,6 +117,7 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
                 row[title] = with_interval(pick(arms[model].estimates, metric), unit)
             beside = [s for s in data.comparison.shortcuts if (s.experiment, s.model) == (experiment, model)]
             row["networks ahead by, points"] = "<br>".join(f"{s.arm} {points(s.difference)}" for s in beside[:5]) or "–"
+            row["shown"] = "<br>".join(dict.fromkeys(s.standing.value for s in beside)) or "–"
             row["flag"] = "`shortcut`" if any(s.flagged for s in beside) else ""
             rows.append(row)
     return rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.grades import DOUBTED
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, difference, percent, score, too_few, with_interval
 from leukbench.report.sections import counted, only_class, pick, protocol_name, training_rows
@@ -119,6 +121,13 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
         notes.append("No group holds two images here: the split by group is the same as one by image.")
     if notes == [] and gaps:
         notes.append("Every row trained on as many images as the split by patient.")
+    if any(g.scope is Scope.RUNS for g in gaps):
+        notes.append(
+            "One seed does not tell how much another training would differ: differences speak of these runs only."
+        )
+    doubted = [words for grade, words in DOUBTED.items() if any(g.grade is grade for g in gaps)]
+    if doubted:
+        notes.append(f"Of the differences' intervals: {', '.join(doubted)}.")
     return notes
 
 

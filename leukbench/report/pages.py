@@ -52,7 +52,7 @@ def write_report(data: ReportData, folder: Path) -> None:
             shutil.copyfile(file, temporary)
     measured = {key: dataclasses.asdict(of) for key, of in data.measured.items()}
     write_text(folder / "metrics.json", json.dumps(metrics(data), indent=1) + "\n")
-    write_text(folder / "measured.json", json.dumps(measured, indent=1, sort_keys=True) + "\n")
+    write_text(folder / "measured.json", json.dumps(measured, indent=1, sort_keys=True) + "\n", summed=True)
     write_text(folder / "report.md", profile_page(data))
 
 
@@ -207,7 +207,8 @@ def paper_page(site: Site, paper: Paper) -> str:
     """Return one paper's case: in short first, then findings, then each study with every profile that ran it."""
     findings = [f for f in site.findings if f.paper == paper.key]
     statuses = Counter(f.status for f in findings)
-    arms = [arm for data in site.profiles for study in paper.studies for _, arm in data.networks_of(paper.key, study)]
+    ran = [(data, study) for study in paper.studies for data in established.real(site.profiles, paper.key, study)]
+    arms = [arm for data, study in ran for _, arm in data.networks_of(paper.key, study)]
     assumed = sections.assumed_rows(paper, arms)
     return _render(
         "paper.md.j2",
@@ -316,13 +317,11 @@ def _smoke(site: Site) -> str:
 
 
 def _runs(site: Site) -> str:
-    """Return the page on budgets, times, hardware and parameter counts."""
-    counts = {tuple(row.values()): row for data in site.profiles for row in sections.parameter_rows(data)}
-    return _render(
-        "runs.md.j2",
-        profiles=[_profile_runs(data) for data in site.profiles if not all(r.stand_in for r in data.results.values())],
-        parameters=page_table(list(counts.values())),
-    )
+    """Return the page on budgets, times, hardware and parameter counts of the runs on publishers' images."""
+    ran = [data for data in site.profiles if not all(result.stand_in for result in data.results.values())]
+    counts = {tuple(row.values()): row for data in ran for row in sections.parameter_rows(data)}
+    profiles = [_profile_runs(data) for data in ran]
+    return _render("runs.md.j2", profiles=profiles, parameters=page_table(list(counts.values())))
 
 
 def _profile_runs(data: ReportData) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.params import Params
-from leukbench.pipeline.layout import experiment_file, read_json, source_file
+from leukbench.pipeline.layout import as_read, experiment_file, source_file
 from leukbench.pipeline.plan import effective_rows, read_study, rule_of
 from leukbench.records import Experiment, SplitRule, as_plain
 
@@ -45,7 +45,8 @@ def _checked(params: Params, name: str) -> tuple[Any, list[str]]:
     from leukbench.cohort.tables import read_split
 
     experiment = params.experiment(name)
-    certificate = read_json(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
+    # what a stage wrote is held against its rule here, not against its sha256: this says what is wrong with it
+    certificate = as_read(experiment_file(params, "splits", name, ".certificate.json"), stage="split")
     if not isinstance(certificate, dict) or not set(certificate) >= _KEYS:
         lost = sorted(_KEYS - set(certificate)) if isinstance(certificate, dict) else sorted(_KEYS)
         return certificate, [f"this is not a certificate: it lacks {', '.join(lost)}"]

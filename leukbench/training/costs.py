@@ -96,9 +96,10 @@ def _typical(seconds: list[float]) -> float:
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        plain = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return plain if isinstance(plain, dict) else None
 
 
 @dataclass

@@ -23,6 +23,7 @@ import torch
 
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
+from leukbench.paths import check_whole
 from leukbench.pixels.joined import open_stores
 from leukbench.pixels.store import Store
 from leukbench.records import Experiment, NetworkSpec, Recipe
@@ -198,6 +199,8 @@ def _opened(inputs: ExperimentInputs) -> tuple[dict[str, Any], pd.DataFrame, Sto
 
 @lru_cache(maxsize=2)
 def _open(inputs: ExperimentInputs, changed: tuple[int, ...]) -> tuple[dict[str, Any], pd.DataFrame, Store]:
+    for file, stage in ((inputs.study, "resolve"), (inputs.split, "split")):
+        check_whole(file, needed=False, do=f"run the {stage} stage again")
     study: dict[str, Any] = json.loads(inputs.study.read_text(encoding="utf-8"))
     return study, read_split(inputs.split), open_stores(inputs.stores, test_source=inputs.experiment.test_source)
 

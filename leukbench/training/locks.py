@@ -28,7 +28,11 @@ class RunHeld(LeukbenchError):
 
     def __init__(self, folder: Path, owner: str) -> None:
         super().__init__(f"run {folder.name} is being trained by {owner or 'another process'}")
-        self.owner = owner
+        self.folder, self.owner = folder, owner
+
+    def __reduce__(self) -> tuple[type[RunHeld], tuple[Path, str]]:
+        """Come out of another process as it went in."""
+        return RunHeld, (self.folder, self.owner)
 
 
 @contextlib.contextmanager
@@ -37,7 +41,7 @@ def holding(folder: Path, *, patience_s: float = math.inf) -> Iterator[None]:
 
     Raises InputError where the file system keeps no locks.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     file, until, told = folder / "lock", time.monotonic() + patience_s, False
     while (handle := _try(file)) is None:
         if time.monotonic() >= until:
@@ -48,12 +52,23 @@ def holding(folder: Path, *, patience_s: float = math.inf) -> Iterator[None]:
                 _LOG.warning("waiting for run %s, which is being trained by %s", folder.name, _text(file))
         time.sleep(_POLL_S)
     try:
-        os.ftruncate(handle, 0)
-        os.write(handle, _own_name().encode())
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, its text is only for people
+            os.ftruncate(handle, 0)
+            os.write(handle, _own_name().encode())
         yield
     finally:
         file.unlink(missing_ok=True)  # while it is still held: whoever waits sees that the file is another one
         os.close(handle)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            "cannot make a run's folder", where=str(folder), expected="a folder that can be written",
+            found=error.strerror or str(error), do="make it writable, or set LEUKBENCH_HOME to another one",
+        ) from error  # fmt: skip
 
 
 def owner_of(folder: Path) -> str | None:
@@ -70,7 +85,13 @@ def owner_of(folder: Path) -> str | None:
 
 def _try(file: Path) -> int | None:
     """Return an open, locked handle of the file, or None where another process has it."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError(
+            "cannot lock a run", where=str(file), expected="a folder that can be written", found=error.strerror or "",
+            do="make it writable, or set LEUKBENCH_HOME to another one",
+        ) from error  # fmt: skip
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):

@@ -6,10 +6,12 @@ end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,16 +25,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from leukbench.errors import DataError, SplitError
+from leukbench.errors import DataError, InputError, SplitError
 from leukbench.paths import replacing, runs_folder, write_text
 from leukbench.pixels.store import Store
 from leukbench.records import RunSpec, as_plain
 from leukbench.training.data import Pixels, Rows, rows_digest
 from leukbench.training.engine import Epochs, State, set_up, train
+from leukbench.training.finished import is_finished, read_history, read_receipt, seal
 from leukbench.training.hardware import hardware_card, peak_memory_mib, reset_peak_memory
 from leukbench.training.locks import holding
 from leukbench.training.network import build_network
 
+_LOG = logging.getLogger(__name__)
 _SERIES = ("train_loss", "train_accuracy", "validation_loss", "train_s", "scoring_s")
 
 
@@ -74,15 +78,15 @@ def run_folder(key: str) -> Path:
 def find_run(key: str) -> Finished | None:
     """Return a finished run, or None. Raises DataError where a finished run's files are damaged."""
     folder = run_folder(key)
-    if not (folder / "receipt.json").is_file():
+    if not is_finished(folder):
         return None
     try:
         found = Finished(
             key=key,
+            receipt=read_receipt(folder),
             test=np.load(folder / "test.npy", allow_pickle=False),
             validation=np.load(folder / "validation.npy", allow_pickle=False),
-            history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
-            receipt=json.loads((folder / "receipt.json").read_text(encoding="utf-8")),
+            history=read_history(folder),
         )
     except (OSError, ValueError, EOFError) as error:
         raise DataError(
@@ -127,7 +131,7 @@ def _take_scores(spec: RunSpec, rows: FoldRows) -> Finished | None:
     """Return the run made out of a finished one with the same weights that tested these rows and others, or None."""
     wanted = _names(rows.test.image_id, rows.test.label)
     for receipt in _receipts_of(spec.training_key):
-        folder, found = run_folder(receipt["key"]), find_run(receipt["key"])
+        folder, found = run_folder(receipt["key"]), find_run(receipt["key"])  # refused where its rows.csv is damaged
         tested = pd.read_csv(folder / "rows.csv", dtype=str, keep_default_na=False)
         tested = tested[tested["role"].eq("test")]
         place = {name: n for n, name in enumerate(_names(tested["image_id"], tested["label"]))}
@@ -148,7 +152,7 @@ def _receipts_of(training_key: str) -> Iterator[dict[str, Any]]:
             receipt = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if receipt.get("training_key") == training_key:
+        if isinstance(receipt, dict) and receipt.get("training_key") == training_key:
             yield receipt
 
 
@@ -173,6 +177,8 @@ def _train_run(
 ) -> Finished:
     folder = run_folder(spec.key)
     reset_peak_memory(device)
+    for half_written in folder.glob(".*.*"):  # of a process that was killed; this one holds the run
+        half_written.unlink()
     write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
     write_text(folder / "environment.json", json.dumps(hardware_card(device), indent=1, sort_keys=True) + "\n")
     started = time.perf_counter()
@@ -206,7 +212,13 @@ def epochs_done(key: str) -> int:
     try:
         with safe_open(file, framework="pt", device="cpu") as opened:
             return len(json.loads(opened.metadata()["series"])["train_loss"])
-    except (OSError, SafetensorError):  # just replaced, or damaged: who resumes it will say so
+    except (
+        OSError,
+        SafetensorError,
+        ValueError,
+        TypeError,
+        KeyError,
+    ):  # just replaced, or damaged: who resumes it says so
         return 0
 
 
@@ -215,9 +227,18 @@ def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple
         size, pretrained = spec.recipe.input_px, spec.recipe.pretrained
         return build_network(spec.network, n_classes=len(spec.classes), input_px=size, pretrained=pretrained)
 
-    state = set_up(build, spec.recipe, seed=spec.seed, device=device, precision=spec.precision)
+    def fresh() -> State:
+        return set_up(build, spec.recipe, seed=spec.seed, device=device, precision=spec.precision)
+
     file = folder / "checkpoint.safetensors"
-    return (state, _load_checkpoint(file, state, device)) if file.is_file() else (state, 0.0)
+    if file.is_file():
+        try:
+            return (state := fresh()), _load_checkpoint(file, state)
+        except DataError as error:
+            aside = file.with_name(f"damaged-{file.name}")
+            file.replace(aside)
+            _LOG.warning("%s\n  done: set aside as %s, and the run starts anew", error, aside.name)
+    return fresh(), 0.0
 
 
 def _save_checkpoint(file: Path, state: State, *, wall_s: float) -> None:
@@ -230,18 +251,54 @@ def _save_checkpoint(file: Path, state: State, *, wall_s: float) -> None:
         tensors[f"scores.{role}"] = torch.from_numpy(np.stack(getattr(state.epochs, role)))
     series = {name: getattr(state.epochs, name) for name in _SERIES}
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    notes = {"series": json.dumps(series), "wall_s": repr(wall_s)}
     with replacing(file) as temporary:
-        save_file(flat, temporary, metadata={"series": json.dumps(series), "wall_s": repr(wall_s)})
+        try:
+            save_file(flat, temporary, metadata={**notes, "sha256": _checkpoint_digest(flat, notes)})
+        except SafetensorError as error:  # the disk takes no more
+            raise InputError(
+                "cannot write a checkpoint", where=str(file), expected="a disk with room", found=str(error),
+                do="make room; then run the same command again: it goes on from the epoch before",
+            ) from error  # fmt: skip
 
 
-def _load_checkpoint(file: Path, state: State, device: torch.device) -> float:
-    """Fill the state from a checkpoint and return the seconds already spent."""
+def _checkpoint_digest(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> str:
+    """Return the sha256 of all that a checkpoint holds: safetensors files have no checksum of their own."""
+    made = hashlib.sha256(json.dumps([notes["series"], notes["wall_s"]]).encode())
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        made.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        made.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return made.hexdigest()
+
+
+def _read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return a checkpoint's tensors and notes. Raises DataError where it is not as it was written."""
     try:
         with safe_open(file, framework="pt", device="cpu") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            notes = opened.metadata()
-    except (OSError, SafetensorError) as error:
-        raise DataError("a checkpoint is damaged", where=str(file), found=str(error), do="delete it") from error
+            notes = dict(opened.metadata() or {})
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError("a checkpoint is damaged", where=str(file), found=str(error)) from error
+    unsealed = notes.keys() == {"series", "wall_s"}  # from before checkpoints were sealed
+    sealed = notes.keys() == {"series", "wall_s", "sha256"} and notes["sha256"] == _checkpoint_digest(tensors, notes)
+    if not (unsealed or sealed):
+        raise DataError(
+            "a checkpoint is damaged", where=str(file), expected="the sha256 that it names", found="another"
+        )
+    return tensors, notes
+
+
+def _load_checkpoint(file: Path, state: State) -> float:
+    """Fill the state from a checkpoint and return the seconds already spent. Raises DataError where it is damaged."""
+    tensors, notes = _read_checkpoint(file)
+    try:
+        return _fill(state, tensors, notes)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise DataError("a checkpoint is not of this run", where=str(file), found=str(error)[:200]) from error
+
+
+def _fill(state: State, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> float:
     state.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     fresh = state.optimiser.state_dict()
     slots: dict[int, dict[str, Tensor]] = {}
@@ -300,7 +357,7 @@ def _write_results(
     write_text(folder / "history.json", json.dumps(history) + "\n")
     sizes = {f"n_{role}_rows": len(getattr(rows, role)) for role in ("train", "validation", "test")}
     whole = {**receipt, **sizes, "key": spec.key, "training_key": spec.training_key}
-    write_text(folder / "receipt.json", json.dumps(whole, indent=1, sort_keys=True) + "\n")
+    seal(folder, whole)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     done = find_run(spec.key)
     assert done is not None

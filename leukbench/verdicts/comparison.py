@@ -53,7 +53,7 @@ class ArmContrast(Contrast):
 
 @dataclass(frozen=True, kw_only=True)
 class ArmShortcut(Shortcut):
-    """A network beside a model without one: does the latter come within the margin?"""
+    """How a network stands to a model without one."""
 
     experiment: str
     arm: str

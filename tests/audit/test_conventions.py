@@ -86,10 +86,18 @@ def test_a_matrix_without_positives_is_no_witness() -> None:
 
 def test_an_f1_may_exceed_the_mean_only_by_what_left_out_classes_add() -> None:
     """Every image called c0 (90 of 100): P 0.9 (left out), weighted recall 0.9, F1 0.947 of the one class left."""
-    fits = paper(score("precision", "90.0"), score("recall", "90.0"), score("f1", "94.7"))
-    beyond = paper(score("precision", "90.0"), score("recall", "90.0"), score("f1", "96.0"))
+    average = {"average": "weighted"}
+    fits, beyond = (
+        paper(*(score(m, v, **average) for m, v in (("precision", "90.0"), ("recall", "90.0"), ("f1", f1))))
+        for f1 in ("94.7", "96.0")
+    )
     assert [d.status for d in identities.check_f1_of_precision_recall(read(fits))] == ["uncheckable"]
     assert [d.status for d in identities.check_f1_of_precision_recall(read(beyond))] == ["inconsistent"]
+
+
+def test_equal_precision_and_recall_may_be_micro_averages_beside_a_macro_f1() -> None:
+    p = paper(score("precision", "80.0"), score("recall", "80.0"), score("f1", "84.0"), classes=("a", "b", "c"))
+    assert [d.status for d in identities.check_f1_of_precision_recall(read(p))] == ["uncheckable"]
 
 
 def test_an_accuracy_of_several_classes_may_be_the_mean_of_their_recalls() -> None:

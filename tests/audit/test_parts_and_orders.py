@@ -343,14 +343,14 @@ def test_a_repeated_gain_is_one_finding_with_two_places() -> None:
 def test_of_two_values_the_score_that_only_this_row_lacks_is_named() -> None:
     others = [score(m, v, model=n) for n in "bcd" for m, v in (("sensitivity", "98"), ("specificity", "96"))]
     two = [score("specificity", v) for v in ("98.71", "96.69")]
-    (draft,) = [d for d in repeats.check_two_values(read(paper(*two, *others))) if d.status == "inconsistent"]
-    assert "has no sensitivity" in draft.repair
+    (draft,) = [d for d in repeats.check_two_values(read(paper(*two, *others))) if d.status == "implausible"]
+    assert "one of the two is probably the sensitivity" in draft.statement
     (draft,) = [
         d
         for d in repeats.check_two_values(read(paper(*two, score("recall", "98"), *others)))
         if d.status == "inconsistent"
     ]
-    assert "has no" not in draft.repair
+    assert "probably" not in draft.statement
 
 
 def test_a_training_accuracy_beside_others_is_followed_by_what_unseen_images_gave() -> None:

@@ -3,6 +3,7 @@ and what bad input comes to."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import lzma
 import re
@@ -160,9 +161,9 @@ def outs(stage: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def self_test(params: Params) -> dict[str, Any]:
+def self_test(home: Path) -> dict[str, Any]:
     """The made-up study as pages show it: tables and sentences by name."""
-    return study_run(gather(params), "known_answer", "cohort")
+    return study_run(gather(load_params(home / "params.yaml")), "known_answer", "cohort")
 
 
 @pytest.mark.trains
@@ -672,8 +673,7 @@ def test_a_name_that_does_not_exist_names_the_nearest(
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(small: Path, refused: Command) -> None:
-    (small / "out" / "small" / "studies" / "known_answer-cohort.json").unlink()
-    (small / "out" / "small" / "studies").rmdir()
+    shutil.rmtree(small / "out" / "small" / "studies")
     (small / "out" / "small" / "studies").write_text("a file where the folder should be")
     message = refused("resolve", "cohort")
     assert "cannot write an output" in message and "studies" in message and "LEUKBENCH_HOME" in message
@@ -731,18 +731,32 @@ def test_a_stage_before_its_turn_names_the_one_to_run(small: Path, refused: Comm
 # --------------------------------------------------------------------------------------------------------- README
 
 
-def test_the_readme_names_every_command_and_none_that_does_not_exist() -> None:
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("commands", "running", "your_own", "limits")))
+
+
+def test_the_pages_name_every_command_and_none_that_does_not_exist() -> None:
     from leukbench.cli.app import app
 
     commands = {c.name or c.callback.__name__ for c in app.registered_commands}  # type: ignore[union-attr]
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = {
-        word for row in re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE) for word in re.findall(r"\w+", row)
-    }
-    assert named == commands
-    assert (
-        set(re.findall(r"leukbench ([a-z]+)", "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))))
-        <= commands
-    )
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    rows = re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE)
+    assert {word for row in rows for word in re.findall(r"[\w-]+", row)} == commands
+    shown = "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))
+    assert set(re.findall(r"leukbench ([a-z-]+)", shown)) <= commands
     assert {f"`{name}`" for name in PROFILES} <= set(re.findall(r"^\| (`[\w-]+`) \|", text, re.MULTILINE))
-    assert all((ROOT / link).exists() for link in re.findall(r"\]\(([^)]+)\)", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_readme_and_its_pages_lead_somewhere(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
+    assert links and [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+def test_the_readme_opens_with_the_lines_of_the_committed_index_and_is_two_screens_at_most() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split("<!-- index: the lines of reports/index.md -->\n")[1].split("\n<!-- /index -->")[0]
+    index = (ROOT / "reports" / "index.md").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(index) if line.startswith("**"))
+    wanted = list(itertools.takewhile(lambda line: not line.startswith("Brackets"), index[start:]))
+    assert block.strip() == "\n".join(re.sub(r"\]\((?!https?:)", "](reports/", line) for line in wanted).strip()
+    assert len(text.splitlines()) <= 80

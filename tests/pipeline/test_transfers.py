@@ -33,7 +33,7 @@ from leukbench.tools.certify import certify
 from leukbench.tools.profiles import load_profile
 from leukbench.training.grid import missing, plan_grid
 from leukbench.verdicts.comparison import Prevalence, TransferMetric, TransferResult
-from tests.support.made_report import NET, compared, estimate, experiment, report_data, with_result
+from tests.support.made_report import NET, compared, estimate, made_experiment, report_data, with_result
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
@@ -161,7 +161,7 @@ def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params
 
 def made_transfer(*, accuracy: float) -> TransferResult:
     plan = TransferPlan(source="a", target="b", common_of={}, tested_as={}, n_left_out=0, test_store_sha256="")
-    made = experiment("patient", 0.7, 250)
+    made = made_experiment("patient", 0.7, 250)
     return TransferResult(
         transfer="t", paper="known_answer", study="cohort", arm=NET, within="patient", plan=plan,
         sizes=made.receipt.sizes, receipt=made.receipt.arms[NET], n_train_rows=(250,), certificate=made.certificate,

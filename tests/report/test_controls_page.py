@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from leukbench.artefacts import COLOUR_HISTOGRAM
-from leukbench.evaluation.controls import probe_result
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.controls import Standing, probe_result
 from leukbench.evaluation.evaluated import Unknown
+from leukbench.evaluation.grades import DOUBTED
 from leukbench.evaluation.reservations import design_effect_sensitivity
+from leukbench.records import Grade
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
 from leukbench.report.format import difference, with_interval
@@ -137,20 +140,33 @@ def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData)
     assert controls.flags(data, *STUDY) == [] and controls.flag_words(data, *STUDY) == "none"
     flagged = compared(data, shortcuts=(shortcut(),))
     assert controls.flag_words(flagged, *STUDY) == "`shortcut` by image"
-    assert controls.flags(flagged, *STUDY) == [f"`shortcut` by image: border 88.0 %, against {NET} 90.0 % (full)"]
+    assert controls.flags(flagged, *STUDY) == [
+        f"`shortcut` by image: border 88.0 [80.0 to 95.0] %, against {NET} 90.0 % (full)"
+    ]
     rows = {row["split"]: row for row in controls.trivial_rows(flagged, *STUDY) if row["model"] == "border"}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""
+    assert rows["by image"]["shown"] == "within the margin"
     assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0"
 
 
-def test_no_flag_says_that_nobody_came_close_only_where_nobody_did(data: ReportData) -> None:
-    far = compared(data, shortcuts=(shortcut(difference=0.3, flagged=False),))
-    assert "every network is ahead of every model without one by 10 points or more" in controls.no_flag(far, *STUDY)
-    for close in (0.02, -0.27):
-        near = compared(data, shortcuts=(shortcut(difference=close, flagged=False),))
-        told = controls.no_flag(near, *STUDY)
-        assert "border come within 10 points" in told and "every network is ahead" not in told
+def test_no_flag_says_that_every_network_is_ahead_only_where_all_are_shown_to_be(data: ReportData) -> None:
+    ahead = shortcut(difference=0.3, flagged=False, standing=Standing.AHEAD)
+    told = controls.no_flag(compared(data, shortcuts=(ahead,)), *STUDY)
+    assert told == "No flag: every network is shown to be ahead of every model without one by more than 10 points."
+    untold = shortcut(difference=0.02, flagged=False, standing=Standing.UNTOLD)
+    both = controls.no_flag(compared(data, shortcuts=(ahead, untold)), *STUDY)
+    assert "no network is shown to be 10 points ahead of border." in both and "every network" not in both
+    assert "None of these models" not in both
+    useless = shortcut(difference=-0.27, flagged=False, tells=False)
+    assert "None of these models" in controls.no_flag(compared(data, shortcuts=(useless,)), *STUDY)
     assert controls.no_flag(data, *STUDY) == "No network was run, so nothing could come close to one."
+
+
+def test_what_one_seed_and_doubted_intervals_cannot_say_is_said_only_where_they_are(data: ReportData) -> None:
+    assert not any("One seed" in note or "intervals" in note for note in ladder.ladder_notes(data, *STUDY))
+    once = compared(data, gaps=(gap("image", "accuracy", scope=Scope.RUNS, grade=Grade.UNKNOWN),))
+    notes = ladder.ladder_notes(once, *STUDY)
+    assert any("these runs only" in note for note in notes) and any(DOUBTED[Grade.UNKNOWN] in note for note in notes)
 
 
 def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data: ReportData) -> None:

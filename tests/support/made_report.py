@@ -21,10 +21,12 @@ from leukbench.artefacts import (
     Sizes,
     SplitPlan,
 )
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.controls import Standing
 from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
 from leukbench.evaluation.operating import calibration, operating_points
 from leukbench.papers.loader import load_paper
-from leukbench.records import Estimate, Experiment, Predictions, Role, SplitRule
+from leukbench.records import Estimate, Experiment, Grade, Predictions, Role, SplitRule
 from leukbench.report.data import ExperimentResult, ReportData
 from leukbench.verdicts.comparison import ArmShortcut, Comparison, RungGap
 from tests.support.made_predictions import make_predictions
@@ -51,7 +53,7 @@ def gap(rung: str, metric: str, **changes: Any) -> RungGap:
     given: dict[str, Any] = {
         "rung": rung, "patient": "patient", "arm": NET, "protocol": rung, "metric": metric, "first": 0.9, "second": 0.7,
         "difference": 0.2, "low": 0.1, "high": 0.3, "n_images": 400, "n_groups": 20, "equal_size": True, "paired": True,
-        "same_as_image": False,
+        "same_as_image": False, "scope": Scope.TRAININGS, "grade": Grade.ASSURED,
     }  # fmt: skip
     return RungGap(**{**given, **changes})
 
@@ -60,7 +62,8 @@ def shortcut(**changes: Any) -> ArmShortcut:
     """Return a border model that is two points behind the network by image, and flagged."""
     given: dict[str, Any] = {
         "experiment": "image", "arm": NET, "model": BORDER, "network": 0.9, "trivial": 0.88, "trivial_low": 0.8,
-        "majority": 0.5, "difference": 0.02, "low": -0.01, "high": 0.05, "margin": 0.1, "flagged": True,
+        "trivial_high": 0.95, "majority": 0.5, "difference": 0.02, "low": -0.01, "high": 0.05, "margin": 0.1,
+        "standing": Standing.WITHIN, "tells": True, "flagged": True, "scope": Scope.TRAININGS,
     }  # fmt: skip
     return ArmShortcut(**{**given, **changes})
 
@@ -90,7 +93,7 @@ def receipt(n_train: int, *, validation: int = 0, **changes: Any) -> Receipt:
         "n_parameters": 1000, "n_parameters_trainable": 1000,
     }  # fmt: skip
     sizes = {"fold": 0, "n_train_rows": n_train, "n_validation_rows": validation, "n_test_rows": 400}
-    run = RunReceipt(key="k", arm=NET, seed=0, epochs_selected={"recipe": 39}, train_accuracy=1.0, **sizes)  # type: ignore[arg-type]
+    run = RunReceipt(key="k", arm=NET, seed=0, epochs_selected={"recipe": 39}, train_accuracy=1.0, **sizes)
     made = Sizes(n_images=400, n_images_published=400, complete=True, parts=())
     return Receipt(arms={NET: ArmReceipt(**{**given, **changes})}, runs=(run,), folds=(FoldSizes(**sizes),), sizes=made)
 
@@ -110,7 +113,7 @@ def evaluation(accuracy: float, *, validated: bool) -> Evaluation:
     return Evaluation(classes=CLASSES, seed_variance=(), arms=arms, probes={})
 
 
-def experiment(protocol: str, accuracy: float, n_train: int) -> ExperimentResult:
+def made_experiment(protocol: str, accuracy: float, n_train: int) -> ExperimentResult:
     """Return one experiment of the made-up study on images that are no stand-in."""
     spec = Experiment(paper=PAPER, study=NAME, protocol=protocol, source="known_answer", store="s", arms=(NET,))  # type: ignore[arg-type]
     reading = ReadingName(name="random_images", basis="stated", evidence="Section 1")
@@ -129,9 +132,9 @@ def experiment(protocol: str, accuracy: float, n_train: int) -> ExperimentResult
 def report_data() -> ReportData:
     """Return three rungs of one study: right in 90, 90 and 70 % of images, the first trained on more rows."""
     results = {
-        "as_published": experiment("as_published", 0.9, 300),
-        "image": experiment("image", 0.9, 250),
-        "patient": experiment("patient", 0.7, 250),
+        "as_published": made_experiment("as_published", 0.9, 300),
+        "image": made_experiment("image", 0.9, 250),
+        "patient": made_experiment("patient", 0.7, 250),
     }
     gaps = [gap(r, m, equal_size=r == "image") for r in ("as_published", "image") for m in ("accuracy", "mcc", "auc")]
     comparison = Comparison(

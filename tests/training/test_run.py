@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from leukbench.errors import DataError, SplitError
 from leukbench.records import NetworkSpec, Recipe, RunSpec
@@ -196,6 +199,8 @@ CHILD = """
 import sys, time
 from pathlib import Path
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 torch.set_num_threads(1)
 from leukbench.training.run import execute_run
 from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_spec, make_store
@@ -258,14 +263,48 @@ def test_a_damaged_run_is_refused_by_its_folder(tmp_path: Path, damage: str) -> 
         execute_run(spec, rows, store, device=CPU)
 
 
-def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
-    spec, rows, store = world(tmp_path, make_recipe())
+@pytest.mark.parametrize(
+    "damage", ["cut", "empty", "zeros", *(f"bit {share}" for share in (0.001, 0.02, 0.3, 0.8, 0.99))]
+)
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_anew(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=3))
+    whole = execute_run(spec, rows, store, device=CPU)
+    shutil.rmtree(run_folder(spec.key))
     with pytest.raises(Killed):
         execute_run(spec, rows, store, device=CPU, progress=stopping_at(1))
     file = run_folder(spec.key) / "checkpoint.safetensors"
-    file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(DataError, match="checkpoint is damaged"):
-        execute_run(spec, rows, store, device=CPU)
+    data = bytearray(file.read_bytes())
+    if damage.startswith("bit"):
+        data[int(float(damage.split()[1]) * len(data))] ^= 4
+    file.write_bytes({"cut": data[:500], "empty": b"", "zeros": bytes(len(data))}.get(damage, data))
+    assert same(execute_run(spec, rows, store, device=CPU), whole)
+    assert "checkpoint is damaged" in caplog.text and (file.parent / "damaged-checkpoint.safetensors").is_file()
+
+
+def test_a_checkpoint_from_before_they_were_sealed_is_still_resumed(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=3))
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    file = run_folder(spec.key) / "checkpoint.safetensors"
+    tensors, notes = load_file(file), safe_open(file, framework="pt").metadata()
+    save_file(tensors, file, metadata={k: v for k, v in notes.items() if k != "sha256"})
+    epochs: list[int] = []
+    execute_run(spec, rows, store, device=CPU, progress=lambda done, total: epochs.append(done))
+    assert epochs == [3]
+
+
+def test_a_run_from_before_receipts_were_sealed_is_still_found(tmp_path: Path) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    execute_run(spec, rows, store, device=CPU)
+    file = run_folder(spec.key) / "receipt.json"
+    plain = {k: v for k, v in json.loads(file.read_text()).items() if k not in {"files", "self_sha256"}}
+    file.write_text(json.dumps(plain))
+    assert find_run(spec.key) is not None
+    file.write_text(json.dumps({**plain, "filos": {}}))  # a damaged name does not unseal a receipt
+    with pytest.raises(DataError, match="damaged"):
+        find_run(spec.key)
 
 
 def test_a_fold_without_a_class_or_without_test_images_is_refused(tmp_path: Path) -> None:

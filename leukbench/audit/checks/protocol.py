@@ -77,12 +77,17 @@ def check_protocol_facts(ledger: Ledger) -> list[Draft]:
                 study=concerned[0] if len(concerned) == 1 else "",
                 severity=rule.severity,
                 statement=f"{rule.statement.rstrip('.')}{of}.",
-                witness=f"The paper: {rest}." if rest else "",
+                witness=f"The paper: {rest}." if rest else _recorded(name, word, rule),
                 repair=rule.repair,
                 where=_places(rest) if "(" in rest else "the text as a whole",
             )
         )
     return found
+
+
+def _recorded(name: str, word: str, rule: Rule) -> str:
+    """Return what is noted of a paper that gives no more evidence; of what is only missing the statement says enough."""
+    return "" if rule.status == "uncheckable" else f"Noted of the text: {name}, {word}.".replace("_", " ")
 
 
 def _first_word(value: str) -> tuple[str, str]:

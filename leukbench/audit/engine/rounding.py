@@ -118,8 +118,9 @@ def printed_interval(text: str, *, places: int | None = None) -> Interval | None
 def computed(interval: Interval) -> Interval:
     """Return the interval widened by what floating point can have added to a score before it was printed.
 
-    Keras and torchmetrics compute in single precision: 0.7 is 0.69999999 there and is cut to 0.69, and a fraction that is
-    printed with 17 digits is wrong from the eighth on. Four units in the last place of 24 bits cover a mean over classes.
+    Keras and torchmetrics compute in single precision: 0.7 is 0.69999999 there and is cut to 0.69, and a fraction
+    that is printed with 17 digits is wrong from the eighth on. Four units in the last place of 24 bits cover a mean
+    over classes.
 
     >>> float(computed(Interval(Fraction(7, 10), Fraction(7, 10))).low) < 0.69999999
     True

@@ -317,12 +317,14 @@ class Tally:
     kinds: Counter[str]
     inconsistent: Counter[str]  # by check
     implausible: Counter[str]  # by check
+    implausible_kinds: Counter[str]  # how many sets of a kind have an implausible finding
     inconsistent_sets: tuple[int, ...]  # their numbers, for :func:`figure_set` with the same seed
 
 
 def tally(n: int, seed: int) -> Tally:
     """Return what the audit says of n sets of figures; the same numbers give the same sets."""
     kinds: Counter[str] = Counter()
+    odd: Counter[str] = Counter()
     found: dict[str, Counter[str]] = {"inconsistent": Counter(), "implausible": Counter()}
     wrong = []
     for i in range(n):
@@ -332,5 +334,6 @@ def tally(n: int, seed: int) -> Tally:
         findings = every_finding(Paper.model_validate({**made.raw, "claims": blocks}))
         for status, counter in found.items():
             counter.update({f.check for f in findings if f.status == status})
+        odd[made.kind] += any(f.status == "implausible" for f in findings)
         wrong += [i] if any(f.status == "inconsistent" for f in findings) else []
-    return Tally(n, kinds, found["inconsistent"], found["implausible"], tuple(wrong))
+    return Tally(n, kinds, found["inconsistent"], found["implausible"], odd, tuple(wrong))

@@ -21,7 +21,7 @@ def audit_drafts(
     from leukbench.papers.loader import load_paper
 
     given = read_classes(classes)
-    drafts = [draft_file(file, _key(file), classes=given) for file in files if not is_file_name(str(file))]
+    drafts = [draft_of(file, classes) for file in files if not is_file_name(str(file))]
     loaded = [load_paper(name) for name in [*papers, *(str(file) for file in files if is_file_name(str(file)))]]
     head = [_said(draft) for draft in drafts]
     if matrix:
@@ -36,6 +36,11 @@ def audit_drafts(
     if format == "json":
         return to_json(findings), inconsistent
     return "\n\n".join([*head, render_markdown(findings, loaded)]), inconsistent
+
+
+def draft_of(file: Path, classes: str = "") -> Drafted:
+    """Return the draft of a file that is no paper file, under a key made from its name."""
+    return draft_file(file, _key(file), classes=read_classes(classes))
 
 
 def _key(file: Path) -> str:

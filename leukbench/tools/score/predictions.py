@@ -46,7 +46,7 @@ class Given:
 
 
 def read_given(
-    file: Path,
+    file: Path | Table,
     *,
     mapping: Sequence[str] = (),
     logits: bool = False,
@@ -54,7 +54,7 @@ def read_given(
     selection: str = "",
     where: Sequence[str] = (),
 ) -> Given:
-    """Return the predictions in a CSV or parquet file.
+    """Return the predictions in a CSV or parquet file, or in a table that was read.
 
     Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest. Classes are those
     of the columns of scores in their order; without these, the labels and predicted classes in alphabetical order. Without
@@ -62,10 +62,11 @@ def read_given(
     the file has columns of these names, ``where`` (COLUMN=VALUE) those with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
     """
     wishes = read_wishes(mapping, ROLES)
-    table, chosen = _choose(_where(read_table(file), where), arm=arm, selection=selection)
+    read = file if isinstance(file, Table) else read_table(file)
+    table, chosen = _choose(_where(read, where), arm=arm, selection=selection)
     if not table.lines:
         raise InputError(
-            "this file holds no predictions", where=str(file), expected="a row per image", found="a header"
+            "this file holds no predictions", where=str(read.file), expected="a row per image", found="a header"
         )
     columns = find_columns(table, ROLES, wishes)
     if "label" not in columns:

@@ -13,6 +13,7 @@ from leukbench.records import Estimate, Predictions, json_text
 from leukbench.tools.score.estimates import by_patient, confusion, estimates_of
 from leukbench.tools.score.predictions import Given, read_given
 from leukbench.tools.score.remarks import remarks_on
+from leukbench.tools.tables.rows import Table
 
 Plain = dict[str, Any]
 _OF_PATIENTS = frozenset({"accuracy", "balanced_accuracy", "mcc", "recall", "specificity", "auc"})
@@ -25,13 +26,30 @@ def score(
 ) -> str:  # fmt: skip
     """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
 
-    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, note``, fractions; null where undefined), ``n_images,
+    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, grade, note``, fractions; null where undefined), ``n_images,
     n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
     ``patients``, ``confusion_matrix`` (``rows`` actual, in the order of ``classes``), ``by_patient`` (``confusion_matrix`` and
     ``metrics`` of patients called by their mean score), ``unread_columns``, ``remarks`` (what was done to the file, and what it contradicts itself in) and, with ``claims`` (a paper's key
     or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
     (``patient`` or ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
     """
+    result = results(
+        file, claims, protocol=protocol, study=study, arm=arm, margin=margin, selection=selection, mapping=mapping, logits=logits,
+        where=where,
+    )  # fmt: skip
+    if format == "json":
+        return json_text(result).rstrip("\n")
+    from leukbench.tools.score.page import page
+
+    return page(result, file.name)
+
+
+def results(
+    file: Path | Table, claims: str | Path | None = None, *,
+    protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02, selection: str = "",
+    mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
+) -> Plain:  # fmt: skip
+    """Return the scores of predictions as JSON data (:func:`score` names its keys)."""
     given = read_given(file, mapping=mapping, logits=logits, arm=arm, selection=selection, where=where)
     estimates = estimates_of(given.predictions)
     result = scored(given, estimates)
@@ -41,11 +59,7 @@ def score(
         result["verdicts"] = hold(
             str(claims), given, estimates, protocol=protocol, study=study, arm=arm, margin=margin
         )  # fmt: skip
-    if format == "json":
-        return json_text(result).rstrip("\n")
-    from leukbench.tools.score.page import page
-
-    return page(result, file.name)
+    return result
 
 
 def scored(given: Given, estimates: Sequence[Estimate]) -> Plain:
@@ -90,6 +104,7 @@ def _plain(e: Estimate) -> Plain:
         "average": e.average,
         "aggregation": e.aggregation,
         "effective_groups": _number(e.effective_groups),
+        "grade": e.grade,
         "note": e.note,
     }
 

@@ -66,6 +66,15 @@ def read_table(file: Path) -> Table:
     return _table(file, named, nameless, lines)
 
 
+def of_frame(frame: Any, *, name: str = "the data frame") -> Table:
+    """Return a pandas data frame as rows of text, its index left out."""
+    named, nameless = _names(Path(name), [str(column).strip() for column in frame.columns])
+    columns = [[_cell(value) for value in frame.iloc[:, i].tolist()] for i in range(len(named))]
+    rows = zip(*columns, strict=True)
+    lines = tuple(Line(Path(name), number, dict(zip(named, row, strict=True))) for number, row in enumerate(rows))
+    return _table(Path(name), named, nameless, lines)
+
+
 def keep_rows(table: Table, column: str, value: str) -> Table:
     """Return the table with the rows alone that have a value in a column, and without that column."""
     lines = tuple(

@@ -68,6 +68,9 @@ def _f1_draft(
     mean = is_mean(row)
     expected = harmonic(p, r)
     ceiling = (p.high + r.high) / 2 if one_class else largest_mean_f1(p, r, f, k, over_runs=mean)
+    averages = {c.average for c in claims}
+    if not one_class and p.meets(r) and (len(averages) > 1 or "" in averages):
+        ceiling = Fraction(1)  # equal ones may be micro averages (Keras'), beside an F1 that is averaged otherwise
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
     words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for "
     words += f"{as_percent(f)}."
