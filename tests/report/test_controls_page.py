@@ -171,9 +171,9 @@ def test_several_readings_of_the_published_split_are_told_apart(data: ReportData
 
 def shortcut(**changes: Any) -> dict[str, Any]:
     values = {
-        "experiment": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88, "difference": 0.02,
-        "low": -0.01, "high": 0.05, "flagged": True, "trivial_low": 0.85, "trivial_high": 0.91, "scope": "these runs only",
-        "standing": "within the margin",
+        "experiment": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88,
+        "difference": 0.02, "low": -0.01, "high": 0.05, "flagged": True, "trivial_low": 0.85, "trivial_high": 0.91,
+        "scope": "these runs only", "standing": "within the margin",
     }  # fmt: skip
     return {**values, **changes}
 
