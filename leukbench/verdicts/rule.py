@@ -43,7 +43,7 @@ _UNSURE = {
     "absent": "; without patient ids the errors may be larger",
 }
 ONE_SEED = (
-    "one seed is not a training: how much another would differ is not known (two seeds, or another arm's, are needed)"
+    "one seed is not a training: how much another would differ is not known (another seed or arm is needed)"
 )
 _PAIRED = {
     Overlap.IMAGES: "; the paper tested these images, so the patients' part of the error is counted once",
