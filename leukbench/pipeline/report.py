@@ -98,7 +98,6 @@ def report(params: Params) -> str:
 
 def write_pages(params: Params) -> str:
     """Write all that a record is turned into: pages, figures, tables."""
-    from leukbench.pipeline.tables import table_data
     from leukbench.report.datapackage import write_tables
     from leukbench.report.pages import write_report
     from leukbench.report.tables import tables_of
@@ -106,5 +105,5 @@ def write_pages(params: Params) -> str:
     folder = reports_folder(params.profile)
     data = gather(params)
     write_report(data, folder)
-    write_tables(tables_of(table_data(params, data.measured)), folder, profile=params.profile)
+    write_tables(tables_of(data), folder, profile=params.profile)
     return f"{folder}/report.md"

@@ -158,27 +158,6 @@ def reading_lines(data: ReportData, paper: str, study: str) -> list[str]:
     return lines
 
 
-_KEPT = (
-    *("metric", "class_", "average", "aggregation", "value", "low", "high", "low_images", "high_images"),
-    *("n_images", "n_groups", "n_seeds", "method", "note"),
-)
-
-
-def estimate_rows(data: ReportData) -> list[dict[str, Any]]:
-    """Return every estimate of every model, per class, per fold and averaged; shares as fractions, null where undefined."""
-    return [
-        {"study": f"{e.paper}.{e.study}", "experiment": name, "split": protocol_name(data, name), "arm": arm}
-        | {key.removesuffix("_"): _rounded(getattr(estimate, key)) for key in _KEPT}
-        for name, e in data.experiments.items()
-        for arm, entry in data.results[name].evaluation.arms.items()
-        for estimate in entry.estimates
-    ]
-
-
-def _rounded(value: Any) -> Any:
-    return float(f"{value:.10g}") if isinstance(value, float) and math.isfinite(value) else value
-
-
 SELECTIONS = {
     "recipe": "as the recipe says",
     "last": "last epoch",

@@ -7,15 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from leukbench.artefacts import Certificate, Receipt, SplitPlan
 from leukbench.evaluation.contrasts import Contrast
-from leukbench.evaluation.controls import Shortcut
-from leukbench.evaluation.evaluated import Evaluation
-from leukbench.evaluation.views import ExperimentView
-from leukbench.papers.schema import Paper
-from leukbench.records import Experiment, Finding
+from leukbench.report.data import ReportData
 from leukbench.verdicts.differences import Difference
-from leukbench.verdicts.rule import Verdict
 
 Kind = Literal["string", "number", "integer", "boolean"]
 Cell = str | int | float | bool | None
@@ -44,26 +38,7 @@ class Table:
     refers: Mapping[str, tuple[str, str]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableData:
-    """What the tables are made from. ``commits``: the commit that each run key was trained at, as far as it is known."""
-
-    papers: Mapping[str, Paper]
-    findings: Sequence[Finding]
-    verdicts: Sequence[Verdict]
-    gaps: Sequence[Contrast]
-    contrasts: Sequence[Contrast]
-    shortcuts: Sequence[Shortcut]
-    experiments: Mapping[str, Experiment]
-    plans: Mapping[str, SplitPlan]
-    certificates: Mapping[str, Certificate]
-    receipts: Mapping[str, Receipt]
-    evaluations: Mapping[str, Evaluation]
-    views: Mapping[str, ExperimentView]
-    commits: Mapping[str, str]
-
-
-def tables_of(data: TableData) -> list[Table]:
+def tables_of(data: ReportData) -> list[Table]:
     """Return the tables of a profile, in reading order."""
     made = (
         _claims,
@@ -129,7 +104,7 @@ headline boolean whether its study's verdict hangs on it
 """
 
 
-def _claims(data: TableData) -> Table:
+def _claims(data: ReportData) -> Table:
     rows = (
         claim.model_dump(by_alias=True)
         | {"paper": key, "place": claim.where}
@@ -156,7 +131,7 @@ repair string the nearest reading that would make it true
 """
 
 
-def _findings(data: TableData) -> Table:
+def _findings(data: ReportData) -> Table:
     names = (
         "id",
         "paper",
@@ -195,14 +170,14 @@ smallest_margin number within which a true difference of 0 would be shown with p
 """
 
 
-def _verdicts(data: TableData) -> Table:
+def _verdicts(data: ReportData) -> Table:
     names = ("claim", "headline", "verdict", "reason", "margin", "p", "correction", "level", "faithful_by", "honest_p")
     rows = (
         {name: getattr(v, name) for name in names}
         | {"smallest_margin": v.smallest_margin}
         | _difference("faithful", v.faithful)
         | _difference("honest", v.honest)
-        for v in data.verdicts
+        for v in data.comparison.verdicts
     )
     title = "What the claims come to"
     return _table("verdicts", title, _VERDICT, rows, key="claim", claim=("claims", "id"))
@@ -230,22 +205,23 @@ certificate string digest of the split's certificate
 """
 
 
-def _experiments(data: TableData) -> Table:
+def _experiments(data: ReportData) -> Table:
     rows = (
         {
             "experiment": name,
             "paper": spec.paper,
             "study": spec.study,
             "protocol": spec.protocol,
-            "reading": data.plans[name].reading.name,
+            "reading": result.plan.reading.name,
             "source": spec.source,
-            "evidence": data.certificates[name].evidence,
-            "images": data.plans[name].sizes.n_images,
-            "images_published": data.plans[name].sizes.n_images_published,
+            "evidence": result.certificate.evidence,
+            "images": result.plan.sizes.n_images,
+            "images_published": result.plan.sizes.n_images_published,
             "patients": data.views[name].n_patients,
-            "certificate": data.certificates[name].self_sha256,
+            "certificate": result.certificate.self_sha256,
         }
-        for name, spec in data.experiments.items()
+        for name, result in data.results.items()
+        for spec in [result.experiment]
     )
     return _table("experiments", "Which study was run under which split", _EXPERIMENT, rows, key="experiment")
 
@@ -266,7 +242,7 @@ commit string that it was trained at, + where files differed from it; empty wher
 """
 
 
-def _runs(data: TableData) -> Table:
+def _runs(data: ReportData) -> Table:
     rows = (
         {
             "run": run.key,
@@ -280,13 +256,18 @@ def _runs(data: TableData) -> Table:
             "epochs_published": receipt.arms[run.arm].epochs_published,
             "parameters": receipt.arms[run.arm].n_parameters,
             "deviations": receipt.arms[run.arm].deviations,
-            "commit": data.commits.get(run.key, ""),
+            "commit": _commit(data, run.key),
         }
-        for name, receipt in data.receipts.items()
+        for name, result in data.results.items()
+        for receipt in [result.receipt]
         for run in receipt.runs
     )
     title, refers = "Every run", {"experiment": ("experiments", "experiment")}
     return _table("runs", title, _RUN, rows, key="experiment arm fold seed", **refers)
+
+
+def _commit(data: ReportData, run: str) -> str:
+    return str(data.measured[run].hardware.get("commit") or "") if run in data.measured else ""
 
 
 _CURVE = """
@@ -301,7 +282,7 @@ test number share of test rows called right after it
 """
 
 
-def _curves(data: TableData) -> Table:
+def _curves(data: ReportData) -> Table:
     rows = (
         {"experiment": name, "arm": arm, "fold": run.fold, "seed": run.seed, "epoch": epoch + 1}
         | {part: _at(getattr(run, part), epoch) for part in ("train", "validation", "test")}
@@ -344,20 +325,20 @@ note string reservations
 """
 
 
-def _estimates(data: TableData) -> Table:
+def _estimates(data: ReportData) -> Table:
     rows = (
         row
-        for name, evaluation in data.evaluations.items()
-        for arm in evaluation.arms
+        for name, result in data.results.items()
+        for arm in result.evaluation.arms
         for row in _estimates_of(data, name, arm)
     )
     title, refers = "Every metric with its intervals", {"experiment": ("experiments", "experiment")}
     return _table("estimates", title, _ESTIMATE, rows, key="experiment arm metric class average aggregation", **refers)
 
 
-def _estimates_of(data: TableData, name: str, arm: str) -> Iterator[dict[str, Any]]:
-    for e in data.evaluations[name].arms[arm].estimates:
-        runs = [r for r in data.receipts[name].runs if r.arm == arm and e.fold in {"", str(r.fold)}]
+def _estimates_of(data: ReportData, name: str, arm: str) -> Iterator[dict[str, Any]]:
+    for e in data.arm(name, arm).estimates:
+        runs = [r for r in data.results[name].receipt.runs if r.arm == arm and e.fold in {"", str(r.fold)}]
         yield {
             "experiment": name,
             "arm": arm,
@@ -379,7 +360,7 @@ def _estimates_of(data: TableData, name: str, arm: str) -> Iterator[dict[str, An
             "patients": data.views[name].n_patients,
             "seeds": e.n_seeds,
             "runs": [r.key[:KEY_DIGITS] for r in runs],
-            "commit": sorted({data.commits[r.key] for r in runs if r.key in data.commits}),
+            "commit": sorted({_commit(data, r.key) for r in runs} - {""}),
             "note": e.note,
         }
 
@@ -409,8 +390,10 @@ note string reservations
 """
 
 
-def _contrasts(data: TableData) -> Table:
-    rows = [_contrast_row(c, "split") for c in data.gaps] + [_contrast_row(c, "model") for c in data.contrasts]
+def _contrasts(data: ReportData) -> Table:
+    rows = [_contrast_row(c, "split") for c in data.comparison.gaps] + [
+        _contrast_row(c, "model") for c in data.comparison.contrasts
+    ]
     key = "kind experiment against first_arm second_arm metric"
     refers = {"experiment": ("experiments", "experiment")}
     return _table("contrasts", "Differences between splits and between models", _CONTRAST, rows, key=key, **refers)
@@ -450,9 +433,9 @@ note string reservations
 """
 
 
-def _controls(data: TableData) -> Table:
+def _controls(data: ReportData) -> Table:
     names = [field.name for field in _fields(_CONTROL)]
-    rows = ({name: getattr(s, name) for name in names} for s in data.shortcuts)
+    rows = ({name: getattr(s, name) for name in names} for s in data.comparison.shortcuts)
     title, refers = "Networks beside models without one", {"experiment": ("experiments", "experiment")}
     return _table("controls", title, _CONTROL, rows, key="experiment arm model", **refers)
 
@@ -472,7 +455,7 @@ told boolean whether patients can be told from an image
 """
 
 
-def _probes(data: TableData) -> Table:
+def _probes(data: ReportData) -> Table:
     rows = (
         {
             "experiment": name,
@@ -487,8 +470,8 @@ def _probes(data: TableData) -> Table:
             "by_class": probe.by_class,
             "told": probe.told,
         }
-        for name, evaluation in data.evaluations.items()
-        for model, probe in evaluation.probes.items()
+        for name, result in data.results.items()
+        for model, probe in result.evaluation.probes.items()
     )
     title, refers = "Can the patient be told from an image?", {"experiment": ("experiments", "experiment")}
     return _table("probes", title, _PROBE, rows, key="experiment model", **refers)
@@ -504,18 +487,18 @@ tested integer of them in the test part; empty where they are not counted
 """
 
 
-def _leaks(data: TableData) -> Table:
+def _leaks(data: ReportData) -> Table:
     rows = [
         {
             "experiment": name,
             "fold": fold.fold,
-            "run": fold.fold in {run.fold for run in data.receipts[name].runs},
+            "run": fold.fold in {run.fold for run in result.receipt.runs},
             "what": what,
             "shared": shared,
             "tested": getattr(fold.roles["test"], what, None),
         }
-        for name, certificate in data.certificates.items()
-        for fold in certificate.folds
+        for name, result in data.results.items()
+        for fold in result.certificate.folds
         for what, shared in fold.shared.items()
     ]
     title, refers = "What stands on both sides of each split", {"experiment": ("experiments", "experiment")}

@@ -161,9 +161,9 @@ def outs(stage: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def self_test(params: Params) -> dict[str, Any]:
+def self_test(home: Path) -> dict[str, Any]:
     """The made-up study as pages show it: tables and sentences by name."""
-    return study_run(gather(params), "known_answer", "cohort")
+    return study_run(gather(load_params(home / "params.yaml")), "known_answer", "cohort")
 
 
 @pytest.mark.trains
@@ -265,7 +265,7 @@ def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(ho
 
 @pytest.mark.trains
 def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
-    table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
+    table = pd.read_csv(home / "reports" / "smoke" / "tables" / "estimates.csv", keep_default_na=False)
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
     found = table[(table["metric"] == "mcc") & (table["aggregation"] == "pooled")].set_index("experiment")["value"]
     assert {experiment: round(float(value), 6) for experiment, value in found.items() if value} == {
@@ -357,6 +357,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.trains
+@pytest.mark.trains
 def test_every_page_can_be_made_again_from_what_is_committed(home: Path, tmp_path: Path) -> None:
     """Without ``out/``, ``runs/`` or ``data/``: the folder of reports alone, elsewhere."""
     committed = shutil.copytree(home / "reports" / "smoke", tmp_path / "smoke")
@@ -371,6 +372,7 @@ def test_every_page_can_be_made_again_from_what_is_committed(home: Path, tmp_pat
 
 
 @pytest.mark.trains
+@pytest.mark.trains
 def test_a_page_is_not_made_again_beside_another_ledger(home: Path, tmp_path: Path) -> None:
     committed = shutil.copytree(home / "reports" / "smoke", tmp_path / "smoke")
     plain = json.loads(lzma.decompress((committed / RECORD).read_bytes()))
@@ -383,6 +385,7 @@ def test_a_page_is_not_made_again_beside_another_ledger(home: Path, tmp_path: Pa
         report_from(committed)
 
 
+@pytest.mark.trains
 @pytest.mark.trains
 def test_the_tables_are_as_their_package_says(home: Path) -> None:
     folder = home / "reports" / "smoke" / "tables"
@@ -400,6 +403,7 @@ def test_the_tables_are_as_their_package_says(home: Path) -> None:
 
 
 @pytest.mark.trains
+@pytest.mark.trains
 def test_a_claim_is_explained_down_to_its_runs(home: Path) -> None:
     plain = json.loads(explain("known_answer.cohort.accuracy", None, "json"))
     receipt = json.loads((home / "out/smoke/predictions/known-patient.receipt.json").read_text(encoding="utf-8"))
@@ -413,6 +417,7 @@ def test_a_claim_is_explained_down_to_its_runs(home: Path) -> None:
         explain("alnet.t9.test.men", None, "md")
 
 
+@pytest.mark.trains
 @pytest.mark.trains
 def test_a_moved_verdict_flag_and_headline_are_told_and_an_unmoved_report_is_quiet(home: Path, tmp_path: Path) -> None:
     first = home / "reports" / "smoke"
@@ -438,6 +443,7 @@ def test_a_moved_verdict_flag_and_headline_are_told_and_an_unmoved_report_is_qui
     assert "1 headlines beyond" in beyond and "±4.2 points" in beyond and f"{100 * (was + 0.05):.1f} %" in beyond
 
 
+@pytest.mark.trains
 @pytest.mark.trains
 def test_two_commits_are_compared_by_the_records_that_they_hold(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -27,7 +27,7 @@ from leukbench.evaluation.views import (
     patients_of,
 )
 from leukbench.papers.loader import load_paper
-from leukbench.records import Estimate, Experiment, Role
+from leukbench.records import COPIES_AVERAGED, Estimate, Experiment, Role
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
 from leukbench.report.figures.patients import confusion_figure
@@ -35,7 +35,7 @@ from leukbench.report.figures.scores import reliability_figure, roc_figure
 from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import CYCLE, Figure, write_figure
 from leukbench.report.figures.training import costs_figure, epoch_table, training_figure
-from leukbench.report.figures.words import status, with_limits
+from leukbench.report.figures.words import counted, status, with_limits
 from tests.support.made_predictions import make_predictions
 
 KNOWN = load_paper("known_answer")
@@ -150,6 +150,11 @@ def test_each_row_of_the_ladder_tells_its_own_majority_and_who_is_ahead() -> Non
 )  # fmt: skip
 def test_one_rule_for_too_few(n_patients: int, low: float, high: float, shown: str) -> None:
     assert shown in with_limits(accuracy(0.7, low=low, high=high), row(n_patients=n_patients).view)
+
+
+def test_originals_are_not_called_images_where_copies_were_averaged() -> None:
+    assert counted(accuracy(0.7)) == "400 images"
+    assert counted(dataclasses.replace(accuracy(0.7), note=f"{COPIES_AVERAGED}; x")) == "400 originals"
 
 
 def test_made_images_are_said_first_and_a_limited_run_in_counts() -> None:
