@@ -65,7 +65,7 @@ def _finish(text: str, *, failed: object, end: str = "\n") -> None:
         raise typer.Exit(1)
 
 
-# ------------------------------------------------------------------------------------------------ stages that do
+# ------------------------------------------------------------------------------------------------ stages
 
 
 @app.command()
@@ -156,9 +156,8 @@ def grid(
     from leukbench.pipeline import grid as gridding
 
     choice = gridding.Choice(*(gridding.names(given) for given in (studies, protocols, arms)))
-    asked = gridding.slurm_options(
-        slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition
-    )
+    job = {"time_limit": time_limit, "jobs": jobs, "cpus": cpus, "gpus": gpus}
+    asked = gridding.slurm_options(slurm or [], **job, partition=partition)
     text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
     _finish(text, failed=failed)
 
@@ -169,9 +168,6 @@ def count() -> None:
     from leukbench.pipeline import count as stage
 
     print(stage.count_stage(_params()))
-
-
-# ---------------------------------------------------------------------------------------------- stages that judge
 
 
 @app.command()
@@ -202,11 +198,9 @@ def audit(
     """Could the printed figures be true together?"""
     from leukbench.pipeline import audit as auditing
 
-    if stage:
-        print(auditing.audit_stage(_params()))
-        return
-    if power:
-        print(auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed), end="")
+    if stage or power:
+        simulated = "" if stage else auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed)
+        print(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
         return
     _formats(format, "md", "json")
     if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
@@ -402,11 +396,9 @@ def check_split(
     _formats(format, "md", "html", "json")
     with _progress("look at images") as advance:
         found = checked(table, images, mapping=map or [], advance=advance)
-    print(found.text(format))
     for file in found.write(out):
         print(f"written: {file}", file=sys.stderr)
-    if found.crosses:
-        raise typer.Exit(1)
+    _finish(found.text(format), failed=found.crosses)
 
 
 @app.command("make-split")

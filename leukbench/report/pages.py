@@ -57,9 +57,9 @@ def write_report(data: ReportData, folder: Path) -> None:
 
 
 def _figures(data: ReportData, paper: str, study: str) -> list[Figure]:
-    """Return a study's figures; they are of networks, so there are none where an experiment ran without one."""
-    names = data.experiments_of(paper, study)
-    return figures_of(data, paper, study) if all(data.experiments[name].arms for name in names) else []
+    """Return a study's figures; none where an experiment ran without a network, or nothing to draw from is at hand."""
+    drawn = all(data.experiments[name].arms and name in data.views for name in data.experiments_of(paper, study))
+    return figures_of(data, paper, study) if drawn else []
 
 
 def metrics(data: ReportData) -> dict[str, Any]:

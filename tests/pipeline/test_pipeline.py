@@ -43,6 +43,7 @@ from leukbench.pipeline import train as train_stage
 from leukbench.pipeline.record import RECORD
 from leukbench.pipeline.remake import report_from
 from leukbench.pipeline.report import gather
+from leukbench.pipeline.site import write_site
 from leukbench.records import json_text
 from leukbench.report.pages import Site, site_pages, study_run
 from leukbench.report.transfer import transfer_sections
@@ -209,6 +210,30 @@ def test_a_page_of_made_images_shows_no_accuracy_and_no_publication_has_one(home
         assert f"{100 * accuracy:.1f} [" not in pages[path] and f"{100 * accuracy:.1f} (" not in pages[path]
     assert "not run → not run" in pages["index.md"]
     assert "known_answer.cohort.accuracy" in pages["selftest.md"]
+
+
+@pytest.mark.trains
+def test_the_site_is_made_from_the_folder_of_reports_alone_and_holds_its_figures(home: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        assert "pages" in write_site(tmp_path / folder, html=True)
+    made = files_below(tmp_path / "one")
+    assert made == files_below(tmp_path / "two")
+    assert {"index.html", "selftest.html", "smoke.html", "audit.html", "papers/alnet.html"} <= made.keys()
+    assert b"data:image/svg+xml;base64," in made["selftest.html"]
+    write_site(tmp_path / "markdown", html=False)
+    pages = files_below(tmp_path / "markdown")
+    assert "audit.md" not in pages, "other commands write it"
+    assert b"smoke/figures/known_answer-cohort-forest.svg" in pages["selftest.md"]
+
+
+@pytest.mark.slow
+def test_the_committed_pages_are_made_again_byte_for_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the two pages of made images, whose results are not committed."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(ROOT))
+    write_site(tmp_path, html=False)
+    for path, text in files_below(tmp_path).items():
+        if path not in {"selftest.md", "smoke.md"}:
+            assert (ROOT / "reports" / path).read_bytes() == text, f"{path} is old: run make pages and commit it"
 
 
 @pytest.mark.trains

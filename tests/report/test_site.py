@@ -138,7 +138,7 @@ def test_figures_and_tables_can_be_read_without_seeing_them(site: Path) -> None:
 
 
 def in_browser(page: Path, width: int, folder: Path) -> dict[str, object]:
-    """Return what a headless browser measures of a page in a frame, all parts open; and what axe says, if it is here."""
+    """Return what a headless browser measures of a page in a frame, all parts open; and what axe says, if here."""
     assert CHROMIUM is not None
     text = page.read_text(encoding="utf-8")
     axe = f"<script>{Path(AXE).read_text(encoding='utf-8')}</script>" if AXE else ""
