@@ -22,6 +22,7 @@ env: .venv/ready  ## the environment in .venv, from requirements.lock
 	touch $@
 
 repro: env  ## the pipeline of the profile in params.yaml
+	$(BIN)/python -m leukbench.tools.rwlock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
 pages: env  ## the committed pages of reports/, from the results and findings that are there
