@@ -8,7 +8,7 @@ PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 # a module's tests stay in one process, as they share what is expensive to make
 SPREAD := -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: help env repro style test quick slow coverage bench check picture lock clean
+.PHONY: help env repro pages style test quick slow coverage bench simulate check picture reference lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -22,7 +22,11 @@ env: .venv/ready  ## the environment in .venv, from requirements.lock
 	touch $@
 
 repro: env  ## the pipeline of the profile in params.yaml
+	$(BIN)/python -m leukbench.tools.rwlock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+
+pages: env  ## the committed pages of reports/, from the results and findings that are there
+	$(BIN)/leukbench site --markdown --to reports
 
 style: env
 	$(BIN)/ruff check .
@@ -45,11 +49,18 @@ coverage: env  ## which lines and branches the default tests reach
 bench: env  ## speed, side by side with what else one would use
 	$(BIN)/python -m benchmarks
 
+# rewrites the tables of leukbench/evaluation/README.md, leukbench/verdicts/README.md and docs/statistics.md: 15 to 20 minutes of one core
+simulate: env
+	$(BIN)/python -m simulations
+
 check: env  ## a small training against reference seeds
 	$(BIN)/leukbench check
 
 picture: env  ## the pictures of docs/architecture.md from the import graph (needs Graphviz)
 	$(BIN)/python -m docs.draw
+
+reference: env  ## docs/reference.md, every key, unit and metric, from the code
+	$(BIN)/python -m docs.reference
 
 lock:  ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --extra dev --extra train --extra pipeline --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock

@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.paths import workspace
 from leukbench.records import Experiment
+from leukbench.yamls import read_yaml
 
 
 class _Strict(BaseModel):
@@ -128,17 +128,7 @@ def _mixed_precisions(experiments: dict[str, Experiment]) -> list[str]:
 def load_params(file: Path | None = None) -> Params:
     """Return the validated params.yaml of the workspace (or of ``file``). Raises InputError, naming key and value."""
     file = file or workspace() / "params.yaml"
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            "cannot read params.yaml",
-            where=str(file),
-            found=error.strerror or "",
-            do="run leukbench in the project's folder",
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("params.yaml is no YAML", where=str(file), found=str(error)) from error
+    raw = read_yaml(file, what="params.yaml", do="run leukbench in the project's folder")
     return params_from_plain(raw, where=str(file))
 
 

@@ -67,7 +67,7 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
     A reader never sees half a file, and an error leaves what was there before. With ``summed`` the sha256 of its bytes
     lies beside it (:func:`write_sum`). Raises InputError if the folder cannot be written or the disk is full.
     """
-    with _writable(path):
+    with _writable(path, opening=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -89,15 +89,15 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    """Turn the errors of a disk that takes nothing more into InputError; others pass."""
+def _writable(path: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn the errors of a disk that takes nothing more into InputError; others pass, but for those of ``opening``."""
     try:
         yield
     except OSError as error:
         # NumPy says how many items it wrote, without an errno; an input that cannot be read is another matter
         about = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
         ours = about.parent == path.parent or about in path.parents
-        if not ours or (error.errno not in _NO_ROOM and "requested and" not in str(error)):
+        if not opening and (not ours or (error.errno not in _NO_ROOM and "requested and" not in str(error))):
             raise
         raise InputError(
             "cannot write an output",

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -328,10 +329,27 @@ COPIES_AVERAGED = "copies of one origin averaged"
 """In the note of an estimate that counts originals, while the predictions hold several copies of some."""
 
 
+class Grade(StrEnum):
+    """What is known of an interval's coverage, from the design alone: groups of each class, and the scale's end.
+
+    ``leukbench/evaluation/README.md`` has the measured coverage of each grade.
+    """
+
+    ASSURED = "assured"  # about the nominal 95 %
+    WIDE = "wide"  # covers more
+    OPTIMISTIC = "optimistic"  # covers less; the note says by how much
+    UNKNOWN = "unknown"  # not measured, or nothing in the data says how much groups differ
+    NONE = "none"  # there is no interval
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined, with the reason in
-    note."""
+    """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined, with the reason in note.
+
+    ``standard_error`` and ``df`` hold the variance of groups and of seeds together; ``df_groups`` is that of groups
+    alone, ``seed_variance`` the variance s² between single runs with its ``seed_df`` degrees of freedom (0: one seed,
+    s² unknown).
+    """
 
     metric: str
     value: float
@@ -348,8 +366,12 @@ class Estimate:
     method_images: str = ""
     n_images: int = 0
     n_groups: int = 0
-    effective_groups: float = float("nan")
+    effective_groups: float = float("nan")  # of the poorest class that the metric speaks of
     n_seeds: int = 1
+    df_groups: float = float("nan")
+    seed_variance: float = 0.0
+    seed_df: float = 0.0
+    grade: Grade = Grade.NONE
     note: str = ""
 
     @property

@@ -10,6 +10,8 @@ import yaml
 
 import leukbench
 from docs.draw import dot_text, levels, mark_of, pictures, reduced
+from docs.reference import PAGE, keys_of, page
+from leukbench import records
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -21,6 +23,18 @@ PAGES = [
 def test_the_pictures_are_those_of_the_import_graph() -> None:
     for file, text in pictures().items():
         assert mark_of(text) in file.read_text(encoding="utf-8"), f"{file.name} is old: run make picture and commit it"
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "docs/reference.md is old: run make reference and commit it"
+
+
+def test_a_key_stands_in_the_reference_with_type_default_and_comment() -> None:
+    keys = {key["key"]: key for key in keys_of(records, "SplitRule")}
+    assert keys["unit"]["default"] == "required" and "'origin'" in keys["unit"]["type"]
+    assert keys["validation"] == {"key": "validation", "type": "float", "default": "0.0", "what": ""}
+    assert "sum to 1" in keys["shares"]["what"]
+    assert set(keys) == set(records.SplitRule.__dataclass_fields__)
 
 
 def test_a_picture_has_rows_by_height_and_no_arrow_that_follows_from_others() -> None:

@@ -1,8 +1,8 @@
-"""The command line: one subcommand a stage of the pipeline, and tools for readers. Thin:
-parts are imported when called."""
+"""The command line: a subcommand for each stage and each tool. Thin: parts are imported when called."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -10,8 +10,7 @@ import sys
 def limit_threads() -> None:
     """Let pools have two threads at most, BLAS one, unless the user says otherwise; before NumPy and torch are loaded.
 
-    Nested pools fight. NumPy's matrices are small here: with two threads the patient probe takes 8.5 s instead of 0.5
-    s, and hashing 10,661 images 4 s instead of 0.1 s.
+    Nested pools fight: with two threads the patient probe takes 8.5 s, not 0.5 s, and hashing 10,661 images 4, not 0.1.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -28,3 +27,25 @@ def main() -> None:
     except (LeukbenchError, ModuleNotFoundError) as error:
         print(f"leukbench: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+    except BrokenPipeError:  # whoever read our output has gone; Python would say so once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"leukbench: {_said(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _said(error: OSError) -> str:
+    """Return what the system refused, as deliberate errors say it."""
+    from leukbench.errors import InputError
+
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return str(
+        InputError(
+            "the disk takes nothing more" if full else "the system refused a file",
+            where=str(error.filename or ""),
+            found=error.strerror or str(error),
+            do="make room, then run the same command again: what is finished is kept" if full
+            else "make it readable or writable, or name another one",
+        )
+    )  # fmt: skip

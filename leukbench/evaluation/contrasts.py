@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy.typing as npt
 from scipy import stats
 
 from leukbench.errors import InputError, unknown_name
+from leukbench.evaluation.design import PerClass, effective_groups
+from leukbench.evaluation.grades import Family, grade_of
 from leukbench.evaluation.intervals import (
     NAN,
+    Interval,
     add_strata,
-    effective_groups,
-    fewest_effective_groups,
     jackknife_variance,
     join_notes,
     pooled_variance,
@@ -25,13 +27,19 @@ from leukbench.evaluation.intervals import (
 )
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
-from leukbench.evaluation.reservations import domain_note
-from leukbench.records import FloatArray, Predictions, StringArray
+from leukbench.records import FloatArray, Grade, Predictions, StringArray
 from leukbench.seeds import generator_for
 
 _MOST_DRAWS = 10_000_000  # groups × resamples held at once
 _LEFT_OUT_UP_TO = 500  # groups; above, small-sample corrections no longer matter
 Compared = Literal["accuracy", "mcc", "auc", "balanced_accuracy", "macro_f1", "kappa"]
+
+
+class Scope(StrEnum):
+    """What a difference speaks of."""
+
+    RUNS = "these runs only"  # nothing says how much another training would differ
+    TRAININGS = "trainings"  # the variance between seeds is part of the error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +65,9 @@ class Contrast:
     p_mcnemar: float = NAN
     n_images: int = 0
     n_groups: int = 0
-    effective_groups: float = NAN
+    effective_groups: float = NAN  # of the poorest class
+    scope: Scope = Scope.RUNS
+    grade: Grade = Grade.NONE
     note: str = ""
 
 
@@ -69,17 +79,22 @@ def compare(
     level: float = 0.95,
     n_resamples: int = 10_000,
     seed: int = 0,
+    pooled: tuple[float, float] | None = None,
+    second_trained: bool = True,
 ) -> Contrast:
     """Return the difference of a metric between two arms tested on the same images, by a paired group bootstrap.
 
     Both are resampled by the same draws of groups (within classes where every group has one label), every seed of an arm
-    at once; the interval is the difference ± t √(V_boot G/(G-1) + Σ s²/S), df by Satterthwaite from the effective
-    groups, as percentiles are too narrow with few groups. Raises InputError where the arms were not tested on the same
+    at once; the interval is the difference ± t √(V_boot G/(G-1) + s²(1/S₁ + 1/S₂)), df by Satterthwaite from the effective
+    groups, as percentiles are too narrow with few groups. s² is the variance between seeds, ``pooled`` (value, df) over the
+    arms of a study or, without it, over these two; what resampling groups already says of it is taken off
+    (:func:`_between_trainings`). With one seed and nothing pooled the ``scope`` is these runs only. ``second_trained`` false: the second is a model without
+    training, to which s² does not apply. Raises InputError where the arms were not tested on the same
     images, or where an image's label or group differs between them.
     """
     first, second = average_copies(first), average_copies(second)
     _same_images(first, second)
-    return _contrast(first, second, metric, level, n_resamples, seed)
+    return _contrast(first, second, metric, level, n_resamples, seed, pooled, (True, second_trained))
 
 
 def inflation(
@@ -90,11 +105,14 @@ def inflation(
     level: float = 0.95,
     n_resamples: int = 10_000,
     seed: int = 0,
+    pooled: tuple[float, float] | None = None,
+    trained: bool = True,
 ) -> Contrast:
     """Return by how much a rung of the ladder exceeds the ``patient`` rung, paired by origin, group-level interval.
 
     Copies of one origin are averaged; origins tested in only one of the two are left out and counted in the note; groups
-    are those of ``patient``. Positive means that the rung flatters. Raises InputError where no origin is shared.
+    are those of ``patient``. Positive means that the rung flatters. ``pooled`` as in :func:`compare`; ``trained`` false: the model
+    has no training in either, so that its scope is all there is to know. Raises InputError where no origin is shared.
     """
     rung, patient = _by_origin(average_copies(rung)), _by_origin(average_copies(patient))
     shared = np.intersect1d(rung.image_id, patient.image_id)
@@ -107,7 +125,7 @@ def inflation(
     note = f"{dropped} origins tested in one rung only left out" if dropped else ""
     rung = _regrouped(rung, group)
     _same_labels(rung, patient)
-    return _contrast(rung, patient, metric, level, n_resamples, seed, note=note)
+    return _contrast(rung, patient, metric, level, n_resamples, seed, pooled, (trained, trained), note=note)
 
 
 def _by_origin(p: Predictions) -> Predictions:
@@ -146,36 +164,59 @@ def _same_labels(first: Predictions, second: Predictions) -> None:
 
 
 def _contrast(
-    first: Predictions, second: Predictions, metric: Compared, level: float, n_resamples: int, seed: int, note: str = ""
-) -> Contrast:
+    first: Predictions, second: Predictions, metric: Compared, level: float, n_resamples: int, seed: int,
+    pooled: tuple[float, float] | None, trained: tuple[bool, bool], note: str = "",
+) -> Contrast:  # fmt: skip
     if metric not in get_args(Compared):
         raise unknown_name("metric of a contrast", metric, get_args(Compared))
     groups = np.unique(first.group)
     runs = [_runs(p, groups) for p in (first, second)]
-    observed = [
-        bootstrap_runs(r, np.ones((1, len(groups)), dtype=np.int64), names=[metric])[metric][:, 0] for r in runs
-    ]
+    everyone = np.ones((1, len(groups)), dtype=np.int64)
+    observed = [bootstrap_runs(r, everyone, names=[metric])[metric][:, 0] for r in runs]
+    units = PerClass.of(runs[0][0].counts.sum(axis=2).T.astype(np.float64))
+    s2 = pooled or pooled_variance(
+        *(values for values, of_training in zip(observed, trained, strict=True) if of_training)
+    )
     a, b = (float(values.mean()) for values in observed)
-    sizes = runs[0][0].counts.sum(axis=(1, 2))
-    kish = effective_groups(sizes)
     base = Contrast(
-        metric=metric, first=a, second=b, difference=a - b, n_images=len(np.unique(first.image_id)),
-        n_groups=len(groups), effective_groups=kish,
+        metric=metric, first=a, second=b, difference=a - b, n_images=len(np.unique(first.image_id)), n_groups=len(groups),
+        effective_groups=units.fewest, scope=Scope.TRAININGS if s2[1] > 0 or not any(trained) else Scope.RUNS,
+        p_mcnemar=mcnemar_p(first, second),
     )  # fmt: skip
     if math.isnan(a - b) or len(groups) < 2:
         reason = "one group only" if len(groups) < 2 else "the metric is undefined for one of the two"
         return dataclasses.replace(base, note=join_notes(reason, note))
     strata = group_strata(runs[0][0])
-    generator = generator_for(seed, "bootstrap", metric)
     affordable = max(1_000, _MOST_DRAWS // len(groups))  # with many groups the standard error needs fewer resamples
+    generator = generator_for(seed, "bootstrap", metric)
     weights = draw_weights(len(groups), min(n_resamples, affordable), generator=generator, strata=strata)
-    left_out = np.full(len(groups), NAN)
-    if len(groups) <= _LEFT_OUT_UP_TO:
-        without = np.ones((len(groups), len(groups)), dtype=np.int64) - np.eye(len(groups), dtype=np.int64)
-        each = [bootstrap_runs(r, without, names=[metric])[metric].mean(axis=0) for r in runs]
-        left_out = each[0] - each[1]
-    drawn = [bootstrap_runs(r, weights, names=[metric])[metric].mean(axis=0) for r in runs]
-    return _interval(base, drawn[0] - drawn[1], left_out, observed, strata, sizes, level, first, second, note)
+    drawn = [bootstrap_runs(r, weights, names=[metric])[metric] for r in runs]
+    own = _group_variance(drawn, _left_out(runs, metric, len(groups)), strata, units)
+    between = _between_trainings([d for d, of_training in zip(drawn, trained, strict=True) if of_training], s2)
+    return _interval(
+        base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), satterthwaite(own, between), level, units, note
+    )
+
+
+def _left_out(runs: list[list[GroupedRun]], metric: Compared, n_groups: int) -> FloatArray:
+    """Return the difference without each group ``(n_groups,)``; NaN with so many groups that it no longer matters."""
+    if n_groups > _LEFT_OUT_UP_TO:
+        return np.full(n_groups, NAN)
+    without = np.ones((n_groups, n_groups), dtype=np.int64) - np.eye(n_groups, dtype=np.int64)
+    each = [bootstrap_runs(r, without, names=[metric])[metric].mean(axis=0) for r in runs]
+    return np.asarray(each[0] - each[1])
+
+
+def _between_trainings(drawn: list[FloatArray], s2: tuple[float, float]) -> tuple[float, float]:
+    """Return the variance that trainings add to the difference, and its degrees of freedom, given (s², df) between seeds.
+
+    Runs on the same images differ for two reasons: another training, and how it happens to fare with these groups. The
+    resampled groups vary the second already, so it would count twice: s² is reduced by how much the differences between the
+    runs of an arm vary over the resamples ``drawn`` ``(n_runs, n_resamples)``. Not below a quarter, as both are estimates.
+    """
+    varied = [np.nanvar(d - d.mean(axis=0), axis=1, ddof=1).sum() / (len(d) - 1) for d in drawn if len(d) > 1]
+    kept = max(s2[0] - float(np.mean(varied)), s2[0] / 4) if varied else s2[0]
+    return kept * sum(1 / len(d) for d in drawn), s2[1]
 
 
 def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
@@ -183,52 +224,51 @@ def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
 
 
 def _interval(
-    base: Contrast, drawn: FloatArray, left_out: FloatArray, observed: list[FloatArray], strata: npt.NDArray[np.int64] | None,
-    sizes: npt.NDArray[np.int64], level: float, first: Predictions, second: Predictions, note: str,
-) -> Contrast:  # fmt: skip
-    """Turn resampled differences into a t interval, with the percentile limits and McNemar's p beside it."""
-    kept = drawn[~np.isnan(drawn)]
+    base: Contrast, drawn: FloatArray, total: tuple[float, float], level: float, units: PerClass, note: str
+) -> Contrast:
+    """Turn resampled differences and their (variance, df) into a t interval, with the percentile limits beside it."""
+    kept, (variance, df) = drawn[~np.isnan(drawn)], total
     lost = f"{len(drawn) - len(kept)} resamples without a class left out" if len(kept) < len(drawn) else ""
-    parts = _group_variance(kept, left_out, strata, sizes)
-    seeds = [(pooled_variance(values)[0] / len(values), pooled_variance(values)[1]) for values in observed]
-    variance, df = satterthwaite(parts, *seeds)
-    difference = float(observed[0].mean() - observed[1].mean())
-    p_mcnemar = mcnemar_p(first, second)
     if not variance > 1e-15 or not df > 0:
         reason = "the two never differ in a way that groups tell apart: no interval"
-        return dataclasses.replace(base, p_mcnemar=p_mcnemar, note=join_notes(reason, note, lost))
+        return dataclasses.replace(base, note=join_notes(reason, note, lost))
     error = math.sqrt(variance)
     half = float(stats.t.isf((1 - level) / 2, df)) * error
     percentiles = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+    low, high = max(base.difference - half, -2.0), min(base.difference + half, 2.0)
+    graded = grade_of(Family.CONTRAST, units.effective(), Interval(low=low, high=high))
     return dataclasses.replace(
-        base, low=max(difference - half, -2.0), high=min(difference + half, 2.0),
-        method="paired group bootstrap standard error, t", df=df, standard_error=error,
-        p_value=float(2 * stats.t.sf(abs(difference) / error, df)), low_percentile=float(percentiles[0]),
-        high_percentile=float(percentiles[1]), p_mcnemar=p_mcnemar,
-        note=join_notes(note, lost, domain_note(fewest_effective_groups(sizes, strata))),
+        base, low=low, high=high, method="paired group bootstrap standard error, t", df=df, standard_error=error,
+        p_value=float(2 * stats.t.sf(abs(base.difference) / error, df)), low_percentile=float(percentiles[0]),
+        high_percentile=float(percentiles[1]), grade=graded.grade, note=join_notes(note, lost, graded.note),
     )  # fmt: skip
 
 
 def _group_variance(
-    drawn: FloatArray, left_out: FloatArray, strata: npt.NDArray[np.int64] | None, sizes: npt.NDArray[np.int64]
+    drawn: list[FloatArray], left_out: FloatArray, strata: npt.NDArray[np.int64] | None, units: PerClass
 ) -> tuple[float, float]:
     """Return the bootstrap variance with its small-sample factor, and its degrees of freedom.
 
     Drawing G groups from G understates a variance by (G-1)/G. How much each class contributes, and so which G and which
     df apply, comes from leaving out one group at a time; where that is undefined, the poorest class speaks for all.
     """
-    if len(drawn) < 2:
+    difference = drawn[0].mean(axis=0) - drawn[1].mean(axis=0)
+    kept = difference[~np.isnan(difference)]
+    if len(kept) < 2:
         return NAN, NAN
+    sizes = units.sizes
     which = np.zeros(len(sizes), dtype=np.int64) if strata is None else strata
     members = [np.flatnonzero(which == s) for s in np.unique(which)]
     counts = np.array([len(m) for m in members], dtype=np.float64)
     shares = jackknife_variance(left_out, sizes=sizes, strata=strata)
     total, df = add_strata(shares) if not np.isnan(left_out).any() else (0.0, math.inf)
+    if strata is None and units.fewest >= 2:
+        df = min(df, 2 * (units.fewest - 1))
     if not total > 0 or len(shares) != len(members):
         few = members[int(counts.argmin())]
-        return float(np.var(drawn, ddof=1)) * len(few) / (len(few) - 1), effective_groups(sizes[few]) - 1
+        return float(np.var(kept, ddof=1)) * len(few) / (len(few) - 1), effective_groups(sizes[few]) - 1
     weights = np.array([variance for variance, _ in shares]) / total
-    return float(np.var(drawn, ddof=1)) * float(weights @ (counts / (counts - 1))), df
+    return float(np.var(kept, ddof=1)) * float(weights @ (counts / (counts - 1))), df
 
 
 def mcnemar_p(first: Predictions, second: Predictions) -> float:

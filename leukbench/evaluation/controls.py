@@ -2,51 +2,86 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
+from scipy import stats
 
 from leukbench.errors import InputError
-from leukbench.evaluation.contrasts import compare
+from leukbench.evaluation.contrasts import Contrast, Scope, compare
 from leukbench.evaluation.intervals import join_notes, korn_graubard, wilson
 from leukbench.records import Estimate, Predictions, StringArray
+
+
+class Standing(StrEnum):
+    """How a network stands to a model without one, by the interval of their difference."""
+
+    WITHIN = "within the margin"  # the network is shown not to be ahead by the margin
+    AHEAD = "network ahead"  # it is shown to be ahead by more
+    UNTOLD = "not told apart"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
     """A network beside a model without one. ``difference`` is network - trivial in accuracy, with its paired group interval.
 
-    ``flagged``: the trivial model beats the majority class by more than its own error, and the network is ahead of it by less
-    than the margin. What is beside the point (colour, corners, size) then tells as much as the network.
+    ``standing`` is by one-sided tests at 5 % of the difference against the margin. ``tells``: the trivial model's lower limit
+    lies above the majority class. ``flagged``: it tells, and the network is within the margin of it. What is beside the point
+    (colour, corners, size) then tells as much as the network. ``scope`` says whether that speaks of trainings.
     """
 
     network: float
     trivial: float
     trivial_low: float
+    trivial_high: float
     majority: float
     difference: float
     low: float
     high: float
     margin: float
-    flagged: bool = field(default=False)
+    standing: Standing
+    tells: bool
+    flagged: bool
+    scope: Scope
     note: str = ""
 
 
-def find_shortcut(
-    network: Predictions, trivial: Predictions, *, trivial_low: float, majority: float, margin: float, n_resamples: int = 10_000
-) -> Shortcut:  # fmt: skip
-    """Return whether a model without a network comes within ``margin`` of a network on the same images.
+def standing(made: Contrast, margin: float, *, alpha: float = 0.05) -> Standing:
+    """Return which of three a difference is shown to be against a margin, one-sided at ``alpha``.
 
-    ``trivial_low`` is the lower group-level limit of the trivial model's accuracy, ``majority`` the accuracy of always naming the
-    most frequent class: a trivial model that tells nothing is no shortcut, however weak the network.
+    >>> standing(Contrast(metric="accuracy", first=0.8, second=0.81, difference=-0.01, standard_error=0.02, df=1e6), 0.05).value
+    'within the margin'
+    >>> standing(Contrast(metric="accuracy", first=0.8, second=0.81, difference=-0.01, standard_error=0.05, df=1e6), 0.05).value
+    'not told apart'
+    """
+    if math.isnan(made.standard_error) or not made.df > 0:
+        return Standing.UNTOLD
+    reach = float(stats.t.isf(alpha, made.df)) * made.standard_error
+    if made.difference + reach < margin:
+        return Standing.WITHIN
+    return Standing.AHEAD if made.difference - reach > margin else Standing.UNTOLD
+
+
+def find_shortcut(
+    network: Predictions, trivial: Predictions, *, limits: tuple[float, float], majority: float, margin: float,
+    n_resamples: int = 10_000, pooled: tuple[float, float] | None = None,
+) -> Shortcut:  # fmt: skip
+    """Return how a network stands to a model without one on the same images.
+
+    ``limits`` are the group-level ones of the trivial model's accuracy, ``majority`` the accuracy of always naming the most
+    frequent class: a trivial model that tells nothing is no shortcut, however weak the network. ``pooled`` is s² between seeds
+    of the study's networks and its df.
     """
     if not 0 < margin < 1:
         raise InputError("a margin must be a fraction", where="find_shortcut", expected="in (0, 1)", found=str(margin))
-    made = compare(network, trivial, metric="accuracy", n_resamples=n_resamples)
+    made = compare(network, trivial, metric="accuracy", n_resamples=n_resamples, pooled=pooled, second_trained=False)
+    found, tells = standing(made, margin), bool(limits[0] > majority)
     return Shortcut(
-        network=made.first, trivial=made.second, trivial_low=trivial_low, majority=majority, difference=made.difference,
-        low=made.low, high=made.high, margin=margin,
-        flagged=bool(trivial_low > majority and made.difference < margin), note=made.note,
+        network=made.first, trivial=made.second, trivial_low=limits[0], trivial_high=limits[1], majority=majority,
+        difference=made.difference, low=made.low, high=made.high, margin=margin, standing=found, tells=tells,
+        flagged=tells and found is Standing.WITHIN, scope=made.scope, note=made.note,
     )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from leukbench.evaluation.controls import Probe
+from leukbench.evaluation.likeness import Likeness
 from leukbench.evaluation.operating import Calibration, ChosenPoint
 from leukbench.evaluation.patients import PatientResult
 from leukbench.evaluation.reservations import Sensitivity
@@ -58,7 +59,9 @@ class SeedVariance:
     metric: str
     class_: str
     average: str
+    aggregation: str
     variance: float
+    df: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +70,24 @@ class Evaluation:
 
     classes: tuple[str, ...]
     seed_variance: tuple[SeedVariance, ...]
+    likeness: Likeness = field(default_factory=Likeness)
     arms: dict[str, ArmEvaluation]
     probes: dict[str, Probe]
+
+
+def pooled_seeds(evaluations: Sequence[Evaluation], metric: str) -> tuple[float, float] | None:
+    """Return s² between seeds of a metric over all classes and folds and its df, pooled over experiments; None if unknown."""
+    found = [
+        v
+        for evaluation in evaluations
+        for v in evaluation.seed_variance
+        if v.metric == metric
+        and not v.class_
+        and v.average in ("none", "macro")
+        and v.aggregation in ("pooled", "mean")
+    ]
+    df = sum(v.df for v in found)
+    return (sum(v.variance * v.df for v in found) / df, df) if df > 0 else None
 
 
 def overall(estimates: Sequence[Estimate], metric: str) -> Estimate:

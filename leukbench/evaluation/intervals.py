@@ -6,6 +6,7 @@ Pure functions of counts per group. A result is an :class:`Interval`; where none
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +14,26 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from leukbench.errors import InputError
+from leukbench.evaluation.design import PerClass, effective_groups
 from leukbench.records import FloatArray
 
 Scale = Literal["identity", "log", "logit", "fisher"]
 NAN = float("nan")
+FLAT = "exact binomial, one observation a group"
+"""The method where groups show no variation."""
+HEAVY_TAILS = "one group makes up most of the error: with heavy tails less is covered"
+_OUTLIER_FROM, _OUTLIER_SHARE = 10, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A confidence interval and how it was made; ``note`` carries reasons and reservations."""
+    """A confidence interval and how it was made; ``note`` carries reasons and reservations.
+
+    ``df_groups`` are the degrees of freedom of the variance between groups, before that of seeds was added.
+    """
 
     low: float = NAN
     high: float = NAN
@@ -32,6 +41,7 @@ class Interval:
     df: float = NAN
     standard_error: float = NAN
     effective_groups: float = NAN
+    df_groups: float = NAN
     note: str = ""
 
 
@@ -48,15 +58,14 @@ def join_notes(*notes: str) -> str:
 # -------------------------------------------------------------------------------------------------------- ingredients
 
 
-def effective_groups(sizes: npt.NDArray[Any]) -> float:
-    """Return Kish's effective number of groups, (Σn)² / Σn²; 0 where no group has an image.
+def t_quantile(df: float, level: float = 0.95) -> float:
+    """Return the t quantile of a two-sided interval; df may be infinite. (scipy.stats costs twenty times as much a call.)
 
-    >>> effective_groups(np.array([10, 10, 10])), effective_groups(np.array([20, 10, 10, 0]))
-    (3.0, 2.6666666666666665)
+    >>> round(t_quantile(2.0), 3), round(t_quantile(math.inf), 3)
+    (4.303, 1.96)
     """
-    sizes = np.asarray(sizes, dtype=np.float64)
-    squares = float((sizes**2).sum())
-    return float(sizes.sum()) ** 2 / squares if squares else 0.0
+    upper = (1 + level) / 2
+    return float(stdtrit(df, upper)) if math.isfinite(df) else float(ndtri(upper))
 
 
 def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
@@ -101,12 +110,13 @@ def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
 
 
 def jackknife_variance(
-    left_out: npt.NDArray[Any], *, sizes: npt.NDArray[Any], strata: npt.NDArray[Any] | None = None
+    left_out: npt.NDArray[Any], *, sizes: npt.NDArray[Any], strata: npt.NDArray[Any] | None = None, cuts: int = 1
 ) -> list[tuple[float, float]]:
     """Return the delete-one-group jackknife variance of a statistic as (variance, df), one for each stratum.
 
     ``left_out`` ``(n_groups,)`` are its values without each group; a stratum of G groups gives
-    (G-1)/G Σ(x_(g) - mean of the stratum)² (Efron & Stein 1981; Wolter 2007 for strata) with df = effective groups - 1.
+    (G-1)/G Σ(x_(g) - mean of the stratum)² (Efron & Stein 1981; Wolter 2007 for strata) with df = effective groups - 1
+    (less the number of ``cuts``, where each of several folds has a mean of its own).
     Strata are the classes where every group has one label, because the number of patients of each class is the study's
     choice; :func:`add_strata` adds them up. A stratum of one group says nothing: then all groups are taken together.
     Empty with fewer than two groups.
@@ -124,7 +134,9 @@ def jackknife_variance(
     parts = []
     for name in names:
         x, own = values[which == name], n[which == name]
-        parts.append((float((len(x) - 1) / len(x) * ((x - x.mean()) ** 2).sum()), effective_groups(own) - 1))
+        parts.append(
+            (float((len(x) - 1) / len(x) * ((x - x.mean()) ** 2).sum()), max(effective_groups(own) - cuts, 0.5))
+        )
     return parts
 
 
@@ -159,17 +171,6 @@ def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> floa
     return proportion_variance(successes, totals)[0] / (p * (1 - p) / n) if 0 < p < 1 else NAN
 
 
-def intraclass_correlation(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
-    """Return (design effect - 1) / (m - 1), within [0, 1], with m = Σn² / Σn, the group size that an image sees.
-
-    >>> intraclass_correlation(np.array([4, 2]), np.array([4, 4]))  # 1.667 / 3
-    0.5555555555555555
-    """
-    n = np.asarray(totals, dtype=np.float64)
-    size = float((n**2).sum() / n.sum()) if n.sum() else NAN
-    return min(max((design_effect(successes, totals) - 1) / (size - 1), 0.0), 1.0) if size > 1 else NAN
-
-
 # -------------------------------------------------------------------------------------------------------- proportions
 
 
@@ -182,7 +183,7 @@ def wilson(successes: float, total: float, *, level: float = 0.95) -> Interval:
     """
     if not total > 0:
         return no_interval("no images")
-    z, p = float(stats.norm.isf((1 - level) / 2)), successes / total
+    z, p = float(ndtri((1 + level) / 2)), successes / total
     centre = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(max(p * (1 - p), 0.0) / total + z * z / (4 * total * total))
     return Interval(
@@ -194,8 +195,8 @@ def wilson(successes: float, total: float, *, level: float = 0.95) -> Interval:
 def clopper_pearson(value: float, total: float, *, level: float = 0.95) -> tuple[float, float]:
     """Return the exact binomial limits of a proportion; ``value * total`` and ``total`` need not be whole numbers."""
     x, alpha = value * total, 1 - level
-    low = float(stats.beta.ppf(alpha / 2, x, total - x + 1)) if x > 0 else 0.0
-    high = float(stats.beta.isf(alpha / 2, x + 1, total - x)) if x < total else 1.0
+    low = float(betaincinv(x, total - x + 1, alpha / 2)) if x > 0 else 0.0
+    high = float(betaincinv(x + 1, total - x, 1 - alpha / 2)) if x < total else 1.0
     return low, high
 
 
@@ -233,15 +234,16 @@ def korn_graubard(
     if count < 2:
         return no_interval(_too_few(count), effective_groups=kish)
     p = float(y.sum() / n.sum()) if value is None else value
-    variance, df = satterthwaite(proportion_variance(y, n, strata=strata), extra)
+    own = proportion_variance(y, n, strata=strata)
+    variance, df = satterthwaite(own, extra)
     if variance < 1e-15 or not 0 < p < 1:
         return flat_interval(p, kish, level=level, scale="logit")
-    images, alpha = float(n.sum()), 1 - level
-    shrink = (stats.t.isf(alpha / 2, images - 1) / stats.t.isf(alpha / 2, df)) ** 2
+    images = float(n.sum())
+    shrink = (t_quantile(images - 1, level) / t_quantile(df, level)) ** 2
     low, high = clopper_pearson(p, min(p * (1 - p) / variance * shrink, images), level=level)
     return Interval(
         low=low, high=high, method="Korn-Graubard", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
-        note=join_notes(boundary_note(n - y, n), boundary_note(y, n, what="right ones")),
+        df_groups=own[1], note=join_notes(boundary_note(n - y, n), boundary_note(y, n, what="right ones")),
     )  # fmt: skip
 
 
@@ -277,7 +279,8 @@ def flat_interval(value: float, groups: float, *, level: float = 0.95, scale: Sc
     if scale == "fisher":
         low, high = 2 * low - 1, 2 * high - 1
     return Interval(
-        low=low, high=high, method="exact binomial, one observation a group", df=groups, effective_groups=groups,
+        low=low, high=high, method=FLAT, df=groups, effective_groups=groups,
+        df_groups=groups,
         note="groups show no variation: no method covers reliably, a conservative bound is given",
     )  # fmt: skip
 
@@ -307,15 +310,18 @@ def mean_of_proportions(
     values: FloatArray | None = None,
     extra: tuple[float, float] = (0.0, 0.0),
     strata: npt.NDArray[Any] | None = None,
+    one_class: bool = False,
 ) -> Interval:
     """Return the interval of a mean of proportions, such as balanced accuracy: MOVER over Korn-Graubard parts.
 
     ``successes`` and ``totals`` are ``(n_classes, n_groups)``, ``values`` the proportions where they are not Σy/Σn;
     correlations between the parts come from their jackknife over groups (zero between recalls where every group has one
-    label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides.
+    label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides. ``one_class``: each part
+    speaks of one class alone, as a recall does, so that its groups need no strata.
     """
     classes, kish = len(totals), min(effective_groups(n) for n in totals)
-    parts = [korn_graubard(y, n, level=level, strata=strata) for y, n in zip(successes, totals, strict=True)]
+    within = None if one_class else strata
+    parts = [korn_graubard(y, n, level=level, strata=within) for y, n in zip(successes, totals, strict=True)]
     if any(math.isnan(part.low) for part in parts):
         return no_interval(join_notes(*(part.note for part in parts if math.isnan(part.low))), effective_groups=kish)
     whole = totals.sum(axis=1, keepdims=True)
@@ -332,11 +338,12 @@ def mean_of_proportions(
     mean = left_out.mean(axis=0)
     own_variance = add_strata(jackknife_variance(mean, sizes=totals.sum(axis=0), strata=strata))
     variance, df = satterthwaite(own_variance, extra)
-    widen = float(stats.t.isf((1 - level) / 2, extra[1])) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
+    widen = t_quantile(extra[1], level) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
     centre = float(own.mean())
     return Interval(
         low=max(centre - math.hypot(centre - low, widen), 0.0), high=min(centre + math.hypot(high - centre, widen), 1.0),
         method="MOVER of Korn-Graubard parts", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
+        df_groups=own_variance[1],
         note=join_notes(*(part.note for part in parts)),
     )  # fmt: skip
 
@@ -389,7 +396,7 @@ def t_interval(
             return flat_interval(value, groups, level=level, scale=scale)
         return no_interval("groups show no variation", effective_groups=groups)
     spread = math.sqrt(variance) if on_scale else math.sqrt(variance) * steep
-    half, centre = float(stats.t.isf((1 - level) / 2, df)) * spread, float(to_scale(value, scale))
+    half, centre = t_quantile(df, level) * spread, float(to_scale(value, scale))
     return Interval(
         low=from_scale(centre - half, scale), high=from_scale(centre + half, scale), method=method, df=df,
         standard_error=spread / steep, effective_groups=groups,
@@ -397,21 +404,20 @@ def t_interval(
 
 
 def jackknife(
-    value: float, left_out: npt.NDArray[Any], *, scale: Scale, sizes: npt.NDArray[Any],
-    strata: npt.NDArray[Any] | None = None, level: float = 0.95, extra: tuple[float, float] = (0.0, 0.0),
+    value: float, left_out: npt.NDArray[Any], *, scale: Scale, units: PerClass, cuts: int = 1, level: float = 0.95,
+    extra: tuple[float, float] = (0.0, 0.0),
 ) -> Interval:  # fmt: skip
-    """Return the delete-one-group jackknife interval with t on a scale (Fisher z for MCC, logit for F1).
+    """Return the delete-one-group jackknife interval with t on a scale (Fisher z for MCC, logit for F1 and AUC).
 
-    ``left_out`` ``(n_groups,)`` are the metric's values without each group, ``sizes`` the groups' images; variance and
-    df by :func:`jackknife_variance` on the scale, within ``strata`` where given. ``extra`` is a further (variance, df)
-    of the value, that of seeds. ``effective_groups`` is the smallest stratum's. NaN where the metric is undefined
-    without one of the groups.
+    ``left_out`` ``(n_units,)`` are the metric's values without each unit; variance and df by :func:`jackknife_variance` on the
+    scale, within the strata of ``units``. Where units have several labels their classes bound the df as strata do
+    (:func:`add_strata`): a class of four patients stays one of four. ``extra`` is a further (variance, df) of the value, that
+    of seeds. ``effective_groups`` is the poorest class's. NaN where the metric is undefined without one of the units.
     """
     label = {"fisher": "Fisher z", "logit": "logit", "log": "log", "identity": "own scale"}[scale]
-    groups = fewest_effective_groups(sizes, strata)
+    groups, count = units.fewest, len(left_out)
     if math.isnan(value):
         return no_interval("undefined", effective_groups=groups)
-    count = len(left_out)
     if count < 2:
         return no_interval(_too_few(count), effective_groups=groups)
     if np.isnan(left_out).any():
@@ -423,20 +429,28 @@ def jackknife(
         return t_interval(value, 0.0, df=1.0, scale=scale, level=level, groups=groups)
     if not np.isfinite(z).all():
         z = np.asarray(left_out, dtype=np.float64) * steep  # without one group there is no error left: delta method
-    parts = jackknife_variance(z, sizes=sizes, strata=strata)
-    variance, df = satterthwaite(add_strata(parts), (extra[0] * steep**2, extra[1]))
-    return t_interval(
+    own = add_strata(jackknife_variance(z, sizes=units.sizes, strata=units.strata, cuts=cuts))
+    if units.strata is None and groups >= 2:
+        own = own[0], min(own[1], 2 * (groups - 1))
+    variance, df = satterthwaite(own, (extra[0] * steep**2, extra[1]))
+    made = t_interval(
         value, variance, df=df, scale=scale, level=level, on_scale=True,
         method=f"group jackknife, t on {label}", groups=groups,
     )  # fmt: skip
+    return dataclasses.replace(
+        made, df_groups=own[1] if math.isnan(made.df_groups) else made.df_groups, note=join_notes(made.note, outlier_note(z, units))
+    )  # fmt: skip
 
 
-def fewest_effective_groups(sizes: npt.NDArray[Any], strata: npt.NDArray[Any] | None) -> float:
-    """Return the effective number of groups, that of the poorest class where strata are the classes.
+def outlier_note(z: FloatArray, units: PerClass) -> str:
+    """Return the warning that one unit makes up most of a metric's variance; "" elsewhere.
 
-    >>> fewest_effective_groups(np.array([4, 4, 4, 4]), np.array([0, 0, 0, 1]))
-    1.0
+    Asked of the values without each unit, within strata of ten or more. Where it speaks, patients may have heavy tails, and
+    intervals then cover less than their grade says.
     """
-    if strata is None:
-        return effective_groups(sizes)
-    return min(effective_groups(np.asarray(sizes)[np.asarray(strata) == s]) for s in np.unique(strata))
+    strata = np.zeros(len(z), dtype=np.int64) if units.strata is None else units.strata
+    for s in np.unique(strata):
+        squares = (z[strata == s] - z[strata == s].mean()) ** 2
+        if len(squares) >= _OUTLIER_FROM and squares.max() > _OUTLIER_SHARE * squares.sum() > 0:
+            return HEAVY_TAILS
+    return ""

@@ -8,15 +8,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from leukbench.evaluation.design import PerClass
 from leukbench.evaluation.estimates import calibration_estimates, matrix_estimates
-from leukbench.evaluation.intervals import NAN, effective_groups, jackknife, join_notes, korn_graubard, no_interval
+from leukbench.evaluation.grades import Family, grade_of, too_few
+from leukbench.evaluation.intervals import NAN, jackknife, join_notes, korn_graubard, no_interval
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import group_codes
-from leukbench.evaluation.reservations import domain_note
 from leukbench.evaluation.scoring import (
     apply_temperature,
     fit_temperature,
@@ -70,7 +71,7 @@ class Bin:
     accuracy: float
     accuracy_low: float = NAN
     accuracy_high: float = NAN
-    n_groups: int = 0
+    n_groups: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,26 +163,26 @@ def _predictive(called: Predictions, metric: str, value_of: Callable[[float, flo
         return value_of(tp / positives, tn / negatives) if positives and negatives else NAN
 
     whole = counts.sum(axis=1)
-    value, sizes = of(*whole), counts[1] + counts[3]
+    value = of(*whole)
     per_seed = [
         of(*(float((cell & (called.seed == s)).sum()) for cell in cells)) for s in np.unique(called.seed).tolist()
     ]
-    extra = (float(np.var(per_seed, ddof=1)) / len(per_seed), len(per_seed) - 1.0) if len(per_seed) > 1 else (0.0, 0.0)
+    seeds = (float(np.var(per_seed, ddof=1)), len(per_seed) - 1.0) if len(per_seed) > 1 else (0.0, 0.0)
+    units = PerClass.of(np.stack([counts[3], counts[1]]) / len(per_seed))
     base = Estimate(
         metric=metric, value=value, class_=called.classes[1], n_images=len(np.unique(called.image_id)), n_groups=n,
-        effective_groups=effective_groups(sizes), n_seeds=len(per_seed),
+        effective_groups=units.fewest, n_seeds=len(per_seed), seed_variance=seeds[0], seed_df=seeds[1],
     )  # fmt: skip
     if math.isnan(value):
         return dataclasses.replace(base, note="undefined: nothing would be called so")
     left_out = np.array([of(*(whole - counts[:, g])) for g in range(n)])
-    one_label = ((counts[1] > 0) != (counts[3] > 0)).all()
-    strata = (counts[1] > 0).astype(np.int64) if one_label else None
     made = no_interval("one group only")
-    if n > 1 and not math.isnan(extra[0]):
-        made = jackknife(value, left_out, scale="logit", sizes=sizes, strata=strata, extra=extra)
+    if n > 1 and not math.isnan(seeds[0]):
+        made = jackknife(value, left_out, scale="logit", units=units, extra=(seeds[0] / len(per_seed), seeds[1]))
+    graded = grade_of(Family.MATRIX, units.effective(), made)
     return dataclasses.replace(
         base, low=made.low, high=made.high, method=made.method, df=made.df, standard_error=made.standard_error,
-        note=join_notes(made.note, domain_note(base.effective_groups)),
+        df_groups=made.df_groups, grade=graded.grade, note=join_notes(graded.note, too_few(called, units), made.note),
     )  # fmt: skip
 
 

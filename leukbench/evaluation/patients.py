@@ -73,6 +73,8 @@ class PatientResults:
     worst: tuple[PatientResult, ...]
     patients: tuple[PatientResult, ...]
     note: str
+    seed_variance: float = 0.0
+    seed_df: float = 0.0
 
 
 def patient_results(predictions: Predictions, *, level: float = 0.95) -> PatientResults:
@@ -98,7 +100,8 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
     rows = _rows(p, names, codes, right, kept)
     per_patient = right.mean(axis=0)[kept]
     spread = right[:, kept].mean(axis=1) if kept.any() else np.zeros(0)
-    extra = (float(np.var(spread, ddof=1)) / len(spread), len(spread) - 1.0) if len(spread) > 1 else (0.0, 0.0)
+    seeds = (float(np.var(spread, ddof=1)), len(spread) - 1.0) if len(spread) > 1 else (0.0, 0.0)
+    extra = (seeds[0] / max(len(spread), 1), seeds[1])
     interval = korn_graubard(per_patient, np.ones(len(per_patient)), level=level, extra=extra)
     if not math.isnan(
         interval.low
@@ -107,7 +110,7 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
     worst = tuple(sorted(rows, key=lambda row: (row.images_right, row.mean_score, row.patient))[:5])
     return PatientResults(
         len(rows), float(per_patient.sum()), float(per_patient.mean()) if len(rows) else NAN, interval, worst, rows,
-        "; ".join(notes),
+        "; ".join(notes), *seeds,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from leukbench.errors import InputError
 from leukbench.evaluation import metrics
+from leukbench.evaluation.design import strata_of
 from leukbench.evaluation.metrics import Margins
 from leukbench.records import FloatArray, IntArray, Predictions
 
@@ -146,16 +147,12 @@ def _cells(predictions: Predictions, codes: IntArray) -> list[RankedCell]:
 
 
 def group_strata(run: GroupedRun) -> IntArray | None:
-    """Return each group's class where every group has one label, else None: the strata of the bootstrap.
+    """Return the strata of the bootstrap: the groups' classes where (nearly) every group has one label, else None.
 
     None too where a class has fewer than two groups, as a stratum of one would never vary.
     """
-    labels = run.counts.sum(axis=2) > 0
-    there = labels.any(axis=1)
-    if not (labels.sum(axis=1) <= 1).all() or not there.all():
-        return None
-    strata = labels.argmax(axis=1)
-    return strata.astype(np.int64) if (np.bincount(strata)[np.unique(strata)] >= 2).all() else None
+    strata = strata_of(run.counts.sum(axis=2) > 0)
+    return strata if strata is not None and (np.bincount(strata)[np.unique(strata)] >= 2).all() else None
 
 
 def draw_weights(

@@ -1,4 +1,4 @@
-"""What to say where an interval cannot be trusted: no patient ids, few groups, proportions near their end."""
+"""What the interval of a proportion would be for patients that nobody can identify."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from scipy import stats
 
 from leukbench.errors import InputError
 from leukbench.evaluation.intervals import clopper_pearson
-
-NAN = float("nan")
-NOT_ASSURED = "coverage not assured"
-"""How the note of an interval outside the domain of STATISTICS.md begins."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +42,3 @@ def design_effect_sensitivity(
         low, high = clopper_pearson(value, n_images / effect * shrink, level=level)
         rows.append(Sensitivity(correlation, effect, low, high))
     return tuple(rows)
-
-
-def domain_note(groups: float, *, value: float = NAN, correlation: float = NAN) -> str:
-    """Return "" inside the domain where coverage is required to be 93 to 97 %, else what lies outside.
-
-    The domain (STATISTICS.md): effective groups >= 15; proportions whose larger side is at most 0.9 with correlation
-    <= 0.2, or at most 0.97 with correlation <= 0.05. Pass ``value`` for proportions only.
-    """
-    reasons = []
-    if groups < 15:
-        reasons.append(f"{groups:.1f} effective groups (fewer than 15)")
-    side = max(value, 1 - value)
-    if side > 0.97:
-        reasons.append("a proportion within 3 % of its end")
-    elif side > 0.9 and correlation > 0.05:
-        reasons.append(f"a proportion within 10 % of its end with correlation {correlation:.2f}")
-    elif correlation > 0.2:
-        reasons.append(f"correlation {correlation:.2f} within groups (above 0.2)")
-    return f"{NOT_ASSURED}: {', '.join(reasons)}" if reasons else ""

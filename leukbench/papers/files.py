@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from leukbench.errors import InputError, unknown_name
+from leukbench.yamls import read_yaml
 
 _FOLDER = Path(__file__).parent
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def paper_keys(*, made_up: bool = False) -> list[str]:
@@ -39,18 +37,7 @@ def is_file_name(key_or_file: str) -> bool:
 
 def read_mapping(file: Path) -> dict[str, Any]:
     """Return what a paper file holds, unvalidated. Raises InputError where it is missing, no YAML, or no mapping."""
-    try:
-        loader = _Loader(file.read_text(encoding="utf-8"))  # a safe loader, chosen above
-        try:
-            raw = loader.get_single_data()
-        finally:
-            loader.dispose()
-    except OSError as error:
-        raise InputError(
-            "cannot read a paper file", where=str(file), found=str(error), do="give a readable file"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("this is not a YAML file in UTF-8", where=str(file), found=str(error)) from error
+    raw = read_yaml(file, what="a paper file")
     if not isinstance(raw, dict):
         raise InputError("a paper file holds a mapping", where=str(file), found=type(raw).__name__)
     return raw

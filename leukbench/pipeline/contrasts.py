@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, is_trivial
-from leukbench.evaluation.contrasts import Compared, Contrast, benjamini_hochberg, compare, holm, inflation
+from leukbench.evaluation.contrasts import Compared, Contrast, Scope, benjamini_hochberg, compare, holm, inflation
 from leukbench.evaluation.controls import Shortcut
-from leukbench.evaluation.evaluated import overall
+from leukbench.evaluation.evaluated import overall, pooled_seeds
+from leukbench.evaluation.grades import worst_grade
 from leukbench.records import Predictions
+from leukbench.verdicts.comparison import ArmContrast, ArmShortcut, RungGap
 
 if TYPE_CHECKING:
     from leukbench.pipeline.results import Result
@@ -23,49 +24,6 @@ FEW_RESAMPLES = 2_000
 AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first", "challenge"})
 """The protocols that are held against ``patient``."""
 _BESIDE = (COLOUR_HISTOGRAM, MAJORITY)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RungGap(Contrast):
-    """Rung - patient of one arm and metric.
-
-    ``paired`` by test origin, but for a challenge, which tests other patients. ``equal_size``: both trained on equally many rows;
-    only then is the difference the inflation of the rung. ``same_as_image``: no group of the ``patient`` split holds two images, so
-    that both are cuts by image.
-    """
-
-    rung: str
-    patient: str
-    arm: str
-    protocol: str
-    equal_size: bool
-    same_as_image: bool
-    paired: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmContrast(Contrast):
-    """The first arm of an experiment minus another model tested on the same images; the p-value corrected over ``family_size``.
-
-    ``network``: differences in accuracy between networks, corrected by Holm; all else is ``descriptive``, corrected by Benjamini
-    and Hochberg.
-    """
-
-    experiment: str
-    first_arm: str
-    second_arm: str
-    family: Literal["network", "descriptive"]
-    p_corrected: float = float("nan")
-    family_size: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmShortcut(Shortcut):
-    """A network beside a model without one: does the latter come within the margin?"""
-
-    experiment: str
-    arm: str
-    model: str
 
 
 def protocol_gaps(experiments: Mapping[str, Result]) -> list[RungGap]:
@@ -96,7 +54,7 @@ def _same_study(one: Result, other: Result) -> bool:
 
 def _gaps(rung: Result, honest: Result, arm: str) -> list[RungGap]:
     paired = rung.experiment.protocol != "challenge"
-    made = _paired_gap(rung.predictions[arm], honest.predictions[arm]) if paired else _unpaired_gap(rung, honest, arm)
+    made = _paired_gap(rung, honest, arm) if paired else _unpaired_gap(rung, honest, arm)
     equal = rung.receipt.training_sizes() == honest.receipt.training_sizes()
     return [
         RungGap(
@@ -130,16 +88,27 @@ def _unpaired_gap(rung: Result, honest: Result, arm: str) -> list[Contrast]:
                 method="MOVER of two independent intervals",
                 n_images=there.n_images,
                 n_groups=there.n_groups + here.n_groups,
+                effective_groups=min(there.effective_groups, here.effective_groups),
+                scope=Scope.TRAININGS if min(there.seed_df, here.seed_df) > 0 else Scope.RUNS,
+                grade=worst_grade(there.grade, here.grade),
                 note=gap.note,
             )
         )
     return made
 
 
-def _paired_gap(rung: Predictions, honest: Predictions) -> list[Contrast]:
-    if not set(_origins(rung)) & set(_origins(honest)):
+def _paired_gap(rung: Result, honest: Result, arm: str) -> list[Contrast]:
+    first, second = rung.predictions[arm], honest.predictions[arm]
+    if not set(_origins(first)) & set(_origins(second)):
         return []
-    return [inflation(rung, honest, metric=metric, n_resamples=RESAMPLES) for metric in METRICS]
+    evaluations = [rung.evaluation, honest.evaluation]
+    return [
+        inflation(
+            first, second, metric=metric, n_resamples=RESAMPLES, pooled=pooled_seeds(evaluations, metric),
+            trained=not is_trivial(arm),
+        )
+        for metric in METRICS
+    ]  # fmt: skip
 
 
 def _origins(predictions: Predictions) -> list[str]:
@@ -178,7 +147,10 @@ def _of_experiment(result: Result) -> list[ArmContrast]:
 
 
 def _arm_contrast(result: Result, first: str, second: str, metric: Compared) -> ArmContrast:
-    made = compare(result.predictions[first], result.predictions[second], metric=metric, n_resamples=RESAMPLES)
+    made = compare(
+        result.predictions[first], result.predictions[second], metric=metric, n_resamples=RESAMPLES,
+        pooled=pooled_seeds([result.evaluation], metric), second_trained=not is_trivial(second),
+    )  # fmt: skip
     family: Literal["network", "descriptive"] = "descriptive"
     if metric == "accuracy" and second not in _BESIDE:
         family = "network"
@@ -203,9 +175,10 @@ def _shortcut(result: Result, arm: str, model: str, *, margin: float) -> ArmShor
     from leukbench.evaluation.controls import find_shortcut
 
     entry = result.evaluation.arms[model]
-    low = overall(entry.estimates, "accuracy").low
+    accuracy = overall(entry.estimates, "accuracy")
+    limits = (accuracy.low, accuracy.high) if accuracy.low == accuracy.low else (0.0, 1.0)
     made = find_shortcut(
-        result.predictions[arm], result.predictions[model], trivial_low=low if low == low else 0.0,
-        majority=entry.majority_accuracy, margin=margin, n_resamples=FEW_RESAMPLES,
+        result.predictions[arm], result.predictions[model], limits=limits, majority=entry.majority_accuracy, margin=margin,
+        n_resamples=FEW_RESAMPLES, pooled=pooled_seeds([result.evaluation], "accuracy"),
     )  # fmt: skip
     return ArmShortcut(experiment=result.name, arm=arm, model=model, **_fields(made))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from leukbench.evaluation.controls import Probe
     from leukbench.evaluation.operating import Calibration, ChosenPoint
     from leukbench.evaluation.patients import PatientResults
+    from leukbench.evaluation.tables import SeedScatter
 
 
 def unit_probes(table: Any) -> dict[str, Probe]:
@@ -76,11 +77,15 @@ def evaluate(params: Params, name: str) -> str:
     Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider an interval
     would be for patients that nobody can identify.
     """
+    from leukbench.evaluation.estimates import seed_scatter
+    from leukbench.evaluation.likeness import likeness
+
     params.experiment(name)
     table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].map(is_trivial)]
-    scatter = seed_scatter([as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)])
+    of_arms = [as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)]
+    scatter = seed_scatter(of_arms)
     arms = {}
     for arm, rows in table.groupby("arm", sort=False):
         held_out = as_predictions(validation[validation["arm"] == arm], classes)
@@ -88,9 +93,10 @@ def evaluate(params: Params, name: str) -> str:
     result = Evaluation(
         classes=classes,
         seed_variance=tuple(
-            SeedVariance(metric=metric, class_=class_, average=average, variance=variance)
-            for (metric, class_, average), (variance, _) in scatter.items()
+            SeedVariance(metric=metric, class_=class_, average=average, aggregation=aggregation, variance=s2, df=df)
+            for (metric, class_, average, aggregation), (s2, df) in scatter.items()
         ),
+        likeness=likeness(of_arms),
         arms=arms,
         probes=unit_probes(probed),
     )
@@ -98,12 +104,8 @@ def evaluate(params: Params, name: str) -> str:
     return f"{name}: {len(arms)} models evaluated"
 
 
-Scatter = dict[tuple[str, str, str], tuple[float, float]]
-"""(metric, class, average) -> (variance between seeds, its degrees of freedom)."""
-
-
 def _evaluated_arm(
-    params: Params, name: str, arm: str, rows: Any, held_out: Predictions, scatter: Scatter
+    params: Params, name: str, arm: str, rows: Any, held_out: Predictions, scatter: SeedScatter
 ) -> ArmEvaluation:
     """Return what is said of one model; of a trivial one only the brief metrics."""
     from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
@@ -133,29 +135,6 @@ def _evaluated_arm(
 
 def _brief(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
     return tuple(e for e in estimates if e.metric in BRIEF and e.aggregation in {"pooled", "mean"})
-
-
-def seed_scatter(arms: Sequence[Predictions]) -> Scatter:
-    """Return (metric, class, average) -> (variance between seeds, its degrees of freedom), pooled over the arms of an experiment.
-
-    It is the error that a claim's single run has for its seed alone. Empty where no arm has two seeds.
-    """
-    import numpy as np
-
-    from leukbench.evaluation.estimates import estimate_predictions
-    from leukbench.evaluation.intervals import pooled_variance
-
-    series: dict[tuple[str, str, str], list[Any]] = {}
-    for p in arms:
-        seeds = np.unique(p.seed)
-        values: dict[tuple[str, str, str], list[float]] = {}
-        for seed in seeds if len(seeds) > 1 else ():
-            for e in estimate_predictions(p.take(p.seed == seed), patient_level=False):
-                if not e.fold and e.value == e.value:
-                    values.setdefault((e.metric, e.class_, e.average), []).append(e.value)
-        for key, found in values.items():
-            series.setdefault(key, []).append(np.array(found))
-    return {key: pooled for key, arrays in series.items() if (pooled := pooled_variance(*arrays))[1] > 0}
 
 
 def _summary(results: PatientResults) -> PatientSummary:

@@ -89,7 +89,7 @@ class Result:
             estimates={arm: entry.estimates for arm, entry in arms.items()},
             deviations={arm: receipt.deviations for arm, receipt in self.receipt.arms.items()},
             fold_deviations={arm: receipt.fold_deviations for arm, receipt in self.receipt.arms.items()},
-            seed_variance={(v.metric, v.class_, v.average): v.variance for v in self.evaluation.seed_variance},
+            likeness=self.evaluation.likeness,
         )
 
     def _read(self, kind: type[T], folder: str, suffix: str, *, stage: str) -> T:

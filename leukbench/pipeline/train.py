@@ -6,8 +6,10 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
+from leukbench.errors import LeukbenchError
 from leukbench.params import Params
 from leukbench.paths import write_text
 from leukbench.pipeline.layout import experiment_file, read_json, read_plan, store_files, study_file, whole
@@ -34,10 +36,17 @@ def train_all(params: Params) -> Iterator[str]:
 
 
 def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
-    workers = min(os.cpu_count() or 1, len(names))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    from leukbench.training.workers import end_with_parent
+
+    workers, spawned = min(os.cpu_count() or 1, len(names)), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=end_with_parent) as pool:
         try:
             yield from pool.map(partial(train, params), names)
+        except BrokenProcessPool as error:
+            raise LeukbenchError(
+                "a process that trains was ended from outside, perhaps for want of memory; run the command again: "
+                "it goes on from the last epoch"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

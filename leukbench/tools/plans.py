@@ -12,6 +12,7 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.papers.schema import Paper, Study
 from leukbench.params import StoreParams
 from leukbench.records import Experiment, Limits, Protocol, as_plain
+from leukbench.yamls import read_yaml
 
 PROTOCOLS: tuple[Protocol, ...] = ("as_published", "image", "augment_first", "patient", "challenge")
 """In the order in which experiments are named."""
@@ -58,12 +59,7 @@ def read_profile(file: Path) -> dict[str, Any]:
 
 
 def _read(file: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
-    try:
-        plain = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError("cannot read a profile", where=str(file), found=error.strerror or "") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("a profile is no YAML", where=str(file), found=str(error)) from error
+    plain = read_yaml(file, what="a profile")
     if not isinstance(plain, dict):
         raise InputError(
             "a profile is no mapping", where=str(file), expected="profile, papers, …", found=str(plain)[:60]
@@ -163,7 +159,7 @@ def _short(experiment: Experiment) -> dict[str, Any]:
 def params_text(file: Path) -> str:
     """Return the text of the params.yaml that a profile stands for; its own text where it is written out in full."""
     text = file.read_text(encoding="utf-8")
-    raw = yaml.safe_load(text)
+    raw = read_yaml(file, what="a profile")
     if not isinstance(raw, dict) or not {"plan", "extends"} & raw.keys():
         return text
     opening = [line for line in text.split("\n") if line.startswith("#")]

@@ -1,7 +1,7 @@
 """Train tasks in processes of this machine: several at once, on one processor or sharing its accelerators.
 
 A worker trains one run after the other. A run that fails takes its worker with it, so that whatever it left (memory, a broken
-CUDA context) is gone; the next run gets a new one. A worker whose grid was killed ends after its current epoch.
+CUDA context) is gone; the next run gets a new one. A worker whose grid was killed ends with it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,9 +107,27 @@ def environment(number: int, device: torch.device, threads: int) -> Iterator[Non
                 os.environ[name] = value
 
 
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, however that ended.
+
+    A pool's workers wait on a pipe that they hold open themselves, so that they would outlive a killed parent. What a
+    worker was training resumes from its last epoch.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent watch").start()
+
+
 def _work(connection: Connection, kind: str, threads: int) -> None:
     """Train what the pipe brings until it ends; a failure ends the process with exit code 1."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grid decides
+    end_with_parent()
     device = torch.device(kind)
     if kind == "cpu":
         keep_pages()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from scipy.special import ndtri, stdtr, stdtrit
-from statsmodels.stats.proportion import proportion_confint
 
+from leukbench.evaluation.intervals import satterthwaite, wilson
 from leukbench.records import COPIES_AVERAGED, Estimate
 
 Outcome = Literal["lower", "within", "higher", "unresolved"]
@@ -22,6 +23,14 @@ PROPORTIONS = frozenset({"accuracy", "recall", "specificity", "precision", "pati
 SIGNED = frozenset({"mcc", "kappa"})
 """Metrics on [-1, 1]; all others lie on [0, 1]."""
 _SETTLED = 1e6  # degrees of freedom beyond which t is the normal distribution
+
+
+class Overlap(StrEnum):
+    """What a claim's test part shares with ours."""
+
+    NONE = "none"  # other patients, or nobody knows
+    PATIENTS = "patients"  # other images of the same patients
+    IMAGES = "images"  # the very images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +43,15 @@ class Reproduced:
     definition: str = ""  # which definition of the metric, where the claim does not say
     deviations: tuple[str, ...] = ()
     evidence: str = "verified"
-    seed_variance: float = 0.0  # s² between seeds of one run, pooled over the study's arms
+    overlap: Overlap = Overlap.NONE
+    likeness: float = 0.0  # correlation of the patients' effects of two trainings, where patients are shared
+    overlap_reason: str = ""
+
+    @property
+    def trained_once(self) -> bool:
+        """Whether nothing says how much one training differs from the next: one seed, and no s² of the study's other
+        arms."""
+        return not self.estimate.seed_df > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +87,23 @@ class Difference:
     df: float
     slack_low: float = 0.0
     slack_high: float = 0.0
+    share: float = math.nan  # ours, mapped to [0, 1]
+    width: float = 1.0  # of the metric's scale
+    training: float = 0.0  # s² between trainings at ours
+    training_counted: float = 0.0  # what of it the claim's single run was given
+
+    def error_at(self, d: float, se: float) -> float:
+        """Return a one-sided standard error as it would be if the true difference were ``d``.
+
+        The claim would then be right at ours minus ``d``. Where that lies farther from the end of the scale, its
+        training varies more than the claim as printed lets expect, as one that came out high by chance looks sure of
+        itself.
+        """
+        theirs = min(max(self.share - d / self.width, 0.0), 1.0)
+        if not 0 < self.share < 1:
+            return se
+        there = self.training * (_slope(theirs) / _slope(self.share)) ** 2
+        return math.sqrt(se**2 + max(there - self.training_counted, 0.0))
 
     def smallest_margin(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
         """Return the smallest margin within which a true difference of 0 would be shown with this power.
@@ -87,61 +121,91 @@ class Difference:
 # ---------------------------------------------------------------------------------------------- difference and its test
 
 
-def claim_interval(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
-    """Return the 95 % interval of a printed figure before rounding, or None where no error can be attached to it.
+def _claim_seeds(question: Question, reproduced: Reproduced) -> float:
+    """Return s² of the claim's single run: ours, and more where the claim lies farther from the end of the scale."""
+    own, theirs = map(_slope, _shares(question, reproduced))
+    return reproduced.estimate.seed_variance * (max(theirs / own, 1.0) ** 2 if own > 0 else 1.0)
 
-    Wilson on the printed n, divided by the design effect of our estimate (Rao & Scott 1992) and, as that is estimated
-    from the same few groups, shrunk by (z / t_df)² as Korn and Graubard do; MCC and kappa are mapped to [0, 1] and
-    back. Widened by the variance between seeds of the claim's single run. Both errors count in full, as of independent
-    test images: where the paper used the very images that we use, the true error of the difference is smaller.
+
+def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
+    """Return the variance of a printed figure between groups, below and above it; None where the claim has no usable n.
+
+    Wilson's limits on :func:`_claim_size` images, but no shorter than the normal ones: near 100 % Wilson's upper side
+    is so short that a claim that came out low by chance looks sure of itself (``README.md`` here has the measured
+    difference).
     """
-    n, t = _claim_size(question, reproduced), _quantile(reproduced.estimate)
-    if n is None or t is None:
+    n = _claim_size(question, reproduced)
+    if n is None:
         return None
     floor, value = _on_scale(question, reproduced)
-    low, high = proportion_confint((value - floor) / (1 - floor) * n, n, alpha=0.05, method="wilson")
-    seeds = t * math.sqrt(reproduced.seed_variance)
-    low, high = (floor + (1 - floor) * x for x in (low, high))
-    return value - math.hypot(value - low, seeds), value + math.hypot(high - value, seeds)
+    printed = wilson((value - floor) / (1 - floor) * n, n)
+    low, high = (floor + (1 - floor) * x for x in (printed.low, printed.high))
+    share = (value - floor) / (1 - floor)
+    moved = _toward_the_middle(share, n) if reproduced.overlap is Overlap.NONE else share
+    z, normal = float(ndtri(0.975)), (1 - floor) ** 2 * moved * (1 - moved) / n
+    if reproduced.overlap is not Overlap.NONE and normal > 0:
+        return normal, normal  # the skewness of both sides is mostly the same patients', and leaves with them
+    return max(((value - low) / z) ** 2, normal), max(((high - value) / z) ** 2, normal)
 
 
 def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
-    """Return how many independent images a claim is worth: n over the design effect, shrunk for its few groups.
+    """Return how many independent images a claim is worth.
 
-    Where the paper's protocol tests copies of originals, ours averages them and counts originals, for which the design
-    effect is told: a claim that counted copies is then worth no more originals than ours, also beside a run by patient.
+    Of other patients: n over our design effect, as if it had our images per patient (Rao & Scott 1992). Of our own
+    patients: they vary as ours do, whatever n is, and only the images' share of the error goes with n: 1 / ((DE -
+    1)/N + 1/n). Where the paper's protocol tests copies of originals, ours averages them and counts originals, for
+    which the design effect is told: a claim that counted copies is then worth no more originals than ours, also
+    beside a run by patient.
     """
-    e = reproduced.estimate
-    inflation, t = design_effect(reproduced), _quantile(e)
-    if question.n is None or question.n <= 0 or inflation is None or t is None:
+    e, inflation = reproduced.estimate, design_effect(reproduced)
+    if question.n is None or question.n <= 0 or inflation is None:
         return None
     tested = (e, *(r.estimate for r in question.faithful))
     n = min([question.n, *(x.n_images for x in tested if COPIES_AVERAGED in x.note)])
-    return n / inflation * (float(ndtri(0.975)) / t) ** 2
+    inflation = max(1 + (inflation - 1) * _unlikeness(question, reproduced, n / inflation), inflation)
+    if reproduced.overlap is Overlap.NONE or inflation <= 1:
+        return n / inflation
+    return 1 / ((inflation - 1) / e.n_images + 1 / n)
+
+
+def _slope(share: float) -> float:
+    """Return how far a share moves with a small shift of a normal latent score: the density at its quantile, 0 at the
+    ends."""
+    z = float(ndtri(share))
+    return math.exp(-z * z / 2) / math.sqrt(2 * math.pi) if math.isfinite(z) else 0.0
+
+
+def _unlikeness(question: Question, reproduced: Reproduced, n: float) -> float:
+    """Return by what factor patients correlate more at the claim than at ours, if they differ alike on a latent score.
+
+    Near an end of the scale patients are more alike: a claim farther from it must not borrow our likeness (measured:
+    up to 8 % of claims that are off by the margin were called reproduced). ``n`` are the images that the claim is
+    worth; of other patients it is taken one standard error nearer the middle.
+    """
+    own, theirs = _shares(question, reproduced)
+    theirs = _toward_the_middle(theirs, n) if reproduced.overlap is Overlap.NONE else theirs
+    if not (0 < own < 1 and 0 < theirs < 1):
+        return 1.0
+    return (_slope(theirs) / _slope(own)) ** 2 * own * (1 - own) / (theirs * (1 - theirs))
+
+
+def _shares(question: Question, reproduced: Reproduced) -> tuple[float, float]:
+    """Return our value and the claim, mapped to [0, 1]."""
+    floor, value = _on_scale(question, reproduced)
+    return (reproduced.estimate.value - floor) / (1 - floor), (value - floor) / (1 - floor)
+
+
+def _toward_the_middle(share: float, n: float) -> float:
+    """Return a claim moved by one standard error towards one half: a claim that came out high by chance looks surer
+    than it is."""
+    error = math.sqrt(share * (1 - share) / n) if math.isfinite(n) else 0.0
+    return max(share - error, 0.5) if share > 0.5 else min(share + error, 0.5)
 
 
 def _on_scale(question: Question, reproduced: Reproduced) -> tuple[float, float]:
     """Return the lower end of the metric's scale, and the claim on it."""
     floor = -1.0 if reproduced.estimate.metric in SIGNED else 0.0
     return floor, min(max(question.value, floor), 1.0)
-
-
-def _claim_errors(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
-    """Return how far a claim's limits lie below and above it, for MOVER: Wilson's, but no shorter than the normal ones.
-
-    Near 100 % Wilson's upper side is so short that a claim that came out low by chance looks sure of itself. With
-    Wilson's alone 5.5 to 7.4 % of claims that are off by exactly the margin are called within it,
-    with both 4.7 to 6.4 % (VERDICTS.md).
-    """
-    limits, n = claim_interval(question, reproduced), _claim_size(question, reproduced)
-    if limits is None or n is None:
-        return None
-    floor, value = _on_scale(question, reproduced)
-    t = _quantile(reproduced.estimate) or math.nan
-    normal = math.hypot(
-        float(ndtri(0.975)) * math.sqrt((value - floor) * (1 - value) / n), t * math.sqrt(reproduced.seed_variance)
-    )
-    return max(value - limits[0], normal), max(limits[1] - value, normal)
 
 
 def design_effect(reproduced: Reproduced) -> float | None:
@@ -162,9 +226,15 @@ def design_effect(reproduced: Reproduced) -> float | None:
         return None
     if not e.standard_error > 0 or not 0 < share < 1:
         return e.n_images / groups if groups > 0 else None
-    own = e.standard_error**2 - reproduced.seed_variance / max(e.n_seeds, 1)
-    ratio = max(own, 0.0) / width**2 * e.n_images / (share * (1 - share))
+    ratio = _group_share(e) * e.standard_error**2 / width**2 * e.n_images / (share * (1 - share))
     return max(ratio, 1.0) if e.metric in PROPORTIONS or ratio <= 0 else ratio
+
+
+def _group_share(e: Estimate) -> float:
+    """Return which share of an estimate's variance is between groups, the rest being s²/S between seeds."""
+    if not e.standard_error > 0:
+        return 1.0
+    return max(1 - e.seed_variance / max(e.n_seeds, 1) / e.standard_error**2, 0.0)
 
 
 def _groups(e: Estimate) -> float:
@@ -180,30 +250,54 @@ def _df(e: Estimate) -> float | None:
     return min(df, _SETTLED) if df > 0 else None
 
 
-def _quantile(e: Estimate) -> float | None:
-    df = _df(e)
-    return None if df is None else float(stdtrit(df, 0.975))
+def _df_groups(e: Estimate) -> float | None:
+    """Return the degrees of freedom of an estimate's variance between groups."""
+    return min(e.df_groups, _SETTLED) if e.df_groups > 0 and e.standard_error > 0 else _df(e)
 
 
 def difference(question: Question, reproduced: Reproduced) -> Difference | None:
     """Return reproduced minus claimed by MOVER, or None where the claim or the estimate has no error.
 
-    Both sides share the t quantile and the degrees of freedom of our estimate, from which the claim's error is scaled:
-    the two variances are one estimate times two known numbers. The printed figure may have been rounded by up to half a
-    unit, but not from beyond the end of the scale.
+    Each side's variance has two parts: between groups (ours, the claim's, less twice what they share where the paper
+    tested our images or our patients), with the degrees of freedom of our groups, as both are told by one estimate;
+    and between trainings, s²(1 + 1/S), with those of s² (the claim's share as :func:`_claim_seeds` has it). The
+    printed figure may have been rounded by up to half a unit, but not from beyond the end of the scale.
     """
-    claimed, t, e = _claim_errors(question, reproduced), _quantile(reproduced.estimate), reproduced.estimate
-    df = _df(e)
-    if claimed is None or t is None or df is None or not all(map(math.isfinite, (e.value, e.low, e.high))):
+    e, df, total = reproduced.estimate, _df_groups(reproduced.estimate), _df(reproduced.estimate)
+    claimed = claim_variances(question, reproduced)
+    if claimed is None or df is None or total is None or not all(map(math.isfinite, (e.value, e.low, e.high))):
         return None
+    share, t = _group_share(e), float(stdtrit(total, 0.975))
+    own = [share * (half / t) ** 2 for half in (e.value - e.low, e.high - e.value)]
+    if reproduced.overlap is not Overlap.NONE and e.standard_error > 0:
+        own = [share * e.standard_error**2] * 2
+    groups = [a + b - 2 * _covariance(a, b, reproduced) for a, b in zip(own, reversed(claimed), strict=True)]
+    seeds = (_claim_seeds(question, reproduced) + e.seed_variance / max(e.n_seeds, 1), e.seed_df)
+    sides = [satterthwaite((max(v, 0.0), df), seeds) for v in groups]
+    common = min(min(side[1] for side in sides), _SETTLED)
+    errors, quantile = [math.sqrt(variance) for variance, _ in sides], float(stdtrit(common, 0.975))
     floor, value = _on_scale(question, reproduced)
-    below, above = math.hypot(e.value - e.low, claimed[1]), math.hypot(e.high - e.value, claimed[0])
     slack_low, slack_high = min(question.half_unit, 1 - value), min(question.half_unit, value - floor)
     d = e.value - value
     return Difference(
-        value=d, low=d - below - slack_low, high=d + above + slack_high, se_low=below / t, se_high=above / t, df=df,
-        slack_low=slack_low, slack_high=slack_high,
+        value=d, low=d - quantile * errors[0] - slack_low, high=d + quantile * errors[1] + slack_high, se_low=errors[0],
+        se_high=errors[1], df=common, slack_low=slack_low, slack_high=slack_high, share=(e.value - floor) / (1 - floor),
+        width=1 - floor, training=e.seed_variance, training_counted=_claim_seeds(question, reproduced),
     )  # fmt: skip
+
+
+def _covariance(own: float, claimed: float, reproduced: Reproduced) -> float:
+    """Return what the errors of both sides share between groups.
+
+    The very images: correlation ``likeness``. Other images of the same patients: only the patients' part of the
+    variance, 1 - 1/DE of ours, can go together.
+    """
+    if reproduced.overlap is Overlap.NONE:
+        return 0.0
+    most = math.sqrt(own * claimed)
+    if reproduced.overlap is Overlap.PATIENTS:
+        most = min(most, own * (1 - 1 / max(design_effect(reproduced) or 1.0, 1.0)))
+    return reproduced.likeness * most
 
 
 def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
@@ -221,8 +315,8 @@ def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
     {'within': 0.0228, 'lower': 1.0, 'higher': 1.0}
     """
     low, high = d.value - d.slack_low, d.value + d.slack_high
-    above_minus = _tail(-(low + margin), d.se_low, d.df)
-    below_plus = _tail(high - margin, d.se_high, d.df)
+    above_minus = _tail(-(low + margin), d.error_at(-margin, d.se_low), d.df)
+    below_plus = _tail(high - margin, d.error_at(margin, d.se_high), d.df)
     lower = _tail(high + margin, d.se_high, d.df)
     higher = _tail(margin - low, d.se_low, d.df)
     return {"within": max(above_minus, below_plus), "lower": min(1.0, 2 * lower), "higher": min(1.0, 2 * higher)}
@@ -230,7 +324,7 @@ def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
 
 def not_lower_p(d: Difference, margin: float) -> float:
     """Return the one-sided p-value of "within or above": it rejects d < -margin."""
-    return _tail(-(d.value - d.slack_low + margin), d.se_low, d.df)
+    return _tail(-(d.value - d.slack_low + margin), d.error_at(-margin, d.se_low), d.df)
 
 
 def _tail(x: float, se: float, df: float) -> float:

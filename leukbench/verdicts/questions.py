@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
 from leukbench.records import Estimate, Experiment, fold_of
-from leukbench.verdicts.differences import Question, Reproduced
+from leukbench.verdicts.differences import Overlap, Question, Reproduced
 
 _SAME = {"sensitivity": "recall"}
 _AVERAGED = frozenset({"precision", "recall", "specificity", "f1"})
@@ -45,7 +46,7 @@ class EvaluatedExperiment:
     estimates: Mapping[str, tuple[Estimate, ...]]
     deviations: Mapping[str, tuple[str, ...]]
     fold_deviations: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    seed_variance: Mapping[tuple[str, str, str], float]
+    likeness: Likeness = field(default_factory=Likeness)
 
 
 def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
@@ -96,7 +97,7 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
 
     The latter are those with the same study and fold and no condition: the one figure of all classes, or the sum of one
     figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all
-    classes: design effects are told for these (:func:`leukbench.differences.design_effect`).
+    classes: design effects are told for these (:func:`leukbench.verdicts.differences.design_effect`).
     """
     if claim.n:
         return int(claim.n.replace(",", ""))
@@ -139,8 +140,9 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
             of_fold = fold if evaluated.experiment.protocol == "as_published" else ""
             e = find_estimate(evaluated.estimates[claim.arm], definition, fold=of_fold)
             if e is not None:
+                shared = overlap_of(claim, paper, evaluated)
                 found[evaluated.experiment.protocol].append(
-                    _reproduced(e, evaluated, claim.arm, definition.name, fold=of_fold)
+                    _reproduced(e, evaluated, claim.arm, definition.name, shared, fold=of_fold)
                 )
     assert claim.fraction is not None and claim.half_unit is not None
     return Question(
@@ -179,6 +181,35 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
     return ""
 
 
+def overlap_of(claim: Claim, paper: Paper, evaluated: EvaluatedExperiment) -> tuple[Overlap, str]:
+    """Return what a claim's test part shares with ours under a reading of its split, and why.
+
+    A publisher's own test part, or every fold of a pool, is the same for everybody: the very images. A random part of
+    a pool that we cut too is other images; where patients are known it is of the same patients. By patient nothing is
+    shared that could be told: the models have not seen whom they test, and how alike patients then fare is another
+    matter.
+    """
+    study, mine = paper.studies[claim.study], evaluated.experiment
+    if mine.source != study.source:
+        return Overlap.NONE, f"we test {mine.source}, which stands in for {study.source}"
+    if mine.protocol != "as_published":
+        return Overlap.NONE, "by patient: how alike patients fare in models that have not seen them is not known"
+    readings = study.protocols.get("as_published", ())
+    rule = next((r.rule for r in readings if r.name == evaluated.reading), None)
+    if rule is None:
+        return Overlap.NONE, "the reading of the split is not known"
+    pool = ", ".join(rule.test_pool or rule.pool) or "the source"
+    if rule.test_pool:
+        return Overlap.IMAGES, f"the reading tests the publisher's part {pool}, as we do"
+    if rule.k and not fold_of_claim(claim):
+        return Overlap.IMAGES, f"the reading tests every image of {pool} once, as we do"
+    if rule.unit == "group":
+        return Overlap.NONE, f"the reading tests a random part of the groups of {pool}, others than we do"
+    if evaluated.evidence != "verified":
+        return Overlap.NONE, f"the reading tests a random part of {pool}, and which patients that holds is not known"
+    return Overlap.PATIENTS, f"the reading tests a random part of {pool}: other images of the same patients"
+
+
 def _deviations(evaluated: EvaluatedExperiment, arm: str, *, fold: str) -> tuple[str, ...]:
     """Return what an arm's runs lack of what a claim was measured on: of one fold (``fold``) or of the study.
 
@@ -192,7 +223,7 @@ def _deviations(evaluated: EvaluatedExperiment, arm: str, *, fold: str) -> tuple
 
 
 def _reproduced(
-    e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str, *, fold: str
+    e: Estimate, evaluated: EvaluatedExperiment, arm: str, definition: str, shared: tuple[Overlap, str], *, fold: str
 ) -> Reproduced:  # fmt: skip
     return Reproduced(
         estimate=e,
@@ -201,7 +232,9 @@ def _reproduced(
         definition=definition,
         deviations=_deviations(evaluated, arm, fold=fold),
         evidence=evaluated.evidence,
-        seed_variance=evaluated.seed_variance.get((e.metric, e.class_, e.average), 0.0),
+        overlap=shared[0],
+        likeness=evaluated.likeness.correlation,
+        overlap_reason=shared[1],
     )
 
 

@@ -19,9 +19,9 @@ from leukbench.records import COPIES_AVERAGED, digest
 from leukbench.verdicts.differences import (
     Difference,
     Outcome,
+    Overlap,
     Question,
     Reproduced,
-    claim_interval,
     conclude,
     conclusion,
     difference,
@@ -41,6 +41,13 @@ DEVIATIONS = {
 _UNSURE = {
     "inferred": "; patient ids are inferred: the errors may be larger",
     "absent": "; without patient ids the errors may be larger",
+}
+ONE_SEED = (
+    "one seed is not a training: how much another would differ is not known (another seed or arm is needed)"
+)
+_PAIRED = {
+    Overlap.IMAGES: "; the paper tested these images, so the patients' part of the error is counted once",
+    Overlap.PATIENTS: "; the paper tested these patients, so what they share is counted once",
 }
 _PER_ORIGINAL = "; ours counts originals, the copies of each averaged, the claim images"
 
@@ -65,6 +72,8 @@ class Verdict:
     honest: Difference | None = None
     honest_p: float = float("nan")
     smallest_margin: float = float("nan")
+    overlap: Overlap = Overlap.NONE
+    overlap_reason: str = ""
     curve: tuple[tuple[float, str], ...] = field(default=())
 
 
@@ -112,8 +121,9 @@ class _Test:
 
 
 def _case(q: Question) -> _Case:
-    """Return a question's usable runs: no deviations, an interval, and by patient known patients."""
-    runs = [_Run(r, d) for r in q.faithful if not r.deviations and (d := difference(q, r))]
+    """Return a question's usable runs: no deviations, more than one training, an interval, and by patient known
+    patients."""
+    runs = [_Run(r, d) for r in q.faithful if not r.deviations and not r.trained_once and (d := difference(q, r))]
     definitions = tuple(dict.fromkeys(r.definition for r in q.faithful))
     faithful: dict[str, dict[str, tuple[_Run, ...]]] = {}
     for run in runs:
@@ -121,7 +131,7 @@ def _case(q: Question) -> _Case:
         of_reading[run.r.definition] += (run,)
     named = [_reading(r) for r in q.faithful]
     untested = tuple(dict.fromkeys(name for name in (*named, *q.not_run) if name not in faithful))
-    usable = [r for r in q.honest if not r.deviations and r.evidence != "absent"]
+    usable = [r for r in q.honest if not r.deviations and not r.trained_once and r.evidence != "absent"]
     honest = {
         name: tuple(_Run(r, d) for r in usable if r.definition == name and (d := difference(q, r)))
         for name in definitions
@@ -140,6 +150,8 @@ def _untestable(q: Question, runs: Sequence[_Run]) -> str:
         return ""
     if all(r.deviations for r in q.faithful):
         return _deviations(q.faithful)
+    if all(r.trained_once for r in q.faithful if not r.deviations):
+        return ONE_SEED
     if q.n is None or q.n <= 0:
         return "no error can be attached (no n printed)"
     notes = sorted({r.estimate.note for r in q.faithful if r.estimate.note and not r.deviations})
@@ -153,6 +165,8 @@ def _why_no_honest(q: Question) -> str:
         return "no patient ids are published"
     if any(r.deviations for r in q.honest):
         return f"under the patient protocol: {_deviations(q.honest)}"
+    if any(r.trained_once for r in q.honest):
+        return f"under the patient protocol: {ONE_SEED}"
     return "the estimate under the patient protocol has no interval"
 
 
@@ -305,6 +319,7 @@ def _not_tested(case: _Case, *, margin: float, alpha: float) -> Verdict:
         claim=q.claim, verdict=verdict, reason=reason or case.untestable, headline=q.headline, margin=margin,
         faithful=shown.d if shown else None, faithful_by=_name(shown.r) if shown else "",
         smallest_margin=shown.d.smallest_margin(alpha=alpha) if shown else float("nan"),
+        overlap=shown.r.overlap if shown else Overlap.NONE, overlap_reason=shown.r.overlap_reason if shown else "",
     )  # fmt: skip
 
 
@@ -319,14 +334,19 @@ def _tested(case: _Case, test: _Test, *, margin: float, alpha: float, level: flo
     else:
         several = ", under every reading of the split" if len(case.faithful) > 1 else ""
         verdict, reason = f"not reproduced ({outcome})", f"{outcome} than printed by more than the margin{several}"
-    reason += _UNSURE.get(shown.r.evidence, "") + (_PER_ORIGINAL if COPIES_AVERAGED in shown.r.estimate.note else "")
+    reason += (
+        _PAIRED.get(shown.r.overlap, "")
+        + _UNSURE.get(shown.r.evidence, "")
+        + (_PER_ORIGINAL if COPIES_AVERAGED in shown.r.estimate.note else "")
+    )
     of_honest = None if test.honest is None else min(1.0, min(test.honest.values()) * alpha / level)
     return Verdict(
         claim=case.q.claim, verdict=verdict, reason=reason, headline=case.q.headline, margin=margin, p=p, level=level,
         correction="Holm" if case.q.headline else "Benjamini-Hochberg (descriptive)",
         faithful=shown.d, faithful_by=_name(shown.r), honest=honest.d if honest else None,
         honest_p=of_honest if of_honest is not None and outcome == "within" else float("nan"),
-        smallest_margin=shown.d.smallest_margin(alpha=level),
+        smallest_margin=shown.d.smallest_margin(alpha=level), overlap=shown.r.overlap,
+        overlap_reason=shown.r.overlap_reason,
     )  # fmt: skip
 
 
@@ -416,7 +436,6 @@ __all__ = [
     "Reproduced",
     "Verdict",
     "benjamini_hochberg",
-    "claim_interval",
     "conclude",
     "decide",
     "difference",

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from leukbench.errors import InputError
-from leukbench.evaluation.contrasts import benjamini_hochberg, compare, holm, inflation, mcnemar_p
-from leukbench.records import Predictions
+from leukbench.evaluation.contrasts import Scope, benjamini_hochberg, compare, holm, inflation, mcnemar_p
+from leukbench.records import Grade, Predictions
 
 Make = Callable[..., Predictions]
 
@@ -37,7 +37,7 @@ def test_a_t_interval_is_wider_than_the_percentiles_which_are_too_narrow(predict
     p = predictions_of(n=600, n_groups=10)
     made = compare(p, worse(p, share=0.1))
     assert made.high - made.low > 1.1 * (made.high_percentile - made.low_percentile)
-    assert "fewer than 15" in made.note
+    assert (made.effective_groups, made.grade, made.scope) == (5.0, Grade.WIDE, Scope.RUNS)
 
 
 def test_the_standard_error_of_an_accuracy_difference_is_that_of_group_sums(predictions_of: Make) -> None:
@@ -109,7 +109,11 @@ def test_seeds_add_their_own_variance(predictions_of: Make) -> None:
     made = compare(p, q, n_resamples=4000)
     accuracies = [[float(np.mean((a.label == a.predicted)[a.seed == s])) for s in range(3)] for a in (p, q)]
     assert made.first == pytest.approx(np.mean(accuracies[0]))
-    assert made.standard_error**2 > sum(np.var(a, ddof=1) / 3 for a in accuracies)
+    assert made.scope is Scope.TRAININGS
+    s2 = np.mean([np.var(a, ddof=1) for a in accuracies])
+    groups_alone = compare(p, q, n_resamples=4000, pooled=(1e-12, 4.0)).standard_error ** 2
+    # what resampling groups says of it already is taken off, down to a quarter at most
+    assert groups_alone + s2 / 4 * 2 / 3 - 1e-9 <= made.standard_error**2 <= groups_alone + s2 * 2 / 3 + 1e-9
 
 
 def test_holm_and_benjamini_hochberg_follow_their_definitions() -> None:

@@ -23,8 +23,8 @@ def right_in(p: Predictions, share: float, *, seed: int) -> Predictions:
     return dataclasses.replace(p, predicted=np.where(hit, p.label, 1 - p.label))
 
 
-def low(p: Predictions) -> float:
-    return next(e.low for e in estimate_predictions(p, patient_level=False) if e.metric == "accuracy")
+def limits(p: Predictions) -> tuple[float, float]:
+    return next((e.low, e.high) for e in estimate_predictions(p, patient_level=False) if e.metric == "accuracy")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_model_without_a_network_that_keeps_up_is_a_shortcut(
 ) -> None:
     p = predictions_of(n=1200, n_groups=30)
     a, b = right_in(p, network, seed=1), right_in(p, trivial, seed=2)
-    made = find_shortcut(a, b, trivial_low=low(b), majority=majority_accuracy(b), margin=0.05, n_resamples=1000)
+    made = find_shortcut(a, b, limits=limits(b), majority=majority_accuracy(b), margin=0.05, n_resamples=1000)
     assert made.flagged is flagged
     assert made.difference == pytest.approx(made.network - made.trivial) and made.low < made.difference < made.high
 
@@ -51,11 +51,11 @@ def test_the_margin_decides_how_close_is_close(predictions_of: Make) -> None:
     p = predictions_of(n=1200, n_groups=30)
     a, b = right_in(p, 0.95, seed=1), right_in(p, 0.85, seed=2)
     found = [
-        find_shortcut(a, b, trivial_low=low(b), majority=0.5, margin=m, n_resamples=500).flagged for m in (0.05, 0.2)
+        find_shortcut(a, b, limits=limits(b), majority=0.5, margin=m, n_resamples=500).flagged for m in (0.05, 0.2)
     ]
     assert found == [False, True]
     with pytest.raises(InputError, match="margin"):
-        find_shortcut(a, b, trivial_low=0.5, majority=0.5, margin=5.0)
+        find_shortcut(a, b, limits=(0.5, 0.6), majority=0.5, margin=5.0)
 
 
 def test_a_probe_stands_beside_chance_and_the_class_alone() -> None:

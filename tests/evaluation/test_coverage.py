@@ -1,42 +1,95 @@
-"""Coverage by simulation with a known truth, in the domain that docs/statistics.md promises."""
+"""What the simulations promise, held on a few cohorts quickly and on more of them slowly."""
 
 from __future__ import annotations
 
-from functools import partial
-
+import numpy as np
 import pytest
+from scipy import stats
 
-from leukbench.evaluation.intervals import wilson
-from tests.support import patient_simulation as simulation
-from tests.support.patient_simulation import Domain, covered
+from leukbench.evaluation.intervals import korn_graubard, wilson
+from leukbench.records import Grade
+from leukbench.verdicts.differences import Overlap
+from simulations import contrasts, coverage, few, verdicts
+from simulations.patients import CNMC, Cohort
+from simulations.verdicts import Study
+
+
+def mostly(share: float, at_least: float, n: int) -> bool:
+    """Whether a share is not below a bound by more than chance (three standard errors)."""
+    return share >= at_least - 3 * (at_least * (1 - at_least) / n) ** 0.5
 
 
 def test_accuracy_is_covered_by_groups_and_not_by_images() -> None:
-    domain = Domain(28, 0.85, 0.1)
+    rng, right = np.random.default_rng(7), {"group": 0, "image": 0}
+    for _ in range(400):
+        n = rng.poisson(70, 28) + 1
+        y = rng.binomial(n, stats.beta.rvs(0.85 * 9, 0.15 * 9, size=28, random_state=rng))
+        for unit, made in (("group", korn_graubard(y, n)), ("image", wilson(y.sum(), n.sum()))):
+            right[unit] += made.low <= 0.85 <= made.high
+    assert 0.92 <= right["group"] / 400 <= 0.98
+    assert right["image"] / 400 < 0.75
 
-    def by_image(rng):  # type: ignore[no-untyped-def]
-        n = simulation.sizes(domain, rng)
-        return wilson(rng.binomial(n, simulation.rates(domain, 28, rng)).sum(), n.sum())
 
-    share, _ = covered(partial(simulation.accuracy_interval, domain), 0.85, replicates=800, seed=7)
-    assert 0.93 <= share <= 0.97
-    assert covered(by_image, 0.85, replicates=300, seed=7)[0] < 0.75
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", list(simulation.ROUTINES))
-def test_coverage_is_93_to_97_percent_in_the_promised_domain(name: str) -> None:
-    """Each cell within 93 to 97 % give or take three Monte-Carlo errors, the mean of all cells within it outright."""
-    replicates = 1500
-    error = 3 * (0.95 * 0.05 / replicates) ** 0.5
-    shares = {domain: simulation.coverage(name, domain, replicates=replicates) for domain in simulation.cells(name)}
-    assert all(0.93 - error <= share <= 0.97 + error for share in shares.values()), shares
-    assert 0.935 <= sum(shares.values()) / len(shares) <= 0.965
+def test_few_patients_of_a_class_are_covered_by_the_model_of_few() -> None:
+    n = 60
+    found = list(coverage.shots("x", Cohort((11, 3), (0.85, 0.85)), n))
+    for metric in ("accuracy", "balanced_accuracy", "mcc", "recall b"):
+        of = [s for s in found if s.metric == metric]
+        assert len(of) == n and {s.grade for s in of} == {Grade.ASSURED}
+        assert mostly(coverage.covered(of) / 100, 0.95, n), metric
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", list(simulation.CONTRASTS))
-def test_coverage_of_a_paired_difference_between_arms(metric: str) -> None:
-    maker = partial(simulation.contrast_interval, metric, 1)
-    share, _ = covered(maker, simulation.CONTRASTS[metric], replicates=600, seed=simulation.SEED)
-    assert 0.93 - 0.018 <= share <= 0.97 + 0.018  # two Monte-Carlo errors
+@pytest.mark.parametrize(
+    "name", ["11 + 3, recalls 0.95, 0.95, probit", "5 + 5, recalls 0.85, 0.85, t3", "14 + 14, recalls 0.85, 0.85, beta"]
+)
+def test_assured_intervals_cover_what_they_say(name: str) -> None:
+    n = 300
+    found = [s for s in coverage.shots(name, coverage.COHORTS[name], n) if s.grade is Grade.ASSURED]
+    for metric in coverage.METRICS:
+        of = [s for s in found if s.metric == metric]
+        if len(of) > 100:
+            assert mostly(coverage.covered(of) / 100, 0.93, len(of)), metric
+
+
+def test_one_seed_refuted_true_claims_and_three_do_not() -> None:
+    n = 150
+    found = verdicts.shares(Study(groups=60, noise=0.02), (0.02, 0.05), n)
+    assert all(mostly(1 - refuted, 0.95, n) for _, refuted in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("off", [-0.05, 0.05])
+@pytest.mark.parametrize("groups", verdicts.GROUPS)
+def test_false_claims_are_seldom_reproduced(groups: int, off: float) -> None:
+    n = 600
+    for noise in verdicts.NOISES:
+        reproduced, refuted = verdicts.shares(Study(groups=groups, noise=noise, off=off), (0.05,), n)[0.05]
+        assert mostly(1 - reproduced, 0.95, n) and mostly(1 - refuted, 0.95, n)
+
+
+@pytest.mark.slow
+def test_the_same_patients_counted_once_show_more() -> None:
+    sizes = CNMC["73"][0] + CNMC["73"][1]
+    once, twice = (
+        verdicts.shares(Study(sizes=sizes, arms=5, shared=Overlap.IMAGES, paired=paired), (0.05,), 400)[0.05][0]
+        for paired in (True, False)
+    )
+    assert once > 0.74 and once - twice > 0.15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("groups", contrasts.DESIGNS[:2])
+def test_two_equal_networks_seldom_differ(groups: tuple[int, int]) -> None:
+    n = 300
+    for share in contrasts.rejected(groups, 0.014, 3, n).values():
+        assert mostly(1 - share / 100, 0.93, n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per_class", few.CLASSES)
+def test_true_claims_are_seldom_refuted_with_few_patients(per_class: tuple[int, int]) -> None:
+    n = 300
+    for recalls in few.RECALLS:
+        found = few.refuted(Cohort(per_class, recalls), n)
+        assert {key: share for key, share in found.items() if not mostly(1 - share, 0.95, n)} == {}

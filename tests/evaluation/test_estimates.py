@@ -92,7 +92,8 @@ def test_repeating_every_image_fools_the_image_interval_and_not_the_group_interv
     q = dataclasses.replace(q, image_id=names, origin=names)
     for a, b in zip(estimate_predictions(p), estimate_predictions(q), strict=True):
         if a.metric in ("accuracy", "mcc", "f1", "auc") and a.aggregation in ("pooled", "mean"):
-            assert b.high - b.low == pytest.approx(a.high - a.low, rel=0.06), a.metric
+            # the model of few patients learns a little of how alike images are from their number
+            assert b.high - b.low == pytest.approx(a.high - a.low, rel=0.12), a.metric
             assert b.high_images - b.low_images == pytest.approx((a.high_images - a.low_images) / 2, rel=0.1), a.metric
 
 
@@ -149,7 +150,7 @@ def test_seeds_are_averaged_and_their_variance_added_once(predictions_of: Make) 
     values = np.array([e.value for e in each])
     assert accuracy.value == pytest.approx(values.mean()) and accuracy.n_images == 400 and accuracy.n_seeds == 3
     assert accuracy.standard_error**2 > values.var(ddof=1) / 3
-    pooled = estimate_predictions(p, scatter={("accuracy", "", "none"): (0.05**2, 8.0)})[0]
+    pooled = estimate_predictions(p, scatter={("accuracy", "", "none", "pooled"): (0.05**2, 8.0)})[0]
     gained = pooled.standard_error**2 - accuracy.standard_error**2
     assert gained == pytest.approx((0.05**2 - values.var(ddof=1)) / 3)
 
@@ -183,7 +184,7 @@ def test_a_fold_with_one_group_of_a_class_makes_folds_the_units_of_the_auc(predi
     assert auc.method == "t over folds, on logit" and auc.df == 2 and auc.low < auc.value < auc.high
     spread = dataclasses.replace(p, fold=np.arange(600) // 200)  # every group in every fold
     auc = next(e for e in estimate_predictions(spread) if e.metric == "auc")
-    assert auc.method.startswith("Obuchowski")
+    assert auc.method == "group jackknife, t on logit"
 
 
 def test_a_perfect_classifier_gets_intervals_and_the_warning(predictions_of: Make) -> None:

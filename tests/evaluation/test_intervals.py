@@ -13,7 +13,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from leukbench.errors import InputError
 from leukbench.evaluation import intervals, ranking, reservations
+from leukbench.evaluation.design import PerClass
+from leukbench.evaluation.grades import Family, grade_of
 from leukbench.evaluation.intervals import korn_graubard, wilson
+from leukbench.records import Grade
 
 counts_of_groups = st.lists(st.tuples(st.integers(1, 40), st.floats(0, 1)), min_size=2, max_size=12)
 
@@ -110,8 +113,7 @@ def test_design_effect_is_one_over_independent_images_and_the_size_over_identica
     assert intervals.design_effect(10 * rng.binomial(1, 0.8, 2000), n) == pytest.approx(10, rel=0.01)
     total = 1 / 0.2 - 1
     correlated = rng.binomial(10, rng.beta(0.8 * total, 0.2 * total, 2000))
-    assert intervals.intraclass_correlation(correlated, n) == pytest.approx(0.2, abs=0.03)
-    assert intervals.intraclass_correlation(np.array([10, 10, 0]), np.full(3, 10)) == 1.0  # 14 / 9 before it is cut
+    assert intervals.design_effect(correlated, n) == pytest.approx(1 + 9 * 0.2, rel=0.1)
 
 
 def test_seeds_widen_by_their_own_variance_over_their_number() -> None:
@@ -136,58 +138,79 @@ def test_mover_of_one_part_is_that_part_and_perfect_correlation_adds_widths() ->
 
 def test_jackknife_of_a_mean_on_its_own_scale_is_the_t_interval() -> None:
     x = np.array([0.2, 0.5, 0.4, 0.9, 0.6])
-    made = intervals.jackknife(float(x.mean()), (x.sum() - x) / 4, scale="identity", sizes=np.ones(5))
+    made = intervals.jackknife(float(x.mean()), (x.sum() - x) / 4, scale="identity", units=units_of(5))
     expected = stats.t.interval(0.95, 4, loc=x.mean(), scale=stats.sem(x))
     assert (made.low, made.high) == pytest.approx(expected, abs=1e-9)
 
 
 def test_jackknife_stays_inside_the_scale_and_explains_what_it_cannot_do() -> None:
-    perfect = intervals.jackknife(1.0, np.ones(10), scale="fisher", sizes=np.ones(10))
+    perfect = intervals.jackknife(1.0, np.ones(10), scale="fisher", units=units_of(10))
     assert -1 < perfect.low < 1.0 == perfect.high and "no method covers" in perfect.note
-    almost = intervals.jackknife(0.98, np.r_[1.0, np.full(9, 0.978)], scale="fisher", sizes=np.ones(10))
+    almost = intervals.jackknife(0.98, np.r_[1.0, np.full(9, 0.978)], scale="fisher", units=units_of(10))
     assert -1 < almost.low < 0.98 < almost.high <= 1
-    lost = intervals.jackknife(0.5, np.r_[np.nan, np.full(9, 0.5)], scale="fisher", sizes=np.ones(10))
+    lost = intervals.jackknife(0.5, np.r_[np.nan, np.full(9, 0.5)], scale="fisher", units=units_of(10))
     assert math.isnan(lost.low) and "undefined without one of the groups" in lost.note
 
 
-def naive_obuchowski(y: np.ndarray, s: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
-    """The formulas of the paper with explicit loops."""
-    pos, neg = s[y == 1], s[y == 0]
-    psi = lambda a, b: 1.0 if a > b else 0.5 if a == b else 0.0  # noqa: E731
-    m, n, area = len(pos), len(neg), np.mean([[psi(a, b) for b in neg] for a in pos])
-    groups = np.unique(codes)
-    v10 = {g: sum(np.mean([psi(a, b) for b in neg]) for a in s[(y == 1) & (codes == g)]) for g in groups}
-    v01 = {g: sum(np.mean([psi(a, b) for a in pos]) for b in s[(y == 0) & (codes == g)]) for g in groups}
-    m_of = {g: ((y == 1) & (codes == g)).sum() for g in groups}
-    n_of = {g: ((y == 0) & (codes == g)).sum() for g in groups}
-    i10, i01, i = sum(c > 0 for c in m_of.values()), sum(c > 0 for c in n_of.values()), len(groups)
-    s10 = i10 / ((i10 - 1) * m) * sum((v10[g] - m_of[g] * area) ** 2 for g in groups)
-    s01 = i01 / ((i01 - 1) * n) * sum((v01[g] - n_of[g] * area) ** 2 for g in groups)
-    s11 = i / (i - 1) * sum((v10[g] - m_of[g] * area) * (v01[g] - n_of[g] * area) for g in groups)
-    return float(area), float(s10 / m + s01 / n + 2 * s11 / (m * n))
+def naive_without(y: np.ndarray, s: np.ndarray, codes: np.ndarray) -> list[float]:
+    """The AUC of the rows that are left without each group, from all pairs."""
+
+    def area(keep: np.ndarray) -> float:
+        pos, neg = s[keep & (y == 1)], s[keep & (y == 0)]
+        return float(np.mean((pos[:, None] > neg) + 0.5 * (pos[:, None] == neg)))
+
+    return [area(codes != g) for g in range(int(codes.max()) + 1)]
 
 
 @pytest.mark.parametrize("one_label", [True, False])
-def test_the_clustered_auc_is_obuchowskis(one_label: bool) -> None:
+def test_the_auc_without_each_group_is_that_of_the_rows_that_are_left(one_label: bool) -> None:
     rng = np.random.default_rng(3)
     codes = rng.integers(0, 9, 90)
     y = codes % 2 if one_label else rng.integers(0, 2, 90)
     s = np.round(rng.random(90) + 0.3 * y + rng.normal(0, 0.2, 9)[codes], 1)
-    expected = naive_obuchowski(y, s, codes)
-    assert ranking.obuchowski(y, s, codes) == pytest.approx(expected, abs=1e-12)
-    part = ranking.auc_parts(y, np.stack([1 - s, s], 1), np.zeros(90, dtype=int), codes, n_groups=9, classes=[1])
-    assert part.values[0, 0] == pytest.approx(expected[0])
-    assert (part.influence**2).sum() == pytest.approx(expected[1], rel=1e-9)  # here all nine groups are on each side
+    value, without = ranking.auc_without(y == 1, s, codes, 9)
+    assert without == pytest.approx(naive_without(y, s, codes), abs=1e-12)
+    part = ranking.auc_parts(y, np.stack([1 - s, s], 1), np.zeros(90, dtype=int), codes, n_units=9, classes=[1])
+    assert part.values[0, 0] == value and part.without[0] == pytest.approx(without)
 
 
-def test_groups_of_one_image_give_delong() -> None:
+def test_groups_of_one_image_give_delongs_standard_error_nearly() -> None:
     rng = np.random.default_rng(4)
-    y = np.r_[np.ones(30, dtype=int), np.zeros(40, dtype=int)]
+    y = np.r_[np.ones(300, dtype=int), np.zeros(400, dtype=int)]
     s = rng.normal(y, 1.0)
     v10 = np.array([np.mean(a > s[y == 0]) for a in s[y == 1]])
     v01 = np.array([np.mean(s[y == 1] > b) for b in s[y == 0]])
-    delong = v10.var(ddof=1) / 30 + v01.var(ddof=1) / 40
-    assert ranking.obuchowski(y, s, np.arange(70)) == pytest.approx((v10.mean(), delong))
+    delong = v10.var(ddof=1) / 300 + v01.var(ddof=1) / 400
+    part = ranking.auc_parts(
+        y, np.stack([1 - s, s], 1), np.zeros(700, dtype=int), np.arange(700), n_units=700, classes=[1]
+    )
+    units = PerClass.of(np.stack([y == 0, y == 1]).astype(float))
+    _, made = ranking.auc_interval([part], None, units=units, folds_share_units=False)
+    assert made.standard_error**2 == pytest.approx(delong, rel=0.01)
+
+
+def test_a_constant_score_has_no_interval() -> None:
+    y, codes = np.repeat([0, 1], 20), np.arange(40) // 4
+    part = ranking.auc_parts(y, np.full((40, 2), 0.5), np.zeros(40, dtype=int), codes, n_units=10, classes=[1])
+    value, made = ranking.auc_interval([part], None, units=PerClass.of(np.ones((2, 10))), folds_share_units=False)
+    assert value == 0.5 and math.isnan(made.low) and "constant" in made.note
+
+
+def test_a_class_of_four_patients_stays_one_of_four_when_one_of_them_has_both_labels() -> None:
+    counts = np.zeros((2, 30))
+    counts[0, :26], counts[1, 25:] = 10, 10  # 25 of a alone, one of both, 4 of b alone
+    units = PerClass.of(counts)
+    assert units.strata is not None and np.bincount(units.strata).tolist() == [25, 5]
+    assert units.effective() == pytest.approx((26.0, 5.0)) and units.fewest == 5.0
+    mixed = PerClass.of(np.array([[10.0] * 20, [10.0] * 4 + [0.1] * 16]))  # of b four hold nearly all
+    assert mixed.strata is None
+    x = np.random.default_rng(0).normal(0.7, 0.01, 20)
+    assert intervals.jackknife(0.7, x, scale="logit", units=mixed).df <= 2 * (mixed.fewest - 1) + 1e-9
+
+
+def units_of(n: int) -> PerClass:
+    """Return n units of one image and one class."""
+    return PerClass.of(np.ones((1, n)))
 
 
 def test_sensitivity_to_unknown_patients_widens_with_correlation() -> None:
@@ -199,13 +222,22 @@ def test_sensitivity_to_unknown_patients_widens_with_correlation() -> None:
         reservations.design_effect_sensitivity(0.9, 10, n_patients=11)
 
 
-def test_the_promised_domain_is_silent_and_all_else_is_marked() -> None:
-    note = reservations.domain_note
-    assert note(15, value=0.9, correlation=0.2) == note(28, value=0.97, correlation=0.05) == note(28) == ""
-    assert "8.0 effective groups" in note(8, value=0.8, correlation=0.1)
-    assert "correlation 0.20" in note(28, value=0.97, correlation=0.2)
-    assert "correlation 0.30" in note(28, value=0.8, correlation=0.3)
-    assert "within 3 %" in note(28, value=0.99, correlation=0.0) and "within 3 %" in note(28, value=0.01)
+def graded(family: Family, *groups: float, low: float, high: float, method: str = "") -> Grade:
+    return grade_of(family, groups, intervals.Interval(low=low, high=high, method=method), method_of_few="few").grade
+
+
+def test_a_grade_comes_from_groups_of_each_class_and_the_end_of_the_scale() -> None:
+    p = Family.PROPORTION
+    assert graded(p, 40.0, 20.0, low=0.8, high=0.9) is Grade.ASSURED
+    assert graded(p, 40.0, 20.0, low=0.9, high=0.98) is Grade.OPTIMISTIC  # the limit, not the value, comes near the end
+    assert graded(p, 40.0, 20.0, low=0.02, high=0.1) is Grade.OPTIMISTIC
+    assert graded(p, 40.0, 35.0, low=0.9, high=0.98) is Grade.ASSURED
+    assert graded(p, 40.0, 5.0, low=0.5, high=0.9) is Grade.WIDE
+    assert graded(p, 40.0, 1.0, low=0.5, high=0.9) is Grade.UNKNOWN
+    assert graded(Family.MATRIX, 11.0, 3.0, low=0.2, high=0.99, method="few") is Grade.ASSURED
+    assert graded(Family.MATRIX, 20.0, low=0.5, high=0.93, method="t on Fisher z") is Grade.ASSURED  # 0.965 of [-1, 1]
+    assert graded(Family.BINNED, 40.0, low=0.01, high=0.1) is Grade.UNKNOWN
+    assert graded(p, 40.0, low=math.nan, high=math.nan) is Grade.NONE
 
 
 def test_the_standard_error_of_a_proportion_is_statsmodels_cluster_robust_one() -> None:

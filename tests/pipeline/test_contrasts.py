@@ -79,7 +79,10 @@ def made(name: str, protocol: Protocol, arms: tuple[str, ...], *, seed: int) -> 
     shares = {a: RIGHT[a] - (0.15 if protocol == "patient" else 0) for a in arms}
     low = {"trivial:colour_histogram": 0.84, "trivial:border": 0.47}
     evaluated = {
-        a: ArmEvaluation(selections={"recipe": (Estimate(metric="accuracy", value=0.9, low=v),)}, majority_accuracy=0.5)
+        a: ArmEvaluation(
+            selections={"recipe": (Estimate(metric="accuracy", value=0.9, low=v, high=v + 0.08),)},
+            majority_accuracy=0.5,
+        )
         for a, v in low.items()
     }
     return Made(

@@ -9,6 +9,7 @@ import pytest
 
 from leukbench.artefacts import Certificate
 from leukbench.params import Params, load_params
+from leukbench.paths import write_text
 from leukbench.pipeline.evaluate import unit_probes, unknown_patients
 from leukbench.pipeline.layout import experiment_file
 from leukbench.records import Estimate, Evidence, SplitRule, json_text
@@ -41,12 +42,11 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 
 def certify(params: Params, experiment: str, evidence: Evidence) -> None:
     file = experiment_file(params, "splits", experiment, ".certificate.json")
-    file.parent.mkdir(parents=True, exist_ok=True)
     certificate = Certificate(
         format="", protocol="patient", rule=SplitRule(unit="group"), sha256={}, evidence=evidence, sentence="",
         unknown_origins=0, folds=(), shared={}, declares="", verdicts={},
     )  # fmt: skip
-    file.write_text(json_text(certificate), encoding="utf-8")
+    write_text(file, json_text(certificate), summed=True)
 
 
 def accuracy(n: int) -> list[Estimate]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from leukbench.artefacts import from_plain
-from leukbench.evaluation.estimates import estimate_predictions
+from leukbench.evaluation.estimates import estimate_predictions, seed_scatter
+from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Claim, Paper
-from leukbench.pipeline.evaluate import seed_scatter
-from leukbench.records import Estimate, Experiment, Predictions, json_text
+from leukbench.records import Estimate, Experiment, Predictions, Reading, SplitRule, json_text
+from leukbench.verdicts.differences import Overlap
 from leukbench.verdicts.questions import (
     Definition,
     EvaluatedExperiment,
@@ -23,6 +26,7 @@ from leukbench.verdicts.questions import (
     counted_on,
     definitions,
     find_estimate,
+    overlap_of,
     question_of,
     questions_of,
 )
@@ -47,7 +51,7 @@ def paper_with(tmp_path: Path, *rows: str) -> Paper:
 
 
 def evaluated(protocol: str, *estimates: Estimate, reading: str = "random", **more: object) -> EvaluatedExperiment:
-    kinds: dict[str, object] = {"evidence": "verified", "deviations": {}, "seed_variance": {}, **more}
+    kinds: dict[str, object] = {"evidence": "verified", "deviations": {}, **more}
     experiment = Experiment(
         paper="planted", study="first", protocol=protocol, source="known_answer", store="s", arms=("net",)
     )  # type: ignore[arg-type]
@@ -218,14 +222,43 @@ def test_experiments_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path)
 def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) -> None:
     paper = paper_with(tmp_path)
     experiment = evaluated(
-        "as_published",
-        estimate(0.9),
-        deviations={"net": ("limited",), "other": ("surrogate_data",)},
-        evidence="inferred",
-        seed_variance={("accuracy", "", "none"): 0.01},
-    )
+        "as_published", estimate(0.9, seed_variance=0.01, seed_df=4.0),
+        deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
+        likeness=Likeness(0.7, 3),
+    )  # fmt: skip
     (r,) = question_of(paper.claim("planted.true"), paper, [experiment], accused=False).faithful
-    assert (r.deviations, r.evidence, r.seed_variance) == (("limited",), "inferred", 0.01)
+    assert (r.deviations, r.evidence, r.likeness) == (("limited",), "inferred", 0.7)
+    assert (r.estimate.seed_variance, r.trained_once) == (0.01, False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence", "shared"),
+    [
+        ({"unit": "image", "k": 3}, "verified", Overlap.IMAGES),
+        ({"unit": "image", "test_pool": ("new",)}, "inferred", Overlap.IMAGES),
+        ({"unit": "image", "shares": (0.8, 0.2)}, "verified", Overlap.PATIENTS),
+        ({"unit": "image", "shares": (0.8, 0.2)}, "inferred", Overlap.NONE),
+        ({"unit": "group", "shares": (0.8, 0.2)}, "verified", Overlap.NONE),
+    ],
+)
+def test_what_a_claim_tested_of_ours_comes_from_the_reading(
+    tmp_path: Path, rule: dict[str, Any], evidence: str, shared: Overlap
+) -> None:
+    paper = paper_with(tmp_path)
+    study = paper.studies["first"]
+    reading = Reading(name="random", basis="stated", evidence="", rule=SplitRule(**rule))
+    protocols = {**study.protocols, "as_published": (reading,)}
+    changed = paper.model_copy(
+        update={"studies": {**paper.studies, "first": study.model_copy(update={"protocols": protocols})}}
+    )
+    claim = paper.claim("planted.true")
+    experiment = evaluated("as_published", estimate(0.9), evidence=evidence)
+    same = dataclasses.replace(experiment, experiment=dataclasses.replace(experiment.experiment, source=study.source))
+    found, reason = overlap_of(claim, changed, same)
+    assert found is shared and reason
+    stand_in = dataclasses.replace(same, experiment=dataclasses.replace(same.experiment, source="elsewhere"))
+    assert overlap_of(claim, changed, stand_in)[0] is Overlap.NONE
+    assert overlap_of(claim, changed, evaluated("patient", estimate(0.9)))[0] is Overlap.NONE
 
 
 @pytest.mark.parametrize(
@@ -395,6 +428,6 @@ def test_the_variance_between_seeds_is_pooled_over_arms_by_hand() -> None:
     same = both(p, Predictions(**{**{f: getattr(others, f) for f in vars(others)}, "seed": others.seed + 1}))
     x, y = (float((q.label == q.predicted).mean()) for q in (p, second))
     assert x != y
-    variance, df = seed_scatter([both(p, second), same])["accuracy", "", "none"]
+    variance, df = seed_scatter([both(p, second), same])["accuracy", "", "none", "pooled"]
     assert (variance, df) == (pytest.approx((x - y) ** 2 / 2 / 2), 2.0)  # Σ(x - mean)² over both arms, by 1 + 1
     assert seed_scatter([p]) == {}

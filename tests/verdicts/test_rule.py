@@ -19,9 +19,10 @@ from leukbench.evaluation.intervals import korn_graubard
 from leukbench.records import COPIES_AVERAGED, Estimate
 from leukbench.verdicts.differences import (
     Difference,
+    Overlap,
     Question,
     Reproduced,
-    claim_interval,
+    claim_variances,
     conclude,
     design_effect,
     difference,
@@ -37,21 +38,15 @@ Z = 1.959963984540054
 
 
 def made(
-    value: float, *, se: float = SE, df: float = math.inf, protocol: str = "as_published", **more: object
-) -> Reproduced:
-    """An estimate with a normal interval."""
+    value: float, *, se: float = SE, df: float = math.inf, protocol: str = "as_published", seed_variance: float = 0.0,
+    seed_df: float = math.inf, **more: object,
+) -> Reproduced:  # fmt: skip
+    """An estimate with a normal interval, of trainings that are known not to differ unless stated."""
     t = stats.t.ppf(0.975, min(df, 1e6))
     e = Estimate(
-        metric="accuracy",
-        value=value,
-        low=value - t * se,
-        high=value + t * se,
-        standard_error=se,
-        df=df,
-        n_images=1000,
-        n_groups=50,
-        effective_groups=50.0,
-    )
+        metric="accuracy", value=value, low=value - t * se, high=value + t * se, standard_error=se, df=df,
+        n_images=1000, n_groups=50, effective_groups=50.0, seed_variance=seed_variance, seed_df=seed_df,
+    )  # fmt: skip
     return Reproduced(estimate=e, protocol=protocol, **more)  # type: ignore[arg-type]
 
 
@@ -231,10 +226,12 @@ def test_a_difference_by_hand() -> None:
     )
     r, q = Reproduced(estimate=e, protocol="as_published"), ask(value=0.9, n=400, half_unit=0.0005)
     assert design_effect(r) == pytest.approx(3.1373, abs=1e-4)
-    assert claim_interval(q, r) == pytest.approx((0.83568, 0.94092), abs=2e-5)
+    # one standard error nearer the middle the claim is 0.87343; 0.00086706 = 0.87343 · 0.12657 / 127.5
+    variances = claim_variances(q, r)
+    assert variances == pytest.approx((((0.9 - 0.83568) / Z) ** 2, 0.00086706), abs=2e-7)
     d = difference(q, r)
     assert d is not None
-    normal = Z * math.sqrt(0.9 * 0.1 / 127.5)  # 0.05207, more than Wilson's 0.04092
+    normal = Z * math.sqrt(0.00086706)  # 0.05771, more than Wilson's 0.04092
     assert d.value == pytest.approx(-0.05)
     assert d.low == pytest.approx(-0.05 - math.hypot(0.05, normal) - 0.0005, abs=2e-5)
     assert d.high == pytest.approx(-0.05 + math.hypot(0.04, 0.06432) + 0.0005, abs=2e-5)
@@ -263,9 +260,9 @@ def test_a_claim_of_100_percent_was_not_rounded_down() -> None:
     d = difference(ask(value=1.0, half_unit=0.005, n=500), made(0.9))
     assert d is not None
     assert (d.slack_low, d.slack_high) == (0.0, 0.005)
-    interval = claim_interval(ask(value=1.0, n=500), made(0.9))
-    assert interval is not None
-    assert interval[0] < 1 == interval[1]
+    variances = claim_variances(ask(value=1.0, n=500), made(0.9))
+    assert variances is not None
+    assert variances[0] > 0 == variances[1]
 
 
 @pytest.mark.parametrize("claimed", [1.0, 0.9, 0.0])
@@ -289,9 +286,9 @@ def test_all_right_and_all_wrong_still_have_errors(claimed: float, right: int) -
 
 
 def test_a_claim_on_more_images_is_surer_and_one_on_few_groups_less_sure() -> None:
-    widths = [np.ptp(claim_interval(ask(n=n, value=0.9), made(0.85))) for n in (100, 1000, 10000)]  # type: ignore[arg-type]
+    widths = [np.ptp(claim_variances(ask(n=n, value=0.9), made(0.85))) for n in (100, 1000, 10000)]  # type: ignore[arg-type]
     assert widths == sorted(widths, reverse=True)
-    few, many = (claim_interval(ask(n=1000), made(0.85, df=df)) for df in (3.0, 300.0))
+    few, many = (claim_variances(ask(n=1000), made(0.85, df=df)) for df in (3.0, 300.0))
     assert few is not None and many is not None
     assert few[1] - few[0] > 1.4 * (many[1] - many[0])  # t is 3.18 instead of 1.97
 
@@ -300,25 +297,47 @@ def test_a_claim_that_counted_copies_is_worth_no_more_originals_than_ours() -> N
     plain = made(0.65)
     e = dataclasses.replace(plain.estimate, note=f"something; {COPIES_AVERAGED}")
     averaged = dataclasses.replace(plain, estimate=e)
-    assert claim_interval(ask(n=35_000), averaged) == claim_interval(ask(n=1000), plain)  # ours has 1,000 images
-    assert claim_interval(ask(n=400), averaged) == claim_interval(ask(n=400), plain)
-    assert claim_interval(ask(n=35_000), plain) != claim_interval(ask(n=1000), plain)
+    assert claim_variances(ask(n=35_000), averaged) == claim_variances(ask(n=1000), plain)  # ours has 1,000 images
+    assert claim_variances(ask(n=400), averaged) == claim_variances(ask(n=400), plain)
+    assert claim_variances(ask(n=35_000), plain) != claim_variances(ask(n=1000), plain)
     honest = ask(averaged, n=35_000, honest=(made(0.65, protocol="patient"),))  # tested on originals without copies
-    assert claim_interval(honest, honest.honest[0]) == claim_interval(ask(n=1000), plain)
+    assert claim_variances(honest, honest.honest[0]) == claim_variances(ask(n=1000), plain)
     (found,), (other,) = (decide([ask(r)], margin=MARGIN) for r in (averaged, plain))
     assert "ours counts originals, the copies of each averaged, the claim images" in found.reason
     assert found.verdict == "not reproduced (lower)" and "originals" not in other.reason
 
 
 def test_seeds_widen_the_claim_but_are_no_design_effect() -> None:
-    plain, seeded = made(0.85), made(0.85, seed_variance=0.00005)
-    one, other = design_effect(plain), design_effect(seeded)
-    assert one is not None and other is not None
-    assert other == 1.0  # 0.00005 is less than the binomial variance 0.0001275
-    a, b = (claim_interval(ask(n=10**12), r) for r in (plain, seeded))
-    assert a is not None and b is not None
-    assert b[1] - CLAIM == pytest.approx(Z * math.sqrt(0.00005), rel=1e-3)
-    assert a[1] - CLAIM < 1e-4
+    seeded = made(0.85, seed_variance=0.00005)
+    assert design_effect(seeded) == 1.0  # half of 0.0001 is less than the binomial variance 0.0001275
+    d = difference(ask(n=10**12), seeded)
+    assert d is not None
+    slope = stats.norm.pdf(stats.norm.ppf(0.8)) / stats.norm.pdf(
+        stats.norm.ppf(0.85)
+    )  # the claim lies farther from the end
+    assert d.se_high**2 == pytest.approx(0.0001 + 0.00005 * slope**2, rel=1e-4)
+
+
+def test_one_seed_gives_no_verdict_and_the_reason() -> None:
+    (once,) = decide([ask(made(0.8, seed_df=0.0))], margin=MARGIN)
+    assert (once.verdict, "one seed is not a training" in once.reason) == ("not testable", True)
+    (honest,) = decide([ask(made(0.8), honest=(made(0.8, protocol="patient", seed_df=0.0),))], margin=MARGIN)
+    assert honest.verdict == "reproduced as published, honest value unresolved" and "one seed" in honest.reason
+
+
+def test_patients_that_both_sides_tested_count_once() -> None:
+    """By hand, d of 1,000 images each, DE 1: 2 · 0.00016 (1 - 0.8) where the images are the same."""
+    kinds = {"se": math.sqrt(0.8 * 0.2 / 1000), "likeness": 0.8, "overlap_reason": "so"}
+    apart, same, patients = (
+        difference(ask(n=1000), made(0.8, overlap=overlap, **kinds))
+        for overlap in (Overlap.NONE, Overlap.IMAGES, Overlap.PATIENTS)
+    )  # fmt: skip
+    assert apart and same and patients
+    assert same.se_low**2 == pytest.approx(2 * 0.00016 * 0.2, rel=1e-6)
+    assert patients.se_low**2 == pytest.approx(2 * 0.00016, rel=1e-6)  # DE 1: patients do not differ, nothing is shared
+    assert apart.se_low > patients.se_low
+    (found,) = decide([ask(made(0.8, overlap=Overlap.IMAGES, **kinds), n=1000)], margin=0.1)
+    assert (found.overlap, found.overlap_reason) == (Overlap.IMAGES, "so") and "counted once" in found.reason
 
 
 def test_mcc_is_held_on_its_own_scale() -> None:
@@ -327,10 +346,7 @@ def test_mcc_is_held_on_its_own_scale() -> None:
     )
     r = Reproduced(estimate=e, protocol="as_published")
     assert design_effect(r) == pytest.approx(1.0)  # 0.01 = (1 - 0²) / 100
-    interval = claim_interval(ask(value=0.0, n=100), r)
-    assert interval is not None
-    assert interval[1] == pytest.approx(-interval[0])
-    assert interval[1] == pytest.approx(Z / math.sqrt(100 + Z**2), abs=1e-6)  # Wilson's half width at 1/2, twice
+    assert claim_variances(ask(value=0.0, n=100), r) == pytest.approx((0.01, 0.01))  # of [-1, 1]: 4 · (1/2)² / 100
 
 
 # ------------------------------------------------------------------------------------------------- margins

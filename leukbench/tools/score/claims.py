@@ -143,7 +143,7 @@ def _experiment(
     )  # fmt: skip
     return EvaluatedExperiment(
         name="your predictions", experiment=experiment, reading="", evidence="verified" if by_patient else "inferred", estimates={arm: tuple(estimates)},
-        deviations={}, seed_variance={},
+        deviations={},
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from leukbench.records import Grade
 from leukbench.report.format import FRACTIONS, interval, number, percent, points, table
 from leukbench.report.format import score as shown
 
@@ -206,11 +207,18 @@ def _gap(d: Plain | None) -> str:
     return "–" if d is None else f"{points(d['value'])} [{points(d['low'])} to {points(d['high'])}]"
 
 
+_GRADES = {
+    Grade.WIDE: "*Wide*: the interval covers more than its 95 %.",
+    Grade.OPTIMISTIC: "*Optimistic*: the interval covers less than its 95 %, by about as much as the note says.",
+    Grade.UNKNOWN: "*Unknown*: nobody has measured what such an interval covers, or nothing says how much groups differ.",
+}
+
+
 def _notes(result: Plain) -> list[str]:
-    notes = {m["note"] for m in result["metrics"].values() if m["note"]}
-    doubt = any("coverage not assured" in note for note in notes)
-    text = (
-        "*Coverage not assured*: with so few groups, or so near 100 %, no method keeps its 95 %; read the "
-        "interval as the least that the uncertainty can be."
-    )
-    return [text] if doubt else []
+    grades = {m["grade"] for m in result["metrics"].values()}
+    words = [text for grade, text in _GRADES.items() if grade in grades]
+    if result["n_seeds"] == 1:
+        words.append(
+            "One seed: the intervals speak of this training, and say nothing of another one with the same recipe."
+        )
+    return [" ".join(words)] if words else []

@@ -26,7 +26,7 @@ def score(
 ) -> str:  # fmt: skip
     """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
 
-    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, note``, fractions; null where undefined), ``n_images,
+    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, grade, note``, fractions; null where undefined), ``n_images,
     n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
     ``patients``, ``confusion_matrix`` (``rows`` actual, in the order of ``classes``), ``by_patient`` (``confusion_matrix`` and
     ``metrics`` of patients called by their mean score), ``unread_columns``, ``remarks`` (what was done to the file, and what it contradicts itself in) and, with ``claims`` (a paper's key
@@ -104,6 +104,7 @@ def _plain(e: Estimate) -> Plain:
         "average": e.average,
         "aggregation": e.aggregation,
         "effective_groups": _number(e.effective_groups),
+        "grade": e.grade,
         "note": e.note,
     }
 

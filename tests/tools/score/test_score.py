@@ -24,21 +24,22 @@ from leukbench.tools.score.score import score
 from tests.support.made_up_paper import write_paper
 
 
-def _write(
-    path: Path, *, n_groups: int = 30, size: int = 20, right: float = 0.85, classes: str = "AB", spread: float = 0.0
-) -> Path:
-    """Write predictions: one label a group, each image right with a probability that varies
-    between groups by ``spread``."""
+def _write(path: Path, *, n_groups: int = 30, size: int = 20, right: float = 0.85, classes: str = "AB", spread: float = 0.0, seeds: int = 1) -> Path:  # fmt: skip
+    """Write predictions: one label a group, each image right with a probability that varies between groups by ``spread``.
+
+    Further seeds are right as often in every group, on other images of it.
+    """
     rng = generator_for(0, "score test", n_groups, size, right, classes)
-    lines = [",".join(["image_id", "label", "patient", *(f"score_{c}" for c in classes)])]
+    lines = [",".join(["image_id", "label", "patient", "seed", *(f"score_{c}" for c in classes)])]
     for g in range(n_groups):
         label = g % len(classes)
         p = float(np.clip(right + spread * rng.standard_normal(), 0.02, 0.98))
-        for i in range(size):
-            call = label if rng.random() < p else (label + 1) % len(classes)
-            scores = np.full(len(classes), 0.3 / (len(classes) - 1))
-            scores[call] = 0.7
-            lines.append(",".join([f"g{g}i{i}", classes[label], f"P{g}", *(f"{s:.6f}" for s in scores)]))
+        calls = [label if rng.random() < p else (label + 1) % len(classes) for _ in range(size)]
+        for seed in range(seeds):
+            for i in range(size):
+                scores = np.full(len(classes), 0.3 / (len(classes) - 1))
+                scores[calls[i - seed]] = 0.7
+                lines.append(",".join([f"g{g}i{i}", classes[label], f"P{g}", str(seed), *(f"{s:.6f}" for s in scores)]))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -155,7 +156,7 @@ def _verdicts(path: Path, **options: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_true_and_false_claims_end_as_planted(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965)
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965, seeds=3)
     found = _verdicts(path, margin=0.02)
     assert set(found) == {"planted.true", "planted.false", "planted.impossible", "planted.without_n"}
     accuracy = found["planted.true"]  # printed 96.5 of 20,000
@@ -166,6 +167,13 @@ def test_true_and_false_claims_end_as_planted(tmp_path: Path) -> None:
     assert found["planted.without_n"]["verdict"] == "not testable"
     assert "no n" in found["planted.without_n"]["reason"]
     assert found["planted.without_n"]["yours"] == pytest.approx(0.93, abs=0.03)
+
+
+def test_one_seed_is_no_training_and_gives_no_verdict(tmp_path: Path) -> None:
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965)
+    row = _verdicts(path)["planted.true"]
+    assert (row["verdict"], "one seed is not a training" in row["reason"]) == ("not testable", True)
+    assert "say nothing of another one with the same recipe" in score(path, None, "md")
 
 
 @pytest.mark.parametrize(
@@ -186,22 +194,22 @@ def test_claim_that_the_audit_accuses_is_not_held(
         accused=("planted.impossible",),
     )
     monkeypatch.setattr("leukbench.audit.findings.audit_paper", lambda paper: (finding,))
-    found = _verdicts(_write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965))
+    found = _verdicts(_write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965, seeds=3))
     assert found["planted.impossible"]["verdict"] == verdict
     assert found["planted.true"]["verdict"] == "holds by patient"
 
 
 def test_as_published_leaves_the_honest_value_open(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965)
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965, seeds=3)
     row = _verdicts(path, protocol="as_published")["planted.true"]
     assert row["verdict"] == "reproduced as published, honest value unresolved"
-    lower = _verdicts(_write(path, n_groups=120, size=20, right=0.7), protocol="as_published")
+    lower = _verdicts(_write(path, n_groups=120, size=20, right=0.7, seeds=3), protocol="as_published")
     assert lower["planted.true"]["verdict"] == "not reproduced (lower)"
     assert _verdicts(path)["planted.true"]["verdict"] == "lower by patient"
 
 
 def test_few_patients_resolve_nothing_and_the_page_says_what_they_could(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=8, size=20, right=0.95, spread=0.03)
+    path = _write(tmp_path / "p.csv", n_groups=8, size=20, right=0.97, spread=0.02, seeds=3)
     row = _verdicts(path)["planted.true"]
     assert row["verdict"] == "inconclusive"
     assert row["smallest_margin"] > 0.02
@@ -211,7 +219,7 @@ def test_few_patients_resolve_nothing_and_the_page_says_what_they_could(tmp_path
 
 
 def test_groups_that_are_no_patients_are_said_to_be_taken_for_them(tmp_path: Path) -> None:
-    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.7)
+    path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.7, seeds=3)
     path.write_text(path.read_text().replace(",patient,", ",group,", 1))
     row = _verdicts(path)["planted.true"]
     assert (row["verdict"], "as far as your groups are patients" in row["reason"]) == ("lower by patient", True)
