@@ -78,7 +78,7 @@ def _cell(value: Any) -> Cell:
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, tuple | list):
         return " ".join(map(str, value))
-    return str(value) if isinstance(value, str) else value  # type: ignore[no-any-return]
+    return str(value) if isinstance(value, str) else value
 
 
 # ---------------------------------------------------------------------------------------------------------- the papers
