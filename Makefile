@@ -8,7 +8,7 @@ PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 # a module's tests stay in one process, as they share what is expensive to make
 SPREAD := -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: help env repro style test quick slow coverage bench simulate check picture reference lock clean
+.PHONY: help env repro pages style test quick slow coverage bench simulate check picture reference lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -24,6 +24,9 @@ env: .venv/ready  ## the environment in .venv, from requirements.lock
 repro: env  ## the pipeline of the profile in params.yaml
 	$(BIN)/python -m leukbench.tools.rwlock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+
+pages: env  ## the committed pages of reports/, from the results and findings that are there
+	$(BIN)/leukbench site --markdown --to reports
 
 style: env
 	$(BIN)/ruff check .

@@ -330,7 +330,7 @@ COPIES_AVERAGED = "copies of one origin averaged"
 
 
 class Grade(StrEnum):
-    """What is known of an interval's coverage, from the design alone: groups of each class, their sizes, the scale's end.
+    """What is known of an interval's coverage, from the design alone: groups of each class, and the scale's end.
 
     ``leukbench/evaluation/README.md`` has the measured coverage of each grade.
     """
@@ -346,8 +346,9 @@ class Grade(StrEnum):
 class Estimate:
     """A metric of predictions with its intervals. Fractions, not percent; NaN where undefined, with the reason in note.
 
-    ``standard_error`` and ``df`` hold the variance of groups and of seeds together; ``df_groups`` is that of groups alone,
-    ``seed_variance`` the variance s² between single runs with its ``seed_df`` degrees of freedom (0: one seed, s² unknown).
+    ``standard_error`` and ``df`` hold the variance of groups and of seeds together; ``df_groups`` is that of groups
+    alone, ``seed_variance`` the variance s² between single runs with its ``seed_df`` degrees of freedom (0: one seed,
+    s² unknown).
     """
 
     metric: str

@@ -32,7 +32,8 @@ def tables_of(part: str, n: int) -> dict[str, list[str]]:
     minutes = (time.process_time() - start) / 60
     error = 100 * (0.95 * 0.05 / n) ** 0.5
     how = (
-        f"*{n} replicates, seed {seed}, {minutes:.0f} minutes of processor time; Monte Carlo error of 95 % (or 5 %): {error:.1f} points. "
+        f"*{n} replicates, seed {seed}, {minutes:.0f} minutes of processor time; "
+        f"Monte Carlo error of 95 % (or 5 %): {error:.1f} points. "
         f"`python -m simulations {part} --replicates {n}` makes it again.*"
     )
     return {name: [*rows, "", how] for name, rows in made.items()}

@@ -1,4 +1,5 @@
-"""Type I error of contrasts: two networks that are equally good, each trained with several seeds, on the same patients."""
+"""Type I error of contrasts: two networks that are equally good, each trained with several seeds, on the same
+patients."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _RESAMPLES, _SIZE, _ACCURACY = 400, 40, 0.85
 def arm(
     groups: Sequence[int], effect: FloatArray, noise: float, seeds: int, rng: np.random.Generator
 ) -> Predictions:  # fmt: skip
-    """Return one network's runs: each seed shifts the latent score of all images by as much as ``noise`` is in accuracy."""
+    """Return one network's runs: each seed shifts the latent score of all images by as much as ``noise`` is in
+    accuracy."""
     total = sum(groups)
     codes = np.repeat(np.arange(total), _SIZE)
     label = np.repeat(np.repeat([0, 1], groups), _SIZE)
@@ -37,8 +39,9 @@ def arm(
     names, ids = np.tile(codes, seeds).astype(np.str_), np.tile(np.arange(len(codes)), seeds).astype(np.str_)
     labels = np.tile(label, seeds).astype(np.int64)
     return Predictions(
-        classes=("a", "b"), image_id=ids, label=labels, predicted=np.where(right, labels, 1 - labels), scores=scores, group=names,
-        origin=ids, patient=names, fold=np.zeros(len(ids), dtype=np.int64), seed=seed_of.astype(np.int64),
+        classes=("a", "b"), image_id=ids, label=labels, predicted=np.where(right, labels, 1 - labels), scores=scores,
+        group=names, origin=ids, patient=names, fold=np.zeros(len(ids), dtype=np.int64),
+        seed=seed_of.astype(np.int64),
     )  # fmt: skip
 
 

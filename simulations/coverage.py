@@ -18,7 +18,9 @@ METRICS = ("accuracy", "balanced_accuracy", "recall b", "precision b", "mcc", "m
 _MECHANISMS: tuple[Mechanism, ...] = ("probit", "t3", "size")
 _MADE_FOR: dict[str, Cohort] = {
     f"{a} + {b}, recalls {p:g}, {q:g}, {mechanism}": Cohort((a, b), (p, q), mechanism)
-    for (a, b), (p, q), mechanism in product(((11, 3), (5, 5), (14, 14), (47, 26)), ((0.85, 0.85), (0.95, 0.95)), _MECHANISMS)
+    for (a, b), (p, q), mechanism in product(
+        ((11, 3), (5, 5), (14, 14), (47, 26)), ((0.85, 0.85), (0.95, 0.95)), _MECHANISMS
+    )
 }  # fmt: skip
 COHORTS: dict[str, Cohort] = {
     **_MADE_FOR,
@@ -39,7 +41,8 @@ COHORTS: dict[str, Cohort] = {
 
 @dataclass(frozen=True)
 class Shot:
-    """One interval of one replicate: whether it holds the truth, its width, its grade, and whether it warned of heavy tails."""
+    """One interval of one replicate: whether it holds the truth, its width, its grade, and whether it warned of heavy
+    tails."""
 
     cohort: str
     metric: str

@@ -1,4 +1,5 @@
-"""True claims where a class has few patients: how often they are refuted. Trainings do not differ here, only patients."""
+"""True claims where a class has few patients: how often they are refuted. Trainings do not differ here, only patients.
+True claims where a class has few patients: how often they are refuted. Trainings do not differ here, only patients."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ MARGINS = (0.02, 0.05, 0.10)
 
 
 def estimates(p: Predictions) -> dict[str, Estimate]:
-    """Return the overall estimate of each metric, as the evaluation makes it, of a training that is known not to vary."""
+    """Return the overall estimate of each metric, as the evaluation makes it, of a training that is known not to vary.
+    Return the overall estimate of each metric, as the evaluation makes it, of a training that is known not to vary."""
     found = {e.metric: e for e in matrix_estimates(p) if not e.class_ and e.average == "none"}
     found["auc"] = auc_estimates(p)[0]
     return {metric: dataclasses.replace(found[metric], seed_df=1e6) for metric in METRICS}
@@ -36,7 +38,8 @@ def printed(p: Predictions) -> dict[str, float]:
 
 
 def refuted(cohort: Cohort, replicates: int) -> dict[tuple[str, float], float]:
-    """Return (metric, margin) -> share of replicates in which a true claim of as many patients is called not reproduced."""
+    """Return (metric, margin) -> share of replicates in which a true claim of as many patients is called not
+    reproduced."""
     count = {(metric, margin): 0 for metric in METRICS for margin in MARGINS}
     for replicate in range(replicates):
         rng = np.random.default_rng([SEED, replicate])
@@ -46,8 +49,8 @@ def refuted(cohort: Cohort, replicates: int) -> dict[tuple[str, float], float]:
             if np.isnan(claimed[metric]):
                 continue
             q = Question(
-                claim="x", metric=metric, value=round(claimed[metric], 4), half_unit=0.00005, n=len(theirs), headline=True,
-                faithful=(Reproduced(estimate=e, protocol="as_published"),),
+                claim="x", metric=metric, value=round(claimed[metric], 4), half_unit=0.00005, n=len(theirs),
+                headline=True, faithful=(Reproduced(estimate=e, protocol="as_published"),),
             )  # fmt: skip
             curve = dict(decide([q], margin=MARGINS[0])[0].curve)
             for margin in MARGINS:

@@ -1,4 +1,5 @@
-"""Tables of simulations in the pages that speak of them: between two marks, so that a run rewrites them and nothing else."""
+"""Tables of simulations in the pages that speak of them: between two marks, so that a run rewrites them and nothing
+else."""
 
 from __future__ import annotations
 
@@ -43,6 +44,7 @@ def write(tables: Mapping[str, Sequence[str]], root: Path) -> None:
         placed |= found
     if missing := sorted(set(tables) - placed):
         raise InputError(
-            "no page has a place for a table", where=", ".join(PAGES), expected="<!-- simulate:NAME --> … <!-- /simulate:NAME -->",
+            "no page has a place for a table", where=", ".join(PAGES),
+            expected="<!-- simulate:NAME --> … <!-- /simulate:NAME -->",
             found="none for " + ", ".join(missing), do="put the two marks where the table should stand",
         )  # fmt: skip

@@ -29,9 +29,10 @@ _TRUTH_PATIENTS = 400_000
 
 CNMC: Mapping[str, tuple[tuple[int, ...], ...]] = {
     "73": (
-        (9, 11, 19, 58, 73, 74, 76, 92, 92, 99, 103, 112, 113, 142, 155, 246, 253, 268, 402, 53, 84, 97, 145, 146, 181, 190, 201,
-         212, 352, 757, 14, 31, 35, 74, 80, 89, 99, 111, 161, 178, 178, 197, 197, 218, 250, 267, 278),
-        (18, 18, 47, 69, 108, 119, 162, 185, 404, 373, 385, 405, 9, 20, 28, 29, 30, 32, 36, 46, 50, 100, 112, 137, 140, 327),
+        (9, 11, 19, 58, 73, 74, 76, 92, 92, 99, 103, 112, 113, 142, 155, 246, 253, 268, 402, 53, 84, 97, 145, 146, 181,
+         190, 201, 212, 352, 757, 14, 31, 35, 74, 80, 89, 99, 111, 161, 178, 178, 197, 197, 218, 250, 267, 278),
+        (18, 18, 47, 69, 108, 119, 162, 185, 404, 373, 385, 405, 9, 20, 28, 29, 30, 32, 36, 46, 50, 100, 112,
+         137, 140, 327),
     ),
     "28": (
         (7, 10, 12, 18, 47, 69, 83, 96, 111, 139, 164, 201, 262),
@@ -39,7 +40,8 @@ CNMC: Mapping[str, tuple[tuple[int, ...], ...]] = {
     ),
     "14": ((53, 84, 97, 145, 146, 181, 190, 201, 212, 352, 757), (373, 385, 405)),
 }  # fmt: skip
-"""Cells of each subject of C-NMC 2019, leukaemic and healthy: its training data, preliminary test part, and official fold 1."""
+"""Cells of each subject of C-NMC 2019, leukaemic and healthy: its training data, preliminary test part, and official
+fold 1."""
 
 
 def density(z: float) -> float:
@@ -51,8 +53,8 @@ def density(z: float) -> float:
 class Cohort:
     """Patients of a study: ``per_class`` of each class, ``size`` images each on average, right at rate ``recalls``.
 
-    ``shared`` further patients hold images of every class. ``fixed`` gives each patient's images instead (a real design).
-    ``largest`` is the share of all images that the first patient has (0: whatever it draws).
+    ``shared`` further patients hold images of every class. ``fixed`` gives each patient's images instead (a real
+    design). ``largest`` is the share of all images that the first patient has (0: whatever it draws).
     """
 
     per_class: tuple[int, ...]
@@ -70,7 +72,8 @@ class Cohort:
 
 
 def effects(cohort: Cohort, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Return n patients' effects on the latent score (variance: the correlation) and their sizes as multiples of the mean."""
+    """Return n patients' effects on the latent score (variance: the correlation) and their sizes as multiples of the
+    mean."""
     z, log = rng.normal(size=n), rng.normal(size=n)
     if cohort.mechanism == "t3":
         z = rng.standard_t(3, size=n) / np.sqrt(3.0)
@@ -90,7 +93,8 @@ def chances(cohort: Cohort, recall: float, effect: FloatArray) -> FloatArray:
 
 
 def layout(cohort: Cohort, rng: np.random.Generator) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-    """Return every image's patient and class, and each (patient, class)'s images and effect: ``(n_patients, n_classes)``."""
+    """Return every image's patient and class, and each (patient, class)'s images and effect: ``(n_patients,
+    n_classes)``."""
     total, k = sum(cohort.per_class) + cohort.shared, cohort.n_classes
     own = np.concatenate([np.repeat(np.arange(k), cohort.per_class), np.full(cohort.shared, -1)])
     effect, factor = effects(cohort, total, rng)
@@ -122,14 +126,15 @@ def predictions(cohort: Cohort, rng: np.random.Generator) -> Predictions:
     names, ids = patient.astype(np.str_), np.arange(n).astype(np.str_)
     zeros = np.zeros(n, dtype=np.int64)
     return Predictions(
-        classes=tuple("abcdefgh"[:k]), image_id=ids, label=label.astype(np.int64), predicted=np.where(latent > 0, label, wrong),
-        scores=scores, group=names, origin=ids, patient=names, fold=zeros, seed=zeros,
+        classes=tuple("abcdefgh"[:k]), image_id=ids, label=label.astype(np.int64), predicted=np.where(latent > 0,
+        label, wrong), scores=scores, group=names, origin=ids, patient=names, fold=zeros, seed=zeros,
     )  # fmt: skip
 
 
 @cache
 def truth(cohort: Cohort) -> dict[str, float]:
-    """Return what each metric would be on endlessly many such patients, classes in the ratio that the design expects."""
+    """Return what each metric would be on endlessly many such patients, classes in the ratio that the design expects.
+    Return what each metric would be on endlessly many such patients, classes in the ratio that the design expects."""
     rng = np.random.default_rng(1)
     rates, draws = [], []
     for recall in cohort.recalls:
@@ -150,7 +155,8 @@ def truth(cohort: Cohort) -> dict[str, float]:
     np.fill_diagonal(matrix, share * rates)
     found = {
         "accuracy": float(share @ rates), "balanced_accuracy": float(np.mean(rates)), "mcc": float(metrics.mcc(matrix)),
-        "macro f1": float(metrics.f1(matrix, "macro")), "recall b": rates[1], "precision b": float(metrics.precision(matrix)[1]),
+        "macro f1": float(metrics.f1(matrix, "macro")), "recall b": rates[1],
+        "precision b": float(metrics.precision(matrix)[1]),
     }  # fmt: skip
     if k == 2:
         positive = ndtr(np.concatenate([-draws[0], draws[1]]))

@@ -21,9 +21,10 @@ ALPHA = 0.05
 class Study:
     """A claim of accuracy counted on its own run, and ours of S seeds and ``arms`` networks, which share s².
 
-    ``claimed`` is the population accuracy of the paper's training, ``off`` what ours has more; ``noise`` the standard deviation
-    between trainings, in accuracy at ``claimed``. ``sizes`` are images a patient, drawn about 40 unless given. ``shared`` says
-    what the paper tested; its patients' effects then correlate ``likeness`` with ours, as those of our arms do.
+    ``claimed`` is the population accuracy of the paper's training, ``off`` what ours has more; ``noise`` the standard
+    deviation between trainings, in accuracy at ``claimed``. ``sizes`` are images a patient, drawn about 40 unless
+    given. ``shared`` says what the paper tested; its patients' effects then correlate ``likeness`` with ours, as
+    those of our arms do.
     """
 
     groups: int = 0
@@ -70,9 +71,9 @@ def question(study: Study, rng: np.random.Generator) -> Question:
     s2, df = pooled_variance(*per_seed)
     made = korn_graubard(ours.mean(axis=0), n, extra=(s2 / study.seeds, df))
     e = Estimate(
-        metric="accuracy", value=float(per_seed[0].mean()), low=made.low, high=made.high, df=made.df, df_groups=made.df_groups,
-        standard_error=made.standard_error, n_images=int(n.sum()), n_groups=groups, effective_groups=made.effective_groups,
-        n_seeds=study.seeds, seed_variance=s2, seed_df=df,
+        metric="accuracy", value=float(per_seed[0].mean()), low=made.low, high=made.high, df=made.df,
+        df_groups=made.df_groups, standard_error=made.standard_error, n_images=int(n.sum()), n_groups=groups,
+        effective_groups=made.effective_groups, n_seeds=study.seeds, seed_variance=s2, seed_df=df,
     )  # fmt: skip
     theirs = rng.normal(size=groups) if study.shared is Overlap.NONE else _alike(effect, study.likeness, rng)
     right = rng.binomial(n.astype(int), _rates(study.claimed, theirs, study.noise, study.claimed, rng))
@@ -121,7 +122,8 @@ def _cell(found: tuple[float, float]) -> str:
 
 
 def error_rows(replicates: int) -> list[str]:
-    """Return the rows of the table: reproduced / not reproduced in percent, where the claim is true and where it is off."""
+    """Return the rows of the table: reproduced / not reproduced in percent, where the claim is true and where it is
+    off."""
     head = ["true, 2", "true, 5", "true, 10", *(f"off {100 * off:+.0f}, {abs(100 * off):.0f}" for off in OFF[1:])]
     rows = ["| patients | noise | arms | " + " | ".join(head) + " |", "|---" * (3 + len(head)) + "|"]
     for groups in GROUPS:
@@ -137,7 +139,8 @@ def error_rows(replicates: int) -> list[str]:
 
 
 def power_rows(replicates: int) -> list[str]:
-    """Return the rows of the table: C-NMC's designs at a margin of five points, before and after the patients count once."""
+    """Return the rows of the table: C-NMC's designs at a margin of five points, before and after the patients count
+    once."""
     head = ("true", "off -5", "off -10")
     columns = [f"{when}: {what}" for when in ("two samples", "the same images") for what in head]
     rows = ["| subjects | accuracy | arms | " + " | ".join(columns) + " |", "|---" * (3 + len(columns)) + "|"]
@@ -147,7 +150,8 @@ def power_rows(replicates: int) -> list[str]:
                 cells = []
                 for paired in (False, True):
                     study = Study(
-                        sizes=first + second, claimed=claimed, noise=noise, arms=arms, shared=Overlap.IMAGES, paired=paired
+                        sizes=first + second, claimed=claimed, noise=noise, arms=arms, shared=Overlap.IMAGES,
+                        paired=paired
                     )  # fmt: skip
                     cells += [
                         _cell(shares(replace(study, off=off), [0.05], replicates)[0.05]) for off in (0.0, -0.05, -0.1)

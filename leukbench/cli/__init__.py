@@ -1,5 +1,4 @@
-"""The command line: one subcommand a stage of the pipeline, and tools for readers. Thin:
-parts are imported when called."""
+"""The command line: a subcommand for each stage and each tool. Thin: parts are imported when called."""
 
 from __future__ import annotations
 
@@ -11,8 +10,7 @@ import sys
 def limit_threads() -> None:
     """Let pools have two threads at most, BLAS one, unless the user says otherwise; before NumPy and torch are loaded.
 
-    Nested pools fight. NumPy's matrices are small here: with two threads the patient probe takes 8.5 s instead of 0.5
-    s, and hashing 10,661 images 4 s instead of 0.1 s.
+    Nested pools fight: with two threads the patient probe takes 8.5 s, not 0.5 s, and hashing 10,661 images 4, not 0.1.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

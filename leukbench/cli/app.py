@@ -22,9 +22,7 @@ app = QuickTyper(
 )  # fmt: skip
 Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
 NameOrAll = Annotated[str, typer.Argument(help="a name under that heading of params.yaml; empty: all")]
-Mapping = Annotated[
-    list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis or split=subset (repeatable)")
-]
+Mapping = Annotated[list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis (repeatable)")]
 Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
 
 
@@ -61,19 +59,21 @@ def _progress(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
     return bar(title)
 
 
-# ------------------------------------------------------------------------------------------------ stages that do
+def _finish(text: str, *, failed: object, end: str = "\n") -> None:
+    print(text, end=end)
+    if failed:
+        raise typer.Exit(1)
+
+
+# ------------------------------------------------------------------------------------------------ stages
 
 
 @app.command()
 def fetch(
     source: Annotated[str, typer.Argument(help="a source; see --list")] = "",
     from_dir: Annotated[str, typer.Option("--from", help="a folder in the publisher's layout")] = "",
-    portal: Annotated[
-        str, typer.Option(help="github, kaggle, huggingface or folder; --list says which a source has")
-    ] = "",
-    listing: Annotated[
-        bool, typer.Option("--list", help="list the sources: size, licence, what is needed, what is here")
-    ] = False,
+    portal: Annotated[str, typer.Option(help="github, kaggle, huggingface or folder; see --list")] = "",
+    listing: Annotated[bool, typer.Option("--list", help="list the sources and what of them is here")] = False,
 ) -> None:
     """Put a source's files in place and write its receipt."""
     from leukbench.pipeline import fetch as stage
@@ -140,37 +140,26 @@ def train(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def grid(
-    studies: Annotated[
-        list[str] | None, typer.Option(help="a study, by its name in params.yaml (repeatable); default: all")
-    ] = None,
+    studies: Annotated[list[str] | None, typer.Option(help="a study of params.yaml (repeatable)")] = None,
     protocols: Annotated[list[str] | None, typer.Option(help="a protocol (repeatable); default: all")] = None,
     arms: Annotated[list[str] | None, typer.Option(help="an arm (repeatable); default: all")] = None,
     executor: Annotated[str, typer.Option(help="local: processes of this machine; slurm: array jobs")] = "local",
-    jobs: Annotated[
-        int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or as many as Slurm lets")
-    ] = 0,
+    jobs: Annotated[int, typer.Option(help="runs at once; 0: two a GPU, one every two cores, or what Slurm lets")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is missing and what it will cost")] = False,
-    time_limit: Annotated[
-        int, typer.Option(help="slurm: minutes a job; a run that needs more is requeued and resumes")
-    ] = 240,
+    time_limit: Annotated[int, typer.Option(help="slurm: minutes a job; longer runs resume")] = 240,
     cpus: Annotated[int, typer.Option(help="slurm: processors a job; CPU training uses two at most")] = 2,
     gpus: Annotated[int, typer.Option(help="slurm: GPUs a job")] = 0,
     partition: Annotated[str, typer.Option(help="slurm: the partition")] = "",
-    slurm: Annotated[
-        list[str] | None, typer.Option(help="any other option of sbatch, as account=mine (repeatable)")
-    ] = None,
+    slurm: Annotated[list[str] | None, typer.Option(help="another option of sbatch (repeatable)")] = None,
 ) -> None:
     """Train what is missing of the whole plan, several runs at once; exit with 1 if one failed."""
     from leukbench.pipeline import grid as gridding
 
     choice = gridding.Choice(*(gridding.names(given) for given in (studies, protocols, arms)))
-    asked = gridding.slurm_options(
-        slurm or [], time_limit=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition
-    )
+    job = {"time_limit": time_limit, "jobs": jobs, "cpus": cpus, "gpus": gpus}
+    asked = gridding.slurm_options(slurm or [], **job, partition=partition)
     text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
-    print(text)
-    if failed:
-        raise typer.Exit(1)
+    _finish(text, failed=failed)
 
 
 @app.command()
@@ -179,9 +168,6 @@ def count() -> None:
     from leukbench.pipeline import count as stage
 
     print(stage.count_stage(_params()))
-
-
-# ---------------------------------------------------------------------------------------------- stages that judge
 
 
 @app.command()
@@ -196,15 +182,11 @@ def evaluate(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def audit(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="paper.yaml files of your own, or tables: CSV, text, JATS XML, notebook")
-    ] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files, CSV, text, JATS XML")] = None,
     paper: Annotated[list[str] | None, typer.Option(help="a paper of the suite (repeatable)")] = None,
     format: Format = "md",
     matrix: Annotated[str, typer.Option(help='a confusion matrix, rows actual, as "752 339; 361 148"')] = "",
-    classes: Annotated[
-        str, typer.Option(help="tested images a class, as HEM=648,ALL=1219, for tables and matrix")
-    ] = "",
+    classes: Annotated[str, typer.Option(help="tested images a class, as HEM=648,ALL=1219")] = "",
     strict: Annotated[bool, typer.Option(help="exit with 1 if anything is inconsistent")] = False,
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
     experiments: Annotated[int, typer.Option(min=1, help="with --power: experiments a planted error")] = 10,
@@ -216,11 +198,9 @@ def audit(
     """Could the printed figures be true together?"""
     from leukbench.pipeline import audit as auditing
 
-    if stage:
-        print(auditing.audit_stage(_params()))
-        return
-    if power:
-        print(auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed), end="")
+    if stage or power:
+        simulated = "" if stage else auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed)
+        print(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
         return
     _formats(format, "md", "json")
     if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
@@ -229,9 +209,7 @@ def audit(
         text, inconsistent = audit_drafts(files or [], paper or [], format, matrix=matrix, classes=classes)
     else:
         text, inconsistent = auditing.audit(files or [], paper or [], format)
-    print(text, end="")
-    if strict and inconsistent:
-        raise typer.Exit(1)
+    _finish(text, failed=strict and inconsistent, end="")
 
 
 @app.command()
@@ -243,14 +221,54 @@ def compare() -> None:
 
 
 @app.command()
-def report() -> None:
+def report(
+    from_dir: Annotated[Path | None, typer.Option("--from", help="a committed folder: make its pages again")] = None,
+    to: Annotated[Path | None, typer.Option(help="with --from: a folder to write below; default: in place")] = None,
+) -> None:
     """Write the pages of the profile into reports/."""
+    from leukbench.pipeline import remake
     from leukbench.pipeline import report as stage
 
-    print(stage.report(_params()))
+    print(remake.report_from(from_dir, to) if from_dir else stage.report(_params()))
+
+
+@app.command()
+def site(
+    to: Annotated[Path, typer.Option(help="a folder to write into")] = Path("site"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="pages for a host of repositories, not HTML")] = False,
+) -> None:
+    """Write the pages of all profiles in reports/ together, as HTML that asks no other host for anything."""
+    from leukbench.pipeline.site import write_site
+
+    print(write_site(to, html=not markdown))
 
 
 # --------------------------------------------------------------------------------------------------------- tools
+
+
+@app.command()
+def explain(
+    claim: Annotated[str, typer.Argument(help="a claim's id, as in `leukbench claims`")],
+    reports: Annotated[Path | None, typer.Option("--from", help="a profile's folder")] = None,
+    format: Format = "md",
+) -> None:
+    """Print a claim's whole chain: place, reading, split, runs, estimate, findings, verdict, what would change it."""
+    from leukbench.tools.explain import explain as explaining
+
+    print(explaining(claim, reports, _formats(format, "md", "json")), end="")
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(help="a profile's folder of reports/, or a commit")],
+    second: Annotated[str, typer.Argument(help="the same, later")],
+    profile: Annotated[str, typer.Option(help="of two commits: the profile; default: every one that both hold")] = "",
+    format: Format = "md",
+) -> None:
+    """Print what moved between two reports: verdicts, findings, flags, headlines beyond seed noise."""
+    from leukbench.tools.diff import diff as differing
+
+    print(differing(first, second, profile, _formats(format, "md", "json")), end="")
 
 
 @app.command()
@@ -296,9 +314,7 @@ def params(
 
 @app.command()
 def certify(
-    experiment: Annotated[
-        str, typer.Argument(help="an experiment, or the folder of a split of make-split; empty: all experiments")
-    ] = "",
+    experiment: Annotated[str, typer.Argument(help="an experiment, or a folder of make-split; empty: all")] = "",
 ) -> None:
     """Check that splits keep what their protocols promise; exit with 1 where one does not."""
     if experiment and Path(experiment).is_dir():
@@ -309,29 +325,18 @@ def certify(
         from leukbench.tools import certify as certifying
 
         text, broken = certifying.certify(_params(), experiment)
-    print(text)
-    if broken:
-        raise typer.Exit(1)
+    _finish(text, failed=broken)
 
 
 @app.command()
 def score(
-    predictions: Annotated[
-        Path,
-        typer.Argument(help="CSV or parquet: the image, its label, patient or group, a score a class or predicted"),
-    ],
+    predictions: Annotated[Path, typer.Argument(help="CSV or parquet: image, label, patient, scores or predicted")],
     claims: Annotated[str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")] = "",
-    protocol: Annotated[
-        str, typer.Option(help="how they were made: patient (no patient on both sides) or as_published")
-    ] = "patient",
+    protocol: Annotated[str, typer.Option(help="how they were made: patient or as_published")] = "patient",
     study: Annotated[str, typer.Option(help="a study of the paper, if several fit")] = "",
-    arm: Annotated[
-        str, typer.Option(help="an arm of the file, where it has several, and of the study; default: the proposed one")
-    ] = "",
+    arm: Annotated[str, typer.Option(help="an arm of file and study; default: the proposed one")] = "",
     selection: Annotated[str, typer.Option(help="a selection of the file, as last; default: recipe")] = "",
-    map: Annotated[
-        list[str] | None, typer.Option(help="PART=COLUMN, class:NAME=CLASS or positive=CLASS (repeatable)")
-    ] = None,
+    map: Annotated[list[str] | None, typer.Option(help="PART=COLUMN, class:NAME=CLASS, positive=CLASS")] = None,
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: score these rows alone (repeatable)")] = None,
     logits: Annotated[bool, typer.Option("--logits", help="the scores are logits: take their softmax")] = False,
     margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",
@@ -341,21 +346,10 @@ def score(
     from leukbench.tools.score import score as scoring
 
     _formats(format, "md", "json")
-    print(
-        scoring.score(
-            predictions,
-            claims or None,
-            format,
-            protocol=protocol,
-            study=study,
-            arm=arm,
-            margin=_fraction(margin),
-            selection=selection,
-            mapping=map or [],
-            logits=logits,
-            where=where or [],
-        )
-    )
+    print(scoring.score(
+        predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin),
+        selection=selection, mapping=map or [], logits=logits, where=where or [],
+    ))  # fmt: skip
 
 
 @app.command()
@@ -367,20 +361,14 @@ def verify(
     from leukbench.tools import duplicates as data
 
     text, intact = data.verify(source, folder)
-    print(text)
-    if not intact:
-        raise typer.Exit(1)
+    _finish(text, failed=not intact)
 
 
 @app.command()
 def duplicates(
-    source: Annotated[
-        str, typer.Argument(help="any folder of images, or a source; empty: every published source that is here")
-    ] = "",
+    source: Annotated[str, typer.Argument(help="any folder of images, or a source; empty: every source here")] = "",
     folder: Annotated[Path | None, typer.Option("--from", help="where the files of the source lie")] = None,
-    patients: Annotated[
-        Path | None, typer.Option(help="a table of images and patients: joins them into groups")
-    ] = None,
+    patients: Annotated[Path | None, typer.Option(help="a table of images and patients")] = None,
     map: Mapping = None,
     out: Annotated[Path | None, typer.Option(help="a folder for pairs.csv and groups.csv")] = None,
 ) -> None:
@@ -413,11 +401,9 @@ def check_split(
     _formats(format, "md", "html", "json")
     with _progress("look at images") as advance:
         found = checked(table, images, mapping=map or [], advance=advance)
-    print(found.text(format))
     for file in found.write(out):
         print(f"written: {file}", file=sys.stderr)
-    if found.crosses:
-        raise typer.Exit(1)
+    _finish(found.text(format), failed=found.crosses)
 
 
 @app.command("make-split")
@@ -463,9 +449,7 @@ def origins(
 @app.command()
 def defects(
     source: Annotated[str, typer.Argument(help="a source; empty: all")] = "",
-    predictions: Annotated[
-        Path | None, typer.Option(help="a CSV file as for score: what it is worth to leave the images out")
-    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="as for score: what leaving them out is worth")] = None,
     images: Annotated[str, typer.Option(help="a defect, whose images are named")] = "",
 ) -> None:
     """What is wrong in the published files, its evidence counted again; and what it is worth in your predictions."""
@@ -490,6 +474,4 @@ def check(
     from leukbench.tools import check as checking
 
     text, failed = checking.regression_check(update=update)
-    print(text)
-    if failed:
-        raise typer.Exit(1)
+    _finish(text, failed=failed)

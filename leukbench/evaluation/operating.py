@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Bin:
     accuracy: float
     accuracy_low: float = NAN
     accuracy_high: float = NAN
-    n_groups: int = 0
+    n_groups: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
-from leukbench.pipeline.contrasts import ArmContrast, ArmShortcut, RungGap, arm_contrasts, protocol_gaps, shortcuts
+from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.results import read_findings, results_of
-from leukbench.pipeline.transfers import TransferResult, transfer_results
+from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
-from leukbench.verdicts.differences import Question
+from leukbench.verdicts.comparison import Comparison
 from leukbench.verdicts.questions import questions_of
-from leukbench.verdicts.rule import Verdict
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """``verdicts.json``: what the claims of a profile come to, and the differences behind it."""
-
-    margin: float
-    alpha: float
-    questions: dict[str, Question]
-    verdicts: tuple[Verdict, ...]
-    gaps: tuple[RungGap, ...]
-    contrasts: tuple[ArmContrast, ...]
-    shortcuts: tuple[ArmShortcut, ...]
-    transfers: tuple[TransferResult, ...]
 
 
 def compare(params: Params) -> str:

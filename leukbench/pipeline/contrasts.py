@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, is_trivial
@@ -13,6 +12,7 @@ from leukbench.evaluation.controls import Shortcut
 from leukbench.evaluation.evaluated import overall, pooled_seeds
 from leukbench.evaluation.grades import worst_grade
 from leukbench.records import Predictions
+from leukbench.verdicts.comparison import ArmContrast, ArmShortcut, RungGap
 
 if TYPE_CHECKING:
     from leukbench.pipeline.results import Result
@@ -24,49 +24,6 @@ FEW_RESAMPLES = 2_000
 AGAINST_PATIENT = frozenset({"as_published", "image", "augment_first", "challenge"})
 """The protocols that are held against ``patient``."""
 _BESIDE = (COLOUR_HISTOGRAM, MAJORITY)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RungGap(Contrast):
-    """Rung - patient of one arm and metric.
-
-    ``paired`` by test origin, but for a challenge, which tests other patients. ``equal_size``: both trained on equally many rows;
-    only then is the difference the inflation of the rung. ``same_as_image``: no group of the ``patient`` split holds two images, so
-    that both are cuts by image.
-    """
-
-    rung: str
-    patient: str
-    arm: str
-    protocol: str
-    equal_size: bool
-    same_as_image: bool
-    paired: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmContrast(Contrast):
-    """The first arm of an experiment minus another model tested on the same images; the p-value corrected over ``family_size``.
-
-    ``network``: differences in accuracy between networks, corrected by Holm; all else is ``descriptive``, corrected by Benjamini
-    and Hochberg.
-    """
-
-    experiment: str
-    first_arm: str
-    second_arm: str
-    family: Literal["network", "descriptive"]
-    p_corrected: float = float("nan")
-    family_size: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmShortcut(Shortcut):
-    """How a network stands to a model without one."""
-
-    experiment: str
-    arm: str
-    model: str
 
 
 def protocol_gaps(experiments: Mapping[str, Result]) -> list[RungGap]:

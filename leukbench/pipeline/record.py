@@ -1,7 +1,7 @@
 """The record of a profile: all that its pages are made from, committed beside them in one compressed file.
 
 ``reports/<profile>/record.json.xz`` holds the stages' JSON outputs by their paths below ``out/<profile>/`` and the
-params.yaml of the profile; the predictions lie beside it. :func:`report_from` makes every page again from that folder
+params.yaml of the profile; the predictions lie beside it. :mod:`leukbench.pipeline.remake` makes every page again from that folder
 alone, in a workspace of its own.
 """
 
@@ -11,23 +11,21 @@ import contextlib
 import json
 import lzma
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from leukbench.artefacts import from_plain
-from leukbench.errors import DataError, InputError
+from leukbench.errors import DataError
 from leukbench.evaluation.views import ExperimentView
-from leukbench.params import Params, load_params
+from leukbench.params import Params
 from leukbench.paths import (
     out_folder,
     replacing,
     reports_folder,
     sha256_of,
     workspace,
-    workspace_at,
     write_sum,
     write_text,
 )
@@ -68,7 +66,7 @@ def write_record(params: Params) -> None:
         format=FORMAT,
         profile=params.profile,
         params=(workspace() / "params.yaml").read_text(encoding="utf-8"),
-        papers={key: _ledger_digest(key) for key in params.papers},
+        papers={key: ledger_digest(key) for key in params.papers},
         files=files,
         predictions={file.name: sha256_of(file) for file in _predictions(params)},
     )
@@ -92,7 +90,8 @@ def _predictions(params: Params) -> Iterator[Path]:
     yield from (experiment_file(params, "predictions", name, ".parquet") for name in params.transfers)
 
 
-def _ledger_digest(paper: str) -> str:
+def ledger_digest(paper: str) -> str:
+    """Return the digest of a paper's ledger as it is now."""
     import hashlib
 
     from leukbench.papers.files import paper_file
@@ -146,40 +145,3 @@ def unpack(record: Record, folder: Path, home: Path) -> None:
             )  # fmt: skip
         shutil.copyfile(file, out / "predictions" / file.name)
         write_sum(out / "predictions" / file.name)
-
-
-def report_from(folder: Path, to: Path | None = None) -> str:
-    """Make the pages of a profile again from its committed folder, below ``to`` (default: in place).
-
-    Raises
-    ------
-    DataError
-        Where the folder holds no record.
-    InputError
-        Where a paper's ledger has changed since: claims would stand beside verdicts on others.
-    """
-    from leukbench.pipeline.report import write_pages
-
-    folder = folder.resolve()
-    record = read_record(folder)
-    _check_ledgers(record, folder)
-    with tempfile.TemporaryDirectory() as temporary:
-        home = Path(temporary)
-        unpack(record, folder, home)
-        with workspace_at(home):
-            write_pages(load_params())
-        target = to or folder.parent
-        shutil.copytree(home / "reports", target, dirs_exist_ok=True)
-    return f"{target / record.profile}: made again from {RECORD}"
-
-
-def _check_ledgers(record: Record, folder: Path) -> None:
-    changed = sorted(key for key, was in record.papers.items() if _ledger_digest(key) != was)
-    if changed:
-        raise InputError(
-            "the ledger of a paper has changed since these results were held against it",
-            where=str(folder / RECORD),
-            expected="paper.yaml of " + ", ".join(changed) + " as it was then",
-            found="another text",
-            do="check out the commit that made the report, or run compare and report in the profile",
-        )

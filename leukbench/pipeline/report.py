@@ -1,116 +1,90 @@
-"""Collect what a report prints from the stages' outputs: plain data, nothing computed but intervals of measured times."""
+"""Collect what a report prints from the stages' outputs, as records; nothing is computed here but what runs measured."""
 
 from __future__ import annotations
 
-import json
-import math
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
+from leukbench.artefacts import RunReceipt, from_plain
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, reports_folder, runs_folder
-from leukbench.pipeline.layout import as_read, experiment_file, read_json
-from leukbench.pipeline.results import PREDICTIONS, Result
+from leukbench.pipeline.layout import as_read, experiment_file, read_json, read_record
+from leukbench.pipeline.results import PREDICTIONS, Result, read_findings
 from leukbench.pipeline.views import read_views, write_views
-from leukbench.records import as_plain, json_text
-from leukbench.report.data import ReportData
+from leukbench.report.data import ExperimentResult, Measured, ReportData
+from leukbench.sources import load_source
 from leukbench.training.finished import is_finished, read_history, read_receipt
+from leukbench.verdicts.comparison import Comparison
 
 
 def gather(params: Params) -> ReportData:
-    """Return everything that the pages of a profile show. Raises DataError, naming the stage, where something is missing."""
+    """Return everything that the pages of a profile show.
+
+    Raises
+    ------
+    DataError
+        Where something is missing, naming the stage that makes it.
+    """
     from leukbench.papers.loader import load_paper
 
-    papers = {key: load_paper(key) for key in params.papers}
-    results = {name: Result(params, name) for name in params.experiments}
-    receipts = {name: as_json(result.receipt) for name, result in results.items()}
-    measured = _measured(params, receipts)
-    verdicts = read_json(out_folder(params.profile, "verdicts.json"), stage="compare")
+    results = {name: collected(Result(params, name)) for name in params.experiments}
+    runs = [run for result in results.values() for run in result.receipt.runs]
     return ReportData(
         profile=params.profile,
-        papers=papers,
-        experiments=dict(params.experiments),
-        splits={
-            n: {**as_json(result.plan), "certificate": as_json(result.certificate)} for n, result in results.items()
-        },
-        estimates={n: as_json(result.evaluation) for n, result in results.items()},
-        receipts=receipts,
-        verdicts=verdicts,
-        findings=tuple(read_json(out_folder(params.profile, "findings.json"), stage="audit")),
-        parameters=read_json(out_folder(params.profile, "parameters.json"), stage="count"),
-        measured=measured,
-        times=_times(params, receipts, measured),
+        papers={key: load_paper(key) for key in params.papers},
+        results=results,
+        comparison=read_record(Comparison, out_folder(params.profile, "verdicts.json"), stage="compare"),
+        findings=read_findings(params),
+        parameters=tuple(read_json(out_folder(params.profile, "parameters.json"), stage="count")),
+        measured=measured_of(params, runs),
         views=read_views(params),
-        predictions=[
+        predictions=(
             *(experiment_file(params, "predictions", n, suffix) for n in params.experiments for suffix in PREDICTIONS),
             *(experiment_file(params, "predictions", n, ".parquet") for n in params.transfers),
-        ],
+        ),
     )
 
 
-def as_json(record: Any) -> Any:
-    """Return a record as the pages read it: plain data, null for what is no number."""
-    return json.loads(json_text(record))
+def collected(result: Result) -> ExperimentResult:
+    """Return one experiment's records, as pages hold them."""
+    return ExperimentResult(
+        experiment=result.experiment,
+        plan=result.plan,
+        certificate=result.certificate,
+        receipt=result.receipt,
+        evaluation=result.evaluation,
+        stand_in=load_source(result.experiment.source).card.synthetic,
+    )
 
 
-def _measured(params: Params, receipts: dict[str, Any]) -> dict[str, Any]:
+def measured_of(params: Params, runs: Iterable[RunReceipt]) -> dict[str, Measured]:
     """Return what was measured of each run (times, memory, hardware), from runs/ or else from the committed report."""
-    kept_file = reports_folder(params.profile) / "measured.json"
-    check_whole(kept_file, needed=False, do="take measured.json and its sha256 from the repository again")
-    kept = as_read(kept_file, stage="report") if kept_file.is_file() else {}
-    keys = [run["key"] for receipt in receipts.values() for run in receipt["runs"]]
-    return {key: measured for key in keys if (measured := _of_run(key) or kept.get(key))}
+    kept = read_measured(reports_folder(params.profile))
+    found = {run.key: _of_run(run.key) or kept.get(run.key) for run in runs}
+    return {key: measured for key, measured in found.items() if measured is not None}
 
 
-def _of_run(key: str) -> dict[str, Any] | None:
+def read_measured(folder: Path) -> dict[str, Measured]:
+    """Return what a profile's committed folder keeps of its runs, by key; nothing where it keeps nothing."""
+    file = folder / "measured.json"
+    check_whole(file, needed=False, do="take measured.json and its sha256 from the repository again")
+    plain = as_read(file, stage="report") if file.is_file() else {}
+    return {key: from_plain(Measured, entry, where=f"{file}, {key}") for key, entry in plain.items()}
+
+
+def _of_run(key: str) -> Measured | None:
     folder = runs_folder() / key
     if not is_finished(folder):
         return None
     receipt, history = read_receipt(folder), read_history(folder)
-    return {
-        "train_s": [round(s, 4) for s in history["train_s"]],
-        "scoring_s": [round(s, 4) for s in history["scoring_s"]],
-        "wall_s": round(receipt["wall_s"], 2),
-        "peak_memory_mib": round(receipt["peak_memory_mib"], 1),
-        "n_train_rows": receipt["n_train_rows"],
-        "hardware": as_read(folder / "environment.json", stage="train"),
-    }
-
-
-def _times(params: Params, receipts: dict[str, Any], measured: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return experiment -> arm -> measured times with intervals, for the runs whose measurements are at hand."""
-    times: dict[str, dict[str, dict[str, Any]]] = {}
-    for experiment in params.experiments:
-        for arm in receipts[experiment]["arms"]:
-            runs = [
-                measured[r["key"]] for r in receipts[experiment]["runs"] if r["arm"] == arm and r["key"] in measured
-            ]
-            if runs:
-                times.setdefault(experiment, {})[arm] = _time_of(runs)
-    return times
-
-
-def _time_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    per_epoch = seconds_per_epoch_of(runs)
-    rows = sum(r["n_train_rows"] for r in runs) / len(runs)
-    card = runs[0]["hardware"]
-    device = card["accelerator"] if card["accelerator"] != "none" else f"{card['processor']}, {card['threads']} threads"
-    return {
-        "per_epoch": per_epoch,
-        "images_per_s": rows / per_epoch["value"] if per_epoch["value"] else None,
-        "wall_s": sum(r["wall_s"] for r in runs) / len(runs),
-        "peak_memory_mib": max(r["peak_memory_mib"] for r in runs),
-        "hardware": device,
-    }
-
-
-def seconds_per_epoch_of(measured: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the typical seconds of an epoch over runs of one arm, with its interval, as plain data."""
-    from leukbench.evaluation.times import seconds_per_epoch
-
-    runs = [m["train_s"] for m in measured]
-    warm_up = 1 if min(map(len, runs)) > 1 else 0
-    value = as_plain(seconds_per_epoch(runs, warm_up=warm_up))
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in value.items()}
+    return Measured(
+        train_s=tuple(round(s, 4) for s in history["train_s"]),
+        scoring_s=tuple(round(s, 4) for s in history["scoring_s"]),
+        wall_s=round(receipt["wall_s"], 2),
+        peak_memory_mib=round(receipt["peak_memory_mib"], 1),
+        n_train_rows=receipt["n_train_rows"],
+        hardware=as_read(folder / "environment.json", stage="train"),
+    )
 
 
 def report(params: Params) -> str:
@@ -124,8 +98,12 @@ def report(params: Params) -> str:
 
 def write_pages(params: Params) -> str:
     """Write all that a record is turned into: pages, figures, tables."""
+    from leukbench.report.datapackage import write_tables
     from leukbench.report.pages import write_report
+    from leukbench.report.tables import tables_of
 
     folder = reports_folder(params.profile)
-    write_report(gather(params), folder)
+    data = gather(params)
+    write_report(data, folder)
+    write_tables(tables_of(data), folder, profile=params.profile)
     return f"{folder}/report.md"

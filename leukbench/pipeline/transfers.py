@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, ArmReceipt, Certificate, Sizes, TransferPlan
+from leukbench.artefacts import COLOUR_HISTOGRAM
 from leukbench.records import Estimate, Predictions
+from leukbench.verdicts.comparison import Prevalence, TransferMetric, TransferResult
 
 if TYPE_CHECKING:
-    from leukbench.evaluation.transfer import Gap
     from leukbench.pipeline.results import Result
 
 GAPS = ("accuracy", "balanced_accuracy", "mcc", "auc", "ece")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferMetric:
-    """A metric on the other source and within its own, classes merged alike; None where nothing was tested within."""
-
-    transferred: Estimate
-    within: Estimate | None = None
-    gap: Gap | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prevalence:
-    """The share of each class in common among the tested images."""
-
-    transferred: tuple[float, ...]
-    within: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferResult:
-    """One arm of a transfer; ``within``: the experiment that tests it by patient within its source, "" if none does."""
-
-    transfer: str
-    paper: str
-    study: str
-    arm: str
-    within: str
-    plan: TransferPlan
-    sizes: Sizes
-    receipt: ArmReceipt
-    n_train_rows: tuple[int, ...]
-    certificate: Certificate
-    classes: tuple[str, ...]
-    metrics: dict[str, TransferMetric]
-    majority_accuracy: float
-    histogram: Estimate
-    prevalence: Prevalence
-    accuracy_at_source_prevalence: float | None = None
 
 
 def transfer_results(transfers: Mapping[str, Result], experiments: Mapping[str, Result]) -> list[TransferResult]:

@@ -108,10 +108,12 @@ def _split(params: Params, name: str, unit: str) -> tuple[SplitShare, ...]:
 
     file = experiment_file(params, "splits", name, ".csv")
     rows = pd.read_csv(whole(file, stage="split"), dtype=str, keep_default_na=False)
-    counts = rows.groupby(["fold", "role", unit, "label"])["origin"].nunique()
+    keys = ["fold", "role", unit, "label"]
+    counts = rows.groupby(keys, as_index=False)["origin"].nunique()
+    columns = [counts.loc[:, name].tolist() for name in (*keys, "origin")]
     return tuple(
         SplitShare(fold=int(fold), role=role, unit=of, label=label, n_images=int(n))
-        for (fold, role, of, label), n in counts.items()
+        for fold, role, of, label, n in zip(*columns, strict=True)
     )
 
 

@@ -1,49 +1,93 @@
-"""What the pages are made from: plain data, read by the command line, computed by nobody here."""
+"""What the pages are made from: the records that the stages wrote, with nothing computed but what a reader sees."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from leukbench.artefacts import Certificate, Receipt, SplitPlan
+from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
 from leukbench.evaluation.views import ExperimentView
-from leukbench.papers.schema import Paper
-from leukbench.records import Experiment
+from leukbench.papers.schema import Claim, Paper
+from leukbench.records import Experiment, Finding
+from leukbench.verdicts.comparison import Comparison, RungGap
+from leukbench.verdicts.rule import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentResult:
+    """One experiment as the stages left it. ``stand_in``: its images are made, none is a publication's."""
+
+    experiment: Experiment
+    plan: SplitPlan
+    certificate: Certificate
+    receipt: Receipt
+    evaluation: Evaluation
+    stand_in: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What was measured of one run; it differs between machines and is kept apart, in ``measured.json``."""
+
+    train_s: tuple[float, ...]
+    scoring_s: tuple[float, ...]
+    wall_s: float
+    peak_memory_mib: float
+    n_train_rows: int
+    hardware: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData:
-    """One profile's results. Keys of the dicts are experiment names (``measured``: run keys)."""
+    """One profile's results with the papers that they are held against and what the audit says of these."""
 
     profile: str
-    papers: dict[str, Paper]
-    experiments: dict[str, Experiment]
-    splits: dict[str, dict[str, Any]]  # certificate, reading, sizes
-    estimates: dict[str, dict[str, Any]]
-    receipts: dict[str, dict[str, Any]]
-    verdicts: dict[str, Any]  # margin, alpha, verdicts, questions, gaps, contrasts
-    findings: tuple[dict[str, Any], ...]
-    parameters: list[dict[str, Any]]
-    measured: dict[str, dict[str, Any]]
-    times: dict[str, dict[str, dict[str, Any]]]  # experiment -> arm -> measured times
-    views: dict[str, ExperimentView]  # what figures are drawn from
-    predictions: list[
-        Path
-    ]  # files, three an experiment: of the test images, of the validation images, of the patient probe
+    papers: Mapping[str, Paper]
+    results: Mapping[str, ExperimentResult]
+    comparison: Comparison
+    findings: tuple[Finding, ...] = ()
+    parameters: tuple[Mapping[str, Any], ...] = ()  # rows of ``leukbench params``
+    measured: Mapping[str, Measured] = field(default_factory=dict)  # by run key
+    views: Mapping[str, ExperimentView] = field(default_factory=dict)  # what figures are drawn from
+    predictions: tuple[Path, ...] = ()
+
+    @property
+    def experiments(self) -> dict[str, Experiment]:
+        """The plan's experiments by name, in the order of params.yaml."""
+        return {name: result.experiment for name, result in self.results.items()}
 
     def studies(self) -> list[tuple[str, str]]:
         """Return (paper, study) in the order of the experiments."""
-        return list(dict.fromkeys((experiment.paper, experiment.study) for experiment in self.experiments.values()))
+        return list(dict.fromkeys((e.paper, e.study) for e in self.experiments.values()))
 
     def experiments_of(self, paper: str, study: str) -> list[str]:
         """Return the names of a study's experiments, in order."""
-        return [
-            name
-            for name, experiment in self.experiments.items()
-            if (experiment.paper, experiment.study) == (paper, study)
-        ]
+        return [name for name, e in self.experiments.items() if (e.paper, e.study) == (paper, study)]
 
-    def arm(self, experiment: str, arm: str) -> dict[str, Any]:
-        """Return an arm's evaluated selections in an experiment."""
-        entry: dict[str, Any] = self.estimates[experiment]["arms"][arm]
-        return entry
+    def networks_of(self, paper: str, study: str) -> list[tuple[str, str]]:
+        """Return (experiment, arm) of every network of a study."""
+        return [(name, arm) for name in self.experiments_of(paper, study) for arm in self.experiments[name].arms]
+
+    def arm(self, experiment: str, arm: str) -> ArmEvaluation:
+        """Return a model's estimates in an experiment."""
+        return self.results[experiment].evaluation.arms[arm]
+
+    def headline(self, paper: str, study: str) -> Claim:
+        """Return the claim that a study's verdict is about."""
+        return self.papers[paper].claim(self.papers[paper].studies[study].headline)
+
+    def verdict(self, claim: str) -> Verdict | None:
+        """Return the verdict on a claim, or None where it was not compared."""
+        return next((v for v in self.comparison.verdicts if v.claim == claim), None)
+
+    def gap(self, experiment: str, arm: str, metric: str) -> RungGap | None:
+        """Return by how much an experiment's split exceeds the one by patient, or None where that was not compared."""
+        wanted = (experiment, arm, metric)
+        return next((g for g in self.comparison.gaps if (g.rung, g.arm, g.metric) == wanted), None)
+
+    def unit(self, experiment: str) -> str:
+        """Return what stands for a patient: "patient", or "group" where no patient ids are published."""
+        return "group" if self.results[experiment].certificate.evidence == "absent" else "patient"

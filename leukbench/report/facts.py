@@ -8,7 +8,7 @@ from typing import Any
 
 from leukbench.papers.facts import PARTS, STATUSES, Fact, FactSheet, Open, Part, assumed_entries, left_open, places
 from leukbench.papers.schema import Assumed, NamedRecipe, Network, Paper
-from leukbench.report.format import table
+from leukbench.report.format import page_table
 
 TITLES: dict[Part, str] = {"data": "Data", "network": "Network", "recipe": "Recipe", "evaluation": "Evaluation"}
 
@@ -20,7 +20,7 @@ def fact_sheet(paper: Paper, sheet: FactSheet) -> str:
     for part in PARTS:
         rows = [_row(fact, paper) for of, fact in sheet.facts() if of == part]
         rows += [_open_row(item, paper) for item in rest if item.part == part]
-        parts.append(f"**{TITLES[part]}**\n\n{table(rows)}")
+        parts.append(f"**{TITLES[part]}**\n\n{page_table(rows)}")
     return "\n\n".join(parts)
 
 
@@ -34,7 +34,7 @@ def _counts(sheet: FactSheet, rest: list[Open]) -> str:
     ]
     names = [*STATUSES, "left open"]
     rows.append({"": "all"} | {name: sum(row[name] for row in rows) for name in names})
-    return table(rows)
+    return page_table(rows)
 
 
 def _row(fact: Fact, paper: Paper) -> dict[str, str]:

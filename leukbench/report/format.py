@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-FRACTIONS = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1"})
+if TYPE_CHECKING:
+    from leukbench.evaluation.contrasts import Contrast
+    from leukbench.records import Estimate
+
+FRACTIONS = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "ppv", "npv"})
+SIGNED = frozenset({"mcc", "kappa"})
+"""Metrics on [-1, 1]; all others lie on [0, 1], but for those without a bound."""
+UNBOUNDED = frozenset({"log_loss"})
 
 
 def number(value: float | None, *, digits: int = 3) -> str:
@@ -31,20 +38,79 @@ def percent(value: float | None, *, digits: int = 1) -> str:
 
 def score(value: float | None, metric: str) -> str:
     """Return a score as the field prints it: percent for shares, three decimals for coefficients and losses."""
-    return percent(value) if metric in FRACTIONS else number(value)
+    return percent(value) if metric in FRACTIONS else number(value).replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, metric: str) -> str:
-    """Return ``low to high``, or why there is none."""
-    return "no interval" if low is None or high is None else f"{score(low, metric)} to {score(high, metric)}"
+    """Return ``low to high``, or why there is none.
+
+    >>> interval(0.5, 0.75, "accuracy")
+    '50.0 to 75.0'
+    """
+    if low is None or high is None or not math.isfinite(low + high):
+        return "no interval"
+    return f"{score(low, metric)} to {score(high, metric)}"
 
 
-def with_interval(estimate: dict[str, Any] | None) -> str:
-    """Return an estimate (plain data) with its group-level interval in brackets."""
-    if estimate is None or estimate["value"] is None:
+FEWEST_GROUPS = 5
+"""With fewer patients (or groups) no interval and no difference is printed, of any metric: it would bound nothing."""
+WIDEST = 0.8
+"""Share of a metric's scale above which an interval is said to be too wide, and not printed."""
+
+
+def too_few(n_groups: int, unit: str) -> str:
+    """Return why nothing can be said, or "".
+
+    >>> too_few(4, "patient"), too_few(1, "group"), too_few(14, "patient")
+    ('too few: 4 patients', 'too few: 1 group', '')
+    """
+    return "" if n_groups >= FEWEST_GROUPS else f"too few: {n_groups} {unit}{'' if n_groups == 1 else 's'}"
+
+
+def with_interval(e: Estimate | None, unit: str = "group") -> str:
+    """Return an estimate with its group-level interval in brackets, or with the reason why none is worth printing.
+
+    Parameters
+    ----------
+    e
+        An estimate; shares are fractions.
+    unit
+        What its groups are: "patient" or "group".
+    """
+    if e is None or not math.isfinite(e.value):
         return "–"
-    metric = estimate["metric"]
-    return f"{score(estimate['value'], metric)} [{interval(estimate['low'], estimate['high'], metric)}]"
+    value, few = score(e.value, e.metric), too_few(e.n_groups, unit)
+    if few or not math.isfinite(e.low + e.high):
+        return f"{value} ({few or 'no interval'})"
+    scale = 2.0 if e.metric in SIGNED else 1.0
+    if e.high - e.low > WIDEST * scale and e.metric not in UNBOUNDED:
+        return f"{value} (too wide to help: {e.n_groups} {unit}s)"
+    return f"{value} [{interval(e.low, e.high, e.metric)}]"
+
+
+def difference(d: Contrast, unit: str = "group") -> str:
+    """Return a difference with its interval, in points for shares; never beyond what a difference can be."""
+    shown = points if d.metric in FRACTIONS else signed
+    few = too_few(d.n_groups, unit)
+    if not math.isfinite(d.difference):
+        return "–"
+    if few:
+        return few
+    most = 2.0 if d.metric in SIGNED else 1.0
+    if not math.isfinite(d.low + d.high):
+        return f"{shown(d.difference)} (no interval)"
+    if d.high - d.low > 2 * WIDEST * most:
+        return f"too few: {d.n_groups} {unit}s differ too much"
+    return f"{shown(d.difference)} [{shown(max(d.low, -most))} to {shown(min(d.high, most))}]"
+
+
+def signed(value: float | None) -> str:
+    """Return a difference of coefficients with its sign.
+
+    >>> signed(-0.1234), signed(0.5)
+    ('−0.123', '+0.500')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{value:+.3f}".replace("-", "−")
 
 
 def points(value: float | None) -> str:
@@ -84,23 +150,32 @@ def seconds(value: float | None) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-_WIDE = 20_000
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a Markdown table with one column per key of the first row, padded: for a terminal. Cells keep their text."""
+    if not rows:
+        return ""
+    safe = [{k: _cell(v) for k, v in row.items()} for row in rows]
+    return str(tabulate(safe, headers="keys", tablefmt="github", disable_numparse=True))
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return a Markdown table with one column per key of the first row; experiments keep their text.
+def page_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the same table without padding, which would be a third of a page.
 
-    A table of over 20,000 characters is not padded: most of it would be spaces, and hosts show no page of several megabytes.
+    >>> print(page_table([{"split": "by image", "accuracy %": 80.5}]))
+    | split | accuracy % |
+    |---|---|
+    | by image | 80.5 |
     """
     if not rows:
         return ""
-    safe = [{k: str(v).replace("|", "\\|").replace("\n", " ") for k, v in row.items()} for row in rows]
-    padded = str(tabulate(safe, headers="keys", tablefmt="github", disable_numparse=True))
-    if len(padded) <= _WIDE:
-        return padded
-    head, rule, *body = padded.splitlines()
-    return "\n".join([_squeezed(head), re.sub("-+", "---", rule), *map(_squeezed, body)])
+    heads = list(rows[0])
+    lines = [_line(heads), "|" + "---|" * len(heads)]
+    return "\n".join(lines + [_line([row[head] for head in heads]) for row in rows])
 
 
-def _squeezed(line: str) -> str:
-    return re.sub(" {2,}", " ", line)
+def _line(cells: Sequence[Any]) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

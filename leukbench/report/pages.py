@@ -1,148 +1,338 @@
-"""Write a profile's report: one Markdown page, its figures, the predictions behind it and what was measured."""
+"""The pages as Markdown: one short page a profile beside its results, and the pages that all profiles make together."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from leukbench.papers.schema import Paper
 from leukbench.paths import replacing, write_text
-from leukbench.report import chosen, controls, ladder, sections
+from leukbench.records import Finding
+from leukbench.report import chosen, controls, established, ladder, sections
 from leukbench.report.data import ReportData
-from leukbench.report.figures import figures_of, write_figures
-from leukbench.report.format import count, number, percent, table
+from leukbench.report.figures import Figure, figures_of, write_figures
+from leukbench.report.format import FEWEST_GROUPS, WIDEST, count, page_table, percent
+from leukbench.report.leaks import SourceLeaks
 from leukbench.report.transfer import transfer_sections
-from leukbench.report.without_networks import control_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What all pages are made from: profiles in reading order, the published papers, and what is known without runs."""
+
+    profiles: tuple[ReportData, ...]
+    papers: Mapping[str, Paper]  # publications
+    findings: tuple[Finding, ...]
+    leaks: Mapping[str, SourceLeaks] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)  # paper -> its fact sheet as Markdown
+    checklists: Mapping[str, str] = field(default_factory=dict)
+
+    def studies(self) -> list[tuple[str, str]]:
+        """Return (paper, study) of every publication, in the order of its file."""
+        return [(key, study) for key, paper in self.papers.items() for study in paper.studies]
 
 
 def write_report(data: ReportData, folder: Path) -> None:
-    """Write ``report.md``, ``figures/``, ``predictions/``, ``estimates.csv``, ``metrics.json`` and ``measured.json`` below ``folder``.
+    """Write a profile's folder: its page, figures, predictions, estimates, metrics and what was measured.
 
-    The page has the same bytes for the same data; what it labels as measured is kept in ``measured.json``.
+    The page has the same bytes for the same data; what was measured is kept apart, in ``measured.json``.
     """
     for paper, study in data.studies():
-        write_figures(figures_of(data, paper, study), folder / "figures")
+        write_figures(_figures(data, paper, study), folder / "figures")
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
-    write_text(folder / "metrics.json", json.dumps(_metrics(data), indent=1) + "\n")
-    write_text(folder / "measured.json", json.dumps(data.measured, indent=1, sort_keys=True) + "\n", summed=True)
-    write_text(
-        folder / "estimates.csv", pd.DataFrame(sections.metric_rows(data)).to_csv(index=False, lineterminator="\n")
+    measured = {key: dataclasses.asdict(of) for key, of in data.measured.items()}
+    write_text(folder / "metrics.json", json.dumps(metrics(data), indent=1) + "\n")
+    write_text(folder / "measured.json", json.dumps(measured, indent=1, sort_keys=True) + "\n", summed=True)
+    write_text(folder / "report.md", profile_page(data))
+
+
+def _figures(data: ReportData, paper: str, study: str) -> list[Figure]:
+    """Return a study's figures; none where an experiment ran without a network, or nothing to draw from is at hand."""
+    drawn = all(data.experiments[name].arms and name in data.views for name in data.experiments_of(paper, study))
+    return figures_of(data, paper, study) if drawn else []
+
+
+def metrics(data: ReportData) -> dict[str, Any]:
+    """Return accuracy, MCC and AUC by experiment and network, for ``dvc metrics show`` and ``diff``."""
+    found: dict[str, Any] = {}
+    for experiment, spec in data.experiments.items():
+        for arm in spec.arms:
+            estimates = {m: sections.pick(data.arm(experiment, arm).estimates, m) for m in ("accuracy", "mcc", "auc")}
+            found.setdefault(experiment, {})[arm] = {
+                m: round(e.value, 6) for m, e in estimates.items() if e is not None and e.value == e.value
+            }
+    return found
+
+
+def profile_page(data: ReportData) -> str:
+    """Return the page of a profile's folder: what it ran and what lies in it; no accuracy of a made image."""
+    made = all(result.stand_in for result in data.results.values())
+    about = (
+        "Everything here ran on images that leukbench makes; nothing here speaks of a publication's accuracy."
+        if made
+        else "Runs on the publishers' images, with how much of each paper's experiment was run."
     )
-    write_text(folder / "report.md", render_report(data))
+    sizes = [row for study in data.studies() for row in sections.size_rows(data, *study)]
+    return _render("profile.md.j2", data=data, about=about, table=page_table(sizes), index="../index.md")
 
 
-def render_report(data: ReportData) -> str:
-    """Return the page as Markdown."""
+def site_pages(site: Site) -> dict[str, str]:
+    """Return every page that all profiles make together, path -> Markdown.
+
+    Real results lead; made images have a page that shows no accuracy, and the made-up study one of its own.
+    """
+    pages = {
+        "index.md": index_page(site),
+        "datasets.md": _datasets(site),
+        "selftest.md": _selftest(site),
+        "smoke.md": _smoke(site),
+        "runs.md": _runs(site),
+        "method.md": _render("method.md.j2", fewest=FEWEST_GROUPS, widest=percent(WIDEST, digits=0)),
+    }
+    for key, paper in site.papers.items():
+        pages[f"papers/{key}.md"] = paper_page(site, paper)
+        if key in site.facts:
+            head = f"# {key}: what it states, fact by fact\n\n[Its page]({key}.md)\n\n"
+            pages[f"papers/{key}-facts.md"] = head + site.facts[key].rstrip() + "\n"
+        if key in site.checklists:
+            pages[f"papers/{key}-checklist.md"] = site.checklists[key]
+    return pages
+
+
+def _render(template: str, **values: Any) -> str:
     loader = PackageLoader("leukbench.report", "templates")
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
-    template = environment.get_template("report.md.j2")
-    studies = [_study(data, paper, study) for paper, study in data.studies()]
-    hardware = sorted({json.dumps(m["hardware"], sort_keys=True) for m in data.measured.values()})
-    text: str = template.render(
-        data=data,
-        studies=studies,
-        headline=table(_headline_rows(data)) if _with_networks(data) else "",
-        controls=table(control_rows(data)),
-        gaps=table(ladder.summary_rows(data)),
-        transfers=transfer_sections(data),
-        parameters=table(sections.parameter_rows(data)),
-        times=table(sections.time_rows(data)),
-        margin=percent(data.verdicts["margin"]),
-        alpha=data.verdicts["alpha"],
-        hardware=[_card(json.loads(card)) for card in hardware],
+    return _single_gaps(environment.get_template(template).render(**values))
+
+
+def _single_gaps(text: str) -> str:
+    """Return text with at most one empty line at a time.
+
+    >>> _single_gaps("a\\n\\n\\n\\nb\\n\\n")
+    'a\\n\\nb\\n'
+    """
+    kept: list[str] = []
+    for line in text.rstrip().splitlines():
+        if line.strip() or (kept and kept[-1]):
+            kept.append(line.rstrip())
+    return "\n".join(kept) + "\n"
+
+
+def index_page(site: Site) -> str:
+    """Return the first page: what is established, claimed beside reproduced with its status, what would settle the rest."""
+    published = [f for f in site.findings if f.paper in site.papers]
+    statuses = Counter(f.status for f in published)
+    headlines = [established.headline(site.profiles, site.papers[p], s, published) for p, s in site.studies()]
+    return _render(
+        "index.md.j2",
+        n_papers=len(site.papers),
+        n_claims=count(sum(len(p.claims) for p in site.papers.values())),
+        n_inconsistent=statuses["inconsistent"],
+        n_implausible=statuses["implausible"],
+        verdicts=verdict_sentence(site),
+        headlines=headlines,
+        names={(p, s): f"{s.replace('_', ' ')}" for p, s in site.studies()},
+        any_run=any(h.status != "not run" for h in headlines),
+        leaks=[leak for leak in site.leaks.values() if leak.sentences],
+        papers=list(site.papers),
+        hospital=hospital_sentence(site),
+        settle=_settle(site),
     )
-    return text.rstrip() + "\n"
 
 
-def _with_networks(data: ReportData) -> bool:
-    return any(experiment.arms for experiment in data.experiments.values())
+def _settle(site: Site) -> list[tuple[str, str]]:
+    """Return what would settle headlines, each once, with links to the studies that it concerns."""
+    found: dict[str, list[str]] = {}
+    for paper, study in site.studies():
+        text = established.to_settle(site.profiles, site.papers[paper], study, site.findings)
+        found.setdefault(text, []).append(f"[{paper}](papers/{paper}.md) {study.replace('_', ' ')}")
+    return [(", ".join(links), text) for text, links in found.items()]
 
 
-def _headline_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return one row a study, its flags last."""
-    rows = zip(sections.headline_rows(data), data.studies(), strict=True)
-    return [{**row, "flags": controls.flag_words(data, *study)} for row, study in rows]
+def _headline_verdicts(site: Site) -> dict[tuple[str, str], str]:
+    """Return the verdict on each study's headline from runs on a publisher's images, where there is one."""
+    found: dict[tuple[str, str], str] = {}
+    for paper, study in site.studies():
+        headline = site.papers[paper].studies[study].headline
+        for data in established.real(site.profiles, paper, study):
+            verdict = data.verdict(headline)
+            if verdict is not None and verdict.verdict not in {"not testable", "inconsistent as printed"}:
+                found.setdefault((paper, study), verdict.verdict)
+    return found
 
 
-def _metrics(data: ReportData) -> dict[str, Any]:
-    """Return accuracy, MCC and AUC by experiment and arm, for ``dvc metrics show`` and ``diff``."""
-    metrics: dict[str, Any] = {}
-    for experiment, spec in data.experiments.items():
-        for arm in spec.arms:
-            found = {
-                m: sections.pick(data.arm(experiment, arm)["selections"]["recipe"], m)
-                for m in ("accuracy", "mcc", "auc")
-            }
-            metrics.setdefault(experiment, {})[arm] = {
-                m: round(e["value"], 6) for m, e in found.items() if e and e["value"] is not None
-            }
-    return metrics
+def verdict_sentence(site: Site) -> str:
+    """Return how many headline accuracies have a verdict from runs, and why the others have none."""
+    settled, studies = _headline_verdicts(site), site.studies()
+    ran = [study for study in studies if established.real(site.profiles, *study)]
+    if not ran:
+        return "No headline accuracy has a verdict from a run: no network was run on the publishers' images."
+    told = ", ".join(f"{n} {verdict}" for verdict, n in Counter(settled.values()).most_common())
+    limited = (
+        f"of the other {len(studies) - len(settled)}, every run is limited or missing"
+        if settled
+        else "every run is limited"
+    )
+    if len(settled) == len(studies):
+        return f"Verdicts on headline accuracies from runs: {told}."
+    return (
+        f"Verdicts on headline accuracies from runs: {told}; {limited}."
+        if told
+        else f"No accuracy verdict from runs yet: {limited}."
+    )
 
 
-def _study(data: ReportData, paper: str, study: str) -> dict[str, Any]:
-    ledger = data.papers[paper]
-    facts = ledger.studies[study]
+def hospital_sentence(site: Site) -> str:
+    """Return what a hospital must know first: whether any run says how a published model does on new patients."""
+    settled = _headline_verdicts(site)
+    good = [f"{paper} ({study})" for (paper, study), verdict in settled.items() if verdict.startswith("reproduced")]
+    if good:
+        return f"the pages of {', '.join(good)}: their figures have a verdict by patient"
+    return "no evidence either way: none of these figures has been shown to hold, or not to hold, on patients unseen in training"
+
+
+def paper_page(site: Site, paper: Paper) -> str:
+    """Return one paper's case: in short first, then findings, then each study with every profile that ran it."""
+    findings = [f for f in site.findings if f.paper == paper.key]
+    statuses = Counter(f.status for f in findings)
+    ran = [(data, study) for study in paper.studies for data in established.real(site.profiles, paper.key, study)]
+    arms = [arm for data, study in ran for _, arm in data.networks_of(paper.key, study)]
+    assumed = sections.assumed_rows(paper, arms)
+    return _render(
+        "paper.md.j2",
+        paper=paper,
+        studies=[_study(site, paper, study, findings) for study in paper.studies],
+        n_inconsistent=statuses["inconsistent"],
+        n_implausible=statuses["implausible"],
+        findings=page_table(sections.finding_rows(findings, paper.key)),
+        assumed=page_table(assumed),
+        n_assumed=len(assumed),
+        has_facts=paper.key in site.facts,
+        has_checklist=paper.key in site.checklists,
+    )
+
+
+def _study(site: Site, paper: Paper, study: str, findings: list[Finding]) -> dict[str, Any]:
+    facts = paper.studies[study]
+    ran = established.real(site.profiles, paper.key, study, networks=False)
+    leaks = site.leaks.get(facts.source)
+    told = (ladder.inflation_sentence(data, paper.key, study) for data in ran)
     return {
-        "paper": paper,
-        "study": study,
         "title": facts.title,
-        "citation": ledger.citation,
-        "made_up": ledger.made_up,
-        "with_networks": any(data.experiments[name].arms for name in data.experiments_of(paper, study)),
         "notes": facts.notes,
-        "author_response": ledger.author_response,
-        "headline": sections.printed(ledger.claim(facts.headline)),
-        "verdict": sections.verdict_of(data, facts.headline),
-        "gaps": ladder.gap_lines(data, paper, study),
-        "flags": controls.flags(data, paper, study),
-        "protocols": table(sections.protocol_rows(data, paper, study)),
-        "ladder": table(ladder.ladder_rows(data, paper, study)),
-        "trivial": table(controls.trivial_rows(data, paper, study)),
-        "probes": table(controls.probe_rows(data, paper, study)),
-        "probe_note": controls.probe_note(data, paper, study),
-        "networks": table(chosen.contrast_rows(data, paper, study, family="network")),
-        "contrasts": table(chosen.contrast_rows(data, paper, study, family="descriptive")),
-        "sizes": table(sections.size_rows(data, paper, study)),
-        "readings": _readings(data, paper, study),
-        "claims": table(sections.claim_rows(data, paper, study)),
-        "selection": table(sections.selection_rows(data, paper, study)),
-        "patients": table(sections.patient_rows(data, paper, study)),
-        "unknown_patients": table(controls.unknown_rows(data, paper, study)),
-        "operating": table(chosen.operating_rows(data, paper, study)),
-        "without_validation": chosen.without_validation(data, paper, study),
-        "calibration": table(chosen.calibration_rows(data, paper, study)),
-        "figures": figures_of(data, paper, study),
-        "reliability": table(chosen.reliability_rows(data, paper, study)),
-        "assumed": table(sections.assumed_rows(data, paper, study)),
-        "findings": table(sections.finding_rows(data, paper)),
-        "curve": _curve(data, facts.headline),
-        "curves": table(chosen.curve_rows(data, paper, study)),
+        "printed": sections.printed(paper.claim(facts.headline)),
+        "headline": established.headline(site.profiles, paper, study, findings),
+        "leaks": " ".join(leaks.sentences) if leaks else "",
+        "inflation": next(filter(None, told), ""),
+        "settle": established.to_settle(site.profiles, paper, study, findings),
+        "runs": [study_run(data, paper.key, study) for data in ran],
     }
 
 
-def _readings(data: ReportData, paper: str, study: str) -> list[str]:
-    lines = []
-    for experiment in data.experiments_of(paper, study):
-        split = data.splits[experiment]
-        reading, certificate = split["reading"], split["certificate"]
-        line = f"{sections.protocol_name(data, experiment)} ({reading['basis']}): {reading['evidence'].rstrip('.')}. Groups: {certificate['sentence']}"
-        lines.append(f"{line}; certificate {certificate['self_sha256'][:12]}.")
-    return lines
+def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
+    """Return the tables and sentences of one study in one profile, as Markdown."""
+    states = dict.fromkeys(sections.status(data, e, a) for e, a in data.networks_of(paper, study))
+    return {
+        "profile": data.profile,
+        "status": "; ".join(states) or "models without a network only",
+        "figures": _figures(data, paper, study),
+        "ladder": page_table(ladder.ladder_rows(data, paper, study)),
+        "ladder_notes": ladder.ladder_notes(data, paper, study),
+        "flags": controls.flags(data, paper, study),
+        "no_flag": controls.no_flag(data, paper, study),
+        "margin": percent(data.comparison.margin, digits=0),
+        "trivial": page_table(controls.trivial_rows(data, paper, study)),
+        "probes": page_table(controls.probe_rows(data, paper, study)),
+        "probe_note": controls.probe_note(data, paper, study),
+        "contrasts": page_table(chosen.contrast_rows(data, paper, study)),
+        "sizes": page_table(sections.size_rows(data, paper, study)),
+        "readings": sections.reading_lines(data, paper, study),
+        "claims": page_table(sections.claim_rows(data, paper, study)),
+        "not_run": sections.not_run(data, paper, study),
+        "curves": page_table(chosen.curve_rows(data, paper, study)),
+        "selection": page_table(sections.selection_rows(data, paper, study)),
+        "patients": page_table(sections.patient_rows(data, paper, study)),
+        "unknown": page_table(controls.unknown_rows(data, paper, study)),
+        "operating": page_table(chosen.operating_rows(data, paper, study)),
+        "without_validation": chosen.without_validation(data, paper, study),
+        "calibration": page_table(chosen.calibration_rows(data, paper, study)),
+        "transfers": transfer_sections(data, paper, study),
+    }
 
 
-def _curve(data: ReportData, claim: str) -> str:
-    verdict = sections.verdict_of(data, claim)
-    if verdict is None or not verdict["curve"]:
-        return ""
-    return table([{"margin in points": number(100 * m, digits=1), "verdict": v} for m, v in verdict["curve"]])
+def _datasets(site: Site) -> str:
+    """Return the page on the datasets: what each holds more than once, and which studies rest on it."""
+    datasets = []
+    for leak in site.leaks.values():
+        rests = [
+            f"[{p}](papers/{p}.md), {s.replace('_', ' ')}: {sections.printed(site.papers[p].claim(site.papers[p].studies[s].headline))}"
+            for p, s in site.studies()
+            if site.papers[p].studies[s].source == leak.source
+        ]
+        datasets.append({"title": leak.title, "sentences": leak.sentences, "rests": rests})
+    return _render("datasets.md.j2", datasets=datasets)
+
+
+def _selftest(site: Site) -> str:
+    """Return the page of the made-up study, whose right verdicts are known."""
+    studies = [
+        {"title": paper.studies[study].title, **study_run(data, key, study)}
+        for data in site.profiles
+        for key, study in data.studies()
+        if (paper := data.papers[key]).made_up
+    ]
+    return _render("selftest.md.j2", studies=studies)
+
+
+def _smoke(site: Site) -> str:
+    """Return the page of publications' networks on made images: what ran, and nothing else."""
+    rows = [
+        {
+            "paper": result.experiment.paper,
+            "network": arm,
+            "split": sections.PROTOCOLS[result.experiment.protocol],
+            "profile": data.profile,
+            "runs": str(sum(run.arm == arm for run in result.receipt.runs)),
+            "epochs": f"{result.receipt.arms[arm].epochs} of {result.receipt.arms[arm].epochs_published}",
+            "outcome": "ran" if any(run.arm == arm for run in result.receipt.runs) else "failed",
+        }
+        for data in site.profiles
+        for result in data.results.values()
+        if result.stand_in and not data.papers[result.experiment.paper].made_up
+        for arm in result.experiment.arms
+    ]
+    return _render("smoke.md.j2", rows=page_table(rows))
+
+
+def _runs(site: Site) -> str:
+    """Return the page on budgets, times, hardware and parameter counts of the runs on publishers' images."""
+    ran = [data for data in site.profiles if not all(result.stand_in for result in data.results.values())]
+    counts = {tuple(row.values()): row for data in ran for row in sections.parameter_rows(data)}
+    profiles = [_profile_runs(data) for data in ran]
+    return _render("runs.md.j2", profiles=profiles, parameters=page_table(list(counts.values())))
+
+
+def _profile_runs(data: ReportData) -> dict[str, Any]:
+    cards = sorted({json.dumps(m.hardware, sort_keys=True) for m in data.measured.values()})
+    sizes = [{"study": f"{p} {s}", **row} for p, s in data.studies() for row in sections.size_rows(data, p, s)]
+    return {
+        "profile": data.profile,
+        "sizes": page_table(sizes),
+        "times": page_table(sections.time_rows(data)),
+        "hardware": [_card(json.loads(card)) for card in cards],
+    }
 
 
 def _card(card: dict[str, Any]) -> str:

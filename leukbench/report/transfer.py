@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import dataclass
 
+from leukbench.artefacts import TransferPlan
+from leukbench.evaluation.transfer import Gap
 from leukbench.report.data import ReportData
-from leukbench.report.format import count, interval, number, percent, points, score, table, with_interval
+from leukbench.report.format import (
+    FEWEST_GROUPS,
+    FRACTIONS,
+    count,
+    page_table,
+    percent,
+    points,
+    score,
+    signed,
+    with_interval,
+)
+from leukbench.verdicts.comparison import TransferResult
 
 _NAMES = {
     "accuracy": "accuracy %",
@@ -14,115 +28,129 @@ _NAMES = {
     "auc": "AUC",
     "ece": "calibration error (ECE)",
 }
-_MAJORITY = "does not beat the majority class"  # in the note of an estimated accuracy
-_SHARES = frozenset({"accuracy", "balanced_accuracy"})
 
 
-def transfer_sections(data: ReportData) -> list[dict[str, Any]]:
-    """Return title, facts and tables of each transfer and arm, in the order of params.yaml."""
-    return [_section(row) for row in data.verdicts.get("transfers", [])]
+@dataclass(frozen=True, kw_only=True)
+class TransferSection:
+    """One arm of a transfer as Markdown."""
+
+    title: str
+    facts: tuple[str, ...]
+    results: str
+    prevalence: str
+    remarks: tuple[str, ...]
 
 
-def _section(row: dict[str, Any]) -> dict[str, Any]:
-    plan, receipt = row["plan"], row["receipt"]
-    return {
-        "title": f"{row['paper']} {row['arm']}: {plan['source']} → {plan['target']}",
-        "facts": [
-            _classes(plan),
-            _run(row),
-            f"{row['certificate']['sentence']}; "
-            f"{row['certificate']['declares'] or 'nothing is shared between training side and test'}"
-            f"{_left_out(plan)}; certificate {row['certificate']['self_sha256'][:12]}.",
-            "Deviations: " + (", ".join(d.replace("_", " ") for d in receipt["deviations"]) or "none") + ".",
-        ],
-        "results": table(_result_rows(row)),
-        "prevalence": table(_prevalence_rows(row)),
-        "remarks": _remarks(row),
-    }
+def transfer_sections(data: ReportData, paper: str, study: str) -> list[TransferSection]:
+    """Return title, facts and tables of each transfer and arm of a study, in the order of params.yaml."""
+    mine = [row for row in data.comparison.transfers if (row.paper, row.study) == (paper, study)]
+    return [_section(data, row) for row in mine]
 
 
-def _classes(plan: dict[str, Any]) -> str:
+def _section(data: ReportData, row: TransferResult) -> TransferSection:
+    why = why_no_gap(data, row)
+    left_out = row.plan.n_left_out
+    kept_apart = row.certificate.declares or "nothing is shared between training side and test"
+    apart = (
+        f"; {count(left_out)} training images left out that share a file or pixels with a tested one"
+        if left_out
+        else ""
+    )
+    deviations = ", ".join(d.replace("_", " ") for d in row.receipt.deviations) or "none"
+    facts = (
+        _classes(row.plan),
+        _run(row),
+        f"{row.certificate.sentence}; {kept_apart}{apart}; certificate {row.certificate.self_sha256[:12]}.",
+        f"Deviations: {deviations}.",
+    )
+    return TransferSection(
+        title=f"{row.paper} {row.arm}: {row.plan.source} → {row.plan.target}",
+        facts=(*facts, f"No gap is printed: {why}.") if why else facts,
+        results=page_table(_result_rows(row, gaps=not why)),
+        prevalence=page_table(_prevalence_rows(row)),
+        remarks=tuple(_remarks(row)),
+    )
+
+
+def why_no_gap(data: ReportData, row: TransferResult) -> str:
+    """Return why the two sides cannot be compared: nothing within the source, an unequal budget, or too few groups."""
+    if not row.within:
+        return "nothing was tested by patient within the source"
+    there, here = row.receipt.epochs, data.results[row.within].receipt.arms[row.arm].epochs
+    if there != here:
+        return f"trained for {there} epoch{'s' if there != 1 else ''} here and {here} within the source"
+    sides = [e for e in (row.metrics["accuracy"].transferred, row.metrics["accuracy"].within) if e is not None]
+    fewest = min(e.n_groups for e in sides)
+    return f"too few: {fewest} groups on one side" if fewest < FEWEST_GROUPS else ""
+
+
+def _classes(plan: TransferPlan) -> str:
     sides = []
-    for common in dict.fromkeys(plan["common_of"].values()):
-        ours = [name for name, c in plan["common_of"].items() if c == common]
-        theirs = [label for label, as_ in plan["tested_as"].items() if plan["common_of"][as_] == common]
+    for common in dict.fromkeys(plan.common_of.values()):
+        ours = [name for name, c in plan.common_of.items() if c == common]
+        theirs = [label for label, as_ in plan.tested_as.items() if plan.common_of[as_] == common]
         sides.append(f"{common} ({', '.join(ours)} → {', '.join(theirs) or 'not tested'})")
     return "Classes mapped: " + "; ".join(sides) + "."
 
 
-def _run(row: dict[str, Any]) -> str:
-    sizes, receipt = row["sizes"], row["receipt"]
-    trained = " to ".join(count(n) for n in dict.fromkeys((row["n_train_rows"][0], row["n_train_rows"][-1])))
-    tested = row["metrics"]["accuracy"]["transferred"]
+def _run(row: TransferResult) -> str:
+    trained = " to ".join(count(n) for n in dict.fromkeys((row.n_train_rows[0], row.n_train_rows[-1])))
+    tested = row.metrics["accuracy"].transferred
     return (
-        f"Trained on {trained} rows from {count(sizes['n_images'])} of {count(sizes['n_images_published'])} images, "
-        f"{receipt['epochs']} of {receipt['epochs_published']} epochs; tested on {count(tested['n_images'])} images in "
-        f"{count(tested['n_groups'])} groups."
+        f"Trained on {trained} rows from {count(row.sizes.n_images)} of {count(row.sizes.n_images_published)} images, "
+        f"{row.receipt.epochs} of {row.receipt.epochs_published} epochs; tested on {count(tested.n_images)} images in "
+        f"{count(tested.n_groups)} groups."
     )
 
 
-def _left_out(plan: dict[str, Any]) -> str:
-    n = plan["n_left_out"]
-    return f"; {count(n)} training images left out that share a file or pixels with a tested one" if n else ""
-
-
-def _result_rows(row: dict[str, Any]) -> list[dict[str, str]]:
+def _result_rows(row: TransferResult, *, gaps: bool) -> list[dict[str, str]]:
     rows = []
     for metric, name in _NAMES.items():
-        found = row["metrics"][metric]
-        rows.append(
-            {
-                "metric": name,
-                "within the source, by patient": with_interval(found["within"]) if found["within"] else "not run",
-                "on the other source": with_interval(found["transferred"]),
-                "gap": _gap(metric, found),
-            }
-        )
+        found = row.metrics[metric]
+        shown = {
+            "metric": name,
+            "within the source, by patient": with_interval(found.within) if found.within else "not run",
+            "on the other source": with_interval(found.transferred),
+        }
+        rows.append(shown | ({"gap": gap_text(row, metric, found.gap)} if gaps else {}))
     return rows
 
 
-def _gap(metric: str, found: dict[str, Any]) -> str:
-    """Return the gap with its limits; none between accuracies of which one is not above its majority class."""
-    gap = found["gap"]
-    if gap is None or gap["difference"] is None:
+def gap_text(row: TransferResult, metric: str, gap: Gap | None) -> str:
+    """Return a gap with its limits; none between accuracies of which one is not above its majority class."""
+    if gap is None or not math.isfinite(gap.difference):
         return "–"
-    below = [side for side in ("within", "transferred") if _MAJORITY in found[side]["note"]]
-    if metric == "accuracy" and below:
-        where = {"within": "within the source", "transferred": "on the other source"}
-        return "not shown: not above the majority class " + " and ".join(where[side] for side in below)
-    if metric in _SHARES:
-        limits = f"{points(gap['low'])} to {points(gap['high'])}" if gap["low"] is not None else gap["note"]
-        return f"{points(gap['difference'])} points [{limits}]"
-    return f"{number(gap['difference'])} [{interval(gap['low'], gap['high'], metric)}]"
+    if metric == "accuracy" and not row.metrics["accuracy"].transferred.value > row.majority_accuracy:
+        return "not shown: not above the majority class on the other source"
+    shown = points if metric in FRACTIONS else signed
+    unit = " points" if metric in FRACTIONS else ""
+    if not math.isfinite(gap.low + gap.high):
+        return f"{shown(gap.difference)}{unit} (no interval)"
+    return f"{shown(gap.difference)}{unit} [{shown(max(gap.low, -1.0))} to {shown(min(gap.high, 1.0))}]"
 
 
-def _prevalence_rows(row: dict[str, Any]) -> list[dict[str, str]]:
-    within = row["prevalence"]["within"]
+def _prevalence_rows(row: TransferResult) -> list[dict[str, str]]:
+    within = row.prevalence.within
     return [
         {
             "class": name,
             "% of the source's tested images": percent(within[i]) if within else "not run",
-            "% of the other source's": percent(row["prevalence"]["transferred"][i]),
-            "shift": points(row["prevalence"]["transferred"][i] - within[i]) if within else "–",
+            "% of the other source's": percent(row.prevalence.transferred[i]),
         }
-        for i, name in enumerate(row["classes"])
+        for i, name in enumerate(row.classes)
     ]
 
 
-def _remarks(row: dict[str, Any]) -> list[str]:
-    accuracy = row["metrics"]["accuracy"]["transferred"]
+def _remarks(row: TransferResult) -> list[str]:
+    accuracy = row.metrics["accuracy"].transferred
     remarks = [
-        f"On the other source the majority class alone is right on {percent(row['majority_accuracy'])} %, a colour histogram "
-        f"trained on the source on {with_interval(row['histogram'])} %."
+        f"On the other source the majority class alone is right on {percent(row.majority_accuracy)} %, a colour histogram "
+        f"trained on the source on {with_interval(row.histogram)} %."
     ]
-    if row["accuracy_at_source_prevalence"] is not None:
+    at_source = row.accuracy_at_source_prevalence
+    if at_source is not None and math.isfinite(at_source) and accuracy.value > row.majority_accuracy:
         remarks.append(
-            f"At the source's prevalence the same recalls would give {score(row['accuracy_at_source_prevalence'], 'accuracy')} % "
-            f"accuracy instead of {score(accuracy['value'], 'accuracy')} %."
-        )
-    if row["within"]:
-        remarks.append(
-            f"Within the source: experiment `{row['within']}`, its classes merged as above; the gap's interval takes the two "
-            "sources' test groups as independent (MOVER)."
+            f"At the source's prevalence the same recalls would give {score(at_source, 'accuracy')} % "
+            f"accuracy instead of {score(accuracy.value, 'accuracy')} %."
         )
     return remarks

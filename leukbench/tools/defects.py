@@ -123,8 +123,8 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
                     "defect": entry.id,
                     "tested images left out": f"{one.n_left_out:,} of {one.n_images:,}",
                     "metric": one.metric,
-                    "with all": with_interval(_plain(one.with_all)),
-                    "without them": with_interval(_plain(one.without)),
+                    "with all": with_interval(one.with_all),
+                    "without them": with_interval(one.without),
                     "difference": f"{one.difference:+.4f}" if math.isfinite(one.difference) else "–",
                 }
             )
@@ -138,8 +138,3 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
         f"{n_none} entries concern no tested image, {n_all} all of them."
     )
     return f"{head}\n\n{table(rows)}" if rows else head
-
-
-def _plain(estimate: Any) -> dict[str, Any]:
-    numbers = {key: getattr(estimate, key) for key in ("value", "low", "high")}
-    return {"metric": estimate.metric} | {key: n if math.isfinite(n) else None for key, n in numbers.items()}

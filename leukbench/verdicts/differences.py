@@ -49,7 +49,8 @@ class Reproduced:
 
     @property
     def trained_once(self) -> bool:
-        """Whether nothing says how much one training differs from the next: one seed, and no s² of the study's other arms."""
+        """Whether nothing says how much one training differs from the next: one seed, and no s² of the study's other
+        arms."""
         return not self.estimate.seed_df > 0
 
 
@@ -94,8 +95,9 @@ class Difference:
     def error_at(self, d: float, se: float) -> float:
         """Return a one-sided standard error as it would be if the true difference were ``d``.
 
-        The claim would then be right at ours minus ``d``. Where that lies farther from the end of the scale, its training varies
-        more than the claim as printed lets expect, as one that came out high by chance looks sure of itself.
+        The claim would then be right at ours minus ``d``. Where that lies farther from the end of the scale, its
+        training varies more than the claim as printed lets expect, as one that came out high by chance looks sure of
+        itself.
         """
         theirs = min(max(self.share - d / self.width, 0.0), 1.0)
         if not 0 < self.share < 1:
@@ -128,8 +130,9 @@ def _claim_seeds(question: Question, reproduced: Reproduced) -> float:
 def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, float] | None:
     """Return the variance of a printed figure between groups, below and above it; None where the claim has no usable n.
 
-    Wilson's limits on :func:`_claim_size` images, but no shorter than the normal ones: near 100 % Wilson's upper side is so
-    short that a claim that came out low by chance looks sure of itself (``VERDICTS.md`` has the measured difference).
+    Wilson's limits on :func:`_claim_size` images, but no shorter than the normal ones: near 100 % Wilson's upper side
+    is so short that a claim that came out low by chance looks sure of itself (``README.md`` here has the measured
+    difference).
     """
     n = _claim_size(question, reproduced)
     if n is None:
@@ -148,10 +151,11 @@ def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, 
 def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
     """Return how many independent images a claim is worth.
 
-    Of other patients: n over our design effect, as if it had our images per patient (Rao & Scott 1992). Of our own patients: they
-    vary as ours do, whatever n is, and only the images' share of the error goes with n: 1 / ((DE - 1)/N + 1/n).
-    Where the paper's protocol tests copies of originals, ours averages them and counts originals, for which the design effect
-    is told: a claim that counted copies is then worth no more originals than ours, also beside a run by patient.
+    Of other patients: n over our design effect, as if it had our images per patient (Rao & Scott 1992). Of our own
+    patients: they vary as ours do, whatever n is, and only the images' share of the error goes with n: 1 / ((DE -
+    1)/N + 1/n). Where the paper's protocol tests copies of originals, ours averages them and counts originals, for
+    which the design effect is told: a claim that counted copies is then worth no more originals than ours, also
+    beside a run by patient.
     """
     e, inflation = reproduced.estimate, design_effect(reproduced)
     if question.n is None or question.n <= 0 or inflation is None:
@@ -165,7 +169,8 @@ def _claim_size(question: Question, reproduced: Reproduced) -> float | None:
 
 
 def _slope(share: float) -> float:
-    """Return how far a share moves with a small shift of a normal latent score: the density at its quantile, 0 at the ends."""
+    """Return how far a share moves with a small shift of a normal latent score: the density at its quantile, 0 at the
+    ends."""
     z = float(ndtri(share))
     return math.exp(-z * z / 2) / math.sqrt(2 * math.pi) if math.isfinite(z) else 0.0
 
@@ -173,9 +178,9 @@ def _slope(share: float) -> float:
 def _unlikeness(question: Question, reproduced: Reproduced, n: float) -> float:
     """Return by what factor patients correlate more at the claim than at ours, if they differ alike on a latent score.
 
-    Near an end of the scale patients are more alike: a claim farther from it must not borrow our likeness (measured: up to 8 % of
-    claims that are off by the margin were called reproduced). ``n`` are the images that the claim is worth; of other patients
-    it is taken one standard error nearer the middle.
+    Near an end of the scale patients are more alike: a claim farther from it must not borrow our likeness (measured:
+    up to 8 % of claims that are off by the margin were called reproduced). ``n`` are the images that the claim is
+    worth; of other patients it is taken one standard error nearer the middle.
     """
     own, theirs = _shares(question, reproduced)
     theirs = _toward_the_middle(theirs, n) if reproduced.overlap is Overlap.NONE else theirs
@@ -191,7 +196,8 @@ def _shares(question: Question, reproduced: Reproduced) -> tuple[float, float]:
 
 
 def _toward_the_middle(share: float, n: float) -> float:
-    """Return a claim moved by one standard error towards one half: a claim that came out high by chance looks surer than it is."""
+    """Return a claim moved by one standard error towards one half: a claim that came out high by chance looks surer
+    than it is."""
     error = math.sqrt(share * (1 - share) / n) if math.isfinite(n) else 0.0
     return max(share - error, 0.5) if share > 0.5 else min(share + error, 0.5)
 
@@ -252,10 +258,10 @@ def _df_groups(e: Estimate) -> float | None:
 def difference(question: Question, reproduced: Reproduced) -> Difference | None:
     """Return reproduced minus claimed by MOVER, or None where the claim or the estimate has no error.
 
-    Each side's variance has two parts: between groups (ours, the claim's, less twice what they share where the paper tested
-    our images or our patients), with the degrees of freedom of our groups, as both are told by one estimate; and between
-    trainings, s²(1 + 1/S), with those of s² (the claim's share as :func:`_claim_seeds` has it). The printed figure may have been rounded by up to half a unit, but not from
-    beyond the end of the scale.
+    Each side's variance has two parts: between groups (ours, the claim's, less twice what they share where the paper
+    tested our images or our patients), with the degrees of freedom of our groups, as both are told by one estimate;
+    and between trainings, s²(1 + 1/S), with those of s² (the claim's share as :func:`_claim_seeds` has it). The
+    printed figure may have been rounded by up to half a unit, but not from beyond the end of the scale.
     """
     e, df, total = reproduced.estimate, _df_groups(reproduced.estimate), _df(reproduced.estimate)
     claimed = claim_variances(question, reproduced)
@@ -283,8 +289,8 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
 def _covariance(own: float, claimed: float, reproduced: Reproduced) -> float:
     """Return what the errors of both sides share between groups.
 
-    The very images: correlation ``likeness``. Other images of the same patients: only the patients' part of the variance,
-    1 - 1/DE of ours, can go together.
+    The very images: correlation ``likeness``. Other images of the same patients: only the patients' part of the
+    variance, 1 - 1/DE of ours, can go together.
     """
     if reproduced.overlap is Overlap.NONE:
         return 0.0

@@ -184,9 +184,10 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
 def overlap_of(claim: Claim, paper: Paper, evaluated: EvaluatedExperiment) -> tuple[Overlap, str]:
     """Return what a claim's test part shares with ours under a reading of its split, and why.
 
-    A publisher's own test part, or every fold of a pool, is the same for everybody: the very images. A random part of a pool
-    that we cut too is other images; where patients are known it is of the same patients. By patient nothing is shared that
-    could be told: the models have not seen whom they test, and how alike patients then fare is another matter.
+    A publisher's own test part, or every fold of a pool, is the same for everybody: the very images. A random part of
+    a pool that we cut too is other images; where patients are known it is of the same patients. By patient nothing is
+    shared that could be told: the models have not seen whom they test, and how alike patients then fare is another
+    matter.
     """
     study, mine = paper.studies[claim.study], evaluated.experiment
     if mine.source != study.source:

@@ -42,7 +42,9 @@ _UNSURE = {
     "inferred": "; patient ids are inferred: the errors may be larger",
     "absent": "; without patient ids the errors may be larger",
 }
-ONE_SEED = "one seed is not a training: how much another one would differ is not known (two seeds, or another arm's, are needed)"
+ONE_SEED = (
+    "one seed is not a training: how much another would differ is not known (another seed or arm is needed)"
+)
 _PAIRED = {
     Overlap.IMAGES: "; the paper tested these images, so the patients' part of the error is counted once",
     Overlap.PATIENTS: "; the paper tested these patients, so what they share is counted once",
@@ -119,7 +121,8 @@ class _Test:
 
 
 def _case(q: Question) -> _Case:
-    """Return a question's usable runs: no deviations, more than one training, an interval, and by patient known patients."""
+    """Return a question's usable runs: no deviations, more than one training, an interval, and by patient known
+    patients."""
     runs = [_Run(r, d) for r in q.faithful if not r.deviations and not r.trained_once and (d := difference(q, r))]
     definitions = tuple(dict.fromkeys(r.definition for r in q.faithful))
     faithful: dict[str, dict[str, tuple[_Run, ...]]] = {}
@@ -342,7 +345,8 @@ def _tested(case: _Case, test: _Test, *, margin: float, alpha: float, level: flo
         correction="Holm" if case.q.headline else "Benjamini-Hochberg (descriptive)",
         faithful=shown.d, faithful_by=_name(shown.r), honest=honest.d if honest else None,
         honest_p=of_honest if of_honest is not None and outcome == "within" else float("nan"),
-        smallest_margin=shown.d.smallest_margin(alpha=level), overlap=shown.r.overlap, overlap_reason=shown.r.overlap_reason,
+        smallest_margin=shown.d.smallest_margin(alpha=level), overlap=shown.r.overlap,
+        overlap_reason=shown.r.overlap_reason,
     )  # fmt: skip
 
 

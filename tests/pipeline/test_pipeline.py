@@ -3,11 +3,12 @@ and what bad input comes to."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
+import lzma
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ import yaml
 
 from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cli import main
+from leukbench.errors import DataError, InputError
 from leukbench.papers.files import paper_file, paper_keys
 from leukbench.papers.loader import load_paper, read_paper
 from leukbench.papers.resolve import resolve_study
@@ -38,12 +40,19 @@ from leukbench.pipeline import resolve as resolve_stage
 from leukbench.pipeline import results as results_stage
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
+from leukbench.pipeline.record import RECORD
+from leukbench.pipeline.remake import report_from
 from leukbench.pipeline.report import gather
+from leukbench.pipeline.site import write_site
 from leukbench.records import json_text
-from leukbench.report.ladder import gap_lines
+from leukbench.report.pages import Site, site_pages, study_run
+from leukbench.report.transfer import transfer_sections
 from leukbench.sources import load_source
+from leukbench.tools.diff import diff
+from leukbench.tools.explain import explain
 from leukbench.tools.profiles import load_profile
 from leukbench.verdicts.rule import frozen_digest
+from tests.support.package_rules import package_faults
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
@@ -152,52 +161,79 @@ def outs(stage: dict[str, Any]) -> list[str]:
 # --------------------------------------------------------------------------------------------------- what comes out
 
 
+@pytest.fixture(scope="module")
+def self_test(home: Path) -> dict[str, Any]:
+    """The made-up study as pages show it: tables and sentences by name."""
+    return study_run(gather(load_params(home / "params.yaml")), "known_answer", "cohort")
+
+
 @pytest.mark.trains
-def test_the_report_holds_claimed_beside_reproduced(home: Path) -> None:
-    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
-    header = next(line for line in page.splitlines() if line.startswith("| claim "))
-    columns = [experiment.strip() for experiment in header.split("|")]
-    assert {"printed", "reproduced as published", "reproduced honestly", "verdict"} <= set(columns)
-    rows = [line for line in page.splitlines() if line.startswith("| known_answer.cohort.accuracy")]
-    experiments = dict(zip(columns, (experiment.strip() for experiment in rows[0].split("|")), strict=True))
+def test_the_page_holds_claimed_beside_reproduced(self_test: dict[str, Any]) -> None:
     claim = load_paper("known_answer").claim("known_answer.cohort.accuracy")
-    assert experiments["printed"].startswith(claim.value)
-    for column in ("reproduced as published", "reproduced honestly"):
-        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", experiments[column])[0])
-        assert low < float(experiments[column].split()[0]) < high
+    row = next(row for row in rows_of(self_test["claims"]) if row["claim"].startswith(f"`{claim.id}`"))
+    assert claim.value in row["printed"]
+    for column in ("as published", "by patient"):
+        low, high = map(float, re.findall(r"\[([\d.]+) to ([\d.]+)\]", row[column])[0])
+        assert low < float(row[column].split()[0]) < high
 
 
-def rows_of(page: str, title: str) -> list[dict[str, str]]:
-    """Return the rows of the first table below a title of a page."""
-    lines = page[page.index(title) :].splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
-    table = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
-    header, _, *rows = (line[1:-1].split("|") for line in table)
-    return [{h.strip(): experiment.strip() for h, experiment in zip(header, row, strict=True)} for row in rows]
+def rows_of(table: str) -> list[dict[str, str]]:
+    """Return the rows of a Markdown table."""
+    header, _, *rows = (line[1:-1].split("|") for line in table.splitlines())
+    return [{h.strip(): cell.strip() for h, cell in zip(header, row, strict=True)} for row in rows]
 
 
 @pytest.mark.trains
-def test_the_page_shows_ladder_trivial_models_probe_contrasts_and_calibration(home: Path) -> None:
-    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
-    ladder = rows_of(page, "### The ladder")
+def test_the_page_shows_ladder_trivial_models_probe_and_calibration(self_test: dict[str, Any]) -> None:
+    ladder = [row for row in rows_of(self_test["ladder"]) if row["model"] == "cohort cnn"]
     assert [row["split"] for row in ladder] == ["as published (random images)", "by image", "by patient", "challenge"]
-    assert {row["training rows"] for row in ladder[1:]} == {ladder[1]["training rows"]}
-    assert ladder[2]["accuracy − by patient"] == "reference" and ladder[1]["accuracy − by patient"] != "–"
-    trivial = rows_of(page, "<details><summary>models without a network")
-    assert {row["model"] for row in trivial} == {
-        "majority", "mean colour", "colour histogram", "colour histogram trees", "border", "foreground size"
+    excess = [row["minus by patient, on the same images"] for row in ladder]
+    assert excess[2] == "the reference" and "–" not in excess
+    assert {row["model"] for row in rows_of(self_test["trivial"])} == {
+        "mean colour", "colour histogram", "colour histogram trees", "border", "foreground size"
     }  # fmt: skip
-    probes = rows_of(page, "<details><summary>can the patient be told")
+    probes = rows_of(self_test["probes"])
     assert {row["from"] for row in probes} == {"colour histogram", "small pixels"}
     assert all("patients" in row["who"] and float(row["chance %"]) < 50 for row in probes)
-    contrasts = rows_of(page, "<details><summary>other metrics, and models without a network")
-    assert any(row["first − second"] == "cohort_cnn − colour_histogram" for row in contrasts)
-    assert (
-        "Nothing is set apart for validation in: as published (random images), by image, by patient, challenge." in page
-    )
-    calibration = rows_of(page, "<details><summary>calibration")
-    assert all(re.match(r"0\.\d+ \[", row["ECE"]) and row["ECE scaled"] == "–" for row in calibration)
-    assert "flags" in rows_of(page, "## What was found")[0]
+    assert len(self_test["without_validation"]) == 4
+    assert all(row["ECE scaled"] == "–" for row in rows_of(self_test["calibration"]))
+
+
+@pytest.mark.trains
+def test_a_page_of_made_images_shows_no_accuracy_and_no_publication_has_one(home: Path, params: Params) -> None:
+    data = gather(params)
+    papers = {"alnet": load_paper("alnet")}
+    pages = site_pages(Site(profiles=(data,), papers=papers, findings=data.findings))
+    assert rows_of(pages["smoke.md"].split("\n\n")[-1].strip())[0]["outcome"] == "ran"
+    accuracy = data.arm("alnet-patient", "alnet").estimates[0].value
+    for path in ("smoke.md", "index.md", "papers/alnet.md", "runs.md"):
+        assert f"{100 * accuracy:.1f} [" not in pages[path] and f"{100 * accuracy:.1f} (" not in pages[path]
+    assert "not run → not run" in pages["index.md"]
+    assert "known_answer.cohort.accuracy" in pages["selftest.md"]
+
+
+@pytest.mark.trains
+def test_the_site_is_made_from_the_folder_of_reports_alone_and_holds_its_figures(home: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        assert "pages" in write_site(tmp_path / folder, html=True)
+    made = files_below(tmp_path / "one")
+    assert made == files_below(tmp_path / "two")
+    assert {"index.html", "selftest.html", "smoke.html", "audit.html", "papers/alnet.html"} <= made.keys()
+    assert b"data:image/svg+xml;base64," in made["selftest.html"]
+    write_site(tmp_path / "markdown", html=False)
+    pages = files_below(tmp_path / "markdown")
+    assert "audit.md" not in pages, "other commands write it"
+    assert b"smoke/figures/known_answer-cohort-forest.svg" in pages["selftest.md"]
+
+
+@pytest.mark.slow
+def test_the_committed_pages_are_made_again_byte_for_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the two pages of made images, whose results are not committed."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(ROOT))
+    write_site(tmp_path, html=False)
+    for path, text in files_below(tmp_path).items():
+        if path not in {"selftest.md", "smoke.md"}:
+            assert (ROOT / "reports" / path).read_bytes() == text, f"{path} is old: run make pages and commit it"
 
 
 @pytest.mark.trains
@@ -215,8 +251,8 @@ def test_validation_and_probe_predictions_are_kept_apart_from_those_of_test_imag
 
 @pytest.mark.trains
 def test_the_page_has_a_section_a_transfer_and_keeps_its_predictions(home: Path) -> None:
-    page = (home / "reports" / "smoke" / "report.md").read_text(encoding="utf-8")
-    assert "### known_answer cohort_cnn: known_answer → known_answer_null" in page
+    (section,) = transfer_sections(gather(load_params()), "known_answer", "cohort")
+    assert section.title == "known_answer cohort_cnn: known_answer → known_answer_null"
     assert len(pd.read_parquet(home / "reports" / "smoke" / "predictions" / "known-to-null.parquet")) > 48
     verdicts = json.loads((home / "out" / "smoke" / "verdicts.json").read_text(encoding="utf-8"))
     assert len(verdicts["transfers"]) == 1 and "transfer" not in json.dumps(verdicts["questions"])
@@ -254,29 +290,13 @@ def test_a_challenge_is_a_rung_of_equal_size_that_tests_new_patients_unpaired(ho
 
 @pytest.mark.trains
 def test_every_estimate_stands_in_a_table_beside_the_page(home: Path) -> None:
-    table = pd.read_csv(home / "reports" / "smoke" / "estimates.csv", keep_default_na=False)
+    table = pd.read_csv(home / "reports" / "smoke" / "tables" / "estimates.csv", keep_default_na=False)
     metrics = json.loads((home / "reports" / "smoke" / "metrics.json").read_text(encoding="utf-8"))
     found = table[(table["metric"] == "mcc") & (table["aggregation"] == "pooled")].set_index("experiment")["value"]
     assert {experiment: round(float(value), 6) for experiment, value in found.items() if value} == {
         experiment: arm["mcc"] for experiment, arms in metrics.items() for arm in arms.values() if "mcc" in arm
     }
     assert {"recall", "f1", "auc", "brier"} <= set(table["metric"]) and {"low", "high", "low_images"} <= set(table)
-
-
-@pytest.mark.trains
-def test_models_of_which_nothing_can_be_said_share_a_sentence(params: Params) -> None:
-    """Every gap stands twice, under its arm and under the colour histogram; groups are set to one, and to nine."""
-    data = gather(params)
-    gaps = [g for g in data.verdicts["gaps"] if g["metric"] == "accuracy" and g["arm"] == "cohort_cnn"]
-    assert {g["rung"] for g in gaps} >= {"known-image", "known-as_published"}
-
-    def lines(n_groups: int) -> list[str]:
-        twice = [{**g, "n_groups": n_groups, "arm": arm} for g in gaps for arm in ("cohort_cnn", "trivial:border")]
-        changed = dataclasses.replace(data, verdicts={**data.verdicts, "gaps": twice})
-        return gap_lines(changed, "known_answer", "cohort")
-
-    assert "cohort_cnn, trivial:border, by image minus by patient: not shown, both test one group alone." in lines(1)
-    assert not any("one group alone" in line for line in lines(9))
 
 
 @pytest.mark.trains
@@ -355,6 +375,120 @@ def test_a_second_report_has_the_same_bytes(home: Path, params: Params) -> None:
     compare_stage.compare(params)
     report_stage.report(params)
     assert [file.read_bytes() for file in files] == before
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+@pytest.mark.trains
+@pytest.mark.trains
+def test_every_page_can_be_made_again_from_what_is_committed(home: Path, tmp_path: Path) -> None:
+    """Without ``out/``, ``runs/`` or ``data/``: the folder of reports alone, elsewhere."""
+    committed = shutil.copytree(home / "reports" / "smoke", tmp_path / "smoke")
+    assert "made again" in report_from(committed, tmp_path / "again")
+    again = files_below(tmp_path / "again" / "smoke")
+    assert again == files_below(home / "reports" / "smoke")
+    assert {"tables/datapackage.json", "ro-crate-metadata.json", "measured.json"} < again.keys()
+    for name in ("tables/estimates.csv", "metrics.json"):
+        (committed / name).unlink()
+    report_from(committed)
+    assert files_below(committed) == again
+
+
+@pytest.mark.trains
+@pytest.mark.trains
+def test_a_page_is_not_made_again_beside_another_ledger(home: Path, tmp_path: Path) -> None:
+    committed = shutil.copytree(home / "reports" / "smoke", tmp_path / "smoke")
+    plain = json.loads(lzma.decompress((committed / RECORD).read_bytes()))
+    plain["papers"]["alnet"] = "0" * 64
+    (committed / RECORD).write_bytes(lzma.compress(json.dumps(plain).encode()))
+    with pytest.raises(InputError, match="alnet"):
+        report_from(committed)
+    (committed / RECORD).write_bytes(b"no xz")
+    with pytest.raises(DataError, match="no record"):
+        report_from(committed)
+
+
+@pytest.mark.trains
+@pytest.mark.trains
+def test_the_tables_are_as_their_package_says(home: Path) -> None:
+    folder = home / "reports" / "smoke" / "tables"
+    assert package_faults(folder) == []
+    estimates = pd.read_csv(folder / "estimates.csv", keep_default_na=False)
+    runs = pd.read_csv(folder / "runs.csv")
+    assert {key[:12] for key in runs["run"]} >= {key for cell in estimates["runs"] for key in cell.split()}
+    assert (estimates["images"] > 0).all() and (estimates["groups"] > 0).all()
+    text = (folder / "estimates.csv").read_text(encoding="utf-8")
+    (folder / "estimates.csv").write_text(text.replace("accuracy", "accurac", 1), encoding="utf-8")
+    try:
+        assert any("estimates: sha256" in fault for fault in package_faults(folder))
+    finally:
+        (folder / "estimates.csv").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.trains
+@pytest.mark.trains
+def test_a_claim_is_explained_down_to_its_runs(home: Path) -> None:
+    plain = json.loads(explain("known_answer.cohort.accuracy", None, "json"))
+    receipt = json.loads((home / "out/smoke/predictions/known-patient.receipt.json").read_text(encoding="utf-8"))
+    honest = [link for link in plain["estimates"] if link["protocol"] == "patient"]
+    assert [[run["run"] for run in link["runs"]] for link in honest] == [[run["key"] for run in receipt["runs"]]]
+    verdicts = json.loads((home / "out/smoke/verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+    assert plain["verdict"] == next(v for v in verdicts if v["claim"] == "known_answer.cohort.accuracy")
+    text = explain("alnet.t9.test.mean", home / "reports" / "smoke", "md")
+    assert "91.13" in text and "instead of made ones" in text and "not testable" in text
+    with pytest.raises(InputError, match=r"alnet\.t9\.test\.mean"):
+        explain("alnet.t9.test.men", None, "md")
+
+
+@pytest.mark.trains
+@pytest.mark.trains
+def test_a_moved_verdict_flag_and_headline_are_told_and_an_unmoved_report_is_quiet(home: Path, tmp_path: Path) -> None:
+    first = home / "reports" / "smoke"
+    assert "Nothing moved" in diff(str(first), str(first), "", "md")
+    second = shutil.copytree(first, tmp_path / "smoke")
+    plain = json.loads(lzma.decompress((second / RECORD).read_bytes()))
+    verdicts = plain["files"]["verdicts.json"]
+    verdicts["verdicts"][0]["verdict"] = "reproduced"
+    question = verdicts["questions"]["known_answer.cohort.accuracy"]
+    was = question["honest"][0]["estimate"]["value"]
+    question["honest"][0]["estimate"]["value"] = was + 0.05
+    question["honest"][0]["seed_variance"] = 0.02**2
+    verdicts["shortcuts"][0]["flagged"] = not verdicts["shortcuts"][0]["flagged"]
+    plain["files"]["findings.json"] = plain["files"]["findings.json"][1:]
+    (second / RECORD).write_bytes(lzma.compress(json.dumps(plain).encode()))
+    within = json.loads(diff(str(first), str(second), "", "json"))[0]
+    assert [change["kind"] for change in within["changes"]].count("verdict") == 1
+    assert {change["kind"] for change in within["changes"]} == {"verdict", "finding", "flag"}
+    assert within["within_noise"] == 1, "5 points are within 1.96 x sqrt(2) x 2 = 5.5"
+    question["honest"][0]["seed_variance"] = 0.015**2
+    (second / RECORD).write_bytes(lzma.compress(json.dumps(plain).encode()))
+    beyond = diff(str(first), str(second), "", "md")
+    assert "1 headlines beyond" in beyond and "±4.2 points" in beyond and f"{100 * (was + 0.05):.1f} %" in beyond
+
+
+@pytest.mark.trains
+@pytest.mark.trains
+def test_two_commits_are_compared_by_the_records_that_they_hold(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(home / "reports", repository / "reports")
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *words], cwd=repository, check=True)
+
+    git("init", "-q")
+    for message in ("one", "two"):
+        (repository / "note").write_text(message, encoding="utf-8")
+        git("add", ".")
+        git("commit", "-qm", message)
+    monkeypatch.setenv("LEUKBENCH_HOME", str(repository))
+    assert "smoke: HEAD~1 → HEAD" in diff("HEAD~1", "HEAD", "", "md")
+    for wrong in ("nowhere", "--output=x"):
+        with pytest.raises(InputError, match="neither a folder"):
+            diff(wrong, "HEAD", "", "md")
 
 
 @pytest.mark.trains
@@ -622,18 +756,32 @@ def test_a_stage_before_its_turn_names_the_one_to_run(small: Path, refused: Comm
 # --------------------------------------------------------------------------------------------------------- README
 
 
-def test_the_readme_names_every_command_and_none_that_does_not_exist() -> None:
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("commands", "running", "your_own", "limits")))
+
+
+def test_the_pages_name_every_command_and_none_that_does_not_exist() -> None:
     from leukbench.cli.app import app
 
     commands = {c.name or c.callback.__name__ for c in app.registered_commands}  # type: ignore[union-attr]
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = {
-        word for row in re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE) for word in re.findall(r"\w+", row)
-    }
-    assert named == commands
-    assert (
-        set(re.findall(r"leukbench ([a-z]+)", "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))))
-        <= commands
-    )
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    rows = re.findall(r"^\| `leukbench ([^|]+)\|", text, re.MULTILINE)
+    assert {word for row in rows for word in re.findall(r"[\w-]+", row)} == commands
+    shown = "\n".join(re.findall(r"^    leukbench .*$", text, re.MULTILINE))
+    assert set(re.findall(r"leukbench ([a-z-]+)", shown)) <= commands
     assert {f"`{name}`" for name in PROFILES} <= set(re.findall(r"^\| (`[\w-]+`) \|", text, re.MULTILINE))
-    assert all((ROOT / link).exists() for link in re.findall(r"\]\(([^)]+)\)", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_readme_and_its_pages_lead_somewhere(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
+    assert links and [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+def test_the_readme_opens_with_the_lines_of_the_committed_index_and_is_two_screens_at_most() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split("<!-- index: the lines of reports/index.md -->\n")[1].split("\n<!-- /index -->")[0]
+    index = (ROOT / "reports" / "index.md").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(index) if line.startswith("**"))
+    wanted = list(itertools.takewhile(lambda line: not line.startswith("Brackets"), index[start:]))
+    assert block.strip() == "\n".join(re.sub(r"\]\((?!https?:)", "](reports/", line) for line in wanted).strip()
+    assert len(text.splitlines()) <= 80

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from leukbench.artefacts import TransferPlan
 from leukbench.cohort.transfers import common_classes
 from leukbench.errors import InputError
+from leukbench.evaluation.transfer import Gap
 from leukbench.papers.loader import load_paper
 from leukbench.params import Params, load_params
 from leukbench.pipeline import decode as decode_stage
@@ -22,14 +24,16 @@ from leukbench.pipeline import grid as gridding
 from leukbench.pipeline import split as split_stage
 from leukbench.pipeline import train as train_stage
 from leukbench.pipeline.plan import refuse_copies
-from leukbench.pipeline.results import results_of
-from leukbench.pipeline.transfers import TransferResult, transfer_results
-from leukbench.records import json_text
-from leukbench.report.transfer import _gap
+from leukbench.pipeline.report import collected
+from leukbench.pipeline.results import Result, results_of
+from leukbench.pipeline.transfers import transfer_results
+from leukbench.report.transfer import gap_text, transfer_sections, why_no_gap
 from leukbench.sources import load_source
 from leukbench.tools.certify import certify
 from leukbench.tools.profiles import load_profile
 from leukbench.training.grid import missing, plan_grid
+from leukbench.verdicts.comparison import Prevalence, TransferMetric, TransferResult
+from tests.support.made_report import NET, compared, estimate, made_experiment, report_data, with_result
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 ROOT = Path(__file__).parents[2]
@@ -135,37 +139,53 @@ def test_what_compares_claims_never_sees_a_transfer(home: Path, params: Params) 
 
 @pytest.mark.trains
 def test_the_page_tells_source_target_classes_results_and_gap(home: Path, params: Params) -> None:
-    from leukbench.report.data import ReportData
-    from leukbench.report.transfer import transfer_sections
-
-    plain = json.loads(json_text({"transfers": transfer_rows(params)}))
-    nothing: Any = {}
-    data = ReportData(
-        profile="transfer", papers=nothing, experiments=nothing, splits=nothing, estimates=nothing, receipts=nothing,
-        verdicts=plain, findings=(), parameters=[], measured=nothing, times=nothing, predictions=[],
-    )  # fmt: skip
-    (section,) = transfer_sections(data)
-    assert section["title"] == "known_answer cohort_cnn: known_answer → known_answer_null"
-    facts = " ".join(section["facts"])
+    within = collected(Result(params, "by-patient"))
+    data = compared(report_data(), transfers=tuple(transfer_rows(params)))
+    data = dataclasses.replace(data, results={**data.results, "by-patient": within})
+    (section,) = transfer_sections(data, "known_answer", "cohort")
+    assert section.title == "known_answer cohort_cnn: known_answer → known_answer_null"
+    facts = " ".join(section.facts)
     assert "healthy (normal → normal); leukaemia (malignant → malignant)" in facts
     assert "tested on 64 images in 8 groups" in facts and "nothing is shared" in facts and "1 of 40 epochs" in facts
     accuracy = 100 * (predictions(home, "to-other")["label"] == predictions(home, "to-other")["predicted"]).mean()
-    row = next(line for line in section["results"].splitlines() if line.startswith("| accuracy %"))
-    assert f" {accuracy:.1f} [" in row and ("points [" in row or "not above the majority class" in row)
-    assert "calibration error" in section["results"] and "| healthy " in section["prevalence"]
+    row = next(line for line in section.results.splitlines() if line.startswith("| accuracy %"))
+    assert f" {accuracy:.1f} [" in row or f" {accuracy:.1f} (" in row
+    assert "calibration error" in section.results and "| healthy " in section.prevalence
+    longer = dataclasses.replace(within.receipt.arms["cohort_cnn"], epochs=40)
+    receipt = dataclasses.replace(within.receipt, arms={"cohort_cnn": longer})
+    unequal = with_result(data, "by-patient", receipt=receipt)
+    (section,) = transfer_sections(unequal, "known_answer", "cohort")
+    assert "No gap is printed: trained for 1 epoch here and 40 within the source." in section.facts
+    assert "gap" not in section.results.splitlines()[0]
+
+
+def made_transfer(*, accuracy: float) -> TransferResult:
+    plan = TransferPlan(source="a", target="b", common_of={}, tested_as={}, n_left_out=0, test_store_sha256="")
+    made = made_experiment("patient", 0.7, 250)
+    return TransferResult(
+        transfer="t", paper="known_answer", study="cohort", arm=NET, within="patient", plan=plan,
+        sizes=made.receipt.sizes, receipt=made.receipt.arms[NET], n_train_rows=(250,), certificate=made.certificate,
+        classes=("x", "y"), metrics={"accuracy": TransferMetric(transferred=estimate("accuracy", accuracy))},
+        majority_accuracy=0.846, histogram=estimate("accuracy", 0.5), prevalence=Prevalence(transferred=(0.5, 0.5)),
+    )  # fmt: skip
 
 
 def test_an_accuracy_that_is_only_prevalence_makes_no_gap() -> None:
     """A network that calls everything the larger class is as right as that class is frequent."""
-    found: dict[str, Any] = {
-        "within": {"note": ""},
-        "transferred": {"note": "does not beat the majority class (0.846)"},
-        "gap": {"difference": 0.3, "low": 0.2, "high": 0.4, "note": ""},
-    }
-    assert _gap("accuracy", found) == "not shown: not above the majority class on the other source"
-    assert _gap("balanced_accuracy", found) == "+30.0 points [+20.0 to +40.0]"
-    found["transferred"]["note"] = ""
-    assert _gap("accuracy", found) == "+30.0 points [+20.0 to +40.0]"
+    gap, row = Gap(difference=0.3, low=0.2, high=1.4), made_transfer(accuracy=0.846)
+    assert gap_text(row, "accuracy", gap) == "not shown: not above the majority class on the other source"
+    assert gap_text(row, "balanced_accuracy", gap) == "+30.0 points [+20.0 to +100.0]"
+    assert gap_text(made_transfer(accuracy=0.85), "accuracy", gap) == "+30.0 points [+20.0 to +100.0]"
+
+
+def test_a_transfer_has_a_gap_only_beside_an_equal_budget_and_enough_groups() -> None:
+    data, row = report_data(), made_transfer(accuracy=0.9)
+    assert why_no_gap(data, row) == ""
+    assert why_no_gap(data, dataclasses.replace(row, within="")) == "nothing was tested by patient within the source"
+    short = dataclasses.replace(row, receipt=dataclasses.replace(row.receipt, epochs=1))
+    assert why_no_gap(data, short) == "trained for 1 epoch here and 40 within the source"
+    few = {"accuracy": TransferMetric(transferred=estimate("accuracy", 0.9, n_groups=4))}
+    assert why_no_gap(data, dataclasses.replace(row, metrics=few)) == "too few: 4 groups on one side"
 
 
 @pytest.mark.trains

@@ -1,194 +1,172 @@
-"""The ladder, the flags, thresholds and contrasts as the page shows them: from made results whose reading is known."""
+"""Ladder, flags, thresholds and contrasts: each sentence and figure beside its condition, from known results."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from typing import Any
 
 import numpy as np
 import pytest
 
-from leukbench.evaluation.controls import probe_result
+from leukbench.artefacts import COLOUR_HISTOGRAM
+from leukbench.evaluation.contrasts import Scope
+from leukbench.evaluation.controls import Standing, probe_result
 from leukbench.evaluation.evaluated import Unknown
-from leukbench.evaluation.operating import calibration, operating_points
+from leukbench.evaluation.grades import DOUBTED
 from leukbench.evaluation.reservations import design_effect_sensitivity
-from leukbench.papers.loader import load_paper
-from leukbench.records import COPIES_AVERAGED, Experiment, Predictions, json_text
+from leukbench.records import Grade
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
-from tests.support.made_predictions import make_predictions
+from leukbench.report.format import difference, with_interval
+from leukbench.verdicts.comparison import ArmContrast
+from leukbench.verdicts.rule import Verdict
+from tests.support.made_report import (
+    BORDER,
+    NET,
+    STUDY,
+    certificate,
+    compared,
+    estimate,
+    gap,
+    receipt,
+    report_data,
+    shortcut,
+    with_arm,
+    with_result,
+)
 
-STUDY = ("known_answer", "cohort")
-NET = "cohort_cnn"
-
-
-def plain(value: Any) -> Any:
-    return json.loads(json_text(value))
-
-
-def predictions(seed: int) -> Predictions:
-    p = make_predictions(n=400, n_groups=20, seed=seed)
-    return dataclasses.replace(p, classes=("normal", "malignant"))
-
-
-def estimate(metric: str, value: float) -> dict[str, Any]:
-    return {
-        "metric": metric, "class_": "", "average": "none", "aggregation": "pooled", "value": value,
-        "low": value - 0.05, "high": value + 0.05, "low_images": value - 0.02, "high_images": value + 0.02,
-    }  # fmt: skip
-
-
-def experiment_of(protocol: str) -> Experiment:
-    return Experiment(paper=STUDY[0], study=STUDY[1], protocol=protocol, source="known_answer", store="s", arms=(NET,))  # type: ignore[arg-type]
-
-
-def gap(rung: str, metric: str, **changes: Any) -> dict[str, Any]:
-    values = {
-        "rung": rung, "patient": "patient", "arm": NET, "metric": metric, "difference": 0.2, "low": 0.1, "high": 0.3,
-        "equal_size": True, "paired": True, "same_as_image": False, "n_images": 400, "n_groups": 20, "note": "",
-        "scope": "trainings", "grade": "assured",
-    }  # fmt: skip
-    return {**values, **changes}
+LAST = "minus by patient, on the same images"
 
 
 @pytest.fixture
 def data() -> ReportData:
-    """Three rungs of one study: the network is right in 90, 90 and 70 % of images, half of which are of each class."""
-    experiments = {name: experiment_of(name) for name in ("as_published", "image", "patient")}
-    accuracies = {"as_published": 0.9, "image": 0.9, "patient": 0.7}
-    test, validation = predictions(1), predictions(2)
-    arms = {
-        name: {
-            NET: {
-                "selections": {"recipe": [estimate("accuracy", a), estimate("mcc", 0.5), estimate("auc", 0.9)]},
-                "majority_accuracy": 0.5,
-                "operating": plain(
-                    operating_points(test, validation if name == "image" else validation.take(np.arange(0)))
-                ),
-                "calibration": plain(
-                    calibration(test, validation if name == "image" else validation.take(np.arange(0)))
-                ),
-                "unknown_patients": None,
-            },
-            "trivial:border": {"selections": {"recipe": [estimate("accuracy", 0.88)]}, "majority_accuracy": 0.5},
-        }
-        for name, a in accuracies.items()
-    }
-    sizes = {"as_published": (300, 300), "image": (250, 250), "patient": (250, 250)}
-    receipts = {
-        name: {
-            "runs": [{"arm": NET, "n_train_rows": n} for n in sizes[name]],
-            "folds": [{"n_train_rows": n} for n in sizes[name]],
-            "arms": {NET: {"deviations": ["limited"] if name == "image" else []}},
-        }
-        for name in experiments
-    }
-    splits = {n: {"certificate": {"evidence": "verified"}, "reading": {"name": "random_images"}} for n in experiments}
-    verdicts = {
-        "gaps": [
-            gap(r, m, equal_size=r == "image") for r in ("as_published", "image") for m in ("accuracy", "mcc", "auc")
-        ],
-        "shortcuts": [],
-        "contrasts": [],
-        "verdicts": [],
-    }
-    return ReportData(
-        profile="made",
-        papers={STUDY[0]: load_paper(STUDY[0])},
-        experiments=experiments,
-        splits=splits,
-        receipts=receipts,
-        estimates={n: {"arms": a, "probes": {}} for n, a in arms.items()},
-        verdicts=verdicts,
-        findings=(),
-        parameters=[],
-        measured={},
-        times={},
-        predictions=[],
-    )
+    return report_data()
 
 
-def test_the_ladder_sets_the_published_split_apart_where_it_trained_on_more(data: ReportData) -> None:
-    published, image, patient = ladder.ladder_rows(data, *STUDY)
-    assert (published["training rows"], image["training rows"]) == ("300", "250")
-    assert published["accuracy − by patient"] == "(+20.0 [+10.0 to +30.0]; own size)"
-    assert (
-        image["accuracy − by patient"] == "+20.0 [+10.0 to +30.0]"
-        and image["MCC − by patient"] == "0.200 [0.100 to 0.300]"
-    )
-    assert patient["accuracy − by patient"] == "reference"
-    lines = ladder.gap_lines(data, *STUDY)
-    assert "300 against 250 rows" in lines[0] and "own size" not in lines[1]
+def rows_of(data: ReportData, model: str = NET) -> dict[str, dict[str, str]]:
+    name = model.replace("_", " ").removeprefix("trivial:")
+    return {row["split"]: row for row in ladder.ladder_rows(data, *STUDY) if row["model"] == name}
+
+
+def test_a_difference_stands_beside_its_two_levels_and_what_each_trained_on(data: ReportData) -> None:
+    rows = rows_of(data)
+    published = "90.0 − 70.0 = +20.0 [+10.0 to +30.0]; trained on 300, not 250 rows"
+    assert rows["as published (random images)"][LAST] == published
+    assert rows["by image"][LAST] == "90.0 − 70.0 = +20.0 [+10.0 to +30.0]"
+    assert rows["by patient"][LAST] == "the reference"
+    assert any("unequally many" in note for note in ladder.ladder_notes(data, *STUDY))
+    equal = compared(data, gaps=(gap("image", "accuracy"),))
+    assert ladder.ladder_notes(equal, *STUDY) == ["Every row trained on as many images as the split by patient."]
 
 
 def test_a_gap_is_not_shown_where_the_network_has_learned_nothing(data: ReportData) -> None:
-    data.estimates["image"]["arms"][NET]["majority_accuracy"] = 0.95
-    assert ladder.ladder_rows(data, *STUDY)[1]["accuracy − by patient"] == "not shown (majority class)"
-    line = ladder.gap_lines(data, *STUDY)[1]
-    assert "accuracy not shown" in line and "does not beat the majority class (95.0 %); AUC 0.200" in line
-    assert "MCC" not in line  # a threshold decides it, as it does the accuracy
-    data.estimates["image"]["arms"][NET]["selections"]["recipe"][2]["low"] = 0.45
-    assert ladder.ladder_rows(data, *STUDY)[1]["AUC − by patient"] == "not shown (chance)"
-    assert "AUC" not in ladder.gap_lines(data, *STUDY)[1]
+    silent = with_arm(data, "image", NET, majority_accuracy=0.95)
+    row = rows_of(silent)["by image"]
+    assert (row[LAST], row["majority %"]) == ("not shown: no better than the majority", "95.0")
+    auc = gap("image", "auc")
+    assert ladder.why_silent(silent, auc) == "" and ladder.why_silent(silent, gap("image", "mcc")) != ""
+    unsure = with_arm(data, "image", NET, selections={"recipe": (estimate("auc", 0.5),)})
+    assert ladder.why_silent(unsure, auc) == "not shown: no better than chance"
+
+
+def test_one_rule_for_too_few_holds_for_levels_and_differences_of_every_metric(data: ReportData) -> None:
+    for metric in ("accuracy", "mcc", "auc", "ece", "f1"):
+        assert with_interval(estimate(metric, 0.5, n_groups=4), "patient").endswith("(too few: 4 patients)")
+        assert "[" in with_interval(estimate(metric, 0.5, n_groups=5), "patient")
+    for metric in ("accuracy", "mcc", "auc"):
+        assert difference(gap("image", metric, n_groups=4), "patient") == "too few: 4 patients"
+        assert "[" in difference(gap("image", metric, n_groups=5), "patient")
+    assert with_interval(estimate("accuracy", 0.5, low=0.0, high=1.0)) == "50.0 (too wide to help: 20 groups)"
+    assert with_interval(estimate("accuracy", 0.5, low=float("nan"), high=float("nan"))) == "50.0 (no interval)"
+    few = compared(data, gaps=(gap("image", "accuracy", n_groups=4),))
+    assert rows_of(few)["by image"][LAST] == "too few: 4 patients"
+
+
+def test_no_difference_lies_beyond_what_a_difference_can_be() -> None:
+    beyond = gap("image", "accuracy", difference=0.6, low=-0.1, high=1.2)
+    assert difference(beyond) == "+60.0 [−10.0 to +100.0]"
+    assert difference(gap("image", "auc", difference=-0.5, low=-1.3, high=0.1)) == "−0.500 [−1.000 to +0.100]"
+    assert difference(gap("image", "mcc", difference=1.5, low=0.9, high=2.1)) == "+1.500 [+0.900 to +2.000]"
+    assert difference(gap("image", "accuracy", low=-1.1, high=1.1)) == "too few: 20 groups differ too much"
 
 
 def test_groups_of_one_image_are_said_to_be_the_same_as_images(data: ReportData) -> None:
-    gaps = [{**g, "same_as_image": True} for g in data.verdicts["gaps"]]
-    same = dataclasses.replace(data, verdicts={**data.verdicts, "gaps": gaps})
-    assert ladder.ladder_rows(same, *STUDY)[2]["accuracy − by patient"] == "same as image"
-    assert "No group holds two images" in ladder.gap_lines(same, *STUDY)[1]
+    same = compared(data, gaps=tuple(dataclasses.replace(g, same_as_image=True) for g in data.comparison.gaps))
+    assert any("No group holds two images" in note for note in ladder.ladder_notes(same, *STUDY))
+    assert not any("No group holds two images" in note for note in ladder.ladder_notes(data, *STUDY))
 
 
-def test_the_first_screen_says_what_the_split_adds_and_what_to_hold_against_it(data: ReportData) -> None:
-    published, image = ladder.summary_rows(data)
-    assert (published["split"], published["network"]) == ("as published (random images)", "+20.0 [+10.0 to +30.0]")
-    assert (published["reservations"], image["reservations"]) == ("own size", "")
-    assert (image["colour histogram"], image["images"], image["groups"]) == ("–", "400", "20")
-    data.estimates["image"]["arms"][NET]["majority_accuracy"] = 0.95
-    assert ladder.summary_rows(data)[1]["network"] == "no better than the majority"
-    few = {
-        **gap("image", "accuracy", arm="trivial:colour_histogram", n_groups=7),
-        "grade": "unknown",
-        "scope": "these runs only",
-    }
-    data.verdicts["gaps"] = [gap("image", "accuracy"), few]
-    [row] = ladder.summary_rows(data)
-    assert (row["colour histogram"], row["reservations"]) == ("–", "these runs only, coverage unknown")
-
-
-def test_several_readings_of_the_published_split_are_told_apart(data: ReportData) -> None:
-    [one] = sections.headline_rows(data)
-    assert one["as published"] == "90.0 [85.0 to 95.0]"
-    experiments = {**data.experiments, "other": data.experiments["as_published"]}
-    splits = {**data.splits, "other": {**data.splits["image"], "reading": {"name": "plain_test"}}}
-    estimates = {**data.estimates, "other": data.estimates["patient"]}
-    [two] = sections.headline_rows(
-        dataclasses.replace(data, experiments=experiments, splits=splits, estimates=estimates)
+def test_a_network_with_one_answer_is_a_line_that_says_so(data: ReportData) -> None:
+    recalls = (estimate("recall", 1.0, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    one = with_arm(
+        data, "image", NET, selections={"recipe": (estimate("accuracy", 0.5), estimate("auc", 0.7), *recalls)}
     )
-    assert two["as published"] == "90.0 [85.0 to 95.0] (random images)<br>70.0 [65.0 to 75.0] (plain test)"
-
-
-def shortcut(**changes: Any) -> dict[str, Any]:
-    values = {
-        "experiment": "image", "arm": NET, "model": "trivial:border", "network": 0.9, "trivial": 0.88, "difference": 0.02,
-        "low": -0.01, "high": 0.05, "flagged": True, "trivial_low": 0.85, "trivial_high": 0.91, "scope": "these runs only",
-        "standing": "within the margin",
-    }  # fmt: skip
-    return {**values, **changes}
-
-
-def test_a_shortcut_is_flagged_with_its_model_and_what_the_run_deviates_in(data: ReportData) -> None:
-    assert controls.flags(data, *STUDY) == [] and controls.flag_words(data, *STUDY) == "none"
-    data.verdicts["shortcuts"].append(shortcut())
-    assert controls.flag_words(data, *STUDY) == "`shortcut` by image (limited run)"
-    assert controls.flags(data, *STUDY) == [
-        f"`shortcut` by image: border 88.0 [85.0 to 91.0] %, against {NET} 90.0 % (limited run), these runs only"
+    assert sections.only_class(one, "image", NET) == "malignant" and sections.only_class(data, "image", NET) == ""
+    assert rows_of(one)["by image"]["MCC"] == "calls all malignant" and rows_of(one)["by image"]["accuracy %"] == "50.0"
+    assert [row["split"] for row in chosen.calibration_rows(one, *STUDY)] == [
+        "as published (random images)",
+        "by patient",
     ]
-    rows = {row["split"]: row for row in controls.trivial_rows(data, *STUDY)}
+    nearly = (estimate("recall", 0.99, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    assert sections.only_class(with_arm(data, "image", NET, selections={"recipe": nearly}), "image", NET) == ""
+
+
+def test_a_row_counts_originals_and_says_how_many_images_were_tested(data: ReportData) -> None:
+    assert rows_of(data)["by image"]["tested"] == "400 of 20 patients"
+    copies = with_result(data, "image", certificate=certificate(tested=1313))
+    assert rows_of(copies)["by image"]["tested"] == "400 originals (1,313 images) of 20 patients"
+
+
+def test_what_is_shared_is_counted_in_the_folds_that_were_run(data: ReportData) -> None:
+    shared = with_result(data, "image", certificate=certificate(shared=({"patients": 14}, {"patients": 20}, {})))
+    assert sections.shared(shared.results["image"]) == "14 of 20 tested patients"
+    assert sections.shared(data.results["image"]) == "nothing"
+
+
+def test_a_status_is_full_only_where_nothing_deviates(data: ReportData) -> None:
+    assert sections.status(data, "image", NET) == "full"
+    limited = with_result(data, "image", receipt=receipt(250, deviations=("limited", "weights_absent"), epochs=5))
+    assert sections.status(limited, "image", NET) == "5 of 40 epochs, no pretrained weights"
+    assert sections.status(with_result(data, "image", stand_in=True), "image", NET) == "made images"
+
+
+def test_nothing_is_called_by_patient_where_no_ids_are_published(data: ReportData) -> None:
+    absent = with_result(data, "patient", certificate=certificate(evidence="absent"))
+    row = rows_of(absent)["by group (no patient ids published)"]
+    assert row["tested"] == "400 of 20 groups"
+    assert sections.patient_rows(absent, *STUDY) == []
+
+
+def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData) -> None:
+    assert controls.flags(data, *STUDY) == [] and controls.flag_words(data, *STUDY) == "none"
+    flagged = compared(data, shortcuts=(shortcut(),))
+    assert controls.flag_words(flagged, *STUDY) == "`shortcut` by image"
+    assert controls.flags(flagged, *STUDY) == [
+        f"`shortcut` by image: border 88.0 [80.0 to 95.0] %, against {NET} 90.0 % (full)"
+    ]
+    rows = {row["split"]: row for row in controls.trivial_rows(flagged, *STUDY) if row["model"] == "border"}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""
-    assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0 [−1.0 to +5.0]"
-    assert rows["by image"]["shown"] == f"{NET}: within the margin (these runs only)"
+    assert rows["by image"]["shown"] == "within the margin"
+    assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0"
+
+
+def test_no_flag_says_that_every_network_is_ahead_only_where_all_are_shown_to_be(data: ReportData) -> None:
+    ahead = shortcut(difference=0.3, flagged=False, standing=Standing.AHEAD)
+    told = controls.no_flag(compared(data, shortcuts=(ahead,)), *STUDY)
+    assert told == "No flag: every network is shown to be ahead of every model without one by more than 10 points."
+    untold = shortcut(difference=0.02, flagged=False, standing=Standing.UNTOLD)
+    both = controls.no_flag(compared(data, shortcuts=(ahead, untold)), *STUDY)
+    assert "no network is shown to be 10 points ahead of border." in both and "every network" not in both
+    assert "None of these models" not in both
+    useless = shortcut(difference=-0.27, flagged=False, tells=False)
+    assert "None of these models" in controls.no_flag(compared(data, shortcuts=(useless,)), *STUDY)
+    assert controls.no_flag(data, *STUDY) == "No network was run, so nothing could come close to one."
+
+
+def test_what_one_seed_and_doubted_intervals_cannot_say_is_said_only_where_they_are(data: ReportData) -> None:
+    assert not any("One seed" in note or "intervals" in note for note in ladder.ladder_notes(data, *STUDY))
+    once = compared(data, gaps=(gap("image", "accuracy", scope=Scope.RUNS, grade=Grade.UNKNOWN),))
+    notes = ladder.ladder_notes(once, *STUDY)
+    assert any("these runs only" in note for note in notes) and any(DOUBTED[Grade.UNKNOWN] in note for note in notes)
 
 
 def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data: ReportData) -> None:
@@ -196,97 +174,75 @@ def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data
     label = np.repeat(["normal", "malignant"], 200)
     hit = np.random.default_rng(0).random(400) < 0.6
     named = np.where(hit, truth, "p00")
-    for name in ("image", "patient"):
-        data.estimates[name]["probes"] = {"small_pixels": plain(probe_result(truth, named, label, unit="patient"))}
-    assert [f.split(":")[0] for f in controls.flags(data, *STUDY)] == ["`shortcut` by the patient"]
-    rows = controls.probe_rows(data, *STUDY)
+
+    def probed(unit: str) -> ReportData:
+        made = data
+        for name in ("image", "patient"):
+            probes = {"small_pixels": probe_result(truth, named, label, unit=unit)}
+            with_probes = dataclasses.replace(made.results[name].evaluation, probes=probes)
+            made = with_result(made, name, evaluation=with_probes)
+        return made
+
+    assert [f.split(":")[0] for f in controls.flags(probed("patient"), *STUDY)] == ["`shortcut` by the patient"]
+    rows = controls.probe_rows(probed("patient"), *STUDY)
     assert len(rows) == 1 and rows[0]["split"] == "by image, by patient" and rows[0]["told"] == "yes"
     assert (rows[0]["chance %"], rows[0]["the class alone %"]) == ("5.0", "10.0")
-    for name in ("image", "patient"):
-        data.estimates[name]["probes"] = {"small_pixels": plain(probe_result(truth, named, label, unit="group"))}
-    assert controls.flags(data, *STUDY) == []
-    assert "No patient ids are published" in controls.probe_note(data, *STUDY)
+    assert controls.flags(probed("group"), *STUDY) == []
+    assert "No patient ids are published" in controls.probe_note(probed("group"), *STUDY)
 
 
 def test_thresholds_of_the_positive_class_are_shown_and_splits_without_validation_named(data: ReportData) -> None:
-    rows = chosen.operating_rows(data, *STUDY)
-    assert [(r["split"], r["class"], r["chosen on"]) for r in rows] == [
-        ("by image", "malignant", "400 images in 20 groups")
-    ]
-    assert {"sensitivity %", "specificity %", "PPV at 10 %", "NPV at 10 %", "PPV at 50 %", "NPV at 50 %"} <= set(
-        rows[0]
-    )
-    assert all("[" in rows[0][c] for c in ("sensitivity %", "PPV at 10 %"))
+    (row,) = chosen.operating_rows(data, *STUDY)
+    assert (row["split"], row["class"], row["chosen on"]) == ("by image", "malignant", "400 images in 20 patients")
+    assert {"sensitivity %", "specificity %", "PPV % at 10 %", "NPV % at 10 %"} <= set(row)
+    assert "[" in row["sensitivity %"] and "[" in row["PPV % at 10 %"]
     assert chosen.without_validation(data, *STUDY) == ["as published (random images)", "by patient"]
 
 
 def test_calibration_stands_before_and_after_where_there_is_a_temperature(data: ReportData) -> None:
     rows = {row["split"]: row for row in chosen.calibration_rows(data, *STUDY)}
-    assert rows["by patient"]["ECE scaled"] == "–" and rows["by patient"]["note"] == "no validation part"
-    assert rows["by image"]["ECE scaled"] != "–" and float(rows["by image"]["temperatures"]) > 0
-    bins = chosen.reliability_rows(data, *STUDY)
-    assert {(b["split"], b["temperature"]) for b in bins} >= {("by image", "before"), ("by image", "after")}
-    assert ("by patient", "after") not in {(b["split"], b["temperature"]) for b in bins}
+    assert (rows["by patient"]["ECE scaled"], rows["by patient"]["temperature"]) == ("–", "–")
+    assert rows["by image"]["ECE scaled"] != "–" and float(rows["by image"]["temperature"]) > 0
 
 
 def test_unknown_patients_widen_what_is_printed(data: ReportData) -> None:
-    unknown = Unknown(n_patients=89, evidence="absent", rows=design_effect_sensitivity(0.9, 890, n_patients=89))
-    data.estimates["patient"]["arms"][NET]["unknown_patients"] = plain(unknown)
-    (row,) = controls.unknown_rows(data, *STUDY)
+    unknown = Unknown(n_patients=89, evidence="absent", rows=tuple(design_effect_sensitivity(0.9, 890, n_patients=89)))
+    (row,) = controls.unknown_rows(with_arm(data, "patient", NET, unknown_patients=unknown), *STUDY)
     assert row["patients stated"] == "89" and "design effect 2.8" in row["correlation 0.2"]
-    widths = [
-        float(b) - float(a)
-        for a, b in ((w.split(" ")[0], w.split(" ")[2]) for k, w in row.items() if k.startswith("correlation"))
-    ]
+    spans = [text.split(" ") for key, text in row.items() if key.startswith("correlation")]
+    widths = [float(span[2]) - float(span[0]) for span in spans]
     assert widths == sorted(widths) and widths[0] < widths[-1]
 
 
-def test_contrasts_show_their_family_and_what_the_correction_leaves(data: ReportData) -> None:
-    made = {
-        "experiment": "image",
-        "first_arm": NET,
-        "second_arm": "trivial:border",
-        "family": "descriptive",
-        "metric": "accuracy",
-        "difference": 0.02,
-        "low": -0.01,
-        "high": 0.05,
-        "p_value": 0.03,
-        "p_corrected": 0.09,
-        "p_mcnemar": 0.0001,
-        "family_size": 6,
-        "n_images": 400,
-        "n_groups": 20,
-        "note": "",
-    }
-    data.verdicts["contrasts"].append(made)
-    assert chosen.contrast_rows(data, *STUDY, family="network") == []
-    (row,) = chosen.contrast_rows(data, *STUDY, family="descriptive")
-    assert row["first − second"] == f"{NET} − border" and row["difference"] == "+2.0 [−1.0 to +5.0]"
-    assert (row["p"], row["p, Benjamini-Hochberg over 6"], row["p, McNemar"]) == ("0.030", "0.090", "< 0.001")
+def test_networks_are_compared_and_models_without_one_are_not_in_that_table(data: ReportData) -> None:
+    def contrast(second: str, family: str) -> ArmContrast:
+        return ArmContrast(
+            experiment="image", first_arm=NET, second_arm=second, family=family, metric="accuracy",  # type: ignore[arg-type]
+            first=0.9, second=0.88, difference=0.02, low=-0.01, high=0.05, p_corrected=0.09, family_size=6,
+            n_images=400, n_groups=20,
+        )  # fmt: skip
+
+    both = compared(data, contrasts=(contrast("other_cnn", "network"), contrast(BORDER, "descriptive")))
+    (row,) = chosen.contrast_rows(both, *STUDY)
+    assert row["first − second"] == f"{NET} − other cnn" and row["accuracy, points"] == "+2.0 [−1.0 to +5.0]"
+    assert row["p, Holm over 6"] == "0.090"
 
 
 def test_every_tested_claim_says_at_which_margins_its_verdict_turns(data: ReportData) -> None:
-    curve = [[0.01, "inconclusive"], [0.02, "inconclusive"], [0.05, "not reproduced (lower)"]]
-    for claim, points in (
-        ("known_answer.cohort.accuracy", curve),
-        ("known_answer.no_effect.accuracy", curve),
-        ("known_answer.cohort.mcc", []),
-    ):
-        data.verdicts["verdicts"].append({"claim": claim, "curve": points})
-    (row,) = chosen.curve_rows(data, *STUDY)
-    assert list(row.values()) == [
-        "known_answer.cohort.accuracy",
+    curve = ((0.01, "inconclusive"), (0.02, "inconclusive"), (0.05, "not reproduced (lower)"))
+    verdicts = [
+        Verdict(claim=claim, verdict="inconclusive", reason="", headline=False, margin=0.1, curve=given)
+        for claim, given in (("cohort.accuracy", curve), ("no_effect.accuracy", curve), ("cohort.mcc", ()))
+        for claim in (f"known_answer.{claim}",)
+    ]
+    (row,) = chosen.curve_rows(compared(data, verdicts=tuple(verdicts)), *STUDY)
+    assert [*row.values()] == [
+        "`known_answer.cohort.accuracy`",
         "1.0 to 2.0: inconclusive; 5.0: not reproduced (lower)",
     ]
 
 
-def test_a_claim_held_against_originals_says_that_their_copies_are_averaged() -> None:
-    copies = {**estimate("accuracy", 0.9), "n_images": 351, "note": f"few groups; {COPIES_AVERAGED}"}
-    images = {**estimate("accuracy", 0.9), "n_images": 351, "note": ""}
-    rows = [{"estimate": e, "definition": d} for e, d in ((copies, "macro average"), (copies, ""), (images, ""))]
-    assert sections._reproduced(rows).split("<br>") == [
-        "90.0 [85.0 to 95.0] (macro average; 351 originals, their copies averaged)",
-        "90.0 [85.0 to 95.0] (351 originals, their copies averaged)",
-        "90.0 [85.0 to 95.0]",
-    ]
+def test_the_histogram_stands_beside_the_network_under_every_split(data: ReportData) -> None:
+    rows = rows_of(data, COLOUR_HISTOGRAM)
+    assert [row["accuracy %"] for row in rows.values()] == ["88.0 [83.0 to 93.0]"] * 3
+    assert rows["by image"][LAST] == "–", "nothing was compared of it"

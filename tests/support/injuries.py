@@ -19,7 +19,7 @@ import numpy as np
 from leukbench.errors import LeukbenchError
 from leukbench.params import Params, load_params
 from leukbench.paths import SUM, sha256_of, workspace_at
-from leukbench.pipeline import audit, compare, count, decode, evaluate, record, report, split, train, views
+from leukbench.pipeline import audit, compare, count, decode, evaluate, remake, report, split, train, views
 from leukbench.verdicts.rule import frozen_digest
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
@@ -49,7 +49,7 @@ def _from_record(params: Params) -> object:
     with tempfile.TemporaryDirectory() as trial:
         copied = Path(trial) / "from" / params.profile
         shutil.copytree(folder, copied)
-        return record.report_from(copied, Path(trial) / "to")
+        return remake.report_from(copied, Path(trial) / "to")
 
 
 READ_BY: dict[str, tuple[Stage, ...]] = {

@@ -48,8 +48,8 @@ def reproduced(groups: int, p: float, protocol: str, rng: np.random.Generator) -
     made = korn_graubard(right, n)
     e = Estimate(
         metric="accuracy", value=float(right.sum() / n.sum()), low=made.low, high=made.high, df=made.df,
-        standard_error=made.standard_error, n_images=int(n.sum()), n_groups=groups, effective_groups=made.effective_groups,
-        seed_df=math.inf,  # trainings that are known not to differ
+        standard_error=made.standard_error, n_images=int(n.sum()), n_groups=groups,
+        effective_groups=made.effective_groups, seed_df=math.inf,  # trainings that are known not to differ
     )  # fmt: skip
     return Reproduced(estimate=e, protocol=protocol)
 

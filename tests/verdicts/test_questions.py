@@ -222,7 +222,8 @@ def test_experiments_of_other_studies_arms_and_rungs_have_no_say(tmp_path: Path)
 def test_deviations_evidence_and_seeds_travel_with_the_estimate(tmp_path: Path) -> None:
     paper = paper_with(tmp_path)
     experiment = evaluated(
-        "as_published", estimate(0.9, seed_variance=0.01, seed_df=4.0), deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
+        "as_published", estimate(0.9, seed_variance=0.01, seed_df=4.0),
+        deviations={"net": ("limited",), "other": ("surrogate_data",)}, evidence="inferred",
         likeness=Likeness(0.7, 3),
     )  # fmt: skip
     (r,) = question_of(paper.claim("planted.true"), paper, [experiment], accused=False).faithful

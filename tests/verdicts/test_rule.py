@@ -44,8 +44,8 @@ def made(
     """An estimate with a normal interval, of trainings that are known not to differ unless stated."""
     t = stats.t.ppf(0.975, min(df, 1e6))
     e = Estimate(
-        metric="accuracy", value=value, low=value - t * se, high=value + t * se, standard_error=se, df=df, n_images=1000,
-        n_groups=50, effective_groups=50.0, seed_variance=seed_variance, seed_df=seed_df,
+        metric="accuracy", value=value, low=value - t * se, high=value + t * se, standard_error=se, df=df,
+        n_images=1000, n_groups=50, effective_groups=50.0, seed_variance=seed_variance, seed_df=seed_df,
     )  # fmt: skip
     return Reproduced(estimate=e, protocol=protocol, **more)  # type: ignore[arg-type]
 
@@ -329,7 +329,8 @@ def test_patients_that_both_sides_tested_count_once() -> None:
     """By hand, d of 1,000 images each, DE 1: 2 · 0.00016 (1 - 0.8) where the images are the same."""
     kinds = {"se": math.sqrt(0.8 * 0.2 / 1000), "likeness": 0.8, "overlap_reason": "so"}
     apart, same, patients = (
-        difference(ask(n=1000), made(0.8, overlap=overlap, **kinds)) for overlap in (Overlap.NONE, Overlap.IMAGES, Overlap.PATIENTS)
+        difference(ask(n=1000), made(0.8, overlap=overlap, **kinds))
+        for overlap in (Overlap.NONE, Overlap.IMAGES, Overlap.PATIENTS)
     )  # fmt: skip
     assert apart and same and patients
     assert same.se_low**2 == pytest.approx(2 * 0.00016 * 0.2, rel=1e-6)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from leukbench.artefacts import COLOUR_HISTOGRAM, from_plain
+from leukbench.artefacts import COLOUR_HISTOGRAM
 from leukbench.papers.schema import Claim
-from leukbench.records import Finding
 from leukbench.report.data import ReportData
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
@@ -45,7 +44,7 @@ def _figures(data: ReportData, paper: str, study: str) -> Iterator[Figure]:
             yield ladder(f"{stem}-ladder", rows)
         yield from _of_networks(rows, stem, ledger.claims)
         yield split_figure(f"{stem}-split", _both_sides(rows))
-    feasible = feasible_figure(f"{stem}-feasible", ledger, study, _findings(data))
+    feasible = feasible_figure(f"{stem}-feasible", ledger, study, data.findings)
     if feasible is not None:
         yield feasible
 
@@ -81,7 +80,3 @@ def _both_sides(rows: list[Row]) -> list[Row]:
 
 def _first(rows: list[Row], choices: tuple[set[str], ...]) -> Row | None:
     return next((row for names in choices for row in rows if row.spec.protocol in names), None)
-
-
-def _findings(data: ReportData) -> tuple[Finding, ...]:
-    return tuple(from_plain(Finding, plain, where="findings.json") for plain in data.findings)

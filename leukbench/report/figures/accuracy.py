@@ -21,7 +21,7 @@ from leukbench.report.figures.style import (
     percent_axis,
     row_label,
 )
-from leukbench.report.figures.words import pct, split_name, status, too_few, units, with_limits
+from leukbench.report.figures.words import counted, pct, split_name, status, too_few, units, with_limits
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _draw_forest(printed: Claim, rows: Sequence[Row]) -> Any:
             ax.plot(100 * printed.fraction, top, "D", color=BLACK, ms=6, zorder=3)
         for y, row in zip(range(top - 1, -1, -1), rows, strict=True):
             accuracy = row.network.accuracy
-            count = f"{accuracy.n_images:,} images, {units(row.view)}"
+            count = f"{counted(accuracy)}, {units(row.view)}"
             row_label(ax, y, row.name, f"{count}: {pct(accuracy.value)}")
             _point(ax, y, row.network, row.view, BLUE, "o")
     return fig
@@ -122,7 +122,7 @@ def _draw_ladder(rows: Sequence[Row]) -> Any:
         bare_rows(ax, len(rows))
         percent_axis(ax, "accuracy in %")
         for y, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
-            row_label(ax, y, row.name, f"{row.network.accuracy.n_images:,} images, {units(row.view)}")
+            row_label(ax, y, row.name, f"{counted(row.network.accuracy)}, {units(row.view)}")
             _point(ax, y + 0.09, row.network, row.view, BLUE, "o")
             _point(ax, y - 0.11, _histogram(row), row.view, ORANGE, "s")
             ax.plot([100 * row.network.majority] * 2, [y - 0.3, y + 0.24], color=GREY, lw=2.2, zorder=1)

@@ -39,7 +39,7 @@ def feasible_figure(file: str, paper: Paper, study: str, findings: Sequence[Find
         return None
     ids = {claim.id for claim in (scores.precision, scores.recall, scores.f1)}
     against = [f for f in findings if f.check == _CHECK and f.status == "inconsistent" and ids <= set(f.claims)]
-    p, r, f = (_percent(c) for c in (scores.precision, scores.recall, scores.f1))
+    p, r = _percent(scores.precision), _percent(scores.recall)
     harmonic = 2 * p * r / (p + r) if p + r else 0.0
     said = (
         f"Printed: precision {scores.precision.value}, recall {scores.recall.value}, F1 {scores.f1.value} "

@@ -104,6 +104,8 @@ def _draw_reliability(series: Sequence[tuple[str, Sequence[Bin]]]) -> Any:
     with axes(4.6) as (fig, ax):
         ax.plot([0, 100], [0, 100], color=GREY, lw=0.8, ls=":")
         for (name, bins), colour, marker, shift in zip(series, (VERMILION, BLUE), ("o", "s"), (-0.5, 0.5), strict=True):
+            if not bins:
+                continue
             x = [100 * b.confidence + shift for b in bins]
             for at, b in zip(x, bins, strict=True):
                 if not math.isnan(b.accuracy_low):

@@ -19,7 +19,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 WIDTH_IN = 4.8
 """At 390 pixels a screen has 81 pixels an inch: 9 points are then 10 pixels high."""
 _DPI = 200
-_RC = {
+_RC: dict[Any, Any] = {
     "font.size": 9.0,
     "font.family": "DejaVu Sans",
     "axes.spines.top": False,

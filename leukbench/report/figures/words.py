@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from leukbench.evaluation.views import ExperimentView, NetworkView
-from leukbench.records import Estimate, Experiment
+from leukbench.records import COPIES_AVERAGED, Estimate, Experiment
 
 PROTOCOLS = {
     "as_published": "as published",
@@ -24,6 +24,11 @@ def split_name(spec: Experiment, view: ExperimentView) -> str:
     """Return what a split is called; never "by patient" where no patient ids are published."""
     name = "by group" if spec.protocol == "patient" and view.unit == "group" else PROTOCOLS[spec.protocol]
     return f"{name} ({view.reading.replace('_', ' ')})" if spec.protocol == "as_published" else name
+
+
+def counted(e: Estimate) -> str:
+    """Return what an estimate was counted on: originals, where copies of one were averaged."""
+    return f"{e.n_images:,} {'originals' if COPIES_AVERAGED in e.note else 'images'}"
 
 
 def units(view: ExperimentView, n: int | None = None) -> str:

@@ -1,0 +1,133 @@
+"""What is established of a paper before any verdict on its accuracy: proved of its figures, of its data, of the split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leukbench.papers.schema import Claim, Paper
+from leukbench.records import Finding
+from leukbench.report.controls import best_without_network
+from leukbench.report.data import ReportData
+from leukbench.report.format import count, percent, too_few, with_interval
+from leukbench.report.sections import only_class, pick, serious, status
+
+FIRST = ("as_published", "patient")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """One study in the lines of a first screen; each is Markdown, "" where there is nothing to say."""
+
+    paper: str
+    study: str
+    printed: str
+    could_be_true: str
+    as_published: str
+    by_patient: str
+    without_network: str
+    status: str
+
+
+def worst_finding(findings: Sequence[Finding], paper: Paper, headline: Claim | None = None) -> Finding | None:
+    """Return the gravest serious finding that speaks of a claim, or, where none does, of the paper."""
+    mine = serious(findings, paper.key)
+    of_claim = [f for f in mine if headline is not None and headline.id in (*f.claims, *f.accused)]
+    proved = [f for f in of_claim if f.status == "inconsistent"]
+    return next(iter(proved or of_claim or mine), None)
+
+
+def real(reports: Sequence[ReportData], paper: str, study: str, *, networks: bool = True) -> list[ReportData]:
+    """Return the profiles that ran a study on a publisher's images, those with networks before those without."""
+    found = []
+    for data in reports:
+        names = [n for n in data.experiments_of(paper, study) if not data.results[n].stand_in]
+        if names and (not networks or any(data.experiments[n].arms for n in names)):
+            found.append(data)
+    return sorted(found, key=lambda d: not any(d.experiments[n].arms for n in d.experiments_of(paper, study)))
+
+
+def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: Sequence[Finding]) -> Headline:
+    """Return a study's lines for the first screen, from the first profile that ran its network on real images."""
+    claim = paper.claim(paper.studies[study].headline)
+    worst = worst_finding(findings, paper, claim)
+    unit = " %" if claim.unit == "%" else ""
+    made = Headline(
+        paper=paper.key, study=study, printed=f"{claim.metric.replace('_', ' ')} {claim.value}{unit}",
+        could_be_true=f"**{worst.status}**: {worst.statement}" if worst else "nothing speaks against it",
+        as_published="not run", by_patient="not run", without_network=_without(reports, paper.key, study), status="not run",
+    )  # fmt: skip
+    ran = real(reports, paper.key, study)
+    if not ran:
+        return made
+    data = ran[0]
+    shown = [names[0] for protocol in FIRST if (names := _experiments(data, paper.key, study, claim, protocol))]
+    states = [status(data, name, claim.arm) for name in shown]
+    return Headline(
+        paper=made.paper, study=study, printed=made.printed, could_be_true=made.could_be_true,
+        as_published=_level(data, paper.key, study, claim, "as_published"),
+        by_patient=_level(data, paper.key, study, claim, "patient"),
+        without_network=made.without_network, status="<br>".join(dict.fromkeys(states)) or "not run",
+    )  # fmt: skip
+
+
+def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> list[str]:
+    """Return the experiments that ran the claim's network under a protocol, in order."""
+    names = data.experiments_of(paper, study)
+    return [n for n in names if data.experiments[n].protocol == protocol and claim.arm in data.experiments[n].arms]
+
+
+def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> str:
+    """Return the headline metric of the claim's network under a protocol: of several readings the first, and how many."""
+    names = _experiments(data, paper, study, claim, protocol)
+    if not names:
+        return "not run"
+    name = names[0]
+    average = None if claim.class_ or claim.metric in {"accuracy", "auc", "mcc", "kappa"} else "macro"
+    e = pick(data.arm(name, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
+    one = only_class(data, name, claim.arm)
+    told = f"calls every image {one}" if one else with_interval(e, data.unit(name))
+    groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
+    more = f" (1 of {len(names)} readings)" if len(names) > 1 else ""
+    return f"{told}{groups}{more}"
+
+
+def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:
+    """Return the best model without a network by patient, from the profile that tested most images."""
+    found = []
+    for data in real(reports, paper, study, networks=False):
+        for name in data.experiments_of(paper, study):
+            if data.experiments[name].protocol == "patient" and (best := best_without_network(data, name)):
+                majority = next(iter(data.results[name].evaluation.arms.values())).majority_accuracy
+                accuracy = max(e.n_images for a in data.results[name].evaluation.arms.values() for e in a.estimates)
+                groups = max(e.n_groups for a in data.results[name].evaluation.arms.values() for e in a.estimates)
+                found.append((accuracy, best, majority, groups, data.unit(name)))
+    if not found:
+        return "not run"
+    n, (model, value), majority, groups, unit = max(found)
+    if few := too_few(groups, unit):
+        return few
+    return f"{model} {percent(value)} (majority {percent(majority)}; {count(n)} images of {groups} {unit}s)"
+
+
+def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings: Sequence[Finding]) -> str:
+    """Return what would settle a study's headline: nothing where a figure is impossible; else what its runs lack."""
+    claim = paper.claim(paper.studies[study].headline)
+    if any(claim.id in f.accused for f in findings if f.status == "inconsistent"):
+        return "nothing that is run: the figure is impossible as printed, so the paper itself has to be corrected"
+    for data in real(reports, paper.key, study):
+        verdict = data.verdict(claim.id)
+        if verdict is not None and verdict.verdict not in {"not testable", "inconclusive"}:
+            return f"settled: {verdict.verdict}" + (f" ({verdict.reason})" if verdict.reason else "")
+    patients = (
+        "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
+    )
+    return f"all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
+
+
+def _patients_known(reports: Sequence[ReportData], paper: str, study: str) -> bool:
+    return all(
+        data.results[n].certificate.evidence != "absent"
+        for data in real(reports, paper, study, networks=False)
+        for n in data.experiments_of(paper, study)
+    )

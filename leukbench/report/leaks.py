@@ -1,0 +1,61 @@
+"""What the published files hold more than once, in a sentence a dataset: read from the page that ``duplicates`` makes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_HEAD = re.compile(r"^(?P<source>\w+): [\d,]+ images listed, (?P<present>[\d,]+) at hand with pixels", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceLeaks:
+    """A dataset's title and what leaks between its images, one sentence each."""
+
+    source: str
+    title: str
+    sentences: tuple[str, ...]
+
+
+def leaks_of(page: str) -> dict[str, SourceLeaks]:
+    """Return what a page of ``leukbench duplicates`` says of each dataset, by the source's name."""
+    found: dict[str, SourceLeaks] = {}
+    for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        if head := _HEAD.search(section):
+            source = head["source"]
+            sentences = (*_identical(section), *_fields(section), *_release(section))
+            found[source] = SourceLeaks(source=source, title=section.splitlines()[0], sentences=sentences)
+    return found
+
+
+def _rows(section: str, first: str) -> list[dict[str, str]]:
+    """Return the rows of the table whose first column is called so."""
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("|")]
+    heads = next((line for line in lines if line[0] == first), None)
+    if heads is None:
+        return []
+    body = lines[lines.index(heads) + 2 :]
+    return [dict(zip(heads, line, strict=True)) for line in body if len(line) == len(heads)]
+
+
+def _identical(section: str) -> list[str]:
+    for row in _rows(section, "kind"):
+        if row["kind"] == "identical file" and row["across patients"] != "0":
+            return [f"{row['across patients']} of {row['pairs']} pairs of identical images carry two patients' ids."]
+    return []
+
+
+def _fields(section: str) -> list[str]:
+    found = re.search(r"^Fields: .*?(Cut 80/20 by image, .*?\.)$", section, re.MULTILINE)
+    return (
+        [found[1].replace("are in a group of a training image", "show the field of a training image")] if found else []
+    )
+
+
+def _release(section: str) -> list[str]:
+    column = "original is also in training"
+    return [
+        f"Split as {row['split']}, the original of {row[column]} of {row['test images']} test images is in training too."
+        for row in _rows(section, "split")
+        if not row[column].startswith("0 ")
+    ]

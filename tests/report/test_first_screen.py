@@ -1,0 +1,200 @@
+"""The first screens: what is established, claimed beside reproduced with its status, what would settle the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from leukbench.papers.loader import load_paper
+from leukbench.records import Finding
+from leukbench.report import established
+from leukbench.report.data import ReportData
+from leukbench.report.leaks import leaks_of
+from leukbench.report.pages import Site, hospital_sentence, index_page, paper_page, profile_page, site_pages
+from leukbench.report.pages import verdict_sentence as sentence
+from leukbench.verdicts.rule import Verdict
+from tests.support.made_report import (
+    NAME,
+    NET,
+    PAPER,
+    certificate,
+    compared,
+    estimate,
+    gap,
+    receipt,
+    report_data,
+    with_arm,
+    with_result,
+)
+
+HEADLINE = "known_answer.cohort.accuracy"
+REPORTS = Path(__file__).parents[2] / "reports"
+
+
+@pytest.fixture
+def data() -> ReportData:
+    return report_data()
+
+
+def finding(status: str, severity: int, claims: tuple[str, ...] = (), accused: tuple[str, ...] = ()) -> Finding:
+    return Finding(
+        id=f"{PAPER}.{status}.{severity}", paper=PAPER, check="c", status=status, kind="arithmetic", claims=claims,  # type: ignore[arg-type]
+        where="Table 1", statement=f"{status} {severity}.", severity=severity, accused=accused,
+    )  # fmt: skip
+
+
+def site(*profiles: ReportData, findings: tuple[Finding, ...] = ()) -> Site:
+    """Return a site on one study of the made-up paper, as if that were a publication."""
+    paper = load_paper(PAPER)
+    one = paper.model_copy(update={"studies": {NAME: paper.studies[NAME]}})
+    return Site(profiles=profiles, papers={PAPER: one}, findings=findings)
+
+
+def verdict(word: str) -> Verdict:
+    return Verdict(claim=HEADLINE, verdict=word, reason="so", headline=True, margin=0.1)
+
+
+def made_images(data: ReportData) -> ReportData:
+    for name in data.results:
+        data = with_result(data, name, stand_in=True)
+    return data
+
+
+def test_the_first_line_counts_figures_findings_and_verdicts(data: ReportData) -> None:
+    found = (finding("inconsistent", 3), finding("implausible", 2), finding("implausible", 1), finding("consistent", 0))
+    page = index_page(site(data, findings=found))
+    n_claims = len(load_paper(PAPER).claims)
+    assert f"**1 papers, {n_claims} printed figures: 1 findings proved impossible, 2 implausible**" in page
+    assert "No accuracy verdict from runs yet: every run is limited." in page
+
+
+def test_a_verdict_is_told_only_where_a_run_gave_one(data: ReportData) -> None:
+    assert sentence(site()) == sentence(site(made_images(data)))
+    assert "no network was run on the publishers' images" in sentence(site())
+    for word in ("not testable", "inconsistent as printed"):
+        assert sentence(site(compared(data, verdicts=(verdict(word),)))).startswith("No accuracy verdict from runs yet")
+    told = sentence(site(compared(data, verdicts=(verdict("reproduced"),))))
+    assert told == "Verdicts on headline accuracies from runs: 1 reproduced."
+
+
+def test_a_hospital_is_told_that_there_is_no_evidence_unless_there_is(data: ReportData) -> None:
+    assert hospital_sentence(site(data)).startswith("no evidence either way")
+    refuted = compared(data, verdicts=(verdict("not reproduced (lower)"),))
+    assert hospital_sentence(site(refuted)).startswith("no evidence either way")
+    held = compared(data, verdicts=(verdict("reproduced"),))
+    assert (
+        hospital_sentence(site(held)) == "the pages of known_answer (cohort): their figures have a verdict by patient"
+    )
+
+
+def test_the_worst_finding_speaks_of_the_headline_first_and_of_what_is_proved(data: ReportData) -> None:
+    paper = site().papers[PAPER]
+    claim = paper.claim(HEADLINE)
+    other, mine = finding("inconsistent", 3), finding("implausible", 3, claims=(HEADLINE,))
+    proved = finding("inconsistent", 1, accused=(HEADLINE,))
+    assert established.worst_finding((other, mine), paper, claim) == mine
+    assert established.worst_finding((other, mine, proved), paper, claim) == proved
+    assert established.worst_finding((other,), paper, claim) == other
+    assert established.worst_finding((finding("consistent", 3),), paper, claim) is None
+    assert "nothing speaks against it" in index_page(site(data))
+
+
+def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportData) -> None:
+    made = established.headline([data], data.papers[PAPER], NAME, ())
+    assert (made.as_published, made.by_patient) == (
+        "90.0 [85.0 to 95.0], 20 patients",
+        "70.0 [65.0 to 75.0], 20 patients",
+    )
+    assert made.status == "full"
+    assert made.without_network == "border 88.0 (majority 50.0; 400 images of 20 patients)"
+    limited = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=5))
+    assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full<br>5 of 40 epochs"
+
+
+def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:
+    made = made_images(data)
+    head = established.headline([made], made.papers[PAPER], NAME, ())
+    assert (head.as_published, head.by_patient, head.without_network, head.status) == ("not run",) * 4
+    pages = site_pages(site(made))
+    assert "90.0" not in pages["index.md"] and "70.0" not in pages[f"papers/{PAPER}.md"]
+    assert "its network was not run on real images" in pages[f"papers/{PAPER}.md"]
+    assert "made images" in profile_page(made) and "90.0" not in profile_page(made)
+    assert "images that leukbench makes" not in profile_page(data)
+
+
+def test_the_smoke_page_has_networks_of_publications_and_no_score(data: ReportData) -> None:
+    made = made_images(data)
+    assert "cohort_cnn" not in site_pages(site(made))["smoke.md"], "the made-up study has a page of its own"
+    publication = made.papers[PAPER].model_copy(update={"made_up": False})
+    page = site_pages(site(dataclasses.replace(made, papers={PAPER: publication})))["smoke.md"]
+    assert page.count("| ran |") == 3 and "40 of 40" in page and "90.0" not in page and "70.0" not in page
+
+
+def test_few_patients_are_named_instead_of_a_best_model(data: ReportData) -> None:
+    few = data
+    for arm in data.results["patient"].evaluation.arms:
+        few = with_arm(few, "patient", arm, selections={"recipe": (estimate("accuracy", 0.9, n_groups=4),)})
+    assert established.headline([few], data.papers[PAPER], NAME, ()).without_network == "too few: 4 patients"
+
+
+def test_the_gain_of_a_split_stands_with_its_interval_and_is_not_claimed_across_zero(data: ReportData) -> None:
+    page = paper_page(site(data), site().papers[PAPER])
+    told = "On the same 400 images of 20 patients, as published (random images) minus by patient: 90.0 − 70.0 = +20.0"
+    assert told in page and "cannot be told from none" not in page
+    crossing = compared(data, gaps=(gap("as_published", "accuracy", low=-0.05),))
+    assert "which cannot be told from none" in paper_page(site(crossing), site().papers[PAPER])
+
+
+def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportData) -> None:
+    paper = data.papers[PAPER]
+    accused = finding("inconsistent", 3, accused=(HEADLINE,))
+    assert "impossible as printed" in established.to_settle([data], paper, NAME, (accused,))
+    assert "patient ids" not in established.to_settle([data], paper, NAME, ())
+    absent = with_result(data, "patient", certificate=certificate(evidence="absent"))
+    assert "a list of patient ids, which is not published" in established.to_settle([absent], paper, NAME, ())
+    held = compared(data, verdicts=(verdict("reproduced"),))
+    assert established.to_settle([held], paper, NAME, ()) == "settled: reproduced (so)"
+
+
+def test_real_results_lead_and_a_profile_with_networks_comes_before_one_without(data: ReportData) -> None:
+    bare = data
+    for name, result in data.results.items():
+        bare = with_result(bare, name, experiment=dataclasses.replace(result.experiment, arms=()))
+    order = established.real([bare, made_images(data), data], PAPER, NAME, networks=False)
+    assert [d is data for d in order] == [True, False] and order[1] is bare
+    assert established.real([bare], PAPER, NAME) == []
+
+
+def test_leaks_are_read_from_the_page_of_the_data_and_said_only_where_there_are_any() -> None:
+    page = (REPORTS / "data.md").read_text(encoding="utf-8")
+    found = leaks_of(page)
+    assert {"aria_all_2021", "blood_cells", "cnmc_2019"} <= found.keys()
+    assert any("of 652 test images show the field" in s for s in found["aria_all_2021"].sentences)
+    assert any(s.startswith("Split as the pooled release") and "100.0 %" in s for s in found["blood_cells"].sentences)
+    assert not any("the release's TRAIN and TEST" in s for s in found["blood_cells"].sentences)
+    assert any("two patients' ids" in s for s in found["cnmc_2019"].sentences)
+    clean = page.replace("| identical file | 106     | 99 ", "| identical file | 106     | 0  ")
+    assert clean == page or not any("two patients'" in s for s in leaks_of(clean)["cnmc_2019"].sentences)
+
+
+def test_a_network_with_one_answer_is_called_that_on_the_first_screen(data: ReportData) -> None:
+    recalls = (estimate("recall", 1.0, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    one = with_arm(data, "patient", NET, selections={"recipe": (estimate("accuracy", 0.5), *recalls)})
+    assert (
+        established.headline([one], data.papers[PAPER], NAME, ()).by_patient
+        == "calls every image malignant, 20 patients"
+    )
+
+
+@pytest.mark.parametrize("page", sorted(REPORTS.glob("**/*.md")), ids=lambda page: str(page.relative_to(REPORTS)))
+def test_committed_pages_are_of_a_size_that_hosts_show(page: Path) -> None:
+    if page.name == "audit.md" or page.parent.name in {"embedded", "baselines"}:
+        pytest.skip("written by the audit, or not committed")
+    limit = 20_000 if page.name == "index.md" else 100_000
+    assert page.stat().st_size < limit
+    if page.name != "data.md":  # made for a terminal
+        assert not [
+            line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|") and "   |" in line
+        ]
