@@ -7,9 +7,12 @@ do (:mod:`leukbench.api`).
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 __version__ = "0.1.0"
+# OpenCV reads this when it is loaded: an image whose header names more pixels is refused before any of them is decoded
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 _OFFERED = frozenset({"score", "check_split"})
 
 

@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -285,6 +286,10 @@ def _decode(kind: Any, value: Any, place: _Place) -> Any:
         return value
     if dataclasses.is_dataclass(kind):
         return _record(kind, value, place)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if value not in list(kind):
+            raise place.error(f"one of {', '.join(repr(member.value) for member in kind)}", value)
+        return kind(value)
     origin = get_origin(kind)
     if origin in {Union, types.UnionType}:
         return _one_of(get_args(kind), value, place)

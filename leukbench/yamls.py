@@ -70,7 +70,7 @@ def _check_depth(text: str, where: str, what: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 0
                 raise InputError(
                     f"{what} nests too deep", where=f"{where}, line {line}", expected=f"at most {MAX_DEPTH} levels"
                 )

@@ -13,7 +13,7 @@ from leukbench.artefacts import ReadingName, ResolvedStudy, Sizes, SplitPlan, fr
 from leukbench.errors import DataError
 from leukbench.papers.loader import load_paper, paper_keys
 from leukbench.papers.resolve import resolve_study
-from leukbench.records import Estimate, Experiment, Limits, Recipe, json_text
+from leukbench.records import Estimate, Experiment, Grade, Limits, Recipe, json_text
 
 PLAN = SplitPlan(
     reading=ReadingName(name="random_images", basis="stated", evidence="Section 3"),
@@ -36,6 +36,13 @@ def test_a_record_is_the_same_after_its_json() -> None:
 def test_null_stands_for_no_number_and_a_whole_one_for_a_fraction() -> None:
     read = from_plain(Estimate, {"metric": "mcc", "value": 1, "low": None}, where="x.json")
     assert read.value == 1.0 and isinstance(read.value, float) and math.isnan(read.low)
+
+
+def test_a_word_of_a_list_is_read_back_as_itself_and_another_is_refused() -> None:
+    plain = json.loads(json_text(Estimate(metric="mcc", value=0.5, grade=Grade.ASSURED)))
+    assert from_plain(Estimate, plain, where="x.json").grade is Grade.ASSURED
+    with pytest.raises(DataError, match=r"x\.json, grade"):
+        from_plain(Estimate, {**plain, "grade": "splendid"}, where="x.json")
 
 
 @pytest.mark.parametrize("key", paper_keys())

@@ -300,11 +300,16 @@ def draft(
 def params(
     paper: Annotated[list[str] | None, typer.Option(help="a paper (repeatable); default: all")] = None,
     format: Format = "md",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="run the model.py beside a paper file of your own")
+    ] = False,
 ) -> None:
     """Print every claimed parameter count beside ours, in the PyTorch and the Keras convention."""
-    from leukbench.parameters.page import parameters_text
+    from leukbench.parameters.page import own_code, parameters_text
 
-    print(parameters_text(paper or [], _formats(format, "md", "json")))
+    for code in filter(None, map(own_code, paper or [])) if trust_code else ():
+        typer.echo(f"runs {code}, as --trust-code says", err=True)
+    print(parameters_text(paper or [], _formats(format, "md", "json"), trust_code=trust_code))
 
 
 @app.command()

@@ -123,7 +123,8 @@ class Item:
 
 def _open(lines: str) -> tuple[Item, ...]:
     """Return items that a record does not answer, from lines ``number words``."""
-    return tuple(Item(*line.split(maxsplit=1)) for line in lines.strip().splitlines())
+    parted = (line.split(maxsplit=1) for line in lines.strip().splitlines())
+    return tuple(Item(number, words) for number, words in parted)
 
 
 REFORMS = (

@@ -78,7 +78,7 @@ def _cell(value: Any) -> Cell:
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, tuple | list):
         return " ".join(map(str, value))
-    return value  # type: ignore[no-any-return]
+    return str(value) if isinstance(value, str) else value
 
 
 # ---------------------------------------------------------------------------------------------------------- the papers
@@ -319,6 +319,8 @@ groups integer that they fall into
 effective_groups number as if all groups were equally large
 patients integer patients tested in the experiment; groups where no ids are published
 seeds integer that it is the mean over
+seed_variance number variance between single runs, of the value as a fraction; 0 where one seed was run
+grade string how far the interval is known to cover
 runs string first digits of the keys of its runs, parted by blanks
 commit string that they were trained at
 note string reservations
@@ -359,6 +361,8 @@ def _estimates_of(data: ReportData, name: str, arm: str) -> Iterator[dict[str, A
             "effective_groups": e.effective_groups,
             "patients": data.views[name].n_patients,
             "seeds": e.n_seeds,
+            "seed_variance": e.seed_variance,
+            "grade": e.grade,
             "runs": [r.key[:KEY_DIGITS] for r in runs],
             "commit": sorted({_commit(data, r.key) for r in runs} - {""}),
             "note": e.note,
@@ -428,7 +432,10 @@ difference number network minus the other
 low number end of its 95 % interval with the group as the sampling unit
 high number end of its 95 % interval with the group as the sampling unit
 margin number below which a network is not ahead
-flagged boolean whether what it reaches could be reached without one
+standing string of the difference against the margin, by one-sided tests at 5 %
+tells boolean whether the model without a network beats the majority class
+flagged boolean whether it tells and the network is shown to be within the margin of it
+scope string what the difference speaks of
 note string reservations
 """
 

@@ -180,7 +180,7 @@ def _headline_estimates(record: Record) -> dict[str, tuple[float, float]]:
         for r in (*question["faithful"], *question["honest"]) if question["headline"] else ():
             name = ", ".join(x for x in (claim, r["protocol"], r["reading"], r["definition"]) if x)
             if r["estimate"]["value"] is not None:
-                found[name] = (r["estimate"]["value"], r["seed_variance"] or 0.0)
+                found[name] = (r["estimate"]["value"], r["estimate"].get("seed_variance") or 0.0)
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from leukbench.cli import main
 from leukbench.cli.app import app
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
@@ -115,11 +116,30 @@ CLAIMS = """
 """
 
 
+def test_code_beside_a_paper_file_runs_only_when_it_is_trusted_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_paper(tmp_path, TEXT.rstrip() + CLAIMS)
+    (tmp_path / "model.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n" + MODEL)
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["leukbench", "params", "--paper", str(file), *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0)
+
+    assert run() == 2 and not (tmp_path / "ran").exists()
+    said = capsys.readouterr().err
+    assert "brings code of its own" in said and "--trust-code" in said and "model.py" in said
+    assert run("--trust-code") == 0 and (tmp_path / "ran").exists()
+    assert f"runs {tmp_path / 'model.py'}" in capsys.readouterr().err
+
+
 def test_readings_of_a_network_counted_by_hand(tmp_path: Path) -> None:
     """Convolution 3·9·4 = 108, batch norm 8 weights and 8 statistics, dense (4 + 1)·2 = 10."""
     file = write_paper(tmp_path, TEXT.rstrip() + CLAIMS)
     (tmp_path / "model.py").write_text(MODEL)
-    found = {row["claim"]: row for row in count_parameters_of([str(file)])}
+    found = {row["claim"]: row for row in count_parameters_of([str(file)], trust_code=True)}
     assert "planted.quoted" not in found
     assert {claim: (row["difference"], row["reading"]) for claim, row in found.items()} == {
         "planted.keras": ("0", "exact: Keras total"),
@@ -137,7 +157,7 @@ def test_readings_of_a_network_counted_by_hand(tmp_path: Path) -> None:
     }
     assert found["planted.layer.odd"]["where"] == "Table 3, 03 Dense"
     assert found["planted.nobody"]["keras_total"] is None
-    assert "| few total (Table 3)" in parameters_text([str(file)], "md")
+    assert "| few total (Table 3)" in parameters_text([str(file)], "md", trust_code=True)
 
 
 @pytest.mark.parametrize("key", paper_keys())

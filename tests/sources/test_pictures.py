@@ -4,6 +4,9 @@ in silence.
 
 from __future__ import annotations
 
+import resource
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -100,3 +103,19 @@ def test_further_frames_and_pages_are_said(tmp_path: Path, noise: np.ndarray) ->
         assert FRAMES in file_facts(file).notes, suffix
         frames[0].save(file)
         assert FRAMES not in file_facts(file).notes, suffix
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+    """A picture of 20,000 x 20,000 pixels in a kilobyte: its header is enough to refuse it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    data = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=r"bomb\.png"):
+        picture(data, where="bomb.png")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB; its pixels would be 1.2 GB
