@@ -41,7 +41,7 @@ def test_null_stands_for_no_number_and_a_whole_one_for_a_fraction() -> None:
 def test_a_word_of_a_list_is_read_back_as_itself_and_another_is_refused() -> None:
     plain = json.loads(json_text(Estimate(metric="mcc", value=0.5, grade=Grade.ASSURED)))
     assert from_plain(Estimate, plain, where="x.json").grade is Grade.ASSURED
-    with pytest.raises(DataError, match="x.json, grade"):
+    with pytest.raises(DataError, match=r"x\.json, grade"):
         from_plain(Estimate, {**plain, "grade": "splendid"}, where="x.json")
 
 

@@ -59,7 +59,7 @@ def _place(profile: str) -> tuple[float, str]:
 def write_site(to: Path, *, html: bool) -> str:
     """Write the pages below ``to``: as Markdown, or as a site of HTML pages that ask nothing of any other host."""
     reports = workspace() / "reports"
-    pages = site_pages(gather_site(reports))
+    pages = site_pages(gather_site(reports), inline=html)
     if html:
         kept = {
             name: (reports / name).read_text(encoding="utf-8") for name in AS_THEY_ARE if (reports / name).is_file()

@@ -86,15 +86,16 @@ def profile_page(data: ReportData) -> str:
     return _render("profile.md.j2", data=data, about=about, table=page_table(sizes), index="../index.md")
 
 
-def site_pages(site: Site) -> dict[str, str]:
+def site_pages(site: Site, *, inline: bool = False) -> dict[str, str]:
     """Return every page that all profiles make together, path -> Markdown.
 
-    Real results lead; made images have a page that shows no accuracy, and the made-up study one of its own.
+    Real results lead; made images have a page that shows no accuracy, and the made-up study one of its own. Figures of
+    made images are not committed: they stand on a page only where figures are put into it (``inline``).
     """
     pages = {
         "index.md": index_page(site),
         "datasets.md": _datasets(site),
-        "selftest.md": _selftest(site),
+        "selftest.md": _selftest(site, figures=inline),
         "smoke.md": _smoke(site),
         "runs.md": _runs(site),
         "method.md": _render("method.md.j2", fewest=FEWEST_GROUPS, widest=percent(WIDEST, digits=0)),
@@ -285,10 +286,10 @@ def _datasets(site: Site) -> str:
     return _render("datasets.md.j2", datasets=datasets)
 
 
-def _selftest(site: Site) -> str:
+def _selftest(site: Site, *, figures: bool) -> str:
     """Return the page of the made-up study, whose right verdicts are known."""
     studies = [
-        {"title": paper.studies[study].title, **study_run(data, key, study)}
+        {"title": paper.studies[study].title, **study_run(data, key, study), **({} if figures else {"figures": []})}
         for data in site.profiles
         for key, study in data.studies()
         if (paper := data.papers[key]).made_up

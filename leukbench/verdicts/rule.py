@@ -42,9 +42,7 @@ _UNSURE = {
     "inferred": "; patient ids are inferred: the errors may be larger",
     "absent": "; without patient ids the errors may be larger",
 }
-ONE_SEED = (
-    "one seed is not a training: how much another would differ is not known (another seed or arm is needed)"
-)
+ONE_SEED = "one seed is not a training: how much another would differ is not known (another seed or arm is needed)"
 _PAIRED = {
     Overlap.IMAGES: "; the paper tested these images, so the patients' part of the error is counted once",
     Overlap.PATIENTS: "; the paper tested these patients, so what they share is counted once",

@@ -223,7 +223,7 @@ def test_the_site_is_made_from_the_folder_of_reports_alone_and_holds_its_figures
     write_site(tmp_path / "markdown", html=False)
     pages = files_below(tmp_path / "markdown")
     assert "audit.md" not in pages, "other commands write it"
-    assert b"smoke/figures/known_answer-cohort-forest.svg" in pages["selftest.md"]
+    assert b"known_answer.cohort.accuracy" in pages["selftest.md"] and b"![" not in pages["selftest.md"]
 
 
 @pytest.mark.slow
