@@ -95,7 +95,7 @@ def _check_out(commit: str, to: Path) -> None:
     wanted = [name for name in names if name.endswith(f"/{RECORD}")]
     to.mkdir(parents=True, exist_ok=True)
     if wanted:
-        archive = _git("archive", "--format=tar", "--end-of-options", f"{commit}^{{commit}}", "--", *wanted, of=commit)
+        archive = _git("archive", "--format=tar", "--end-of-options", f"{commit}^{{commit}}", *wanted, of=commit)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(to, filter="data")
 
