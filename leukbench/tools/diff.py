@@ -106,9 +106,12 @@ def _git(*words: str, of: str) -> bytes:
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", b"") or str(error).encode()
         raise InputError(
-            "neither a folder of reports nor a commit", where=of, expected="as reports/real-cpu, or as HEAD~1",
-            found=said.decode(errors="replace").strip()[:200], do="name a folder that is there, or a commit of this repository",
-        ) from error  # fmt: skip
+            "neither a folder of reports nor a commit",
+            where=of,
+            expected="as reports/real-cpu, or as HEAD~1",
+            found=said.decode(errors="replace").strip()[:200],
+            do="name a folder that is there, or a commit of this repository",
+        ) from error
     return done.stdout
 
 
