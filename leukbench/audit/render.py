@@ -212,7 +212,8 @@ def _sets_lines(sets: Tally | None) -> list[str]:
         "",
         f"{sets.sets:,} sets of true figures under the conventions of {', '.join(sorted(libraries))}: every average,",
         "0/0 as 0, as 1 or left out of the mean, classes absent from the test images or never predicted, 2 to 14",
-        "classes, 5 to 2,000 images, per cent or fraction, rounded or truncated at 0 to 17 digits, with any part of the figures",
+        "classes, 5 to 2,000 images, per cent or fraction, rounded or truncated at 0 to 17 digits, with any "
+        "part of the figures",
         f"printed, with or without the matrix and the class sizes. Called inconsistent: {len(sets.inconsistent_sets)}.",
         "Called implausible, by check and by kind:",
         "",

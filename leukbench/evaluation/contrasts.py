@@ -84,13 +84,13 @@ def compare(
 ) -> Contrast:
     """Return the difference of a metric between two arms tested on the same images, by a paired group bootstrap.
 
-    Both are resampled by the same draws of groups (within classes where every group has one label), every seed of an arm
-    at once; the interval is the difference ± t √(V_boot G/(G-1) + s²(1/S₁ + 1/S₂)), df by Satterthwaite from the effective
-    groups, as percentiles are too narrow with few groups. s² is the variance between seeds, ``pooled`` (value, df) over the
-    arms of a study or, without it, over these two; what resampling groups already says of it is taken off
-    (:func:`_between_trainings`). With one seed and nothing pooled the ``scope`` is these runs only. ``second_trained`` false: the second is a model without
-    training, to which s² does not apply. Raises InputError where the arms were not tested on the same
-    images, or where an image's label or group differs between them.
+    Both are resampled by the same draws of groups (within classes where every group has one label), every seed of an
+    arm at once; the interval is the difference ± t √(V_boot G/(G-1) + s²(1/S₁ + 1/S₂)), df by Satterthwaite from the
+    effective groups, as percentiles are too narrow with few groups. s² is the variance between seeds, ``pooled``
+    (value, df) over the arms of a study or, without it, over these two; what resampling groups already says of it is
+    taken off (:func:`_between_trainings`). With one seed and nothing pooled the ``scope`` is these runs only.
+    ``second_trained`` false: the second is a model without training, to which s² does not apply. Raises InputError
+    where the arms were not tested on the same images, or where an image's label or group differs between them.
     """
     first, second = average_copies(first), average_copies(second)
     _same_images(first, second)
@@ -110,9 +110,10 @@ def inflation(
 ) -> Contrast:
     """Return by how much a rung of the ladder exceeds the ``patient`` rung, paired by origin, group-level interval.
 
-    Copies of one origin are averaged; origins tested in only one of the two are left out and counted in the note; groups
-    are those of ``patient``. Positive means that the rung flatters. ``pooled`` as in :func:`compare`; ``trained`` false: the model
-    has no training in either, so that its scope is all there is to know. Raises InputError where no origin is shared.
+    Copies of one origin are averaged; origins tested in only one of the two are left out and counted in the note;
+    groups are those of ``patient``. Positive means that the rung flatters. ``pooled`` as in :func:`compare`;
+    ``trained`` false: the model has no training in either, so that its scope is all there is to know. Raises InputError
+    where no origin is shared.
     """
     rung, patient = _by_origin(average_copies(rung)), _by_origin(average_copies(patient))
     shared = np.intersect1d(rung.image_id, patient.image_id)
@@ -179,10 +180,16 @@ def _contrast(
     )
     a, b = (float(values.mean()) for values in observed)
     base = Contrast(
-        metric=metric, first=a, second=b, difference=a - b, n_images=len(np.unique(first.image_id)), n_groups=len(groups),
-        effective_groups=units.fewest, scope=Scope.TRAININGS if s2[1] > 0 or not any(trained) else Scope.RUNS,
+        metric=metric,
+        first=a,
+        second=b,
+        difference=a - b,
+        n_images=len(np.unique(first.image_id)),
+        n_groups=len(groups),
+        effective_groups=units.fewest,
+        scope=Scope.TRAININGS if s2[1] > 0 or not any(trained) else Scope.RUNS,
         p_mcnemar=mcnemar_p(first, second),
-    )  # fmt: skip
+    )
     if math.isnan(a - b) or len(groups) < 2:
         reason = "one group only" if len(groups) < 2 else "the metric is undefined for one of the two"
         return dataclasses.replace(base, note=join_notes(reason, note))
@@ -208,11 +215,13 @@ def _left_out(runs: list[list[GroupedRun]], metric: Compared, n_groups: int) -> 
 
 
 def _between_trainings(drawn: list[FloatArray], s2: tuple[float, float]) -> tuple[float, float]:
-    """Return the variance that trainings add to the difference, and its degrees of freedom, given (s², df) between seeds.
+    """Return the variance that trainings add to the difference, and its degrees of freedom, given (s², df) between
+    seeds.
 
     Runs on the same images differ for two reasons: another training, and how it happens to fare with these groups. The
-    resampled groups vary the second already, so it would count twice: s² is reduced by how much the differences between the
-    runs of an arm vary over the resamples ``drawn`` ``(n_runs, n_resamples)``. Not below a quarter, as both are estimates.
+    resampled groups vary the second already, so it would count twice: s² is reduced by how much the differences between
+    the runs of an arm vary over the resamples ``drawn`` ``(n_runs, n_resamples)``. Not below a quarter, as both are
+    estimates.
     """
     varied = [np.nanvar(d - d.mean(axis=0), axis=1, ddof=1).sum() / (len(d) - 1) for d in drawn if len(d) > 1]
     kept = max(s2[0] - float(np.mean(varied)), s2[0] / 4) if varied else s2[0]

@@ -25,11 +25,13 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
-    """A network beside a model without one. ``difference`` is network - trivial in accuracy, with its paired group interval.
+    """A network beside a model without one. ``difference`` is network - trivial in accuracy, with its paired group
+    interval.
 
-    ``standing`` is by one-sided tests at 5 % of the difference against the margin. ``tells``: the trivial model's lower limit
-    lies above the majority class. ``flagged``: it tells, and the network is within the margin of it. What is beside the point
-    (colour, corners, size) then tells as much as the network. ``scope`` says whether that speaks of trainings.
+    ``standing`` is by one-sided tests at 5 % of the difference against the margin. ``tells``: the trivial model's lower
+    limit lies above the majority class. ``flagged``: it tells, and the network is within the margin of it. What is
+    beside the point (colour, corners, size) then tells as much as the network. ``scope`` says whether that speaks of
+    trainings.
     """
 
     network: float
@@ -51,9 +53,15 @@ class Shortcut:
 def standing(made: Contrast, margin: float, *, alpha: float = 0.05) -> Standing:
     """Return which of three a difference is shown to be against a margin, one-sided at ``alpha``.
 
-    >>> standing(Contrast(metric="accuracy", first=0.8, second=0.81, difference=-0.01, standard_error=0.02, df=1e6), 0.05).value
+    >>> made = Contrast(
+    ...     metric="accuracy", first=0.8, second=0.81, difference=-0.01, standard_error=0.02, df=1e6
+    ... )
+    >>> standing(made, 0.05).value
     'within the margin'
-    >>> standing(Contrast(metric="accuracy", first=0.8, second=0.81, difference=-0.01, standard_error=0.05, df=1e6), 0.05).value
+    >>> made = Contrast(
+    ...     metric="accuracy", first=0.8, second=0.81, difference=-0.01, standard_error=0.05, df=1e6
+    ... )
+    >>> standing(made, 0.05).value
     'not told apart'
     """
     if math.isnan(made.standard_error) or not made.df > 0:
@@ -65,14 +73,20 @@ def standing(made: Contrast, margin: float, *, alpha: float = 0.05) -> Standing:
 
 
 def find_shortcut(
-    network: Predictions, trivial: Predictions, *, limits: tuple[float, float], majority: float, margin: float,
-    n_resamples: int = 10_000, pooled: tuple[float, float] | None = None,
-) -> Shortcut:  # fmt: skip
+    network: Predictions,
+    trivial: Predictions,
+    *,
+    limits: tuple[float, float],
+    majority: float,
+    margin: float,
+    n_resamples: int = 10_000,
+    pooled: tuple[float, float] | None = None,
+) -> Shortcut:
     """Return how a network stands to a model without one on the same images.
 
-    ``limits`` are the group-level ones of the trivial model's accuracy, ``majority`` the accuracy of always naming the most
-    frequent class: a trivial model that tells nothing is no shortcut, however weak the network. ``pooled`` is s² between seeds
-    of the study's networks and its df.
+    ``limits`` are the group-level ones of the trivial model's accuracy, ``majority`` the accuracy of always naming the
+    most frequent class: a trivial model that tells nothing is no shortcut, however weak the network. ``pooled`` is s²
+    between seeds of the study's networks and its df.
     """
     if not 0 < margin < 1:
         raise InputError("a margin must be a fraction", where="find_shortcut", expected="in (0, 1)", found=str(margin))
@@ -89,8 +103,9 @@ def find_shortcut(
 class Probe:
     """How often a model without a network names the patient (or group) of an image.
 
-    ``majority`` is the share right of always naming the patient with most images, ``by_class`` that of naming the largest patient
-    of the image's class: what knowing the class alone would give. ``told``: the lower limit lies above both.
+    ``majority`` is the share right of always naming the patient with most images, ``by_class`` that of naming the
+    largest patient of the image's class: what knowing the class alone would give. ``told``: the lower limit lies above
+    both.
     """
 
     unit: str
@@ -105,7 +120,8 @@ class Probe:
 def probe_result(truth: StringArray, predicted: StringArray, label: StringArray, *, unit: str) -> Probe:
     """Return a probe's accuracy beside chance, the patient (or group) as the sampling unit of its interval.
 
-    Arrays have one entry an image: its patient, the patient named for it, its class. Raises InputError for fewer than two patients.
+    Arrays have one entry an image: its patient, the patient named for it, its class. Raises InputError for fewer than
+    two patients.
     """
     names, codes = np.unique(truth, return_inverse=True)
     if len(names) < 2:
@@ -117,10 +133,21 @@ def probe_result(truth: StringArray, predicted: StringArray, label: StringArray,
     best = {c: np.unique(truth[label == c], return_counts=True)[1].max() for c in np.unique(label)}
     majority, by_class = float(totals.max() / len(truth)), float(sum(best.values()) / len(truth))
     accuracy = Estimate(
-        metric="accuracy", value=value, low=made.low, high=made.high, method=made.method, df=made.df,
-        standard_error=made.standard_error, low_images=by_image.low, high_images=by_image.high, method_images=by_image.method,
-        n_images=len(truth), n_groups=len(names), effective_groups=made.effective_groups, note=join_notes(made.note),
-    )  # fmt: skip
+        metric="accuracy",
+        value=value,
+        low=made.low,
+        high=made.high,
+        method=made.method,
+        df=made.df,
+        standard_error=made.standard_error,
+        low_images=by_image.low,
+        high_images=by_image.high,
+        method_images=by_image.method,
+        n_images=len(truth),
+        n_groups=len(names),
+        effective_groups=made.effective_groups,
+        note=join_notes(made.note),
+    )
     return Probe(
         unit=unit, n_units=len(names), n_images=len(truth), accuracy=accuracy, majority=majority, by_class=by_class,
         told=bool(made.low > max(majority, by_class)),

@@ -1,4 +1,6 @@
-"""Who is in the test part: groups of each class, strata, and what a design says of an interval before any result is seen."""
+"""Who is in the test part: groups of each class, strata, and what a design says of an interval before any result is
+seen.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ import numpy.typing as npt
 from leukbench.records import FloatArray, IntArray
 
 MOSTLY_ONE_LABEL = 0.8
-"""Where at least so many of the groups have one label, classes are strata and the others count for their rarest class."""
+"""Where at least so many of the groups have one label, classes are strata and the others count for their rarest class.
+"""
 
 
 def effective_groups(sizes: npt.NDArray[Any]) -> float:
@@ -27,10 +30,11 @@ def effective_groups(sizes: npt.NDArray[Any]) -> float:
 
 
 def strata_of(held: npt.NDArray[np.bool_]) -> IntArray | None:
-    """Return each group's stratum from which classes it holds ``(n_groups, n_classes)``, or None where groups are mixed.
+    """Return each group's stratum from which classes it holds ``(n_groups, n_classes)``, or None where groups are
+    mixed.
 
-    A group of one label stands in its class. Where few groups (a fifth at most) hold several, each of these counts for the
-    rarest class that it holds, so that four patients of a class stay four however many labels one of them has.
+    A group of one label stands in its class. Where few groups (a fifth at most) hold several, each of these counts for
+    the rarest class that it holds, so that four patients of a class stay four however many labels one of them has.
 
     >>> strata_of(np.array([[True, False]] * 4 + [[True, True]])).tolist()
     [0, 0, 0, 0, 1]

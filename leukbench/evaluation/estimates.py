@@ -42,10 +42,10 @@ def estimate_predictions(
 
     Copies of one origin are averaged first (:func:`average_copies`). Each metric is computed for each seed, pooled over
     folds (aggregation ``pooled``; ``auc`` within folds, then averaged: ``mean``), and averaged over seeds; the group
-    variance gets s²/S added, with Satterthwaite degrees of freedom; ``scatter`` replaces this arm's s² by the one pooled
-    over a study. The metrics of confusion matrices also come for each fold (``fold:k``). ``patient_level=False`` leaves
-    out ``patient_accuracy``. Undefined values and intervals are NaN, with the reason in ``note``. Methods: STATISTICS.md.
-    Raises InputError where there is no row, or a class index out of range.
+    variance gets s²/S added, with Satterthwaite degrees of freedom; ``scatter`` replaces this arm's s² by the one
+    pooled over a study. The metrics of confusion matrices also come for each fold (``fold:k``). ``patient_level=False``
+    leaves out ``patient_accuracy``. Undefined values and intervals are NaN, with the reason in ``note``. Methods:
+    STATISTICS.md. Raises InputError where there is no row, or a class index out of range.
     """
     _check(predictions)
     p, pooled = average_copies(predictions), scatter or {}
@@ -61,7 +61,8 @@ def estimate_predictions(
 
 
 def seed_scatter(arms: list[Predictions]) -> dict[SeedKey, tuple[float, float]]:
-    """Return (metric, class, average, aggregation) -> (variance between seeds, its degrees of freedom), pooled over arms.
+    """Return (metric, class, average, aggregation) -> (variance between seeds, its degrees of freedom), pooled over
+    arms.
 
     It is the error that a single run has for its seed alone. Empty where no arm has two seeds.
     """
@@ -85,13 +86,17 @@ def matrix_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[
 
 
 def auc_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
-    """Return the AUCs alone, as :func:`estimate_predictions` makes them: over all classes first. Scores must not be NaN."""
+    """Return the AUCs alone, as :func:`estimate_predictions` makes them: over all classes first. Scores must not be
+    NaN.
+    """
     _check(predictions)
     return tuple(auc(table_of(average_copies(predictions), level, {}, "pooled", "")))
 
 
 def calibration_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
-    """Return ECE, Brier score and log-loss alone, as :func:`estimate_predictions` makes them. Scores must not be NaN."""
+    """Return ECE, Brier score and log-loss alone, as :func:`estimate_predictions` makes them. Scores must
+    not be NaN.
+    """
     _check(predictions)
     p = average_copies(predictions)
     table = table_of(p, level, {}, "pooled", "")
@@ -186,7 +191,9 @@ def _per_seed(t: Table, function: _Metric) -> FloatArray:
 
 
 def _by_model(t: Table, function: _Metric, value: float, floor: float, extra: tuple[float, float]) -> Interval | None:
-    """Return the interval of the model of few patients where the design asks for it, and the classes' recalls suffice."""
+    """Return the interval of the model of few patients where the design asks for it, and the classes'
+    recalls suffice.
+    """
     if t.posterior is None:
         return None
     draws = np.asarray(function(t.posterior.margins()), dtype=np.float64)

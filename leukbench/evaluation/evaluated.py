@@ -1,4 +1,6 @@
-"""What the evaluate stage says of one experiment, as a record: estimates by model and selection, and what stands beside them."""
+"""What the evaluate stage says of one experiment, as a record: estimates by model and selection, and what stands beside
+them.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ class Evaluation:
 
 
 def pooled_seeds(evaluations: Sequence[Evaluation], metric: str) -> tuple[float, float] | None:
-    """Return s² between seeds of a metric over all classes and folds and its df, pooled over experiments; None if unknown."""
+    """Return s² between seeds of a metric over all classes and folds and its df, pooled over experiments; None if
+    unknown.
+    """
     found = [
         v
         for evaluation in evaluations

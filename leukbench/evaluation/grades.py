@@ -44,11 +44,13 @@ _SIGNED_METHOD = "Fisher z"
 
 
 def grade_of(family: Family, effective: Sequence[float], interval: Interval, *, method_of_few: str = "") -> Graded:
-    """Return the grade of an interval from its design: effective groups of each class that decides the metric, the end of the scale.
+    """Return the grade of an interval from its design: effective groups of each class that decides the metric, the end
+    of the scale.
 
-    How near the end is asked of the interval's limit, not of the value: estimates that came out high by chance are near it too,
-    and a flag that spares the others would leave out just those that miss. ``method_of_few`` names the model of few patients,
-    which is measured to hold where the jackknife does not. ``README.md`` beside this module has the coverage of each case.
+    How near the end is asked of the interval's limit, not of the value: estimates that came out high by chance are near
+    it too, and a flag that spares the others would leave out just those that miss. ``method_of_few`` names the model of
+    few patients, which is measured to hold where the jackknife does not. ``README.md`` beside this module has the
+    coverage of each case.
     """
     if math.isnan(interval.low):
         return Graded(Grade.NONE)
@@ -76,7 +78,9 @@ def _near(interval: Interval) -> bool:
 
 
 def worst_grade(*grades: Grade) -> Grade:
-    """Return the grade of what rests on several intervals: none or unknown if one is, else optimistic, wide, assured."""
+    """Return the grade of what rests on several intervals: none or unknown if one is, else optimistic,
+    wide, assured.
+    """
     order = [Grade.NONE, Grade.UNKNOWN, Grade.OPTIMISTIC, Grade.WIDE, Grade.ASSURED]
     return min(grades, key=order.index)
 

@@ -1,10 +1,10 @@
 """Few patients of a class: intervals from a beta-binomial model of each class, for patients of one label.
 
-A class's images are right at a rate of their own in each patient, beta distributed with mean μ and intra-class correlation ρ.
-Priors: Jeffreys' for μ (Beta(1/2, 1/2)), Beta(1, 3) for ρ, in each class apart, because two or three patients cannot say how
-much they differ and a correlation shared with the other class would be an assumption that fails where it matters.
-``leukbench/evaluation/README.md`` tabulates the coverage beside that of the jackknife. Gelman et al., Bayesian Data Analysis
-(2013), ch. 5; Kleinman 1973, JASA 68:46.
+A class's images are right at a rate of their own in each patient, beta distributed with mean μ and intra-class
+correlation ρ. Priors: Jeffreys' for μ (Beta(1/2, 1/2)), Beta(1, 3) for ρ, in each class apart, because two or three
+patients cannot say how much they differ and a correlation shared with the other class would be an assumption that fails
+where it matters. ``leukbench/evaluation/README.md`` tabulates the coverage beside that of the jackknife. Gelman et al.,
+Bayesian Data Analysis (2013), ch. 5; Kleinman 1973, JASA 68:46.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from leukbench.seeds import generator_for
 FEW = 8.0
 """Below so many effective patients of a class, all of one label, the model stands in for the jackknife."""
 MANY = 15
-"""With more patients than this in the class, few of them effective, one patient weighs most: there the jackknife stays."""
+"""With more patients than this in the class, few of them effective, one patient weighs most: there the jackknife stays.
+"""
 DRAWS = 4000
 METHOD = "beta-binomial by class"
 SETTLED = 1e6
@@ -44,14 +45,18 @@ class Posterior:
     images: FloatArray
 
     def margins(self) -> Margins:
-        """Return the confusion matrices that the draws stand for; of more than two classes what is predicted stays NaN."""
+        """Return the confusion matrices that the draws stand for; of more than two classes what is predicted
+        stays NaN.
+        """
         right = self.rates * self.images
         two = len(right) == 2
         return Margins(right, self.images, right + (self.images - right)[::-1] if two else np.full_like(right, np.nan))
 
 
 def applies(units: PerClass) -> bool:
-    """Return whether the model stands in, by design alone: few patients of a class, two at least in each, one label each."""
+    """Return whether the model stands in, by design alone: few patients of a class, two at least in each, one label
+    each.
+    """
     if units.strata is None or not ((units.counts > 0).sum(axis=0) == 1).all():
         return False
     enough = min(units.held(c) for c in range(len(units.counts))) >= 2
@@ -59,7 +64,9 @@ def applies(units: PerClass) -> bool:
 
 
 def posterior(right: FloatArray, totals: FloatArray) -> Posterior:
-    """Return draws of the mean rates, given right images and images of each patient and class ``(n_classes, n_units)``."""
+    """Return draws of the mean rates, given right images and images of each patient and class
+    ``(n_classes, n_units)``.
+    """
     rates, images = [], []
     for c in range(len(totals)):
         there = totals[c] > 0
@@ -72,7 +79,9 @@ def posterior(right: FloatArray, totals: FloatArray) -> Posterior:
 
 
 def _images(totals: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """Return how many images as many patients of the class would have: lognormal, with the error of the mean that sizes show."""
+    """Return how many images as many patients of the class would have: lognormal, with the error of the mean that sizes
+    show.
+    """
     spread = float(np.std(totals, ddof=1) / np.mean(totals)) / math.sqrt(len(totals))
     sigma = math.sqrt(math.log1p(spread**2))
     z = stats.t.ppf(generator.permutation((np.arange(DRAWS) + 0.5) / DRAWS), len(totals) - 1)
@@ -103,10 +112,11 @@ def interval_from(
     draws: FloatArray, value: float, *, units: PerClass, limits: tuple[float, float], level: float = 0.95,
     extra: tuple[float, float] = (0.0, 0.0),
 ) -> Interval | None:  # fmt: skip
-    """Return the shortest interval that holds ``level`` of a metric's draws; ``extra`` is a further (variance, df), that of seeds.
+    """Return the shortest interval that holds ``level`` of a metric's draws; ``extra`` is a further (variance, df),
+    that of seeds.
 
-    Equal tails lie too low, as draws trail off downwards: all misses are on one side then (measured). The interval always
-    holds the value itself. None where the metric cannot be told from the draws.
+    Equal tails lie too low, as draws trail off downwards: all misses are on one side then (measured). The interval
+    always holds the value itself. None where the metric cannot be told from the draws.
     """
     known = draws[~np.isnan(draws)]
     if len(known) < DRAWS / 2:
@@ -117,6 +127,11 @@ def interval_from(
     low, high = _densest(known, level)
     spread = float(np.diff(np.quantile(known, stats.norm.cdf([-1, 1])))[0]) / 2  # t's tails have no variance at df 2
     return Interval(
-        low=max(min(float(low), value), limits[0]), high=min(max(float(high), value), limits[1]), method=METHOD, df=SETTLED,
-        df_groups=SETTLED, standard_error=spread, effective_groups=units.fewest,
-    )  # fmt: skip
+        low=max(min(float(low), value), limits[0]),
+        high=min(max(float(high), value), limits[1]),
+        method=METHOD,
+        df=SETTLED,
+        df_groups=SETTLED,
+        standard_error=spread,
+        effective_groups=units.fewest,
+    )

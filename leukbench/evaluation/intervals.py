@@ -59,7 +59,8 @@ def join_notes(*notes: str) -> str:
 
 
 def t_quantile(df: float, level: float = 0.95) -> float:
-    """Return the t quantile of a two-sided interval; df may be infinite. (scipy.stats costs twenty times as much a call.)
+    """Return the t quantile of a two-sided interval; df may be infinite. (scipy.stats costs twenty times as much a
+    call.)
 
     >>> round(t_quantile(2.0), 3), round(t_quantile(math.inf), 3)
     (4.303, 1.96)
@@ -83,7 +84,8 @@ def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
 
 
 def add_strata(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the variance over all strata and its degrees of freedom: Satterthwaite's, at most twice those of the poorest.
+    """Return the variance over all strata and its degrees of freedom: Satterthwaite's, at most twice those of the
+    poorest.
 
     A stratum of two or three groups often looks as if its groups did not differ; Satterthwaite's df then come from the
     other strata alone, and the interval is too narrow just where it is least known. ``leukbench/evaluation/README.md``
@@ -99,7 +101,8 @@ def add_strata(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
 def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
     """Return the variance s² between seeds pooled over the arms of a study, and its degrees of freedom.
 
-    Each series holds one arm's values, one a seed; s² = Σ(x - mean of its arm)² / Σ(S - 1). (0, 0) where no arm has two.
+    Each series holds one arm's values, one a seed; s² = Σ(x - mean of its arm)² / Σ(S - 1). (0, 0) where no arm has
+    two.
 
     >>> pooled_variance(np.array([0.8, 0.9]), np.array([0.5, 0.5, 0.8]))  # (0.005 + 0.06) / (1 + 2)
     (0.02166666666666667, 3.0)
@@ -212,10 +215,10 @@ def korn_graubard(
     """Return Korn and Graubard's (1998) interval of a proportion whose images come in groups.
 
     ``successes`` and ``totals`` are counts per group ``(n_groups,)`` (means over seeds may be fractions; groups without
-    images are left out). The variance V (:func:`proportion_variance`, ``strata`` as there) gives an effective sample
-    n* = p(1-p)/V, shrunk by (t_{n-1} / t_df)², to which the exact binomial limits apply; df = effective groups - 1.
-    ``extra`` is a further (variance, df), that of seeds; ``value`` the estimate where it is not Σy/Σn. Without variation
-    between groups each group counts as one observation, which is conservative.
+    images are left out). The variance V (:func:`proportion_variance`, ``strata`` as there) gives an effective sample n*
+    = p(1-p)/V, shrunk by (t_{n-1} / t_df)², to which the exact binomial limits apply; df = effective groups - 1.
+    ``extra`` is a further (variance, df), that of seeds; ``value`` the estimate where it is not Σy/Σn. Without
+    variation between groups each group counts as one observation, which is conservative.
 
     By hand: p = 0.85, V = 4/3 · 5 / 1600, n* = 30.6, shrunk by (2.023 / 3.182)² to 12.36.
 
@@ -291,7 +294,8 @@ def mover(
 ) -> tuple[float, float]:  # fmt: skip
     """Return the limits of Σ w v from the limits of each v (MOVER, Zou & Donner 2008), independent unless correlated.
 
-    >>> [round(x, 4) for x in mover(np.array([0.9, 0.5]), np.array([0.8, 0.4]), np.array([0.95, 0.6]), weights=np.array([0.5, 0.5]))]
+    >>> values, low = np.array([0.9, 0.5]), np.array([0.8, 0.4])
+    >>> [round(x, 4) for x in mover(values, low, np.array([0.95, 0.6]), weights=np.array([0.5, 0.5]))]
     [0.6293, 0.7559]
     """
     v, w = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
@@ -316,8 +320,8 @@ def mean_of_proportions(
 
     ``successes`` and ``totals`` are ``(n_classes, n_groups)``, ``values`` the proportions where they are not Σy/Σn;
     correlations between the parts come from their jackknife over groups (zero between recalls where every group has one
-    label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides. ``one_class``: each part
-    speaks of one class alone, as a recall does, so that its groups need no strata.
+    label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides. ``one_class``: each
+    part speaks of one class alone, as a recall does, so that its groups need no strata.
     """
     classes, kish = len(totals), min(effective_groups(n) for n in totals)
     within = None if one_class else strata
@@ -341,14 +345,18 @@ def mean_of_proportions(
     widen = t_quantile(extra[1], level) * math.sqrt(extra[0]) if extra[0] > 0 else 0.0
     centre = float(own.mean())
     return Interval(
-        low=max(centre - math.hypot(centre - low, widen), 0.0), high=min(centre + math.hypot(high - centre, widen), 1.0),
-        method="MOVER of Korn-Graubard parts", df=df, standard_error=math.sqrt(variance), effective_groups=kish,
+        low=max(centre - math.hypot(centre - low, widen), 0.0),
+        high=min(centre + math.hypot(high - centre, widen), 1.0),
+        method="MOVER of Korn-Graubard parts",
+        df=df,
+        standard_error=math.sqrt(variance),
+        effective_groups=kish,
         df_groups=own_variance[1],
         note=join_notes(*(part.note for part in parts)),
-    )  # fmt: skip
+    )
 
 
-# ------------------------------------------------------------------------------------------------- t on a scale, jackknife
+# --------------------------------------------------------------------------------------------- t on a scale, jackknife
 
 
 def to_scale(value: Any, scale: Scale) -> Any:
@@ -409,10 +417,11 @@ def jackknife(
 ) -> Interval:  # fmt: skip
     """Return the delete-one-group jackknife interval with t on a scale (Fisher z for MCC, logit for F1 and AUC).
 
-    ``left_out`` ``(n_units,)`` are the metric's values without each unit; variance and df by :func:`jackknife_variance` on the
-    scale, within the strata of ``units``. Where units have several labels their classes bound the df as strata do
-    (:func:`add_strata`): a class of four patients stays one of four. ``extra`` is a further (variance, df) of the value, that
-    of seeds. ``effective_groups`` is the poorest class's. NaN where the metric is undefined without one of the units.
+    ``left_out`` ``(n_units,)`` are the metric's values without each unit; variance and df by :func:`jackknife_variance`
+    on the scale, within the strata of ``units``. Where units have several labels their classes bound the df as strata
+    do (:func:`add_strata`): a class of four patients stays one of four. ``extra`` is a further (variance, df) of the
+    value, that of seeds. ``effective_groups`` is the poorest class's. NaN where the metric is undefined without one of
+    the units.
     """
     label = {"fisher": "Fisher z", "logit": "logit", "log": "log", "identity": "own scale"}[scale]
     groups, count = units.fewest, len(left_out)
@@ -438,15 +447,17 @@ def jackknife(
         method=f"group jackknife, t on {label}", groups=groups,
     )  # fmt: skip
     return dataclasses.replace(
-        made, df_groups=own[1] if math.isnan(made.df_groups) else made.df_groups, note=join_notes(made.note, outlier_note(z, units))
-    )  # fmt: skip
+        made,
+        df_groups=own[1] if math.isnan(made.df_groups) else made.df_groups,
+        note=join_notes(made.note, outlier_note(z, units)),
+    )
 
 
 def outlier_note(z: FloatArray, units: PerClass) -> str:
     """Return the warning that one unit makes up most of a metric's variance; "" elsewhere.
 
-    Asked of the values without each unit, within strata of ten or more. Where it speaks, patients may have heavy tails, and
-    intervals then cover less than their grade says.
+    Asked of the values without each unit, within strata of ten or more. Where it speaks, patients may have heavy tails,
+    and intervals then cover less than their grade says.
     """
     strata = np.zeros(len(z), dtype=np.int64) if units.strata is None else units.strata
     for s in np.unique(strata):

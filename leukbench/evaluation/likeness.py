@@ -20,7 +20,9 @@ MOST = 0.9
 
 @dataclass(frozen=True)
 class Likeness:
-    """The correlation of the patients' effects on accuracy between trainings, and how many arms it was told from (1: assumed)."""
+    """The correlation of the patients' effects on accuracy between trainings, and how many arms it was told from (1:
+    assumed).
+    """
 
     correlation: float = ASSUMED
     n_arms: int = 1
@@ -29,9 +31,9 @@ class Likeness:
 def likeness(arms: Sequence[Predictions]) -> Likeness:
     """Return the mean correlation over pairs of arms tested on the same images, between 0 and :data:`MOST`.
 
-    Correlated are the shifts that leaving out each group gives, within classes where groups have one label. Other networks are
-    less alike than a network and its own reproduction, so that this errs on the side of less in common. Arms of which a group
-    gives no variation are left out; with fewer than two left it is :data:`ASSUMED`.
+    Correlated are the shifts that leaving out each group gives, within classes where groups have one label. Other
+    networks are less alike than a network and its own reproduction, so that this errs on the side of less in common.
+    Arms of which a group gives no variation are left out; with fewer than two left it is :data:`ASSUMED`.
     """
     shifts = [found for p in arms if (found := _shifts(average_copies(p))) is not None and found.any()]
     same = [x for x in shifts if len(x) == len(shifts[0])]
@@ -42,7 +44,9 @@ def likeness(arms: Sequence[Predictions]) -> Likeness:
 
 
 def _shifts(p: Predictions) -> FloatArray | None:
-    """Return how far accuracy moves without each group ``(n_groups,)``, about the mean of its class; None for one group."""
+    """Return how far accuracy moves without each group ``(n_groups,)``, about the mean of its class; None for one
+    group.
+    """
     _, codes = np.unique(p.group, return_inverse=True)
     n = int(codes.max()) + 1
     if n < 2:

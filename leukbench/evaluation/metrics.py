@@ -1,8 +1,8 @@
 """Metrics of confusion matrices; those of scores come from :mod:`leukbench.evaluation.scoring` and are named here too.
 
-Every function of a matrix takes one ``(n_classes, n_classes)`` matrix (rows true, columns predicted) or a stack
-``(..., n_classes, n_classes)`` and returns one value (or one per class, last axis) for each. All of them are functions of
-the diagonal and the two margins alone, which :class:`Margins` holds with the class axis first, so that a bootstrap of
+Every function of a matrix takes one ``(n_classes, n_classes)`` matrix (rows true, columns predicted) or a stack ``(...,
+n_classes, n_classes)`` and returns one value (or one per class, last axis) for each. All of them are functions of the
+diagonal and the two margins alone, which :class:`Margins` holds with the class axis first, so that a bootstrap of
 10,000 resamples runs over contiguous memory. Undefined is NaN: 0/0 is never 0.
 """
 
@@ -144,9 +144,8 @@ def balanced_accuracy(matrix: Matrices) -> Any:
 def mcc(matrix: Matrices) -> Any:
     """Return the Matthews correlation coefficient in [-1, 1] (Gorodkin 2004 for more than two classes).
 
-    With n images, c right ones, t_k true and p_k predicted of class k:
-    ``(c n - Σ t_k p_k) / sqrt((n² - Σ p_k²)(n² - Σ t_k²))``. NaN where all images are of one class or are given one class
-    (scikit-learn returns 0 there).
+    With n images, c right ones, t_k true and p_k predicted of class k: ``(c n - Σ t_k p_k) / sqrt((n² - Σ p_k²)(n² - Σ
+    t_k²))``. NaN where all images are of one class or are given one class (scikit-learn returns 0 there).
 
     >>> round(mcc(np.array([[3, 1], [2, 4]])), 6)  # (3·4 - 1·2) / sqrt(4·6·5·5)
     0.408248
@@ -174,8 +173,8 @@ def kappa(matrix: Matrices) -> Any:
 def precision(matrix: Matrices, average: Average = "none", *, positive: int | None = None) -> Any:
     """Return TP / (TP + FP); NaN for a class that is never predicted, and so for the macro average.
 
-    ``average``: none (one value per class, last axis), macro (their mean), weighted (by true images; classes without any
-    are left out), micro (counts of all classes added first), positive (the class with index ``positive``).
+    ``average``: none (one value per class, last axis), macro (their mean), weighted (by true images; classes without
+    any are left out), micro (counts of all classes added first), positive (the class with index ``positive``).
 
     >>> precision(np.array([[3, 1], [2, 4]])).tolist()
     [0.6, 0.8]
@@ -238,8 +237,32 @@ def _averaged(
 
 
 __all__ = [
-    "Average", "Margins", "Matrices", "OperatingPoint", "Reliability", "accuracy", "apply_temperature", "balanced_accuracy",
-    "brier", "confusion_matrix", "ece", "f1", "fit_temperature", "kappa", "log_loss", "margins", "mcc", "npv",
-    "operating_point", "ppv", "precision", "recall", "reliability", "roc_auc", "roc_auc_macro", "roc_auc_within",
-    "sensitivity_at_specificity", "specificity",
-]  # fmt: skip
+    "Average",
+    "Margins",
+    "Matrices",
+    "OperatingPoint",
+    "Reliability",
+    "accuracy",
+    "apply_temperature",
+    "balanced_accuracy",
+    "brier",
+    "confusion_matrix",
+    "ece",
+    "f1",
+    "fit_temperature",
+    "kappa",
+    "log_loss",
+    "margins",
+    "mcc",
+    "npv",
+    "operating_point",
+    "ppv",
+    "precision",
+    "recall",
+    "reliability",
+    "roc_auc",
+    "roc_auc_macro",
+    "roc_auc_within",
+    "sensitivity_at_specificity",
+    "specificity",
+]

@@ -41,8 +41,9 @@ _BINS = 10
 class ChosenPoint:
     """One class against the rest at the threshold that kept ``wanted`` specificity on validation images.
 
-    ``thresholds`` has one value a run, in order of fold and seed. Estimates are of the test images; ``predictive`` holds PPV and
-    NPV at each of ``prevalences``, one after the other. ``note`` says why there is none where there is none.
+    ``thresholds`` has one value a run, in order of fold and seed. Estimates are of the test images; ``predictive``
+    holds PPV and NPV at each of ``prevalences``, one after the other. ``note`` says why there is none where there is
+    none.
     """
 
     class_: str
@@ -59,7 +60,8 @@ class ChosenPoint:
 
 @dataclass(frozen=True)
 class Bin:
-    """A bin of the top score: its limits, images, mean score, share of images called right and its group-level 95 % limits.
+    """A bin of the top score: its limits, images, mean score, share of images called right and its group-level 95 %
+    limits.
 
     The last two are NaN where the bin's images are of one group.
     """
@@ -103,8 +105,8 @@ def operating_points(
 ) -> tuple[ChosenPoint, ...]:
     """Return the operating point of every class against the rest.
 
-    A run's threshold is the lowest score that keeps ``specificity`` on its validation images; an image is called positive at or
-    above it. What it gives on test images may be more or less. Copies of one origin are averaged first.
+    A run's threshold is the lowest score that keeps ``specificity`` on its validation images; an image is called
+    positive at or above it. What it gives on test images may be more or less. Copies of one origin are averaged first.
     """
     test, validation = average_copies(test), average_copies(validation)
     return tuple(_operating_point(test, validation, c, specificity) for c in range(len(test.classes)))
@@ -142,9 +144,11 @@ def _against_the_rest(p: Predictions, c: int, called: np.ndarray) -> Predictions
 
 
 def predictive_values(called: Predictions, *, prevalence: float) -> tuple[Estimate, Estimate]:
-    """Return PPV and NPV of a two-class call (``predicted`` 1: called positive) at a prevalence, by Bayes from both rates.
+    """Return PPV and NPV of a two-class call (``predicted`` 1: called positive) at a prevalence, by Bayes from both
+    rates.
 
-    Intervals: group jackknife, t on the logit, within classes where every group has one label; s² between seeds is added.
+    Intervals: group jackknife, t on the logit, within classes where every group has one label; s² between seeds is
+    added.
     """
     return (
         _predictive(called, "ppv", lambda sens, spec: ppv(sens, spec, prevalence=prevalence)),

@@ -16,9 +16,10 @@ from leukbench.records import FloatArray, IntArray, Predictions, StringArray
 def average_copies(predictions: Predictions) -> Predictions:
     """Return one prediction per origin and seed: scores averaged over its copies, image_id set to the origin.
 
-    The predicted class is the highest mean score (the most frequent class, lowest index first, where scores are missing);
-    fold, group and patient are those of the first copy in order of (fold, image_id). Rows without an origin stand for
-    themselves. Predictions without copies come back as they are. Raises InputError where copies differ in label.
+    The predicted class is the highest mean score (the most frequent class, lowest index first, where scores are
+    missing); fold, group and patient are those of the first copy in order of (fold, image_id). Rows without an origin
+    stand for themselves. Predictions without copies come back as they are. Raises InputError where copies differ in
+    label.
     """
     origin = np.where(predictions.origin == "", predictions.image_id, predictions.origin)
     order = np.lexsort((predictions.image_id, predictions.fold, origin, predictions.seed))
@@ -49,7 +50,9 @@ def average_copies(predictions: Predictions) -> Predictions:
 
 @dataclass(frozen=True)
 class PatientResult:
-    """One patient: images tested, share of them right, mean score of the true class, share of seeds that call it right."""
+    """One patient: images tested, share of them right, mean score of the true class, share of seeds that
+    call it right.
+    """
 
     patient: str
     label: str
@@ -80,8 +83,8 @@ class PatientResults:
 def patient_results(predictions: Predictions, *, level: float = 0.95) -> PatientResults:
     """Return how many patients are called right by the mean score over their images, and the worst five.
 
-    Copies are averaged first. Where scores are missing, predicted classes vote. Patients whose images have several labels
-    are left out and counted in the note. Where no row names a patient, groups stand in and the note says so.
+    Copies are averaged first. Where scores are missing, predicted classes vote. Patients whose images have several
+    labels are left out and counted in the note. Where no row names a patient, groups stand in and the note says so.
     """
     p = average_copies(predictions)
     named = bool((p.patient != "").any())
@@ -115,7 +118,9 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
 
 
 def _right_by_seed(p: Predictions, codes: IntArray, label: IntArray) -> FloatArray:
-    """Return 1 where a seed's mean score over a patient's images is highest for the label, ``(n_seeds, n_patients)``."""
+    """Return 1 where a seed's mean score over a patient's images is highest for the label, ``(n_seeds,
+    n_patients)``.
+    """
     seeds = np.unique(p.seed)
     use = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
     right = np.zeros((len(seeds), len(label)))
@@ -128,8 +133,12 @@ def _right_by_seed(p: Predictions, codes: IntArray, label: IntArray) -> FloatArr
 
 
 def _rows(
-    p: Predictions, names: StringArray, codes: IntArray, right: FloatArray, kept: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-) -> tuple[PatientResult, ...]:  # fmt: skip
+    p: Predictions,
+    names: StringArray,
+    codes: IntArray,
+    right: FloatArray,
+    kept: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+) -> tuple[PatientResult, ...]:
     n = np.bincount(codes)
     hits = np.bincount(codes, weights=p.label == p.predicted) / n
     score = np.bincount(codes, weights=p.scores[np.arange(len(p)), p.label]) / n

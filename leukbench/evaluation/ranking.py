@@ -1,4 +1,6 @@
-"""Clustered AUC: within folds, averaged, and what it becomes without each group; its interval by the jackknife on the logit."""
+"""Clustered AUC: within folds, averaged, and what it becomes without each group; its interval by the jackknife on the
+logit.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ LOGIT: Scale = "logit"
 class AucParts:
     """AUCs of one seed: ``values`` ``(n_folds, n_aucs)``, and their mean over folds without each unit.
 
-    ``without`` is ``(n_aucs, n_units)``; NaN where a fold would lack a side without the unit. ``lacking`` folds lack a class
-    and are left out. ``constant``: in every fold all images have one score, so that nothing is ranked.
+    ``without`` is ``(n_aucs, n_units)``; NaN where a fold would lack a side without the unit. ``lacking`` folds lack a
+    class and are left out. ``constant``: in every fold all images have one score, so that nothing is ranked.
     """
 
     values: FloatArray
@@ -47,8 +49,8 @@ def auc_without(
 ) -> tuple[float, FloatArray]:
     """Return the AUC and its values without each unit ``(n_units,)``; NaN where a side is missing.
 
-    With W the pairs that positives win (ties one half), P_g and N_g those of unit g's positives and against its negatives
-    and W_gg those within it, the AUC without g is (W - P_g - N_g + W_gg) / ((m - m_g)(n - n_g)).
+    With W the pairs that positives win (ties one half), P_g and N_g those of unit g's positives and against its
+    negatives and W_gg those within it, the AUC without g is (W - P_g - N_g + W_gg) / ((m - m_g)(n - n_g)).
 
     >>> auc_without(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.5, 0.1]), np.array([0, 1, 2, 3]), 4)
     (0.75, array([0.5, 1. , 1. , 0.5]))
@@ -96,9 +98,10 @@ def auc_interval(
 ) -> tuple[float, Interval]:  # fmt: skip
     """Return the AUC (mean over seeds, folds and, with ``auc=None``, classes) and its interval.
 
-    The leave-one-unit-out jackknife on the logit with t, within classes where units have one label, plus ``extra`` (variance,
-    df) for seeds; the df of a class are its effective units minus the number of folds that cut it. Where a fold has one unit
-    on a side, the folds' AUCs are t-averaged if no unit is in two folds; otherwise there is no interval.
+    The leave-one-unit-out jackknife on the logit with t, within classes where units have one label, plus ``extra``
+    (variance, df) for seeds; the df of a class are its effective units minus the number of folds that cut it. Where a
+    fold has one unit on a side, the folds' AUCs are t-averaged if no unit is in two folds; otherwise there is no
+    interval.
     """
     folds = [_pick(part.values, auc) for part in parts]
     if not all(len(f) for f in folds):

@@ -1,8 +1,8 @@
 """The fast group bootstrap: counts per group times how often each group was drawn.
 
-One resample of whole groups is a vector of draws ``(n_groups,)``. Confusion counts add up, so all resamples are one matrix
-product of draws with counts per group; the AUC needs the wins between each pair of groups, and a resample is then a
-quadratic form. :func:`resample_by_loop` is the slow path that states what is meant, and the oracle of the tests.
+One resample of whole groups is a vector of draws ``(n_groups,)``. Confusion counts add up, so all resamples are one
+matrix product of draws with counts per group; the AUC needs the wins between each pair of groups, and a resample is
+then a quadratic form. :func:`resample_by_loop` is the slow path that states what is meant, and the oracle of the tests.
 """
 
 from __future__ import annotations
@@ -200,7 +200,9 @@ def bootstrap_runs(
 
 
 def resampled_margins(counts: npt.NDArray[np.int64], draws: FloatArray) -> Margins:
-    """Return margins ``(n_classes, n_runs, n_resamples)`` from counts ``(n_runs, n_groups, C, C)`` and draws ``(G, R)``."""
+    """Return margins ``(n_classes, n_runs, n_resamples)`` from counts ``(n_runs, n_groups, C, C)`` and draws ``(G,
+    R)``.
+    """
     parts = (np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2))
     return Margins(*(_times(np.moveaxis(part, -1, 0), draws) for part in parts))
 
@@ -214,8 +216,16 @@ def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
     """Mean over cells of wᵀ W w / (w·m)(w·n) as one matrix product over the pairs of groups; NaN without cells."""
     n_groups, n_resamples = draws.shape
     cells = [cell for run in runs for cell in run.cells]
-    held = [np.stack([np.bincount(c.owner[c.is_positive == side], minlength=n_groups) for c in cells]).astype(np.float64)
-            for side in (True, False)] if cells else []  # fmt: skip
+    held = (
+        [
+            np.stack([np.bincount(c.owner[c.is_positive == side], minlength=n_groups) for c in cells]).astype(
+                np.float64
+            )
+            for side in (True, False)
+        ]
+        if cells
+        else []
+    )
     wins = np.stack([pair_wins(c, n_groups=n_groups) for c in cells]) if cells else np.zeros((0, n_groups, n_groups))
     first, second = np.triu_indices(n_groups)
     both = wins[:, first, second] + np.where(first == second, 0.0, wins[:, second, first])
@@ -233,7 +243,9 @@ def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
 
 
 def _auc_by_ranks(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
-    """The same by running sums of the negatives' weights in order of score: for many groups, where pairs are too many."""
+    """The same by running sums of the negatives' weights in order of score: for many groups, where pairs
+    are too many.
+    """
     out = np.full((len(runs), draws.shape[1]), np.nan)
     for r, run in enumerate(runs):
         for start in range(0, draws.shape[1] if run.cells else 0, _BLOCK):

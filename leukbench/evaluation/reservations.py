@@ -21,8 +21,13 @@ class Sensitivity:
 
 
 def design_effect_sensitivity(
-    value: float, n_images: int, *, n_patients: int, correlations: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2), level: float = 0.95
-) -> tuple[Sensitivity, ...]:  # fmt: skip
+    value: float,
+    n_images: int,
+    *,
+    n_patients: int,
+    correlations: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2),
+    level: float = 0.95,
+) -> tuple[Sensitivity, ...]:
     """Return the interval of a proportion for each within-patient correlation, for patients that nobody can identify.
 
     The publisher states ``n_patients``; with equal sizes m = n_images / n_patients the design effect is

@@ -97,7 +97,9 @@ def _log_t(
 
 
 def ece(t: Table) -> Estimate:
-    """Return calibration error: group bootstrap standard error, t on the logit; by image the same over images (jackknife)."""
+    """Return calibration error: group bootstrap standard error, t on the logit; by image the same over images
+    (jackknife).
+    """
     subject = Subject(metric="ece", family=Family.BINNED)
     gap = t.p.scores.max(axis=1) - (t.p.scores.argmax(axis=1) == t.p.label)
     bins = reliability_bin(t.p.scores, bins=ECE_BINS)

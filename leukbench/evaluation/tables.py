@@ -1,4 +1,6 @@
-"""One arm's predictions counted by group and by image, and how a number about them becomes an estimate. Used by estimates alone."""
+"""One arm's predictions counted by group and by image, and how a number about them becomes an estimate. Used by
+estimates alone.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ SeedScatter = Mapping[SeedKey, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Table:
-    """Averaged-copies predictions, counted twice: ``by_group`` and ``by_image`` hold margins ``(C, n_seeds, units)``."""
+    """Averaged-copies predictions, counted twice: ``by_group`` and ``by_image`` hold margins ``(C,
+    n_seeds, units)``.
+    """
 
     p: Predictions
     seeds: IntArray  # index of each row's seed
@@ -106,8 +110,13 @@ class Subject:
 
 
 def made(
-    t: Table, subject: Subject, value: float, by_group: Interval, by_image: Interval, seeds: tuple[float, float] = (0.0, 0.0)
-) -> Estimate:  # fmt: skip
+    t: Table,
+    subject: Subject,
+    value: float,
+    by_group: Interval,
+    by_image: Interval,
+    seeds: tuple[float, float] = (0.0, 0.0),
+) -> Estimate:
     """Assemble an estimate with its grade and its notes; ``seeds`` is (s², its df)."""
     n_groups, n_images = t.units.counts.shape[1], int(t.images.max()) + 1
     single = "every group is one image: same as image" if n_groups == n_images and n_images > 1 else ""
@@ -115,14 +124,29 @@ def made(
     grade = grade_of(subject.family, effective, by_group, method_of_few=hierarchical.METHOD)
     few = too_few(t.p, t.units, subject.classes) if not math.isnan(by_group.low) else ""
     return Estimate(
-        metric=subject.metric, value=value, class_=subject.class_, average=subject.average, aggregation=t.aggregation,
-        low=by_group.low, high=by_group.high, method=by_group.method, df=by_group.df,
-        standard_error=by_group.standard_error, low_images=by_image.low, high_images=by_image.high,
-        method_images=by_image.method.replace("group jackknife", "jackknife over images"), n_images=n_images, n_groups=n_groups,
-        effective_groups=min(effective, default=effective_groups(t.units.sizes)), n_seeds=t.n_seeds, df_groups=by_group.df_groups,
-        seed_variance=seeds[0], seed_df=seeds[1], grade=grade.grade,
+        metric=subject.metric,
+        value=value,
+        class_=subject.class_,
+        average=subject.average,
+        aggregation=t.aggregation,
+        low=by_group.low,
+        high=by_group.high,
+        method=by_group.method,
+        df=by_group.df,
+        standard_error=by_group.standard_error,
+        low_images=by_image.low,
+        high_images=by_image.high,
+        method_images=by_image.method.replace("group jackknife", "jackknife over images"),
+        n_images=n_images,
+        n_groups=n_groups,
+        effective_groups=min(effective, default=effective_groups(t.units.sizes)),
+        n_seeds=t.n_seeds,
+        df_groups=by_group.df_groups,
+        seed_variance=seeds[0],
+        seed_df=seeds[1],
+        grade=grade.grade,
         note=join_notes(grade.note, few, by_group.note, single, t.note),
-    )  # fmt: skip
+    )
 
 
 def undefined(t: Table, subject: Subject, reason: str) -> Estimate:

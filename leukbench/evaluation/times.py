@@ -38,8 +38,8 @@ class TimeEstimate:
 def seconds_per_epoch(runs: Sequence[Sequence[float]], *, warm_up: int = 1, level: float = 0.95) -> TimeEstimate:
     """Return the typical seconds of an epoch after warm-up, t on the log scale over epochs and seeds.
 
-    ``runs`` holds one series of seconds a seed, in order. The value is the geometric mean. With several seeds the seed is
-    the unit if seeds differ by more than their epochs do: V = max(pooled within / n, between / S), df likewise.
+    ``runs`` holds one series of seconds a seed, in order. The value is the geometric mean. With several seeds the seed
+    is the unit if seeds differ by more than their epochs do: V = max(pooled within / n, between / S), df likewise.
     Raises InputError where a time is not positive.
 
     >>> estimate = seconds_per_epoch([[9.0, 2.0, 2.0, 2.0, 2.1]])

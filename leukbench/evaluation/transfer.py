@@ -16,7 +16,9 @@ from leukbench.records import Estimate, FloatArray, Predictions
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A metric on other patients (another source, a challenge) minus the same metric by patient, a fraction; NaN where undefined."""
+    """A metric on other patients (another source, a challenge) minus the same metric by patient, a fraction; NaN where
+    undefined.
+    """
 
     difference: float
     low: float = NAN
@@ -25,7 +27,8 @@ class Gap:
 
 
 def merge_predictions(predictions: Predictions, common_of: Mapping[str, str], classes: tuple[str, ...]) -> Predictions:
-    """Return predictions in the classes in common: scores of classes that become one are added, the highest is predicted.
+    """Return predictions in the classes in common: scores of classes that become one are added, the highest is
+    predicted.
 
     Where scores are missing, the predicted class is the one in common of what was predicted.
     """
@@ -45,11 +48,13 @@ def merge_predictions(predictions: Predictions, common_of: Mapping[str, str], cl
 def transfer_gap(within: Estimate, transferred: Estimate) -> Gap:
     """Return the gap between two estimates of independent test groups, interval by MOVER (Zou & Donner 2008).
 
-    L = d - √((t - l_t)² + (u_w - w)²), U = d + √((u_t - t)² + (w - l_w)²), with t, w the estimates and l, u their limits.
+    L = d - √((t - l_t)² + (u_w - w)²), U = d + √((u_t - t)² + (w - l_w)²), with t, w the estimates and l, u their
+    limits.
 
     >>> gap = transfer_gap(Estimate(metric="accuracy", value=0.9, low=0.86, high=0.93),
     ...                    Estimate(metric="accuracy", value=0.6, low=0.56, high=0.64))
-    >>> round(gap.difference, 3), round(gap.low, 3), round(gap.high, 3)  # √(0.04² + 0.03²) = 0.05, √(0.04² + 0.04²) = 0.057
+    # √(0.04² + 0.03²) = 0.05, √(0.04² + 0.04²) = 0.057
+    >>> round(gap.difference, 3), round(gap.low, 3), round(gap.high, 3)
     (-0.3, -0.35, -0.243)
     """
     t, w = transferred, within
@@ -74,7 +79,8 @@ def accuracy_at_prevalence(predictions: Predictions, shares: FloatArray) -> floa
 
     >>> p = Predictions(classes=("a", "b"), image_id=np.array(["1", "2", "3"]), label=np.array([0, 0, 1]),
     ...     predicted=np.array([0, 1, 1]), scores=np.eye(2)[[0, 1, 1]], group=np.array(["1", "2", "3"]),
-    ...     origin=np.array(["1", "2", "3"]), patient=np.array(["", "", ""]), fold=np.zeros(3, int), seed=np.zeros(3, int))
+    ...     origin=np.array(["1", "2", "3"]), patient=np.array(["", "", ""]), fold=np.zeros(3, int),
+    ...     seed=np.zeros(3, int))
     >>> accuracy_at_prevalence(p, np.array([0.2, 0.8]))  # 0.2 × 1/2 + 0.8 × 1
     0.9
     """

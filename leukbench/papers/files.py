@@ -1,4 +1,6 @@
-"""Which papers the suite holds and what stands in their files, unvalidated. No pydantic: the ledger must print at once."""
+"""Which papers the suite holds and what stands in their files, unvalidated. No pydantic: the ledger
+must print at once.
+"""
 
 from __future__ import annotations
 

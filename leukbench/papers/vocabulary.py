@@ -37,7 +37,8 @@ METRICS: dict[str, str] = {
     "n_blocks": "a number of blocks",
     "kernel_size": "side of a convolution or pooling kernel",
     "stride": "stride of a convolution or pooling",
-    "scaling_factor": "width, depth or resolution of a network against the smallest of its family; the condition says which",
+    "scaling_factor": "width, depth or resolution of a network against the smallest of its family; the "
+    "condition says which",
     "time_s": "wall-clock time; the unit says how it is printed",
     "time_ratio": "a ratio or percentage between times",
     # data

@@ -42,8 +42,8 @@ def audit(files: Sequence[Path], papers: Sequence[str], format: str) -> tuple[st
 
 
 def audit_stage(params: Params) -> str:
-    """Write the findings on the profile's papers, ``reports/audit.md`` over the papers that are publications, and each paper
-    without its claims, on which the stages depend that a claim does not concern.
+    """Write the findings on the profile's papers, ``reports/audit.md`` over the papers that are publications, and each
+    paper without its claims, on which the stages depend that a claim does not concern.
     """
     from leukbench.audit.findings import audit_papers
     from leukbench.audit.render import render_markdown, to_json

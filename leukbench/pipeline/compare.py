@@ -51,5 +51,6 @@ def _check_frozen(params: Params, headlines: dict[str, str]) -> None:
             where="params.yaml, verdicts.sha256",
             expected=params.verdicts.sha256 or "a hash",
             found=now,
-            do="restore them; or, where no result exists yet or a figure was transcribed wrongly, put the found hash there",
+            do="restore them; or, where no result exists yet or a figure was transcribed wrongly, put the "
+            "found hash there",
         )

@@ -1,4 +1,6 @@
-"""Differences worth a row: between the protocols of one arm, between the arms of one experiment, between networks and trivial models."""
+"""Differences worth a row: between the protocols of one arm, between the arms of one experiment, between networks and
+trivial models.
+"""
 
 from __future__ import annotations
 
@@ -116,10 +118,11 @@ def _origins(predictions: Predictions) -> list[str]:
 
 
 def arm_contrasts(experiments: Mapping[str, Result]) -> list[ArmContrast]:
-    """Return the first arm of each experiment minus every other model tested on the same images, per metric, p-values corrected.
+    """Return the first arm of each experiment minus every other model tested on the same images, per metric, p-values
+    corrected.
 
-    Does the proposed network beat the baselines? Families are corrected over all experiments of a study. ``p_mcnemar`` stays as it
-    is: a cross-check that ignores groups.
+    Does the proposed network beat the baselines? Families are corrected over all experiments of a study. ``p_mcnemar``
+    stays as it is: a cross-check that ignores groups.
     """
     rows = [row for result in experiments.values() for row in _of_experiment(result)]
     study_of = {name: (result.experiment.paper, result.experiment.study) for name, result in experiments.items()}
@@ -178,7 +181,12 @@ def _shortcut(result: Result, arm: str, model: str, *, margin: float) -> ArmShor
     accuracy = overall(entry.estimates, "accuracy")
     limits = (accuracy.low, accuracy.high) if accuracy.low == accuracy.low else (0.0, 1.0)
     made = find_shortcut(
-        result.predictions[arm], result.predictions[model], limits=limits, majority=entry.majority_accuracy, margin=margin,
-        n_resamples=FEW_RESAMPLES, pooled=pooled_seeds([result.evaluation], "accuracy"),
-    )  # fmt: skip
+        result.predictions[arm],
+        result.predictions[model],
+        limits=limits,
+        majority=entry.majority_accuracy,
+        margin=margin,
+        n_resamples=FEW_RESAMPLES,
+        pooled=pooled_seeds([result.evaluation], "accuracy"),
+    )
     return ArmShortcut(experiment=result.name, arm=arm, model=model, **_fields(made))

@@ -1,4 +1,6 @@
-"""What the evaluate stage says of an experiment beside its metrics: thresholds, calibration, the patient probe, unknown patients."""
+"""What the evaluate stage says of an experiment beside its metrics: thresholds, calibration, the patient probe, unknown
+patients.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,8 @@ def chosen_on_validation(
 def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -> Unknown | None:
     """Return the design-effect sensitivity of a network's accuracy where patient ids are absent or inferred.
 
-    The number of patients is the one that the source's card states for the pools that take part. None where ids are published, or
-    no number is stated.
+    The number of patients is the one that the source's card states for the pools that take part. None where ids are
+    published, or no number is stated.
     """
     from leukbench.evaluation.reservations import design_effect_sensitivity
     from leukbench.sources import load_source
@@ -72,10 +74,11 @@ BRIEF = frozenset({"accuracy", "balanced_accuracy", "mcc", "auc"})
 
 
 def evaluate(params: Params, name: str) -> str:
-    """Write an experiment's estimates: all metrics of each network, the brief ones of trivial models and other selections.
+    """Write an experiment's estimates: all metrics of each network, the brief ones of trivial models and other
+    selections.
 
-    Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider an interval
-    would be for patients that nobody can identify.
+    Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider
+    an interval would be for patients that nobody can identify.
     """
     from leukbench.evaluation.estimates import seed_scatter
     from leukbench.evaluation.likeness import likeness

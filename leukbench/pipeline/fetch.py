@@ -7,7 +7,9 @@ from leukbench.pipeline.layout import files_of, source_file
 
 
 def fetch(params: Params, source: str, *, from_dir: str | None = None, portal: str = "") -> str:
-    """Put a source's files in place and write its receipt; return a line that says what is there, and what a portal brought."""
+    """Put a source's files in place and write its receipt; return a line that says what is there, and what a portal
+    brought.
+    """
     from pathlib import Path
 
     from leukbench.sources import load_source

@@ -1,4 +1,6 @@
-"""``leukbench grid``: train what is missing of the plan, here or on a cluster; afterwards the train stages only collect."""
+"""``leukbench grid``: train what is missing of the plan, here or on a cluster; afterwards the train stages only
+collect.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def slurm_options(
     for text in more:
         name, equals, value = text.lstrip("-").partition("=")
         if not (name and equals):
-            raise InputError("an option of sbatch is not as it should be", where="--slurm", expected="name=value", found=text)  # fmt: skip
+            raise InputError(
+                "an option of sbatch is not as it should be", where="--slurm", expected="name=value", found=text
+            )
         pairs.append((name, value))
     return SlurmOptions(
         time_limit_min=time_limit, jobs=jobs, cpus=cpus, gpus=gpus, partition=partition, more=tuple(pairs)
@@ -59,7 +63,9 @@ def slurm_options(
 
 
 def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
-    """Return the chosen experiments and transfers with their files. Raises InputError for a name that is not in the plan, DataError for a missing file."""
+    """Return the chosen experiments and transfers with their files. Raises InputError for a name that is not in the
+    plan, DataError for a missing file.
+    """
     from leukbench.training.grid import ExperimentInputs
 
     found = []
@@ -111,8 +117,14 @@ def _chosen(params: Params, choice: Choice) -> dict[str, Experiment]:
 
 
 def grid(
-    params: Params, choice: Choice, *, executor: str = "local", jobs: int = 0, slurm: SlurmOptions | None = None, dry: bool = False
-) -> tuple[str, bool]:  # fmt: skip
+    params: Params,
+    choice: Choice,
+    *,
+    executor: str = "local",
+    jobs: int = 0,
+    slurm: SlurmOptions | None = None,
+    dry: bool = False,
+) -> tuple[str, bool]:
     """Train what is missing; return what came of it, and whether a run failed. ``dry``: only say what it would cost."""
     from leukbench.training.grid import cost_of, missing, plan_grid
 
@@ -154,8 +166,14 @@ def _at_once(executor: str, jobs: int, n_runs: int) -> int:
 
 
 def _dry_text(
-    tasks: Sequence[Task], todo: Sequence[Task], costs: dict[str, Cost], *, device: str, at_once: int, estimator: Estimator
-) -> str:  # fmt: skip
+    tasks: Sequence[Task],
+    todo: Sequence[Task],
+    costs: dict[str, Cost],
+    *,
+    device: str,
+    at_once: int,
+    estimator: Estimator,
+) -> str:
     """Return the runs, what each costs, and the total."""
     from tabulate import tabulate
 
@@ -174,14 +192,17 @@ def _dry_text(
     images = sum(costs[t.key].epochs * t.epoch_rows for t in todo)
     lines += [
         "",
-        f"{len(tasks)} runs in the plan, {len(tasks) - len(todo)} finished, {len(todo)} missing: {images:,} training images, "
-        f"{duration(sum(known))} of run time on {device}, {duration(max(sum(known) / max(1, at_once), max(known, default=0.0)))} with {at_once} at once"
+        f"{len(tasks)} runs in the plan, {len(tasks) - len(todo)} finished, {len(todo)} missing: {images:,} "
+        "training images, "
+        f"{duration(sum(known))} of run time on {device}, "
+        f"{duration(max(sum(known) / max(1, at_once), max(known, default=0.0)))} with {at_once} at once"
         + (f"; {len(seconds) - len(known)} of unknown cost" if len(known) < len(seconds) else ""),
     ]
     if estimator.limits is not None and any("roofline" in c.speed.basis for c in costs.values()):
         lines.append(
             f"estimate: half of the eager roofline at {estimator.limits.flops / 1e9:,.0f} GFLOP/s and "
-            f"{estimator.limits.bytes_s / 1e9:,.0f} GB/s ({estimator.limits_said}); a first run of each network replaces it by what it measures"
+            f"{estimator.limits.bytes_s / 1e9:,.0f} GB/s ({estimator.limits_said}); a first run of each "
+            "network replaces it by what it measures"
         )
     return "\n".join(lines).lstrip("\n")
 

@@ -20,4 +20,7 @@ def group(params: Params, source: str) -> str:
     groups = make_groups(manifest, pairs)
     write_table(pairs, source_file(params, source, "pairs.csv"), columns=PAIR_COLUMNS)
     write_groups(groups, source_file(params, source, "groups.csv"), summed=True)
-    return f"{source}: {groups['group'].nunique()} groups, {len(pairs)} pairs of images that are equal, near-equal or of one field"
+    return (
+        f"{source}: {groups['group'].nunique()} groups, {len(pairs)} pairs of images that are equal, "
+        "near-equal or of one field"
+    )

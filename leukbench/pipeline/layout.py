@@ -59,7 +59,9 @@ def whole(file: Path, *, stage: str) -> Path:
 
 
 def read_json(file: Path, *, stage: str) -> Any:
-    """Return a stage's JSON output, held against its sha256. Raises DataError, naming the stage, where it is not whole."""
+    """Return a stage's JSON output, held against its sha256. Raises DataError, naming the stage, where it
+    is not whole.
+    """
     return as_read(whole(file, stage=stage), stage=stage)
 
 

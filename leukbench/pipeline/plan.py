@@ -22,7 +22,9 @@ def read_study(params: Params, experiment: Experiment) -> ResolvedStudy:
 
 
 def rule_of(study: ResolvedStudy, experiment: Experiment) -> tuple[Reading, SplitRule]:
-    """Return the reading of an experiment's protocol and its rule. Raises InputError where the study has none of that name."""
+    """Return the reading of an experiment's protocol and its rule. Raises InputError where the study has none of that
+    name.
+    """
     readings = study.protocols.get(experiment.protocol, ())
     by_name = {r.name: r for r in readings}
     where = f"study {experiment.paper}.{experiment.study}"
@@ -149,7 +151,9 @@ def _published(rows: Any, study: ResolvedStudy, rule: SplitRule, experiment: Exp
 
 
 def sizes_of(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRule, experiment: Experiment) -> Sizes:
-    """Return effective beside original counts; ``complete`` says that no published image of the rule's pools is missing."""
+    """Return effective beside original counts; ``complete`` says that no published image of the rule's pools is
+    missing.
+    """
     published = _published(_rows_of_rule(manifest, study, rule), study, rule, experiment)
     parts = sorted(set(effective[rule.within or rule.across or "pool"]))
     return Sizes(
@@ -161,7 +165,9 @@ def sizes_of(manifest: Any, effective: Any, study: ResolvedStudy, rule: SplitRul
 
 
 def _whole_parts(rows: Any, effective: Any, column: str) -> set[str]:
-    """Return the official folds whose published images all take part. ``rows`` are those of the manifest, at hand or not."""
+    """Return the official folds whose published images all take part. ``rows`` are those of the manifest, at hand or
+    not.
+    """
     published, here = (table[column].value_counts() for table in (rows, effective))
     return {str(part) for part, n in here.items() if part and n == published[part]}
 
@@ -179,7 +185,9 @@ def whole_folds(manifest: Any, effective: Any, study: ResolvedStudy, rule: Split
 
 @dataclass(frozen=True)
 class PlannedTransfer:
-    """What a transfer's split is made from: both sources as one, the rule, the classes, and what the page tells of it."""
+    """What a transfer's split is made from: both sources as one, the rule, the classes, and what the page
+    tells of it.
+    """
 
     joined: Any
     classes: Any
@@ -189,8 +197,8 @@ class PlannedTransfer:
 def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     """Return a transfer's joined manifest, groups and rule: the study's rule by patient without its cut.
 
-    Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made from
-    the other.
+    Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made
+    from the other.
     """
     from leukbench.cohort.manifest import read_manifest
     from leukbench.cohort.tables import read_groups
@@ -222,7 +230,8 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
         reading=ReadingName(
             name="transfer",
             basis="stated",
-            evidence=f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the study's rule by patient",
+            evidence=f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the "
+            "study's rule by patient",
         ),
         sizes=sizes_of(manifests[0], effective, study, rule, by_patient),
         experiment=experiment,

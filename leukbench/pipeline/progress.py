@@ -27,7 +27,9 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextlib.contextmanager
 def run_progress(experiment: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield ``advance(run, epoch, epochs)``: a bar on a terminal; elsewhere a line when a run ends or a minute has passed."""
+    """Yield ``advance(run, epoch, epochs)``: a bar on a terminal; elsewhere a line when a run ends or a minute has
+    passed.
+    """
     if sys.stderr.isatty():
         with bar(f"train {experiment}") as advance:
             yield lambda run, epoch, epochs: advance(epoch, epochs)
@@ -64,7 +66,9 @@ def speed_text(value: float) -> str:
 
 @contextlib.contextmanager
 def shown(board: Board) -> Iterator[Callable[[Line], None]]:
-    """Yield what to call after each event: a live table on a terminal; elsewhere a line when a run ends, and one a minute."""
+    """Yield what to call after each event: a live table on a terminal; elsewhere a line when a run ends, and one a
+    minute.
+    """
     if not sys.stderr.isatty():
         yield _Printer(board)
         return
@@ -91,7 +95,11 @@ class _Printer:
         if line.state in {"finished", "failed", "elsewhere"} and self.said.get(line.task.key) != line.state:
             self.said[line.task.key] = line.state
             note = f": {line.note}" if line.note else ""
-            print(f"grid: {line.task.name}: {line.state}{note}; {summary(self.board, now_s=now_s)}", file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"grid: {line.task.name}: {line.state}{note}; {summary(self.board, now_s=now_s)}",
+                file=sys.stderr,
+                flush=True,
+            )
         elif now_s - self.last_s > 60:
             print(f"grid: {summary(self.board, now_s=now_s)}", file=sys.stderr, flush=True)
         else:

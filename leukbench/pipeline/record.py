@@ -1,8 +1,8 @@
 """The record of a profile: all that its pages are made from, committed beside them in one compressed file.
 
 ``reports/<profile>/record.json.xz`` holds the stages' JSON outputs by their paths below ``out/<profile>/`` and the
-params.yaml of the profile; the predictions lie beside it. :mod:`leukbench.pipeline.remake` makes every page again from that folder
-alone, in a workspace of its own.
+params.yaml of the profile; the predictions lie beside it. :mod:`leukbench.pipeline.remake` makes every page again from
+that folder alone, in a workspace of its own.
 """
 
 from __future__ import annotations
@@ -140,8 +140,11 @@ def unpack(record: Record, folder: Path, home: Path) -> None:
         expected, found = record.predictions.get(file.name), sha256_of(file)
         if record.predictions and found != expected:
             raise DataError(
-                "predictions are not those that the report was made from", where=str(file), expected=f"sha256 {expected}",
-                found=f"sha256 {found}", do="take the file from the repository again",
-            )  # fmt: skip
+                "predictions are not those that the report was made from",
+                where=str(file),
+                expected=f"sha256 {expected}",
+                found=f"sha256 {found}",
+                do="take the file from the repository again",
+            )
         shutil.copyfile(file, out / "predictions" / file.name)
         write_sum(out / "predictions" / file.name)

@@ -1,4 +1,6 @@
-"""Collect what a report prints from the stages' outputs, as records; nothing is computed here but what runs measured."""
+"""Collect what a report prints from the stages' outputs, as records; nothing is computed here but
+what runs measured.
+"""
 
 from __future__ import annotations
 

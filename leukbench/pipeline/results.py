@@ -20,12 +20,16 @@ from leukbench.verdicts.questions import EvaluatedExperiment
 T = TypeVar("T")
 
 PREDICTIONS = (".parquet", ".validation.parquet", ".probe.parquet")
-"""An experiment's predictions: of the test images, of the validation images, and of the patient probe. Estimates speak of the first."""
+"""An experiment's predictions: of the test images, of the validation images, and of the patient probe. Estimates speak
+of the first.
+"""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that the stages wrote of one experiment or transfer; each file is read once, when it is first wanted."""
+    """Everything that the stages wrote of one experiment or transfer; each file is read once, when it is
+    first wanted.
+    """
 
     params: Params
     name: str

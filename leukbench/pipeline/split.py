@@ -13,10 +13,11 @@ from leukbench.records import json_text
 
 
 def split(params: Params, names: Sequence[str]) -> list[str]:
-    """Write the splits of experiments and their certificates; only images at hand take part. Return a line an experiment.
+    """Write the splits of experiments and their certificates; only images at hand take part. Return a line an
+    experiment.
 
-    Rungs of one ladder (experiments of one study, source and store) are cut down to the training rows of the smallest fold among
-    them, so that none of them is better for having more to learn from; ``as_published`` keeps its own size.
+    Rungs of one ladder (experiments of one study, source and store) are cut down to the training rows of the smallest
+    fold among them, so that none of them is better for having more to learn from; ``as_published`` keeps its own size.
     """
     planned = PlannedSplits(params)
     return [_write_split(params, name, planned) for name in names]

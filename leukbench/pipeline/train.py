@@ -17,7 +17,8 @@ from leukbench.records import json_text
 
 
 def train_all(params: Params) -> Iterator[str]:
-    """Train every experiment and transfer, and yield a line for each: first those with tiny images on a CPU, one a core, then the others.
+    """Train every experiment and transfer, and yield a line for each: first those with tiny images on a CPU, one a
+    core, then the others.
 
     One process for all, as loading torch takes longer than most of what the embedded profile trains.
     """
@@ -52,7 +53,9 @@ def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
 
 
 def train(params: Params, name: str) -> str:
-    """Train what is missing of an experiment's runs; write its predictions, of validation images too, its patient probe and its receipt."""
+    """Train what is missing of an experiment's runs; write its predictions, of validation images too, its patient probe
+    and its receipt.
+    """
     from leukbench.cohort.tables import read_split
     from leukbench.paths import replacing
     from leukbench.pipeline.progress import run_progress
@@ -76,9 +79,16 @@ def train(params: Params, name: str) -> str:
         keep_pages()
     with run_progress(name) as progress:
         predictions, receipt = train_experiment(
-            study, experiment, table, store=store, device=device, limited_source=not plan.sizes.complete,
-            whole_folds=plan.sizes.whole_folds, common_of=plan.transfer.common_of if plan.transfer else None, progress=progress,
-        )  # fmt: skip
+            study,
+            experiment,
+            table,
+            store=store,
+            device=device,
+            limited_source=not plan.sizes.complete,
+            whole_folds=plan.sizes.whole_folds,
+            common_of=plan.transfer.common_of if plan.transfer else None,
+            progress=progress,
+        )
     tables = {".parquet": predictions}
     if (
         not plan.transfer

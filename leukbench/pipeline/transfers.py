@@ -1,4 +1,6 @@
-"""Transfers: trained on all of one source, tested on all of another; what came of it, beside the results within the source."""
+"""Transfers: trained on all of one source, tested on all of another; what came of it, beside the results within the
+source.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,11 @@ def _within(transfer: Result, arm: str, experiments: Mapping[str, Result]) -> Re
     same = [
         other
         for other in experiments.values()
-        if other.experiment.protocol == "patient" and arm in other.experiment.arms
-        and (other.experiment.paper, other.experiment.study, other.experiment.source) == (wanted.paper, wanted.study, wanted.source)
-    ]  # fmt: skip
+        if other.experiment.protocol == "patient"
+        and arm in other.experiment.arms
+        and (other.experiment.paper, other.experiment.study, other.experiment.source)
+        == (wanted.paper, wanted.study, wanted.source)
+    ]
     return min(same, key=lambda other: other.experiment.limits != wanted.limits, default=None)
 
 

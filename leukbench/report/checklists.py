@@ -321,7 +321,8 @@ def checklist(paper: Paper, sheet: FactSheet) -> str:
     return (
         f"# Reporting guidelines: {paper.key}\n\nRead off the paper's record ({paper.citation.title}). It says whether"
         " something is stated, not whether it is right or enough; items in a few words of ours, by the guidelines'"
-        f" numbers.\n\n{page_table(_counts(told))}\n\n{page_table(rows)}\n\n## Not assessed\n\nThe record cannot answer these"
+        f" numbers.\n\n{page_table(_counts(told))}\n\n{page_table(rows)}\n\n## Not assessed\n\nThe record "
+        "cannot answer these"
         f" without judgement.\n\n{left}\n"
     )
 

@@ -1,4 +1,6 @@
-"""What was chosen on validation images and read on test images: thresholds and temperatures; and contrasts between models."""
+"""What was chosen on validation images and read on test images: thresholds and temperatures; and contrasts between
+models.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from leukbench.report.sections import only_class, protocol_name
 
 
 def operating_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return sensitivity, specificity and predictive values at thresholds from validation; the study's positive class, or all."""
+    """Return sensitivity, specificity and predictive values at thresholds from validation; the study's positive class,
+    or all.
+    """
     positive = data.papers[paper].studies[study].positive
     rows = []
     for experiment, arm in data.networks_of(paper, study):

@@ -1,4 +1,6 @@
-"""What must be ruled out: models without a network that come close, patients that the image gives away, unknown patients."""
+"""What must be ruled out: models without a network that come close, patients that the image gives away, unknown
+patients.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ def no_flag(data: ReportData, paper: str, study: str) -> str:
     telling = (
         "" if any(s.tells for s in behind) else " None of these models is shown to know more than the majority class."
     )
-    return f"No flag, and no proof of learning either: no network is shown to be {margin} points ahead of {names}.{telling}"
+    return (
+        f"No flag, and no proof of learning either: no network is shown to be {margin} points ahead of "
+        f"{names}.{telling}"
+    )
 
 
 def _own(s: ArmShortcut) -> str:
@@ -89,7 +94,8 @@ def probe_sentence(probe: Probe) -> str:
     """Return a probe's accuracy beside what chance and the class alone would give."""
     return (
         f"named right for {with_interval(probe.accuracy, probe.unit)} % of {probe.n_images} images of {probe.n_units}"
-        f" {probe.unit}s, where chance gives {percent(probe.majority)} % and the class alone {percent(probe.by_class)} %"
+        f" {probe.unit}s, where chance gives {percent(probe.majority)} % and the class alone "
+        f"{percent(probe.by_class)} %"
     )
 
 
@@ -150,17 +156,22 @@ def probe_note(data: ReportData, paper: str, study: str) -> str:
         return "Nobody could be probed: fewer than two patients (or groups) have three images here."
     if units == {"group"}:
         return (
-            "No patient ids are published: the probe names groups, which hold images that look alike or come from one original. That"
+            "No patient ids are published: the probe names groups, which hold images that look alike or come "
+            "from one original. That"
             " look-alikes look alike says nothing about patients, and raises no flag."
         )
     return (
-        "Each patient's images are cut into three parts, two to learn from and one to name; no network is used. Where patients are"
-        " named well above what the class alone gives, a split by image lets any model recognise them. Shots that look alike help."
+        "Each patient's images are cut into three parts, two to learn from and one to name; no network is "
+        "used. Where patients are"
+        " named well above what the class alone gives, a split by image lets any model recognise them. Shots "
+        "that look alike help."
     )
 
 
 def unknown_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return the accuracy's interval for patients that nobody can identify, for several correlations within a patient."""
+    """Return the accuracy's interval for patients that nobody can identify, for several correlations
+    within a patient.
+    """
     rows = []
     for experiment, arm in data.networks_of(paper, study):
         unknown = data.arm(experiment, arm).unknown_patients

@@ -1,4 +1,6 @@
-"""What is established of a paper before any verdict on its accuracy: proved of its figures, of its data, of the split."""
+"""What is established of a paper before any verdict on its accuracy: proved of its figures, of its
+data, of the split.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,15 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
     worst = worst_finding(findings, paper, claim)
     unit = " %" if claim.unit == "%" else ""
     made = Headline(
-        paper=paper.key, study=study, printed=f"{claim.metric.replace('_', ' ')} {claim.value}{unit}",
+        paper=paper.key,
+        study=study,
+        printed=f"{claim.metric.replace('_', ' ')} {claim.value}{unit}",
         could_be_true=f"**{worst.status}**: {worst.statement}" if worst else "nothing speaks against it",
-        as_published="not run", by_patient="not run", without_network=_without(reports, paper.key, study), status="not run",
-    )  # fmt: skip
+        as_published="not run",
+        by_patient="not run",
+        without_network=_without(reports, paper.key, study),
+        status="not run",
+    )
     ran = real(reports, paper.key, study)
     if not ran:
         return made
@@ -78,7 +85,9 @@ def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protoco
 
 
 def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> str:
-    """Return the headline metric of the claim's network under a protocol: of several readings the first, and how many."""
+    """Return the headline metric of the claim's network under a protocol: of several readings the first,
+    and how many.
+    """
     names = _experiments(data, paper, study, claim, protocol)
     if not names:
         return "not run"

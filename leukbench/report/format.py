@@ -1,4 +1,6 @@
-"""How numbers look in tables: percent with interval, counts with thin groups, a dash with its reason where undefined."""
+"""How numbers look in tables: percent with interval, counts with thin groups, a dash with its reason
+where undefined.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +153,9 @@ def seconds(value: float | None) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a Markdown table with one column per key of the first row, padded: for a terminal. Cells keep their text."""
+    """Return a Markdown table with one column per key of the first row, padded: for a terminal. Cells
+    keep their text.
+    """
     if not rows:
         return ""
     safe = [{k: _cell(v) for k, v in row.items()} for row in rows]

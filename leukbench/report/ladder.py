@@ -16,14 +16,17 @@ _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
 
 
 def beats_majority(data: ReportData, experiment: str, arm: str) -> bool:
-    """Return whether a model is right more often than always naming the class that is most frequent among those tested."""
+    """Return whether a model is right more often than always naming the class that is most frequent among
+    those tested.
+    """
     entry = data.arm(experiment, arm)
     accuracy = pick(entry.estimates, "accuracy")
     return accuracy is not None and accuracy.value > entry.majority_accuracy
 
 
 def better_than_chance(data: ReportData, experiment: str, arm: str, metric: str) -> bool:
-    """Return whether a difference of this metric says anything: the AUC's interval lies above 0.5; else :func:`beats_majority`.
+    """Return whether a difference of this metric says anything: the AUC's interval lies above 0.5; else
+    :func:`beats_majority`.
 
     Naming one class always has an AUC of 0.5 whatever the threshold, so ranking is judged by itself.
     """
@@ -94,7 +97,9 @@ def _own_size(data: ReportData, gap: RungGap) -> str:
 
 
 def why_silent(data: ReportData, gap: RungGap) -> str:
-    """Return why a difference is not printed, or "": too few groups, or a model that knows no more than the majority."""
+    """Return why a difference is not printed, or "": too few groups, or a model that knows no more than
+    the majority.
+    """
     if few := too_few(gap.n_groups, data.unit(gap.patient)):
         return few
     below = [e for e in (gap.rung, gap.patient) if not better_than_chance(data, e, gap.arm, gap.metric)]
@@ -111,8 +116,10 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     ]
     notes = []
     if any(not g.equal_size for g in gaps):
-        notes.append("Where a row says what it was trained on, the two splits trained on unequally many rows: that difference"
-                     " is not the split's alone.")  # fmt: skip
+        notes.append(
+            "Where a row says what it was trained on, the two splits trained on unequally many rows: that difference"
+            " is not the split's alone."
+        )
     if any(not g.paired for g in gaps):
         notes.append(
             "A challenge tests other patients, so its difference is between two levels of its own, not paired."
@@ -146,5 +153,6 @@ def inflation_sentence(data: ReportData, paper: str, study: str) -> str:
     told = "" if gap.low > 0 or gap.high < 0 else ", which cannot be told from none"
     return (
         f"On the same {count(gap.n_images)} images of {gap.n_groups} {unit}s, {protocol_name(data, gap.rung)} minus"
-        f" {protocol_name(data, gap.patient)}: {levels(gap)} = {difference(gap, unit)} points{told}{_own_size(data, gap)}."
+        f" {protocol_name(data, gap.patient)}: {levels(gap)} = {difference(gap, unit)} "
+        f"points{told}{_own_size(data, gap)}."
     )

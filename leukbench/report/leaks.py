@@ -1,4 +1,6 @@
-"""What the published files hold more than once, in a sentence a dataset: read from the page that ``duplicates`` makes."""
+"""What the published files hold more than once, in a sentence a dataset: read from the page that
+``duplicates`` makes.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ def _fields(section: str) -> list[str]:
 def _release(section: str) -> list[str]:
     column = "original is also in training"
     return [
-        f"Split as {row['split']}, the original of {row[column]} of {row['test images']} test images is in training too."
+        f"Split as {row['split']}, the original of {row[column]} of {row['test images']} test images is in "
+        "training too."
         for row in _rows(section, "split")
         if not row[column].startswith("0 ")
     ]

@@ -132,7 +132,9 @@ def _single_gaps(text: str) -> str:
 
 
 def index_page(site: Site) -> str:
-    """Return the first page: what is established, claimed beside reproduced with its status, what would settle the rest."""
+    """Return the first page: what is established, claimed beside reproduced with its status, what would settle the
+    rest.
+    """
     published = [f for f in site.findings if f.paper in site.papers]
     statuses = Counter(f.status for f in published)
     headlines = [established.headline(site.profiles, site.papers[p], s, published) for p, s in site.studies()]
@@ -201,7 +203,10 @@ def hospital_sentence(site: Site) -> str:
     good = [f"{paper} ({study})" for (paper, study), verdict in settled.items() if verdict.startswith("reproduced")]
     if good:
         return f"the pages of {', '.join(good)}: their figures have a verdict by patient"
-    return "no evidence either way: none of these figures has been shown to hold, or not to hold, on patients unseen in training"
+    return (
+        "no evidence either way: none of these figures has been shown to hold, or not to hold, on patients "
+        "unseen in training"
+    )
 
 
 def paper_page(site: Site, paper: Paper) -> str:
@@ -278,7 +283,8 @@ def _datasets(site: Site) -> str:
     datasets = []
     for leak in site.leaks.values():
         rests = [
-            f"[{p}](papers/{p}.md), {s.replace('_', ' ')}: {sections.printed(site.papers[p].claim(site.papers[p].studies[s].headline))}"
+            f"[{p}](papers/{p}.md), {s.replace('_', ' ')}: "
+            f"{sections.printed(site.papers[p].claim(site.papers[p].studies[s].headline))}"
             for p, s in site.studies()
             if site.papers[p].studies[s].source == leak.source
         ]

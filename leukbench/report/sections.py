@@ -103,7 +103,9 @@ def folds_run(result: ExperimentResult) -> list[int]:
 
 
 def shared(result: ExperimentResult) -> str:
-    """Return what training and test parts have in common, in the folds that were run only, beside how much is tested."""
+    """Return what training and test parts have in common, in the folds that were run only, beside how
+    much is tested.
+    """
     folds = [result.certificate.folds[i] for i in folds_run(result)]
     told = []
     for what in dict.fromkeys(name for fold in folds for name, n in fold.shared.items() if n):
@@ -181,7 +183,9 @@ def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
 
 
 def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return, where patient ids are published, how many patients are called right by their mean score, and the worst."""
+    """Return, where patient ids are published, how many patients are called right by their mean score,
+    and the worst.
+    """
     rows = []
     for experiment, arm in data.networks_of(paper, study):
         p = data.arm(experiment, arm).patients
@@ -268,7 +272,9 @@ def assumed_rows(paper: Paper, arms: Iterable[str]) -> list[dict[str, str]]:
 
 
 def parameter_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return printed parameter counts beside ours; where a reading explains a count, the reading stands for the difference."""
+    """Return printed parameter counts beside ours; where a reading explains a count, the reading stands for the
+    difference.
+    """
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for row in data.parameters:
         if row["layer"]:
@@ -288,7 +294,9 @@ def parameter_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def time_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return measured times by network: the mean of a run, of its epochs and its scoring. They differ between machines."""
+    """Return measured times by network: the mean of a run, of its epochs and its scoring. They differ
+    between machines.
+    """
     rows = []
     for experiment, result in data.results.items():
         for arm in result.receipt.arms:

@@ -73,7 +73,9 @@ def _table(
 
 
 def _cell(value: Any) -> Cell:
-    """Return a value as a cell: numbers to six digits, which do not differ between processors, None where there is none."""
+    """Return a value as a cell: numbers to six digits, which do not differ between processors, None where there is
+    none.
+    """
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, tuple | list):

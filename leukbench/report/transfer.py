@@ -144,7 +144,8 @@ def _prevalence_rows(row: TransferResult) -> list[dict[str, str]]:
 def _remarks(row: TransferResult) -> list[str]:
     accuracy = row.metrics["accuracy"].transferred
     remarks = [
-        f"On the other source the majority class alone is right on {percent(row.majority_accuracy)} %, a colour histogram "
+        f"On the other source the majority class alone is right on {percent(row.majority_accuracy)} %, a "
+        "colour histogram "
         f"trained on the source on {with_interval(row.histogram)} %."
     ]
     at_source = row.accuracy_at_source_prevalence

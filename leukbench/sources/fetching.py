@@ -267,7 +267,8 @@ def _range_of(text: str, length: str | None) -> tuple[int, int]:
     """Return where a partial answer begins and how long the whole file is;
     (-1, 0) where its Content-Range does not hold.
 
-    >>> _range_of("bytes 10-99/100", "90"), _range_of("bytes 10-49/100", "40"), _range_of("bytes 10-99/100", "91"), _range_of("", "90")
+    >>> whole = "bytes 10-99/100"
+    >>> _range_of(whole, "90"), _range_of("bytes 10-49/100", "40"), _range_of(whole, "91"), _range_of("", "90")
     ((10, 100), (-1, 0), (-1, 0), (-1, 0))
     """
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", text.strip())

@@ -22,7 +22,8 @@ Image = npt.NDArray[np.uint8]
 KINDS = "BMP, JPEG, PNG, TIFF, GIF or WebP"
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".webp"})
 _DAMAGE = re.compile(
-    rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng error|Unsupported marker type)[^\n]*"
+    rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng "
+    rb"error|Unsupported marker type)[^\n]*"
 )
 _LOCK = threading.Lock()
 _CAUGHT: list[IO[bytes]] = []
@@ -144,8 +145,8 @@ def _highest(values: npt.NDArray[Any]) -> float:
     """Return the largest value of the depth that an image uses: 4095 of 12 bits; of fractions 1, or the largest there
     is.
 
-    >>> _highest(np.array([700], dtype=np.uint16)), _highest(np.array([60000], dtype=np.uint16)), _highest(np.array([0.5]))
-    (1023.0, 65535.0, 1.0)
+    >>> [_highest(np.array([high], dtype=np.uint16)) for high in (700, 60000)], _highest(np.array([0.5]))
+    ([1023.0, 65535.0], 1.0)
     """
     largest = float(values.max(initial=0))
     if values.dtype.kind == "f":

@@ -1,4 +1,6 @@
-"""Check that the splits of a profile keep what their protocols promise, against the tables and not only against themselves."""
+"""Check that the splits of a profile keep what their protocols promise, against the tables and not only against
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ _KEYS = frozenset({"protocol", "rule", "sha256", "verdicts", "shared", "declares
 
 
 def certify(params: Params, experiment: str) -> tuple[str, bool]:
-    """Return what the certificates of an experiment (empty: of all experiments) come to, one line an experiment, and whether any is broken.
+    """Return what the certificates of an experiment (empty: of all experiments) come to, one line an experiment, and
+    whether any is broken.
 
     Raises InputError for an unknown experiment, DataError where a stage's output is missing.
     """
@@ -40,7 +43,9 @@ def _line(name: str, certificate: Any, problems: list[str]) -> str:
 
 
 def _checked(params: Params, name: str) -> tuple[Any, list[str]]:
-    """Return an experiment's certificate and what is wrong with it when all it rests on is made again from manifest and groups."""
+    """Return an experiment's certificate and what is wrong with it when all it rests on is made again from manifest and
+    groups.
+    """
     from leukbench.cohort.certificate import check_certificate
     from leukbench.cohort.tables import read_split
 
@@ -61,7 +66,9 @@ def _checked(params: Params, name: str) -> tuple[Any, list[str]]:
 
 
 def _rests_on(params: Params, experiment: Experiment) -> tuple[Any, Any, SplitRule]:
-    """Return the manifest, groups and rule of an experiment's split, made again; of both sources where it is a transfer."""
+    """Return the manifest, groups and rule of an experiment's split, made again; of both sources where it is a
+    transfer.
+    """
     from leukbench.cohort.manifest import read_manifest
     from leukbench.cohort.tables import read_groups
     from leukbench.pipeline.plan import plan_transfer

@@ -33,8 +33,8 @@ _CELLS: tuple[tuple[str, Protocol], ...] = (
 def small_runs(seeds: Iterable[int]) -> list[dict[str, float]]:
     """Return accuracy and AUC of one fold of the known-answer studies for each seed, by source and protocol.
 
-    Images are those of cohort seed 0, made once; a seed decides split, initial weights and order. Twelve epochs; about three
-    CPU seconds a seed.
+    Images are those of cohort seed 0, made once; a seed decides split, initial weights and order. Twelve epochs; about
+    three CPU seconds a seed.
     """
     with tempfile.TemporaryDirectory(prefix="leukbench-check-") as folder:
         cohorts = [_prepare(source, Path(folder)) for source in ("known_answer", "known_answer_null")]
@@ -107,8 +107,11 @@ def _train_fold(split: Any, store: Any, recipe: Any, classes: tuple[str, ...], s
     network = NetworkSpec(paper="known_answer", name="small_cnn")
     rows = fold_rows(split, fold=0, classes=classes, store=store)
     state = set_up(
-        lambda: build_network(network, n_classes=2, input_px=recipe.input_px, pretrained=False), recipe, seed=seed, device=device
-    )  # fmt: skip
+        lambda: build_network(network, n_classes=2, input_px=recipe.input_px, pretrained=False),
+        recipe,
+        seed=seed,
+        device=device,
+    )
     fit, held, test = (Pixels(part, store, recipe, device=device) for part in (rows.train, rows.validation, rows.test))
     train(state, recipe, train=fit, validation=held, test=test, n_classes=2, seed=seed, precision="fp32")
     scores = state.epochs.test[-1].astype(float)
@@ -117,7 +120,8 @@ def _train_fold(split: Any, store: Any, recipe: Any, classes: tuple[str, ...], s
 
 
 def prediction_interval(values: list[float], *, further: int, alpha: float) -> tuple[float, float, float]:
-    """Return the two-sided t prediction interval for the mean of ``further`` values, and the shift seen with 90 % power.
+    """Return the two-sided t prediction interval for the mean of ``further`` values, and the shift seen with 90 %
+    power.
 
     mean ± t(1 - α/2, n - 1) · s · √(1/m + 1/n); the shift adds the 90 % quantile of the same t.
 
@@ -162,7 +166,9 @@ def _read(reference: Path) -> dict[str, list[float]]:
 
 
 def hold(runs: list[dict[str, float]], reference: dict[str, list[float]]) -> tuple[str, bool]:
-    """Return a table of each metric's mean with its interval, and whether any lies outside. Bonferroni over the metrics."""
+    """Return a table of each metric's mean with its interval, and whether any lies outside. Bonferroni over the
+    metrics.
+    """
     from leukbench.report.format import number, table
 
     found = {name: sum(run[name] for run in runs) / len(runs) for name in runs[0]}
@@ -186,5 +192,8 @@ def hold(runs: list[dict[str, float]], reference: dict[str, list[float]]) -> tup
             }
         )
     verdict = "FAILED: training has changed beyond seed noise" if failed else "passed"
-    head = f"Regression check at α = {ALPHA} over {len(reference)} metrics, {len(next(iter(reference.values())))} reference seeds: {verdict}"
+    head = (
+        f"Regression check at α = {ALPHA} over {len(reference)} metrics, "
+        f"{len(next(iter(reference.values())))} reference seeds: {verdict}"
+    )
     return f"{head}\n\n{table(rows)}", failed

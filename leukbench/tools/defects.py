@@ -1,4 +1,6 @@
-"""``leukbench defects``: what is wrong in the published files, recounted, and what it is worth in somebody's predictions."""
+"""``leukbench defects``: what is wrong in the published files, recounted, and what it is worth in somebody's
+predictions.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 def defects(source: str, predictions: Path | None, listed: str) -> str:
     """Return the defects of a source (empty: of all), each recounted; with predictions, what leaving them out changes.
 
-    ``listed``: the id of one defect, whose images are named instead (or the only one that predictions are scored for). Raises DataError for evidence that does not hold,
-    InputError for an unknown source or defect.
+    ``listed``: the id of one defect, whose images are named instead (or the only one that predictions are scored for).
+    Raises DataError for evidence that does not hold, InputError for an unknown source or defect.
     """
     from leukbench.cohort.defects import read_registry
 
@@ -134,7 +136,8 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
             expected="image ids of the source's manifest", found=str(predictions.image_id[0]),
         )  # fmt: skip
     head = (
-        "The models stay as they are; only the test part is scored again. Brackets: 95 % intervals with the group as sampling unit. "
+        "The models stay as they are; only the test part is scored again. Brackets: 95 % intervals with the "
+        "group as sampling unit. "
         f"{n_none} entries concern no tested image, {n_all} all of them."
     )
     return f"{head}\n\n{table(rows)}" if rows else head

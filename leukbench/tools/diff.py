@@ -95,7 +95,7 @@ def _check_out(commit: str, to: Path) -> None:
     wanted = [name for name in names if name.endswith(f"/{RECORD}")]
     to.mkdir(parents=True, exist_ok=True)
     if wanted:
-        archive = _git("archive", "--format=tar", "--end-of-options", f"{commit}^{{commit}}", "--", *wanted, of=commit)
+        archive = _git("archive", "--format=tar", "--end-of-options", f"{commit}^{{commit}}", *wanted, of=commit)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(to, filter="data")
 
@@ -106,9 +106,12 @@ def _git(*words: str, of: str) -> bytes:
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", b"") or str(error).encode()
         raise InputError(
-            "neither a folder of reports nor a commit", where=of, expected="as reports/real-cpu, or as HEAD~1",
-            found=said.decode(errors="replace").strip()[:200], do="name a folder that is there, or a commit of this repository",
-        ) from error  # fmt: skip
+            "neither a folder of reports nor a commit",
+            where=of,
+            expected="as reports/real-cpu, or as HEAD~1",
+            found=said.decode(errors="replace").strip()[:200],
+            do="name a folder that is there, or a commit of this repository",
+        ) from error
     return done.stdout
 
 

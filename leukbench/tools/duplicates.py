@@ -62,7 +62,10 @@ def duplicates_of_all() -> str:
     sections = [f"## {load_source(name).card.title}\n\n{duplicates(name, folder)}" for name, folder in here.items()]
     if not sections:
         return "No published source is here."
-    intro = "What the published files hold more than once, from their hashes and, where the images are at hand, their pixels."
+    intro = (
+        "What the published files hold more than once, from their hashes and, where the images are at "
+        "hand, their pixels."
+    )
     return "\n\n".join(["# The data", intro, *sections, "## Defects", defects("", None, "")])
 
 

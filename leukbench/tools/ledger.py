@@ -1,7 +1,7 @@
 """The ledger: every figure that the papers print, one row a claim, as CSV, JSON or a Markdown table.
 
-Must answer at once, so the suite's own files, which tests validate, are expanded without pydantic (0.2 s to import, 0.1 s a
-paper to validate); ``test_claims_without_validation_are_those_of_the_schema`` holds the two ways equal.
+Must answer at once, so the suite's own files, which tests validate, are expanded without pydantic (0.2 s to import, 0.1
+s a paper to validate); ``test_claims_without_validation_are_those_of_the_schema`` holds the two ways equal.
 """
 
 from __future__ import annotations

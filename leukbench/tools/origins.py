@@ -1,4 +1,6 @@
-"""``leukbench origins``: which original each augmented image came from, and which photographs show one field, from pixels."""
+"""``leukbench origins``: which original each augmented image came from, and which photographs show one field, from
+pixels.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,10 @@ def _compared(name: str, kind: str, table: pd.DataFrame) -> str:
     keys = ("image_id", "origin") if kind == "origins" else ("image_id_a", "image_id_b")
     shipped = {tuple(fact[key] for key in keys) for fact in read_facts(f"{name}_{kind}")}
     found = set(table.loc[:, list(keys)].itertuples(index=False, name=None))
-    return f"{len(found & shipped):,} of {len(found):,} rows found now are those that ship with the package ({len(shipped):,})"
+    return (
+        f"{len(found & shipped):,} of {len(found):,} rows found now are those that ship with the package "
+        f"({len(shipped):,})"
+    )
 
 
 def _write(file: Path, table: pd.DataFrame) -> str:
@@ -115,7 +120,9 @@ def _write(file: Path, table: pd.DataFrame) -> str:
 
 
 def fields_text(source: str, manifest: pd.DataFrame, pairs: pd.DataFrame) -> str:
-    """Return how many photographs are joined to others of their field, and what a cut by image does with them; "" if none."""
+    """Return how many photographs are joined to others of their field, and what a cut by image does with them; "" if
+    none.
+    """
     from leukbench.cohort.fields import KIND
     from leukbench.cohort.groups import accept_near_pairs, make_groups
     from leukbench.cohort.leaks import leak_of_rule
@@ -135,14 +142,18 @@ def fields_text(source: str, manifest: pd.DataFrame, pairs: pd.DataFrame) -> str
     classes = [label for label, n in loaded.card.counts[pool].items() if label and n >= 10]
     leak = leak_of_rule("", manifest, groups, rule, classes=classes)
     return (
-        f"Fields: {int(sizes[sizes > 1].sum()):,} of {len(photographs):,} photographs are joined to others, by overlap or as "
-        f"duplicates, into {int((sizes > 1).sum()):,} groups of up to {int(sizes.max())}; {refused} pairs refused as chains. "
+        f"Fields: {int(sizes[sizes > 1].sum()):,} of {len(photographs):,} photographs are joined to others, by "
+        "overlap or as "
+        f"duplicates, into {int((sizes > 1).sum()):,} groups of up to {int(sizes.max())}; {refused} pairs "
+        "refused as chains. "
         f"Cut 80/20 by image, {leak.same_group:,} of {leak.n_test:,} test images are in a group of a training image."
     )
 
 
 def leaks_text(source: str, manifest: pd.DataFrame, pairs: pd.DataFrame) -> str:
-    """Return how many origins of an augmented release are known, and what its habitual splits leak; "" where there is none."""
+    """Return how many origins of an augmented release are known, and what its habitual splits leak; "" where there is
+    none.
+    """
     from leukbench.cohort.leaks import release_leaks
     from leukbench.report.format import table
     from leukbench.sources import load_source
@@ -168,6 +179,7 @@ def leaks_text(source: str, manifest: pd.DataFrame, pairs: pd.DataFrame) -> str:
     ]
     head = (
         f"Origins (inferred from pixels): {len(known):,} of {len(copies):,} augmented images come from "
-        f"{known['origin'].nunique()} known originals, {len(copies) - len(known)} are unknown. What splits of the release leak:"
+        f"{known['origin'].nunique()} known originals, {len(copies) - len(known)} are unknown. What splits of "
+        "the release leak:"
     )
     return f"{head}\n\n{table(rows)}"

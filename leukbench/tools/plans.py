@@ -1,4 +1,6 @@
-"""Profiles written short: what they build on, and a plan that stands for many experiments, made into a whole params.yaml."""
+"""Profiles written short: what they build on, and a plan that stands for many experiments, made into a whole
+params.yaml.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ _KEPT = ("experiments", "transfers")
 class PlanEntry(BaseModel):
     """One line of a plan: a study under several protocols, at one budget.
 
-    It stands for experiments called ``<name>-<protocol>``, and ``<name>-as_published-<reading>`` for each reading. ``all`` arms
-    are those of the study whose input size and crop the store serves.
+    It stands for experiments called ``<name>-<protocol>``, and ``<name>-as_published-<reading>`` for each reading.
+    ``all`` arms are those of the study whose input size and crop the store serves.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,7 +43,8 @@ class PlanEntry(BaseModel):
 
 
 def read_profile(file: Path) -> dict[str, Any]:
-    """Return a profile as the whole content of a params.yaml: what it ``extends`` taken over, its ``plan`` made experiments.
+    """Return a profile as the whole content of a params.yaml: what it ``extends`` taken over, its ``plan`` made
+    experiments.
 
     A profile's own keys replace those of the one that it extends; within sources, stores and studies, name by name.
     Raises InputError, naming file and key.
@@ -113,9 +116,17 @@ def _expanded(entry: PlanEntry, plain: dict[str, Any], *, where: str) -> dict[st
     made = {}
     for suffix, protocol, reading in _cuts(entry, paper.studies[key], where=where):
         experiment = Experiment(
-            paper=paper.key, study=key, protocol=protocol, reading=reading, source=store.source, store=entry.store,
-            arms=_arms(entry, paper, key, store), limits=entry.limits, pretrained=entry.pretrained, precision=entry.precision,
-        )  # fmt: skip
+            paper=paper.key,
+            study=key,
+            protocol=protocol,
+            reading=reading,
+            source=store.source,
+            store=entry.store,
+            arms=_arms(entry, paper, key, store),
+            limits=entry.limits,
+            pretrained=entry.pretrained,
+            precision=entry.precision,
+        )
         made[f"{entry.name}-{suffix}"] = _short(experiment)
     return made
 

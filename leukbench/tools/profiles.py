@@ -14,8 +14,8 @@ from leukbench.tools.plans import params_text, read_profile
 def use_profile(name: str) -> str:
     """Put ``profiles/<name>.yaml`` in place as params.yaml once it is valid; without a name, list the profiles.
 
-    A params.yaml that is no profile as it stands is kept as params.yaml.before. Raises InputError for an unknown name, or a
-    profile that is not as params.yaml should be.
+    A params.yaml that is no profile as it stands is kept as params.yaml.before. Raises InputError for an unknown name,
+    or a profile that is not as params.yaml should be.
     """
     profiles = _profiles()
     present = workspace() / "params.yaml"
@@ -26,8 +26,11 @@ def use_profile(name: str) -> str:
     params = load_profile(profiles[name])
     if params.profile != name:
         raise InputError(
-            "a profile does not bear its own name", where=f"{profiles[name]}, key profile", expected=name, found=params.profile
-        )  # fmt: skip
+            "a profile does not bear its own name",
+            where=f"{profiles[name]}, key profile",
+            expected=name,
+            found=params.profile,
+        )
     kept = _keep_edited(present, profiles)
     write_text(present, params_text(profiles[name]))
     return (

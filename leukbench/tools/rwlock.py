@@ -1,7 +1,8 @@
-"""Set aside a lock file of DVC's that a kill left half written: ``python -m leukbench.tools.rwlock``, before ``dvc repro``.
+"""Set aside a lock file of DVC's that a kill left half written: ``python -m leukbench.tools.rwlock``, before ``dvc
+repro``.
 
-DVC writes ``.dvc/tmp/rwlock`` in place, under a kernel lock on ``rwlock.lock``. Killed in between it leaves a file that it
-cannot read, and then refuses every command until a person deletes it.
+DVC writes ``.dvc/tmp/rwlock`` in place, under a kernel lock on ``rwlock.lock``. Killed in between it leaves a file that
+it cannot read, and then refuses every command until a person deletes it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 
 
 def set_aside(folder: Path) -> str:
-    """Rename an unreadable ``rwlock`` in a ``.dvc/tmp`` folder that nobody writes; return what was done, "" if nothing."""
+    """Rename an unreadable ``rwlock`` in a ``.dvc/tmp`` folder that nobody writes; return what was done,
+    "" if nothing.
+    """
     file = folder / "rwlock"
     if not file.is_file():
         return ""

@@ -1,4 +1,6 @@
-"""What a grid knows of its runs while they go on: who is where, and how much time is left. Touches neither disk nor clock."""
+"""What a grid knows of its runs while they go on: who is where, and how much time is left. Touches neither disk nor
+clock.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +57,17 @@ class Board:
         return [line for line in self.lines.values() if line.state == state]
 
     def line_left_s(self, line: Line, *, now_s: float) -> float:
-        """Return a run's seconds left: by its own pace once it has finished an epoch, else by its cost; NaN where none is known."""
+        """Return a run's seconds left: by its own pace once it has finished an epoch, else by its cost; NaN where none
+        is known.
+        """
         if line.state == "running" and line.share > 0:
             return (now_s - line.since_s) * (1 - line.share) / line.share
         return line.cost.seconds * (1 - line.share)
 
     def left_s(self, *, now_s: float) -> float:
-        """Return the seconds left for all: what runs at its own pace, what waits at its cost, corrected by like runs."""
+        """Return the seconds left for all: what runs at its own pace, what waits at its cost, corrected by
+        like runs.
+        """
         running, waiting = self.in_state("running"), self.in_state("waiting")
         left = [self.line_left_s(line, now_s=now_s) for line in running]
         pace = self._pace(now_s)

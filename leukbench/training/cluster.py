@@ -1,7 +1,8 @@
 """Train tasks as Slurm array jobs through submitit, one job a run; a job near its time limit is requeued and resumes.
 
-Whether a run is finished, and how far it is, is read from its folder, which the cluster must share with the machine that submits; whether
-its job is still there, from ``squeue``, which every Slurm has (``sacct`` needs an accounting database).
+Whether a run is finished, and how far it is, is read from its folder, which the cluster must share with the machine
+that submits; whether its job is still there, from ``squeue``, which every Slurm has (``sacct`` needs an accounting
+database).
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class SlurmOptions:
 
 
 class Job:
-    """What runs in a Slurm job; submitit calls ``checkpoint`` when the time limit is near and requeues what it returns."""
+    """What runs in a Slurm job; submitit calls ``checkpoint`` when the time limit is near and requeues
+    what it returns.
+    """
 
     def __call__(self, task: Task) -> str:
         use_threads(task.recipe.input_px, most=min(2, int(os.environ.get("SLURM_CPUS_PER_TASK", "1"))))
@@ -89,7 +92,9 @@ def run_on_slurm(tasks: Sequence[Task], options: SlurmOptions, *, poll_s: float 
 
 
 def _news(task: Task, state: str | None, log: Path, gone: set[str]) -> Event | None:
-    """Return what a run's folder and its job's state say. A job must be missing twice: it may have ended between two looks."""
+    """Return what a run's folder and its job's state say. A job must be missing twice: it may have ended between two
+    looks.
+    """
     if is_finished(task.key):
         return Event(task.key, "finished")
     if state is not None:

@@ -1,4 +1,6 @@
-"""What a run will cost: images a second, measured by earlier runs of the same network on the same device, else estimated by roofline."""
+"""What a run will cost: images a second, measured by earlier runs of the same network on the same device, else
+estimated by roofline.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +139,8 @@ class Estimator:
 def least_seconds(work: Load, limits: Device) -> tuple[float, float]:
     """Return the least seconds an image of an eager training step and of scoring, counted on a batch without data.
 
-    The networks are built on torch's meta device, where nothing is computed: shapes and operations are what they will be.
+    The networks are built on torch's meta device, where nothing is computed: shapes and operations are what they will
+    be.
     """
     recipe, size = work.recipe, work.recipe.batch_size
     kind = torch.bfloat16 if work.precision == "bf16" else torch.float32

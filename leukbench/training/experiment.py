@@ -1,4 +1,6 @@
-"""An experiment of the plan: every arm × fold × seed of a study under one protocol, collected into one table of predictions."""
+"""An experiment of the plan: every arm × fold × seed of a study under one protocol, collected into one table of
+predictions.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,15 @@ from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
 
 SELECTIONS = ("recipe", "last", "best_validation", "best_test")
-"""Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the best
-validation accuracy, and the one with the best test accuracy (a leak)."""
+"""Which epoch's scores: the recipe's checkpoint, which all estimates speak of; beside it the last, the one with the
+best validation accuracy, and the one with the best test accuracy (a leak)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lacks:
-    """What an experiment's runs lack of the paper's experiment: of every fold (``budget``), of the whole, of the folds that are not whole."""
+    """What an experiment's runs lack of the paper's experiment: of every fold (``budget``), of the whole, of the folds
+    that are not whole.
+    """
 
     budget: bool = False  # fewer epochs, images or planned copies
     source: bool = False  # of the published images some are not at hand
@@ -85,7 +89,8 @@ def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
 def plan_arm(
     study: dict[str, Any], arm: str, experiment: Experiment, *, limited_source: bool, whole_folds: Collection[int] = ()
 ) -> ArmPlan:
-    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not exist.
+    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not
+    exist.
 
     ``whole_folds``: the folds that lack no published image, where the source as a whole does (``limited_source``).
     """
@@ -187,7 +192,8 @@ def _check_store(arm: ArmPlan, store: Store) -> None:
             where=f"arm {arm.name}",
             expected=f"side_px {arm.recipe.input_px}, crop {arm.recipe.crop}",
             found=f"side_px {store.side_px}, crop {store.crop}",
-            do="name another store for this experiment in params.yaml, or put arms of another input size into an experiment of their own",
+            do="name another store for this experiment in params.yaml, or put arms of another input size into "
+            "an experiment of their own",
         )
 
 
@@ -203,13 +209,14 @@ def train_experiment(
     common_of: Mapping[str, str] | None = None,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the predictions of all runs of an experiment, then those of the models without a network, and a receipt without times.
+    """Return the predictions of all runs of an experiment, then those of the models without a network, and a receipt
+    without times.
 
-    An experiment without arms has only the latter. ``common_of`` names the class in common of each class of the study, in which a
-    transfer's predictions are given.
+    An experiment without arms has only the latter. ``common_of`` names the class in common of each class of the study,
+    in which a transfer's predictions are given.
 
-    The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group, patient,
-    label, predicted and ``score_<class>``.
+    The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group,
+    patient, label, predicted and ``score_<class>``.
     """
     shown = merge_classes(tuple(study["classes"]), common_of)
     tables: list[pd.DataFrame] = []
@@ -315,7 +322,9 @@ def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, pre
 def prediction_table(
     rows: Rows, scores: Any, classes: tuple[str, ...], *, arm: str, selection: str, fold: int, seed: int
 ) -> pd.DataFrame:
-    """Return one row an image with its scores ``(n_rows, n_classes)``, as float32, and the class that scores highest."""
+    """Return one row an image with its scores ``(n_rows, n_classes)``, as float32, and the class that
+    scores highest.
+    """
     columns: dict[str, Any] = {
         "arm": arm,
         "selection": selection,

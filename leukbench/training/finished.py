@@ -1,4 +1,6 @@
-"""A finished run as a whole: its receipt seals every file of its folder, and whoever reads one holds all against it. No torch."""
+"""A finished run as a whole: its receipt seals every file of its folder, and whoever reads one holds all against it. No
+torch.
+"""
 
 from __future__ import annotations
 
@@ -84,9 +86,12 @@ def _receipt(folder: Path) -> dict[str, Any]:
         right = plain.keys() <= _BEFORE_SEALS and plain.keys() | {"scores_from"} == _BEFORE_SEALS
     if not right:
         raise DataError(
-            "a finished run is damaged", where=str(folder / "receipt.json"), expected="the text that it seals itself with",
-            found="another", do=_DO,
-        )  # fmt: skip
+            "a finished run is damaged",
+            where=str(folder / "receipt.json"),
+            expected="the text that it seals itself with",
+            found="another",
+            do=_DO,
+        )
     return plain
 
 

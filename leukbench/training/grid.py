@@ -1,7 +1,7 @@
 """The grid: every run of the plan that is missing, one task each, planned once and trained by whoever has time.
 
-A task names its experiment's files and its arm, fold and seed, so that it can be trained in another process or on another machine
-that sees the same folders. Nothing is handed back but events: what was trained lies in ``runs/<key>/``.
+A task names its experiment's files and its arm, fold and seed, so that it can be trained in another process or on
+another machine that sees the same folders. Nothing is handed back but events: what was trained lies in ``runs/<key>/``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a run. ``held``: another process trains it; ``note``: who holds it, or why it failed."""
+    """Something that happened to a run. ``held``: another process trains it; ``note``: who holds it, or
+    why it failed.
+    """
 
     key: str
     what: Literal["started", "epoch", "finished", "failed", "held"]
@@ -102,10 +104,12 @@ class Event:
 
 
 def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
-    """Return the runs of experiments in the plan's order, first seeds first, each key once, without those that another one holds.
+    """Return the runs of experiments in the plan's order, first seeds first, each key once, without those that another
+    one holds.
 
-    The headline seed of every experiment comes before anybody's second. A run that differs from another in testing fewer rows
-    takes its scores from it (:func:`leukbench.training.run.execute_run`). Raises DataError, naming the stage, where a file is missing.
+    The headline seed of every experiment comes before anybody's second. A run that differs from another in testing
+    fewer rows takes its scores from it (:func:`leukbench.training.run.execute_run`). Raises DataError, naming the
+    stage, where a file is missing.
     """
     tasks: dict[str, Task] = {}
     tested: dict[str, dict[str, frozenset[str]]] = {}  # training key -> run key -> test rows
@@ -169,8 +173,8 @@ def execute_task(
 ) -> None:
     """Train what is missing of a task's run; what it prints, and its traceback, go to the task's log.
 
-    Raises RunHeld where another process trains it for longer than ``patience_s``, DataError where the inputs have changed
-    since the plan was made, and whatever training raises.
+    Raises RunHeld where another process trains it for longer than ``patience_s``, DataError where the inputs have
+    changed since the plan was made, and whatever training raises.
     """
     study, split, store = _opened(task.inputs)
     arm = plan_arm(study, task.arm, task.inputs.experiment, limited_source=task.inputs.limited_source)
@@ -179,21 +183,29 @@ def execute_task(
     spec = make_spec(task.inputs.experiment, arm, rows, classes=classes, store=store, fold=task.fold, seed=task.seed)
     if spec.key != task.key:
         raise DataError(
-            "a run is not the one that was planned", where=task.name, expected=f"key {task.key}", found=f"key {spec.key}",
+            "a run is not the one that was planned",
+            where=task.name,
+            expected=f"key {task.key}",
+            found=f"key {spec.key}",
             do="code or inputs changed meanwhile: start the grid again",
-        )  # fmt: skip
+        )
     execute_run(spec, rows, store, device=device, progress=progress, patience_s=patience_s)
 
 
 def _opened(inputs: ExperimentInputs) -> tuple[dict[str, Any], pd.DataFrame, Store]:
-    """Return an experiment's study, split and store; those of the last few experiments are kept open as long as their files are as they were."""
+    """Return an experiment's study, split and store; those of the last few experiments are kept open as long as their
+    files are as they were.
+    """
     files = {inputs.study: "resolve", inputs.split: "split", **dict.fromkeys(inputs.stores, "decode")}
     for file, stage in files.items():
         if not file.is_file():
             raise DataError(
-                "the grid lacks what an earlier stage makes", where=f"experiment {inputs.name}", expected=str(file), found="no such file",
+                "the grid lacks what an earlier stage makes",
+                where=f"experiment {inputs.name}",
+                expected=str(file),
+                found="no such file",
                 do=f"run the {stage} stage: dvc repro {stage}, or leukbench {stage}",
-            )  # fmt: skip
+            )
     return _open(inputs, tuple(file.stat().st_mtime_ns for file in files))
 
 
@@ -207,7 +219,9 @@ def _open(inputs: ExperimentInputs, changed: tuple[int, ...]) -> tuple[dict[str,
 
 @contextlib.contextmanager
 def logged(task: Task) -> Iterator[None]:
-    """Send what this process prints, other libraries' C code included, to the task's log, and the traceback of what fails inside."""
+    """Send what this process prints, other libraries' C code included, to the task's log, and the traceback of what
+    fails inside.
+    """
     task.log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

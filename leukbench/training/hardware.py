@@ -34,11 +34,15 @@ def choose_device() -> torch.device:
 
 
 TINY_PX = 64
-"""Images up to this side train with one thread on a CPU: two wait for each other longer than they work (60 against 34 s)."""
+"""Images up to this side train with one thread on a CPU: two wait for each other longer than they work (60 against 34
+s).
+"""
 
 
 def use_threads(side_px: int, *, most: int = 2) -> None:
-    """Set the threads of CPU training, by the images' side and not by what else runs: another number gives other last bits."""
+    """Set the threads of CPU training, by the images' side and not by what else runs: another number gives other last
+    bits.
+    """
     torch.set_num_threads(1 if side_px <= TINY_PX else min(most, os.cpu_count() or 1))
 
 
@@ -49,9 +53,9 @@ _TOP_PAD_BYTES = 256 * 2**20
 def keep_pages() -> bool:
     """Let the C library keep what tensors free in this process, and return whether it does: only glibc can be told.
 
-    It hands tensors of 32 MiB and more back to the kernel after every use otherwise, and faults each page in again at the next:
-    DDRNet at its batch of 128 spends 40 % of a step so. Results are the same bits; the peak of resident memory is 1.5 to 2 times
-    as high. Call it before the first large tensor.
+    It hands tensors of 32 MiB and more back to the kernel after every use otherwise, and faults each page in again at
+    the next: DDRNet at its batch of 128 spends 40 % of a step so. Results are the same bits; the peak of resident
+    memory is 1.5 to 2 times as high. Call it before the first large tensor.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,7 +1,8 @@
 """One owner a run: a lock in its folder that two processes cannot hold at once and that goes with whoever held it.
 
-The lock is the kernel's (``flock`` on ``runs/<key>/lock``, also over NFS), so that it is free again as soon as its owner has ended, however it
-ended; a file left behind by a kill holds nothing. Its text says who holds it, for people to read.
+The lock is the kernel's (``flock`` on ``runs/<key>/lock``, also over NFS), so that it is free again as soon as its
+owner has ended, however it ended; a file left behind by a kill holds nothing. Its text says who holds it, for people to
+read.
 """
 
 from __future__ import annotations

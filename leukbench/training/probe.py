@@ -1,8 +1,8 @@
 """Can the patient be told from the image? A probe without a network, which explains a gap between splits.
 
-The same images that an experiment tests, cut within patients: every patient stands in training and test, and the question is whose an
-image is. Where no patient ids are published the groups stand in; these were joined because their images look alike or come from
-one original, so that naming them says much less.
+The same images that an experiment tests, cut within patients: every patient stands in training and test, and the
+question is whose an image is. Where no patient ids are published the groups stand in; these were joined because their
+images look alike or come from one original, so that naming them says much less.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from leukbench.records import FloatArray, StringArray
 from leukbench.seeds import generator_for, seed_for
 
 PROBE_COLUMNS = ("probe", "unit", "cut", "image_id", "label", "truth", "predicted")
-"""``unit``: patient or group; ``truth`` and ``predicted`` are their ids; ``cut`` is the part of the probe's own cross-validation."""
+"""``unit``: patient or group; ``truth`` and ``predicted`` are their ids; ``cut`` is the part of the probe's own
+cross-validation.
+"""
 CUTS = 3
 MOST_IMAGES = 30
 """Images of a patient that take part: more would cost minutes and let a few patients speak for all."""
@@ -35,8 +37,8 @@ PROBES: dict[str, Callable[[Image], FloatArray]] = {"colour_histogram": colour_h
 def probe_images(split: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Return the images that take part: columns image_id, label, unit, truth.
 
-    Copies are left out and of images of one origin the first stays. A patient (a group, where no row has a patient) needs ``CUTS``
-    images and gives at most ``MOST_IMAGES``, drawn at random. No row where fewer than two qualify.
+    Copies are left out and of images of one origin the first stays. A patient (a group, where no row has a patient)
+    needs ``CUTS`` images and gives at most ``MOST_IMAGES``, drawn at random. No row where fewer than two qualify.
     """
     images = split[split["copy"].astype(int) == 0].sort_values("image_id").drop_duplicates("origin")
     unit = "patient" if images["patient"].ne("").any() else "group"

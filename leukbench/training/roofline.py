@@ -47,7 +47,9 @@ class Device:
 
 
 def measure_device(device: torch.device, *, side: int = 8192, seconds: float = 1.0) -> Device:
-    """Return the device's limits, measured by a square product (bf16; on a CPU fp32) and a copy of sixteen times its elements in bytes."""
+    """Return the device's limits, measured by a square product (bf16; on a CPU fp32) and a copy of sixteen times its
+    elements in bytes.
+    """
     kind = torch.float32 if device.type == "cpu" else torch.bfloat16
     a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
     product_s = seconds_of(lambda: a @ b, device, at_least_s=seconds)
@@ -58,7 +60,9 @@ def measure_device(device: torch.device, *, side: int = 8192, seconds: float = 1
 
 
 def _flops(func: Any, args: Any, kwargs: Any, out: Any) -> float:
-    """Return an operation's floating-point operations; torch's own counter is wrong for the backward of grouped convolutions."""
+    """Return an operation's floating-point operations; torch's own counter is wrong for the backward of grouped
+    convolutions.
+    """
     from torch.utils.flop_counter import (
         flop_registry,  # here: it imports triton where that is installed, and takes its time
     )
@@ -96,7 +100,9 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
     def least_s(self, limits: Device) -> float:
-        """Return the sum over operations of the slower of computing and moving: what eager execution cannot undercut."""
+        """Return the sum over operations of the slower of computing and moving: what eager execution cannot
+        undercut.
+        """
         return sum(max(flops / limits.flops, size / limits.bytes_s, limits.launch_s) for _, flops, size in self.ops)
 
     def flops(self) -> float:

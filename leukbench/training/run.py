@@ -1,7 +1,8 @@
 """One run: a content-addressed folder that ends in scores, survives a kill, and is found again by whoever needs it.
 
-``runs/<key>/`` holds ``spec.json`` and ``environment.json`` from the start, ``lock`` and ``checkpoint.safetensors`` while it runs, and at the
-end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``, ``history.json`` and, last of all, ``receipt.json``.
+``runs/<key>/`` holds ``spec.json`` and ``environment.json`` from the start, ``lock`` and ``checkpoint.safetensors``
+while it runs, and at the end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``,
+``history.json`` and, last of all, ``receipt.json``.
 """
 
 from __future__ import annotations

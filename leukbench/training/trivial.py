@@ -1,6 +1,7 @@
 """Models without a network, beside every network: what colour, corners and size alone can tell.
 
-A study in which one of them comes close to the network has a shortcut; a network below the majority class has learned nothing.
+A study in which one of them comes close to the network has a shortcut; a network below the majority class has learned
+nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ TRIVIAL_MODELS: dict[str, tuple[Feature, Callable[[int], Any]]] = {
 
 
 class Features:
-    """Features of the rows of one experiment: an image or planned copy is looked at once, however many folds show it."""
+    """Features of the rows of one experiment: an image or planned copy is looked at once, however many
+    folds show it.
+    """
 
     def __init__(self, wanted: Iterable[Feature]) -> None:
         self._seen: dict[Feature, dict[str, FloatArray]] = {feature: {} for feature in wanted}

@@ -1,4 +1,6 @@
-"""Validation scores of an experiment's finished runs: what thresholds and temperatures are chosen on, kept apart from the tests."""
+"""Validation scores of an experiment's finished runs: what thresholds and temperatures are chosen on, kept apart from
+the tests.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from leukbench.training.run import find_run
 def validation_table(
     receipt: dict[str, Any], split: pd.DataFrame, *, classes: tuple[str, ...], store: Store
 ) -> pd.DataFrame:
-    """Return the scores of the validation rows of every run in an experiment's receipt, at the epoch that the recipe chooses.
+    """Return the scores of the validation rows of every run in an experiment's receipt, at the epoch that the recipe
+    chooses.
 
     Columns as those of the predictions, ``selection`` always ``recipe``; no row where the split sets nothing apart for
     validation, and none where the experiment has no runs. Raises DataError where a run of the receipt is not there.
@@ -33,11 +36,16 @@ def validation_table(
             raise DataError("a finished run is gone", where=f"run {run['key']}", do="run the train stage again")
         if len(rows) != done.receipt["n_validation_rows"]:
             raise DataError(
-                "a run was validated on other rows than the split's", where=f"run {run['key']}",
-                expected=f"{len(rows)} rows", found=str(done.receipt["n_validation_rows"]), do="run the train stage again",
-            )  # fmt: skip
+                "a run was validated on other rows than the split's",
+                where=f"run {run['key']}",
+                expected=f"{len(rows)} rows",
+                found=str(done.receipt["n_validation_rows"]),
+                do="run the train stage again",
+            )
         scores = done.validation[run["epochs_selected"]["recipe"]].reshape(len(rows), len(classes))
         tables.append(
-            prediction_table(rows, scores, classes, arm=run["arm"], selection="recipe", fold=run["fold"], seed=run["seed"])
-        )  # fmt: skip
+            prediction_table(
+                rows, scores, classes, arm=run["arm"], selection="recipe", fold=run["fold"], seed=run["seed"]
+            )
+        )
     return pd.concat(tables, ignore_index=True)

@@ -1,7 +1,7 @@
 """Train tasks in processes of this machine: several at once, on one processor or sharing its accelerators.
 
-A worker trains one run after the other. A run that fails takes its worker with it, so that whatever it left (memory, a broken
-CUDA context) is gone; the next run gets a new one. A worker whose grid was killed ends with it.
+A worker trains one run after the other. A run that fails takes its worker with it, so that whatever it left (memory, a
+broken CUDA context) is gone; the next run gets a new one. A worker whose grid was killed ends with it.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class _Worker:
 def run_locally(tasks: Sequence[Task], *, jobs: int, device: torch.device) -> Generator[Event, None, None]:
     """Train tasks in ``jobs`` processes and yield what happens, in order of time, until none is left.
 
-    Runs that another process holds are tried again when all else is done, until they are finished there or can be taken over.
-    Closing the iterator ends the workers; what they were training resumes from its last epoch.
+    Runs that another process holds are tried again when all else is done, until they are finished there or can be taken
+    over. Closing the iterator ends the workers; what they were training resumes from its last epoch.
     """
     todo = deque((task, 0.0) for task in tasks)
     slots: list[_Worker | None] = [None] * min(jobs, len(todo))
@@ -90,7 +90,9 @@ def _start(number: int, device: torch.device, threads: int) -> _Worker:
 
 @contextlib.contextmanager
 def environment(number: int, device: torch.device, threads: int) -> Iterator[None]:
-    """Set what a new process must find before it loads torch: its threads, and its accelerator where there are several."""
+    """Set what a new process must find before it loads torch: its threads, and its accelerator where
+    there are several.
+    """
     values = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     if device.type == "cuda" and torch.cuda.device_count() > 1:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")

@@ -1,4 +1,6 @@
-"""Checks of folds, spreads, quotations, pool shares, copies, rates, ablation blocks, closeness: a planted truth and an honest one."""
+"""Checks of folds, spreads, quotations, pool shares, copies, rates, ablation blocks, closeness: a planted truth and an
+honest one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Small papers that were once answered wrongly: layers, a positive class that only the study names, other networks' counts."""
+"""Small papers that were once answered wrongly: layers, a positive class that only the study names, other networks'
+counts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Slips in a paper file: each is named with its claim and line, all of a file at once, and the file without them loads."""
+"""Slips in a paper file: each is named with its claim and line, all of a file at once, and the file
+without them loads.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ matrices: [{id: cm, where: Figure 1, rows: actual, classes: [ill, well]}]
 
 def cell(row: str, column: str, value: str = "7", ident: str = "") -> str:
     name = ident or f"mine.{row}.{column}"
-    return f'      - {{id: {name}, metric: matrix_cell, matrix: cm, row: {row}, column: {column}, value: "{value}", unit: count}}\n'
+    return (
+        f"      - {{id: {name}, metric: matrix_cell, matrix: cm, row: {row}, column: {column}, value: "
+        f'"{value}", unit: count}}\n'
+    )
 
 
 FOUR = cell("ill", "ill") + cell("ill", "well") + cell("well", "ill") + cell("well", "well")

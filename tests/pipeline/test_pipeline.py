@@ -520,11 +520,11 @@ def test_every_command_of_the_pipeline_exists_and_takes_its_name() -> None:
 
 
 @pytest.mark.trains
-def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, params: Params) -> None:
+def test_a_changed_claim_runs_only_audit_compare_and_the_pages_again(home: Path, params: Params) -> None:
     """They alone depend on whole paper.yaml files; what the audit writes for the others does not hold the claim."""
     inner = {name: stage.get("do") or stage for name, stage in dvc_stages().items()}
     reads_claims = {name for name, stage in inner.items() if "leukbench/papers" in stage["deps"]}
-    assert reads_claims == {"audit", "compare", "report"}
+    assert reads_claims == {"audit", "compare", "report", "site"}
     file = home / "out" / "smoke" / "papers" / "known_answer.json"
     before, paper = file.read_text(encoding="utf-8"), load_paper("known_answer")
     for changed, same in (("known_answer.cohort.accuracy", True), ("known_answer.params", False)):
@@ -538,6 +538,7 @@ def test_a_changed_claim_runs_only_audit_compare_and_report_again(home: Path, pa
 
 @pytest.mark.trains
 def test_every_output_that_the_pipeline_declares_was_written(home: Path, params: Params) -> None:
+    write_site(home / "site", html=True)
     written = [home / out for stage in dvc_stages().values() for one in instances(stage, params) for out in outs(one)]
     assert len(written) > 10
     for out in written:

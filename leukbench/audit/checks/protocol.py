@@ -86,7 +86,9 @@ def check_protocol_facts(ledger: Ledger) -> list[Draft]:
 
 
 def _recorded(name: str, word: str, rule: Rule) -> str:
-    """Return what is noted of a paper that gives no more evidence; of what is only missing the statement says enough."""
+    """Return what is noted of a paper that gives no more evidence; of what is only missing the statement
+    says enough.
+    """
     return "" if rule.status == "uncheckable" else f"Noted of the text: {name}, {word}.".replace("_", " ")
 
 

@@ -94,7 +94,9 @@ def _point(ax: Any, y: float, model: ModelView, view: ExperimentView, colour: st
 
 
 def ladder(file: str, rows: Sequence[Row]) -> Figure:
-    """Return each split on one axis from 0 to 100: the network, a colour histogram, and the split's own majority class."""
+    """Return each split on one axis from 0 to 100: the network, a colour histogram, and the split's own
+    majority class.
+    """
     told = []
     for row in rows:
         beside = f"colour histogram {pct(row.view.models[COLOUR_HISTOGRAM].accuracy.value)}"

@@ -14,7 +14,9 @@ from leukbench.report.figures.words import pct, status, units
 
 
 def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
-    """Return the confusion matrix above one point a patient: sensitivity of each class, image by image and by patient."""
+    """Return the confusion matrix above one point a patient: sensitivity of each class, image by image
+    and by patient.
+    """
     counts = np.array(network.confusion)
     totals = counts.sum(axis=1)
     recalls = [f"{c} {pct(counts[i, i] / t)} % of {t:,.0f}" for i, (c, t) in enumerate(_classes(row, totals)) if t]
@@ -25,7 +27,10 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         else ""
     )
     by_patient = "; ".join(filter(None, (_by_patient(c, network, row) for c in row.view.classes)))
-    said = f"{row.arm.replace('_', ' ')}, {row.name}, images called right: {'; '.join(recalls)}.{one} {_unit(row)}: {by_patient}."
+    said = (
+        f"{row.arm.replace('_', ' ')}, {row.name}, images called right: {'; '.join(recalls)}.{one} "
+        f"{_unit(row)}: {by_patient}."
+    )
     extent = f" Extent: {status(network, row.view)}."
     key = (
         " Matrix: originals, rows the true class, copies averaged. Below: one point a "

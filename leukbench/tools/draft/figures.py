@@ -19,12 +19,22 @@ from leukbench.tools.draft.headers import (
 )
 from leukbench.tools.draft.tables import Printed
 
-_NAMES = re.compile(r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE)  # fmt: skip
+_NAMES = re.compile(
+    r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE
+)
 _CITED = re.compile(r"\[\s*\d+|et al\.?|\(\d{4}\)", re.IGNORECASE)
 _OURS = re.compile(r"propos|ours|this (work|study|paper)|our ", re.IGNORECASE)
 _MEANS = {"average": "mean", "mean": "mean", "avg": "mean", "overall": "pooled"}
-_AVERAGES = {"macro avg": "macro", "macro average": "macro", "weighted avg": "weighted", "weighted average": "weighted", "micro avg": "micro"}  # fmt: skip
-_COUNTS = frozenset({"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"})  # fmt: skip
+_AVERAGES = {
+    "macro avg": "macro",
+    "macro average": "macro",
+    "weighted avg": "weighted",
+    "weighted average": "weighted",
+    "micro avg": "micro",
+}
+_COUNTS = frozenset(
+    {"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"}
+)
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 Fields = dict[str, str]
 
@@ -86,7 +96,9 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
 
 
 def _name_columns(headers: Sequence[str], heads: Sequence[Header], body: Sequence[Sequence[str]]) -> list[int]:
-    """Return the columns that say whose a row is: those without figures, and the first where its header names no metric."""
+    """Return the columns that say whose a row is: those without figures, and the first where its header names no
+    metric.
+    """
     texts = [
         c for c in range(len(headers))
         if not heads[c].metric

@@ -53,9 +53,11 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             return list(_of_html(text, "")), []
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, ElementTree.ParseError, csv.Error) as error:
         raise InputError(
-            "cannot read tables", where=str(file), expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
+            "cannot read tables",
+            where=str(file),
+            expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
-        ) from error  # fmt: skip
+        ) from error
     return list(of_text(text)), list(_sentences(text.split("\n\n"), ""))
 
 

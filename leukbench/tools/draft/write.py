@@ -40,8 +40,8 @@ class Drafted:
 def draft_file(file: Path, key: str, *, classes: Mapping[str, int] | None = None) -> Drafted:
     """Return a file's tables as a drafted paper file.
 
-    ``classes``: class -> tested images (0 where unknown). Raises InputError for a key that is none, for a file that cannot be read, and
-    where no figure of any table is understood.
+    ``classes``: class -> tested images (0 where unknown). Raises InputError for a key that is none, for a file that
+    cannot be read, and where no figure of any table is understood.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
         raise InputError("this is no key of a paper", where="--key", expected="small letters, figures and _", found=key)
@@ -56,9 +56,12 @@ def draft_tables(
     figures = read_figures(tables, key, list(classes))
     if not figures.claims:
         raise InputError(
-            "no figure of any table is understood", where=name, expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP",
-            found="; ".join(figures.left[:5]) or f"{len(tables)} tables", do="name the columns by their metrics",
-        )  # fmt: skip
+            "no figure of any table is understood",
+            where=name,
+            expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP",
+            found="; ".join(figures.left[:5]) or f"{len(tables)} tables",
+            do="name the columns by their metrics",
+        )
     names = list(classes) or next((list(m["classes"]) for m in figures.matrices), [])
     rows = [*figures.claims, *_class_sizes(key, classes)]
     if names:
@@ -71,10 +74,18 @@ def draft_tables(
 
 def _class_sizes(key: str, classes: Mapping[str, int]) -> list[Fields]:
     return [
-        {"id": f"{key}.n_{re.sub(r'[^A-Za-z0-9_]', '_', name)}", "metric": "n_images", "class": name, "split": "test", "value": str(n),
-         "unit": "count", "where": "given as an option"}
-        for name, n in classes.items() if n
-    ]  # fmt: skip
+        {
+            "id": f"{key}.n_{re.sub(r'[^A-Za-z0-9_]', '_', name)}",
+            "metric": "n_images",
+            "class": name,
+            "split": "test",
+            "value": str(n),
+            "unit": "count",
+            "where": "given as an option",
+        }
+        for name, n in classes.items()
+        if n
+    ]
 
 
 def _head(key: str, name: str, classes: Sequence[str], rows: Sequence[Fields]) -> list[str]:

@@ -19,10 +19,19 @@ from leukbench.verdicts.rule import Verdict, decide
 PROTOCOLS = ("patient", "as_published")
 _ONLY = "all"
 _BY_PATIENT = {  # what the verdict on a paper's own protocol means where the predictions were made by patient
-    "reproduced as published, honest value unresolved": ("holds by patient", "within the margin with no patient on both sides"),
-    "not reproduced (lower)": ("lower by patient", "lower than printed by more than the margin with no patient on both sides"),
-    "not reproduced (higher)": ("higher by patient", "higher than printed by more than the margin with no patient on both sides"),
-}  # fmt: skip
+    "reproduced as published, honest value unresolved": (
+        "holds by patient",
+        "within the margin with no patient on both sides",
+    ),
+    "not reproduced (lower)": (
+        "lower by patient",
+        "lower than printed by more than the margin with no patient on both sides",
+    ),
+    "not reproduced (higher)": (
+        "higher by patient",
+        "higher than printed by more than the margin with no patient on both sides",
+    ),
+}
 
 
 def hold(
@@ -31,9 +40,9 @@ def hold(
     """Return the verdict on each comparable claim about one arm of one study, as JSON data.
 
     ``protocol`` is the user's word for how the predictions were made. ``as_published``: the verdicts of STATISTICS.md.
-    ``patient``: the same test against the same margin, its outcome named for what it is (holds, lower, higher by patient).
-    Raises InputError for an unknown protocol, study or arm, a choice that is open, other classes, a margin outside (0, 1), or
-    folds that were not cut by patient though the protocol is said to be.
+    ``patient``: the same test against the same margin, its outcome named for what it is (holds, lower, higher by
+    patient). Raises InputError for an unknown protocol, study or arm, a choice that is open, other classes, a margin
+    outside (0, 1), or folds that were not cut by patient though the protocol is said to be.
     """
     if protocol not in PROTOCOLS:
         raise unknown_name("protocol", protocol, PROTOCOLS, where="--protocol")
@@ -62,12 +71,20 @@ def _with_study(paper: Paper, classes: Sequence[str]) -> Paper:
     wrong = sorted({c.class_ for c in paper.claims if c.class_ and c.class_ not in classes})
     if wrong:
         raise InputError(
-            "a claim speaks of a class that the predictions do not have", where=f"paper {paper.key}", expected=", ".join(classes),
-            found=", ".join(wrong), do="write the class in the claims as in the predictions",
-        )  # fmt: skip
+            "a claim speaks of a class that the predictions do not have",
+            where=f"paper {paper.key}",
+            expected=", ".join(classes),
+            found=", ".join(wrong),
+            do="write the class in the claims as in the predictions",
+        )
     study = Study(
-        title=paper.citation.title, source="", classes={name: (name,) for name in classes}, protocols={}, where="", headline=_ONLY
-    )  # fmt: skip
+        title=paper.citation.title,
+        source="",
+        classes={name: (name,) for name in classes},
+        protocols={},
+        where="",
+        headline=_ONLY,
+    )
     arm = Arm(study=_ONLY, network="", recipe="", role="proposed")
     named = [
         c.model_copy(update={"study": _ONLY, "arm": c.arm or _ONLY, "split": c.split or "unstated"})
@@ -80,17 +97,22 @@ def _check_folds(given: Given) -> None:
     """Raise InputError where the file itself shows that its folds were not cut by patient."""
     if given.unit == "image":
         raise InputError(
-            "these predictions name no patients, so they cannot be held against a claim as made by patient", where="--protocol patient",
-            expected="a column patient or group", found="none", do="add one; or add --protocol as_published",
-        )  # fmt: skip
+            "these predictions name no patients, so they cannot be held against a claim as made by patient",
+            where="--protocol patient",
+            expected="a column patient or group",
+            found="none",
+            do="add one; or add --protocol as_published",
+        )
     divided = divided_groups(given.predictions)
     if divided:
         unit = given.unit
         raise InputError(
-            f"these folds are not by {unit}, so their scores cannot be held against a claim as made by patient", where="column fold",
-            expected=f"all images of a {unit} in one fold", found=f"{len(divided)} {unit}s in several folds, such as {divided[0]}",
+            f"these folds are not by {unit}, so their scores cannot be held against a claim as made by patient",
+            where="column fold",
+            expected=f"all images of a {unit} in one fold",
+            found=f"{len(divided)} {unit}s in several folds, such as {divided[0]}",
             do="add --protocol as_published; or leave out column fold if no model was trained on those whom it tests",
-        )  # fmt: skip
+        )
 
 
 def _study(paper: Paper, name: str, classes: Sequence[str]) -> str:
@@ -107,9 +129,12 @@ def _study(paper: Paper, name: str, classes: Sequence[str]) -> str:
         )  # fmt: skip
     if len(fitting) > 1:
         raise InputError(
-            "the paper has several studies with these classes", where=f"paper {paper.key}", expected="--study with one name",
-            found=", ".join(fitting), do=f"add --study {fitting[0]}, for example",
-        )  # fmt: skip
+            "the paper has several studies with these classes",
+            where=f"paper {paper.key}",
+            expected="--study with one name",
+            found=", ".join(fitting),
+            do=f"add --study {fitting[0]}, for example",
+        )
     return fitting[0]
 
 
@@ -121,9 +146,12 @@ def _arm(paper: Paper, study: str, name: str) -> str:
     proposed = [key for key, arm in arms.items() if arm.role == "proposed"]
     if not name and len(proposed) != 1:
         raise InputError(
-            "the study has not exactly one proposed arm", where=f"paper {paper.key}, study {study}",
-            expected="--arm with one name", found=", ".join(proposed or arms), do="say which network these predictions are of",
-        )  # fmt: skip
+            "the study has not exactly one proposed arm",
+            where=f"paper {paper.key}, study {study}",
+            expected="--arm with one name",
+            found=", ".join(proposed or arms),
+            do="say which network these predictions are of",
+        )
     return name or proposed[0]
 
 
@@ -136,15 +164,21 @@ def _accused(paper: Paper) -> frozenset[str]:
 def _experiment(
     paper: Paper, study: str, arm: str, protocol: str, estimates: Sequence[Estimate], *, by_patient: bool
 ) -> EvaluatedExperiment:  # fmt: skip
-    """Return the user's predictions as an experiment; question_of looks for the claim's fold only under ``as_published``."""
+    """Return the user's predictions as an experiment; question_of looks for the claim's fold only under
+    ``as_published``.
+    """
     named: Protocol = "patient" if protocol == "patient" else "as_published"
     experiment = Experiment(
         paper=paper.key, study=study, protocol=named, source=paper.studies[study].source, store="", arms=(arm,)
     )  # fmt: skip
     return EvaluatedExperiment(
-        name="your predictions", experiment=experiment, reading="", evidence="verified" if by_patient else "inferred", estimates={arm: tuple(estimates)},
+        name="your predictions",
+        experiment=experiment,
+        reading="",
+        evidence="verified" if by_patient else "inferred",
+        estimates={arm: tuple(estimates)},
         deviations={},
-    )  # fmt: skip
+    )
 
 
 def _question(claim: Claim, paper: Paper, experiment: EvaluatedExperiment, *, accused: bool) -> Question:
@@ -165,12 +199,24 @@ def _row(claim: Claim, question: Question, v: Verdict, experiment: EvaluatedExpe
     elif verdict == "reproduced as published, honest value unresolved":
         reason = "these predictions say nothing about new patients; score ones made by patient too"
     return {
-        "claim": claim.id, "headline": v.headline, "metric": claim.metric, "class": claim.class_, "average": claim.average,
-        "where": claim.where, "printed": claim.value + claim.unit if claim.unit == "%" else claim.value,
-        "unit": claim.unit, "printed_fraction": question.value, "verdict": verdict, "reason": reason,
-        "yours": _yours(question, v), "difference": _difference(v.faithful), "definition": v.faithful_by,
-        "p": _finite(v.p), "correction": v.correction, "smallest_margin": _finite(v.smallest_margin),
-    }  # fmt: skip
+        "claim": claim.id,
+        "headline": v.headline,
+        "metric": claim.metric,
+        "class": claim.class_,
+        "average": claim.average,
+        "where": claim.where,
+        "printed": claim.value + claim.unit if claim.unit == "%" else claim.value,
+        "unit": claim.unit,
+        "printed_fraction": question.value,
+        "verdict": verdict,
+        "reason": reason,
+        "yours": _yours(question, v),
+        "difference": _difference(v.faithful),
+        "definition": v.faithful_by,
+        "p": _finite(v.p),
+        "correction": v.correction,
+        "smallest_margin": _finite(v.smallest_margin),
+    }
 
 
 def _yours(question: Question, v: Verdict) -> float | None:

@@ -1,4 +1,6 @@
-"""The classes of a user's predictions: labels, calls and scores must speak of the same ones, or the mapping is asked for."""
+"""The classes of a user's predictions: labels, calls and scores must speak of the same ones, or the mapping is asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ def check_same_names(
 ) -> None:
     """Raise InputError unless labels and the names in ``what`` (predicted classes, columns of scores) are of one kind.
 
-    Each side may lack classes of the other; both at once, or two that differ only in how they are written, would be scored as
-    wrong without being so. ``known`` are the classes that ``--map`` names, which are taken at their word.
+    Each side may lack classes of the other; both at once, or two that differ only in how they are written, would be
+    scored as wrong without being so. ``known`` are the classes that ``--map`` names, which are taken at their word.
     """
     unseen = [name for name in others if name not in labels and name not in known]
     missed = [name for name in labels if name not in others and name not in known]
@@ -27,11 +29,20 @@ def check_same_names(
     mapping = alike or _in_order(unseen, missed)
     shared = [name for name in labels if name in others]
     raise InputError(
-        f"label and {what} do not name the same classes", where=str(file),
-        expected=f"the classes of label: {', '.join(labels)}", found=f"{', '.join(others)} ({len(shared)} shared)",
-        do=(f"say which is which, as in {option({f'class:{a}': b for a, b in mapping.items()})}"
-            + ("" if alike else "; turned round if it is so; a class that is right as it is: " + option({f"class:{unseen[0]}": unseen[0]}))),
-    )  # fmt: skip
+        f"label and {what} do not name the same classes",
+        where=str(file),
+        expected=f"the classes of label: {', '.join(labels)}",
+        found=f"{', '.join(others)} ({len(shared)} shared)",
+        do=(
+            f"say which is which, as in {option({f'class:{a}': b for a, b in mapping.items()})}"
+            + (
+                ""
+                if alike
+                else "; turned round if it is so; a class that is right as it is: "
+                + option({f"class:{unseen[0]}": unseen[0]})
+            )
+        ),
+    )
 
 
 def _folded(name: str) -> str:

@@ -24,9 +24,11 @@ def estimates_of(predictions: Predictions) -> tuple[Estimate, ...]:
         found = _with_auc(found, p)
     if len(np.unique(p.group)) == len(np.unique(p.image_id)):
         found = [
-            dataclasses.replace(e, low_images=e.low, high_images=e.high, method_images=e.method) if e.metric != "patient_accuracy" else e
+            dataclasses.replace(e, low_images=e.low, high_images=e.high, method_images=e.method)
+            if e.metric != "patient_accuracy"
+            else e
             for e in found
-        ]  # fmt: skip
+        ]
     return tuple(found)
 
 
@@ -38,8 +40,12 @@ def _with_auc(found: list[Estimate], p: Predictions) -> list[Estimate]:
     place = np.zeros(len(p.classes), dtype=np.int64)
     place[there] = np.arange(len(there))
     kept = dataclasses.replace(
-        p, classes=tuple(p.classes[c] for c in there), label=place[p.label], predicted=place[p.predicted], scores=p.scores[:, there]
-    )  # fmt: skip
+        p,
+        classes=tuple(p.classes[c] for c in there),
+        label=place[p.label],
+        predicted=place[p.predicted],
+        scores=p.scores[:, there],
+    )
     absent = ", ".join(name for c, name in enumerate(p.classes) if c not in there)
     partial = [
         dataclasses.replace(e, note=join_notes(e.note, f"without {absent}, of which there is no image"))
@@ -49,10 +55,11 @@ def _with_auc(found: list[Estimate], p: Predictions) -> list[Estimate]:
 
 
 def by_patient(predictions: Predictions) -> Predictions | None:
-    """Return one row a patient and seed, with the mean of the scores of its images (of calls, where there are no scores).
+    """Return one row a patient and seed, with the mean of the scores of its images (of calls, where there are no
+    scores).
 
-    The class with the highest mean is called, the first of equals. Patients whose images have several labels are left out; groups
-    stand in for those without a name. None where every patient is one image, or none is left.
+    The class with the highest mean is called, the first of equals. Patients whose images have several labels are left
+    out; groups stand in for those without a name. None where every patient is one image, or none is left.
     """
     p = average_copies(predictions)
     owner = np.where(p.patient == "", p.group, p.patient)
@@ -72,10 +79,17 @@ def by_patient(predictions: Predictions) -> Predictions | None:
         return None
     who = names[keys[1][use]]
     return Predictions(
-        classes=p.classes, image_id=who, label=held.argmax(axis=1)[keys[1][use]].astype(np.int64),
-        predicted=means[use].argmax(axis=1).astype(np.int64), scores=means[use] if votes is p.scores else np.full((int(use.sum()), len(p.classes)), np.nan),
-        group=who, origin=who, patient=who, fold=np.zeros(len(who), dtype=np.int64), seed=keys[0][use].astype(np.int64),
-    )  # fmt: skip
+        classes=p.classes,
+        image_id=who,
+        label=held.argmax(axis=1)[keys[1][use]].astype(np.int64),
+        predicted=means[use].argmax(axis=1).astype(np.int64),
+        scores=means[use] if votes is p.scores else np.full((int(use.sum()), len(p.classes)), np.nan),
+        group=who,
+        origin=who,
+        patient=who,
+        fold=np.zeros(len(who), dtype=np.int64),
+        seed=keys[0][use].astype(np.int64),
+    )
 
 
 def confusion(p: Predictions) -> dict[str, Any]:

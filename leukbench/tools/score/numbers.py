@@ -1,4 +1,6 @@
-"""The scores in a user's table: which columns hold them and of which class, and what the numbers come to as probabilities."""
+"""The scores in a user's table: which columns hold them and of which class, and what the numbers come to as
+probabilities.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from leukbench.tools.tables.rows import Line, Table
 
 SCORE = "score_"
 SUM_TOLERANCE = 1e-3
-_BEFORE = re.compile(r"(?P<family>(y_)?(score|prob|proba|probs|probability|softmax|p|pred|logit|logits))[ _.:\-(\[]+(?P<of>.+?)[)\]]?", re.IGNORECASE)  # fmt: skip
+_BEFORE = re.compile(
+    r"(?P<family>(y_)?(score|prob|proba|probs|probability|softmax|p|pred|logit|logits))[ _.:\-(\[]+(?P<of>.+?)[)\]]?",
+    re.IGNORECASE,
+)
 _AFTER = re.compile(r"(?P<of>.+?)[ _.:\-]+(?P<family>score|prob|proba|probability|softmax|logit|logits)", re.IGNORECASE)
 _LOGITS = frozenset({"logit", "logits"})
 
@@ -33,10 +38,11 @@ class ScoreColumns:
 def find_scores(
     table: Table, columns: Mapping[str, str], labels: Sequence[str], wishes: Wishes, *, logits: bool
 ) -> tuple[ScoreColumns | None, tuple[str, ...]]:
-    """Return where the scores are (None where the table has none) and what was left; ``labels`` are the classes of its labels.
+    """Return where the scores are (None where the table has none) and what was left; ``labels`` are the classes of its
+    labels.
 
-    Raises InputError where logits are not said to be such, and, unless there is a column of calls to score instead, where two sets of
-    columns fit and where a single column does not say of which class it is.
+    Raises InputError where logits are not said to be such, and, unless there is a column of calls to score instead,
+    where two sets of columns fit and where a single column does not say of which class it is.
     """
     free = [c for c in table.header if c not in columns.values()]
     families = _families(free, {wishes.classes.get(name, name) for name in labels}, wishes)
@@ -44,8 +50,13 @@ def find_scores(
         families = {"": {c: c for c in _like_classes(table, free, labels)}}
     kept = {name: of for name, of in families.items() if (name in _LOGITS) == logits} or families
     if set(kept) == _LOGITS & set(kept) and kept and not logits:
-        raise InputError("these scores are called logits", where=str(table.file), expected="--logits, which takes their softmax",
-                         found=", ".join(next(iter(kept.values())).values()), do="add --logits")  # fmt: skip
+        raise InputError(
+            "these scores are called logits",
+            where=str(table.file),
+            expected="--logits, which takes their softmax",
+            found=", ".join(next(iter(kept.values())).values()),
+            do="add --logits",
+        )
     best = _best(table, kept, labels, optional="predicted" in columns)
     if len(best) > 1:
         return ScoreColumns(of=best, logits=logits), ()
@@ -58,7 +69,9 @@ def find_scores(
 
 
 def _follows(table: Table, column: str, predicted: str) -> bool:
-    """Say whether a threshold on a column of numbers tells the calls apart, as it does for the score of one class of two."""
+    """Say whether a threshold on a column of numbers tells the calls apart, as it does for the score of one class of
+    two.
+    """
     calls = table.values(predicted)
     names = sorted(set(calls))
     try:
@@ -97,7 +110,9 @@ def _families(free: Sequence[str], labels: Collection[str], wishes: Wishes) -> d
 
 
 def _like_classes(table: Table, free: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Return the columns that are named like the labels, and where these alone do not sum to 1 the others that hold shares."""
+    """Return the columns that are named like the labels, and where these alone do not sum to 1 the others that hold
+    shares.
+    """
     shares = {c: _shares(table, c) for c in free}
     alone = [c for c in free if c in labels]
     found = [values for c in alone if (values := shares[c]) is not None]
@@ -125,9 +140,12 @@ def _best(
     fitting = [of for of in families.values() if set(labels) <= set(of)] or list(families.values())
     if len(fitting) > 1 and not optional:
         raise InputError(
-            "several sets of columns may be the scores", where=f"{table.file}, line 1", expected="one set",
-            found="; ".join(", ".join(of.values()) for of in fitting), do=f"rename those that count to {SCORE}<class>, or leave the others out",
-        )  # fmt: skip
+            "several sets of columns may be the scores",
+            where=f"{table.file}, line 1",
+            expected="one set",
+            found="; ".join(", ".join(of.values()) for of in fitting),
+            do=f"rename those that count to {SCORE}<class>, or leave the others out",
+        )
     return fitting[0] if len(fitting) == 1 else {}
 
 
@@ -226,13 +244,18 @@ def _normalised(
         raise InputError(
             "the scores of a row do not sum to 1",
             where=f"{table.file}, line {line.number}, columns {', '.join(used)}, image {line.cells.get(image, '')!r}",
-            expected=f"1, to within {tolerance:.3g} for {decimals} decimals", found=f"{' + '.join(map(str, row.tolist()))} = {row.sum():.6g}",
-            do="give the softmax over all classes (of logits add --logits); of a sigmoid per class, give predicted instead",
-        )  # fmt: skip
+            expected=f"1, to within {tolerance:.3g} for {decimals} decimals",
+            found=f"{' + '.join(map(str, row.tolist()))} = {row.sum():.6g}",
+            do="give the softmax over all classes (of logits add --logits); of a sigmoid per class, give "
+            "predicted instead",
+        )
     n = int((off > 1e-6).sum())
     if not n:
         return values, ()
-    said = f"{n} of {len(values)} rows of scores are rounded and do not sum to 1 (by up to {off.max():.2g}): divided by their sum."
+    said = (
+        f"{n} of {len(values)} rows of scores are rounded and do not sum to 1 (by up to {off.max():.2g}): "
+        "divided by their sum."
+    )
     return values / sums[:, None], (said,)
 
 

@@ -54,7 +54,10 @@ def _tested(result: Plain) -> str:
     unit = result["grouped_by"]
     seeds = f", {result['n_seeds']} seeds" if result["n_seeds"] > 1 else ""
     copies = "; copies of one origin are averaged" if result["n_rows"] > result["n_images"] * result["n_seeds"] else ""
-    text = f"{result['n_images']} images of {result['n_groups']} {unit}s{seeds} (images of {unit}s by class: {sizes}){copies}."
+    text = (
+        f"{result['n_images']} images of {result['n_groups']} {unit}s{seeds} (images of {unit}s by class: "
+        f"{sizes}){copies}."
+    )
     if unit == "image":
         sizes = "; ".join(f"{name}: {c['n_images']}" for name, c in result["classes"].items())
         text = f"{result['n_images']} images{seeds} (by class: {sizes}){copies}."
@@ -68,8 +71,10 @@ def _which_interval(unit: str) -> str:
     if unit == "image":
         return "The intervals take every image for an independent case, as the file names no patients."
     return (
-        f"The interval to read is the one **by {unit}**: it says how the result could differ on other {unit}s of the same kind. "
-        "The one by image takes every image for an independent case, which images of one patient are not; it is printed because "
+        f"The interval to read is the one **by {unit}**: it says how the result could differ on other {unit}s "
+        "of the same kind. "
+        "The one by image takes every image for an independent case, which images of one patient are not; it "
+        "is printed because "
         "it is what most papers print."
     )
 
@@ -157,7 +162,8 @@ def _worst(result: Plain) -> list[str]:
     ]
     limits = _limits("accuracy", patients["ci95"])
     sentence = (
-        f"{number(patients['n_right'], digits=1).removesuffix('.0')} of {patients['n_patients']} are called right by the mean "
+        f"{number(patients['n_right'], digits=1).removesuffix('.0')} of {patients['n_patients']} are called "
+        "right by the mean "
         f"score over their images: {percent(patients['accuracy'])} % [{limits}]."
     )
     note = f" ({patients['note']})" if patients["note"] else ""
@@ -185,7 +191,8 @@ def _verdicts(result: Plain) -> list[str]:
         return [title, "The paper prints no score of this network that predictions could be held against."]
     rows = [
         {
-            "claim": f"{c['metric']}{' of ' + c['class'] if c['class'] else ''} ({c['where']}){' *' if c['headline'] else ''}",
+            "claim": f"{c['metric']}{' of ' + c['class'] if c['class'] else ''} "
+            f"({c['where']}){' *' if c['headline'] else ''}",
             "printed": c["printed"],
             "yours": f"{percent(c['yours'])}%" if c["unit"] == "%" else number(c["yours"]),
             "difference, points": _gap(c["difference"]),
@@ -197,7 +204,8 @@ def _verdicts(result: Plain) -> list[str]:
     ]
     words = (
         f"Your predictions are taken as {how}. A claim holds where the difference is shown to be smaller than "
-        f"{points(held['margin']).lstrip('+')} points, both errors counted; the last column is the smallest margin that this many "
+        f"{points(held['margin']).lstrip('+')} points, both errors counted; the last column is the smallest "
+        "margin that this many "
         "images and groups could have resolved. * marks the study's headline claim."
     )
     return [title, words, table(rows)]
@@ -210,7 +218,7 @@ def _gap(d: Plain | None) -> str:
 _GRADES = {
     Grade.WIDE: "*Wide*: the interval covers more than its 95 %.",
     Grade.OPTIMISTIC: "*Optimistic*: the interval covers less than its 95 %, by about as much as the note says.",
-    Grade.UNKNOWN: "*Unknown*: nobody has measured what such an interval covers, or nothing says how much groups differ.",
+    Grade.UNKNOWN: "*Unknown*: nobody has measured what such an interval covers, or nothing says how groups differ.",
 }
 
 

@@ -18,7 +18,10 @@ from leukbench.tools.tables.columns import Wishes, find_columns, how_read, optio
 from leukbench.tools.tables.rows import Line, Table, keep_rows, read_table
 
 ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
-LAYOUT = "columns for the image, its true class (label), its patient or group, and a score of every class or the predicted one"
+LAYOUT = (
+    "columns for the image, its true class (label), its patient or group, and a score of every class or "
+    "the predicted one"
+)
 NOBODY = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
 """What stands, in any case, where no patient is named."""
 _PARTS = frozenset({"split", "subset", "partition", "set", "phase", "dataset", "data_split"})
@@ -29,7 +32,8 @@ _NO_CLASS = frozenset({"", "nan", "<na>"})
 class Given:
     """A file of predictions: what it says, what its groups are, what it gives, and the columns that were not read.
 
-    ``unit``: patient, group, or image where the file names neither. ``said``: one sentence each for what was done to the file.
+    ``unit``: patient, group, or image where the file names neither. ``said``: one sentence each for what was done to
+    the file.
     """
 
     predictions: Predictions
@@ -56,10 +60,11 @@ def read_given(
 ) -> Given:
     """Return the predictions in a CSV or parquet file, or in a table that was read.
 
-    Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest. Classes are those
-    of the columns of scores in their order; without these, the labels and predicted classes in alphabetical order. Without
-    ``predicted`` the class with the highest score is predicted (the first of equals). ``arm`` and ``selection`` choose the rows where
-    the file has columns of these names, ``where`` (COLUMN=VALUE) those with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
+    Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest.
+    Classes are those of the columns of scores in their order; without these, the labels and predicted classes in
+    alphabetical order. Without ``predicted`` the class with the highest score is predicted (the first of equals).
+    ``arm`` and ``selection`` choose the rows where the file has columns of these names, ``where`` (COLUMN=VALUE) those
+    with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
     """
     wishes = read_wishes(mapping, ROLES)
     read = file if isinstance(file, Table) else read_table(file)
@@ -80,20 +85,32 @@ def read_given(
 
 
 def _given(
-    table: Table, columns: Mapping[str, str], wishes: Wishes, labels: list[str], scores: ScoreColumns | None, said: tuple[str, ...]
-) -> Given:  # fmt: skip
+    table: Table,
+    columns: Mapping[str, str],
+    wishes: Wishes,
+    labels: list[str],
+    scores: ScoreColumns | None,
+    said: tuple[str, ...],
+) -> Given:
     """Return the predictions of a table whose columns are known."""
     images, from_rows = _images(table, columns)
     unit = next((role for role in ("group", "patient") if role in columns), "image")
     predicted = _names(table, columns["predicted"], wishes) if "predicted" in columns else None
     classes, values, done = _classes(table, columns, wishes, labels, predicted, scores)
     predictions = Predictions(
-        classes=classes, image_id=images, label=_codes(table, labels, columns, "label", classes),
-        predicted=values.argmax(axis=1).astype(np.int64) if predicted is None else _codes(table, predicted, columns, "predicted", classes),
-        scores=values, group=images if unit == "image" else _owners(table, columns, unit),
-        origin=_texts(table, columns.get("origin", "")), patient=_patients(table, columns, unit),
-        fold=_whole(table, columns, "fold"), seed=_whole(table, columns, "seed"),
-    )  # fmt: skip
+        classes=classes,
+        image_id=images,
+        label=_codes(table, labels, columns, "label", classes),
+        predicted=values.argmax(axis=1).astype(np.int64)
+        if predicted is None
+        else _codes(table, predicted, columns, "predicted", classes),
+        scores=values,
+        group=images if unit == "image" else _owners(table, columns, unit),
+        origin=_texts(table, columns.get("origin", "")),
+        patient=_patients(table, columns, unit),
+        fold=_whole(table, columns, "fold"),
+        seed=_whole(table, columns, "seed"),
+    )
     _check_repeats(table, columns, predictions, unit)
     used = {*columns.values(), *(scores.of.values() if scores else ())}
     return Given(
@@ -107,7 +124,9 @@ def _given(
 
 
 def _where(table: Table, given: Sequence[str]) -> Table:
-    """Return the rows that ``--where`` asks for. Raises InputError where a file holds training and test rows and nobody chose."""
+    """Return the rows that ``--where`` asks for. Raises InputError where a file holds training and test rows and nobody
+    chose.
+    """
     for text in given:
         column, equals, value = (part.strip() for part in text.partition("="))
         if not equals or column not in table.header:
@@ -125,7 +144,9 @@ def _where(table: Table, given: Sequence[str]) -> Table:
 
 
 def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str, ...]]:
-    """Return the rows of one arm and selection where the file holds several, and what was chosen without being asked."""
+    """Return the rows of one arm and selection where the file holds several, and what was chosen without
+    being asked.
+    """
     said = []
     if "arm" in table.header:
         arms = [a for a in dict.fromkeys(table.values("arm")) if not a.startswith("trivial:")]
@@ -144,8 +165,13 @@ def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str
 
 def _of(table: Table, column: str, wanted: str, *, known: list[str]) -> Table:
     if not wanted:
-        raise InputError(f"this file holds several {column}s", where=f"{table.file}, column {column}", expected=f"--{column} with one name",
-                         found=", ".join(known), do=f"add --{column} {known[0]}, for example")  # fmt: skip
+        raise InputError(
+            f"this file holds several {column}s",
+            where=f"{table.file}, column {column}",
+            expected=f"--{column} with one name",
+            found=", ".join(known),
+            do=f"add --{column} {known[0]}, for example",
+        )
     if wanted not in known:
         raise unknown_name(column, wanted, known, where=f"--{column}, {table.file}")
     return keep_rows(table, column, wanted)
@@ -184,9 +210,16 @@ def _calls(table: Table, columns: dict[str, str], labels: list[str]) -> tuple[di
 
 
 def _classes(
-    table: Table, columns: Mapping[str, str], wishes: Wishes, labels: list[str], predicted: list[str] | None, scores: ScoreColumns | None
-) -> tuple[tuple[str, ...], FloatArray, tuple[str, ...]]:  # fmt: skip
-    """Return the classes, their scores (NaN where there are none) and what was done. Raises InputError for names that do not fit."""
+    table: Table,
+    columns: Mapping[str, str],
+    wishes: Wishes,
+    labels: list[str],
+    predicted: list[str] | None,
+    scores: ScoreColumns | None,
+) -> tuple[tuple[str, ...], FloatArray, tuple[str, ...]]:
+    """Return the classes, their scores (NaN where there are none) and what was done. Raises InputError for names that
+    do not fit.
+    """
     known = list(wishes.classes.values())
     truth, called = _distinct(labels), _distinct(predicted or [])
     if scores is None:
@@ -248,9 +281,14 @@ def _filled(line: Line, columns: Mapping[str, str], role: str) -> str:
     column = columns[role]
     if line.cells[column].lower() in NOBODY if role != "image_id" else not line.cells[column]:
         raise line.wrong(
-            f"a row has no {role}", column, expected="a name", image=line.cells.get(columns.get("image_id", ""), ""),
-            do="" if role == "image_id" else "every image needs one; an image that belongs to nobody else is its own group",
-        )  # fmt: skip
+            f"a row has no {role}",
+            column,
+            expected="a name",
+            image=line.cells.get(columns.get("image_id", ""), ""),
+            do=""
+            if role == "image_id"
+            else "every image needs one; an image that belongs to nobody else is its own group",
+        )
     return line.cells[column]
 
 
@@ -298,10 +336,12 @@ def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, uni
             if values[other] != values[row]:
                 raise InputError(
                     f"an image has another {what} than in line {table.lines[other].number}",
-                    where=f"{table.file}, line {table.lines[row].number}, column {columns.get(what, what)}, image {image!r}",
-                    expected=_shown(p, what, other), found=_shown(p, what, row),
+                    where=f"{table.file}, line {table.lines[row].number}, column {columns.get(what, what)}, "
+                    f"image {image!r}",
+                    expected=_shown(p, what, other),
+                    found=_shown(p, what, row),
                     do=f"give an image the same {what} in every fold and seed",
-                )  # fmt: skip
+                )
 
 
 def _shown(p: Predictions, what: str, row: int) -> str:

@@ -1,4 +1,6 @@
-"""What a file of predictions contradicts itself in, or leaves to a rule: said beside its scores, as no metric shows it."""
+"""What a file of predictions contradicts itself in, or leaves to a rule: said beside its scores, as
+no metric shows it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,21 @@ from leukbench.tools.tables.columns import spelled_alike
 
 
 def remarks_on(given: Given) -> tuple[str, ...]:
-    """Return one sentence each for whatever a reader of the scores should know about the file; () where there is nothing."""
+    """Return one sentence each for whatever a reader of the scores should know about the file; () where there is
+    nothing.
+    """
     p, unit = given.predictions, given.unit
-    found = [*given.said, _nobody(given), *_alike(p), _never_tested(p), _mixed_up(p), _divided(p, unit), *_torn(p), _other_than_highest(given), _ties(given)]  # fmt: skip
+    found = [
+        *given.said,
+        _nobody(given),
+        *_alike(p),
+        _never_tested(p),
+        _mixed_up(p),
+        _divided(p, unit),
+        *_torn(p),
+        _other_than_highest(given),
+        _ties(given),
+    ]
     return tuple(text for text in found if text)
 
 
@@ -21,7 +35,8 @@ def _nobody(given: Given) -> str:
     if given.unit != "image":
         return ""
     return (
-        "No column names a patient or group: every image counts as a case of its own. Where several are of one patient, smear or"
+        "No column names a patient or group: every image counts as a case of its own. Where several are of "
+        "one patient, smear or"
         " original, the intervals are too narrow; add a column patient, or say which it is with --map patient=COLUMN."
     )
 
@@ -37,8 +52,10 @@ def _alike(p: Predictions) -> list[str]:
         if several:
             shown = "; ".join(" = ".join(map(repr, found)) for found in several[:3])
             texts.append(
-                f"{len(several)} {what}{'s are' if len(several) > 1 else ' is'} written in several ways that differ only in case, blanks or"
-                f" leading zeros ({shown}{'; …' if len(several) > 3 else ''}): they count as different; write one that is one in one way."
+                f"{len(several)} {what}{'s are' if len(several) > 1 else ' is'} written in several ways that "
+                "differ only in case, blanks or"
+                f" leading zeros ({shown}{'; …' if len(several) > 3 else ''}): they count as different; write "
+                "one that is one in one way."
             )
             break
     return texts
@@ -48,11 +65,16 @@ def _never_tested(p: Predictions) -> str:
     absent = [name for c, name in enumerate(p.classes) if not (p.label == c).any()]
     if not absent:
         return ""
-    return f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the classes that are there."
+    return (
+        f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the "
+        "classes that are there."
+    )
 
 
 def _mixed_up(p: Predictions) -> str:
-    """Return a doubt about the names of the classes, where calling them otherwise would turn a poor result into a good one."""
+    """Return a doubt about the names of the classes, where calling them otherwise would turn a poor result into a good
+    one.
+    """
     from scipy.optimize import linear_sum_assignment
 
     n = len(p.classes)
@@ -65,7 +87,8 @@ def _mixed_up(p: Predictions) -> str:
         f"{p.classes[c]} for {p.classes[a]}" for a, c in zip(actual, called, strict=True) if a != c and counts[a, c]
     ]
     return (
-        f"The classes may be mixed up: {100 * now:.1f} % are right as the file names them, {100 * best:.1f} % would be if it writes"
+        f"The classes may be mixed up: {100 * now:.1f} % are right as the file names them, {100 * best:.1f} % "
+        "would be if it writes"
         f" {', '.join(moved)}."
     )
 
@@ -73,8 +96,8 @@ def _mixed_up(p: Predictions) -> str:
 def divided_groups(p: Predictions) -> list[str]:
     """Return the groups whose images are tested in several folds of a seed, not all of them in each.
 
-    Where folds are those of a cross-validation, the model that tested some of a group's images was trained on the others.
-    Folds that each test all images of a group (repeated tests) divide nothing.
+    Where folds are those of a cross-validation, the model that tested some of a group's images was trained on the
+    others. Folds that each test all images of a group (repeated tests) divide nothing.
     """
     seed, group, fold, image = (np.unique(a, return_inverse=True)[1] for a in (p.seed, p.group, p.fold, p.image_id))
     tested = np.unique(np.stack([seed, group, fold, image]), axis=1)
@@ -92,7 +115,8 @@ def _divided(p: Predictions, unit: str) -> str:
     if not names:
         return ""
     return (
-        f"{len(names)} of {len(np.unique(p.group))} {unit}s have images in several folds, such as {names[0]}: in a cross-validation"
+        f"{len(names)} of {len(np.unique(p.group))} {unit}s have images in several folds, such as {names[0]}: "
+        "in a cross-validation"
         f" their other images were trained on, and these scores say nothing about new {unit}s."
     )
 
@@ -104,7 +128,8 @@ def _torn(p: Predictions) -> list[str]:
         torn = _in_several(names, p.group)
         if torn:
             texts.append(
-                f"{len(torn)} {what}{'s lie' if len(torn) > 1 else ' lies'} in several groups, such as {torn[0]}: intervals by group are"
+                f"{len(torn)} {what}{'s lie' if len(torn) > 1 else ' lies'} in several groups, such as "
+                f"{torn[0]}: intervals by group are"
                 f" too narrow. A group must hold whole {what}s."
             )
     return texts
@@ -127,7 +152,8 @@ def _other_than_highest(given: Given) -> str:
     if not n:
         return ""
     return (
-        f"{n} of {len(p)} rows name another class in predicted than the one with the highest score: accuracy, MCC and F1 follow"
+        f"{n} of {len(p)} rows name another class in predicted than the one with the highest score: accuracy, "
+        "MCC and F1 follow"
         " predicted; AUC and calibration follow the scores."
     )
 
@@ -140,4 +166,7 @@ def _ties(given: Given) -> str:
     n = int((best.sum(axis=1) > 1).sum())
     if not n:
         return ""
-    return f"{n} of {len(p)} rows have several highest scores: the class whose column stands first ({', '.join(p.classes)}) is taken."
+    return (
+        f"{n} of {len(p)} rows have several highest scores: the class whose column stands first "
+        f"({', '.join(p.classes)}) is taken."
+    )

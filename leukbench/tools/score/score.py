@@ -1,4 +1,6 @@
-"""Score a user's predictions: all metrics with group-level and image-level intervals, and verdicts on a paper's claims."""
+"""Score a user's predictions: all metrics with group-level and image-level intervals, and verdicts on
+a paper's claims.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +26,29 @@ def score(
     protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02, selection: str = "",
     mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this machine.
+    """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this
+    machine.
 
-    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, grade, note``, fractions; null where undefined), ``n_images,
-    n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are several),
-    ``patients``, ``confusion_matrix`` (``rows`` actual, in the order of ``classes``), ``by_patient`` (``confusion_matrix`` and
-    ``metrics`` of patients called by their mean score), ``unread_columns``, ``remarks`` (what was done to the file, and what it contradicts itself in) and, with ``claims`` (a paper's key
-    or file), ``verdicts``: these predictions held against the paper's claims about ``arm`` as results under ``protocol``
-    (``patient`` or ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
+    JSON: ``metrics`` (name -> ``value, ci95, ci95_images, method, grade, note``, fractions; null where undefined),
+    ``n_images, n_groups, n_rows, classes, grouped_by, majority_accuracy, folds`` (fold -> metrics, where there are
+    several), ``patients``, ``confusion_matrix`` (``rows`` actual, in the order of ``classes``), ``by_patient``
+    (``confusion_matrix`` and ``metrics`` of patients called by their mean score), ``unread_columns``, ``remarks`` (what
+    was done to the file, and what it contradicts itself in) and, with ``claims`` (a paper's key or file), ``verdicts``:
+    these predictions held against the paper's claims about ``arm`` as results under ``protocol`` (``patient`` or
+    ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
     """
     result = results(
-        file, claims, protocol=protocol, study=study, arm=arm, margin=margin, selection=selection, mapping=mapping, logits=logits,
+        file,
+        claims,
+        protocol=protocol,
+        study=study,
+        arm=arm,
+        margin=margin,
+        selection=selection,
+        mapping=mapping,
+        logits=logits,
         where=where,
-    )  # fmt: skip
+    )
     if format == "json":
         return json_text(result).rstrip("\n")
     from leukbench.tools.score.page import page
@@ -85,7 +97,9 @@ def scored(given: Given, estimates: Sequence[Estimate]) -> Plain:
 
 
 def metric_name(estimate: Estimate) -> str:
-    """Return the key of a metric: ``accuracy``, ``macro_f1``, ``recall:<class>``; an AUC over all classes is ``auc``."""
+    """Return the key of a metric: ``accuracy``, ``macro_f1``, ``recall:<class>``; an AUC over all classes
+    is ``auc``.
+    """
     if estimate.class_:
         return f"{estimate.metric}:{estimate.class_}"
     if estimate.metric == "auc" or estimate.average == "none":

@@ -1,4 +1,6 @@
-"""``leukbench check-split``: does a split keep patients, and copies of images, on one side? With everything named that crosses."""
+"""``leukbench check-split``: does a split keep patients, and copies of images, on one side? With everything named that
+crosses.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ Advance = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SplitCheck:
-    """What was found about a split: ``facts`` as JSON data, ``tables`` (name -> rows) of what crosses, and whether anything does."""
+    """What was found about a split: ``facts`` as JSON data, ``tables`` (name -> rows) of what crosses, and whether
+    anything does.
+    """
 
     facts: Plain
     tables: dict[str, pd.DataFrame]
@@ -58,8 +62,8 @@ def check_split(
 ) -> SplitCheck:
     """Return what crosses the parts of a split of somebody's images; nothing leaves this machine.
 
-    ``table``: see :func:`leukbench.tools.splits.collection.read_collection`. Raises InputError for a table that names no parts or
-    images, DataError naming images that are not whole.
+    ``table``: see :func:`leukbench.tools.splits.collection.read_collection`. Raises InputError for a table that names
+    no parts or images, DataError naming images that are not whole.
     """
     return check_collection(read_collection(table, images, mapping), advance=advance)
 
@@ -76,9 +80,12 @@ def check_collection(collection: Collection, *, advance: Advance | None = None) 
     parts = sorted(set(rows["part"]))
     if len(parts) < 2:
         raise InputError(
-            "there is one part only, so nothing can cross", where=str(collection.folder), expected="two parts at least, as train and test",
-            found=parts[0] or "no column that names a split", do="say which column names the part: --map split=COLUMN",
-        )  # fmt: skip
+            "there is one part only, so nothing can cross",
+            where=str(collection.folder),
+            expected="two parts at least, as train and test",
+            found=parts[0] or "no column that names a split",
+            do="say which column names the part: --map split=COLUMN",
+        )
     looks = look_at(collection, advance=advance)
     pairs = find_duplicates(looks.manifest, list(rows["image_id"]), looks.greys)
     groups = make_groups(looks.manifest, pairs)
@@ -166,7 +173,9 @@ def _told(t: Told) -> Plain:
 
 
 def _confounded(rows: pd.DataFrame) -> list[Plain]:
-    """Return how far device and site go with the class and with the part: Cramér's V (0 not at all, 1 each decides the other)."""
+    """Return how far device and site go with the class and with the part: Cramér's V (0 not at all, 1 each decides the
+    other).
+    """
     import pandas as pd
 
     found = []

@@ -1,4 +1,6 @@
-"""Somebody's images with what is known about each: from a table, a datalist, or folders named after parts and classes."""
+"""Somebody's images with what is known about each: from a table, a datalist, or folders named after
+parts and classes.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +40,11 @@ class Collection:
 
 
 def read_collection(table: Path, images: Path | None, mapping: Sequence[str] = ()) -> Collection:
-    """Return the images of a CSV or parquet table, a MONAI datalist (JSON), or a folder ``part/class/image`` (torchvision, datasets).
+    """Return the images of a CSV or parquet table, a MONAI datalist (JSON), or a folder ``part/class/image``
+    (torchvision, datasets).
 
-    A table names its images by path, by file name with or without suffix, or by a longer path of another machine. Raises InputError
-    where a name is nobody's file or that of several, and where no column names the image.
+    A table names its images by path, by file name with or without suffix, or by a longer path of another machine.
+    Raises InputError where a name is nobody's file or that of several, and where no column names the image.
     """
     if table.is_dir():
         return _of_folder(table)
@@ -58,8 +61,13 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
     """Return the images of a table whose files lie below ``folder``."""
     columns = find_columns(table, ROLES, read_wishes(mapping, ROLES))
     if "image_id" not in columns:
-        raise InputError("no column names the images", where=f"{table.file}, line 1", expected="a path, a file name or an id",
-                         found=", ".join(table.header), do="say which it is: --map image_id=COLUMN")  # fmt: skip
+        raise InputError(
+            "no column names the images",
+            where=f"{table.file}, line 1",
+            expected="a path, a file name or an id",
+            found=", ".join(table.header),
+            do="say which it is: --map image_id=COLUMN",
+        )
     files = _Files(folder)
     rows, missing = [], []
     for line in table.lines:
@@ -71,9 +79,12 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
             rows.append({"image_id": name, "path": path, **_facts(line.cells, columns)})
     if not rows:
         raise InputError(
-            "none of the images of the table is in the folder", where=str(folder), expected=f"such as {missing[0] if missing else 'any'}",
-            found=f"{len(files.paths)} images" + (f", such as {files.paths[0]}" if files.paths else ""), do="give the folder with --images",
-        )  # fmt: skip
+            "none of the images of the table is in the folder",
+            where=str(folder),
+            expected=f"such as {missing[0] if missing else 'any'}",
+            found=f"{len(files.paths)} images" + (f", such as {files.paths[0]}" if files.paths else ""),
+            do="give the folder with --images",
+        )
     used = {row["path"] for row in rows}
     said = [
         how_read(columns),
@@ -141,9 +152,12 @@ class _Files:
                 ends = self._alike(given, ends, n) or ends
         if len(ends) > 1:
             raise InputError(
-                "several files of the folder bear one name", where=f"{line.file}, line {line.number}", expected="a path that one file has",
-                found=f"{name}: {', '.join(ends[:3])}", do="write the paths below the folder into the table",
-            )  # fmt: skip
+                "several files of the folder bear one name",
+                where=f"{line.file}, line {line.number}",
+                expected="a path that one file has",
+                found=f"{name}: {', '.join(ends[:3])}",
+                do="write the paths below the folder into the table",
+            )
         return ends[0] if ends else None
 
     @staticmethod
@@ -157,14 +171,19 @@ class _Files:
 
 
 def _of_folder(folder: Path) -> Collection:
-    """Return the images of ``part/class/…`` or ``part/…``, with a ``metadata.csv`` of the datasets library where there is one."""
+    """Return the images of ``part/class/…`` or ``part/…``, with a ``metadata.csv`` of the datasets library where there
+    is one.
+    """
     files = _Files(folder)
     parts = {path.split("/")[0] for path in files.paths}
     if not {part.lower() for part in parts} & PARTS:
         raise InputError(
-            "the folders do not say which part of a split they are", where=str(folder), expected="folders such as train, val, test",
-            found=", ".join(sorted(parts)[:8]) or "no image", do="give a table with a column split, and the folder with --images",
-        )  # fmt: skip
+            "the folders do not say which part of a split they are",
+            where=str(folder),
+            expected="folders such as train, val, test",
+            found=", ".join(sorted(parts)[:8]) or "no image",
+            do="give a table with a column split, and the folder with --images",
+        )
     told = _metadata(folder, sorted(parts))
     rows = []
     for path in files.paths:
@@ -206,7 +225,9 @@ def _json_lines(file: Path) -> Table:
 
 
 def _datalist(file: Path) -> Table:
-    """Return a MONAI datalist as a table: lists of images under the names of the parts, with a fold where they say one."""
+    """Return a MONAI datalist as a table: lists of images under the names of the parts, with a fold where
+    they say one.
+    """
     try:
         plain = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -226,8 +247,13 @@ def _datalist(file: Path) -> Table:
                     {**{k: v for k, v in row.items() if k != "fold"}, **({"split": part + fold} if part else {})}
                 )
     if not rows:
-        raise InputError("this JSON lists no images", where=str(file), expected='{"training": [{"image": "a.png", "label": 0}], …}',
-                         found=str(plain)[:80], do="give a MONAI datalist or a table")  # fmt: skip
+        raise InputError(
+            "this JSON lists no images",
+            where=str(file),
+            expected='{"training": [{"image": "a.png", "label": 0}], …}',
+            found=str(plain)[:80],
+            do="give a MONAI datalist or a table",
+        )
     return _table_of(file, rows)
 
 

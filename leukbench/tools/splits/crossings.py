@@ -18,8 +18,9 @@ SHARED = ("patient", "origin")
 class Crossings:
     """``pairs`` (:data:`CROSSING_COLUMNS`): every equal or near-equal pair; ``crossing``: those of them in two parts.
 
-    ``shared`` (:data:`SHARED_COLUMNS`): patients and origins with images in several parts. ``conflicts``: pairs of equal pixels whose
-    labels differ. ``touched``: images of each part that share a patient, an origin or their picture with an image of another part.
+    ``shared`` (:data:`SHARED_COLUMNS`): patients and origins with images in several parts. ``conflicts``: pairs of
+    equal pixels whose labels differ. ``touched``: images of each part that share a patient, an origin or their picture
+    with an image of another part.
     """
 
     pairs: pd.DataFrame
@@ -35,7 +36,9 @@ class Crossings:
 
 
 def find_crossings(rows: pd.DataFrame, pairs: pd.DataFrame) -> Crossings:
-    """Return what crosses the parts of ``rows`` (``collection.COLUMNS``), given its duplicate pairs (``PAIR_COLUMNS``)."""
+    """Return what crosses the parts of ``rows`` (``collection.COLUMNS``), given its duplicate pairs
+    (``PAIR_COLUMNS``).
+    """
     named = with_facts(pairs, rows)
     crossing = named[named["part_a"].ne(named["part_b"])].reset_index(drop=True)
     differ = named["label_a"].ne(named["label_b"]) & named["label_a"].ne("") & named["label_b"].ne("")
@@ -69,7 +72,9 @@ def _shared(rows: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def _touched(rows: pd.DataFrame, crossing: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
-    """Return for each image and reason whether another part shares it: columns image_id, part, patient, origin, identical, near."""
+    """Return for each image and reason whether another part shares it: columns image_id, part, patient, origin,
+    identical, near.
+    """
     table = rows[["image_id", "part", "label"]].copy()
     for what in SHARED:
         names = set(shared.loc[shared["what"].eq(what), "name"])

@@ -1,4 +1,6 @@
-"""Every image of a collection looked at once: its hashes, a small grey picture of it, and what colour, border and size say."""
+"""Every image of a collection looked at once: its hashes, a small grey picture of it, and what colour, border and size
+say.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ SHORTEST_PX = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
-    """What the files hold, in the order of the rows: the manifest, small greys, features, and what of the images is not seen."""
+    """What the files hold, in the order of the rows: the manifest, small greys, features, and what of the images is not
+    seen.
+    """
 
     manifest: pd.DataFrame
     greys: Greys
@@ -65,9 +69,11 @@ def look_at(collection: Collection, *, advance: Callable[[int, int], None] | Non
     looks = [look for look in found if isinstance(look, _Look)]
     kinds = Counter(note for look in looks for note in look.notes)
     return Looks(
-        manifest=_manifest(collection, looks), greys=np.stack([look.grey for look in looks]), features=np.stack([look.features for look in looks]),
+        manifest=_manifest(collection, looks),
+        greys=np.stack([look.grey for look in looks]),
+        features=np.stack([look.features for look in looks]),
         said=tuple(f"{n} image{'s hold' if n > 1 else ' holds'} {note}." for note, n in sorted(kinds.items())),
-    )  # fmt: skip
+    )
 
 
 def _look(file: Path) -> _Look | DataError:
@@ -105,9 +111,12 @@ def _refuse_broken(collection: Collection, found: list[_Look | DataError]) -> No
     shown = "\n    ".join(f"{error.where}: {error.found}" for error in broken[:20])
     more = f"\n    and {len(broken) - 20} more" if len(broken) > 20 else ""
     raise DataError(
-        f"{len(broken)} of {len(found)} images are not whole", where=str(collection.folder), expected="whole image files",
-        found=f"\n    {shown}{more}", do="get these files again, or take them out of the table and the folder",
-    )  # fmt: skip
+        f"{len(broken)} of {len(found)} images are not whole",
+        where=str(collection.folder),
+        expected="whole image files",
+        found=f"\n    {shown}{more}",
+        do="get these files again, or take them out of the table and the folder",
+    )
 
 
 def _manifest(collection: Collection, looks: list[_Look]) -> pd.DataFrame:
@@ -115,8 +124,13 @@ def _manifest(collection: Collection, looks: list[_Look]) -> pd.DataFrame:
     rows = collection.rows
     told = rows["patient"].ne("")
     return rows[["image_id", "path", "label", "patient"]].assign(
-        sha256=[look.sha256 for look in looks], pixel_sha256=[look.pixel_sha256 for look in looks],
-        evidence=["verified" if known else "absent" for known in told], origin=rows["origin"].where(rows["origin"].ne(""), rows["image_id"]),
-        pool=rows["part"], official_fold="", present="1",
-        width_px=[str(look.width_px) for look in looks], height_px=[str(look.height_px) for look in looks],
-    )  # fmt: skip
+        sha256=[look.sha256 for look in looks],
+        pixel_sha256=[look.pixel_sha256 for look in looks],
+        evidence=["verified" if known else "absent" for known in told],
+        origin=rows["origin"].where(rows["origin"].ne(""), rows["image_id"]),
+        pool=rows["part"],
+        official_fold="",
+        present="1",
+        width_px=[str(look.width_px) for look in looks],
+        height_px=[str(look.height_px) for look in looks],
+    )

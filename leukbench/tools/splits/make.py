@@ -1,4 +1,6 @@
-"""``leukbench make-split``: folds that keep patients and copies of images together, with the certificate of what they keep apart."""
+"""``leukbench make-split``: folds that keep patients and copies of images together, with the certificate of what they
+keep apart.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _FILES = {"manifest": "manifest.csv", "groups": "groups.csv", "split": "split.cs
 
 @dataclass(frozen=True, kw_only=True)
 class MadeSplit:
-    """A split with all that its certificate rests on; ``table``: the collection's rows with what each image is used for."""
+    """A split with all that its certificate rests on; ``table``: the collection's rows with what each image is used
+    for.
+    """
 
     manifest: pd.DataFrame
     groups: pd.DataFrame
@@ -32,13 +36,22 @@ class MadeSplit:
 
 
 def make_split(
-    table: Path, images: Path | None = None, *, k: int | None = 5, test: float | None = None, validation: float = 0.0, seed: int = 0,
-    mapping: Sequence[str] = (), advance: Callable[[int, int], None] | None = None,
-) -> MadeSplit:  # fmt: skip
-    """Return a split by group of somebody's images: ``k`` folds, or once with a share to ``test``; stratified, searched and frozen.
+    table: Path,
+    images: Path | None = None,
+    *,
+    k: int | None = 5,
+    test: float | None = None,
+    validation: float = 0.0,
+    seed: int = 0,
+    mapping: Sequence[str] = (),
+    advance: Callable[[int, int], None] | None = None,
+) -> MadeSplit:
+    """Return a split by group of somebody's images: ``k`` folds, or once with a share to ``test``; stratified, searched
+    and frozen.
 
-    A group is what must stay together: a patient, an origin, equal and near-equal pictures. The parts that the table may name are not
-    looked at. Raises InputError for a table without labels, SplitError where a fold would lack a class.
+    A group is what must stay together: a patient, an origin, equal and near-equal pictures. The parts that the table
+    may name are not looked at. Raises InputError for a table without labels, SplitError where a fold would lack a
+    class.
     """
     from leukbench.cohort.certificate import make_certificate
     from leukbench.cohort.duplicates import find_duplicates
@@ -50,8 +63,13 @@ def make_split(
     collection = read_collection(table, images, mapping)
     classes = sorted(set(collection.rows["label"]) - {""})
     if len(classes) < 2:
-        raise InputError("a stratified split needs classes", where=str(table), expected="a column label with two classes at least",
-                         found=", ".join(classes) or "none", do="say which column it is: --map label=COLUMN")  # fmt: skip
+        raise InputError(
+            "a stratified split needs classes",
+            where=str(table),
+            expected="a column label with two classes at least",
+            found=", ".join(classes) or "none",
+            do="say which column it is: --map label=COLUMN",
+        )
     rule = SplitRule(
         unit="group", k=None if test else k, shares=(1 - test, test) if test else None, validation=validation
     )
@@ -61,9 +79,13 @@ def make_split(
     split = make_splits(manifest, groups, rule, seed=seed, classes={name: (name,) for name in classes})
     certificate = make_certificate(manifest, groups, split, rule=rule, protocol="patient")
     return MadeSplit(
-        manifest=manifest, groups=groups, split=split, certificate=certificate, table=_used_for(collection, split),
+        manifest=manifest,
+        groups=groups,
+        split=split,
+        certificate=certificate,
+        table=_used_for(collection, split),
         said=(*collection.said, *looks.said),
-    )  # fmt: skip
+    )
 
 
 def _used_for(collection: Collection, split: pd.DataFrame) -> pd.DataFrame:
@@ -77,13 +99,20 @@ def _used_for(collection: Collection, split: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_made(made: MadeSplit, folder: Path) -> None:
-    """Write the split, its certificate and what they rest on. Raises InputError where other files of a split are there already."""
+    """Write the split, its certificate and what they rest on. Raises InputError where other files of a split are there
+    already.
+    """
     from leukbench.cohort.manifest import write_manifest
     from leukbench.cohort.tables import write_groups, write_split
 
     if (folder / CERTIFICATE).exists():
-        raise InputError("there is a split already: a frozen split is not made anew", where=str(folder / CERTIFICATE),
-                         expected="a new folder", found="a certificate", do="give another --out, or remove this folder")  # fmt: skip
+        raise InputError(
+            "there is a split already: a frozen split is not made anew",
+            where=str(folder / CERTIFICATE),
+            expected="a new folder",
+            found="a certificate",
+            do="give another --out, or remove this folder",
+        )
     write_manifest(made.manifest, folder / _FILES["manifest"])
     write_groups(made.groups, folder / _FILES["groups"])
     write_split(made.split, folder / _FILES["split"])
@@ -96,10 +125,14 @@ def summary(made: MadeSplit) -> str:
     from leukbench.report.format import table
 
     rows = [
-        {"fold": f["fold"], **{f"{role} images": r["images"] for role, r in f["roles"].items()}, "tested groups": f["roles"]["test"]["groups"],
-         **{f"tested {name}": n for name, n in f["roles"]["test"]["class"].items()}}
+        {
+            "fold": f["fold"],
+            **{f"{role} images": r["images"] for role, r in f["roles"].items()},
+            "tested groups": f["roles"]["test"]["groups"],
+            **{f"tested {name}": n for name, n in f["roles"]["test"]["class"].items()},
+        }
         for f in made.certificate["folds"]
-    ]  # fmt: skip
+    ]
     n_groups, n_images = made.groups["group"].nunique(), len(made.groups)
     head = f"{n_images} images in {n_groups} groups; {made.certificate['sentence']}."
     return "\n\n".join([head, *made.said, table(rows)])

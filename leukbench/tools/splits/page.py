@@ -28,8 +28,14 @@ def markdown_page(facts: Plain) -> str:
 def html_page(facts: Plain) -> str:
     """Return the findings as one HTML page without scripts, styles from elsewhere or pictures."""
     body = "\n".join(_element(kind, what) for kind, what in _blocks(facts))
-    style = "body{font:16px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:left}"  # fmt: skip
-    return f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Check of a split</title><style>{style}</style></head><body>\n{body}\n</body></html>'
+    style = (
+        "body{font:16px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 "
+        "1em}table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:left}"
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Check of a '
+        f"split</title><style>{style}</style></head><body>\n{body}\n</body></html>"
+    )
 
 
 def _element(kind: str, what: Any) -> str:
@@ -49,7 +55,8 @@ def _blocks(facts: Plain) -> Iterator[Block]:
     if facts["missing"]:
         yield (
             "p",
-            f"{len(facts['missing'])} listed images are not in the folder, such as {facts['missing'][0]}; they take no part.",
+            f"{len(facts['missing'])} listed images are not in the folder, such as {facts['missing'][0]}; they "
+            "take no part.",
         )
     yield "h2", "Parts"
     yield "table", _parts(facts["parts"])
@@ -152,8 +159,10 @@ def _gain(facts: Plain) -> Iterator[Block]:
         yield (
             "p",
             (
-                "A model that does no more than recognise the images, or the patients, of another part can be right on as many of each "
-                "part as the last column says. How much of a score comes from it, only a training on a split that keeps them together shows "
+                "A model that does no more than recognise the images, or the patients, of another part can be "
+                "right on as many of each "
+                "part as the last column says. How much of a score comes from it, only a training on a split "
+                "that keeps them together shows "
                 "(leukbench make-split)."
             ),
         )
@@ -164,10 +173,16 @@ def _probes(facts: Plain) -> Iterator[Block]:
         return
     yield "h2", "What colour, border and size alone tell"
     rows = [
-        {"of": p["what"], "right": f"{percent(p['value'])} %", "95 % by group": _limits(p["ci95"]), "chance": f"{percent(p['chance'])} %",
-         "images": p["n_images"], "told": "yes" if p["told"] else "not shown"}
+        {
+            "of": p["what"],
+            "right": f"{percent(p['value'])} %",
+            "95 % by group": _limits(p["ci95"]),
+            "chance": f"{percent(p['chance'])} %",
+            "images": p["n_images"],
+            "told": "yes" if p["told"] else "not shown",
+        }
         for p in facts["probes"]
-    ]  # fmt: skip
+    ]
     yield "table", rows
     told = {p["what"] for p in facts["probes"] if p["told"]}
     if "class" in told:
@@ -175,17 +190,20 @@ def _probes(facts: Plain) -> Iterator[Block]:
     if "patient" in told:
         yield (
             "p",
-            "The patient can be told from the picture: where patients are on both sides, a network may name the patient instead of the disease.",
+            "The patient can be told from the picture: where patients are on both sides, a network may name "
+            "the patient instead of the disease.",
         )
     if "part of the split" in told:
         yield (
             "p",
-            "The parts look different, as from other devices or days: what is learned on one may not hold on the other.",
+            "The parts look different, as from other devices or days: what is learned on one may not hold on "
+            "the other.",
         )
     for c in facts["confounded"]:
         yield (
             "p",
-            f"{c['one'].capitalize()} goes with {c['other']} (Cramér's V {c['cramers_v']:.2f}; 0 not at all, 1 wholly).",
+            f"{c['one'].capitalize()} goes with {c['other']} (Cramér's V {c['cramers_v']:.2f}; 0 not at all, 1 "
+            "wholly).",
         )
 
 

@@ -23,10 +23,11 @@ MOST_OF_A_PATIENT = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """How often a model without a network is right: about ``what``, against ``chance``, with its 95 % interval by group.
+    """How often a model without a network is right: about ``what``, against ``chance``, with its 95 % interval by
+    group.
 
-    ``value``: balanced accuracy of class and part (chance 1 / number of them), share of images of patients. ``told``: the lower limit
-    lies above chance.
+    ``value``: balanced accuracy of class and part (chance 1 / number of them), share of images of patients. ``told``:
+    the lower limit lies above chance.
     """
 
     what: str
@@ -43,8 +44,9 @@ class Told:
 def probe_collection(rows: pd.DataFrame, features: FloatArray, groups: StringArray, *, seed: int = 0) -> list[Told]:
     """Return what a logistic regression over ``features`` ``(n_images, n_features)`` tells of label, part and patient.
 
-    Label and part are cross-validated by ``groups`` (patient, origin, pictures alike): no group is on both sides. Patients are named
-    within patients, each on both sides. At most :data:`MOST_IMAGES` images and :data:`MOST_PATIENTS` patients take part.
+    Label and part are cross-validated by ``groups`` (patient, origin, pictures alike): no group is on both sides.
+    Patients are named within patients, each on both sides. At most :data:`MOST_IMAGES` images and :data:`MOST_PATIENTS`
+    patients take part.
     """
     found = []
     for what, column in (("class", "label"), ("part of the split", "part")):
@@ -86,9 +88,17 @@ def _balanced_accuracy(
     n = len(label)
     zeros, ids = np.zeros(n, dtype=np.int64), np.array([str(i) for i in range(n)])
     p = Predictions(
-        classes=tuple(classes), image_id=ids, label=label, predicted=predicted, scores=np.full((n, len(classes)), np.nan),
-        group=groups, origin=ids, patient=groups, fold=zeros, seed=zeros,
-    )  # fmt: skip
+        classes=tuple(classes),
+        image_id=ids,
+        label=label,
+        predicted=predicted,
+        scores=np.full((n, len(classes)), np.nan),
+        group=groups,
+        origin=ids,
+        patient=groups,
+        fold=zeros,
+        seed=zeros,
+    )
     return next(e for e in matrix_estimates(average_copies(p)) if e.metric == "balanced_accuracy")
 
 

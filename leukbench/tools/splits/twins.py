@@ -28,9 +28,14 @@ class Twins:
 
 
 def find_twins(
-    folder: Path, *, patients: Path | None = None, mapping: Sequence[str] = (), advance: Callable[[int, int], None] | None = None
-) -> Twins:  # fmt: skip
-    """Return the duplicates of the images below a folder; ``patients``: a table of images and patients, which join them.
+    folder: Path,
+    *,
+    patients: Path | None = None,
+    mapping: Sequence[str] = (),
+    advance: Callable[[int, int], None] | None = None,
+) -> Twins:
+    """Return the duplicates of the images below a folder; ``patients``: a table of images and patients, which join
+    them.
 
     Raises InputError for a folder without images, DataError naming images that are not whole.
     """

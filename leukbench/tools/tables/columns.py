@@ -1,4 +1,6 @@
-"""Which column of a user's table plays which part: by its name, in any case and under the usual synonyms, or by ``--map``."""
+"""Which column of a user's table plays which part: by its name, in any case and under the usual synonyms, or by
+``--map``.
+"""
 
 from __future__ import annotations
 
@@ -11,41 +13,160 @@ from leukbench.tools.tables.rows import Table
 
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "image_id": (
-        ("image_id", "image", "img", "img_id", "image_name", "img_name", "filename", "file_name", "filepath", "file_path",
-         "image_path", "img_path", "image_file", "image_filename", "fname", "file_id", "isic_id", "relative_path"),
+        (
+            "image_id",
+            "image",
+            "img",
+            "img_id",
+            "image_name",
+            "img_name",
+            "filename",
+            "file_name",
+            "filepath",
+            "file_path",
+            "image_path",
+            "img_path",
+            "image_file",
+            "image_filename",
+            "fname",
+            "file_id",
+            "isic_id",
+            "relative_path",
+        ),
         ("id", "uid", "path", "file", "name", "sample", "sample_id", "images", "image_key", "key"),
     ),
     "label": (
-        ("label", "y_true", "ytrue", "true_label", "true_class", "label_true", "ground_truth", "groundtruth", "gt", "gt_label", "actual",
-         "actual_label", "actual_class", "true_class_name", "target", "truth"),
-        ("true", "class", "class_name", "labels", "targets", "category", "diagnosis", "dx", "y", "class_label", "label_name",
-         "cell_type", "real"),
+        (
+            "label",
+            "y_true",
+            "ytrue",
+            "true_label",
+            "true_class",
+            "label_true",
+            "ground_truth",
+            "groundtruth",
+            "gt",
+            "gt_label",
+            "actual",
+            "actual_label",
+            "actual_class",
+            "true_class_name",
+            "target",
+            "truth",
+        ),
+        (
+            "true",
+            "class",
+            "class_name",
+            "labels",
+            "targets",
+            "category",
+            "diagnosis",
+            "dx",
+            "y",
+            "class_label",
+            "label_name",
+            "cell_type",
+            "real",
+        ),
     ),
     "patient": (
-        ("patient", "patient_id", "patientid", "patient_no", "subject", "subject_id", "subjectid", "case_id", "participant", "participant_id"),
+        (
+            "patient",
+            "patient_id",
+            "patientid",
+            "patient_no",
+            "subject",
+            "subject_id",
+            "subjectid",
+            "case_id",
+            "participant",
+            "participant_id",
+        ),
         ("case", "pid", "subj", "person", "person_id", "patient_name", "mrn", "donor"),
     ),
-    "group": (("group", "group_id"), ("groups", "slide", "slide_id", "smear", "smear_id", "wsi", "cluster", "lesion_id")),
+    "group": (
+        ("group", "group_id"),
+        ("groups", "slide", "slide_id", "smear", "smear_id", "wsi", "cluster", "lesion_id"),
+    ),
     "predicted": (
-        ("predicted", "prediction", "pred", "y_pred", "ypred", "y_hat", "yhat", "predicted_label", "predicted_class", "pred_label",
-         "pred_class", "label_pred", "prediction_label", "pred_class_name", "predicted_class_name"),
-        ("predictions", "preds", "output", "hat", "class_pred", "model_prediction", "predicted_labels", "prediction_class"),
+        (
+            "predicted",
+            "prediction",
+            "pred",
+            "y_pred",
+            "ypred",
+            "y_hat",
+            "yhat",
+            "predicted_label",
+            "predicted_class",
+            "pred_label",
+            "pred_class",
+            "label_pred",
+            "prediction_label",
+            "pred_class_name",
+            "predicted_class_name",
+        ),
+        (
+            "predictions",
+            "preds",
+            "output",
+            "hat",
+            "class_pred",
+            "model_prediction",
+            "predicted_labels",
+            "prediction_class",
+        ),
     ),
     "score": (
-        ("score", "prob", "proba", "probability", "y_score", "y_prob", "y_proba", "pred_prob", "pred_proba", "positive_probability",
-         "prob_positive", "predicted_probability", "predicted_prob", "prediction_probability"),
-        ("p", "y_pred_prob", "y_pred_proba", "y_probs", "probs", "probabilities", "scores", "logit", "sigmoid", "likelihood"),
+        (
+            "score",
+            "prob",
+            "proba",
+            "probability",
+            "y_score",
+            "y_prob",
+            "y_proba",
+            "pred_prob",
+            "pred_proba",
+            "positive_probability",
+            "prob_positive",
+            "predicted_probability",
+            "predicted_prob",
+            "prediction_probability",
+        ),
+        (
+            "p",
+            "y_pred_prob",
+            "y_pred_proba",
+            "y_probs",
+            "probs",
+            "probabilities",
+            "scores",
+            "logit",
+            "sigmoid",
+            "likelihood",
+        ),
     ),
     "fold": (("fold", "cv_fold", "kfold", "fold_id"), ("folds", "cv")),
     "seed": (("seed",), ("repeat", "random_state")),
-    "origin": (("origin", "original", "original_id", "original_image", "source_image", "parent_id"), ("parent", "original_name")),
+    "origin": (
+        ("origin", "original", "original_id", "original_image", "source_image", "parent_id"),
+        ("parent", "original_name"),
+    ),
     "split": (
         ("split", "subset", "partition", "data_split", "dataset_split", "train_test", "split_name", "role"),
         ("set", "dataset", "phase", "usage", "fold", "stage", "part"),
     ),
-    "device": (("device", "scanner", "microscope", "camera", "scanner_id", "device_id"), ("machine", "instrument", "manufacturer")),
-    "site": (("site", "site_id", "centre", "center", "hospital", "institution"), ("clinic", "location", "lab", "centre_id", "center_id")),
-}  # fmt: skip
+    "device": (
+        ("device", "scanner", "microscope", "camera", "scanner_id", "device_id"),
+        ("machine", "instrument", "manufacturer"),
+    ),
+    "site": (
+        ("site", "site_id", "centre", "center", "hospital", "institution"),
+        ("clinic", "location", "lab", "centre_id", "center_id"),
+    ),
+}
 """Part -> the names that are certain, and those that are taken where none of the certain ones is there."""
 
 
@@ -70,8 +191,13 @@ def read_wishes(given: Sequence[str], roles: Sequence[str]) -> Wishes:
     for text in given:
         left, equals, right = (part.strip() for part in text.partition("="))
         if not equals or not left or not right:
-            raise InputError("--map says nothing", where="--map", expected="PART=COLUMN, class:NAME=CLASS or positive=CLASS",
-                             found=repr(text), do="as in --map image_id=filename")  # fmt: skip
+            raise InputError(
+                "--map says nothing",
+                where="--map",
+                expected="PART=COLUMN, class:NAME=CLASS or positive=CLASS",
+                found=repr(text),
+                do="as in --map image_id=filename",
+            )
         if left.startswith("class:"):
             classes[left.removeprefix("class:")] = right
         elif left == "positive":
@@ -105,8 +231,8 @@ def spelled_alike(name: str) -> str:
 def find_columns(table: Table, roles: Sequence[str], wishes: Wishes) -> dict[str, str]:
     """Return part -> column for the parts that the table has a column for.
 
-    The part's own name comes first, then one of its certain synonyms, then one of the others. Raises InputError where two columns
-    fit equally well, with the option that decides, and where ``--map`` names a column that is not there.
+    The part's own name comes first, then one of its certain synonyms, then one of the others. Raises InputError where
+    two columns fit equally well, with the option that decides, and where ``--map`` names a column that is not there.
     """
     found: dict[str, str] = {}
     for role, column in wishes.columns.items():
@@ -129,9 +255,12 @@ def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
         fitting = [c for c in free if plain_name(c) in names]
         if len(fitting) > 1 and not _say_the_same(table, fitting):
             raise InputError(
-                f"several columns may be {role!r}", where=f"{table.file}, line 1", expected="one", found=", ".join(fitting),
+                f"several columns may be {role!r}",
+                where=f"{table.file}, line 1",
+                expected="one",
+                found=", ".join(fitting),
                 do="say which: " + option({role: fitting[0]}) + f"   (or {', '.join(fitting[1:])})",
-            )  # fmt: skip
+            )
         if fitting:
             return fitting[0]
     return ""

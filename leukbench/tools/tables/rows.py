@@ -34,7 +34,9 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A file of rows: ``header`` without nameless columns, which ``index`` names; ``said`` is what a reader should know."""
+    """A file of rows: ``header`` without nameless columns, which ``index`` names; ``said`` is what a reader should
+    know.
+    """
 
     file: Path
     header: tuple[str, ...]
@@ -50,7 +52,8 @@ class Table:
 def read_table(file: Path) -> Table:
     """Return the rows of a CSV (separated by comma, semicolon, tab or bar) or parquet file, blank ones left out.
 
-    Raises InputError, naming the line, for what is no table: other bytes, stray quotes, ragged rows, a column that stands twice.
+    Raises InputError, naming the line, for what is no table: other bytes, stray quotes, ragged rows, a column that
+    stands twice.
     """
     if _starts(file, b"PAR1"):
         return _parquet(file)
@@ -96,8 +99,13 @@ def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: tup
 def _names(file: Path, header: list[str]) -> tuple[list[str], list[str]]:
     """Return every column's name, made up where it has none, and the made-up ones."""
     if not any(header):
-        raise InputError("this file has no header", where=f"{file}, line 1", expected="names of columns, then a row an image",
-                         found="an empty file", do="add a header, or give another file")  # fmt: skip
+        raise InputError(
+            "this file has no header",
+            where=f"{file}, line 1",
+            expected="names of columns, then a row an image",
+            found="an empty file",
+            do="add a header, or give another file",
+        )
     twice = sorted({c for c in header if header.count(c) > 1 and not NAMELESS.fullmatch(c)})
     if twice:
         raise InputError("a column stands twice", where=f"{file}, line 1", expected="each name once",
@@ -184,16 +192,21 @@ def _kind(raw: bytes) -> str:
 
 
 def _next(file: Path, reader: Any) -> list[str] | None:
-    """Return the next row, None after the last. Raises InputError, naming the line in which the row begins, for stray quotes."""
+    """Return the next row, None after the last. Raises InputError, naming the line in which the row begins, for stray
+    quotes.
+    """
     begins = reader.line_num + 1
     try:
         row: list[str] | None = next(reader, None)
         return row
     except csv.Error as error:
         raise InputError(
-            "a row cannot be read as CSV", where=f"{file}, line {begins}", expected='quotes in pairs, doubled inside a quoted cell',
-            found="a quote that is not closed" if "end of data" in str(error) else str(error), do="mend the quotes in this line",
-        ) from error  # fmt: skip
+            "a row cannot be read as CSV",
+            where=f"{file}, line {begins}",
+            expected="quotes in pairs, doubled inside a quoted cell",
+            found="a quote that is not closed" if "end of data" in str(error) else str(error),
+            do="mend the quotes in this line",
+        ) from error
 
 
 def _lines(file: Path, reader: Any, header: Sequence[str]) -> Iterator[Line]:
@@ -203,8 +216,11 @@ def _lines(file: Path, reader: Any, header: Sequence[str]) -> Iterator[Line]:
             continue
         if len(row) != len(header):
             raise InputError(
-                "a row has too few or too many cells", where=f"{file}, line {number}",
-                expected=f"{len(header)} cells, as in the header", found=f"{len(row)}: {','.join(row)[:80]}",
-                do="put cells that hold the separator in double quotes; with commas as separators write decimals with a point",
-            )  # fmt: skip
+                "a row has too few or too many cells",
+                where=f"{file}, line {number}",
+                expected=f"{len(header)} cells, as in the header",
+                found=f"{len(row)}: {','.join(row)[:80]}",
+                do="put cells that hold the separator in double quotes; with commas as separators write "
+                "decimals with a point",
+            )
         yield Line(file, number, dict(zip(header, (cell.strip() for cell in row), strict=True)))

@@ -40,15 +40,20 @@ def test_a_csv_of_metrics_is_read_by_header(tmp_path: Path) -> None:
         _file(
             tmp_path,
             "t.csv",
-            'Method,Test Acc. (%),Sens,AUC,F1-score,Note\nVGG16,91.2,0.88,0.95,0.9,x\nOurs [3],"95.0 ± 0.4",0.93,0.98,0.94,y\n',
+            'Method,Test Acc. (%),Sens,AUC,F1-score,Note\nVGG16,91.2,0.88,0.95,0.9,x\nOurs [3],"95.0 ± '
+            '0.4",0.93,0.98,0.94,y\n',
         )
     )
     assert found == {
-        ("VGG16", "", "", "test", "accuracy"): "91.2%", ("VGG16", "", "", "unstated", "sensitivity"): "0.88fraction",
-        ("VGG16", "", "", "unstated", "auc"): "0.95fraction", ("VGG16", "", "", "unstated", "f1"): "0.9fraction",
-        ("Ours [3]", "", "", "test", "accuracy"): "95.0%", ("Ours [3]", "", "", "unstated", "sensitivity"): "0.93fraction",
-        ("Ours [3]", "", "", "unstated", "auc"): "0.98fraction", ("Ours [3]", "", "", "unstated", "f1"): "0.94fraction",
-    }  # fmt: skip
+        ("VGG16", "", "", "test", "accuracy"): "91.2%",
+        ("VGG16", "", "", "unstated", "sensitivity"): "0.88fraction",
+        ("VGG16", "", "", "unstated", "auc"): "0.95fraction",
+        ("VGG16", "", "", "unstated", "f1"): "0.9fraction",
+        ("Ours [3]", "", "", "test", "accuracy"): "95.0%",
+        ("Ours [3]", "", "", "unstated", "sensitivity"): "0.93fraction",
+        ("Ours [3]", "", "", "unstated", "auc"): "0.98fraction",
+        ("Ours [3]", "", "", "unstated", "f1"): "0.94fraction",
+    }
     turned = "metric,VGG16,Ours\nAccuracy,91.2%,95.0%\nRecall,88%,93%\n"
     assert _found(_file(tmp_path, "u.csv", turned))[("Ours", "", "", "unstated", "recall")] == "93%"
 
@@ -69,9 +74,13 @@ Table 2. Results by fold
 def test_headers_of_two_rows_folds_and_means_are_read_from_markdown(tmp_path: Path) -> None:
     file = _file(tmp_path, "t.md", MARKDOWN)
     assert _found(file) == {
-        ("", "", "1", "train", "accuracy"): "99.1%", ("", "", "1", "test", "accuracy"): "92.0%", ("", "", "1", "test", "loss"): "0.2",
-        ("", "", "", "train", "accuracy"): "99.0%", ("", "", "", "test", "accuracy"): "91.0%", ("", "", "", "test", "loss"): "0.3",
-    }  # fmt: skip
+        ("", "", "1", "train", "accuracy"): "99.1%",
+        ("", "", "1", "test", "accuracy"): "92.0%",
+        ("", "", "1", "test", "loss"): "0.2",
+        ("", "", "", "train", "accuracy"): "99.0%",
+        ("", "", "", "test", "accuracy"): "91.0%",
+        ("", "", "", "test", "loss"): "0.3",
+    }
     text = draft_file(file, "mine").text
     assert "# To be confirmed" in text and "accuracy 91.3 %" in text and "where: Table 2  # Results by fold" in text
 
@@ -99,7 +108,11 @@ def test_an_article_in_jats_gives_its_matrix_and_scores_by_class(tmp_path: Path)
 
 
 def test_a_notebook_gives_its_report_its_matrix_and_its_frames(tmp_path: Path) -> None:
-    report = "              precision    recall  f1-score   support\n\n         ALL       0.68      0.69      0.68      1091\n         HEM       0.30      0.29      0.30       509\n\n    accuracy                           0.56      1600\n   macro avg       0.49      0.49      0.49      1600\n"
+    report = (
+        "              precision    recall  f1-score   support\n\n         ALL       0.68      0.69      "
+        "0.68      1091\n         HEM       0.30      0.29      0.30       509\n\n    "
+        "accuracy                           0.56      1600\n   macro avg       0.49      0.49      0.49      1600\n"
+    )
     frame = (
         "<table><tr><th></th><th>model</th><th>accuracy</th></tr><tr><td>0</td><td>Net</td><td>0.56</td></tr></table>"
     )

@@ -45,8 +45,16 @@ def test_columns_are_known_by_the_usual_names_in_any_case(tmp_path: Path, header
 
 @pytest.mark.parametrize(
     "header",
-    ["score_A,score_B", "prob_A,prob_B", "A_prob,B_prob", "Probability A,Probability B", "p(A),p(B)", "A,B", "proba.A,proba.B"],
-)  # fmt: skip
+    [
+        "score_A,score_B",
+        "prob_A,prob_B",
+        "A_prob,B_prob",
+        "Probability A,Probability B",
+        "p(A),p(B)",
+        "A,B",
+        "proba.A,proba.B",
+    ],
+)
 def test_scores_are_known_by_the_usual_names(tmp_path: Path, header: str) -> None:
     p = _read(tmp_path, f"image,label,patient,{header}\na,A,1,0.8,0.2\nb,B,2,0.3,0.7\n")
     assert p.classes == ("A", "B")

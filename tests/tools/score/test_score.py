@@ -24,8 +24,18 @@ from leukbench.tools.score.score import score
 from tests.support.made_up_paper import write_paper
 
 
-def _write(path: Path, *, n_groups: int = 30, size: int = 20, right: float = 0.85, classes: str = "AB", spread: float = 0.0, seeds: int = 1) -> Path:  # fmt: skip
-    """Write predictions: one label a group, each image right with a probability that varies between groups by ``spread``.
+def _write(
+    path: Path,
+    *,
+    n_groups: int = 30,
+    size: int = 20,
+    right: float = 0.85,
+    classes: str = "AB",
+    spread: float = 0.0,
+    seeds: int = 1,
+) -> Path:
+    """Write predictions: one label a group, each image right with a probability that varies between groups by
+    ``spread``.
 
     Further seeds are right as often in every group, on other images of it.
     """
