@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_a_key_stands_in_the_reference_with_type_default_and_comment() -> None:
     assert keys["unit"]["default"] == "required" and "'origin'" in keys["unit"]["type"]
     assert keys["validation"] == {"key": "validation", "type": "float", "default": "0.0", "what": ""}
     assert "sum to 1" in keys["shares"]["what"]
-    assert set(keys) == set(records.SplitRule.__dataclass_fields__)
+    assert set(keys) == {field.name for field in dataclasses.fields(records.SplitRule)}
 
 
 def test_a_picture_has_rows_by_height_and_no_arrow_that_follows_from_others() -> None:

@@ -21,6 +21,7 @@ from leukbench.cohort import splits
 from leukbench.errors import SplitError
 from leukbench.params import Params, load_params
 from leukbench.pipeline import split as split_stage
+from leukbench.pixels.features import Feature
 from leukbench.pixels.store import Store
 from leukbench.records import FloatArray, Recipe, SplitRule
 from leukbench.training import engine, trivial
@@ -163,11 +164,10 @@ def test_a_planted_batch_statistic_of_the_test_part_is_caught(monkeypatch: pytes
 
 
 def test_a_planted_scaler_fitted_on_the_test_part_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = trivial.features_of
+    honest = trivial.Features.of
 
-    def scaled_by_their_own(part: Pixels, feature: Callable[..., FloatArray]) -> FloatArray:
-        values = honest(part, feature)
-        return np.asarray((values - values.mean(axis=0)) / (values.std(axis=0) + 1e-9))
+    def scaled_by_their_own(self: trivial.Features, part: Pixels) -> dict[Feature, FloatArray]:
+        return {f: (v - v.mean(axis=0)) / (v.std(axis=0) + 1e-9) for f, v in honest(self, part).items()}
 
-    monkeypatch.setattr(trivial, "features_of", scaled_by_their_own)
+    monkeypatch.setattr(trivial.Features, "of", scaled_by_their_own)
     assert depends_on_other_test_images(trivial_scores, recipe())

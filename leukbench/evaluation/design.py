@@ -42,7 +42,7 @@ def strata_of(held: npt.NDArray[np.bool_]) -> IntArray | None:
     True
     """
     several = held.sum(axis=1) > 1
-    if not held.any(axis=1).all() or several.mean() > 1 - MOSTLY_ONE_LABEL:
+    if not held.any(axis=1).all() or (~several).mean() < MOSTLY_ONE_LABEL:
         return None
     rarity = np.where(held, held.sum(axis=0), len(held) + 1)
     return np.asarray(np.where(several, rarity.argmin(axis=1), held.argmax(axis=1)), dtype=np.int64)

@@ -49,11 +49,10 @@ def transfer_gap(within: Estimate, transferred: Estimate) -> Gap:
     """Return the gap between two estimates of independent test groups, interval by MOVER (Zou & Donner 2008).
 
     L = d - √((t - l_t)² + (u_w - w)²), U = d + √((u_t - t)² + (w - l_w)²), with t, w the estimates and l, u their
-    limits.
+    limits. Here √(0.04² + 0.03²) = 0.05 below and √(0.04² + 0.04²) = 0.057 above.
 
     >>> gap = transfer_gap(Estimate(metric="accuracy", value=0.9, low=0.86, high=0.93),
     ...                    Estimate(metric="accuracy", value=0.6, low=0.56, high=0.64))
-    # √(0.04² + 0.03²) = 0.05, √(0.04² + 0.04²) = 0.057
     >>> round(gap.difference, 3), round(gap.low, 3), round(gap.high, 3)
     (-0.3, -0.35, -0.243)
     """

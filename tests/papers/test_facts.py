@@ -96,7 +96,7 @@ def test_the_page_shows_every_fact_with_its_place_its_status_and_what_holds_it(p
         ({"checks": {"epochs": "140"}}, "no dotted path"),
         ({"checks": {"cnmc.arms.alnet.recipe.epochs": "[140"}}, r"value '\[140' for .* is no YAML"),
         ({"tests": ["test_alnet.py::test_of_nothing"]}, "is no test: tests/<file>"),
-        ({"checks": {"cnmc.arms.alnet.recipe.epochs": 140}}, "valid string"),
+        ({"checks": {"cnmc.arms.alnet.recipe.epochs": 140}}, "is a number; put quotes"),
         ({"claims": ["alnet.s43b.epoch"]}, "'alnet.s43b.epoch' is no claim"),
         ({"status": "assumed", "assumed": ["recipes/alnet/epochs"]}, "no assumed entry 'recipes/alnet/epochs'"),
         ({"status": "assumed"}, "names its reason or an assumed entry"),

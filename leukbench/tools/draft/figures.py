@@ -176,7 +176,8 @@ def _of_layer(metric: str, label: _Label, cell: str) -> Fields:
 
 
 def _class(head: Header, label: _Label, metric: str) -> str:
-    return head.rest if metric in SCORES | _COUNTS and head.rest and len(head.rest) <= 24 and not label.class_ else ""
+    rest = head.rest.strip("\"'“”‘’ ")
+    return rest if metric in SCORES | _COUNTS and rest and len(rest) <= 24 and not label.class_ else ""
 
 
 def _part_of(metric: str, table: Printed) -> str:

@@ -299,8 +299,12 @@ claims:
 
 def test_claims_alone_are_enough_to_be_held_against(tmp_path: Path) -> None:
     paper = _file(tmp_path, SMALLEST, "paper.yaml")
-    rows = [f"i{k},{'AB'[k // 20 % 2]},P{k // 20},{'AB'[(k // 20 + (k % 10 == 0)) % 2]}" for k in range(4000)]
-    path = _file(tmp_path, "image,label,patient,pred\n" + "\n".join(rows) + "\n")
+    rows = [
+        f"i{k},{'AB'[k // 20 % 2]},P{k // 20},{seed},{'AB'[(k // 20 + (k % 10 == seed)) % 2]}"
+        for seed in range(3)
+        for k in range(4000)
+    ]
+    path = _file(tmp_path, "image,label,patient,seed,pred\n" + "\n".join(rows) + "\n")
     found = {row["claim"]: row for row in json.loads(score(path, paper, "json", margin=0.05))["verdicts"]["claims"]}
     assert found["mine.accuracy"]["verdict"] == "holds by patient"
     assert found["mine.recall"]["verdict"] == "higher by patient"
