@@ -65,11 +65,18 @@ def draft_tables(
     names = list(classes) or next((list(m["classes"]) for m in figures.matrices), [])
     rows = [*figures.claims, *_class_sizes(key, classes)]
     if names:
-        rows = [{**row, "study": STUDY} for row in rows]
+        rows = [_in_study(row, names) for row in rows]
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )
     return Drafted(key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left))
+
+
+def _in_study(row: Fields, names: Sequence[str]) -> Fields:
+    """Return a figure as one of the study, its class named as the study names it where only the case differs."""
+    same = {name.casefold(): name for name in names}
+    named = {"class": same.get(str(row["class"]).casefold(), row["class"])} if row.get("class") else {}
+    return {**row, **named, "study": STUDY}
 
 
 def _class_sizes(key: str, classes: Mapping[str, int]) -> list[Fields]:
