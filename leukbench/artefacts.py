@@ -222,6 +222,13 @@ class Receipt:
     folds: tuple[FoldSizes, ...]
     sizes: Sizes
 
+    def of_earlier_recipe(self, arm: str) -> bool:
+        """Say whether an arm was trained by a version from before runs said which epoch they chose.
+
+        The papers' recipes were corrected since; such runs were kept when their record was made again.
+        """
+        return any(run.arm == arm and not run.epochs_selected for run in self.runs)
+
     def training_sizes(self) -> set[int]:
         """Return the numbers of training rows of the folds."""
         return {fold.n_train_rows for fold in self.folds}

@@ -61,20 +61,25 @@ def only_class(data: ReportData, experiment: str, arm: str) -> str:
     return right[0] if len(recalls) > 1 and len(right) == 1 and recalls[right[0]] >= 1 else ""
 
 
+EARLIER_RECIPE = "earlier recipe"
+"""What is said of a network that was trained before the papers' recipes were corrected; the glossary has it."""
+
+
 def status(data: ReportData, experiment: str, arm: str) -> str:
     """Return in a layman's words how much of the paper's experiment was run: ``full`` only where nothing deviates."""
     result, facts = data.results[experiment], data.results[experiment].receipt.arms[arm]
     if result.stand_in:
         return "made images"
+    earlier = [EARLIER_RECIPE] if result.receipt.of_earlier_recipe(arm) else []
     if not facts.deviations:
-        return "full"
+        return ", ".join(["full", *earlier])
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images")
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
     parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
-    return ", ".join(parts) or "limited run"
+    return ", ".join([*(parts or ["limited run"]), *earlier])
 
 
 def printed(claim: Claim) -> str:

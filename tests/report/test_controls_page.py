@@ -127,6 +127,9 @@ def test_a_status_is_full_only_where_nothing_deviates(data: ReportData) -> None:
     limited = with_result(data, "image", receipt=receipt(250, deviations=("limited", "weights_absent"), epochs=5))
     assert sections.status(limited, "image", NET) == "5 of 40 epochs, no pretrained weights"
     assert sections.status(with_result(data, "image", stand_in=True), "image", NET) == "made images"
+    before = data.results["image"].receipt
+    kept = dataclasses.replace(before, runs=tuple(dataclasses.replace(r, epochs_selected={}) for r in before.runs))
+    assert sections.status(with_result(data, "image", receipt=kept), "image", NET) == "full, earlier recipe"
 
 
 def test_nothing_is_called_by_patient_where_no_ids_are_published(data: ReportData) -> None:
