@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -75,3 +76,17 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "")
         found=name,
         do=f"did you mean {near[0]!r}?" if near else "use one of the names above",
     )
+
+
+def refused_by_the_system(error: OSError) -> str:
+    """Return what the system refused, as deliberate errors say it."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return str(
+        InputError(
+            "the disk takes nothing more" if full else "the system refused a file",
+            where=str(error.filename or ""),
+            found=error.strerror or str(error),
+            do="make room, then run the same command again: what is finished is kept" if full
+            else "make it readable or writable, or name another one",
+        )
+    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
@@ -20,7 +19,7 @@ def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
     from leukbench.cli.app import app
-    from leukbench.errors import LeukbenchError, explained
+    from leukbench.errors import LeukbenchError, explained, refused_by_the_system
 
     try:
         app()
@@ -31,21 +30,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        print(f"leukbench: {_said(error)}", file=sys.stderr)
+        print(f"leukbench: {refused_by_the_system(error)}", file=sys.stderr)
         raise SystemExit(2) from None
-
-
-def _said(error: OSError) -> str:
-    """Return what the system refused, as deliberate errors say it."""
-    from leukbench.errors import InputError
-
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return str(
-        InputError(
-            "the disk takes nothing more" if full else "the system refused a file",
-            where=str(error.filename or ""),
-            found=error.strerror or str(error),
-            do="make room, then run the same command again: what is finished is kept" if full
-            else "make it readable or writable, or name another one",
-        )
-    )  # fmt: skip

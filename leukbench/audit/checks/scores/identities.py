@@ -87,25 +87,7 @@ def _f1_draft(
     if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
         return replace(draft, statement=f"The F1 of {named} is the harmonic mean of its precision and recall.")
     if f.low > ceiling + TIE:
-        in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
-        head = any(c.id in heads for c in claims) or (not class_ and in_row)
-        above = " It is above both." if f.low > max(p.high, r.high) else ""
-        conflicts = _f1_conflicts(members, values)
-        bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
-        return replace(
-            draft,
-            status="inconsistent",
-            topic="above",
-            members=conflicts[0],
-            more=conflicts[1:],
-            accused=tuple(i for block in accused(conflicts) for i in block),
-            severity=3 if head else 2,
-            statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
-            witness=f"{words} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most "
-            f"{100 * float(ceiling):.3f} %.",
-            repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
-            f"from these it would be {would_be}.",
-        )
+        return _above_any_averaging(draft, row, class_, values, members, heads, ceiling, named, would_be)
     if one_class and not mean and not f.contains(0):  # an F1 of 0 may be a 0/0
         return replace(
             draft,
@@ -122,6 +104,40 @@ def _f1_draft(
         statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, "
         "folds or runs could differ so.",
         repair="which averaging was used, or the confusion matrix.",
+    )
+
+
+def _above_any_averaging(
+    draft: Draft,
+    row: Row,
+    class_: str,
+    values: tuple[Interval, Interval, Interval],
+    members: tuple[tuple[str, ...], ...],
+    heads: frozenset[str],
+    ceiling: Fraction,
+    named: str,
+    would_be: str,
+) -> Draft:
+    """Return the finding on an F1 that lies above ``ceiling``, the most that its precision and recall allow."""
+    p, r, f = values
+    in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
+    head = any(c.id in heads for c in draft.claims) or (not class_ and in_row)
+    above = " It is above both." if f.low > max(p.high, r.high) else ""
+    conflicts = _f1_conflicts(members, values)
+    bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
+    return replace(
+        draft,
+        status="inconsistent",
+        topic="above",
+        members=conflicts[0],
+        more=conflicts[1:],
+        accused=tuple(i for block in accused(conflicts) for i in block),
+        severity=3 if head else 2,
+        statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
+        witness=f"{draft.witness} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most "
+        f"{100 * float(ceiling):.3f} %.",
+        repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
+        f"from these it would be {would_be}.",
     )
 
 
