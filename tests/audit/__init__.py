@@ -1,3 +1,0 @@
-"""TODO-DOC"""
-
-from __future__ import annotations
