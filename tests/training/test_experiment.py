@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from leukbench.errors import InputError
-from leukbench.pixels.store import Store
-from leukbench.records import Augmentation, Experiment, Limits, NetworkSpec, as_plain
+from leukbench.records import Augmentation, Experiment, Limits, as_plain
 from leukbench.training.experiment import (
     folds_of,
     plan_arm,
@@ -25,63 +23,15 @@ from leukbench.training.experiment import (
 )
 from leukbench.training.run import Finished, FoldRows
 from leukbench.training.trivial import TRIVIAL_MODELS
-from tests.support.tiny_world import CLASSES, MODEL, fold_rows, make_images, make_recipe, make_store
+from tests.support.tiny_experiment import CPU, collect, make_experiment, make_split, make_study, store
+from tests.support.tiny_world import CLASSES, fold_rows, make_images, make_recipe
 
 pytestmark = pytest.mark.trains
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
-
-
-def make_study(folder: Path, **recipe: Any) -> dict[str, Any]:
-    """Return a resolved study with two arms that differ in dropout."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.py").write_text(MODEL, encoding="utf-8")
-    arms = {
-        name: {
-            "role": "proposed",
-            "printed_name": name,
-            "network": as_plain(NetworkSpec(paper="tiny", name="net", folder=str(folder), options={"dropout": p})),
-            "recipe": as_plain(make_recipe(**{"epochs": 3, **recipe})),
-        }
-        for name, p in (("wet", 0.0), ("dry", 0.4))
-    }
-    return {"paper": "tiny", "study": "s", "source": "experiments", "classes": {c: [c] for c in CLASSES}, "arms": arms}
-
-
-def make_experiment(**changes: Any) -> Experiment:
-    values = {
-        "paper": "tiny",
-        "study": "s",
-        "protocol": "patient",
-        "source": "experiments",
-        "store": "experiments",
-        "arms": ("wet", "dry"),
-    }
-    return Experiment(**{**values, **changes})
-
-
-def make_split() -> pd.DataFrame:
-    _, labels = make_images()
-    rows = []
-    for fold in (0, 1):
-        for k, label in enumerate(labels):
-            role = ("test" if k % 4 // 2 == fold else "train") if k >= 10 else "validation"
-            rows.append((fold, role, f"i{k}", f"i{k}", 0, CLASSES[label], f"g{k // 2}", f"p{k // 2}"))
-    columns = ["fold", "role", "image_id", "origin", "copy", "label", "group", "patient"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def store() -> Store:
-    return make_store(make_images()[0])
-
-
-def collect(study: dict[str, Any], experiment: Experiment, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    return train_experiment(study, experiment, make_split(), store=store(), device=CPU, limited_source=False, **options)
 
 
 def test_a_recipe_survives_its_json_form() -> None:
