@@ -58,9 +58,9 @@ def page() -> str:
     for title, module, names in PARTS:
         parts.append(f"## {title}")
         for name in names:
-            said = inspect.cleandoc(vars(getattr(module, name)).get("__doc__") or "")
-            said = "" if said.startswith(f"{name}(") else said.split("\n\n")[0].replace("\n", " ")
-            parts += [f"### {name}", said, code_table(list(keys_of(module, name)))]
+            doc = inspect.cleandoc(vars(getattr(module, name)).get("__doc__") or "")
+            doc = "" if doc.startswith(f"{name}(") else doc.split("\n\n")[0].replace("\n", " ")
+            parts += [f"### {name}", doc, code_table(list(keys_of(module, name)))]
     metrics = [{"metric": f"`{metric}`", "what": what} for metric, what in vocabulary.METRICS.items()]
     parts += ["## Metrics of claims", table(metrics)]
     parts += ["## Units of claims", ", ".join(f"`{unit}`" for unit in vocabulary.UNITS if unit) + ", or none."]

@@ -268,10 +268,10 @@ class _Place:
         return dataclasses.replace(self, path=f"{self.path}.{key}" if self.path else str(key))
 
     def error(self, expected: str, found: object) -> DataError:
-        said = repr(found)
+        text = repr(found)
         return DataError(
             "a stage's output is not as it was written", where=f"{self.where}, {self.path or 'top'}", expected=expected,
-            found=said if len(said) <= 80 else f"{said[:77]}…", do=self.do,
+            found=text if len(text) <= 80 else f"{text[:77]}…", do=self.do,
         )  # fmt: skip
 
 

@@ -77,13 +77,13 @@ def question(study: Study, rng: np.random.Generator) -> Question:
     )  # fmt: skip
     theirs = rng.normal(size=groups) if study.shared is Overlap.NONE else _alike(effect, study.likeness, rng)
     right = rng.binomial(n.astype(int), _rates(study.claimed, theirs, study.noise, study.claimed, rng))
-    told = Reproduced(estimate=e, protocol="as_published")
+    reproduced = Reproduced(estimate=e, protocol="as_published")
     if study.shared is not Overlap.NONE and study.paired:
         alike = _correlation([ours, *others], n) if others else 0.5
-        told = replace(told, overlap=study.shared, likeness=alike)
+        reproduced = replace(reproduced, overlap=study.shared, likeness=alike)
     return Question(
         claim="x", metric="accuracy", value=round(float(right.sum() / n.sum()), 4), half_unit=0.00005, n=int(n.sum()),
-        headline=True, faithful=(told,),
+        headline=True, faithful=(reproduced,),
     )  # fmt: skip
 
 

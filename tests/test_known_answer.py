@@ -103,10 +103,10 @@ def cross_validate(made: Made, source: str, protocol: str, *, seed: int) -> Outc
         state = set_up(
             lambda: build_network(network, n_classes=2, input_px=32, pretrained=False), recipe, seed=seed, device=cpu
         )  # fmt: skip
-        fit, held, test = (
+        fit, validation, test = (
             Pixels(part, made.store, recipe, device=cpu) for part in (rows.train, rows.validation, rows.test)
         )
-        train(state, recipe, train=fit, validation=held, test=test, n_classes=2, seed=seed, precision="fp32")
+        train(state, recipe, train=fit, validation=validation, test=test, n_classes=2, seed=seed, precision="fp32")
         right.append(state.epochs.test[-1].argmax(axis=1) == rows.test.label)
         patient.append(rows.test.patient)
     return Outcome(np.concatenate(right), np.concatenate(patient))

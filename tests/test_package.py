@@ -80,12 +80,12 @@ def test_every_data_file_is_in_the_package() -> None:
         "package-data"
     ]
     packed = {file for pattern in patterns["leukbench"] for file in (ROOT / "leukbench").glob(pattern)}
-    told = subprocess.run(
+    tracked = subprocess.run(
         ["git", "ls-files", "leukbench"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout
-    if not told:
+    if not tracked:
         pytest.skip("this is no git checkout")
-    data = {ROOT / name for name in told.splitlines() if not name.endswith((".py", ".md"))}
+    data = {ROOT / name for name in tracked.splitlines() if not name.endswith((".py", ".md"))}
     assert data <= packed, sorted(str(file.relative_to(ROOT)) for file in data - packed)
 
 

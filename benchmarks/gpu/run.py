@@ -309,8 +309,8 @@ def check_lines(parts: dict[str, Any]) -> list[str]:
     for key, part in parts.items():
         if key.startswith("check: "):
             values = {k: v for k, v in part.items() if k not in {"status", "took_s", "error"}}
-            said = part.get("error") or ", ".join(f"{k} {v:.3g}" for k, v in values.items())
-            lines.append(f"| {key[7:].replace('_', ' ')} | {part['status']} | {said.replace('|', '/')} |")
+            outcome = part.get("error") or ", ".join(f"{k} {v:.3g}" for k, v in values.items())
+            lines.append(f"| {key[7:].replace('_', ' ')} | {part['status']} | {outcome.replace('|', '/')} |")
     return lines
 
 

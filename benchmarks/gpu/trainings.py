@@ -332,7 +332,7 @@ def _pack_profile(bundle: Path, part_mib: float, **chosen: list[str]) -> str:
     from leukbench.params import load_params
     from leukbench.pipeline.grid import Choice, inputs_of, names
 
-    choice = Choice(**{what: names(given) for what, given in chosen.items()})
+    choice = Choice(**{what: names(texts) for what, texts in chosen.items()})
     return pack(inputs_of(load_params(), choice), bundle, part_mib=part_mib)
 
 

@@ -175,13 +175,13 @@ def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:
     """Drop what an earlier check has already said: the same conflict, or the same sentence about the same claims."""
     kept: list[Draft] = []
     conflicts: set[frozenset[frozenset[str]]] = set()
-    said: set[tuple[str, tuple[str, ...]]] = set()
+    seen: set[tuple[str, tuple[str, ...]]] = set()
     for draft in drafts:
         blocks = frozenset(frozenset(b) for b in draft.members)
         key = (draft.statement, tuple(c.id for c in draft.claims))
-        if (blocks and draft.status == "inconsistent" and blocks in conflicts) or key in said:
+        if (blocks and draft.status == "inconsistent" and blocks in conflicts) or key in seen:
             continue
-        said.add(key)
+        seen.add(key)
         if blocks and draft.status == "inconsistent":
             conflicts.add(blocks)
         kept.append(draft)

@@ -166,8 +166,8 @@ def _list(title: str, findings: Sequence[Finding], words: Callable[[Finding], tu
     lines = ["", f"### {title}", ""]
     for f in findings:
         text = " ".join(_sentence(part) for part in words(f) if part)
-        told = f.where in EVERYWHERE or all(place.strip() in text for place in f.where.split(";"))
-        lines.append(f"- {text}{'' if told else f' ({f.where})'} `{f.id}`")
+        names_place = f.where in EVERYWHERE or all(place.strip() in text for place in f.where.split(";"))
+        lines.append(f"- {text}{'' if names_place else f' ({f.where})'} `{f.id}`")
     return lines
 
 

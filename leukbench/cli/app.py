@@ -32,24 +32,24 @@ def _params() -> Params:
     return load_params()
 
 
-def _formats(given: str, *known: str) -> str:
+def _formats(text: str, *known: str) -> str:
     from leukbench.errors import unknown_name
 
-    if given not in known:
-        raise unknown_name("format", given, known, where="--format")
-    return given
+    if text not in known:
+        raise unknown_name("format", text, known, where="--format")
+    return text
 
 
-def _fraction(given: str, option: str = "--margin") -> float:
+def _fraction(text: str, option: str = "--margin") -> float:
     from leukbench.errors import InputError
 
     try:
-        value = float(given)
+        value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
         what = f"a {option.removeprefix('--')} must be a fraction"
-        raise InputError(what, where=option, expected="in (0, 1)", found=given)
+        raise InputError(what, where=option, expected="in (0, 1)", found=text)
     return value
 
 
@@ -155,7 +155,7 @@ def grid(
     """Train what is missing of the whole plan, several runs at once; exit with 1 if one failed."""
     from leukbench.pipeline import grid as gridding
 
-    choice = gridding.Choice(*(gridding.names(given) for given in (studies, protocols, arms)))
+    choice = gridding.Choice(*(gridding.names(texts) for texts in (studies, protocols, arms)))
     job = {"time_limit": time_limit, "jobs": jobs, "cpus": cpus, "gpus": gpus}
     asked = gridding.slurm_options(slurm or [], **job, partition=partition)
     text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)

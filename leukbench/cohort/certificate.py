@@ -111,9 +111,9 @@ def check_certificate(
         [] if digest(rest) == certificate.get("self_sha256") else ["the certificate was edited after it was made"]
     )
     problems += _broken(certificate, protocol)
-    given = {"manifest": manifest, "groups": groups, "split": split}
+    tables = {"manifest": manifest, "groups": groups, "split": split}
     hashes = {"manifest": manifest_sha256, "groups": groups_sha256, "split": split_sha256}
-    for name, table in given.items():
+    for name, table in tables.items():
         if table is not None and hashes[name](table) != certificate["sha256"][name]:
             problems.append(f"the {name} is not the one that was certified (its sha256 differs)")
     if manifest is not None and groups is not None and split is not None:

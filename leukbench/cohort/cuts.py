@@ -281,11 +281,11 @@ def _deal(units: Units, k: int, rng: np.random.Generator) -> Labels:
     rarity = units.groups_per_class()
     own = np.where(counts > 0, rarity, np.iinfo(np.int64).max).argmin(axis=1)
     size = counts.sum(axis=1) * rng.lognormal(0.0, 0.3, len(counts))
-    held = np.zeros((k, len(units.classes)))
+    fold_counts = np.zeros((k, len(units.classes)))
     fold_of = np.empty(len(counts), dtype=np.int64)
     for group in np.lexsort((-size, rarity[own])):
         order = rng.permutation(k)
-        fold = order[np.lexsort((held[order].sum(axis=1), held[order, own[group]]))[0]]
+        fold = order[np.lexsort((fold_counts[order].sum(axis=1), fold_counts[order, own[group]]))[0]]
         fold_of[group] = fold
-        held[fold] += counts[group]
+        fold_counts[fold] += counts[group]
     return fold_of

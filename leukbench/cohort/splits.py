@@ -277,8 +277,10 @@ def _with_roles(fold: _Fold, rule: SplitRule, *, seed: int, classes: tuple[str, 
         cut, back = _collapsed(units) if rule.unit == "origin" else (units, np.arange(len(units)))
         # a class in g groups cannot put less than one of them, 1/g of it, aside
         share = max(rule.validation, 1 / max(2, int(cut.groups_per_class().min())))
-        held = cut_once(cut, share, seed=seed_for(seed, "split.validation", fold.number), n_searched=n_searched)
-        role[side[held[back]]] = "validation"
+        in_validation = cut_once(
+            cut, share, seed=seed_for(seed, "split.validation", fold.number), n_searched=n_searched
+        )
+        role[side[in_validation[back]]] = "validation"
     return fold.rows.assign(fold=fold.number, role=pd.Series(role, index=fold.rows.index, dtype="str"))
 
 

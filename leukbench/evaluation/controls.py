@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -20,7 +20,7 @@ class Standing(StrEnum):
 
     WITHIN = "within the margin"  # the network is shown not to be ahead by the margin
     AHEAD = "network ahead"  # it is shown to be ahead by more
-    UNTOLD = "not told apart"
+    UNDECIDED = "not told apart"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +65,11 @@ def standing(made: Contrast, margin: float, *, alpha: float = 0.05) -> Standing:
     'not told apart'
     """
     if math.isnan(made.standard_error) or not made.df > 0:
-        return Standing.UNTOLD
+        return Standing.UNDECIDED
     reach = float(stats.t.isf(alpha, made.df)) * made.standard_error
     if made.difference + reach < margin:
         return Standing.WITHIN
-    return Standing.AHEAD if made.difference - reach > margin else Standing.UNTOLD
+    return Standing.AHEAD if made.difference - reach > margin else Standing.UNDECIDED
 
 
 def find_shortcut(
@@ -104,8 +104,8 @@ class Probe:
     """How often a model without a network names the patient (or group) of an image.
 
     ``majority`` is the share right of always naming the patient with most images, ``by_class`` that of naming the
-    largest patient of the image's class: what knowing the class alone would give. ``told``: the lower limit lies above
-    both.
+    largest patient of the image's class: what knowing the class alone would give. ``above_chance``: the lower limit
+    lies above both.
     """
 
     unit: str
@@ -114,7 +114,7 @@ class Probe:
     accuracy: Estimate
     majority: float
     by_class: float
-    told: bool
+    above_chance: bool = field(metadata={"key": "told"})  # as the records of earlier versions name it
 
 
 def probe_result(truth: StringArray, predicted: StringArray, label: StringArray, *, unit: str) -> Probe:
@@ -150,5 +150,5 @@ def probe_result(truth: StringArray, predicted: StringArray, label: StringArray,
     )
     return Probe(
         unit=unit, n_units=len(names), n_images=len(truth), accuracy=accuracy, majority=majority, by_class=by_class,
-        told=bool(made.low > max(majority, by_class)),
+        above_chance=bool(made.low > max(majority, by_class)),
     )  # fmt: skip

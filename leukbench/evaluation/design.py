@@ -29,7 +29,7 @@ def effective_groups(sizes: npt.NDArray[Any]) -> float:
     return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
-def strata_of(held: npt.NDArray[np.bool_]) -> IntArray | None:
+def strata_of(present: npt.NDArray[np.bool_]) -> IntArray | None:
     """Return each group's stratum from which classes it holds ``(n_groups, n_classes)``, or None where groups are
     mixed.
 
@@ -41,11 +41,11 @@ def strata_of(held: npt.NDArray[np.bool_]) -> IntArray | None:
     >>> strata_of(np.array([[True, True], [True, False]])) is None
     True
     """
-    several = held.sum(axis=1) > 1
-    if not held.any(axis=1).all() or (~several).mean() < MOSTLY_ONE_LABEL:
+    several = present.sum(axis=1) > 1
+    if not present.any(axis=1).all() or (~several).mean() < MOSTLY_ONE_LABEL:
         return None
-    rarity = np.where(held, held.sum(axis=0), len(held) + 1)
-    return np.asarray(np.where(several, rarity.argmin(axis=1), held.argmax(axis=1)), dtype=np.int64)
+    rarity = np.where(present, present.sum(axis=0), len(present) + 1)
+    return np.asarray(np.where(several, rarity.argmin(axis=1), present.argmax(axis=1)), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PerClass:
         chosen = range(len(self.counts)) if classes is None else classes
         return tuple(effective_groups(self.counts[c]) for c in chosen if self.counts[c].any())
 
-    def held(self, c: int) -> int:
+    def n_units_of(self, c: int) -> int:
         """Return how many units hold images of a class."""
         return int((self.counts[c] > 0).sum())
 

@@ -93,11 +93,11 @@ FEW_IN_WORDS = 8
 
 def too_few(p: Predictions, units: PerClass, classes: Sequence[int] | None = None) -> str:
     """Return how many patients (or groups) the poorest class has, in words; "" where it has enough."""
-    chosen = [c for c in (range(len(p.classes)) if classes is None else classes) if units.held(c)]
+    chosen = [c for c in (range(len(p.classes)) if classes is None else classes) if units.n_units_of(c)]
     if not chosen:
         return ""
-    c = min(chosen, key=units.held)
-    count = units.held(c)
+    c = min(chosen, key=units.n_units_of)
+    count = units.n_units_of(c)
     if count >= FEW_IN_WORDS:
         return ""
     rows = p.label == c

@@ -59,8 +59,8 @@ def applies(units: PerClass) -> bool:
     """
     if units.strata is None or not ((units.counts > 0).sum(axis=0) == 1).all():
         return False
-    enough = min(units.held(c) for c in range(len(units.counts))) >= 2
-    return enough and units.fewest < FEW and units.held(units.poorest) <= MANY
+    enough = min(units.n_units_of(c) for c in range(len(units.counts))) >= 2
+    return enough and units.fewest < FEW and units.n_units_of(units.poorest) <= MANY
 
 
 def posterior(right: FloatArray, totals: FloatArray) -> Posterior:

@@ -61,13 +61,13 @@ def auc_without(
     of_positive, of_negative = placements(score[is_positive], score[~is_positive])
     won = np.bincount(codes[is_positive], weights=of_positive * n, minlength=n_units)
     against = np.bincount(codes[~is_positive], weights=of_negative * m, minlength=n_units)
-    held = [np.bincount(codes[is_positive == side], minlength=n_units) for side in (True, False)]
+    per_unit = [np.bincount(codes[is_positive == side], minlength=n_units) for side in (True, False)]
     within = np.zeros(n_units)
-    for g in np.flatnonzero((held[0] > 0) & (held[1] > 0)):
+    for g in np.flatnonzero((per_unit[0] > 0) & (per_unit[1] > 0)):
         rows = codes == g
         positive = is_positive[rows]
-        within[g] = float(placements(score[rows][positive], score[rows][~positive])[0].sum()) * held[1][g]
-    pairs = ((m - held[0]) * (n - held[1])).astype(np.float64)
+        within[g] = float(placements(score[rows][positive], score[rows][~positive])[0].sum()) * per_unit[1][g]
+    pairs = ((m - per_unit[0]) * (n - per_unit[1])).astype(np.float64)
     left = np.full(n_units, NAN)
     np.divide(won.sum() - won - against + within, pairs, out=left, where=pairs > 0)
     return float(of_positive.mean()), left

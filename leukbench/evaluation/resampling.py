@@ -216,7 +216,7 @@ def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
     """Mean over cells of wᵀ W w / (w·m)(w·n) as one matrix product over the pairs of groups; NaN without cells."""
     n_groups, n_resamples = draws.shape
     cells = [cell for run in runs for cell in run.cells]
-    held = (
+    per_group = (
         [
             np.stack([np.bincount(c.owner[c.is_positive == side], minlength=n_groups) for c in cells]).astype(
                 np.float64
@@ -234,7 +234,7 @@ def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
     for start in range(0, n_resamples, _BLOCK):
         w = draws[:, start : start + _BLOCK]
         if cells:
-            won, pairs = both @ (w[first] * w[second]), (held[0] @ w) * (held[1] @ w)
+            won, pairs = both @ (w[first] * w[second]), (per_group[0] @ w) * (per_group[1] @ w)
             ratios = _ratio(won, pairs)
             for r, (low, high) in enumerate(itertools.pairwise(ends)):
                 if high > low:

@@ -214,10 +214,10 @@ def assumed_entries(paper: Paper) -> dict[str, Assumed]:
 def left_open(paper: Paper, sheet: FactSheet) -> list[Open]:
     """Return what the paper leaves open and no fact names, once where several networks or recipes share it."""
     entries = assumed_entries(paper)
-    told = [entries[name] for _, fact in sheet.facts() for name in fact.assumed]
+    named = [entries[name] for _, fact in sheet.facts() for name in fact.assumed]
     shared: dict[tuple[Part, str], list[str]] = {}
     for name, entry in entries.items():
-        if entry not in told:
+        if entry not in named:
             shared.setdefault((_PART_OF[name.split("/", 1)[0]], repr(entry)), []).append(name)
     return [
         Open(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from leukbench.errors import InputError
 from leukbench.papers.files import is_file_name, paper_file, paper_keys, read_mapping
 from leukbench.papers.schema import Paper
-from leukbench.papers.slips import claim_lines, claim_problems, said, slips
+from leukbench.papers.slips import claim_lines, claim_problems, problem_text, slips
 
 SHOWN = 40
 """Things of one file that are named at most."""
@@ -42,7 +42,7 @@ def read_paper(file: Path) -> Paper:
     try:
         paper = Paper.model_validate(raw)
     except ValidationError as error:
-        problems += [said(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
+        problems += [problem_text(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
         raise _refused(file, problems, do=_EXPLAINED) from error
     found = slips(paper, lines)
     if found:
@@ -59,7 +59,7 @@ def read_validated(file: Path, model: type[Model], *, do: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise _refused(file, [said(e) for e in error.errors()], do=do) from error
+        raise _refused(file, [problem_text(e) for e in error.errors()], do=do) from error
 
 
 def _refused(file: Path, problems: list[str], *, do: str) -> InputError:

@@ -72,11 +72,11 @@ def claim_problems(blocks: Any, lines: Mapping[str, int]) -> list[str]:
             try:
                 Claim.model_validate(merged)
             except ValidationError as error:
-                found += [f"{_place(str(merged.get('id')), lines)}: {said(e)}" for e in error.errors()]
+                found += [f"{_place(str(merged.get('id')), lines)}: {problem_text(e)}" for e in error.errors()]
     return found
 
 
-def said(error: Any) -> str:
+def problem_text(error: Any) -> str:
     """Return one complaint of the schema in words, with how to write the commonest slips: a number, or yes and no,
     unquoted."""
     place, value = ".".join(str(p) for p in error["loc"]), error.get("input")

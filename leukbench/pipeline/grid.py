@@ -34,13 +34,13 @@ class Choice:
     arms: tuple[str, ...] = ()
 
 
-def names(given: Sequence[str] | None) -> tuple[str, ...]:
+def names(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Return names that were given one by one or with commas between.
 
     >>> names(["a,b", "c"])
     ('a', 'b', 'c')
     """
-    return tuple(part.strip() for text in given or () for part in text.split(",") if part.strip())
+    return tuple(part.strip() for text in texts or () for part in text.split(",") if part.strip())
 
 
 def slurm_options(
@@ -201,7 +201,7 @@ def _dry_text(
     if estimator.limits is not None and any("roofline" in c.speed.basis for c in costs.values()):
         lines.append(
             f"estimate: half of the eager roofline at {estimator.limits.flops / 1e9:,.0f} GFLOP/s and "
-            f"{estimator.limits.bytes_s / 1e9:,.0f} GB/s ({estimator.limits_said}); a first run of each "
+            f"{estimator.limits.bytes_s / 1e9:,.0f} GB/s ({estimator.limits_source}); a first run of each "
             "network replaces it by what it measures"
         )
     return "\n".join(lines).lstrip("\n")

@@ -88,12 +88,12 @@ def shown(board: Board) -> Iterator[Callable[[Line], None]]:
 class _Printer:
     def __init__(self, board: Board) -> None:
         self.board, self.last_s = board, time.monotonic()
-        self.said: dict[str, str] = {}
+        self.reported: dict[str, str] = {}
 
     def __call__(self, line: Line) -> None:
         now_s = time.monotonic()
-        if line.state in {"finished", "failed", "elsewhere"} and self.said.get(line.task.key) != line.state:
-            self.said[line.task.key] = line.state
+        if line.state in {"finished", "failed", "elsewhere"} and self.reported.get(line.task.key) != line.state:
+            self.reported[line.task.key] = line.state
             note = f": {line.note}" if line.note else ""
             print(
                 f"grid: {line.task.name}: {line.state}{note}; {summary(self.board, now_s=now_s)}",
@@ -110,8 +110,8 @@ class _Printer:
 def summary(board: Board, *, now_s: float) -> str:
     """Return the counts and the time left in one line."""
     counts = {state: len(board.in_state(state)) for state in ("finished", "failed", "running", "elsewhere", "waiting")}
-    said = ", ".join(f"{n} {state}" for state, n in counts.items() if n or state == "finished")
-    return f"{said} of {len(board.lines)}, {duration(board.left_s(now_s=now_s))} left"
+    text = ", ".join(f"{n} {state}" for state, n in counts.items() if n or state == "finished")
+    return f"{text} of {len(board.lines)}, {duration(board.left_s(now_s=now_s))} left"
 
 
 def table(board: Board, *, now_s: float) -> Any:

@@ -24,19 +24,19 @@ _MOST = 3  # places that a row names
 
 
 @dataclass(frozen=True)
-class Told:
+class Recorded:
     """A fact about the protocol that the ledger records. ``no`` is an answer where the fact is what was done; where it
     is whether something is stated or done at all, it is silence. ``beside``: facts of the sheet that say where.
     """
 
     fact: str
-    no_is_told: bool = False
+    no_is_answer: bool = False
     beside: str = ""
 
     def found(self, paper: Paper, sheet: FactSheet) -> list[str] | None:
         """Return where the paper says it, or None where it does not."""
         text = paper.protocol_facts.get(self.fact, "unstated")
-        if _SILENT.match(text) and not (self.no_is_told and re.match(r"no\b", text)):
+        if _SILENT.match(text) and not (self.no_is_answer and re.match(r"no\b", text)):
             return None
         beside = Stated(("data", "recipe", "evaluation"), self.beside).found(paper, sheet) if self.beside else None
         return [*_PLACE.findall(text), *(beside or [])]
@@ -89,7 +89,7 @@ class Stated:
         return list(dict.fromkeys(place for fact in fits for place in places(fact, paper))) if fits else None
 
 
-Evidence = Told | Settled | Printed | Stated
+Evidence = Recorded | Settled | Printed | Stated
 _SOURCE = Stated(("data",), r"kaggle|challenge|collection|data ?set|C-NMC|BCCD|images of")
 _SCORES = Printed(("accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc", "mcc"))
 _TEST_SCORES = Printed(_SCORES.metrics, ("test", "unstated"))
@@ -103,13 +103,13 @@ _START = Stated(("network", "recipe"), r"pretrained|pre-trained|imagenet|start a
 _RATE, _BATCH, _EPOCHS = Printed(("learning_rate",)), Printed(("batch_size",)), Printed(("epochs",))
 _TUNED: tuple[Evidence, ...] = (_OPTIMISER, _RATE, _BATCH, _EPOCHS, Settled("recipe"))
 _MODEL: tuple[Evidence, ...] = (_NETWORK, Settled("network"))
-_SPLIT = Told("split_stated", beside=r"split|fold|training part|test part|held out")
-_PATIENTS = Told("patient_level_split", no_is_told=True, beside=r"by patient|by image|at random|subjects? apart")
-_ORDER = Told("augmentation_order", beside=r"augment\w* .*(split|part|set)")
-_CHOSEN = Told("selection_on", beside=r"highest|best|early stop|checkpoint|is kept")
-_CODE, _SPREAD = Told("code_available"), Told("spread_meaning")
-_OUTSIDE, _TESTED = Told("external_validation"), Told("significance")
-_AVERAGED, _POSITIVE = Told("averaging_stated"), Told("positive_class_stated")
+_SPLIT = Recorded("split_stated", beside=r"split|fold|training part|test part|held out")
+_PATIENTS = Recorded("patient_level_split", no_is_answer=True, beside=r"by patient|by image|at random|subjects? apart")
+_ORDER = Recorded("augmentation_order", beside=r"augment\w* .*(split|part|set)")
+_CHOSEN = Recorded("selection_on", beside=r"highest|best|early stop|checkpoint|is kept")
+_CODE, _SPREAD = Recorded("code_available"), Recorded("spread_meaning")
+_OUTSIDE, _TESTED = Recorded("external_validation"), Recorded("significance")
+_AVERAGED, _POSITIVE = Recorded("averaging_stated"), Recorded("positive_class_stated")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ REFORMS = (
     Item("5c", "how models were evaluated, and on which split", (_SPLIT,)),
     Item("5d", "how the final model was selected", (_CHOSEN,)),
     Item("5e", "hyperparameters", _TUNED),
-    Item("5f", "baselines, on equal terms", (Told("baselines_same_data"), Told("baselines_same_recipe"))),
+    Item("5f", "baselines, on equal terms", (Recorded("baselines_same_data"), Recorded("baselines_same_recipe"))),
     Item("6a", "training and test kept apart in every step", (_ORDER, _CHOSEN)),
     Item("6b", "dependent or duplicate samples across the split", (_PATIENTS,)),
     Item("7a", "metrics, defined", (_SCORES, _AVERAGED)),
@@ -310,27 +310,27 @@ def _answer(paper: Paper, sheet: FactSheet, item: Item) -> Answer:
 
 def checklist(paper: Paper, sheet: FactSheet) -> str:
     """Return the page of a paper: how many items are answered, then every item that its record can answer."""
-    told = {name: answers(paper, sheet, items) for name, items in GUIDELINES.items()}
+    by_guideline = {name: answers(paper, sheet, items) for name, items in GUIDELINES.items()}
     rows = [
         {"guideline": name, "item": a.item.number, "asks": a.item.asks, "answer": a.status, "where": _where(a)}
-        for name, given in told.items()
-        for a in given
+        for name, answered in by_guideline.items()
+        for a in answered
         if a.status != "not assessed"
     ]
-    left = "\n".join(f"- {name}: {_left(given)}" for name, given in told.items())
+    left = "\n".join(f"- {name}: {_left(answered)}" for name, answered in by_guideline.items())
     return (
         f"# Reporting guidelines: {paper.key}\n\nRead off the paper's record ({paper.citation.title}). It says whether"
         " something is stated, not whether it is right or enough; items in a few words of ours, by the guidelines'"
-        f" numbers.\n\n{page_table(_counts(told))}\n\n{page_table(rows)}\n\n## Not assessed\n\nThe record "
+        f" numbers.\n\n{page_table(_counts(by_guideline))}\n\n{page_table(rows)}\n\n## Not assessed\n\nThe record "
         "cannot answer these"
         f" without judgement.\n\n{left}\n"
     )
 
 
-def _counts(told: dict[str, list[Answer]]) -> list[dict[str, str]]:
+def _counts(by_guideline: dict[str, list[Answer]]) -> list[dict[str, str]]:
     rows = []
-    for name, given in told.items():
-        counted = Counter(answer.status for answer in given)
+    for name, answered in by_guideline.items():
+        counted = Counter(answer.status for answer in answered)
         rows.append({"guideline": name} | {status: str(counted[status]) for status in STATUSES})
     return rows
 
@@ -340,5 +340,5 @@ def _where(answer: Answer) -> str:
     return f"{shown}; and {len(answer.where) - _MOST} more" if len(answer.where) > _MOST else shown or "–"
 
 
-def _left(given: list[Answer]) -> str:
-    return ", ".join(f"{a.item.number} ({a.item.asks})" for a in given if a.status == "not assessed")
+def _left(answered: list[Answer]) -> str:
+    return ", ".join(f"{a.item.number} ({a.item.asks})" for a in answered if a.status == "not assessed")

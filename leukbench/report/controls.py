@@ -20,11 +20,11 @@ def flags(data: ReportData, paper: str, study: str) -> list[str]:
     for experiment in experiments:
         if flagged := _flagged(data, experiment):
             models = {model_name(s.model): _own(s) for s in flagged}
-            told = ", ".join(f"{model} {own} %" for model, own in models.items())
+            listed = ", ".join(f"{model} {own} %" for model, own in models.items())
             only = f"; {Scope.RUNS.value}" if any(s.scope is Scope.RUNS for s in flagged) else ""
             name = protocol_name(data, experiment)
-            found.append(f"`shortcut` {name}: {told}, against {_networks(flagged)} ({_of(data, flagged)}{only})")
-    for probe in _told(data, experiments):
+            found.append(f"`shortcut` {name}: {listed}, against {_networks(flagged)} ({_of(data, flagged)}{only})")
+    for probe in _patient_probe(data, experiments):
         found.append(f"`shortcut` by the {probe.unit}: {probe_sentence(probe)}")
     return found
 
@@ -58,7 +58,7 @@ def flag_words(data: ReportData, paper: str, study: str) -> str:
     experiments = data.experiments_of(paper, study)
     names = [protocol_name(data, experiment) for experiment in experiments if _flagged(data, experiment)]
     words = [f"`shortcut` {', '.join(names)}"] if names else []
-    words += ["`shortcut` by the patient" for _ in _told(data, experiments)]
+    words += ["`shortcut` by the patient" for _ in _patient_probe(data, experiments)]
     return "<br>".join(words) or "none"
 
 
@@ -79,13 +79,13 @@ def _of(data: ReportData, flagged: list[ArmShortcut]) -> str:
     return "; ".join(dict.fromkeys(status(data, s.experiment, s.arm) for s in flagged))
 
 
-def _told(data: ReportData, experiments: list[str]) -> list[Probe]:
+def _patient_probe(data: ReportData, experiments: list[str]) -> list[Probe]:
     """Return the best probe of the study that tells the patient; groups joined by likeness are no flag."""
     probes = [
         p
         for experiment in experiments
         for p in data.results[experiment].evaluation.probes.values()
-        if p.told and p.unit == "patient"
+        if p.above_chance and p.unit == "patient"
     ]
     return sorted(probes, key=lambda p: -p.accuracy.value)[:1]
 
@@ -141,7 +141,7 @@ def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
                 "named right %": with_interval(probe.accuracy, probe.unit),
                 "chance %": percent(probe.majority),
                 "the class alone %": percent(probe.by_class),
-                "told": "yes" if probe.told else "no",
+                "above chance": "yes" if probe.above_chance else "no",
             }
             kept = rows.setdefault(tuple(row.values()), {"split": "", **row})
             kept["split"] = ", ".join(filter(None, (kept["split"], protocol_name(data, experiment))))

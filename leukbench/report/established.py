@@ -95,10 +95,10 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str
     average = None if claim.class_ or claim.metric in {"accuracy", "auc", "mcc", "kappa"} else "macro"
     e = pick(data.arm(name, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
     one = only_class(data, name, claim.arm)
-    told = f"calls every image {one}" if one else with_interval(e, data.unit(name))
+    result = f"calls every image {one}" if one else with_interval(e, data.unit(name))
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
     more = f" (1 of {len(names)} readings)" if len(names) > 1 else ""
-    return f"{told}{groups}{more}"
+    return f"{result}{groups}{more}"
 
 
 def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:

@@ -150,9 +150,9 @@ def inflation_sentence(data: ReportData, paper: str, study: str) -> str:
         return ""
     gap = max(gaps, key=lambda g: g.n_images)
     unit = data.unit(gap.patient)
-    told = "" if gap.low > 0 or gap.high < 0 else ", which cannot be told from none"
+    doubt = "" if gap.low > 0 or gap.high < 0 else ", which cannot be told from none"
     return (
         f"On the same {count(gap.n_images)} images of {gap.n_groups} {unit}s, {protocol_name(data, gap.rung)} minus"
         f" {protocol_name(data, gap.patient)}: {levels(gap)} = {difference(gap, unit)} "
-        f"points{told}{_own_size(data, gap)}."
+        f"points{doubt}{_own_size(data, gap)}."
     )

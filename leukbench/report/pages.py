@@ -182,17 +182,17 @@ def verdict_sentence(site: Site) -> str:
     ran = [study for study in studies if established.real(site.profiles, *study)]
     if not ran:
         return "No headline accuracy has a verdict from a run: no network was run on the publishers' images."
-    told = ", ".join(f"{n} {verdict}" for verdict, n in Counter(settled.values()).most_common())
+    counted = ", ".join(f"{n} {verdict}" for verdict, n in Counter(settled.values()).most_common())
     limited = (
         f"of the other {len(studies) - len(settled)}, every run is limited or missing"
         if settled
         else "every run is limited"
     )
     if len(settled) == len(studies):
-        return f"Verdicts on headline accuracies from runs: {told}."
+        return f"Verdicts on headline accuracies from runs: {counted}."
     return (
-        f"Verdicts on headline accuracies from runs: {told}; {limited}."
-        if told
+        f"Verdicts on headline accuracies from runs: {counted}; {limited}."
+        if counted
         else f"No accuracy verdict from runs yet: {limited}."
     )
 
@@ -234,14 +234,14 @@ def _study(site: Site, paper: Paper, study: str, findings: list[Finding]) -> dic
     facts = paper.studies[study]
     ran = established.real(site.profiles, paper.key, study, networks=False)
     leaks = site.leaks.get(facts.source)
-    told = (ladder.inflation_sentence(data, paper.key, study) for data in ran)
+    sentences = (ladder.inflation_sentence(data, paper.key, study) for data in ran)
     return {
         "title": facts.title,
         "notes": facts.notes,
         "printed": sections.printed(paper.claim(facts.headline)),
         "headline": established.headline(site.profiles, paper, study, findings),
         "leaks": " ".join(leaks.sentences) if leaks else "",
-        "inflation": next(filter(None, told), ""),
+        "inflation": next(filter(None, sentences), ""),
         "settle": established.to_settle(site.profiles, paper, study, findings),
         "runs": [study_run(data, paper.key, study) for data in ran],
     }

@@ -112,14 +112,14 @@ def shared(result: ExperimentResult) -> str:
     much is tested.
     """
     folds = [result.certificate.folds[i] for i in folds_run(result)]
-    told = []
+    parts = []
     for what in dict.fromkeys(name for fold in folds for name, n in fold.shared.items() if n):
         here = [fold.shared.get(what, 0) for fold in folds]
         tested = [getattr(fold.roles["test"], what, 0) for fold in folds]
         worst = max(range(len(folds)), key=here.__getitem__)
         of = f" of {count(tested[worst])} tested" if tested[worst] else ""
-        told.append(f"{count(here[worst])}{of} {what.replace('_', ' ')}")
-    return ", ".join(told) + (" (in the worst fold)" if told and len(folds) > 1 else "") or "nothing"
+        parts.append(f"{count(here[worst])}{of} {what.replace('_', ' ')}")
+    return ", ".join(parts) + (" (in the worst fold)" if parts and len(folds) > 1 else "") or "nothing"
 
 
 def training_rows(data: ReportData, experiment: str) -> str:

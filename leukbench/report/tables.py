@@ -460,7 +460,7 @@ low number end of its 95 % interval with the group as the sampling unit
 high number end of its 95 % interval with the group as the sampling unit
 majority number what naming the largest patient would reach
 by_class number what knowing the class alone would reach
-told boolean whether patients can be told from an image
+above_chance boolean whether patients can be told from an image
 """
 
 
@@ -477,7 +477,7 @@ def _probes(data: ReportData) -> Table:
             "high": probe.accuracy.high,
             "majority": probe.majority,
             "by_class": probe.by_class,
-            "told": probe.told,
+            "above_chance": probe.above_chance,
         }
         for name, result in data.results.items()
         for model, probe in result.evaluation.probes.items()

@@ -107,18 +107,18 @@ def _listening(work: Callable[[], Any]) -> tuple[Any, str]:
                 result = work()
             finally:
                 os.dup2(saved, 2)
-            said = b""
+            stderr = b""
             if os.lseek(caught.fileno(), 0, os.SEEK_CUR):
                 os.lseek(caught.fileno(), 0, os.SEEK_SET)
-                said = os.read(caught.fileno(), 1 << 16)
+                stderr = os.read(caught.fileno(), 1 << 16)
                 os.ftruncate(caught.fileno(), 0)
                 os.lseek(caught.fileno(), 0, os.SEEK_SET)
-            rest = re.sub(_DAMAGE.pattern + rb"\n?", b"", said)
+            rest = re.sub(_DAMAGE.pattern + rb"\n?", b"", stderr)
             if rest:
                 os.write(saved, rest)
         finally:
             os.close(saved)
-    damage = _DAMAGE.search(said)
+    damage = _DAMAGE.search(stderr)
     return result, damage.group().decode(errors="replace") if damage else ""
 
 

@@ -112,8 +112,10 @@ def _train_fold(split: Any, store: Any, recipe: Any, classes: tuple[str, ...], s
         seed=seed,
         device=device,
     )
-    fit, held, test = (Pixels(part, store, recipe, device=device) for part in (rows.train, rows.validation, rows.test))
-    train(state, recipe, train=fit, validation=held, test=test, n_classes=2, seed=seed, precision="fp32")
+    fit, validation, test = (
+        Pixels(part, store, recipe, device=device) for part in (rows.train, rows.validation, rows.test)
+    )
+    train(state, recipe, train=fit, validation=validation, test=test, n_classes=2, seed=seed, precision="fp32")
     scores = state.epochs.test[-1].astype(float)
     accuracy = float((scores.argmax(axis=1) == rows.test.label).mean())
     return accuracy, float(roc_auc(rows.test.label == 1, scores[:, 1]))
@@ -150,8 +152,8 @@ def regression_check(*, update: bool, reference: Path = REFERENCE) -> tuple[str,
         runs = small_runs(range(N_REFERENCE))
         table = {name: [round(run[name], 6) for run in runs] for name in runs[0]}
         write_text(reference, json.dumps({"seeds": N_REFERENCE, "values": table}, indent=1) + "\n")
-    held = _read(reference)
-    return hold(small_runs(FRESH_SEEDS), held)
+    stored = _read(reference)
+    return hold(small_runs(FRESH_SEEDS), stored)
 
 
 def _read(reference: Path) -> dict[str, list[float]]:

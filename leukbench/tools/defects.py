@@ -108,9 +108,9 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
     """
     from leukbench.evaluation.influence import concerned_rows, influence_of
     from leukbench.report.format import table, with_interval
-    from leukbench.tools.score.predictions import read_given
+    from leukbench.tools.score.predictions import load_predictions
 
-    predictions = read_given(file).predictions
+    predictions = load_predictions(file).predictions
     rows: list[dict[str, Any]] = []
     n_all = n_none = 0
     for entry, evidence in found:

@@ -104,12 +104,12 @@ def _git(*words: str, of: str) -> bytes:
     try:
         done = subprocess.run(["git", *words], cwd=workspace(), capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", b"") or str(error).encode()
+        stderr = getattr(error, "stderr", b"") or str(error).encode()
         raise InputError(
             "neither a folder of reports nor a commit",
             where=of,
             expected="as reports/real-cpu, or as HEAD~1",
-            found=said.decode(errors="replace").strip()[:200],
+            found=stderr.decode(errors="replace").strip()[:200],
             do="name a folder that is there, or a commit of this repository",
         ) from error
     return done.stdout
@@ -156,8 +156,8 @@ def _flags(record: Record) -> dict[str, str]:
     flags = {f"{s['experiment']}, {s['arm']}, {s['model']}": "shortcut" for s in verdicts["shortcuts"] if s["flagged"]}
     for path, plain in record.files.items():
         if path.startswith("estimates/"):
-            told = {model for model, probe in plain["probes"].items() if probe["told"]}
-            flags |= {f"{Path(path).stem}, {model}": "patients told from images" for model in told}
+            telling = {model for model, probe in plain["probes"].items() if probe["told"]}
+            flags |= {f"{Path(path).stem}, {model}": "patients told from images" for model in telling}
     return flags
 
 

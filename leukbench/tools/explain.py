@@ -274,9 +274,9 @@ def _lines(chain: Chain, paper: Paper) -> Iterator[str]:
 
 def _estimate_lines(link: EstimateLink) -> Iterator[str]:
     limits = "no interval" if math.isnan(link.low) else f"{link.low:.3f} to {link.high:.3f}"
-    told = f" ({link.definition})" if link.definition else ""
+    definition = f" ({link.definition})" if link.definition else ""
     deviations = ", ".join(DEVIATIONS.get(d, d) for d in link.deviations) or "none"
-    yield f"- **{link.value:.3f}** [{limits}]{told}: {link.n_images:,} images in {link.n_groups:,} groups"
+    yield f"- **{link.value:.3f}** [{limits}]{definition}: {link.n_images:,} images in {link.n_groups:,} groups"
     yield f"  - split: {link.protocol.replace('_', ' ')}, {link.experiment}; reading {link.reading.replace('_', ' ')}"
     yield f"    ({link.reading_basis}: {link.reading_evidence.rstrip('.')})"
     yield f"  - keeps apart: {link.split}; certificate {link.certificate[:12]}"

@@ -76,8 +76,8 @@ def _expanded(paper: str, blocks: Any) -> list[Row] | None:
         common, own = block.get("common", {}), block["rows"]
         if not isinstance(common, dict) or not isinstance(own, list):
             return None
-        for given in own:
-            row = {"where": block["where"], **common, **given} if isinstance(given, dict) else {"": ""}
+        for entry in own:
+            row = {"where": block["where"], **common, **entry} if isinstance(entry, dict) else {"": ""}
             if not (set(row) <= known and _is_plain(row)):
                 return None
             rows.append({**empty, **row})

@@ -174,14 +174,14 @@ def params_text(file: Path) -> str:
     if not isinstance(raw, dict) or not {"plan", "extends"} & raw.keys():
         return text
     opening = [line for line in text.split("\n") if line.startswith("#")]
-    said = [f"# Made from profiles/{file.name}, which says it shorter."]
+    opening_lines = [f"# Made from profiles/{file.name}, which says it shorter."]
     lines: list[str] = []
     for key, value in read_profile(file).items():
         if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
             lines += ["", f"{key}:", *(f"  {name}: {_flow(entry)}" for name, entry in value.items())]
         else:
             lines.append(f"{key}: {_flow(value)}")
-    return "\n".join([*opening[: _opening(text)], *said, *lines]) + "\n"
+    return "\n".join([*opening[: _opening(text)], *opening_lines, *lines]) + "\n"
 
 
 def _opening(text: str) -> int:

@@ -36,5 +36,5 @@ def set_aside(folder: Path) -> str:
         return f"{file}: left half written by a process that was ended; set aside as {aside.name}"
 
 
-if __name__ == "__main__" and (said := set_aside(Path(".dvc/tmp"))):
-    print(said, file=sys.stderr)
+if __name__ == "__main__" and (message := set_aside(Path(".dvc/tmp"))):
+    print(message, file=sys.stderr)

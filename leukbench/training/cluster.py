@@ -50,8 +50,8 @@ class Job:
         try:
             with logged(task):
                 execute_task(task, device=choose_device())
-        except RunHeld as held:
-            return f"held by {held.owner}"
+        except RunHeld as refused:
+            return f"held by {refused.owner}"
         return "finished"
 
     def checkpoint(self, task: Task) -> Any:

@@ -114,7 +114,7 @@ class Estimator:
     device: torch.device
     measured: dict[str, Speed]
     limits: Device | None = None
-    limits_said: str = ""
+    limits_source: str = ""
     _estimated: dict[str, Speed] = field(default_factory=dict)
 
     def speed(self, work: Load) -> Speed:
@@ -128,7 +128,7 @@ class Estimator:
     def _roofline(self, work: Load) -> Speed:
         if self.limits is None:
             self.limits = measure_device(self.device, side=1024 if self.device.type == "cpu" else 8192, seconds=0.3)
-            self.limits_said = "measured just now"
+            self.limits_source = "measured just now"
         try:
             train_s, score_s = least_seconds(work, self.limits)
         except _UNCOUNTABLE as error:  # the run itself will say it in full

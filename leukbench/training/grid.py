@@ -133,10 +133,10 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
                     scored_rows=len(rows.validation) + len(rows.test),
                 ),
             )
-    held = {
+    superseded = {
         key for same in tested.values() for key, rows in same.items() if any(rows < others for others in same.values())
     }
-    return sorted((task for key, task in tasks.items() if key not in held), key=lambda task: task.seed)
+    return sorted((task for key, task in tasks.items() if key not in superseded), key=lambda task: task.seed)
 
 
 def _epoch_rows(rows: FoldRows, recipe: Recipe) -> int:

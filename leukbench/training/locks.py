@@ -43,12 +43,12 @@ def holding(folder: Path, *, patience_s: float = math.inf) -> Iterator[None]:
     Raises InputError where the file system keeps no locks.
     """
     _make(folder)
-    file, until, told = folder / "lock", time.monotonic() + patience_s, False
+    file, until, warned = folder / "lock", time.monotonic() + patience_s, False
     while (handle := _try(file)) is None:
         if time.monotonic() >= until:
             raise RunHeld(folder, _text(file))
-        if not told:
-            told = True
+        if not warned:
+            warned = True
             if patience_s == math.inf:
                 _LOG.warning("waiting for run %s, which is being trained by %s", folder.name, _text(file))
         time.sleep(_POLL_S)

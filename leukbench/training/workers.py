@@ -144,8 +144,8 @@ def _work(connection: Connection, kind: str, threads: int) -> None:
             with logged(task):
                 progress = _telling(connection, task.key)
                 execute_task(task, device=device, patience_s=patience_s, progress=progress)
-        except RunHeld as held:
-            connection.send(Event(task.key, "held", note=held.owner))
+        except RunHeld as refused:
+            connection.send(Event(task.key, "held", note=refused.owner))
         except BrokenPipeError:  # the grid is gone
             return
         except Exception as error:  # whatever it is, it stands in the log, and this process ends

@@ -44,10 +44,10 @@ def test_stride_dilation_separable_and_depth_wise_layers_are_usual() -> None:
     assert layer_status(*START, layer(3, "SeparableConv2D", "(46, 46, 24)", "553")) == ["inconsistent"]
 
 
-def counts_of(positive_said: str) -> Any:
+def counts_of(positive_from: str) -> Any:
     """900 of ALL all found, 4 of 300 HEM called ALL; printed as tp, fn, fp, tn with classes in the order HEM, ALL."""
     declared: Row = {"id": "cm", "where": "Figure 3", "rows": "actual", "classes": ["HEM", "ALL"]}
-    if positive_said == "matrix":
+    if positive_from == "matrix":
         declared["positive"] = "ALL"
     named = [
         {"metric": m, "value": v, "matrix": "cm", "split": "test", "model": "m", "id": f"p.{m}"}
@@ -56,15 +56,15 @@ def counts_of(positive_said: str) -> Any:
     sizes = [images(n, split="test", **{"class": c}) for c, n in (("ALL", "900"), ("HEM", "300"))]
     recall = score("recall", "98.67", **{"class": "HEM"})
     made = paper(recall, *named, *sizes, classes=("HEM", "ALL"), matrices=[declared])
-    study = made.studies["s"].model_copy(update={"positive": "ALL" if positive_said == "study" else None})
+    study = made.studies["s"].model_copy(update={"positive": "ALL" if positive_from == "study" else None})
     return made.model_copy(update={"studies": {"s": study}})
 
 
 def test_the_positive_class_of_the_study_holds_for_tp_and_fn() -> None:
-    for said in ("matrix", "study"):
-        ledger = read(counts_of(said))
+    for source in ("matrix", "study"):
+        ledger = read(counts_of(source))
         drafts = matrix_sums.check_matrix_class_sizes(ledger) + matrix_scores.check_matrix_scores(ledger)
-        assert [d.status for d in drafts] == ["consistent"] * 3, said
+        assert [d.status for d in drafts] == ["consistent"] * 3, source
 
 
 def test_where_no_positive_class_is_said_all_readings_are_tried() -> None:

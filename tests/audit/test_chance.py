@@ -41,11 +41,11 @@ def test_the_mcc_interval_covers_near_one_and_in_the_middle() -> None:
     for truth in truths:
         truth = truth / truth.sum()
         true = float(chance._mcc_of_shares(truth[None])[0])
-        held = 0
+        n_covered = 0
         for counts in rng.multinomial(800, truth.ravel(), size=100).reshape(-1, *truth.shape):
             low, high = chance.mcc_interval(counts.tolist())
-            held += low <= true <= high
-        assert 89 <= held <= 100, (truth, held)
+            n_covered += low <= true <= high
+        assert 89 <= n_covered <= 100, (truth, n_covered)
 
 
 def test_the_mcc_interval_near_one_is_that_of_the_multinomial() -> None:

@@ -84,10 +84,10 @@ def test_the_five_papers_have_one_finding_a_fact() -> None:
     folded = audit_papers(papers)
     every = [f for p in papers for f in every_finding(p)]
     serious = {"inconsistent", "implausible"}
-    told = [f for f in folded if f.status in serious]
-    assert len(told) < 100 < sum(f.status in serious for f in every)
+    accusing = [f for f in folded if f.status in serious]
+    assert len(accusing) < 100 < sum(f.status in serious for f in every)
     # nothing is lost: every accused claim and every claim of a serious finding is still named
-    assert {c for f in told for c in f.accused} == {c for f in every for c in f.accused}
+    assert {c for f in accusing for c in f.accused} == {c for f in every for c in f.accused}
     assert {c for f in every if f.status in serious for c in f.claims} <= {c for f in folded for c in f.claims}
     assert sum(len(f.parts) for f in folded) + len(folded) == len(every)
 

@@ -192,8 +192,8 @@ def test_a_proposed_network_ahead_by_its_matrix_is_left_alone() -> None:
 def curves(*, denied: str) -> list[Draft]:
     rows = [
         score("accuracy", value, split=split, condition=f"epoch {epoch}")
-        for epoch, train, held in ((2, "87.2", "85.3"), (60, "97.9", "93.5"))
-        for split, value in (("train", train), ("validation", held))
+        for epoch, train, validation in ((2, "87.2", "85.3"), (60, "97.9", "93.5"))
+        for split, value in (("train", train), ("validation", validation))
     ]
     p = paper(*rows, images("1599", split="validation"), protocol_facts={"overfitting_denied": denied})
     return orders.check_growing_gap(read(p))

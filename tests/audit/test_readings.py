@@ -94,8 +94,8 @@ def test_rows_told_together_show_the_two_figures_of_each() -> None:
         if i < 5
     ]
     drafts = balanced.check_balanced_classes(read(paper(score("auc", "1.00"), *rows, *sizes, classes=FOUR)))
-    told = next(d for d in drafts if "other rows" in d.statement)
-    assert "95.00, 91.11" in told.witness and "95.00, 95.00" not in told.witness
+    draft = next(d for d in drafts if "other rows" in d.statement)
+    assert "95.00, 91.11" in draft.witness and "95.00, 95.00" not in draft.witness
 
 
 def test_slightly_unequal_classes_are_only_implausible() -> None:

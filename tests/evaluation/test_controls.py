@@ -63,7 +63,7 @@ def test_a_probe_stands_beside_chance_and_the_class_alone() -> None:
     label = np.array(["x"] * 40 + ["y"] * 60)
     made = probe_result(truth, truth, label, unit="patient")
     assert (made.n_units, made.n_images, made.accuracy.value) == (3, 100, 1.0)
-    assert not made.told  # all right, but three patients settle nothing
+    assert not made.above_chance  # all right, but three patients settle nothing
     assert made.majority == pytest.approx(0.40) and made.by_class == pytest.approx(0.70)
     assert 0 < made.accuracy.low < 1
 
@@ -75,9 +75,9 @@ def test_knowing_the_class_is_not_knowing_the_patient() -> None:
     by_class = np.where(label == "x", "p00", "p15")
     blind = probe_result(truth, by_class, label, unit="patient")
     assert blind.accuracy.value == blind.by_class == pytest.approx(1 / 15) and blind.majority == pytest.approx(1 / 30)
-    assert not blind.told
+    assert not blind.above_chance
     hit = np.random.default_rng(0).random(600) < 0.5
-    assert probe_result(truth, np.where(hit, truth, by_class), label, unit="patient").told
+    assert probe_result(truth, np.where(hit, truth, by_class), label, unit="patient").above_chance
 
 
 def test_one_patient_cannot_be_probed() -> None:

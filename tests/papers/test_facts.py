@@ -56,12 +56,12 @@ def test_a_setting_without_its_fact_is_named(paper: Paper) -> None:
 
 def test_what_a_paper_leaves_open_is_listed_once_and_not_where_a_fact_tells_it(paper: Paper) -> None:
     sheet = load_facts(paper)
-    told = {name for _, fact in sheet.facts() for name in fact.assumed}
+    named = {name for _, fact in sheet.facts() for name in fact.assumed}
     rest = left_open(paper, sheet)
     assert len({(item.part, repr(item.entry)) for item in rest}) == len(rest)
     names = {f"{kind}/{h}/{i.entry.field}" for i in rest for h in i.holders for kind in ("networks", "recipes")}
     names |= {f"ambiguities/{i.entry.field}" for i in rest if not i.holders}
-    assert not names & told
+    assert not names & named
     everything = left_open(paper, without(sheet, lambda fact: True))
     assert len(everything) > len(rest) and {repr(i.entry) for i in rest} < {repr(i.entry) for i in everything}
 
@@ -134,13 +134,13 @@ def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_test_that_does_not_exist_is_named() -> None:
     sheet = load_facts(load_paper("alnet"))
-    held = next(fact for fact in sheet.network if fact.tests)
+    fact = next(fact for fact in sheet.network if fact.tests)
     ids = [
         "tests/papers/test_alnet.py::test_of_nothing",
         "tests/papers/none.py::test_of_nothing",
         "leukbench/seeds.py::seed_for",
     ]
-    wrong = held.model_copy(update={"tests": tuple(ids)})
+    wrong = fact.model_copy(update={"tests": tuple(ids)})
     assert missing_tests(FactSheet(data=(), network=(wrong,), recipe=(), evaluation=())) == sorted(ids)
 
 

@@ -129,8 +129,8 @@ def test_code_beside_a_paper_file_runs_only_when_it_is_trusted_and_that_is_said(
         return int(end.value.code or 0)
 
     assert run() == 2 and not (tmp_path / "ran").exists()
-    said = capsys.readouterr().err
-    assert "brings code of its own" in said and "--trust-code" in said and "model.py" in said
+    message = capsys.readouterr().err
+    assert "brings code of its own" in message and "--trust-code" in message and "model.py" in message
     assert run("--trust-code") == 0 and (tmp_path / "ran").exists()
     assert f"runs {tmp_path / 'model.py'}" in capsys.readouterr().err
 

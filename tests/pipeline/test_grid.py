@@ -114,12 +114,12 @@ def test_a_failed_run_is_told_at_the_end_with_its_log_and_by_the_exit_code(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     assert run(monkeypatch) == 1
-    said = capsys.readouterr()
-    assert "4 run(s) finished, 2 failed" in said.out
-    logs = [Path(line.removeprefix("  log: ")) for line in said.out.splitlines() if line.startswith("  log: ")]
+    printed = capsys.readouterr()
+    assert "4 run(s) finished, 2 failed" in printed.out
+    logs = [Path(line.removeprefix("  log: ")) for line in printed.out.splitlines() if line.startswith("  log: ")]
     assert len(logs) == 2 and all("dropout probability" in log.read_text() for log in logs)
-    assert said.err.count(": finished; ") == 4 and said.err.count(": failed: dropout") == 2
-    assert "4 finished, 2 failed of 6" in said.err
+    assert printed.err.count(": finished; ") == 4 and printed.err.count(": failed: dropout") == 2
+    assert "4 finished, 2 failed of 6" in printed.err
     assert run(monkeypatch, "--dry-run") == 0
     assert "6 runs in the plan, 4 finished, 2 missing" in capsys.readouterr().out
 

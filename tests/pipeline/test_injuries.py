@@ -30,7 +30,9 @@ def test_no_injury_is_silent_or_a_traceback(workplace: tuple[Path, Params], n: i
     found = list(injuries(*workplace, n, seed=n))
     assert {i.artefact for i in found} == set(READ_BY) and {i.kind for i in found} == set(KINDS)
     assert [i for i in found if i.outcome in {"silent", "traceback"}] == []
-    unnamed = [i for i in found if i.outcome == "refused" and Path(i.file).name.removesuffix(".sha256") not in i.said]
+    unnamed = [
+        i for i in found if i.outcome == "refused" and Path(i.file).name.removesuffix(".sha256") not in i.message
+    ]
     assert unnamed == []  # every refusal names its file
     assert sum(i.outcome == "refused" for i in found) > 0.95 * n
 

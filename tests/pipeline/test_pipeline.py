@@ -653,10 +653,10 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         monkeypatch.setattr(sys, "argv", ["leukbench", *words])
         with pytest.raises(SystemExit) as end:
             main()
-        said = capsys.readouterr()
+        printed = capsys.readouterr()
         assert end.value.code == 2
-        assert said.err.startswith("leukbench: ") and "Traceback" not in said.err
-        return said.err
+        assert printed.err.startswith("leukbench: ") and "Traceback" not in printed.err
+        return printed.err
 
     return run
 

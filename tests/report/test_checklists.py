@@ -44,12 +44,12 @@ def test_what_the_papers_say_and_do_not_say() -> None:
 def test_a_page_names_every_item_once_and_places_where_something_is_stated(key: str) -> None:
     page = checklist(*record(key))
     for name, items in GUIDELINES.items():
-        given = answers(*record(key), items)
-        assert {answer.item for answer in given} == set(items)
-        shown = [answer for answer in given if answer.status != "not assessed"]
+        found = answers(*record(key), items)
+        assert {answer.item for answer in found} == set(items)
+        shown = [answer for answer in found if answer.status != "not assessed"]
         assert page.count(f"| {name} ") == len(shown) + 1, "one row an item, one of counts"
         assert all(answer.where for answer in shown if answer.status == "reported"), [a for a in shown if not a.where]
-        assert not any(answer.where for answer in given if answer.status == "not reported")
+        assert not any(answer.where for answer in found if answer.status == "not reported")
 
 
 def test_a_silent_record_reports_nothing() -> None:

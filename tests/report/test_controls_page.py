@@ -154,9 +154,9 @@ def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData)
 
 def test_no_flag_says_that_every_network_is_ahead_only_where_all_are_shown_to_be(data: ReportData) -> None:
     ahead = shortcut(difference=0.3, flagged=False, standing=Standing.AHEAD)
-    told = controls.no_flag(compared(data, shortcuts=(ahead,)), *STUDY)
-    assert told == "No flag: every network is shown to be ahead of every model without one by more than 10 points."
-    untold = shortcut(difference=0.02, flagged=False, standing=Standing.UNTOLD)
+    words = controls.no_flag(compared(data, shortcuts=(ahead,)), *STUDY)
+    assert words == "No flag: every network is shown to be ahead of every model without one by more than 10 points."
+    untold = shortcut(difference=0.02, flagged=False, standing=Standing.UNDECIDED)
     both = controls.no_flag(compared(data, shortcuts=(ahead, untold)), *STUDY)
     assert "no network is shown to be 10 points ahead of border." in both and "every network" not in both
     assert "None of these models" not in both
@@ -188,7 +188,7 @@ def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data
 
     assert [f.split(":")[0] for f in controls.flags(probed("patient"), *STUDY)] == ["`shortcut` by the patient"]
     rows = controls.probe_rows(probed("patient"), *STUDY)
-    assert len(rows) == 1 and rows[0]["split"] == "by image, by patient" and rows[0]["told"] == "yes"
+    assert len(rows) == 1 and rows[0]["split"] == "by image, by patient" and rows[0]["above chance"] == "yes"
     assert (rows[0]["chance %"], rows[0]["the class alone %"]) == ("5.0", "10.0")
     assert controls.flags(probed("group"), *STUDY) == []
     assert "No patient ids are published" in controls.probe_note(probed("group"), *STUDY)
@@ -234,8 +234,8 @@ def test_networks_are_compared_and_models_without_one_are_not_in_that_table(data
 def test_every_tested_claim_says_at_which_margins_its_verdict_turns(data: ReportData) -> None:
     curve = ((0.01, "inconclusive"), (0.02, "inconclusive"), (0.05, "not reproduced (lower)"))
     verdicts = [
-        Verdict(claim=claim, verdict="inconclusive", reason="", headline=False, margin=0.1, curve=given)
-        for claim, given in (("cohort.accuracy", curve), ("no_effect.accuracy", curve), ("cohort.mcc", ()))
+        Verdict(claim=claim, verdict="inconclusive", reason="", headline=False, margin=0.1, curve=points)
+        for claim, points in (("cohort.accuracy", curve), ("no_effect.accuracy", curve), ("cohort.mcc", ()))
         for claim in (f"known_answer.{claim}",)
     ]
     (row,) = chosen.curve_rows(compared(data, verdicts=tuple(verdicts)), *STUDY)

@@ -75,17 +75,18 @@ def test_a_verdict_is_told_only_where_a_run_gave_one(data: ReportData) -> None:
     assert "no network was run on the publishers' images" in sentence(site())
     for word in ("not testable", "inconsistent as printed"):
         assert sentence(site(compared(data, verdicts=(verdict(word),)))).startswith("No accuracy verdict from runs yet")
-    told = sentence(site(compared(data, verdicts=(verdict("reproduced"),))))
-    assert told == "Verdicts on headline accuracies from runs: 1 reproduced."
+    words = sentence(site(compared(data, verdicts=(verdict("reproduced"),))))
+    assert words == "Verdicts on headline accuracies from runs: 1 reproduced."
 
 
 def test_a_hospital_is_told_that_there_is_no_evidence_unless_there_is(data: ReportData) -> None:
     assert hospital_sentence(site(data)).startswith("no evidence either way")
     refuted = compared(data, verdicts=(verdict("not reproduced (lower)"),))
     assert hospital_sentence(site(refuted)).startswith("no evidence either way")
-    held = compared(data, verdicts=(verdict("reproduced"),))
+    settled = compared(data, verdicts=(verdict("reproduced"),))
     assert (
-        hospital_sentence(site(held)) == "the pages of known_answer (cohort): their figures have a verdict by patient"
+        hospital_sentence(site(settled))
+        == "the pages of known_answer (cohort): their figures have a verdict by patient"
     )
 
 
@@ -141,8 +142,8 @@ def test_few_patients_are_named_instead_of_a_best_model(data: ReportData) -> Non
 
 def test_the_gain_of_a_split_stands_with_its_interval_and_is_not_claimed_across_zero(data: ReportData) -> None:
     page = paper_page(site(data), site().papers[PAPER])
-    told = "On the same 400 images of 20 patients, as published (random images) minus by patient: 90.0 − 70.0 = +20.0"
-    assert told in page and "cannot be told from none" not in page
+    words = "On the same 400 images of 20 patients, as published (random images) minus by patient: 90.0 − 70.0 = +20.0"
+    assert words in page and "cannot be told from none" not in page
     crossing = compared(data, gaps=(gap("as_published", "accuracy", low=-0.05),))
     assert "which cannot be told from none" in paper_page(site(crossing), site().papers[PAPER])
 
@@ -154,8 +155,8 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     assert "patient ids" not in established.to_settle([data], paper, NAME, ())
     absent = with_result(data, "patient", certificate=certificate(evidence="absent"))
     assert "a list of patient ids, which is not published" in established.to_settle([absent], paper, NAME, ())
-    held = compared(data, verdicts=(verdict("reproduced"),))
-    assert established.to_settle([held], paper, NAME, ()) == "settled: reproduced (so)"
+    settled = compared(data, verdicts=(verdict("reproduced"),))
+    assert established.to_settle([settled], paper, NAME, ()) == "settled: reproduced (so)"
 
 
 def test_real_results_lead_and_a_profile_with_networks_comes_before_one_without(data: ReportData) -> None:

@@ -81,15 +81,15 @@ class Reader(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {key: value or "" for key, value in attrs}
-        self.tags.append((tag, given))
-        if "id" in given:
-            self.ids.append(given["id"])
+        values = {key: value or "" for key, value in attrs}
+        self.tags.append((tag, values))
+        if "id" in values:
+            self.ids.append(values["id"])
         if tag == "a":
-            self.links.append(given.get("href", ""))
-        self.asked += [given[key] for key in ("src", "srcset", "data") if key in given]
+            self.links.append(values.get("href", ""))
+        self.asked += [values[key] for key in ("src", "srcset", "data") if key in values]
         if tag == "link":
-            self.asked.append(given["href"])
+            self.asked.append(values["href"])
 
 
 def pages_of(site: Path) -> dict[Path, Reader]:
@@ -99,7 +99,7 @@ def pages_of(site: Path) -> dict[Path, Reader]:
 def test_a_page_asks_nothing_of_anybody_and_forbids_itself_to(site: Path) -> None:
     for reader in pages_of(site).values():
         assert all(url.startswith("data:") for url in reader.asked), reader.asked
-        policy = next(given["content"] for tag, given in reader.tags if tag == "meta" and "http-equiv" in given)
+        policy = next(values["content"] for tag, values in reader.tags if tag == "meta" and "http-equiv" in values)
         assert policy.startswith("default-src 'none'")
 
 
@@ -129,12 +129,12 @@ def test_equal_headings_have_ids_of_their_own_and_contents_name_each(site: Path)
 
 def test_figures_and_tables_can_be_read_without_seeing_them(site: Path) -> None:
     reader = Reader((site / "papers" / "one.html").read_text(encoding="utf-8"))
-    (image,) = [given for tag, given in reader.tags if tag == "img"]
+    (image,) = [values for tag, values in reader.tags if tag == "img"]
     assert image["alt"] == "A dot at 5" and image["src"].startswith("data:image/svg+xml;base64,")
-    regions = [given for _, given in reader.tags if given.get("role") == "region"]
-    assert regions and all(given["tabindex"] == "0" and given["aria-label"] for given in regions)
-    assert [given["data-label"] for tag, given in reader.tags if tag == "td"] == ["key"]
-    assert all(given.get("scope") == "col" for tag, given in reader.tags if tag == "th")
+    regions = [values for _, values in reader.tags if values.get("role") == "region"]
+    assert regions and all(values["tabindex"] == "0" and values["aria-label"] for values in regions)
+    assert [values["data-label"] for tag, values in reader.tags if tag == "td"] == ["key"]
+    assert all(values.get("scope") == "col" for tag, values in reader.tags if tag == "th")
 
 
 def in_browser(page: Path, width: int, folder: Path) -> dict[str, object]:

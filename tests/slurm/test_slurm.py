@@ -81,8 +81,8 @@ def test_a_job_at_its_time_limit_is_requeued_and_ends_as_an_uninterrupted_run_do
     options = SlurmOptions(time_limit_min=2, cpus=1, more=(("signal", "USR2@20"),))
     events = list(run_on_slurm([slow], options, poll_s=0.5))
     assert events[-1].what == "finished", events[-1]
-    said = slow.log.read_text()
-    assert "Caught signal SIGUSR2" in said and "Requeued job" in said
+    log = slow.log.read_text()
+    assert "Caught signal SIGUSR2" in log and "Requeued job" in log
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -32,9 +32,9 @@ def _get(server: Server, tmp_path: Path, **options: object) -> Path:
 
 def test_a_download_arrives_whole_and_tells_its_progress(server: Server, tmp_path: Path) -> None:
     server.answers["/file"] = lambda handler, n: send(handler, BODY)
-    told: list[tuple[int, int]] = []
-    _get(server, tmp_path, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (len(BODY), len(BODY)) and [d for d, _ in told] == sorted(d for d, _ in told)
+    calls: list[tuple[int, int]] = []
+    _get(server, tmp_path, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (len(BODY), len(BODY)) and [d for d, _ in calls] == sorted(d for d, _ in calls)
     assert len(server.seen) == 1
 
 

@@ -78,8 +78,8 @@ def test_an_archive_in_the_publishers_layout_is_unpacked_and_held_against_its_ha
     server: Server, tmp_path: Path, facts: None
 ) -> None:
     server.answers["/a.tgz"] = lambda handler, n: send(handler, tar_of(FILES))
-    said = fetch_by(_published(f"{server.url}/a.tgz"), "github", tmp_path / "d" / "s")
-    assert said == "aria_all_2021: 3 files, each with its published hash"
+    message = fetch_by(_published(f"{server.url}/a.tgz"), "github", tmp_path / "d" / "s")
+    assert message == "aria_all_2021: 3 files, each with its published hash"
     assert {f.relative_to(tmp_path / "d" / "s").as_posix() for f in (tmp_path / "d").rglob("*") if f.is_file()} == set(
         FILES
     )
@@ -105,13 +105,13 @@ def test_what_nobody_asked_for_is_not_unpacked(kind: str, server: Server, tmp_pa
 def test_an_archive_with_folders_of_its_own_is_sorted_into_the_official_places(
     server: Server, tmp_path: Path, cells: dict[str, Image]
 ) -> None:
-    held = {f"data/{'h' if 'hem' in s else 'l'}/{s}.bmp": published_forms(i)[0] for s, i in list(cells.items())[:3]}
-    server.answers["/a.tgz"] = lambda handler, n: send(handler, tar_of({**held, "model.h5": b"x"}))
+    packed = {f"data/{'h' if 'hem' in s else 'l'}/{s}.bmp": published_forms(i)[0] for s, i in list(cells.items())[:3]}
+    server.answers["/a.tgz"] = lambda handler, n: send(handler, tar_of({**packed, "model.h5": b"x"}))
     source = load_source("cnmc_2019")
     portal = dataclasses.replace(portal_of(source.card, "github"), url=f"{server.url}/a.tgz", unpacked_bytes=9000)
     source = dataclasses.replace(source, card=dataclasses.replace(source.card, portals=(portal,)))
-    said = fetch_by(source, "github", tmp_path / "d" / "cnmc_2019")
-    assert "3 of 4 files, each with its published hash" in said
+    message = fetch_by(source, "github", tmp_path / "d" / "cnmc_2019")
+    assert "3 of 4 files, each with its published hash" in message
     placed = {
         f.relative_to(tmp_path / "d" / "cnmc_2019").as_posix() for f in (tmp_path / "d" / "cnmc_2019").rglob("*.bmp")
     }
@@ -199,10 +199,10 @@ def test_kaggle_delivers_a_folder_that_is_linked_and_verified(
 ) -> None:
     got = _kaggle_copy(tmp_path / "cache" / "1", cells)
     asked = kaggle(lambda n: str(got))
-    said = fetch_by(load_source("cnmc_2019"), "kaggle", tmp_path / "d" / "cnmc_2019", wait_s=0)
+    message = fetch_by(load_source("cnmc_2019"), "kaggle", tmp_path / "d" / "cnmc_2019", wait_s=0)
     assert asked == ["andrewmvd/leukemia-classification"]
     assert (tmp_path / "d" / "cnmc_2019").resolve() == got / "C-NMC_Leukemia"
-    assert said.startswith("cnmc_2019: intact, 4 of 4 listed files are here")
+    assert message.startswith("cnmc_2019: intact, 4 of 4 listed files are here")
 
 
 def test_altered_files_from_kaggle_are_named(
@@ -227,8 +227,8 @@ def test_a_release_in_other_folders_is_known_by_its_hashes(
         (got / name).parent.mkdir(parents=True, exist_ok=True)
         (got / name).write_bytes(data)
     asked = kaggle(lambda n: str(got))
-    said = fetch_by(load_source("blood_cells"), "kaggle", tmp_path / "d" / "blood_cells", wait_s=0)
-    assert asked == ["paultimothymooney/blood-cells"] and "2 of 3 published files" in said
+    message = fetch_by(load_source("blood_cells"), "kaggle", tmp_path / "d" / "blood_cells", wait_s=0)
+    assert asked == ["paultimothymooney/blood-cells"] and "2 of 3 published files" in message
     placed = {
         f.relative_to(tmp_path / "d" / "blood_cells").as_posix() for f in (tmp_path / "d" / "blood_cells").rglob("*.*")
     }
@@ -322,9 +322,11 @@ def test_a_missing_library_names_the_line_that_installs_it(
 def test_the_libraries_take_what_they_are_given() -> None:
     import huggingface_hub
 
-    given = {"repo_type": "dataset", "revision": "main", "allow_patterns": ["data/*.parquet"], "local_dir": "x"}
+    arguments = {"repo_type": "dataset", "revision": "main", "allow_patterns": ["data/*.parquet"], "local_dir": "x"}
     takes = inspect.signature(huggingface_hub.snapshot_download)
-    assert set(given) <= takes.bind("a/b", **given).arguments.keys()  # each by its name, none swallowed by **options
+    assert (
+        set(arguments) <= takes.bind("a/b", **arguments).arguments.keys()
+    )  # each by its name, none swallowed by **options
     if importlib.util.find_spec("kagglehub") is None:
         pytest.skip("kagglehub is not installed: its side is checked where the extra portals is")
     import kagglehub  # type: ignore[import-not-found,unused-ignore]
@@ -389,15 +391,15 @@ def test_a_mirror_of_pngs_becomes_the_published_files_and_the_rest_is_counted(
 
     asked = mirror(fill)
     folder = tmp_path / "d" / "cnmc_2019"
-    said = fetch_by(load_source("cnmc_2019"), "huggingface", folder, wait_s=0)
+    message = fetch_by(load_source("cnmc_2019"), "huggingface", folder, wait_s=0)
     assert asked == [{
         "repo_id": "dwb2023/cnmc-leukemia-2019", "repo_type": "dataset",
         "revision": "38b2e27ffce1e3396f17612da973231e1467f110", "patterns": ["data/*.parquet"],
     }]  # fmt: skip
-    assert "holds 3 of the 4 published images: 1 byte for byte, 2 by their pixels" in said
-    assert f"missing: 1 ({place_of(CELLS[3])})" in said
-    assert f"no published file has: 2 ({CELLS[3]}.bmp, broken.bmp)" in said
-    assert f"name of another image: 1 ({CELLS[1]}_copy.bmp)" in said and "more than once: 2" in said
+    assert "holds 3 of the 4 published images: 1 byte for byte, 2 by their pixels" in message
+    assert f"missing: 1 ({place_of(CELLS[3])})" in message
+    assert f"no published file has: 2 ({CELLS[3]}.bmp, broken.bmp)" in message
+    assert f"name of another image: 1 ({CELLS[1]}_copy.bmp)" in message and "more than once: 2" in message
     placed = {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*.bmp")}
     assert placed == {place_of(stem): published_forms(image)[0] for stem, image in list(cells.items())[:3]}
 
@@ -428,8 +430,8 @@ def test_the_library_itself_is_asked_rightly_and_survives_a_cut_connection(
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
     )
-    said = fetch_by(load_source("cnmc_2019"), "huggingface", tmp_path / "d" / "cnmc_2019", wait_s=0.01)
-    assert "holds 4 of the 4 published images: 0 byte for byte, 4 by their pixels" in said
+    message = fetch_by(load_source("cnmc_2019"), "huggingface", tmp_path / "d" / "cnmc_2019", wait_s=0.01)
+    assert "holds 4 of the 4 published images: 0 byte for byte, 4 by their pixels" in message
     assert sum(path.endswith(name) for path, _ in server.seen) == 2
 
 

@@ -86,13 +86,13 @@ UNUSED_BY = {"out/*/views/*.json": views.write_views}
 
 @dataclass(frozen=True)
 class Injury:
-    """A kind of injury of a kind of artefact, and what came of it; ``said``: the first line of the error."""
+    """A kind of injury of a kind of artefact, and what came of it; ``notes``: the first line of the error."""
 
     artefact: str
     kind: str
     file: str
     outcome: str
-    said: str = ""
+    message: str = ""
 
 
 def make_workspace(home: Path) -> Params:
@@ -156,21 +156,21 @@ def injuries(home: Path, params: Params, n: int, *, seed: int = 0) -> Iterator[I
 def injure(home: Path, params: Params, artefact: str, stage: Stage, kind: str, file: Path, damaged: bytes) -> Injury:
     """Put damaged bytes into a file, run a stage that reads it, put the file back, and return what came of it."""
     before, data = _state(home), file.read_bytes()
-    outcome, said = "survived", ""
+    outcome, message = "survived", ""
     file.write_bytes(damaged)
     try:
         stage(params)
     except LeukbenchError as error:
-        outcome, said = "refused", str(error)
+        outcome, message = "refused", str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
-        outcome, said = "traceback", f"{type(error).__name__}: {error}"
+        outcome, message = "traceback", f"{type(error).__name__}: {error}"
     changed = {name for name, digest in _state(home).items() if before.get(name) != digest}
     if outcome != "refused" and changed - {file.relative_to(home).as_posix()}:
         outcome = "silent" if outcome == "survived" else outcome
     if outcome == "survived" and UNUSED_BY.get(artefact) is not stage:
         outcome = "silent"  # what a stage reads and says nothing of may have gone into what it shows
     file.write_bytes(data)
-    return Injury(artefact, kind, file.relative_to(home).as_posix(), outcome, said)
+    return Injury(artefact, kind, file.relative_to(home).as_posix(), outcome, message)
 
 
 def _state(home: Path) -> dict[str, str]:

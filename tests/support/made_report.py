@@ -44,28 +44,28 @@ def predictions(seed: int) -> Predictions:
 
 def estimate(metric: str, value: float, **changes: Any) -> Estimate:
     """Return an estimate with an interval of a tenth about it, from 400 images in 20 groups."""
-    given = {"low": value - 0.05, "high": value + 0.05, "n_images": 400, "n_groups": 20, **changes}
-    return Estimate(metric=metric, value=value, **given)
+    fields = {"low": value - 0.05, "high": value + 0.05, "n_images": 400, "n_groups": 20, **changes}
+    return Estimate(metric=metric, value=value, **fields)
 
 
 def gap(rung: str, metric: str, **changes: Any) -> RungGap:
     """Return 90 - 70 on 400 images of 20 groups, trained on equally many rows."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "rung": rung, "patient": "patient", "arm": NET, "protocol": rung, "metric": metric, "first": 0.9, "second": 0.7,
         "difference": 0.2, "low": 0.1, "high": 0.3, "n_images": 400, "n_groups": 20, "equal_size": True, "paired": True,
         "same_as_image": False, "scope": Scope.TRAININGS, "grade": Grade.ASSURED,
     }  # fmt: skip
-    return RungGap(**{**given, **changes})
+    return RungGap(**{**fields, **changes})
 
 
 def shortcut(**changes: Any) -> ArmShortcut:
     """Return a border model that is two points behind the network by image, and flagged."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "experiment": "image", "arm": NET, "model": BORDER, "network": 0.9, "trivial": 0.88, "trivial_low": 0.8,
         "trivial_high": 0.95, "majority": 0.5, "difference": 0.02, "low": -0.01, "high": 0.05, "margin": 0.1,
         "standing": Standing.WITHIN, "tells": True, "flagged": True, "scope": Scope.TRAININGS,
     }  # fmt: skip
-    return ArmShortcut(**{**given, **changes})
+    return ArmShortcut(**{**fields, **changes})
 
 
 def _roles(train: int, test: int) -> dict[Role, RoleCounts]:
@@ -88,14 +88,16 @@ def certificate(
 
 def receipt(n_train: int, *, validation: int = 0, **changes: Any) -> Receipt:
     """Return the receipt of one run of fold 0."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "deviations": (), "fold_deviations": {}, "precision": "fp32", "epochs": 40, "epochs_published": 40,
         "n_parameters": 1000, "n_parameters_trainable": 1000,
     }  # fmt: skip
     sizes = {"fold": 0, "n_train_rows": n_train, "n_validation_rows": validation, "n_test_rows": 400}
     run = RunReceipt(key="k", arm=NET, seed=0, epochs_selected={"recipe": 39}, train_accuracy=1.0, **sizes)
     made = Sizes(n_images=400, n_images_published=400, complete=True, parts=())
-    return Receipt(arms={NET: ArmReceipt(**{**given, **changes})}, runs=(run,), folds=(FoldSizes(**sizes),), sizes=made)
+    return Receipt(
+        arms={NET: ArmReceipt(**{**fields, **changes})}, runs=(run,), folds=(FoldSizes(**sizes),), sizes=made
+    )
 
 
 def evaluation(accuracy: float, *, validated: bool) -> Evaluation:

@@ -216,11 +216,11 @@ def start_grid(folder: Path) -> subprocess.Popen[str]:
 def test_two_grids_at_once_train_every_run_once(tmp_path: Path) -> None:
     write_experiment(tmp_path / "world", arms={"slow": {"pause_s": 0.05}}, seeds=2)
     both = [start_grid(tmp_path / "world") for _ in range(2)]
-    said = [child.communicate(timeout=500)[0].split("\n") for child in both]
+    outputs = [child.communicate(timeout=500)[0].split("\n") for child in both]
     assert [child.returncode for child in both] == [0, 0]
-    epochs = sorted(line for lines in said for line in lines if " epoch " in line)
+    epochs = sorted(line for lines in outputs for line in lines if " epoch " in line)
     assert len(epochs) == 4 * 3 and len(set(epochs)) == len(epochs)
-    for lines in said:
+    for lines in outputs:
         assert sum(" finished " in line for line in lines) in {0, 4}  # 0: all was finished before it had begun
 
 
@@ -259,8 +259,8 @@ def test_a_slurm_job_has_failed_when_it_is_gone_twice_without_a_receipt_or_anoth
     assert _news(task, None, log, gone) is None
     assert _news(task, "PENDING", log, gone) is None and not gone  # it was requeued
     with holding(run_folder(task.key)):
-        held = _news(task, None, log, gone)
-    assert held is not None and held.what == "held" and str(os.getpid()) in held.note
+        event = _news(task, None, log, gone)
+    assert event is not None and event.what == "held" and str(os.getpid()) in event.note
     assert _news(task, None, log, gone) is None
     ended = _news(task, None, log, gone)
     assert ended is not None and ended.what == "failed" and str(log) in ended.note

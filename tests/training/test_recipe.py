@@ -189,8 +189,8 @@ def test_freezing_keeps_the_head_and_the_last_layers_that_hold_parameters() -> N
 def test_frozen_parameters_never_reach_the_optimiser() -> None:
     model = Net()
     freeze(model, "head")
-    held = {id(p) for g in make_optimiser(model, make_recipe()).param_groups for p in g["params"]}
-    assert held == {id(p) for p in model.head.parameters()}
+    optimised = {id(p) for g in make_optimiser(model, make_recipe()).param_groups for p in g["params"]}
+    assert optimised == {id(p) for p in model.head.parameters()}
 
 
 @pytest.mark.parametrize("word", ["last", "last:", "last:x", "none", "backbone"])

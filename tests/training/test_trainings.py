@@ -72,8 +72,8 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     prepare(params)
     split_stage.split(params, ["there"])
     decode_stage.decode(params, "s")
-    said = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
-    assert "1 experiments with missing runs, 1 stores in " in said
+    message = pack(inputs_of(params, Choice()), tmp_path / "bundle", part_mib=0.05)
+    assert "1 experiments with missing runs, 1 stores in " in message
     assert len(list((tmp_path / "bundle" / "parts").iterdir())) > 1
     (packed,) = json.loads((tmp_path / "bundle" / "plan.json").read_text())["stores"].values()
     assert len(packed["rows"]) == 72 and len(packed["index"]["image_id"]) == 144  # the other half is in no split
@@ -92,7 +92,7 @@ def test_packed_here_trained_there_collected_here(tmp_path: Path, monkeypatch: p
     assert collect(tmp_path / "out").startswith("2 new runs")
     assert collect(tmp_path / "out").startswith("0 new runs")
 
-    def never(*given: object) -> None:
+    def never(*_: object) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(running, "_train_run", never)

@@ -55,12 +55,12 @@ def forest(file: str, printed: Claim, rows: Sequence[Row]) -> Figure:
     """
     claimed = f"{printed.value} %" if printed.unit == "%" else printed.value
     results = [f"{row.name} {with_limits(row.network.accuracy, row.view)}" for row in rows]
-    said = f"Printed: {claimed} ({printed.where}). Reproduced: {'; '.join(results)}."
+    results_text = f"Printed: {claimed} ({printed.where}). Reproduced: {'; '.join(results)}."
     caption = (
-        f"{said} Accuracy in %, brackets and lines: 95 % with the {rows[0].view.unit} as the sampling unit."
+        f"{results_text} Accuracy in %, brackets and lines: 95 % with the {rows[0].view.unit} as the sampling unit."
         f"{_status_sentence(rows)}"
     )
-    return Figure(file, caption, f"Printed accuracy beside the reproduced ones. {said}{_status_sentence(rows)}",
+    return Figure(file, caption, f"Printed accuracy beside the reproduced ones. {results_text}{_status_sentence(rows)}",
                   lambda: _draw_forest(printed, rows))  # fmt: skip
 
 
@@ -97,10 +97,10 @@ def ladder(file: str, rows: Sequence[Row]) -> Figure:
     """Return each split on one axis from 0 to 100: the network, a colour histogram, and the split's own
     majority class.
     """
-    told = []
+    parts = []
     for row in rows:
         beside = f"colour histogram {pct(row.view.models[COLOUR_HISTOGRAM].accuracy.value)}"
-        told.append(
+        parts.append(
             f"{row.name}: network {pct(row.network.accuracy.value)}, {beside}, majority {pct(row.network.majority)}"
         )
     behind = [row.name for row in rows if _histogram(row).accuracy.value >= row.network.accuracy.value]
@@ -109,9 +109,9 @@ def ladder(file: str, rows: Sequence[Row]) -> Figure:
         if behind
         else " The network is ahead of the histogram under every split."
     )
-    said = f"{'; '.join(told)} (accuracy in %).{ahead}"
+    caption = f"{'; '.join(parts)} (accuracy in %).{ahead}"
     key = "Circle: network; square: colour histogram; tick: share of the most frequent class among the tested images."
-    return Figure(file, f"{said} {key}{_status_sentence(rows)}", f"{said}{_status_sentence(rows)}",
+    return Figure(file, f"{caption} {key}{_status_sentence(rows)}", f"{caption}{_status_sentence(rows)}",
                   lambda: _draw_ladder(rows))  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def feasible_figure(file: str, paper: Paper, study: str, findings: Sequence[Find
     against = [f for f in findings if f.check == _CHECK and f.status == "inconsistent" and ids <= set(f.claims)]
     p, r = _percent(scores.precision), _percent(scores.recall)
     harmonic = 2 * p * r / (p + r) if p + r else 0.0
-    said = (
+    caption = (
         f"Printed: precision {scores.precision.value}, recall {scores.recall.value}, F1 {scores.f1.value} "
         f"({scores.f1.where}). Their harmonic mean is {harmonic:.2f}"
         + (
@@ -53,7 +53,7 @@ def feasible_figure(file: str, paper: Paper, study: str, findings: Sequence[Find
     )
     key = " Blue: the printed pair, in %, with its rounding; orange: every pair whose F1 is the printed one, with its"
     key += " rounding; dashed: every pair whose mean is."
-    return Figure(file, said + key, f"Printed precision, recall and F1. {said}", lambda: _draw(scores))
+    return Figure(file, caption + key, f"Printed precision, recall and F1. {caption}", lambda: _draw(scores))
 
 
 def _percent(claim: Claim) -> float:

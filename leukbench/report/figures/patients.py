@@ -27,7 +27,7 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         else ""
     )
     by_patient = "; ".join(filter(None, (_by_patient(c, network, row) for c in row.view.classes)))
-    said = (
+    caption = (
         f"{row.arm.replace('_', ' ')}, {row.name}, images called right: {'; '.join(recalls)}.{one} "
         f"{_unit(row)}: {by_patient}."
     )
@@ -37,7 +37,9 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         + row.view.unit
         + ", its area by its images."
     )
-    return Figure(file, said + key + extent, f"Confusion matrix. {said}{extent}", lambda: _draw(row, network, counts))
+    return Figure(
+        file, caption + key + extent, f"Confusion matrix. {caption}{extent}", lambda: _draw(row, network, counts)
+    )
 
 
 def _classes(row: Row, totals: np.ndarray[Any, Any]) -> list[tuple[str, float]]:

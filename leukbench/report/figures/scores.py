@@ -26,13 +26,13 @@ def roc_figure(file: str, pairs: Sequence[Pair]) -> Figure | None:
     shown = [(row, network) for row, network in pairs if network.roc.sensitivity]
     if not shown:
         return None
-    told = "; ".join(f"{row.name} {_auc(network)}" for row, network in shown)
+    listed = "; ".join(f"{row.name} {_auc(network)}" for row, network in shown)
     left = "; ".join(f"{row.name}: {network.roc.note}" for row, network in pairs if not network.roc.sensitivity)
     several = len(shown[0][0].view.classes) > 2
-    said = f"AUC of {shown[0][0].arm.replace('_', ' ')}{', mean over classes' if several else ''}: {told}."
+    caption = f"AUC of {shown[0][0].arm.replace('_', ' ')}{', mean over classes' if several else ''}: {listed}."
     missing = f" Not drawn: {left}." if left else ""
     key = " Curves: mean over folds and seeds; bands: pointwise 95 %, groups resampled as wholes."
-    return Figure(file, said + missing + key + _extent(shown), f"ROC curves. {said}{missing}{_extent(shown)}",
+    return Figure(file, caption + missing + key + _extent(shown), f"ROC curves. {caption}{missing}{_extent(shown)}",
                   lambda: _draw_roc(shown))  # fmt: skip
 
 
@@ -76,15 +76,15 @@ def reliability_figure(file: str, row: Row, network: NetworkView) -> Figure | No
     series = [(name, _enough(bins)) for name, bins in (("as they are", made.bins_before), ("scaled", made.bins_after))]
     if not any(len(bins) > 1 for _, bins in series):
         return None
-    told = "; ".join(
+    listed = "; ".join(
         f"{name}: {_worst(bins)}, {_dropped(bins, all_)}"
         for (name, bins), all_ in zip(series, (made.bins_before, made.bins_after), strict=True)
         if bins
     )
-    said = f"Scores of {row.arm.replace('_', ' ')}, {row.name}. {told}."
+    caption = f"Scores of {row.arm.replace('_', ' ')}, {row.name}. {listed}."
     key = f" Bars: 95 % over groups; bins of fewer than {FEWEST_IMAGES} images or {FEWEST_UNITS} groups are left out."
     extent = f" Extent: {status(network, row.view)}."
-    return Figure(file, said + key + extent, f"Reliability. {said}{extent}", lambda: _draw_reliability(series))
+    return Figure(file, caption + key + extent, f"Reliability. {caption}{extent}", lambda: _draw_reliability(series))
 
 
 def _enough(bins: Sequence[Bin]) -> list[Bin]:

@@ -20,14 +20,14 @@ def split_figure(file: str, rows: Sequence[Row]) -> Figure:
 
     The first fold is shown; patients on both sides are marked.
     """
-    told = "; ".join(f"{row.name}: {_shared_words(row)}" for row in rows)
+    listed = "; ".join(f"{row.name}: {_shared_words(row)}" for row in rows)
     unit = rows[0].view.unit
-    said = f"{told}."
+    caption = f"{listed}."
     key = (
         f" One column a {unit}, by class; a bar where it has images in that part of the first fold, its height by the"
         f" logarithm of their number; triangles mark {unit}s on both sides of the split."
     )
-    return Figure(file, said + key, f"Map of the split, {unit}s by part and class. {said}", lambda: _draw(rows))
+    return Figure(file, caption + key, f"Map of the split, {unit}s by part and class. {caption}", lambda: _draw(rows))
 
 
 def _fold(row: Row) -> int:

@@ -44,11 +44,13 @@ def training_figure(file: str, row: Row, network: NetworkView, claims: Sequence[
     printed = epoch_table(claims, row.spec.study, row.arm)
     ends = "; ".join(f"{name} {_ends(runs, part)}" for part, name, *_ in _PARTS if any(getattr(r, part) for r in runs))
     table = "; ".join(f"{part} {_printed_range(points)}" for part, points in printed.items())
-    said = f"{row.arm.replace('_', ' ')}, {row.name}: accuracy after the last of {len(runs[0].train)} epochs: {ends}."
+    caption = (
+        f"{row.arm.replace('_', ' ')}, {row.name}: accuracy after the last of {len(runs[0].train)} epochs: {ends}."
+    )
     beside = f" The paper prints {table}." if table else ""
     extent = f" Extent: {status(network, row.view)}."
     key = f" One line a run ({len(runs)}); points: as printed." if table else f" One line a run ({len(runs)})."
-    return Figure(file, said + beside + key + extent, f"Training curves. {said}{beside}{extent}",
+    return Figure(file, caption + beside + key + extent, f"Training curves. {caption}{beside}{extent}",
                   lambda: _draw_training(runs, printed))  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def costs_figure(file: str, row: Row) -> Figure | None:
         return None
     best = max(networks, key=lambda n: n[1].accuracy.value)
     small = min(networks, key=lambda n: n[2].n_parameters)
-    said = (
+    caption = (
         f"{len(networks)} networks, {row.name}: most accurate {model_name(best[0])} ({pct(best[1].accuracy.value)} %, "
         f"{_millions(best[2].n_parameters)} parameters); smallest {model_name(small[0])} "
         f"({pct(small[1].accuracy.value)} %, {_millions(small[2].n_parameters)})."
@@ -99,7 +101,7 @@ def costs_figure(file: str, row: Row) -> Figure | None:
     timed = [(model, s) for _, model, network in networks if (s := _seconds(network)) is not None]
     key = " Lines: 95 % over groups. Seconds were measured on one machine and differ on others."
     extent = f" Extent: {status(best[2], row.view)}."
-    return Figure(file, said + key + extent, f"Accuracy against size and time. {said}{extent}",
+    return Figure(file, caption + key + extent, f"Accuracy against size and time. {caption}{extent}",
                   lambda: _draw_costs(networks, timed))  # fmt: skip
 
 

@@ -20,12 +20,12 @@ def audit_drafts(
     from leukbench.papers.files import is_file_name
     from leukbench.papers.loader import load_paper
 
-    given = read_classes(classes)
+    names = read_classes(classes)
     drafts = [draft_of(file, classes) for file in files if not is_file_name(str(file))]
     loaded = [load_paper(name) for name in [*papers, *(str(file) for file in files if is_file_name(str(file)))]]
-    head = [_said(draft) for draft in drafts]
+    head = [_heading(draft) for draft in drafts]
     if matrix:
-        table = read_matrix(matrix, list(given))
+        table = read_matrix(matrix, list(names))
         drafts.append(draft_tables([table], "matrix", classes={}, name="--matrix"))
         head.append(
             scores_of(np.array([[int(cell) for cell in row[1:]] for row in table.rows[1:]]), list(table.rows[0][1:]))
@@ -48,7 +48,7 @@ def _key(file: Path) -> str:
     return name if re.match(r"[a-z]", name) else f"file_{name}"
 
 
-def _said(draft: Drafted) -> str:
+def _heading(draft: Drafted) -> str:
     left = f"; {draft.n_left} figures were not understood" if draft.n_left else ""
     return f"{draft.key}: {draft.n_claims} figures read from tables{left} (leukbench draft FILE --key KEY lists both)."
 

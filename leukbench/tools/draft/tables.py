@@ -173,8 +173,8 @@ class _Tables(HTMLParser):
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
         elif tag in {"td", "th"} and self.tables and self.tables[-1]:
-            given = dict(attrs)
-            self.cell, self.spans = [], (given.get("colspan") or "1", given.get("rowspan") or "1")
+            values = dict(attrs)
+            self.cell, self.spans = [], (values.get("colspan") or "1", values.get("rowspan") or "1")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"} and self.cell is not None:

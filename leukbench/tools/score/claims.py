@@ -10,7 +10,7 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.papers.loader import load_paper
 from leukbench.papers.schema import Arm, Claim, Paper, Study
 from leukbench.records import Estimate, Experiment, Protocol
-from leukbench.tools.score.predictions import Given
+from leukbench.tools.score.predictions import LoadedPredictions
 from leukbench.tools.score.remarks import divided_groups
 from leukbench.verdicts.differences import Difference, Question
 from leukbench.verdicts.questions import EvaluatedExperiment, comparable, question_of
@@ -35,7 +35,14 @@ _BY_PATIENT = {  # what the verdict on a paper's own protocol means where the pr
 
 
 def hold(
-    claims: str, given: Given, estimates: Sequence[Estimate], *, protocol: str, study: str, arm: str, margin: float
+    claims: str,
+    loaded: LoadedPredictions,
+    estimates: Sequence[Estimate],
+    *,
+    protocol: str,
+    study: str,
+    arm: str,
+    margin: float,
 ) -> dict[str, Any]:
     """Return the verdict on each comparable claim about one arm of one study, as JSON data.
 
@@ -49,14 +56,14 @@ def hold(
     if not 0 < margin < 1:
         raise InputError("a margin must be a fraction", where="--margin", expected="in (0, 1)", found=str(margin))
     if protocol == "patient":
-        _check_folds(given)
+        _check_folds(loaded)
     written = load_paper(claims)
-    paper = written if written.studies else _with_study(written, given.predictions.classes)
-    study = _study(paper, study, given.predictions.classes)
+    paper = written if written.studies else _with_study(written, loaded.predictions.classes)
+    study = _study(paper, study, loaded.predictions.classes)
     arm = _arm(paper, study, arm)
     wanted = [c for c in paper.claims if comparable(c) and (c.study, c.arm) == (study, arm)]
     accused = _accused(written) if wanted else frozenset()
-    experiment = _experiment(paper, study, arm, protocol, estimates, by_patient=given.by_patient)
+    experiment = _experiment(paper, study, arm, protocol, estimates, by_patient=loaded.by_patient)
     questions = [_question(claim, paper, experiment, accused=claim.id in accused) for claim in wanted]
     verdicts = decide(questions, margin=margin)
     rows = [_row(c, q, v, experiment) for c, q, v in zip(wanted, questions, verdicts, strict=True)]
@@ -93,9 +100,9 @@ def _with_study(paper: Paper, classes: Sequence[str]) -> Paper:
     return paper.model_copy(update={"studies": {_ONLY: study}, "arms": {_ONLY: arm}, "claims": tuple(named)})
 
 
-def _check_folds(given: Given) -> None:
+def _check_folds(loaded: LoadedPredictions) -> None:
     """Raise InputError where the file itself shows that its folds were not cut by patient."""
-    if given.unit == "image":
+    if loaded.unit == "image":
         raise InputError(
             "these predictions name no patients, so they cannot be held against a claim as made by patient",
             where="--protocol patient",
@@ -103,9 +110,9 @@ def _check_folds(given: Given) -> None:
             found="none",
             do="add one; or add --protocol as_published",
         )
-    divided = divided_groups(given.predictions)
+    divided = divided_groups(loaded.predictions)
     if divided:
-        unit = given.unit
+        unit = loaded.unit
         raise InputError(
             f"these folds are not by {unit}, so their scores cannot be held against a claim as made by patient",
             where="column fold",

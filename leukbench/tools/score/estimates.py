@@ -66,9 +66,9 @@ def by_patient(predictions: Predictions) -> Predictions | None:
     names, codes = np.unique(owner, return_inverse=True)
     if len(names) == len(np.unique(p.image_id)):
         return None
-    held = np.zeros((len(names), len(p.classes)), dtype=bool)
-    held[codes, p.label] = True
-    kept = held.sum(axis=1) == 1
+    labels = np.zeros((len(names), len(p.classes)), dtype=bool)
+    labels[codes, p.label] = True
+    kept = labels.sum(axis=1) == 1
     votes = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
     keys, rows = np.unique(np.stack([p.seed, codes]), axis=1, return_inverse=True)
     means = np.zeros((keys.shape[1], len(p.classes)))
@@ -81,7 +81,7 @@ def by_patient(predictions: Predictions) -> Predictions | None:
     return Predictions(
         classes=p.classes,
         image_id=who,
-        label=held.argmax(axis=1)[keys[1][use]].astype(np.int64),
+        label=labels.argmax(axis=1)[keys[1][use]].astype(np.int64),
         predicted=means[use].argmax(axis=1).astype(np.int64),
         scores=means[use] if votes is p.scores else np.full((int(use.sum()), len(p.classes)), np.nan),
         group=who,

@@ -13,7 +13,7 @@ import numpy as np
 
 from leukbench.errors import InputError
 from leukbench.records import FloatArray
-from leukbench.tools.tables.columns import Wishes, option, spelled_alike
+from leukbench.tools.tables.columns import ColumnMapping, option, spelled_alike
 from leukbench.tools.tables.rows import Line, Table
 
 SCORE = "score_"
@@ -36,7 +36,7 @@ class ScoreColumns:
 
 
 def find_scores(
-    table: Table, columns: Mapping[str, str], labels: Sequence[str], wishes: Wishes, *, logits: bool
+    table: Table, columns: Mapping[str, str], labels: Sequence[str], mapped: ColumnMapping, *, logits: bool
 ) -> tuple[ScoreColumns | None, tuple[str, ...]]:
     """Return where the scores are (None where the table has none) and what was left; ``labels`` are the classes of its
     labels.
@@ -45,7 +45,7 @@ def find_scores(
     where two sets of columns fit and where a single column does not say of which class it is.
     """
     free = [c for c in table.header if c not in columns.values()]
-    families = _families(free, {wishes.classes.get(name, name) for name in labels}, wishes)
+    families = _families(free, {mapped.classes.get(name, name) for name in labels}, mapped)
     if not families and "score" not in columns and len(labels) > 1 and set(labels) <= set(free):
         families = {"": {c: c for c in _like_classes(table, free, labels)}}
     kept = {name: of for name, of in families.items() if (name in _LOGITS) == logits} or families
@@ -65,7 +65,7 @@ def find_scores(
         return None, (f"Column {single!r} is not read: it is no score of one class, and predicted is scored.",)
     if not single:
         return None, ()
-    return _single(table, single, next(iter(best), ""), labels, wishes, logits=logits), ()
+    return _single(table, single, next(iter(best), ""), labels, mapped, logits=logits), ()
 
 
 def _follows(table: Table, column: str, predicted: str) -> bool:
@@ -84,7 +84,7 @@ def _follows(table: Table, column: str, predicted: str) -> bool:
     return bool(first.max() <= second.min() or second.max() <= first.min())
 
 
-def _families(free: Sequence[str], labels: Collection[str], wishes: Wishes) -> dict[str, dict[str, str]]:
+def _families(free: Sequence[str], labels: Collection[str], mapped: ColumnMapping) -> dict[str, dict[str, str]]:
     """Return sets of columns named alike, such as ``prob_A, prob_B``: family -> class -> column.
 
     The class is written as the labels are, where it differs in case, blanks or dashes alone.
@@ -101,7 +101,7 @@ def _families(free: Sequence[str], labels: Collection[str], wishes: Wishes) -> d
                 continue
             name = spelled.get(spelled_alike(match["of"]), match["of"])
             family = match["family"].lower().removeprefix("y_")
-            known = name in labels or match["of"] in wishes.classes
+            known = name in labels or match["of"] in mapped.classes
             if not known and (pattern is _AFTER or (family in {"p", "pred"} and "(" not in column)):
                 continue  # p_value, risk_score: not meant
             found.setdefault(family, {})[name] = column
@@ -150,7 +150,7 @@ def _best(
 
 
 def _single(
-    table: Table, column: str, named: str, labels: Sequence[str], wishes: Wishes, *, logits: bool
+    table: Table, column: str, named: str, labels: Sequence[str], mapped: ColumnMapping, *, logits: bool
 ) -> ScoreColumns:
     """Return the column of one class of two. Raises InputError where there are not two, or where it may be either."""
     if len(labels) != 2:
@@ -159,7 +159,7 @@ def _single(
             expected=f"a column {SCORE}<class> for every class", found=f"classes {', '.join(labels) or '(none)'}",
             do="give the scores of all classes, or leave this column out and give predicted",
         )  # fmt: skip
-    positive = wishes.positive or (named if named in labels else "")
+    positive = mapped.positive or (named if named in labels else "")
     if not positive and set(labels) <= {"0", "1", "0.0", "1.0"}:
         positive = max(labels)
     if positive not in labels:
@@ -180,22 +180,22 @@ def read_numbers(table: Table, scores: ScoreColumns, image: str) -> tuple[FloatA
     used = list(scores.of.values())
     comma = _decimal_comma(table, used)
     values = np.array([[_number(line, c, image, comma=comma) for c in used] for line in table.lines], dtype=np.float64)
-    said = ["Decimal commas are read as points."] if comma else []
+    notes = ["Decimal commas are read as points."] if comma else []
     if scores.logits:
-        said.append(
+        notes.append(
             "Scores are logits: their softmax is scored."
             if len(used) > 1
             else "Scores are logits: their sigmoid is scored."
         )
         with_other = values if len(used) > 1 else np.concatenate([np.zeros_like(values), values], axis=1)
         powers = np.exp(with_other - with_other.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True), tuple(said)
+        return powers / powers.sum(axis=1, keepdims=True), tuple(notes)
     _check_range(table, used, values, image)
     if len(used) == 1:
-        said.append(f"Column {used[0]!r} is taken as the probability of {scores.positive}; above 0.5 it is called.")
-        return np.concatenate([1 - values, values], axis=1), tuple(said)
+        notes.append(f"Column {used[0]!r} is taken as the probability of {scores.positive}; above 0.5 it is called.")
+        return np.concatenate([1 - values, values], axis=1), tuple(notes)
     values, rounded = _normalised(table, used, values, image)
-    return values, (*said, *rounded)
+    return values, (*notes, *rounded)
 
 
 def _decimal_comma(table: Table, used: Sequence[str]) -> bool:
@@ -252,11 +252,11 @@ def _normalised(
     n = int((off > 1e-6).sum())
     if not n:
         return values, ()
-    said = (
+    notes = (
         f"{n} of {len(values)} rows of scores are rounded and do not sum to 1 (by up to {off.max():.2g}): "
         "divided by their sum."
     )
-    return values / sums[:, None], (said,)
+    return values / sums[:, None], (notes,)
 
 
 def _decimals(cell: str) -> int:

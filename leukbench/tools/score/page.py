@@ -182,12 +182,12 @@ def _folds(result: Plain) -> list[str]:
 
 
 def _verdicts(result: Plain) -> list[str]:
-    held = result.get("verdicts")
-    if held is None:
+    verdicts = result.get("verdicts")
+    if verdicts is None:
         return []
-    how = "made by patient" if held["protocol"] == "patient" else "made under the paper's own protocol"
-    title = f"## Beside the claims of {held['paper']} ({held['study']}, {held['arm']})"
-    if not held["claims"]:
+    how = "made by patient" if verdicts["protocol"] == "patient" else "made under the paper's own protocol"
+    title = f"## Beside the claims of {verdicts['paper']} ({verdicts['study']}, {verdicts['arm']})"
+    if not verdicts["claims"]:
         return [title, "The paper prints no score of this network that predictions could be held against."]
     rows = [
         {
@@ -200,11 +200,11 @@ def _verdicts(result: Plain) -> list[str]:
             "why": c["reason"],
             "smallest margin": points(c["smallest_margin"]).lstrip("+"),
         }
-        for c in held["claims"]
+        for c in verdicts["claims"]
     ]
     words = (
         f"Your predictions are taken as {how}. A claim holds where the difference is shown to be smaller than "
-        f"{points(held['margin']).lstrip('+')} points, both errors counted; the last column is the smallest "
+        f"{points(verdicts['margin']).lstrip('+')} points, both errors counted; the last column is the smallest "
         "margin that this many "
         "images and groups could have resolved. * marks the study's headline claim."
     )

@@ -14,7 +14,7 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.records import FloatArray, IntArray, Predictions, StringArray
 from leukbench.tools.score.classes import check_same_names
 from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
-from leukbench.tools.tables.columns import Wishes, find_columns, how_read, option, plain_name, read_wishes
+from leukbench.tools.tables.columns import ColumnMapping, find_columns, how_read, option, plain_name, read_mapping
 from leukbench.tools.tables.rows import Line, Table, keep_rows, read_table
 
 ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
@@ -29,10 +29,10 @@ _NO_CLASS = frozenset({"", "nan", "<na>"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class LoadedPredictions:
     """A file of predictions: what it says, what its groups are, what it gives, and the columns that were not read.
 
-    ``unit``: patient, group, or image where the file names neither. ``said``: one sentence each for what was done to
+    ``unit``: patient, group, or image where the file names neither. ``notes``: one sentence each for what was done to
     the file.
     """
 
@@ -41,7 +41,7 @@ class Given:
     with_scores: bool
     with_predicted: bool = False
     unread: tuple[str, ...]
-    said: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def by_patient(self) -> bool:
@@ -49,7 +49,7 @@ class Given:
         return self.unit == "patient"
 
 
-def read_given(
+def load_predictions(
     file: Path | Table,
     *,
     mapping: Sequence[str] = (),
@@ -57,7 +57,7 @@ def read_given(
     arm: str = "",
     selection: str = "",
     where: Sequence[str] = (),
-) -> Given:
+) -> LoadedPredictions:
     """Return the predictions in a CSV or parquet file, or in a table that was read.
 
     Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest.
@@ -66,37 +66,37 @@ def read_given(
     ``arm`` and ``selection`` choose the rows where the file has columns of these names, ``where`` (COLUMN=VALUE) those
     with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
     """
-    wishes = read_wishes(mapping, ROLES)
+    mapped = read_mapping(mapping, ROLES)
     read = file if isinstance(file, Table) else read_table(file)
     table, chosen = _choose(_where(read, where), arm=arm, selection=selection)
     if not table.lines:
         raise InputError(
             "this file holds no predictions", where=str(read.file), expected="a row per image", found="a header"
         )
-    columns = find_columns(table, ROLES, wishes)
+    columns = find_columns(table, ROLES, mapped)
     if "label" not in columns:
         raise _missing(table, "label", "the true class")
-    labels = _names(table, columns["label"], wishes)
+    labels = _names(table, columns["label"], mapped)
     columns, called = _calls(table, columns, labels)
-    scores, left = find_scores(table, columns, _distinct(labels), wishes, logits=logits)
+    scores, left = find_scores(table, columns, _distinct(labels), mapped, logits=logits)
     if scores is None and "predicted" not in columns:
         raise _missing(table, "predicted", f"{SCORE}<class> of every class (or predicted)")
-    return _given(table, columns, wishes, labels, scores, (*chosen, *called, *left))
+    return _loaded(table, columns, mapped, labels, scores, (*chosen, *called, *left))
 
 
-def _given(
+def _loaded(
     table: Table,
     columns: Mapping[str, str],
-    wishes: Wishes,
+    mapped: ColumnMapping,
     labels: list[str],
     scores: ScoreColumns | None,
-    said: tuple[str, ...],
-) -> Given:
+    notes: tuple[str, ...],
+) -> LoadedPredictions:
     """Return the predictions of a table whose columns are known."""
     images, from_rows = _images(table, columns)
     unit = next((role for role in ("group", "patient") if role in columns), "image")
-    predicted = _names(table, columns["predicted"], wishes) if "predicted" in columns else None
-    classes, values, done = _classes(table, columns, wishes, labels, predicted, scores)
+    predicted = _names(table, columns["predicted"], mapped) if "predicted" in columns else None
+    classes, values, done = _classes(table, columns, mapped, labels, predicted, scores)
     predictions = Predictions(
         classes=classes,
         image_id=images,
@@ -113,21 +113,21 @@ def _given(
     )
     _check_repeats(table, columns, predictions, unit)
     used = {*columns.values(), *(scores.of.values() if scores else ())}
-    return Given(
+    return LoadedPredictions(
         predictions=predictions, unit=unit, with_scores=scores is not None, with_predicted=predicted is not None,
         unread=tuple(c for c in table.header if c not in used),
-        said=tuple(text for text in (how_read(columns), *said, *table.said, *from_rows, *done) if text),
+        notes=tuple(text for text in (how_read(columns), *notes, *table.notes, *from_rows, *done) if text),
     )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------ which rows
 
 
-def _where(table: Table, given: Sequence[str]) -> Table:
+def _where(table: Table, conditions: Sequence[str]) -> Table:
     """Return the rows that ``--where`` asks for. Raises InputError where a file holds training and test rows and nobody
     chose.
     """
-    for text in given:
+    for text in conditions:
         column, equals, value = (part.strip() for part in text.partition("="))
         if not equals or column not in table.header:
             raise unknown_name("column", column, table.header, where=f"--where {text}, {table.file}")
@@ -147,7 +147,7 @@ def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str
     """Return the rows of one arm and selection where the file holds several, and what was chosen without
     being asked.
     """
-    said = []
+    notes = []
     if "arm" in table.header:
         arms = [a for a in dict.fromkeys(table.values("arm")) if not a.startswith("trivial:")]
         table = _of(
@@ -157,10 +157,10 @@ def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str
         there = list(dict.fromkeys(table.values("selection")))
         default = "recipe" if "recipe" in there else (there[0] if len(there) == 1 else "")
         table = _of(table, "selection", selection or default, known=there)
-        said.append(
+        notes.append(
             f"Selection {selection or default!r} is scored" + (f" (of {', '.join(there)})." if len(there) > 1 else ".")
         )
-    return table, tuple(said)
+    return table, tuple(notes)
 
 
 def _of(table: Table, column: str, wanted: str, *, known: list[str]) -> Table:
@@ -212,7 +212,7 @@ def _calls(table: Table, columns: dict[str, str], labels: list[str]) -> tuple[di
 def _classes(
     table: Table,
     columns: Mapping[str, str],
-    wishes: Wishes,
+    mapped: ColumnMapping,
     labels: list[str],
     predicted: list[str] | None,
     scores: ScoreColumns | None,
@@ -220,13 +220,13 @@ def _classes(
     """Return the classes, their scores (NaN where there are none) and what was done. Raises InputError for names that
     do not fit.
     """
-    known = list(wishes.classes.values())
+    known = list(mapped.classes.values())
     truth, called = _distinct(labels), _distinct(predicted or [])
     if scores is None:
         check_same_names(table.file, truth, called, what="predicted", known=known)
         names = tuple(sorted({*truth, *called}))
         return names, np.full((len(labels), len(names)), np.nan), ()
-    named = tuple(wishes.classes.get(name, name) for name in scores.of)
+    named = tuple(mapped.classes.get(name, name) for name in scores.of)
     if len(scores.of) == 1:
         named = (next(name for name in truth if name != named[0]), named[0])
     check_same_names(table.file, truth, named, what="the columns of scores", known=known)
@@ -244,8 +244,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if name.lower() not in _NO_CLASS})
 
 
-def _names(table: Table, column: str, wishes: Wishes) -> list[str]:
-    return [wishes.classes.get(name, name) for name in table.values(column)]
+def _names(table: Table, column: str, mapped: ColumnMapping) -> list[str]:
+    return [mapped.classes.get(name, name) for name in table.values(column)]
 
 
 def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str, classes: Sequence[str]) -> IntArray:

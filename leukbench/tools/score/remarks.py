@@ -8,31 +8,31 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.records import Predictions, StringArray
-from leukbench.tools.score.predictions import Given
+from leukbench.tools.score.predictions import LoadedPredictions
 from leukbench.tools.tables.columns import spelled_alike
 
 
-def remarks_on(given: Given) -> tuple[str, ...]:
+def remarks_on(loaded: LoadedPredictions) -> tuple[str, ...]:
     """Return one sentence each for whatever a reader of the scores should know about the file; () where there is
     nothing.
     """
-    p, unit = given.predictions, given.unit
+    p, unit = loaded.predictions, loaded.unit
     found = [
-        *given.said,
-        _nobody(given),
+        *loaded.notes,
+        _unnamed_groups(loaded),
         *_alike(p),
         _never_tested(p),
         _mixed_up(p),
         _divided(p, unit),
         *_torn(p),
-        _other_than_highest(given),
-        _ties(given),
+        _other_than_highest(loaded),
+        _ties(loaded),
     ]
     return tuple(text for text in found if text)
 
 
-def _nobody(given: Given) -> str:
-    if given.unit != "image":
+def _unnamed_groups(loaded: LoadedPredictions) -> str:
+    if loaded.unit != "image":
         return ""
     return (
         "No column names a patient or group: every image counts as a case of its own. Where several are of "
@@ -144,9 +144,9 @@ def _in_several(names: StringArray, groups: StringArray) -> list[str]:
     return [str(name) for name in found[count > 1]]
 
 
-def _other_than_highest(given: Given) -> str:
-    p = given.predictions
-    if not (given.with_scores and given.with_predicted):
+def _other_than_highest(loaded: LoadedPredictions) -> str:
+    p = loaded.predictions
+    if not (loaded.with_scores and loaded.with_predicted):
         return ""
     n = int((p.scores[np.arange(len(p)), p.predicted] < p.scores.max(axis=1)).sum())
     if not n:
@@ -158,9 +158,9 @@ def _other_than_highest(given: Given) -> str:
     )
 
 
-def _ties(given: Given) -> str:
-    p = given.predictions
-    if not given.with_scores or given.with_predicted:
+def _ties(loaded: LoadedPredictions) -> str:
+    p = loaded.predictions
+    if not loaded.with_scores or loaded.with_predicted:
         return ""
     best: npt.NDArray[np.bool_] = p.scores == p.scores.max(axis=1, keepdims=True)
     n = int((best.sum(axis=1) > 1).sum())

@@ -13,7 +13,7 @@ from leukbench.evaluation.estimates import majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions, json_text
 from leukbench.tools.score.estimates import by_patient, confusion, estimates_of
-from leukbench.tools.score.predictions import Given, read_given
+from leukbench.tools.score.predictions import LoadedPredictions, load_predictions
 from leukbench.tools.score.remarks import remarks_on
 from leukbench.tools.tables.rows import Table
 
@@ -62,37 +62,37 @@ def results(
     mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> Plain:  # fmt: skip
     """Return the scores of predictions as JSON data (:func:`score` names its keys)."""
-    given = read_given(file, mapping=mapping, logits=logits, arm=arm, selection=selection, where=where)
-    estimates = estimates_of(given.predictions)
-    result = scored(given, estimates)
+    loaded = load_predictions(file, mapping=mapping, logits=logits, arm=arm, selection=selection, where=where)
+    estimates = estimates_of(loaded.predictions)
+    result = scored(loaded, estimates)
     if claims is not None:
         from leukbench.tools.score.claims import hold
 
         result["verdicts"] = hold(
-            str(claims), given, estimates, protocol=protocol, study=study, arm=arm, margin=margin
+            str(claims), loaded, estimates, protocol=protocol, study=study, arm=arm, margin=margin
         )  # fmt: skip
     return result
 
 
-def scored(given: Given, estimates: Sequence[Estimate]) -> Plain:
+def scored(loaded: LoadedPredictions, estimates: Sequence[Estimate]) -> Plain:
     """Return everything that is said about the predictions, as JSON data."""
-    p = average_copies(given.predictions)
+    p = average_copies(loaded.predictions)
     folds = sorted(set(p.fold.tolist()))
     return {
         "metrics": {metric_name(e): _plain(e) for e in estimates if not e.aggregation.startswith("fold:")},
         "n_images": len(set(p.image_id.tolist())),
         "n_groups": len(set(p.group.tolist())),
-        "n_rows": len(given.predictions),
+        "n_rows": len(loaded.predictions),
         "n_seeds": len(set(p.seed.tolist())),
-        "grouped_by": given.unit,
+        "grouped_by": loaded.unit,
         "classes": _class_sizes(p),
-        "majority_accuracy": _number(majority_accuracy(given.predictions)),
+        "majority_accuracy": _number(majority_accuracy(loaded.predictions)),
         "folds": _folds(estimates, folds) if len(folds) > 1 else {},
         "confusion_matrix": confusion(p),
-        "patients": _patients(given.predictions),
-        "by_patient": _by_patient(given.predictions),
-        "unread_columns": list(given.unread),
-        "remarks": list(remarks_on(given)),
+        "patients": _patients(loaded.predictions),
+        "by_patient": _by_patient(loaded.predictions),
+        "unread_columns": list(loaded.unread),
+        "remarks": list(remarks_on(loaded)),
     }
 
 

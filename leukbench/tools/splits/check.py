@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leukbench.tools.splits.crossings import Crossings
-    from leukbench.tools.splits.probes import Told
+    from leukbench.tools.splits.probes import ProbeScore
 
 Plain = dict[str, Any]
 Advance = Callable[[int, int], None]
@@ -90,8 +90,8 @@ def check_collection(collection: Collection, *, advance: Advance | None = None) 
     pairs = find_duplicates(looks.manifest, list(rows["image_id"]), looks.greys)
     groups = make_groups(looks.manifest, pairs)
     crossings = find_crossings(rows, pairs)
-    told = probe_collection(rows, looks.features, groups["group"].to_numpy(dtype=str))
-    facts = _facts(collection, looks.said, crossings, told)
+    probes = probe_collection(rows, looks.features, groups["group"].to_numpy(dtype=str))
+    facts = _facts(collection, looks.notes, crossings, probes)
     tables = {
         "pairs_across": crossings.crossing, "shared": crossings.shared, "label_conflicts": crossings.conflicts,
         "pairs_within": crossings.pairs[crossings.pairs["part_a"].eq(crossings.pairs["part_b"])],
@@ -103,7 +103,7 @@ def check_collection(collection: Collection, *, advance: Advance | None = None) 
 # ------------------------------------------------------------------------------------------------------------- facts
 
 
-def _facts(collection: Collection, said: Sequence[str], crossings: Crossings, told: Sequence[Told]) -> Plain:
+def _facts(collection: Collection, notes: Sequence[str], crossings: Crossings, probes: Sequence[ProbeScore]) -> Plain:
     rows = collection.rows
     patients = bool(rows["patient"].ne("").any())
     return {
@@ -111,14 +111,14 @@ def _facts(collection: Collection, said: Sequence[str], crossings: Crossings, to
         "n_images": len(rows),
         "n_patients": int(rows.loc[rows["patient"].ne(""), "patient"].nunique()) if patients else None,
         "missing": list(collection.missing),
-        "said": [*collection.said, *said],
+        "notes": [*collection.notes, *notes],
         "parts": _parts(rows),
         "shared": [{str(k): v for k, v in row.items()} for row in crossings.shared.to_dict("records")],
         "pairs": _pair_counts(crossings),
         "examples": [{str(k): v for k, v in row.items()} for row in _closest(crossings.crossing).to_dict("records")],
         "conflicts": [{str(k): v for k, v in row.items()} for row in crossings.conflicts.to_dict("records")],
         "touched": _touched(crossings.touched),
-        "probes": [_told(t) for t in told],
+        "probes": [_probe_facts(t) for t in probes],
         "confounded": _confounded(rows),
     }
 
@@ -165,10 +165,10 @@ def _touched(touched: pd.DataFrame) -> list[Plain]:
     ]
 
 
-def _told(t: Told) -> Plain:
+def _probe_facts(score: ProbeScore) -> Plain:
     return {
-        "what": t.what, "value": t.value, "ci95": [t.low, t.high], "chance": t.chance, "n_images": t.n_images,
-        "n_groups": t.n_groups, "told": t.told, "note": t.note,
+        "what": score.what, "value": score.value, "ci95": [score.low, score.high], "chance": score.chance,
+        "n_images": score.n_images, "n_groups": score.n_groups, "above_chance": score.above_chance, "note": score.note,
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import InputError
 from leukbench.sources.dirt import is_dirt
 from leukbench.sources.pictures import SUFFIXES
-from leukbench.tools.tables.columns import find_columns, how_read, read_wishes
+from leukbench.tools.tables.columns import find_columns, how_read, read_mapping
 from leukbench.tools.tables.rows import Line, Table, read_table
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ _NOBODY = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
 class Collection:
     """Images below ``folder``: ``rows`` with :data:`COLUMNS`, all text, "" where nothing is known; ids are unique.
 
-    ``missing``: images of the table without a file. ``said``: one sentence each for what was left out or taken as what.
+    ``missing``: images of the table without a file. ``notes``: one sentence each for what was left out or read as what.
     """
 
     folder: Path
     rows: pd.DataFrame
     missing: tuple[str, ...] = ()
-    said: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
 
 def read_collection(table: Path, images: Path | None, mapping: Sequence[str] = ()) -> Collection:
@@ -59,7 +59,7 @@ def read_collection(table: Path, images: Path | None, mapping: Sequence[str] = (
 
 def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collection:
     """Return the images of a table whose files lie below ``folder``."""
-    columns = find_columns(table, ROLES, read_wishes(mapping, ROLES))
+    columns = find_columns(table, ROLES, read_mapping(mapping, ROLES))
     if "image_id" not in columns:
         raise InputError(
             "no column names the images",
@@ -86,13 +86,13 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
             do="give the folder with --images",
         )
     used = {row["path"] for row in rows}
-    said = [
+    notes = [
         how_read(columns),
-        *table.said,
-        files.said(),
+        *table.notes,
+        files.notes(),
         _count(len(set(files.paths) - used), "image of the folder is in no row", "images of the folder are in no row"),
     ]
-    return Collection(folder=folder, rows=frame(rows), missing=tuple(missing), said=tuple(t for t in said if t))
+    return Collection(folder=folder, rows=frame(rows), missing=tuple(missing), notes=tuple(t for t in notes if t))
 
 
 def _facts(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -123,7 +123,7 @@ def _count(n: int, one: str, several: str) -> str:
 def files_below(folder: Path) -> tuple[list[str], str]:
     """Return the image files below a folder, and a sentence on what of an operating system was left out, or ""."""
     files = _Files(folder)
-    return files.paths, files.said()
+    return files.paths, files.notes()
 
 
 class _Files:
@@ -143,13 +143,13 @@ class _Files:
 
     def find(self, name: str, line: Line) -> str | None:
         """Return the file that a table means. Raises InputError where several bear the name."""
-        given = PurePosixPath(name.replace("\\", "/"))
-        if given.as_posix() in self.known:
-            return given.as_posix()
-        ends = list(self.by_end.get(given.name, ()))
-        for n in range(1, len(given.parts)):  # as many of the last folders as it takes
+        named = PurePosixPath(name.replace("\\", "/"))
+        if named.as_posix() in self.known:
+            return named.as_posix()
+        ends = list(self.by_end.get(named.name, ()))
+        for n in range(1, len(named.parts)):  # as many of the last folders as it takes
             if len(ends) > 1:
-                ends = self._alike(given, ends, n) or ends
+                ends = self._alike(named, ends, n) or ends
         if len(ends) > 1:
             raise InputError(
                 "several files of the folder bear one name",
@@ -161,10 +161,10 @@ class _Files:
         return ends[0] if ends else None
 
     @staticmethod
-    def _alike(given: PurePosixPath, ends: Sequence[str], n: int) -> list[str]:
-        return [path for path in ends if PurePosixPath(path).parts[-n - 1 : -1] == given.parts[-n - 1 : -1]]
+    def _alike(named: PurePosixPath, ends: Sequence[str], n: int) -> list[str]:
+        return [path for path in ends if PurePosixPath(path).parts[-n - 1 : -1] == named.parts[-n - 1 : -1]]
 
-    def said(self) -> str:
+    def notes(self) -> str:
         return _count(
             self.n_dirt, "file of the operating system is left out", "files of the operating system are left out"
         )
@@ -184,7 +184,7 @@ def _of_folder(folder: Path) -> Collection:
             found=", ".join(sorted(parts)[:8]) or "no image",
             do="give a table with a column split, and the folder with --images",
         )
-    told = _metadata(folder, sorted(parts))
+    described = _metadata(folder, sorted(parts))
     rows = []
     for path in files.paths:
         part, *between, _ = path.split("/")
@@ -196,10 +196,10 @@ def _of_folder(folder: Path) -> Collection:
                 **dict.fromkeys(FACTS, ""),
                 "part": part,
                 "label": label,
-                **told.get(path, {}),
+                **described.get(path, {}),
             }
         )
-    return Collection(folder=folder, rows=frame(rows), said=tuple(t for t in (files.said(),) if t))
+    return Collection(folder=folder, rows=frame(rows), notes=tuple(t for t in (files.notes(),) if t))
 
 
 def _metadata(folder: Path, parts: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -211,7 +211,7 @@ def _metadata(folder: Path, parts: Sequence[str]) -> dict[str, dict[str, str]]:
                 continue
             table = read_table(file) if file.suffix == ".csv" else _json_lines(file)
             columns = find_columns(
-                table, ("image_id", "label", "patient", "origin", "device", "site"), read_wishes([], ())
+                table, ("image_id", "label", "patient", "origin", "device", "site"), read_mapping([], ())
             )
             for line in table.lines:
                 facts = {fact: value for fact, value in _facts(line.cells, columns).items() if value}

@@ -35,7 +35,7 @@ class Looks:
     manifest: pd.DataFrame
     greys: Greys
     features: FloatArray
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def look_at(collection: Collection, *, advance: Callable[[int, int], None] | Non
         manifest=_manifest(collection, looks),
         greys=np.stack([look.grey for look in looks]),
         features=np.stack([look.features for look in looks]),
-        said=tuple(f"{n} image{'s hold' if n > 1 else ' holds'} {note}." for note, n in sorted(kinds.items())),
+        notes=tuple(f"{n} image{'s hold' if n > 1 else ' holds'} {note}." for note, n in sorted(kinds.items())),
     )
 
 
@@ -122,11 +122,11 @@ def _refuse_broken(collection: Collection, found: list[_Look | DataError]) -> No
 def _manifest(collection: Collection, looks: list[_Look]) -> pd.DataFrame:
     """Return the rows as a manifest, the part as pool; the user's patients are taken as published."""
     rows = collection.rows
-    told = rows["patient"].ne("")
+    known_patient = rows["patient"].ne("")
     return rows[["image_id", "path", "label", "patient"]].assign(
         sha256=[look.sha256 for look in looks],
         pixel_sha256=[look.pixel_sha256 for look in looks],
-        evidence=["verified" if known else "absent" for known in told],
+        evidence=["verified" if known else "absent" for known in known_patient],
         origin=rows["origin"].where(rows["origin"].ne(""), rows["image_id"]),
         pool=rows["part"],
         official_fold="",

@@ -32,7 +32,7 @@ class MadeSplit:
     split: pd.DataFrame
     certificate: dict[str, Any]
     table: pd.DataFrame
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def make_split(
@@ -84,7 +84,7 @@ def make_split(
         split=split,
         certificate=certificate,
         table=_used_for(collection, split),
-        said=(*collection.said, *looks.said),
+        notes=(*collection.notes, *looks.notes),
     )
 
 
@@ -135,7 +135,7 @@ def summary(made: MadeSplit) -> str:
     ]
     n_groups, n_images = made.groups["group"].nunique(), len(made.groups)
     head = f"{n_images} images in {n_groups} groups; {made.certificate['sentence']}."
-    return "\n\n".join([head, *made.said, table(rows)])
+    return "\n\n".join([head, *made.notes, table(rows)])
 
 
 def check_made(folder: Path) -> tuple[str, bool]:

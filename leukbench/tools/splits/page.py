@@ -51,7 +51,7 @@ def _element(kind: str, what: Any) -> str:
 def _blocks(facts: Plain) -> Iterator[Block]:
     yield "h1", "Check of a split"
     yield "p", _verdict(facts)
-    yield from (("p", text) for text in facts["said"])
+    yield from (("p", text) for text in facts["notes"])
     if facts["missing"]:
         yield (
             "p",
@@ -179,21 +179,21 @@ def _probes(facts: Plain) -> Iterator[Block]:
             "95 % by group": _limits(p["ci95"]),
             "chance": f"{percent(p['chance'])} %",
             "images": p["n_images"],
-            "told": "yes" if p["told"] else "not shown",
+            "above chance": "yes" if p["above_chance"] else "not shown",
         }
         for p in facts["probes"]
     ]
     yield "table", rows
-    told = {p["what"] for p in facts["probes"] if p["told"]}
-    if "class" in told:
+    above_chance = {p["what"] for p in facts["probes"] if p["above_chance"]}
+    if "class" in above_chance:
         yield "p", "The class can be told in part without looking at what is shown: a network may learn that instead."
-    if "patient" in told:
+    if "patient" in above_chance:
         yield (
             "p",
             "The patient can be told from the picture: where patients are on both sides, a network may name "
             "the patient instead of the disease.",
         )
-    if "part of the split" in told:
+    if "part of the split" in above_chance:
         yield (
             "p",
             "The parts look different, as from other devices or days: what is learned on one may not hold on "

@@ -22,12 +22,12 @@ MOST_OF_A_PATIENT = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ProbeScore:
     """How often a model without a network is right: about ``what``, against ``chance``, with its 95 % interval by
     group.
 
-    ``value``: balanced accuracy of class and part (chance 1 / number of them), share of images of patients. ``told``:
-    the lower limit lies above chance.
+    ``value``: balanced accuracy of class and part (chance 1 / number of them), share of images of patients.
+    ``above_chance``: the lower limit lies above chance.
     """
 
     what: str
@@ -37,11 +37,13 @@ class Told:
     chance: float
     n_images: int
     n_groups: int
-    told: bool
+    above_chance: bool
     note: str = ""
 
 
-def probe_collection(rows: pd.DataFrame, features: FloatArray, groups: StringArray, *, seed: int = 0) -> list[Told]:
+def probe_collection(
+    rows: pd.DataFrame, features: FloatArray, groups: StringArray, *, seed: int = 0
+) -> list[ProbeScore]:
     """Return what a logistic regression over ``features`` ``(n_images, n_features)`` tells of label, part and patient.
 
     Label and part are cross-validated by ``groups`` (patient, origin, pictures alike): no group is on both sides.
@@ -50,15 +52,17 @@ def probe_collection(rows: pd.DataFrame, features: FloatArray, groups: StringArr
     """
     found = []
     for what, column in (("class", "label"), ("part of the split", "part")):
-        told = _by_group(
+        score = _by_group(
             rows[column].to_numpy(dtype=str), features, groups, what=what, seed=seed_for(seed, "probe", column)
         )
-        found += [told] if told is not None else []
+        found += [score] if score is not None else []
     named = _patients(rows, features, seed=seed)
     return [*found, *([named] if named is not None else [])]
 
 
-def _by_group(truth: StringArray, features: FloatArray, groups: StringArray, *, what: str, seed: int) -> Told | None:
+def _by_group(
+    truth: StringArray, features: FloatArray, groups: StringArray, *, what: str, seed: int
+) -> ProbeScore | None:
     from sklearn.model_selection import StratifiedGroupKFold
 
     use = np.flatnonzero(truth != "")
@@ -76,9 +80,9 @@ def _by_group(truth: StringArray, features: FloatArray, groups: StringArray, *, 
     predicted = _cross_predicted(features[use], label, cuts)
     e = _balanced_accuracy(label.astype(np.int64), predicted, [str(c) for c in classes], groups[use])
     chance = 1 / len(classes)
-    return Told(
+    return ProbeScore(
         what=what, value=e.value, low=e.low, high=e.high, chance=chance, n_images=len(use), n_groups=e.n_groups,
-        told=bool(e.low > chance), note=e.note,
+        above_chance=bool(e.low > chance), note=e.note,
     )  # fmt: skip
 
 
@@ -102,7 +106,7 @@ def _balanced_accuracy(
     return next(e for e in matrix_estimates(average_copies(p)) if e.metric == "balanced_accuracy")
 
 
-def _patients(rows: pd.DataFrame, features: FloatArray, *, seed: int) -> Told | None:
+def _patients(rows: pd.DataFrame, features: FloatArray, *, seed: int) -> ProbeScore | None:
     """Return how often the patient of an image is named, the images cut within patients."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -120,10 +124,10 @@ def _patients(rows: pd.DataFrame, features: FloatArray, *, seed: int) -> Told | 
     folds = StratifiedKFold(CUTS, shuffle=True, random_state=seed_for(seed, "probe", "patient") % 2**32)
     predicted = names[_cross_predicted(features[use], codes, list(folds.split(features[use], codes)))]
     found = probe_result(truth, predicted, label, unit="patient")
-    return Told(
+    return ProbeScore(
         what="patient", value=found.accuracy.value, low=found.accuracy.low, high=found.accuracy.high,
-        chance=max(found.majority, found.by_class), n_images=found.n_images, n_groups=found.n_units, told=found.told,
-        note=found.accuracy.note,
+        chance=max(found.majority, found.by_class), n_images=found.n_images, n_groups=found.n_units,
+        above_chance=found.above_chance, note=found.accuracy.note,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ class Twins:
     pairs: pd.DataFrame
     groups: pd.DataFrame
     merges: pd.DataFrame
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def find_twins(
@@ -54,7 +54,7 @@ def find_twins(
         pairs=named[kept],
         groups=groups,
         merges=merges(groups, looks.manifest, pairs),
-        said=(*collection.said, *looks.said),
+        notes=(*collection.notes, *looks.notes),
     )
 
 
@@ -62,13 +62,13 @@ def _of_any(folder: Path) -> Collection:
     """Return every image below a folder, with nothing known about it."""
     from leukbench.tools.splits.collection import files_below, frame
 
-    paths, said = files_below(folder)
+    paths, notes = files_below(folder)
     if not paths:
         raise InputError(
             "this folder holds no images", where=str(folder), expected="image files in it or below", found="none"
         )
     rows = [{"image_id": path, "path": path, **dict.fromkeys(FACTS, "")} for path in paths]
-    return Collection(folder=folder, rows=frame(rows), said=(said,) if said else ())
+    return Collection(folder=folder, rows=frame(rows), notes=(notes,) if notes else ())
 
 
 def page(twins: Twins) -> str:
@@ -85,7 +85,7 @@ def page(twins: Twins) -> str:
     closest = twins.pairs.sort_values(["distance", "image_id_a", "image_id_b"])
     rows = [{str(k).replace("_", " "): v for k, v in row.items()} for row in closest.head(_SHOWN).to_dict("records")]
     joined = [{str(k): v for k, v in row.items()} for row in twins.merges.drop(columns="group").to_dict("records")]
-    parts = [head, *twins.said, table(rows) or "No two images are equal or nearly so."]
+    parts = [head, *twins.notes, table(rows) or "No two images are equal or nearly so."]
     parts += [f"and {len(closest) - _SHOWN:,} more (--out writes all)."] if len(closest) > _SHOWN else []
     parts += ["Patients joined by pairs:\n\n" + table(joined)] if joined else []
     return "\n\n".join(parts)

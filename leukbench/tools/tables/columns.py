@@ -171,7 +171,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ColumnMapping:
     """What ``--map`` says: part -> column, name of a class in the file -> class, and the positive class."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -179,16 +179,16 @@ class Wishes:
     positive: str = ""
 
 
-def read_wishes(given: Sequence[str], roles: Sequence[str]) -> Wishes:
+def read_mapping(texts: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     """Return ``--map`` options as wishes. Raises InputError for what is none.
 
-    >>> read_wishes(["label=truth", "class:1=ALL", "positive=ALL"], ["label"])
-    Wishes(columns={'label': 'truth'}, classes={'1': 'ALL'}, positive='ALL')
+    >>> read_mapping(["label=truth", "class:1=ALL", "positive=ALL"], ["label"])
+    ColumnMapping(columns={'label': 'truth'}, classes={'1': 'ALL'}, positive='ALL')
     """
     columns: dict[str, str] = {}
     classes: dict[str, str] = {}
     positive = ""
-    for text in given:
+    for text in texts:
         left, equals, right = (part.strip() for part in text.partition("="))
         if not equals or not left or not right:
             raise InputError(
@@ -206,7 +206,7 @@ def read_wishes(given: Sequence[str], roles: Sequence[str]) -> Wishes:
             columns[left] = right
         else:
             raise unknown_name("part", left, [*roles, "positive", "class:<name>"], where="--map")
-    return Wishes(columns, classes, positive)
+    return ColumnMapping(columns, classes, positive)
 
 
 def plain_name(name: str) -> str:
@@ -228,14 +228,14 @@ def spelled_alike(name: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", name.casefold()))
 
 
-def find_columns(table: Table, roles: Sequence[str], wishes: Wishes) -> dict[str, str]:
+def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> dict[str, str]:
     """Return part -> column for the parts that the table has a column for.
 
     The part's own name comes first, then one of its certain synonyms, then one of the others. Raises InputError where
     two columns fit equally well, with the option that decides, and where ``--map`` names a column that is not there.
     """
     found: dict[str, str] = {}
-    for role, column in wishes.columns.items():
+    for role, column in mapped.columns.items():
         if column not in (*table.header, *table.index):
             raise unknown_name("column", column, table.header, where=f"--map {role}={column}, {table.file}")
         found[role] = column
@@ -275,7 +275,7 @@ def _say_the_same(table: Table, columns: Sequence[str]) -> bool:
     )
 
 
-def option(wishes: Mapping[str, str]) -> str:
+def option(mapped: Mapping[str, str]) -> str:
     """Return wishes as an option ready to paste.
 
     >>> option({"image_id": "file name", "label": "truth"})
@@ -283,7 +283,7 @@ def option(wishes: Mapping[str, str]) -> str:
     """
     import shlex
 
-    return " ".join(f"--map {shlex.quote(f'{left}={right}')}" for left, right in wishes.items())
+    return " ".join(f"--map {shlex.quote(f'{left}={right}')}" for left, right in mapped.items())
 
 
 def how_read(columns: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A file of rows: ``header`` without nameless columns, which ``index`` names; ``said`` is what a reader should
+    """A file of rows: ``header`` without nameless columns, which ``index`` names; ``notes`` is what a reader should
     know.
     """
 
@@ -42,7 +42,7 @@ class Table:
     header: tuple[str, ...]
     lines: tuple[Line, ...]
     index: tuple[str, ...] = ()
-    said: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def values(self, column: str) -> list[str]:
         """Return the cells of a column in the order of the rows."""
@@ -86,14 +86,14 @@ def keep_rows(table: Table, column: str, value: str) -> Table:
         if line.cells[column] == value
     )
     header = tuple(c for c in table.header if c != column)
-    return Table(file=table.file, header=header, lines=lines, index=table.index, said=table.said)
+    return Table(file=table.file, header=header, lines=lines, index=table.index, notes=table.notes)
 
 
 def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: tuple[Line, ...]) -> Table:
     n = len(nameless)
-    said = (f"{n} index column{'s' if n > 1 else ''} without a name left out.",) if nameless else ()
+    notes = (f"{n} index column{'s' if n > 1 else ''} without a name left out.",) if nameless else ()
     header = tuple(name for name in named if name not in nameless)
-    return Table(file=file, header=header, lines=lines, index=tuple(nameless), said=said)
+    return Table(file=file, header=header, lines=lines, index=tuple(nameless), notes=notes)
 
 
 def _names(file: Path, header: list[str]) -> tuple[list[str], list[str]]:
@@ -111,7 +111,7 @@ def _names(file: Path, header: list[str]) -> tuple[list[str], list[str]]:
         raise InputError("a column stands twice", where=f"{file}, line 1", expected="each name once",
                          found=", ".join(map(repr, twice)), do="rename or remove one of them")  # fmt: skip
     named = [f"(column {i + 1})" if NAMELESS.fullmatch(c) else c for i, c in enumerate(header)]
-    return named, [name for name, given in zip(named, header, strict=True) if NAMELESS.fullmatch(given)]
+    return named, [name for name, title in zip(named, header, strict=True) if NAMELESS.fullmatch(title)]
 
 
 def _separator(first: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from leukbench.errors import InputError
 from leukbench.records import Predictions
-from leukbench.tools.score.predictions import read_given
+from leukbench.tools.score.predictions import load_predictions
 from leukbench.tools.score.remarks import remarks_on
 from leukbench.tools.score.score import score
 
@@ -29,7 +29,7 @@ def _file(folder: Path, text: str, name: str = "p.csv") -> Path:
 
 
 def _read(folder: Path, text: str, **options: Any) -> Predictions:
-    return read_given(_file(folder, text), **options).predictions
+    return load_predictions(_file(folder, text), **options).predictions
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_scores_are_known_by_the_usual_names(tmp_path: Path, header: str) -> Non
 
 def test_a_nameless_index_is_left_out_and_said(tmp_path: Path) -> None:
     for name in ("", "Unnamed: 0"):
-        given = read_given(_file(tmp_path, f"{name},image,label,patient,pred\n0,a,A,1,A\n1,b,B,2,B\n"))
-        assert given.predictions.image_id.tolist() == ["a", "b"]
-        assert any("1 index column without a name left out" in text for text in given.said)
-    given = read_given(_file(tmp_path, ",label,pred\nimg7,A,A\nimg9,B,B\n"))
-    assert given.predictions.image_id.tolist() == ["img7", "img9"]
+        loaded = load_predictions(_file(tmp_path, f"{name},image,label,patient,pred\n0,a,A,1,A\n1,b,B,2,B\n"))
+        assert loaded.predictions.image_id.tolist() == ["a", "b"]
+        assert any("1 index column without a name left out" in text for text in loaded.notes)
+    loaded = load_predictions(_file(tmp_path, ",label,pred\nimg7,A,A\nimg9,B,B\n"))
+    assert loaded.predictions.image_id.tolist() == ["img7", "img9"]
 
 
 @pytest.mark.parametrize(("separator", "comma"), [(";", ","), (";", "."), ("\t", ","), ("|", ".")])
@@ -91,10 +91,10 @@ def test_rounded_probabilities_are_divided_by_their_sum_and_it_is_said(
         for k, row in enumerate(printed)
     ]
     text = "image,label,patient," + ",".join(f"prob_{n}" for n in names) + "\n" + "\n".join(rows) + "\n"
-    given = read_given(_file(tmp_path, text))
-    np.testing.assert_allclose(given.predictions.scores.sum(axis=1), 1, atol=1e-12)
-    np.testing.assert_allclose(given.predictions.scores, printed / printed.sum(axis=1, keepdims=True))
-    assert any("divided by their sum" in text for text in remarks_on(given))
+    loaded = load_predictions(_file(tmp_path, text))
+    np.testing.assert_allclose(loaded.predictions.scores.sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(loaded.predictions.scores, printed / printed.sum(axis=1, keepdims=True))
+    assert any("divided by their sum" in text for text in remarks_on(loaded))
 
 
 def test_logits_are_softmaxed_when_asked_and_refused_when_not(tmp_path: Path) -> None:
@@ -161,9 +161,9 @@ def test_the_printed_mapping_can_be_pasted(tmp_path: Path) -> None:
         + "".join(f"i{k},{'ALL' if k % 2 else 'HEM'},{'all' if k % 2 else 'hem'}\n" for k in range(8)),
     )
     with pytest.raises(InputError) as raised:
-        read_given(path)
+        load_predictions(path)
     words = shlex.split(raised.value.do[raised.value.do.index("--map") :])
-    p = read_given(path, mapping=[word for word in words if word != "--map"]).predictions
+    p = load_predictions(path, mapping=[word for word in words if word != "--map"]).predictions
     assert (p.label == p.predicted).all() and set(p.classes) == {"ALL", "HEM"}
 
 
@@ -188,10 +188,10 @@ def test_a_class_that_only_one_side_has_is_no_fault(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("one", "two"), [("P1", "p1"), ("P1", "P 1"), ("007", "7"), ("P-01", "P1")])
 def test_patients_that_differ_only_in_writing_are_named(tmp_path: Path, one: str, two: str) -> None:
-    given = read_given(_file(tmp_path, f"image,label,patient,pred\na,A,{one},A\nb,B,{two},B\nc,B,P9,B\n"))
-    (text,) = [t for t in remarks_on(given) if "differ only in" in t]
+    loaded = load_predictions(_file(tmp_path, f"image,label,patient,pred\na,A,{one},A\nb,B,{two},B\nc,B,P9,B\n"))
+    (text,) = [t for t in remarks_on(loaded) if "differ only in" in t]
     assert repr(one) in text and repr(two) in text and "1 patient is" in text
-    fine = read_given(_file(tmp_path, "image,label,patient,pred\na,A,P1,A\nb,B,P10,B\nc,B,P100,B\n"))
+    fine = load_predictions(_file(tmp_path, "image,label,patient,pred\na,A,P1,A\nb,B,P10,B\nc,B,P100,B\n"))
     assert not [t for t in remarks_on(fine) if "differ only in" in t]
 
 
@@ -320,19 +320,19 @@ def test_a_name_and_a_path_of_one_image_are_no_question(tmp_path: Path) -> None:
 
 def test_the_confidence_of_the_call_is_no_score_of_a_class(tmp_path: Path) -> None:
     rows = "".join(f"i{k},{'AB'[k % 2]},{'AB'[k % 2]},{0.6 + k % 4 / 10:.1f}\n" for k in range(8))
-    given = read_given(_file(tmp_path, "image,label,pred,pred_prob\n" + rows))
-    assert not given.with_scores and any("'pred_prob' is not read" in text for text in given.said)
+    loaded = load_predictions(_file(tmp_path, "image,label,pred,pred_prob\n" + rows))
+    assert not loaded.with_scores and any("'pred_prob' is not read" in text for text in loaded.notes)
     of_one = "".join(f"i{k},{k % 2},{k % 2},{0.2 + 0.6 * (k % 2):.1f}\n" for k in range(8))
-    assert read_given(_file(tmp_path, "image,label,pred,pred_prob\n" + of_one)).with_scores
+    assert load_predictions(_file(tmp_path, "image,label,pred,pred_prob\n" + of_one)).with_scores
 
 
 def test_other_scores_beside_the_calls_are_left_out(tmp_path: Path) -> None:
-    given = read_given(
+    loaded = load_predictions(
         _file(
             tmp_path, "image,label,raw_probability,cal_probability,risk_score,pred\na,0,0.1,0.2,9,0\nb,1,0.9,0.8,7,1\n"
         )
     )
-    assert not given.with_scores and set(given.unread) == {"raw_probability", "cal_probability", "risk_score"}
+    assert not loaded.with_scores and set(loaded.unread) == {"raw_probability", "cal_probability", "risk_score"}
 
 
 def test_training_rows_are_not_scored_with_the_tested_ones(tmp_path: Path) -> None:
@@ -348,7 +348,10 @@ def test_training_rows_are_not_scored_with_the_tested_ones(tmp_path: Path) -> No
 def test_classes_that_seem_mixed_up_are_said(tmp_path: Path) -> None:
     rows = "".join(f"i{k},{'ABC'[k % 3]},{'BCA'[k % 3]}\n" for k in range(30))
     assert any(
-        "100.0 % would be" in text for text in remarks_on(read_given(_file(tmp_path, "image,label,pred\n" + rows)))
+        "100.0 % would be" in text
+        for text in remarks_on(load_predictions(_file(tmp_path, "image,label,pred\n" + rows)))
     )
     poor = "".join(f"i{k},{'ABC'[k % 3]},{'ABC'[k // 3 % 3]}\n" for k in range(30))
-    assert not any("mixed up" in text for text in remarks_on(read_given(_file(tmp_path, "image,label,pred\n" + poor))))
+    assert not any(
+        "mixed up" in text for text in remarks_on(load_predictions(_file(tmp_path, "image,label,pred\n" + poor)))
+    )

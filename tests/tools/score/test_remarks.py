@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leukbench.errors import InputError
-from leukbench.tools.score.predictions import read_given
+from leukbench.tools.score.predictions import load_predictions
 from leukbench.tools.score.remarks import divided_groups, remarks_on
 from leukbench.tools.score.score import score
 from tests.support.made_up_paper import write_paper
@@ -18,7 +18,7 @@ from tests.support.made_up_paper import write_paper
 def _remarks(folder: Path, text: str) -> tuple[str, ...]:
     path = folder / "p.csv"
     path.write_text(text, encoding="utf-8")
-    return remarks_on(read_given(path))
+    return remarks_on(load_predictions(path))
 
 
 PATIENTS = "".join(f"i{i},{'AB'[i % 2]},P{i % 4},0.7,0.3\n" for i in range(16))
@@ -46,9 +46,9 @@ def test_repeated_tests_of_whole_patients_divide_nobody(tmp_path: Path) -> None:
     rows = [f"{row},{fold}" for row in PATIENTS.splitlines() for fold in (0, 1)]
     path = tmp_path / "p.csv"
     path.write_text("\n".join([f"{HEADER},fold", *rows]) + "\n")
-    assert divided_groups(read_given(path).predictions) == []
+    assert divided_groups(load_predictions(path).predictions) == []
     path.write_text("\n".join([f"{HEADER},fold", *rows[:-1]]) + "\n")  # one image of P3 is not tested again
-    assert divided_groups(read_given(path).predictions) == ["P3"]
+    assert divided_groups(load_predictions(path).predictions) == ["P3"]
 
 
 def test_seeds_may_cut_folds_differently(tmp_path: Path) -> None:
@@ -82,5 +82,5 @@ def test_folds_that_cut_patients_are_not_held_as_made_by_patient(tmp_path: Path)
     with pytest.raises(InputError, match="these folds are not by patient") as raised:
         score(path, paper, "json", study="first")
     assert "4 patients" in raised.value.found and "--protocol as_published" in raised.value.do
-    held = json.loads(score(path, paper, "json", study="first", protocol="as_published"))["verdicts"]
-    assert held["protocol"] == "as_published"
+    verdicts = json.loads(score(path, paper, "json", study="first", protocol="as_published"))["verdicts"]
+    assert verdicts["protocol"] == "as_published"

@@ -19,7 +19,7 @@ from leukbench.errors import InputError
 from leukbench.evaluation.estimates import estimate_predictions
 from leukbench.records import Finding
 from leukbench.seeds import generator_for
-from leukbench.tools.score.predictions import read_given
+from leukbench.tools.score.predictions import load_predictions
 from leukbench.tools.score.score import score
 from tests.support.made_up_paper import write_paper
 
@@ -61,7 +61,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_json_has_the_promised_form_and_the_values_of_scikit_learn(file: Path) -> None:
     result = json.loads(score(file, None, "json"))
-    p = read_given(file).predictions
+    p = load_predictions(file).predictions
     found = result["metrics"]
     oracle = {
         "accuracy": sk.accuracy_score(p.label, p.predicted),
@@ -90,7 +90,7 @@ def test_intervals_are_those_of_the_library(file: Path) -> None:
     found = json.loads(score(file, None, "json"))["metrics"]["accuracy"]
     e = next(
         e
-        for e in estimate_predictions(read_given(file).predictions)
+        for e in estimate_predictions(load_predictions(file).predictions)
         if e.metric == "accuracy" and e.aggregation == "pooled"
     )
     assert found["ci95"] == pytest.approx([e.low, e.high], abs=1e-9)

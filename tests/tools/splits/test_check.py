@@ -95,9 +95,9 @@ def test_a_class_that_colour_tells_is_told_and_noise_is_not(tmp_path: Path) -> N
         if label == "A":
             image = cv2.imread(str(folder / name))
             cv2.imwrite(str(folder / name), cv2.add(image, (60, 0, 0, 0)))
-    told = {p["what"]: p for p in check_split(write_table(tmp_path / "t.csv", rows), folder).facts["probes"]}
-    assert told["class"]["told"] and told["class"]["value"] > 0.8
-    assert not told["part of the split"]["told"]
+    probes = {p["what"]: p for p in check_split(write_table(tmp_path / "t.csv", rows), folder).facts["probes"]}
+    assert probes["class"]["above_chance"] and probes["class"]["value"] > 0.8
+    assert not probes["part of the split"]["above_chance"]
 
 
 @pytest.mark.parametrize("layout", ["torchvision", "datasets", "monai", "stems", "windows", "parquet"])
@@ -161,7 +161,7 @@ def test_dirt_is_left_out_and_counted_and_broken_images_are_all_named(images: Pa
         (table / dirt).write_bytes(b"dirt")
     found = check_split(table)
     assert found.facts["n_images"] == 48
-    assert any("5 files of the operating system are left out" in text for text in found.facts["said"])
+    assert any("5 files of the operating system are left out" in text for text in found.facts["notes"])
     for name in ("img_000.png", "img_003.png"):
         file = table / "test" / "A" / name
         file.write_bytes(file.read_bytes()[:500])

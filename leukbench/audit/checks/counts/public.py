@@ -277,11 +277,11 @@ def _class_against_pools(class_: str, parts: dict[str, Claim], pools: dict[str, 
         )
     if total <= max(pools.values()):
         return None
-    held = sum(number_of(c) for s, c in parts.items() if s != "train")
+    n_held_out = sum(number_of(c) for s, c in parts.items() if s != "train")
     pool = max(pools, key=lambda p: pools[p])
-    originals = pools[pool] - held
+    originals = pools[pool] - n_held_out
     rest = (
-        f" (all labelled pools together have {largest}, which would leave {max(largest - held, 0)})."
+        f" (all labelled pools together have {largest}, which would leave {max(largest - n_held_out, 0)})."
         if largest != pools[pool]
         else "."
     )
@@ -294,7 +294,7 @@ def _class_against_pools(class_: str, parts: dict[str, Claim], pools: dict[str, 
         statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training "
         "images are "
         f"repeated or augmented copies, at most {max(originals, 0)} are originals.",
-        witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {held} held out = "
+        witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {n_held_out} held out = "
         f"{originals} originals "
         f"for {number_of(parts['train'])} training images{rest}",
         repair="say how the class was enlarged, and that this happened after the split.",

@@ -53,7 +53,7 @@ def check_balanced_classes(ledger: Ledger) -> list[Draft]:
     K(1 − macro specificity) ≤ (1 − accuracy)/(1 − w_max).
     """
     found = []
-    for row in _told_once(ledger.rows):
+    for row in _distinct_rows(ledger.rows):
         k = n_classes(ledger, row.key)
         equal = balance(ledger, row)
         accuracy, recall, spec = (_average_of(row, m) for m in ("accuracy", "recall", "specificity"))
@@ -89,7 +89,7 @@ def _either(claims: Claims, rivals: Claims) -> str:
     return " or ".join(dict.fromkeys([claims[0].value, *(c.value for c in rivals)]))
 
 
-def _told_once(found: Iterable[Row]) -> list[Row]:
+def _distinct_rows(found: Iterable[Row]) -> list[Row]:
     """Return the rows with those joined that are one result under two names of its aggregation: equal keys else,
     equal figures."""
     joined: dict[tuple[object, ...], Row] = {}

@@ -105,7 +105,7 @@ def _losses_draft(ledger: Ledger, lines: list[tuple[Claim, ...]]) -> Draft:
     values = [[i.low for c in line if (i := score_interval(c)) is not None] for line in lines]
     widest = max(range(len(lines)), key=lambda i: max(values[i]) - min(values[i]))
     far = 100 * (max(values[widest]) - min(values[widest]))
-    told = "; ".join(
+    listed = "; ".join(
         f"{line[0].model}: {', '.join(f'{c.value} ({c.condition or c.arm})' for c in line)}" for line in lines
     )
     return Draft(
@@ -118,7 +118,7 @@ def _losses_draft(ledger: Ledger, lines: list[tuple[Claim, ...]]) -> Draft:
         "one function on one-hot labels; the "
         f"accuracies differ by up to {shown(far, 2)} points.",
         witness="Cross-entropy, sparse cross-entropy and KL divergence all give −log of the true class' "
-        f"probability. Accuracies: {told}.",
+        f"probability. Accuracies: {listed}.",
         repair="soft labels, another setting that differs, or the spread over runs, which these differences then show.",
     )
 

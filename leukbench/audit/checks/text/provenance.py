@@ -54,12 +54,12 @@ def _training_beside_others(
 ) -> list[Draft]:
     """Return a finding where a figure that is called a training accuracy stands alone beside the accuracies of
     other works."""
-    held = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
+    held_out = {c.where for split, claims in by_split.items() if split != "train" for c in claims}
     others = [c for split in ("test", "validation", "unstated") for c in by_split.get(split, []) if not _partial(c)]
     found = []
     for c in training:
         quoted = [q for q in ledger.paper.claims if q.kind == "cited" and q.metric == "accuracy" and q.where == c.where]
-        if quoted and c.where not in held:
+        if quoted and c.where not in held_out:
             found.append(
                 Draft(
                     check="training_as_headline",
@@ -216,8 +216,8 @@ def check_headline_above_test(ledger: Ledger) -> list[Draft]:
         if not train or not rest:
             continue
         best = max((i.low, c.id, c) for c, i in values[0] if i)[2]
-        held = max((i.low, c.id, c) for c, i in values[1] if i)[2]
-        a, b = score_interval(best), score_interval(held)
+        best_held_out = max((i.low, c.id, c) for c, i in values[1] if i)[2]
+        a, b = score_interval(best), score_interval(best_held_out)
         if a is None or b is None:
             continue
         gap = 100 * (a.low - b.low)
@@ -227,12 +227,12 @@ def check_headline_above_test(ledger: Ledger) -> list[Draft]:
                     check="headline_above_test",
                     status="consistent",
                     kind="protocol",
-                    claims=(best, held),
+                    claims=(best, best_held_out),
                     severity=1,
                     statement=f"{model or 'The network'} is {shown(gap, 2)} points more accurate on its training "
                     "images than on "
-                    f"{held.split} images.",
-                    witness=f"{best.value} (training) against {held.value} ({held.split}).",
+                    f"{best_held_out.split} images.",
+                    witness=f"{best.value} (training) against {best_held_out.value} ({best_held_out.split}).",
                 )
             )
     return found
