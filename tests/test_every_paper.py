@@ -14,6 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cli.app import app
 from leukbench.cohort.splits import check_rule
 from leukbench.errors import InputError
@@ -24,10 +25,9 @@ from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Paper, Study
 from leukbench.papers.vocabulary import METRICS
 from leukbench.pixels.augmentation import draw_augmentation
-from leukbench.records import Augmentation, NetworkSpec, Reading, Recipe
+from leukbench.records import Augmentation, NetworkSpec, Reading, json_text
 from leukbench.sources import load_source
 from leukbench.tools.ledger import claims_text
-from leukbench.training.experiment import recipe_from_plain
 from tests.support.fact_rules import figures_without_fact, missing_tests, settings_without_fact
 
 EVERY = paper_keys(made_up=True)
@@ -125,20 +125,20 @@ def test_every_arms_network_is_a_builder_that_takes_its_options(paper: Paper) ->
         inspect.signature(builder).bind(2, input_px=32, pretrained=False, **network.options)
 
 
-def test_a_resolved_study_is_plain_json_whose_recipes_read_back(paper: Paper) -> None:
+def test_a_resolved_study_holds_the_recipes_of_its_arms_and_reads_back_from_json(paper: Paper) -> None:
     for key in paper.studies:
         resolved = resolve_study(paper, key)
-        again = json.loads(json.dumps(resolved))
-        assert set(again["arms"]) == {name for name, arm in paper.arms.items() if arm.study == key} != set()
-        for name, plain in again["arms"].items():
+        assert set(resolved.arms) == {name for name, arm in paper.arms.items() if arm.study == key} != set()
+        for name, arm in resolved.arms.items():
             recipe, copies = paper.recipes[paper.arms[name].recipe].recipe, paper.studies[key].copies
-            assert recipe_from_plain(plain["recipe"]) == dataclasses.replace(recipe, copies=copies or Augmentation())
-        assert "claims" not in json.dumps(sorted(again))
+            assert arm.recipe == dataclasses.replace(recipe, copies=copies or Augmentation())
+        plain = json.loads(json_text(resolved))
+        assert from_plain(ResolvedStudy, plain, where=key).arms == resolved.arms and "claims" not in plain
 
 
 def test_planned_copies_look_alike_in_every_arm_of_a_study(paper: Paper) -> None:
     for key, study in paper.studies.items():
-        copies = {json.dumps(arm["recipe"]["copies"]) for arm in resolve_study(paper, key)["arms"].values()}
+        copies = {arm.recipe.copies for arm in resolve_study(paper, key).arms.values()}
         assert len(copies) == 1
         assert study.copies is not None or all(r.rule.augment == "none" for r in readings(study))
 
@@ -236,16 +236,15 @@ def test_its_network_trains_from_beside_its_paper_file(sixth: Path) -> None:
 
     paper = load_paper(sixth)
     resolved = resolve_study(paper, next(iter(paper.studies)), folder=str(sixth.parent))
-    for arm in resolved["arms"].values():
-        recipe: Recipe = recipe_from_plain(arm["recipe"])
-        network = NetworkSpec(**arm["network"])
+    for arm in resolved.arms.values():
+        recipe = arm.recipe
         model = build_network(
-            network, n_classes=len(resolved["classes"]), input_px=recipe.input_px, pretrained=recipe.pretrained
+            arm.network, n_classes=len(resolved.classes), input_px=recipe.input_px, pretrained=recipe.pretrained
         )
         optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
         images, before = torch.rand(4, 3, recipe.input_px, recipe.input_px), [p.clone() for p in model.parameters()]
         logits = model(images)
-        assert logits.shape == (4, len(resolved["classes"])) and bool(logits.isfinite().all())
+        assert logits.shape == (4, len(resolved.classes)) and bool(logits.isfinite().all())
         torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 0, 1])).backward()
         optimiser.step()
         assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

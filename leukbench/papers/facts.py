@@ -22,6 +22,7 @@ from leukbench.papers.files import paper_file
 from leukbench.papers.loader import read_validated
 from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Claim, Paper, Strict
+from leukbench.records import as_plain
 
 Part = Literal["data", "network", "recipe", "evaluation"]
 Status = Literal["as stated", "assumed", "differs"]
@@ -179,7 +180,7 @@ def _named(value: Any) -> list[tuple[str, Any]]:
 
 def _broken_checks(sheet: FactSheet, paper: Paper) -> list[str]:
     """Return a sentence for each check of a sheet that finds nothing in the resolved studies or another value."""
-    studies = {name: resolve_study(paper, name) for name in paper.studies}
+    studies = {name: as_plain(resolve_study(paper, name)) for name in paper.studies}
     problems = []
     for part, fact in sheet.facts():
         for path, expected in fact.checks.items():

@@ -1,14 +1,13 @@
-"""A study without its claims: all that training needs of a paper, as plain data, so that editing a claim never
-retrains."""
+"""A study without its claims: all that training needs of a paper, so that editing a claim never retrains."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
+from leukbench.artefacts import ResolvedArm, ResolvedStudy
 from leukbench.errors import unknown_name
-from leukbench.papers.schema import Paper, Study
-from leukbench.records import Augmentation, NetworkSpec, as_plain
+from leukbench.papers.schema import Arm, Paper, Study
+from leukbench.records import Augmentation, NetworkSpec
 
 
 def find_study(paper: Paper, key: str) -> Study:
@@ -18,37 +17,26 @@ def find_study(paper: Paper, key: str) -> Study:
     return paper.studies[key]
 
 
-def resolve_study(paper: Paper, key: str, *, folder: str = "") -> dict[str, Any]:
-    """Return a study as plain JSON data: classes in output order, protocols with their readings, arms with network
+def resolve_study(paper: Paper, key: str, *, folder: str = "") -> ResolvedStudy:
+    """Return a study without its claims: classes in output order, protocols with their readings, arms with network
     and recipe.
 
     ``folder`` is that of a paper.yaml outside the suite, where its model.py lies.
     """
     study = find_study(paper, key)
-    copies = study.copies or Augmentation()
-    arms = {
-        name: {
-            "role": arm.role,
-            "printed_name": paper.networks[arm.network].printed_name,
-            "network": as_plain(
-                NetworkSpec(
-                    paper=paper.key,
-                    name=paper.networks[arm.network].builder,
-                    options=paper.networks[arm.network].options,
-                    folder=folder,
-                )
-            ),
-            "recipe": as_plain(dataclasses.replace(paper.recipes[arm.recipe].recipe, copies=copies)),
-        }
-        for name, arm in paper.arms.items()
-        if arm.study == key
-    }
-    return {
-        "paper": paper.key,
-        "study": key,
-        "source": study.source,
-        "classes": {name: list(labels) for name, labels in study.classes.items()},
-        "positive": study.positive,
-        "protocols": {p: [as_plain(r) for r in readings] for p, readings in study.protocols.items()},
-        "arms": arms,
-    }
+    return ResolvedStudy(
+        paper=paper.key,
+        study=key,
+        source=study.source,
+        classes={name: tuple(labels) for name, labels in study.classes.items()},
+        positive=study.positive,
+        protocols={name: tuple(readings) for name, readings in study.protocols.items()},
+        arms={name: _resolved_arm(paper, arm, study, folder) for name, arm in paper.arms.items() if arm.study == key},
+    )
+
+
+def _resolved_arm(paper: Paper, arm: Arm, study: Study, folder: str) -> ResolvedArm:
+    network = paper.networks[arm.network]
+    spec = NetworkSpec(paper=paper.key, name=network.builder, options=network.options, folder=folder)
+    recipe = dataclasses.replace(paper.recipes[arm.recipe].recipe, copies=study.copies or Augmentation())
+    return ResolvedArm(role=arm.role, printed_name=network.printed_name, network=spec, recipe=recipe)

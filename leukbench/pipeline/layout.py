@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leukbench.artefacts import SplitPlan, from_plain
+from leukbench.artefacts import ResolvedStudy, SplitPlan, from_plain
 from leukbench.errors import DataError
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, source_folder
@@ -78,6 +78,11 @@ def as_read(file: Path, *, stage: str) -> Any:
 def read_record(kind: type[T], file: Path, *, stage: str) -> T:
     """Return a stage's JSON output as a record. Raises DataError, naming file, key and stage, where it is not one."""
     return from_plain(kind, read_json(file, stage=stage), where=str(file), do=f"run the {stage} stage again")
+
+
+def read_study(params: Params, experiment: Experiment) -> ResolvedStudy:
+    """Return an experiment's study as the resolve stage wrote it."""
+    return read_record(ResolvedStudy, study_file(params, experiment.paper, experiment.study), stage="resolve")
 
 
 def read_plan(params: Params, name: str) -> SplitPlan:

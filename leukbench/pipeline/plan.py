@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 from leukbench.artefacts import ReadingName, ResolvedStudy, Sizes, SplitPlan, TransferPlan
 from leukbench.errors import InputError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import read_record, source_file, study_file, whole
+from leukbench.pipeline.layout import read_study, source_file, whole
 from leukbench.records import Experiment, Limits, Reading, SplitRule
 
 if TYPE_CHECKING:
     from leukbench.sources.base import SourceCard
-
-
-def read_study(params: Params, experiment: Experiment) -> ResolvedStudy:
-    """Return an experiment's study as the resolve stage wrote it."""
-    return read_record(ResolvedStudy, study_file(params, experiment.paper, experiment.study), stage="resolve")
 
 
 def rule_of(study: ResolvedStudy, experiment: Experiment) -> tuple[Reading, SplitRule]:

@@ -19,4 +19,4 @@ def resolve(params: Params, name: str) -> str:
     wanted = params.studies[name]
     study = resolve_study(load_paper(wanted.paper), wanted.study)
     write_text(study_file(params, wanted.paper, wanted.study), json_text(study), summed=True)
-    return f"{name}: {len(study['arms'])} arms, protocols {', '.join(study['protocols'])}"
+    return f"{name}: {len(study.arms)} arms, protocols {', '.join(study.protocols)}"

@@ -12,7 +12,7 @@ from functools import partial
 from leukbench.errors import LeukbenchError
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file, read_json, read_plan, store_files, study_file, whole
+from leukbench.pipeline.layout import experiment_file, read_plan, read_study, store_files, whole
 from leukbench.records import json_text
 
 
@@ -66,7 +66,7 @@ def train(params: Params, name: str) -> str:
     from leukbench.training.validation import validation_table
 
     experiment = params.experiment(name)
-    study = read_json(study_file(params, experiment.paper, experiment.study), stage="resolve")
+    study = read_study(params, experiment)
     table = read_split(whole(experiment_file(params, "splits", name, ".csv"), stage="split"))
     plan = read_plan(params, name)
     device = choose_device()
@@ -93,7 +93,7 @@ def train(params: Params, name: str) -> str:
     if (
         not plan.transfer
     ):  # nothing is chosen on validation images of another source, and its patients are nobody's shortcut
-        tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study["classes"]), store=store)
+        tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study.classes), store=store)
         tables[".probe.parquet"] = probe_patients(table, store, seed=0)
     for suffix, rows in tables.items():
         with replacing(experiment_file(params, "predictions", name, suffix), summed=True) as temporary:

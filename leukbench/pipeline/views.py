@@ -20,7 +20,7 @@ from leukbench.evaluation.views import (
 )
 from leukbench.params import Params
 from leukbench.paths import runs_folder, write_text
-from leukbench.pipeline.layout import experiment_file, read_json, read_record, study_file, whole
+from leukbench.pipeline.layout import experiment_file, read_record, read_study, whole
 from leukbench.pipeline.record import kept_view
 from leukbench.pipeline.results import Result
 from leukbench.records import Estimate, json_text
@@ -97,8 +97,7 @@ def _auc(entry: ArmEvaluation) -> Estimate | None:
 
 
 def _positive(params: Params, result: Result) -> int | None:
-    study = read_json(study_file(params, result.experiment.paper, result.experiment.study), stage="resolve")
-    positive = study["positive"]
+    positive = read_study(params, result.experiment).positive
     return result.classes.index(positive) if positive in result.classes else None
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from leukbench.params import Params
-from leukbench.pipeline.layout import as_read, experiment_file, source_file
-from leukbench.pipeline.plan import effective_rows, read_study, rule_of
+from leukbench.pipeline.layout import as_read, experiment_file, read_study, source_file
+from leukbench.pipeline.plan import effective_rows, rule_of
 from leukbench.records import Experiment, SplitRule, as_plain
 
 _KEYS = frozenset({"protocol", "rule", "sha256", "verdicts", "shared", "declares", "folds", "evidence", "sentence"})

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from leukbench.artefacts import TRIVIAL
+from leukbench.artefacts import TRIVIAL, ResolvedStudy
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
-from leukbench.records import Augmentation, Experiment, NetworkSpec, Recipe, RunSpec
+from leukbench.records import Experiment, NetworkSpec, Recipe, RunSpec
 from leukbench.training.data import Pixels, Rows, rows_of
 from leukbench.training.merging import Merged, merge_classes
 from leukbench.training.network import code_digest
@@ -76,30 +76,19 @@ class ArmPlan:
         return code_digest(self.network)
 
 
-def recipe_from_plain(plain: dict[str, Any]) -> Recipe:
-    """Return a recipe from its JSON form."""
-    parts = {name: Augmentation(**_tuples(plain[name])) for name in ("augmentation", "copies")}
-    return Recipe(**{**plain, **parts})
-
-
-def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-
-
 def plan_arm(
-    study: dict[str, Any], arm: str, experiment: Experiment, *, limited_source: bool, whole_folds: Collection[int] = ()
+    study: ResolvedStudy, arm: str, experiment: Experiment, *, limited_source: bool, whole_folds: Collection[int] = ()
 ) -> ArmPlan:
     """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not
     exist.
 
     ``whole_folds``: the folds that lack no published image, where the source as a whole does (``limited_source``).
     """
-    if arm not in study["arms"]:
-        raise unknown_name("arm", arm, study["arms"], where=f"study {experiment.paper}.{experiment.study}")
-    plain = study["arms"][arm]
-    recipe = recipe_from_plain(plain["recipe"])
+    if arm not in study.arms:
+        raise unknown_name("arm", arm, study.arms, where=f"study {experiment.paper}.{experiment.study}")
+    recipe = study.arms[arm].recipe
     limits, replaced = experiment.limits, []
-    if experiment.source != study["source"]:
+    if experiment.source != study.source:
         replaced.append("surrogate_data")
     if recipe.pretrained and experiment.pretrained is False:
         replaced.append("weights_absent")
@@ -116,7 +105,7 @@ def plan_arm(
         folds=limits.folds is not None,
         whole_folds=frozenset(whole_folds),
     )
-    return ArmPlan(arm, NetworkSpec(**plain["network"]), recipe, tuple(replaced), lacks)
+    return ArmPlan(arm, study.arms[arm].network, recipe, tuple(replaced), lacks)
 
 
 def folds_of(split: pd.DataFrame, experiment: Experiment) -> list[int]:
@@ -163,7 +152,7 @@ def make_spec(
 
 
 def plan_experiment(
-    study: dict[str, Any],
+    study: ResolvedStudy,
     experiment: Experiment,
     split: pd.DataFrame,
     *,
@@ -172,7 +161,7 @@ def plan_experiment(
     whole_folds: Collection[int] = (),
 ) -> Iterator[tuple[ArmPlan, RunSpec, FoldRows]]:
     """Yield the runs of an experiment in a fixed order: arms, folds, seeds."""
-    classes = tuple(study["classes"])
+    classes = tuple(study.classes)
     rows_of_folds: dict[int, FoldRows] = {}
     for name in experiment.arms:
         arm = plan_arm(study, name, experiment, limited_source=limited_source, whole_folds=whole_folds)
@@ -198,7 +187,7 @@ def _check_store(arm: ArmPlan, store: Store) -> None:
 
 
 def train_experiment(
-    study: dict[str, Any],
+    study: ResolvedStudy,
     experiment: Experiment,
     split: pd.DataFrame,
     *,
@@ -218,7 +207,7 @@ def train_experiment(
     The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group,
     patient, label, predicted and ``score_<class>``.
     """
-    shown = merge_classes(tuple(study["classes"]), common_of)
+    shown = merge_classes(tuple(study.classes), common_of)
     tables: list[pd.DataFrame] = []
     receipt: dict[str, Any] = {"arms": {}, "runs": []}
     plan = plan_experiment(
@@ -233,7 +222,7 @@ def train_experiment(
             keys: dict[str, Any] = {"arm": arm.name, "selection": selection, "fold": spec.fold, "seed": spec.seed}
             tables.append(prediction_table(rows.test, done.test[epoch], shown.classes, **keys))
         facts = receipt["arms"].setdefault(
-            arm.name, _arm_receipt(arm, study["arms"][arm.name]["recipe"], done, precision=spec.precision)
+            arm.name, _arm_receipt(arm, study.arms[arm.name].recipe, done, precision=spec.precision)
         )
         facts["fold_deviations"][str(spec.fold)] = list(arm.deviations_of(spec.fold))
         receipt["runs"].append(_run_receipt(arm, spec, rows, done, chosen))
@@ -264,7 +253,7 @@ def _sizes(rows: FoldRows) -> dict[str, int]:
 
 
 def _controls(
-    study: dict[str, Any], experiment: Experiment, split: pd.DataFrame, *, store: Store, shown: Merged
+    study: ResolvedStudy, experiment: Experiment, split: pd.DataFrame, *, store: Store, shown: Merged
 ) -> tuple[list[pd.DataFrame], list[dict[str, int]]]:
     """Return the predictions of models without a network, and how many rows each fold has.
 
@@ -275,8 +264,8 @@ def _controls(
         trivial_scores,
     )
 
-    classes, cpu, features = tuple(study["classes"]), torch.device("cpu"), trivial_features()
-    first = next(iter(experiment.arms or study["arms"]))
+    classes, cpu, features = tuple(study.classes), torch.device("cpu"), trivial_features()
+    first = next(iter(experiment.arms or study.arms))
     arm = plan_arm(study, first, experiment, limited_source=False)
     _check_store(arm, store)
     tables, sizes = [], []
@@ -307,13 +296,13 @@ def selected_epochs(done: Finished, rows: FoldRows, checkpoint: str) -> dict[str
     return chosen
 
 
-def _arm_receipt(arm: ArmPlan, published: dict[str, Any], done: Finished, *, precision: str) -> dict[str, Any]:
+def _arm_receipt(arm: ArmPlan, published: Recipe, done: Finished, *, precision: str) -> dict[str, Any]:
     return {
         "deviations": list(arm.deviations),
         "fold_deviations": {},
         "precision": precision,
         "epochs": arm.recipe.epochs,
-        "epochs_published": published["epochs"],
+        "epochs_published": published.epochs,
         "n_parameters": done.receipt["n_parameters"],
         "n_parameters_trainable": done.receipt["n_parameters_trainable"],
     }

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
+from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.paths import check_whole
@@ -178,7 +179,7 @@ def execute_task(
     """
     study, split, store = _opened(task.inputs)
     arm = plan_arm(study, task.arm, task.inputs.experiment, limited_source=task.inputs.limited_source)
-    classes = tuple(study["classes"])
+    classes = tuple(study.classes)
     rows = fold_rows(split, fold=task.fold, classes=classes, store=store)
     spec = make_spec(task.inputs.experiment, arm, rows, classes=classes, store=store, fold=task.fold, seed=task.seed)
     if spec.key != task.key:
@@ -192,7 +193,7 @@ def execute_task(
     execute_run(spec, rows, store, device=device, progress=progress, patience_s=patience_s)
 
 
-def _opened(inputs: ExperimentInputs) -> tuple[dict[str, Any], pd.DataFrame, Store]:
+def _opened(inputs: ExperimentInputs) -> tuple[ResolvedStudy, pd.DataFrame, Store]:
     """Return an experiment's study, split and store; those of the last few experiments are kept open as long as their
     files are as they were.
     """
@@ -210,10 +211,11 @@ def _opened(inputs: ExperimentInputs) -> tuple[dict[str, Any], pd.DataFrame, Sto
 
 
 @lru_cache(maxsize=2)
-def _open(inputs: ExperimentInputs, changed: tuple[int, ...]) -> tuple[dict[str, Any], pd.DataFrame, Store]:
+def _open(inputs: ExperimentInputs, changed: tuple[int, ...]) -> tuple[ResolvedStudy, pd.DataFrame, Store]:
     for file, stage in ((inputs.study, "resolve"), (inputs.split, "split")):
         check_whole(file, needed=False, do=f"run the {stage} stage again")
-    study: dict[str, Any] = json.loads(inputs.study.read_text(encoding="utf-8"))
+    plain = json.loads(inputs.study.read_text(encoding="utf-8"))
+    study = from_plain(ResolvedStudy, plain, where=str(inputs.study), do="run the resolve stage again")
     return study, read_split(inputs.split), open_stores(inputs.stores, test_source=inputs.experiment.test_source)
 
 

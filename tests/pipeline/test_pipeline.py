@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from leukbench.artefacts import ResolvedStudy, from_plain, is_trivial
+from leukbench.artefacts import is_trivial
 from leukbench.cli import main
 from leukbench.errors import DataError, InputError
 from leukbench.papers.files import paper_file, paper_keys
@@ -589,8 +589,7 @@ def test_a_profile_names_only_what_exists_and_serves_its_arms(name: str) -> None
     for experiment_name, experiment in params.experiments.items():
         paper, store = papers[experiment.paper], params.stores[experiment.store]
         study = paper.studies[experiment.study]
-        plain = json.loads(json_text(resolve_study(paper, experiment.study)))
-        resolved = from_plain(ResolvedStudy, plain, where=f"{experiment.paper}.{experiment.study}")
+        resolved = resolve_study(paper, experiment.study)
         plan_stage.rule_of(resolved, experiment)  # raises where the reading does not exist
         assert experiment.source in {study.source, study.stand_in}
         for arm in experiment.arms:

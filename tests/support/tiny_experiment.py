@@ -8,28 +8,32 @@ from typing import Any
 import pandas as pd
 import torch
 
+from leukbench.artefacts import ResolvedArm, ResolvedStudy
 from leukbench.pixels.store import Store
-from leukbench.records import Experiment, NetworkSpec, as_plain
+from leukbench.records import Experiment, NetworkSpec
 from leukbench.training.experiment import train_experiment
 from tests.support.tiny_world import CLASSES, MODEL, make_images, make_recipe, make_store
 
 CPU = torch.device("cpu")
 
 
-def make_study(folder: Path, **recipe: Any) -> dict[str, Any]:
+def make_study(folder: Path, **recipe: Any) -> ResolvedStudy:
     """Return a resolved study with two arms that differ in dropout."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(MODEL, encoding="utf-8")
     arms = {
-        name: {
-            "role": "proposed",
-            "printed_name": name,
-            "network": as_plain(NetworkSpec(paper="tiny", name="net", folder=str(folder), options={"dropout": p})),
-            "recipe": as_plain(make_recipe(**{"epochs": 3, **recipe})),
-        }
+        name: ResolvedArm(
+            role="proposed",
+            printed_name=name,
+            network=NetworkSpec(paper="tiny", name="net", folder=str(folder), options={"dropout": p}),
+            recipe=make_recipe(**{"epochs": 3, **recipe}),
+        )
         for name, p in (("wet", 0.0), ("dry", 0.4))
     }
-    return {"paper": "tiny", "study": "s", "source": "experiments", "classes": {c: [c] for c in CLASSES}, "arms": arms}
+    return ResolvedStudy(
+        paper="tiny", study="s", source="experiments", classes={c: (c,) for c in CLASSES}, positive=None, protocols={},
+        arms=arms,
+    )  # fmt: skip
 
 
 def make_experiment(**changes: Any) -> Experiment:
@@ -62,6 +66,6 @@ def store() -> Store:
     return make_store(make_images()[0])
 
 
-def collect(study: dict[str, Any], experiment: Experiment, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+def collect(study: ResolvedStudy, experiment: Experiment, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Train what is missing of an experiment and return its predictions and receipt."""
     return train_experiment(study, experiment, make_split(), store=store(), device=CPU, limited_source=False, **options)

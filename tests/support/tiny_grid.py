@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukbench.records import Experiment, Limits, NetworkSpec, as_plain
+from leukbench.artefacts import ResolvedArm, ResolvedStudy
+from leukbench.records import Experiment, Limits, NetworkSpec, json_text
 from leukbench.training.grid import ExperimentInputs
 from tests.support.tiny_world import CLASSES, MODEL, make_images, make_recipe
 
@@ -38,17 +39,20 @@ def write_experiment(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(PAUSING, encoding="utf-8")
     made = make_recipe(**{"epochs": 3, **recipe})
-    study = {
-        "paper": "tiny", "study": "s", "source": "experiments", "classes": {c: [c] for c in CLASSES},
-        "arms": {
-            arm: {
-                "network": as_plain(NetworkSpec(paper="tiny", name="net", folder=str(folder), options=options)),
-                "recipe": as_plain(made),
-            }
-            for arm, options in arms.items()
-        },
-    }  # fmt: skip
-    (folder / "study.json").write_text(json.dumps(study), encoding="utf-8")
+    resolved = {
+        arm: ResolvedArm(
+            role="proposed",
+            printed_name=arm,
+            network=NetworkSpec(paper="tiny", name="net", folder=str(folder), options=options),
+            recipe=made,
+        )
+        for arm, options in arms.items()
+    }
+    study = ResolvedStudy(
+        paper="tiny", study="s", source="experiments", classes={c: (c,) for c in CLASSES}, positive=None, protocols={},
+        arms=resolved,
+    )  # fmt: skip
+    (folder / "study.json").write_text(json_text(study), encoding="utf-8")
     images, labels = make_images()
     _write_split(folder / f"{name}.csv", labels)
     np.save(folder / "store.npy", images)

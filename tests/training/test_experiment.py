@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukbench.artefacts import from_plain
 from leukbench.errors import InputError
-from leukbench.records import Augmentation, Experiment, Limits, as_plain
+from leukbench.records import Augmentation, Experiment, Limits, Recipe, as_plain
 from leukbench.training.experiment import (
     folds_of,
     plan_arm,
     plan_experiment,
-    recipe_from_plain,
     selected_epochs,
     train_experiment,
 )
@@ -36,7 +36,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_recipe_survives_its_json_form() -> None:
     recipe = make_recipe(augmentation=Augmentation(zoom=(0.8, 1.2)), copies=Augmentation(contrast=(1.0, 1.5)))
-    assert recipe_from_plain(as_plain(recipe)) == recipe
+    assert from_plain(Recipe, as_plain(recipe), where="recipe") == recipe
 
 
 def test_an_arm_run_as_published_deviates_in_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from leukbench.artefacts import ResolvedStudy, from_plain
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.pixels.store import open_store
@@ -58,7 +59,7 @@ def test_the_plan_is_arms_times_folds_times_seeds_under_the_keys_that_the_train_
     inputs = write_experiment(tmp_path / "world", arms=ARMS, seeds=2)
     tasks = plan_grid([inputs])
     assert [(t.arm, t.fold, t.seed) for t in tasks] == [(a, f, s) for s in (0, 1) for a in ARMS for f in (0, 1)]
-    study = json.loads(inputs.study.read_text())
+    study = from_plain(ResolvedStudy, json.loads(inputs.study.read_text()), where="study.json")
     plan = plan_experiment(
         study, inputs.experiment, read_split(inputs.split), store=open_store(inputs.store), limited_source=False
     )
@@ -182,7 +183,8 @@ def test_a_grid_trains_in_workers_resumes_and_goes_on_after_a_failed_run(tmp_pat
     def never(name: str, done: int, total: int) -> None:
         raise AssertionError(f"{name} is trained again")
 
-    study, split, store = json.loads(inputs.study.read_text()), read_split(inputs.split), open_store(inputs.store)
+    study = from_plain(ResolvedStudy, json.loads(inputs.study.read_text()), where="study.json")
+    split, store = read_split(inputs.split), open_store(inputs.store)
     _, receipt = train_experiment(
         study, collected.experiment, split, store=store, device=CPU, limited_source=False, progress=never
     )

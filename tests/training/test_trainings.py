@@ -184,8 +184,8 @@ def test_the_headline_grid_is_the_papers_epochs(monkeypatch: pytest.MonkeyPatch)
         "EfficientNet-B0 + attention": ("samhitha", "cnmc", "proposed"),
     }
     for name, (paper, study, arm) in arms.items():
-        recipe = resolve_study(load_paper(paper), study)["arms"][arm]["recipe"]
-        assert EPOCHS_AND_IMAGES[name][0] == recipe["epochs"], name
+        recipe = resolve_study(load_paper(paper), study).arms[arm].recipe
+        assert EPOCHS_AND_IMAGES[name][0] == recipe.epochs, name
     # by hand: 9 · (140 · 10661 + 30 · 20000 + 50 · 3256 + 20 · 10661 + 60 · 10661) =
     # 27,973,980 images at 10,000 a second
     rates = {f"engine bf16: {name}": {"images_s": 10_000.0} for name in EPOCHS_AND_IMAGES}
