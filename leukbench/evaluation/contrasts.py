@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, get_args
@@ -299,32 +298,3 @@ def mcnemar_p(first: Predictions, second: Predictions) -> float:
 def _mostly_right(p: Predictions) -> npt.NDArray[np.bool_]:
     _, at = np.unique(p.image_id, return_inverse=True)
     return np.asarray(np.bincount(at, weights=p.label == p.predicted) * 2 > np.bincount(at))
-
-
-def holm(p_values: Sequence[float]) -> FloatArray:
-    """Return p-values adjusted by Holm (1979), which holds the family-wise error; NaN stays NaN and does not count.
-
-    >>> holm([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    return _adjusted(p_values, "holm")
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> FloatArray:
-    """Return p-values adjusted by Benjamini & Hochberg (1995), which holds the false discovery rate; NaN stays NaN.
-
-    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(6).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    return _adjusted(p_values, "fdr_bh")
-
-
-def _adjusted(p_values: Sequence[float], method: str) -> FloatArray:
-    from statsmodels.stats.multitest import multipletests
-
-    values = np.asarray(p_values, dtype=np.float64)
-    known = ~np.isnan(values)
-    if known.any():
-        values = values.copy()
-        values[known] = multipletests(values[known], method=method)[1]
-    return values

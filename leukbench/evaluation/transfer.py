@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leukbench.evaluation.intervals import NAN
+from leukbench.evaluation.intervals import NAN, mover
 from leukbench.evaluation.patients import average_copies
 from leukbench.records import Estimate, FloatArray, Predictions
 
@@ -60,8 +60,9 @@ def transfer_gap(within: Estimate, transferred: Estimate) -> Gap:
     difference = t.value - w.value
     if any(math.isnan(v) for v in (difference, t.low, t.high, w.low, w.high)):
         return Gap(difference=difference, note="an interval of one side is undefined")
-    down, up = math.hypot(t.value - t.low, w.high - w.value), math.hypot(t.high - t.value, w.value - w.low)
-    return Gap(difference=difference, low=difference - down, high=difference + up)
+    values, lows, highs = np.array([(e.value, e.low, e.high) for e in (t, w)]).T
+    low, high = mover(values, lows, highs, weights=np.array([1.0, -1.0]))
+    return Gap(difference=difference, low=low, high=high)
 
 
 def prevalence(predictions: Predictions) -> FloatArray:

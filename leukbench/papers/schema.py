@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from leukbench.papers.vocabulary import METRICS, SPLITS, UNITS
-from leukbench.records import Augmentation, NetworkSpec, Protocol, Reading, Recipe, SplitRule
+from leukbench.records import Augmentation, NetworkSpec, Protocol, Reading, Recipe, SplitRule, fold_of
 
 
 class Strict(BaseModel):
@@ -167,6 +167,11 @@ class Claim(Strict):
             return Decimal(text)
         except InvalidOperation:
             return None
+
+    @property
+    def of_fold(self) -> str:
+        """The fold that it speaks of, by ``fold`` or ``aggregation: fold:k``; "" for all folds."""
+        return self.fold or fold_of(self.aggregation)
 
     @property
     def half_unit(self) -> Decimal | None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, MAJORITY, is_trivial
-from leukbench.evaluation.contrasts import Compared, Contrast, Scope, benjamini_hochberg, compare, holm, inflation
+from leukbench.evaluation.contrasts import Compared, Contrast, Scope, compare, inflation
 from leukbench.evaluation.controls import Shortcut
+from leukbench.evaluation.corrections import benjamini_hochberg, holm
 from leukbench.evaluation.evaluated import overall, pooled_seeds
 from leukbench.evaluation.grades import worst_grade
 from leukbench.records import Predictions

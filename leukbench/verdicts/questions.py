@@ -13,7 +13,7 @@ from typing import NamedTuple
 from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
-from leukbench.records import Estimate, Experiment, fold_of
+from leukbench.records import Estimate, Experiment
 from leukbench.verdicts.differences import Overlap, Question, Reproduced
 
 _SAME = {"sensitivity": "recall"}
@@ -76,13 +76,6 @@ def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
     return found + ([Definition(f"positive: {c}", metric, c, "none") for c in classes] if len(classes) == 2 else [])
 
 
-def fold_of_claim(claim: Claim) -> str:
-    """Return the fold that a claim speaks of, by its key ``fold`` or ``aggregation: fold:k``; "" for all folds."""
-    if claim.fold:
-        return claim.fold
-    return fold_of(claim.aggregation)
-
-
 def find_estimate(estimates: Sequence[Estimate], definition: Definition, *, fold: str = "") -> Estimate | None:
     """Return the estimate with these keys: of one fold, or over all folds (``fold=""``); None where there is none."""
     wanted = {f"fold:{fold}"} if fold else {"pooled", "mean", "single"}
@@ -104,7 +97,7 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     sizes: dict[str, set[int]] = {}
     for c in paper.claims:
         test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", "")
-        if test_size and (c.study, fold_of_claim(c)) == (claim.study, fold_of_claim(claim)) and c.number is not None:
+        if test_size and (c.study, c.of_fold) == (claim.study, claim.of_fold) and c.number is not None:
             sizes.setdefault(c.class_, set()).add(int(c.number))
     if "" in sizes:
         return sizes[""].pop() if len(sizes[""]) == 1 else None
@@ -130,7 +123,7 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
 
     Under the paper's protocol a claim of one fold is held against that fold, by patient against all folds.
     """
-    study, fold = paper.studies[claim.study], fold_of_claim(claim)
+    study, fold = paper.studies[claim.study], claim.of_fold
     wanted = definitions(claim, tuple(study.classes))
     found: dict[str, list[Reproduced]] = {"as_published": [], "patient": []}
     for evaluated in _experiments_of(claim, paper, experiments):
@@ -176,7 +169,7 @@ def _untestable(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
     if not answered and any(
         c.experiment.protocol == "as_published" for c in _experiments_of(claim, paper, experiments)
     ):
-        keys = (claim.metric, claim.class_, claim.average, fold_of_claim(claim) and f"fold {fold_of_claim(claim)}")
+        keys = (claim.metric, claim.class_, claim.average, claim.of_fold and f"fold {claim.of_fold}")
         return f"no such estimate is made: {', '.join(key for key in keys if key)}"
     return ""
 
@@ -201,7 +194,7 @@ def overlap_of(claim: Claim, paper: Paper, evaluated: EvaluatedExperiment) -> tu
     pool = ", ".join(rule.test_pool or rule.pool) or "the source"
     if rule.test_pool:
         return Overlap.IMAGES, f"the reading tests the publisher's part {pool}, as we do"
-    if rule.k and not fold_of_claim(claim):
+    if rule.k and not claim.of_fold:
         return Overlap.IMAGES, f"the reading tests every image of {pool} once, as we do"
     if rule.unit == "group":
         return Overlap.NONE, f"the reading tests a random part of the groups of {pool}, others than we do"

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from leukbench.errors import InputError
+from leukbench.evaluation.corrections import benjamini_hochberg, holm
 from leukbench.records import COPIES_AVERAGED, digest
 from leukbench.verdicts.differences import (
     Difference,
@@ -274,35 +275,6 @@ def _benjamini_hochberg(tests: Sequence[_Test], alpha: float) -> tuple[list[floa
     return adjusted, alpha * max(sum(p <= alpha for p in adjusted), 1) / len(tests)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """Return Holm's (1979) adjusted p-values, in the order given.
-
-    Not statsmodels' ``multipletests``, which runs the garbage collector (50 to 100 ms a call, and a curve needs many);
-    the tests hold both against it.
-
-    >>> holm([0.04, 0.01])
-    [0.04, 0.02]
-    """
-    adjusted, highest = [1.0] * len(ps), 0.0
-    for rank, i in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        highest = max(highest, min((len(ps) - rank) * ps[i], 1.0))
-        adjusted[i] = highest
-    return adjusted
-
-
-def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
-    """Return Benjamini and Hochberg's (1995) adjusted p-values, in the order given.
-
-    >>> benjamini_hochberg([0.04, 0.01])
-    [0.04, 0.02]
-    """
-    adjusted, lowest = [1.0] * len(ps), 1.0
-    for rank, i in reversed(list(enumerate(sorted(range(len(ps)), key=ps.__getitem__), start=1))):
-        lowest = min(lowest, ps[i] * len(ps) / rank)
-        adjusted[i] = lowest
-    return adjusted
-
-
 # ---------------------------------------------------------------------------------------------- the outcome table
 
 
@@ -433,12 +405,10 @@ __all__ = [
     "Question",
     "Reproduced",
     "Verdict",
-    "benjamini_hochberg",
     "conclude",
     "decide",
     "difference",
     "frozen_digest",
-    "holm",
     "not_lower_p",
     "three_sided_p",
 ]

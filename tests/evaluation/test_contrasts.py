@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from leukbench.errors import InputError
-from leukbench.evaluation.contrasts import Scope, benjamini_hochberg, compare, holm, inflation, mcnemar_p
+from leukbench.evaluation.contrasts import Scope, compare, inflation, mcnemar_p
 from leukbench.records import Grade, Predictions
 
 Make = Callable[..., Predictions]
@@ -114,10 +114,3 @@ def test_seeds_add_their_own_variance(predictions_of: Make) -> None:
     groups_alone = compare(p, q, n_resamples=4000, pooled=(1e-12, 4.0)).standard_error ** 2
     # what resampling groups says of it already is taken off, down to a quarter at most
     assert groups_alone + s2 / 4 * 2 / 3 - 1e-9 <= made.standard_error**2 <= groups_alone + s2 * 2 / 3 + 1e-9
-
-
-def test_holm_and_benjamini_hochberg_follow_their_definitions() -> None:
-    p = [0.04, float("nan"), 0.001, 0.03, 0.9]
-    np.testing.assert_allclose(holm(p), [0.09, np.nan, 0.004, 0.09, 0.9])  # 4, 3, 2, 1 times the sorted, made monotone
-    np.testing.assert_allclose(benjamini_hochberg(p), [0.04 * 4 / 3, np.nan, 0.004, 0.04 * 4 / 3, 0.9])
-    assert len(holm([])) == 0

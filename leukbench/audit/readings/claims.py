@@ -65,14 +65,7 @@ def own_size(claim: Claim) -> int | None:
     return n or None
 
 
-def fold_of(claim: Claim) -> str:
-    """Return the fold that a claim speaks of, from ``fold`` or ``aggregation: fold:k``."""
-    if claim.fold:
-        return claim.fold
-    return claim.aggregation.removeprefix("fold:") if claim.aggregation.startswith("fold:") else ""
-
-
 def row_key(claim: Claim) -> RowKey:
     """Return the key under which scores belong to one result."""
     aggregation = claim.aggregation if claim.aggregation in {"mean", "best", "pooled"} else ""
-    return (claim.study, claim.model or claim.arm, claim.split, fold_of(claim), claim.condition, aggregation)
+    return (claim.study, claim.model or claim.arm, claim.split, claim.of_fold, claim.condition, aggregation)

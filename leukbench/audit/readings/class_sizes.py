@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from leukbench.audit.readings.claims import RowKey, canonical, count_of, fold_of, own_size, row_key
+from leukbench.audit.readings.claims import RowKey, canonical, count_of, own_size, row_key
 from leukbench.audit.readings.ledger import Ledger, Sizes
 from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.papers.schema import Claim
@@ -28,7 +28,7 @@ def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | N
         parts = {claim.split} if claim.split != "unstated" else {"test", "validation", "unstated"}
         if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split not in parts:
             continue
-        if c.class_ == _class_counted(claim) and (fold_of(c) == fold_of(claim)) and c.model in {claim.model, ""}:
+        if c.class_ == _class_counted(claim) and (c.of_fold == claim.of_fold) and c.model in {claim.model, ""}:
             found.setdefault(n, (f"{n} images stated ({c.where})", c))
     sizes = class_sizes(ledger, row_key(claim))
     if sizes is not None:
@@ -78,7 +78,7 @@ def _stated(ledger: Ledger, key: RowKey, wanted: Iterable[tuple[str, str]]) -> S
     stated = [
         c
         for c in ledger.own
-        if c.metric == "n_images" and c.class_ and c.split == split and fold_of(c) == fold and c.study in {study, ""}
+        if c.metric == "n_images" and c.class_ and c.split == split and c.of_fold == fold and c.study in {study, ""}
     ]
     for pair in wanted:
         group = [c for c in stated if (c.model, c.condition) == pair and count_of(c) is not None]
@@ -101,7 +101,7 @@ def _of_twin(ledger: Ledger, key: RowKey, every: Iterable[Printed]) -> Sizes | N
 
 def over_folds(ledger: Ledger, key: RowKey) -> bool:
     """Whether a mean or pooled row is one over folds: the paper says something of single folds of the same network."""
-    return key[5] in {"mean", "pooled"} and any(fold_of(c) and c.model == key[1] for c in ledger.own)
+    return key[5] in {"mean", "pooled"} and any(c.of_fold and c.model == key[1] for c in ledger.own)
 
 
 def _from_matrix(matrix: Printed, basis: str, *, presumed: bool = False) -> Sizes:
@@ -130,7 +130,7 @@ def stated_total(ledger: Ledger, printed: Printed) -> tuple[int, Claim] | None:
         and not c.class_
         and count_of(c) is not None
         and c.split == split
-        and fold_of(c) == fold
+        and c.of_fold == fold
         and c.study in {study, ""}
         and c.model in {model, ""}
     ]
@@ -188,7 +188,7 @@ def images_behind(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]]
         if c.metric == "n_images"
         and not c.class_
         and c.split == claim.split
-        and fold_of(c) == fold_of(claim)
+        and c.of_fold == claim.of_fold
         and c.study in {claim.study, ""}
         and c.model in {claim.model, ""}
         and count_of(c)

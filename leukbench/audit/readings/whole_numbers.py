@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.papers.schema import Claim
 
@@ -35,7 +35,7 @@ def claim_groups(claims: Iterable[Claim], *, without: str) -> dict[Key, dict[str
             "model": c.model,
             "condition": c.condition,
             "split": c.split,
-            "fold": fold_of(c),
+            "fold": c.of_fold,
             "class": c.class_,
         }
         free = parts.pop(without)

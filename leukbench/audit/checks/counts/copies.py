@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import shown
-from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import fact_of
@@ -66,7 +66,7 @@ def check_few_originals(ledger: Ledger) -> list[Draft]:
 
 
 def _is(c: Claim, study: str, class_: str) -> bool:
-    return c.study == study and c.class_ == class_ and not fold_of(c) and not c.model
+    return c.study == study and c.class_ == class_ and not c.of_fold and not c.model
 
 
 def _by_class(ledger: Ledger, study: str, conditions: tuple[str, ...], splits: set[str]) -> dict[str, Claim]:
@@ -88,7 +88,7 @@ def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
     sizes: dict[tuple[str, str], dict[str, Claim]] = {}
     for c in counted(ledger, "n_images"):
         if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
-            sizes.setdefault((c.study, fold_of(c)), {}).setdefault("after" if c.condition == AFTER else "before", c)
+            sizes.setdefault((c.study, c.of_fold), {}).setdefault("after" if c.condition == AFTER else "before", c)
     lines, claims = [], []
     for m in ledger.matrices:
         pair = sizes.get((m.key[0], m.key[3]), {})
@@ -155,11 +155,11 @@ def check_copies_by_operations(ledger: Ledger) -> list[Draft]:
     """
     found = []
     before = {
-        (c.study, c.split, fold_of(c), c.class_): c for c in counted(ledger, "n_images") if c.condition in BEFORE[1:]
+        (c.study, c.split, c.of_fold, c.class_): c for c in counted(ledger, "n_images") if c.condition in BEFORE[1:]
     }
     for c in counted(ledger, "n_images"):
         most = most_copies(fact_of(ledger.paper, "augmentation_operations", c.study)) if c.condition == AFTER else None
-        source = before.get((c.study, c.split, fold_of(c), c.class_))
+        source = before.get((c.study, c.split, c.of_fold, c.class_))
         if most is None or source is None or not count_of(source):
             continue
         each = _ratio(c, source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_interval, shown
-from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.whole_numbers import COUNTED, claim_groups, counted, number_of
@@ -58,7 +58,7 @@ def _place(claim: Claim) -> str:
         claim.metric.replace("n_images", "images").replace("n_subjects", "subjects"),
         claim.condition,
         claim.split,
-        f"fold {fold_of(claim)}" if fold_of(claim) else "",
+        f"fold {claim.of_fold}" if claim.of_fold else "",
         claim.class_,
         claim.model,
     ]
@@ -120,12 +120,12 @@ def check_multipliers(ledger: Ledger) -> list[Draft]:
     """Augmentation multiplies a count by a whole number, the same one in every fold and part that says so."""
     found = []
     before = {
-        (c.study, c.split, fold_of(c), c.class_): c
+        (c.study, c.split, c.of_fold, c.class_): c
         for c in counted(ledger, "n_images")
         if c.condition in {"", "before augmentation"}
     }
     for c in counted(ledger, "n_images"):
-        source = before.get((c.study, c.split, fold_of(c), c.class_))
+        source = before.get((c.study, c.split, c.of_fold, c.class_))
         if c.condition != "after augmentation" or source is None or number_of(source) == 0:
             continue
         ratio = Fraction(number_of(c), number_of(source))
@@ -137,7 +137,7 @@ def check_multipliers(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(source, c),
                 statement=f"Augmentation multiplies the {c.split} "
-                f"images{' of fold ' + fold_of(c) if fold_of(c) else ''} by "
+                f"images{' of fold ' + c.of_fold if c.of_fold else ''} by "
                 f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
                 witness=f"{number_of(c)}/{number_of(source)} = {shown(ratio, 4)}.",
                 repair="" if good else "the number of copies made of each image, or which images were copied.",
@@ -159,11 +159,11 @@ def check_split_shares(ledger: Ledger) -> list[Draft]:
         if not c.class_ and c.split in {"train", "validation", "test"} and c.condition in {"", "before augmentation"}
     ]
     for (study, split), share in shares.items():
-        for fold in dict.fromkeys(fold_of(c) for c in sizes):
+        for fold in dict.fromkeys(c.of_fold for c in sizes):
             parts = {
                 c.split: c
                 for c in sizes
-                if fold_of(c) == fold and c.study in {study, ""} | ({c.study} if not study else set())
+                if c.of_fold == fold and c.study in {study, ""} | ({c.study} if not study else set())
             }
             if split not in parts or len(parts) < 2:
                 continue

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import shown
-from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import public_counts
@@ -69,7 +69,7 @@ def check_exact_shares(ledger: Ledger) -> list[Draft]:
 
 
 def _name(c: Claim) -> str:
-    return ", ".join(x for x in (f"fold {fold_of(c)}" if fold_of(c) else "", c.class_) if x) or c.split
+    return ", ".join(x for x in (f"fold {c.of_fold}" if c.of_fold else "", c.class_) if x) or c.split
 
 
 def _is_share(part: int, whole: int, share: Fraction) -> bool:
@@ -87,7 +87,7 @@ def _parts(ledger: Ledger, study: str) -> Iterator[tuple[Claim, int]]:
             and c.condition in {"", "before augmentation"}
             and c.split in {"train", "validation", "test"}
         ):
-            groups.setdefault((c.condition, fold_of(c), c.class_), {}).setdefault(c.split, c)
+            groups.setdefault((c.condition, c.of_fold, c.class_), {}).setdefault(c.split, c)
     folds = {(condition, fold) for condition, fold, _ in groups}
     for (condition, fold, class_), by_split in groups.items():
         total_of_parts = (not fold and any(f for c, f in folds if c == condition)) or (

@@ -7,7 +7,7 @@ import itertools
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, counts_printing_as, printed_number, shown
-from leukbench.audit.readings.claims import count_of, fold_of, row_key, score_interval
+from leukbench.audit.readings.claims import count_of, row_key, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -45,7 +45,7 @@ def check_parts_against_pool(ledger: Ledger) -> list[Draft]:
         claims = [
             c
             for c in counted(ledger, "n_images")
-            if c.study in {name, ""} and not fold_of(c) and (not c.model or c.split == "test")
+            if c.study in {name, ""} and not c.of_fold and (not c.model or c.split == "test")
         ]
         k = len(study.classes)
         parts = [_total([c for c in claims if c.split == s and not c.condition], k) for s in PARTS]
@@ -114,7 +114,7 @@ def check_common_n(ledger: Ledger) -> list[Draft]:
         plain = (
             c.metric == "accuracy"
             and c.split == "test"
-            and not (c.class_ or c.condition or c.spread or fold_of(c) or c.n)
+            and not (c.class_ or c.condition or c.spread or c.of_fold or c.n)
         )
         if plain and not c.approximate and c.aggregation != "mean" and score_interval(c) is not None:
             groups.setdefault((c.study, c.split), {}).setdefault(c.model, c)

@@ -6,7 +6,6 @@ import math
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import printed_number, shown
-from leukbench.audit.readings.claims import fold_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import facts_of, public_class
@@ -28,7 +27,7 @@ def check_pool_shares(ledger: Ledger) -> list[Draft]:
     found = []
     for c in counted(ledger, "n_images"):
         known = facts_of(ledger, c.study)
-        if known is None or c.split not in {"test", "validation"} or fold_of(c) or c.condition == "after augmentation":
+        if known is None or c.split not in {"test", "validation"} or c.of_fold or c.condition == "after augmentation":
             continue
         name = public_class(known[1], c.class_) if c.class_ else "total"
         pools = {

@@ -6,7 +6,6 @@ from fractions import Fraction
 from typing import Any
 
 from leukbench.audit.engine.rounding import shown
-from leukbench.audit.readings.claims import fold_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import (
@@ -56,8 +55,8 @@ def check_public_counts(ledger: Ledger) -> list[Draft]:
             )
         elif c.condition in {"public release", "labelled"} or (c.split == "all" and not c.condition and public):
             found.append(_not_public(c, facts, public, named, class_))
-        elif fold_of(c) and c.split in {"", "all"} and not c.class_ and "folds" in facts:
-            fold = facts["folds"].get(fold_of(c))
+        elif c.of_fold and c.split in {"", "all"} and not c.class_ and "folds" in facts:
+            fold = facts["folds"].get(c.of_fold)
             if fold and fold["total"] != number_of(c):
                 found.append(
                     Draft(
@@ -66,7 +65,7 @@ def check_public_counts(ledger: Ledger) -> list[Draft]:
                         kind="arithmetic",
                         claims=(c,),
                         severity=1,
-                        statement=f"Fold {fold_of(c)} is said to have {number_of(c)} images; the official fold has "
+                        statement=f"Fold {c.of_fold} is said to have {number_of(c)} images; the official fold has "
                         f"{fold['total']}.",
                         witness=f"Public: {fold['total']}; stated: {number_of(c)}; a difference of "
                         f"{number_of(c) - fold['total']}.",
@@ -106,9 +105,9 @@ def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: 
     near = min(public, key=lambda k: abs(k - number_of(c))) if public else None
     return Draft(
         check="public_counts",
-        topic="fold" if fold_of(c) else "",
+        topic="fold" if c.of_fold else "",
         # a fold may be cut in any way, so that another number than the official fold's is only odd
-        status="inconsistent" if facts.get("counts_complete", True) and not fold_of(c) else "implausible",
+        status="inconsistent" if facts.get("counts_complete", True) and not c.of_fold else "implausible",
         kind="arithmetic",
         claims=(c,),
         severity=1,
@@ -196,7 +195,7 @@ def _pool_draft(
     tests = [
         c
         for c in counted(ledger, "n_images")
-        if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not fold_of(c)
+        if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not c.of_fold
     ]
     lines = "; ".join(
         f"{c}: "
@@ -243,7 +242,7 @@ def check_oversampling(ledger: Ledger) -> list[Draft]:
         if (
             c.class_
             and c.split in {"train", "validation", "test"}
-            and not fold_of(c)
+            and not c.of_fold
             and not c.model
             and c.condition != "after augmentation"
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leukbench.audit.readings.claims import canonical, fold_of, score_interval
+from leukbench.audit.readings.claims import canonical, score_interval
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -66,10 +66,10 @@ def _fold_draft(
 ) -> Draft:
     accuracy = next(c for c in scores if c.metric == "accuracy")
     others = {
-        fold_of(c): i.low
+        c.of_fold: i.low
         for c in ledger.own
         if c.metric == "accuracy"
-        and fold_of(c)
+        and c.of_fold
         and c.split == printed.key[2]
         and c.model == row.key[1]
         and (i := score_interval(c))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, shown
-from leukbench.audit.readings.claims import count_of, fold_of, score_interval
+from leukbench.audit.readings.claims import count_of, score_interval
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -119,7 +119,7 @@ def _row_sums(ledger: Ledger, printed: Printed, total: int) -> list[int] | None:
             if c.metric == "n_images"
             and c.class_
             and c.split == printed.key[2]
-            and fold_of(c) == printed.key[3]
+            and c.of_fold == printed.key[3]
             and c.model == model
             and c.condition == printed.key[4]
         }
@@ -198,7 +198,7 @@ def check_matrix_class_sizes(ledger: Ledger) -> list[Draft]:
         for claim in ledger.own:
             if claim.metric != "n_images" or claim.class_ not in line or (n := count_of(claim)) is None:
                 continue
-            if (claim.split, fold_of(claim)) != (printed.key[2], printed.key[3]) or claim.study not in {
+            if (claim.split, claim.of_fold) != (printed.key[2], printed.key[3]) or claim.study not in {
                 printed.key[0],
                 "",
             }:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -188,7 +188,7 @@ def _stated_sizes(ledger: Ledger, key: tuple[str, ...]) -> dict[tuple[str, int],
             and c.class_
             and (n := count_of(c)) is not None
             and c.split == key[2]
-            and fold_of(c) == key[3]
+            and c.of_fold == key[3]
             and c.study in {key[0], ""}
             and c.model in {key[1], ""}
             and c.condition in {key[4], ""}

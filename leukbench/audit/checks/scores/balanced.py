@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, row_key, score_interval
+from leukbench.audit.readings.claims import canonical, count_of, row_key, score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -33,7 +33,7 @@ def balance(ledger: Ledger, row: Row) -> tuple[int, Claims, bool] | None:
                 and c.split == split
                 and count_of(c)
                 and c.study in {row.key[0], ""}
-                and fold_of(c) == row.key[3]
+                and c.of_fold == row.key[3]
                 and c.model in {row.key[1], ""}
             ):
                 by_condition.setdefault((c.model, c.condition), {})[c.class_] = c

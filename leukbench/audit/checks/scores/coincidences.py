@@ -7,7 +7,7 @@ from fractions import Fraction
 from statistics import median
 
 from leukbench.audit.engine.rounding import Interval, shown
-from leukbench.audit.readings.claims import fold_of, row_key, score_interval
+from leukbench.audit.readings.claims import row_key, score_interval
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import Claims, overall_of
@@ -165,7 +165,7 @@ def check_perfect_scores(ledger: Ledger) -> list[Draft]:
     found = []
     by_result: dict[tuple[str, str, str], list[Claim]] = {}
     for c in ledger.own:
-        if c.split in {"test", "unstated", ""} and c.study in ledger.paper.studies and not fold_of(c):
+        if c.split in {"test", "unstated", ""} and c.study in ledger.paper.studies and not c.of_fold:
             by_result.setdefault((c.study, c.model or c.arm, c.condition), []).append(c)
     for (study, model, _), claims in by_result.items():
         classes = len(ledger.paper.studies[study].classes)

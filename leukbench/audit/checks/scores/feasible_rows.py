@@ -23,7 +23,7 @@ from leukbench.audit.engine.feasibility import (
 )
 from leukbench.audit.engine.multiclass import Answer, decide, usable
 from leukbench.audit.engine.rounding import Interval, shown
-from leukbench.audit.readings.claims import count_of, fold_of, score_interval
+from leukbench.audit.readings.claims import count_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger, Sizes
@@ -240,11 +240,11 @@ def check_fold_means(ledger: Ledger) -> list[Draft]:
         ):
             continue
         sizes = {
-            fold_of(c): (count_of(c) or 0, c)
+            c.of_fold: (count_of(c) or 0, c)
             for c in ledger.own
             if c.metric == "n_images"
             and c.split == "test"
-            and fold_of(c)
+            and c.of_fold
             and not c.class_
             and c.condition in {"", "before augmentation"}
             and c.study in {claim.study, ""}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from leukbench.audit.engine.feasibility import MAX_CELLS, Score
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
-from leukbench.audit.readings.claims import count_of, fold_of
+from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -32,13 +32,13 @@ def fold_class_sizes(ledger: Ledger, row: Row) -> tuple[list[dict[str, int]], tu
             if (
                 c.metric == "n_images"
                 and c.class_
-                and fold_of(c)
+                and c.of_fold
                 and c.split == split
                 and count_of(c)
                 and c.study in {study, ""}
                 and (c.model, c.condition) == wanted
             ):
-                found.setdefault(fold_of(c), {}).setdefault(c.class_, c)
+                found.setdefault(c.of_fold, {}).setdefault(c.class_, c)
         classes = list(ledger.paper.studies[study].classes) if study in ledger.paper.studies else []
         if len(found) >= 2 and all(set(f) == set(classes) for f in found.values()):
             sizes = [{name: count_of(f[name]) or 0 for name in classes} for f in found.values()]
@@ -74,7 +74,7 @@ def check_fold_scores(ledger: Ledger) -> list[Draft]:
 
 def _sizes_missing(ledger: Ledger, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> list[Draft]:
     """Name the missing class sizes where the paper speaks of the folds of this row at all."""
-    folds = {fold_of(c) for c in ledger.own if fold_of(c) and c.study == row.key[0] and c.split == row.key[2]}
+    folds = {c.of_fold for c in ledger.own if c.of_fold and c.study == row.key[0] and c.split == row.key[2]}
     if len(folds) < 2:
         return []
     return [

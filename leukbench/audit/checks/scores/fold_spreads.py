@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import fold_of, scale_of, score_interval
+from leukbench.audit.readings.claims import scale_of, score_interval
 from leukbench.audit.readings.class_sizes import images_behind
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -25,11 +25,11 @@ def check_fold_differences(ledger: Ledger) -> list[Draft]:
     """
     groups: dict[tuple[str, ...], dict[str, tuple[Claim, int]]] = {}
     for c in ledger.own:
-        if c.metric != "accuracy" or not fold_of(c) or c.class_ or c.approximate or score_interval(c) is None:
+        if c.metric != "accuracy" or not c.of_fold or c.class_ or c.approximate or score_interval(c) is None:
             continue
         n = images_behind(ledger, c)
         if n is not None:
-            groups.setdefault((c.study, c.model, c.split, c.condition), {}).setdefault(fold_of(c), (c, n[0]))
+            groups.setdefault((c.study, c.model, c.split, c.condition), {}).setdefault(c.of_fold, (c, n[0]))
     drafts = (_differences(key[1], list(folds.values())) for key, folds in groups.items() if len(folds) > 1)
     return [d for d in drafts if d is not None]
 

@@ -21,7 +21,7 @@ from leukbench.audit.engine.rounding import (
     rounded_interval,
     shown,
 )
-from leukbench.audit.readings.claims import canonical, count_of, fold_of, own_size, row_key, scale_of, score_interval
+from leukbench.audit.readings.claims import canonical, count_of, own_size, row_key, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import n_classes, over_folds, stated_sizes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -183,7 +183,7 @@ def _of_training(ledger: Ledger, claim: Claim, interval: Interval) -> str:
         if c.metric == "n_images"
         and c.split.startswith("train")
         and c.class_ == claim.class_
-        and not fold_of(c)
+        and not c.of_fold
         and c.study == claim.study
     }
     hits = [f"{ks[0]} of the {n} for {s}" for n, s in sizes.items() if n and len(ks := counts_printing_as(interval, n))]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number
-from leukbench.audit.readings.claims import SCORE_METRICS, canonical, count_of, fold_of, row_key, scale_of
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, count_of, row_key, scale_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
@@ -221,7 +221,7 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
             first.model,
             first.condition,
             first.split if first.split != "unstated" else "",
-            f"fold {fold_of(first)}" if fold_of(first) else "",
+            f"fold {first.of_fold}" if first.of_fold else "",
             first.class_,
         )
         if w

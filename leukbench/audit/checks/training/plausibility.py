@@ -16,19 +16,18 @@ from leukbench.audit.readings.texts import epoch_of
 from leukbench.papers.schema import Claim
 
 CORRELATION = 0.1  # of errors within a patient, in the middle of STATISTICS.md's range
-Z = 1.959964
 
 
-def wilson(p: float, n: float) -> tuple[float, float]:
+def _wilson(p: float, n: float) -> tuple[float, float]:
     """Return Wilson's 95 % interval (1927) of a proportion p of n (n may be an effective number).
 
-    >>> [round(x, 3) for x in wilson(0.9, 100)]
+    >>> [round(x, 3) for x in _wilson(0.9, 100)]
     [0.826, 0.945]
     """
-    p = min(max(p, 0.0), 1.0)
-    centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(min(max(p, 0.0), 1.0) * n, n, method="wilson")
+    return float(low), float(high)
 
 
 def check_honest_intervals(ledger: Ledger) -> list[Draft]:
@@ -89,14 +88,14 @@ def _interval_draft(
     study: str, claim: Claim, p: float, n: tuple[int, tuple[Claim, ...]], facts: dict[str, object]
 ) -> Draft:
     size, basis = n
-    low, high = wilson(p, size)
+    low, high = _wilson(p, size)
     wrong = round((1 - p) * size)
     images, subjects = facts.get("images"), facts.get("subjects")
     words = f"{wrong} of {size} images wrong; as independent images 95 %: {100 * low:.2f} to {100 * high:.2f} %."
     if isinstance(images, int) and isinstance(subjects, int):
         whole = images / subjects
         few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
-        (l2, h2), (l3, h3) = wilson(p, few), wilson(p, many)
+        (l2, h2), (l3, h3) = _wilson(p, few), _wilson(p, many)
         words += (
             f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} "
             "they count as "
