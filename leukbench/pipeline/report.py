@@ -4,7 +4,7 @@ what runs measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from leukbench.artefacts import RunReceipt, from_plain
@@ -40,11 +40,23 @@ def gather(params: Params) -> ReportData:
         parameters=tuple(read_json(out_folder(params.profile, "parameters.json"), stage="count")),
         measured=measured_of(params, runs),
         views=read_views(params),
+        by_image=dict(_by_image(params, results)),
         predictions=(
             *(experiment_file(params, "predictions", n, suffix) for n in params.experiments for suffix in PREDICTIONS),
             *(experiment_file(params, "predictions", n, ".parquet") for n in params.transfers),
         ),
     )
+
+
+def _by_image(params: Params, results: Mapping[str, ExperimentResult]) -> Iterator[tuple[tuple[str, str], float]]:
+    """Yield (experiment, model) and the share of tested images called right, where some are copies of one original."""
+    for name, result in results.items():
+        if all(fold.roles["test"].rows == fold.roles["test"].origins for fold in result.certificate.folds):
+            continue
+        table = Result(params, name).table
+        chosen = table[table["selection"] == "recipe"]
+        right = (chosen["label"] == chosen["predicted"]).groupby(chosen["arm"].astype(str)).mean()
+        yield from (((name, str(arm)), float(share)) for arm, share in right.items())
 
 
 def collected(result: Result) -> ExperimentResult:

@@ -53,6 +53,8 @@ class ReportData:
     measured: Mapping[str, Measured] = field(default_factory=dict)  # by run key
     views: Mapping[str, ExperimentView] = field(default_factory=dict)  # what figures are drawn from
     predictions: tuple[Path, ...] = ()
+    by_image: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(experiment, model) -> share right of every tested image, where copies of an original were tested."""
 
     @property
     def experiments(self) -> dict[str, Experiment]:
@@ -89,5 +91,16 @@ class ReportData:
         return next((g for g in self.comparison.gaps if (g.rung, g.arm, g.metric) == wanted), None)
 
     def unit(self, experiment: str) -> str:
-        """Return what stands for a patient: "patient", or "group" where no patient ids are published."""
-        return "group" if self.results[experiment].certificate.evidence == "absent" else "patient"
+        """Return what an experiment's groups are: "patient" where each is one, else "group".
+
+        A group is no patient where no ids are published, or where patients are joined whose images are identical.
+        """
+        if self.results[experiment].certificate.evidence == "absent" or self.joined(experiment):
+            return "group"
+        return "patient"
+
+    def joined(self, experiment: str) -> tuple[int, int] | None:
+        """Return how many tested patients make up how many groups, or None where each makes up one."""
+        view = self.views.get(experiment)
+        groups = max(e.n_groups for arm in self.results[experiment].evaluation.arms.values() for e in arm.estimates)
+        return (view.n_patients, groups) if view and view.unit == "patient" and view.n_patients > groups else None

@@ -12,6 +12,7 @@ from leukbench.records import Finding
 from leukbench.report.controls import best_without_network
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, percent, too_few, with_interval
+from leukbench.report.ladder import image_by_image
 from leukbench.report.sections import only_class, pick, serious, status
 
 FIRST = ("as_published", "patient")
@@ -97,8 +98,9 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str
     one = only_class(data, name, claim.arm)
     result = f"calls every image {one}" if one else with_interval(e, data.unit(name))
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
+    copies = image_by_image(data, name, claim.arm) if claim.metric == "accuracy" else ""
     more = f" (1 of {len(names)} readings)" if len(names) > 1 else ""
-    return f"{result}{groups}{more}"
+    return f"{result}{groups}{copies}{more}"
 
 
 def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:
@@ -116,7 +118,7 @@ def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:
     n, (model, value), majority, groups, unit = max(found)
     if few := too_few(groups, unit):
         return few
-    return f"{model} {percent(value)} (majority {percent(majority)}; {count(n)} images of {groups} {unit}s)"
+    return f"{model} {percent(value)} (majority {percent(majority)}; {count(n)} images of {count(groups)} {unit}s)"
 
 
 def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings: Sequence[Finding]) -> str:

@@ -27,13 +27,13 @@ def fact_sheet(paper: Paper, sheet: FactSheet) -> str:
 def _counts(sheet: FactSheet, rest: list[Open]) -> str:
     counted = Counter((part, fact.status) for part, fact in sheet.facts())
     rows: list[dict[str, Any]] = [
-        {"": TITLES[part]}
+        {"of": TITLES[part]}
         | {status: counted[part, status] for status in STATUSES}
         | {"left open": sum(item.part == part for item in rest)}
         for part in PARTS
     ]
     names = [*STATUSES, "left open"]
-    rows.append({"": "all"} | {name: sum(row[name] for row in rows) for name in names})
+    rows.append({"of": "all"} | {name: sum(row[name] for row in rows) for name in names})
     return page_table(rows)
 
 

@@ -5,6 +5,7 @@ where undefined.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,21 @@ def page_table(rows: Sequence[Mapping[str, Any]]) -> str:
     heads = list(rows[0])
     lines = [_line(heads), "|" + "---|" * len(heads)]
     return "\n".join(lines + [_line([row[head] for head in heads]) for row in rows])
+
+
+def unpadded(text: str) -> str:
+    """Return Markdown with its tables as a page has them, from tables that were padded for a terminal.
+
+    >>> print(unpadded("| kind    | pairs   |\\n|---------|---------|\\n| a  file | 40      |"))
+    | kind | pairs |
+    |---|---|
+    | a file | 40 |
+    """
+    lines = (
+        re.sub(r"-{3,}", "---", re.sub(r" {2,}", " ", line)) if line.startswith("|") else line
+        for line in text.splitlines()
+    )
+    return "\n".join(lines)
 
 
 def _line(cells: Sequence[Any]) -> str:

@@ -57,6 +57,7 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
                     "MCC": f"calls all {one}",
                     "AUC": scores["AUC"],
                 }
+            scores["accuracy %"] += image_by_image(data, experiment, arm)
             rows.append(
                 {"split": protocol_name(data, experiment), "model": model_name(arm), **scores}
                 | {
@@ -66,6 +67,12 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
                 }
             )
     return rows
+
+
+def image_by_image(data: ReportData, experiment: str, arm: str) -> str:
+    """Return the accuracy of every tested image, as papers count it, where copies of originals were tested; or ""."""
+    share = data.by_image.get((experiment, arm))
+    return "" if share is None else f"; image by image {percent(share)}"
 
 
 def _excess(data: ReportData, experiment: str, arm: str) -> str:
@@ -114,7 +121,7 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     gaps = [
         g for g in data.comparison.gaps if g.rung in mine and g.metric == "accuracy" and not math.isnan(g.difference)
     ]
-    notes = []
+    notes = [joined_sentence(max(joined))] if (joined := [j for n in mine if (j := data.joined(n))]) else []
     if any(not g.equal_size for g in gaps):
         notes.append(
             "Where a row says what it was trained on, the two splits trained on unequally many rows: that difference"
@@ -126,7 +133,7 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
         )
     if any(g.same_as_image for g in gaps):
         notes.append("No group holds two images here: the split by group is the same as one by image.")
-    if notes == [] and gaps:
+    if all(g.equal_size and g.paired and not g.same_as_image for g in gaps) and gaps:
         notes.append("Every row trained on as many images as the split by patient.")
     if any(g.scope is Scope.RUNS for g in gaps):
         notes.append(
@@ -136,6 +143,16 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     if doubted:
         notes.append(f"Of the differences' intervals: {', '.join(doubted)}.")
     return notes
+
+
+def joined_sentence(joined: tuple[int, int]) -> str:
+    """Return how many patients make up how many groups.
+
+    >>> joined_sentence((67, 52))
+    '67 patients are 52 groups: those whose images are identical or nearly so are counted as one.'
+    """
+    patients, groups = joined
+    return f"{patients} patients are {groups} groups: those whose images are identical or nearly so are counted as one."
 
 
 def inflation_sentence(data: ReportData, paper: str, study: str) -> str:

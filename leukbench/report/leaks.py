@@ -42,8 +42,9 @@ def _rows(section: str, first: str) -> list[dict[str, str]]:
 
 def _identical(section: str) -> list[str]:
     for row in _rows(section, "kind"):
-        if row["kind"] == "identical file" and row["across patients"] != "0":
-            return [f"{row['across patients']} of {row['pairs']} pairs of identical images carry two patients' ids."]
+        across, _, of = row["across patients"].partition(" of ")
+        if row["kind"] == "identical file" and across not in {"0", "–"}:
+            return [f"{across} of {of or row['pairs']} pairs of identical images carry two patients' ids."]
     return []
 
 

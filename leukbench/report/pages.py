@@ -148,11 +148,26 @@ def index_page(site: Site) -> str:
         headlines=headlines,
         names={(p, s): f"{s.replace('_', ' ')}" for p, s in site.studies()},
         any_run=any(h.status != "not run" for h in headlines),
-        leaks=[leak for leak in site.leaks.values() if leak.sentences],
+        leaks=[leak for leak in _leaks(site).values() if leak.sentences],
         papers=list(site.papers),
         hospital=hospital_sentence(site),
         settle=_settle(site),
     )
+
+
+def _leaks(site: Site) -> dict[str, SourceLeaks]:
+    """Return what each dataset holds more than once, and how many of its patients are one group."""
+    joined: dict[str, tuple[int, int]] = {}
+    for data in site.profiles:
+        for name, spec in data.experiments.items():
+            if found := data.joined(name):
+                joined[spec.source] = max(found, joined.get(spec.source, found))
+    return {
+        source: dataclasses.replace(leak, sentences=(*leak.sentences, ladder.joined_sentence(joined[source])))
+        if source in joined
+        else leak
+        for source, leak in site.leaks.items()
+    }
 
 
 def _settle(site: Site) -> list[tuple[str, str]]:
@@ -233,7 +248,7 @@ def paper_page(site: Site, paper: Paper) -> str:
 def _study(site: Site, paper: Paper, study: str, findings: list[Finding]) -> dict[str, Any]:
     facts = paper.studies[study]
     ran = established.real(site.profiles, paper.key, study, networks=False)
-    leaks = site.leaks.get(facts.source)
+    leaks = _leaks(site).get(facts.source)
     sentences = (ladder.inflation_sentence(data, paper.key, study) for data in ran)
     return {
         "title": facts.title,
@@ -281,7 +296,7 @@ def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
 def _datasets(site: Site) -> str:
     """Return the page on the datasets: what each holds more than once, and which studies rest on it."""
     datasets = []
-    for leak in site.leaks.values():
+    for leak in _leaks(site).values():
         rests = [
             f"[{p}](papers/{p}.md), {s.replace('_', ' ')}: "
             f"{sections.printed(site.papers[p].claim(site.papers[p].studies[s].headline))}"

@@ -194,7 +194,7 @@ def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
     rows = []
     for experiment, arm in data.networks_of(paper, study):
         p = data.arm(experiment, arm).patients
-        if p is None or data.unit(experiment) == "group":
+        if p is None or data.results[experiment].certificate.evidence == "absent":
             continue
         worst = [
             f"{w.patient} ({percent(w.images_right, digits=0)} % of {w.n_images})" for w in p.worst if w.n_images > 1

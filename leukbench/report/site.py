@@ -27,6 +27,8 @@ _NAMES = {
     "runs.md": "Runs",
 }
 """What the contents call a page; others go by the paper's key."""
+_SHORT = 26
+"""Characters of a cell that fit beside its column's name on a telephone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,8 @@ def _title(text: str) -> str:
 
 def _links(here: str, pages: Iterable[str]) -> list[Link]:
     """Return the contents: the first page, the papers, then the rest; sub-pages of a paper only while it is open."""
-    order = ["index.md", *sorted(p for p in pages if p.startswith("papers/")), *(n for n in _NAMES if n != "index.md")]
+    papers = sorted((p for p in pages if p.startswith("papers/")), key=lambda p: p.removesuffix(".md"))
+    order = ["index.md", *papers, *(n for n in _NAMES if n != "index.md")]
     paper = here.removesuffix(".md").split("-")[0]
     shown = [
         path
@@ -149,6 +152,8 @@ def _mark_tables(tokens: list[Token]) -> None:
             token.attrSet("role", "columnheader")
         elif token.type == "td_open":
             token.attrSet("data-label", heads[column] if column < len(heads) else "")
+            if len(inside) <= _SHORT:
+                token.attrSet("class", "short")
             token.attrSet("role", "cell")
             column += 1
     _wrap(tokens)
@@ -182,6 +187,9 @@ def _mend(child: Token, path: str, pages: set[str], reports: Path) -> None:
             child.attrSet(
                 "href", posixpath.relpath(posixpath.join("reports", folder, target), posixpath.join("site", folder))
             )
+    elif child.type == "code_inline":
+        parts = re.split(r"(?<=[._/:])", child.content)
+        child.type, child.content = "html_inline", f"<code>{'<wbr>'.join(map(html.escape, parts))}</code>"
     elif child.type == "image":
         file = reports / posixpath.normpath(posixpath.join(folder, str(child.attrGet("src"))))
         kind = _KINDS[file.suffix]

@@ -15,7 +15,7 @@ from leukbench.errors import InputError
 from leukbench.paths import workspace
 from leukbench.pipeline.record import RECORD, Record, read_record
 from leukbench.records import json_text
-from leukbench.report.format import table
+from leukbench.report.format import page_table
 
 _SEEDS = 1.96
 """Standard deviations of the difference of two runs that differ in their seeds alone."""
@@ -208,7 +208,7 @@ def _markdown(moved: Moved, first: str, second: str) -> str:
     for kind, heading in titles.items():
         found = [change for change in moved.changes if change.kind == kind]
         if found:
-            parts.append(f"### {heading(len(found))}\n\n{table([_row(change) for change in found])}\n")
+            parts.append(f"### {heading(len(found))}\n\n{page_table([_row(change) for change in found])}\n")
     parts.append(f"{moved.same:,} verdicts, findings and flags are the same{_noise(moved)}.\n")
     return "\n".join(parts)
 

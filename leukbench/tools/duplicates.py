@@ -7,6 +7,15 @@ from typing import Any
 
 from leukbench.paths import source_folder
 
+_JOINED = {
+    "patient_a": "patient",
+    "patient_b": "joined with",
+    "reason": "by",
+    "n_pairs": "pairs",
+    "example_a": "for example",
+    "example_b": "and",
+}
+
 
 def verify(source: str, folder: Path | None) -> tuple[str, bool]:
     """Return what is wrong with a source's files and whether all that are here are intact."""
@@ -42,8 +51,16 @@ def duplicates(source: str, folder: Path | None) -> str:
         f"{patients} patients named, {groups['group'].nunique():,} groups"
     )
     merged = merges(groups, manifest, pairs).drop(columns="group").to_dict("records")
-    named: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in merged]
+    named = [
+        {title: row[name] for name, title in _JOINED.items()} | {"by": row["reason"].replace("_", " ")}
+        for row in merged
+    ]
     parts = [head, table(_crossings(pairs, manifest)) or "No pair of equal or near-equal images."]
+    if len(pairs):
+        parts.append(
+            "Across: pairs on both sides of a boundary, of those whose images both have a value. Near-identical pairs "
+            f"are sought among the {present:,} images at hand."
+        )
     parts += ["Patients joined by pairs:\n\n" + table(named) if named else "No patients are joined."]
     parts += [fields_text(source, manifest, pairs), leaks_text(source, manifest, pairs)]
     return "\n\n".join(part for part in parts if part)
@@ -54,6 +71,7 @@ def duplicates_of_all() -> str:
 
     A source is here if it lies in the workspace, or in ``$LEUKBENCH_MIRROR``.
     """
+    from leukbench.report.format import unpadded
     from leukbench.sources import load_source, source_names
     from leukbench.tools.defects import defects
 
@@ -66,7 +84,7 @@ def duplicates_of_all() -> str:
         "What the published files hold more than once, from their hashes and, where the images are at "
         "hand, their pixels."
     )
-    return "\n\n".join(["# The data", intro, *sections, "## Defects", defects("", None, "")])
+    return unpadded("\n\n".join(["# The data", intro, *sections, "## Defects", defects("", None, "")]))
 
 
 def _folder_of(card: Any) -> Path | None:
@@ -78,9 +96,10 @@ def _folder_of(card: Any) -> Path | None:
 
 
 def _crossings(pairs: Any, manifest: Any) -> list[dict[str, Any]]:
-    """Return one row a kind of pair: how many there are, and how many lie within and across each boundary, where both
-    images have a value."""
+    """Return one row a kind of pair: how many there are, and how many cross each boundary, of those whose images both
+    have a value; where all images at hand have one value, near-identical pairs cannot cross."""
     facts = manifest.set_index("image_id")[["patient", "label", "official_fold", "pool"]]
+    here = manifest[manifest["present"] == "1"]
     a, b = (facts.loc[pairs[side]].reset_index(drop=True) for side in ("image_id_a", "image_id_b"))
     names = {"patient": "patients", "label": "classes", "official_fold": "official folds", "pool": "pools"}
     rows = []
@@ -88,8 +107,9 @@ def _crossings(pairs: Any, manifest: Any) -> list[dict[str, Any]]:
         of_kind = (pairs["kind"] == kind).to_numpy()
         row: dict[str, Any] = {"kind": kind.replace("_", " "), "pairs": int(of_kind.sum())}
         for column, name in names.items():
-            both = (a[column] != "") & (b[column] != "")
-            differ = (a[column] != b[column]).to_numpy()[of_kind & both.to_numpy()]
-            row[f"across {name}"], row[f"within {name}"] = int(differ.sum()), int((~differ).sum())
+            both = ((a[column] != "") & (b[column] != "")).to_numpy() & of_kind
+            one = kind == "near_identical" and here[column].nunique() == 1
+            crossing = f"{int((a[column] != b[column]).to_numpy()[both].sum())} of {int(both.sum())}"
+            row[f"across {name}"] = "–" if not both.any() else "one at hand" if one else crossing
         rows.append(row)
     return rows

@@ -13,6 +13,7 @@ from leukbench.evaluation.controls import Standing, probe_result
 from leukbench.evaluation.evaluated import Unknown
 from leukbench.evaluation.grades import DOUBTED
 from leukbench.evaluation.reservations import design_effect_sensitivity
+from leukbench.evaluation.views import ExperimentView
 from leukbench.records import Grade
 from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
@@ -114,6 +115,25 @@ def test_a_row_counts_originals_and_says_how_many_images_were_tested(data: Repor
     assert rows_of(data)["by image"]["tested"] == "400 of 20 patients"
     copies = with_result(data, "image", certificate=certificate(tested=1313))
     assert rows_of(copies)["by image"]["tested"] == "400 originals (1,313 images) of 20 patients"
+
+
+def test_copies_are_counted_image_by_image_too_as_papers_do(data: ReportData) -> None:
+    pooled = dataclasses.replace(data, by_image={("image", NET): 0.248})
+    assert rows_of(pooled)["by image"]["accuracy %"] == "90.0 [85.0 to 95.0]; image by image 24.8"
+    assert rows_of(pooled)["by patient"]["accuracy %"] == "70.0 [65.0 to 75.0]"
+
+
+def test_patients_that_are_joined_are_called_groups_and_counted_once(data: ReportData) -> None:
+    view = ExperimentView(
+        classes=(), unit="patient", n_patients=27, reading="", n_images=400, n_images_published=400, models={}, split=()
+    )
+    joined = dataclasses.replace(data, views={"image": view})
+    assert rows_of(joined)["by image"]["tested"] == "400 of 20 groups"
+    assert rows_of(joined)["by patient"]["tested"] == "400 of 20 patients"
+    assert "27 patients are 20 groups" in ladder.ladder_notes(joined, *STUDY)[0]
+    assert not any("groups" in note for note in ladder.ladder_notes(data, *STUDY))
+    alone = dataclasses.replace(data, views={"image": dataclasses.replace(view, n_patients=20)})
+    assert rows_of(alone)["by image"]["tested"] == "400 of 20 patients"
 
 
 def test_what_is_shared_is_counted_in_the_folds_that_were_run(data: ReportData) -> None:

@@ -56,8 +56,8 @@ def network(seed: int = 1, *, n_groups: int = 20, deviations: tuple[str, ...] = 
     )  # fmt: skip
 
 
-def accuracy(value: float, *, low: float = 0.5, high: float = 0.9) -> Estimate:
-    return Estimate(metric="accuracy", value=value, low=low, high=high, n_images=400, n_groups=20)
+def accuracy(value: float, *, low: float = 0.5, high: float = 0.9, n_groups: int = 20) -> Estimate:
+    return Estimate(metric="accuracy", value=value, low=low, high=high, n_images=400, n_groups=n_groups)
 
 
 def row(
@@ -144,12 +144,20 @@ def test_each_row_of_the_ladder_tells_its_own_majority_and_who_is_ahead() -> Non
 
 
 @pytest.mark.parametrize(
-    ("n_patients", "low", "high", "shown"),
+    ("n_groups", "low", "high", "shown"),
     [(4, 0.6, 0.8, "too few: 4 patients"), (5, 0.6, 0.8, "[60.0 to 80.0]"), (9, 0.05, 0.9, "too few: 9 patients"),
      (9, float("nan"), float("nan"), "too few: 9 patients")],
 )  # fmt: skip
-def test_one_rule_for_too_few(n_patients: int, low: float, high: float, shown: str) -> None:
-    assert shown in with_limits(accuracy(0.7, low=low, high=high), row(n_patients=n_patients).view)
+def test_one_rule_for_too_few(n_groups: int, low: float, high: float, shown: str) -> None:
+    e = accuracy(0.7, low=low, high=high, n_groups=n_groups)
+    assert shown in with_limits(e, row(n_patients=n_groups).view)
+
+
+def test_patients_that_are_joined_are_called_groups() -> None:
+    joined = accuracy(0.7, low=0.6, high=0.8, n_groups=4)
+    assert with_limits(joined, row(n_patients=6).view) == "70.0 (too few: 4 groups)"
+    assert "the group as the sampling unit" in forest("f", CLAIM, [row(n_patients=26)]).caption
+    assert "the patient as the sampling unit" in forest("f", CLAIM, [row()]).caption
 
 
 def test_originals_are_not_called_images_where_copies_were_averaged() -> None:

@@ -148,8 +148,9 @@ def in_browser(page: Path, width: int, folder: Path) -> dict[str, object]:
     file = folder / f"{page.stem}-{width}.html"
     file.write_text(outer, encoding="utf-8")
     made = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000", "--dump-dom",
-         "--window-size=1600,1200", file.as_uri()],
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
+         "--virtual-time-budget=30000", "--dump-dom", "--window-size=1600,1200", file.as_uri()],
         capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip
     found = re.search(r'<pre id="seen">(.*?)</pre>', made.stdout, re.DOTALL)

@@ -21,7 +21,16 @@ from leukbench.report.figures.style import (
     percent_axis,
     row_label,
 )
-from leukbench.report.figures.words import counted, pct, split_name, status, too_few, units, with_limits
+from leukbench.report.figures.words import (
+    counted,
+    pct,
+    sampled,
+    sampling_unit,
+    split_name,
+    status,
+    too_few,
+    with_limits,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,8 @@ def forest(file: str, printed: Claim, rows: Sequence[Row]) -> Figure:
     results = [f"{row.name} {with_limits(row.network.accuracy, row.view)}" for row in rows]
     results_text = f"Printed: {claimed} ({printed.where}). Reproduced: {'; '.join(results)}."
     caption = (
-        f"{results_text} Accuracy in %, brackets and lines: 95 % with the {rows[0].view.unit} as the sampling unit."
+        f"{results_text} Accuracy in %, brackets and lines: 95 % with the "
+        f"{sampling_unit(rows[0].network.accuracy, rows[0].view)} as the sampling unit."
         f"{_status_sentence(rows)}"
     )
     return Figure(file, caption, f"Printed accuracy beside the reproduced ones. {results_text}{_status_sentence(rows)}",
@@ -80,15 +90,15 @@ def _draw_forest(printed: Claim, rows: Sequence[Row]) -> Any:
             ax.plot(100 * printed.fraction, top, "D", color=BLACK, ms=6, zorder=3)
         for y, row in zip(range(top - 1, -1, -1), rows, strict=True):
             accuracy = row.network.accuracy
-            count = f"{counted(accuracy)}, {units(row.view)}"
+            count = f"{counted(accuracy)}, {sampled(accuracy, row.view)}"
             row_label(ax, y, row.name, f"{count}: {pct(accuracy.value)}")
-            _point(ax, y, row.network, row.view, BLUE, "o")
+            _point(ax, y, row.network, BLUE, "o")
     return fig
 
 
-def _point(ax: Any, y: float, model: ModelView, view: ExperimentView, colour: str, marker: str) -> None:
+def _point(ax: Any, y: float, model: ModelView, colour: str, marker: str) -> None:
     e = model.accuracy
-    if not too_few(e, view):
+    if not too_few(e):
         ax.plot([100 * e.low, 100 * e.high], [y, y], color=colour, lw=2.0, zorder=2, solid_capstyle="butt")
     ax.plot(100 * e.value, y, marker, color=colour, ms=6, zorder=3, clip_on=False)
 
@@ -124,9 +134,9 @@ def _draw_ladder(rows: Sequence[Row]) -> Any:
         bare_rows(ax, len(rows))
         percent_axis(ax, "accuracy in %")
         for y, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
-            row_label(ax, y, row.name, f"{counted(row.network.accuracy)}, {units(row.view)}")
-            _point(ax, y + 0.09, row.network, row.view, BLUE, "o")
-            _point(ax, y - 0.11, _histogram(row), row.view, ORANGE, "s")
+            row_label(ax, y, row.name, f"{counted(row.network.accuracy)}, {sampled(row.network.accuracy, row.view)}")
+            _point(ax, y + 0.09, row.network, BLUE, "o")
+            _point(ax, y - 0.11, _histogram(row), ORANGE, "s")
             ax.plot([100 * row.network.majority] * 2, [y - 0.3, y + 0.24], color=GREY, lw=2.2, zorder=1)
         for marker, colour, label in (
             ("o", BLUE, "network"),

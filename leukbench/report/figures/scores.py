@@ -12,10 +12,11 @@ from leukbench.evaluation.operating import Bin
 from leukbench.evaluation.views import ROC_STEPS, NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import BLUE, CYCLE, GREY, VERMILION, Figure, axes
-from leukbench.report.figures.words import FEWEST_UNITS, pct, status
+from leukbench.report.figures.words import pct, status
+from leukbench.report.format import FEWEST_GROUPS
 
 FEWEST_IMAGES = 20
-"""Images a bin must hold, in ``FEWEST_UNITS`` groups, to be drawn."""
+"""Images a bin must hold, in ``FEWEST_GROUPS`` groups, to be drawn."""
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), "-.", (0, (8, 2, 1, 2)))
 
 Pair = tuple[Row, NetworkView]
@@ -68,7 +69,7 @@ def _draw_roc(shown: Sequence[Pair]) -> Any:
 
 def reliability_figure(file: str, row: Row, network: NetworkView) -> Figure | None:
     """Return how often the top score is right before and after temperature scaling, or None where no bin of both
-    holds ``FEWEST_IMAGES`` images in ``FEWEST_UNITS`` groups.
+    holds ``FEWEST_IMAGES`` images in ``FEWEST_GROUPS`` groups.
     """
     made = network.calibration
     if made is None:
@@ -82,13 +83,13 @@ def reliability_figure(file: str, row: Row, network: NetworkView) -> Figure | No
         if bins
     )
     caption = f"Scores of {row.arm.replace('_', ' ')}, {row.name}. {listed}."
-    key = f" Bars: 95 % over groups; bins of fewer than {FEWEST_IMAGES} images or {FEWEST_UNITS} groups are left out."
+    key = f" Bars: 95 % over groups; bins of fewer than {FEWEST_IMAGES} images or {FEWEST_GROUPS} groups are left out."
     extent = f" Extent: {status(network, row.view)}."
     return Figure(file, caption + key + extent, f"Reliability. {caption}{extent}", lambda: _draw_reliability(series))
 
 
 def _enough(bins: Sequence[Bin]) -> list[Bin]:
-    return [b for b in bins if b.n_images >= FEWEST_IMAGES and b.n_groups >= FEWEST_UNITS]
+    return [b for b in bins if b.n_images >= FEWEST_IMAGES and b.n_groups >= FEWEST_GROUPS]
 
 
 def _worst(bins: Sequence[Bin]) -> str:

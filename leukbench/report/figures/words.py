@@ -6,6 +6,7 @@ import math
 
 from leukbench.evaluation.views import ExperimentView, NetworkView
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment
+from leukbench.report.format import FEWEST_GROUPS, WIDEST
 
 PROTOCOLS = {
     "as_published": "as published",
@@ -14,10 +15,6 @@ PROTOCOLS = {
     "patient": "by patient",
     "challenge": "challenge",
 }
-FEWEST_UNITS = 5
-"""Patients or groups below which no interval is shown: the number stands there instead."""
-WIDEST = 0.8
-"""An interval of a share wider than this says next to nothing and is not shown either."""
 
 
 def split_name(spec: Experiment, view: ExperimentView) -> str:
@@ -31,10 +28,19 @@ def counted(e: Estimate) -> str:
     return f"{e.n_images:,} {'originals' if COPIES_AVERAGED in e.note else 'images'}"
 
 
-def units(view: ExperimentView, n: int | None = None) -> str:
+def units(view: ExperimentView, n: int) -> str:
     """Return how many patients or groups, in words."""
-    n = view.n_patients if n is None else n
     return f"{n:,} {view.unit}{'' if n == 1 else 's'}"
+
+
+def sampling_unit(e: Estimate, view: ExperimentView) -> str:
+    """Return what an estimate's groups are: no patients where patients are joined whose images are identical."""
+    return view.unit if e.n_groups == view.n_patients else "group"
+
+
+def sampled(e: Estimate, view: ExperimentView) -> str:
+    """Return how many groups an estimate rests on, in words."""
+    return f"{e.n_groups:,} {sampling_unit(e, view)}{'' if e.n_groups == 1 else 's'}"
 
 
 def pct(fraction: float, digits: int = 1) -> str:
@@ -42,15 +48,15 @@ def pct(fraction: float, digits: int = 1) -> str:
     return "–" if math.isnan(fraction) else f"{100 * fraction:.{digits}f}"
 
 
-def too_few(e: Estimate, view: ExperimentView) -> bool:
-    """Say whether an interval of a share is not shown: too few patients, none, or one that excludes next to nothing."""
-    return view.n_patients < FEWEST_UNITS or not e.high - e.low <= WIDEST
+def too_few(e: Estimate) -> bool:
+    """Say whether an interval of a share is not shown: too few groups, none, or one that excludes next to nothing."""
+    return e.n_groups < FEWEST_GROUPS or not e.high - e.low <= WIDEST
 
 
 def with_limits(e: Estimate, view: ExperimentView) -> str:
     """Return a share in percent with its interval over groups, or why it has none."""
-    if too_few(e, view):
-        return f"{pct(e.value)} (too few: {units(view)})"
+    if too_few(e):
+        return f"{pct(e.value)} (too few: {sampled(e, view)})"
     return f"{pct(e.value)} [{pct(e.low)} to {pct(e.high)}]"
 
 
