@@ -16,12 +16,8 @@ from leukbench.evaluation.scoring import brier_terms
 from leukbench.records import FloatArray, IntArray, Predictions
 
 Mechanism = Literal["beta", "probit", "t3", "size"]
-MECHANISMS: Mapping[Mechanism, str] = {
-    "beta": "beta-binomial rates",
-    "probit": "normal effects on a latent score",
-    "t3": "t effects with 3 df, of the same variance",
-    "size": "normal effects, patients with many images harder (correlation 0.6 with the log size)",
-}
+"""beta: beta-binomial rates; probit: normal effects on a latent score; t3: t effects with 3 df, of the same variance;
+size: normal effects, patients with many images harder (correlation 0.6 with the log size)."""
 CORRELATION = 0.2
 """Of the latent scores of two images of a patient; of their being right it is about 0.1."""
 _LOG_SD = 0.6

@@ -83,10 +83,6 @@ class Bench:
     limits: Device
     batch_size: int | None = None  # instead of the papers'
 
-    def side_of(self, name: str) -> int:
-        """Return the network's input size."""
-        return PROPOSED[name][1]
-
 
 def recipe_of(name: str, *, batch_size: int | None = None) -> Recipe:
     """Return a network's recipe for the timing."""

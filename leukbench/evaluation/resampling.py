@@ -2,7 +2,7 @@
 
 One resample of whole groups is a vector of draws ``(n_groups,)``. Confusion counts add up, so all resamples are one
 matrix product of draws with counts per group; the AUC needs the wins between each pair of groups, and a resample is
-then a quadratic form. :func:`resample_by_loop` is the slow path that states what is meant, and the oracle of the tests.
+then a quadratic form. The tests hold both against really repeating the rows of each drawn group.
 """
 
 from __future__ import annotations
@@ -275,13 +275,3 @@ def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     out = np.full(denominator.shape, np.nan)
     np.divide(numerator, denominator, out=out, where=denominator != 0)
     return out
-
-
-def resample_by_loop(predictions: Predictions, weights: IntArray, metric: Callable[[Predictions], float]) -> FloatArray:
-    """Return ``metric`` of each resample by really repeating the rows of each drawn group: the reference, slow.
-
-    Groups are numbered in sorted order, as in :func:`group_run`.
-    """
-    _, codes = group_codes(predictions.group)
-    values = [metric(predictions.take(np.repeat(np.arange(len(codes)), row[codes]))) for row in weights]
-    return np.array(values, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Intervals of times and of ratios of times; measured times only, no clock here."""
+"""Intervals of measured times; no clock here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True, kw_only=True)
 class TimeEstimate:
-    """A geometric mean of times (seconds) or of ratios, with its interval; NaN where undefined, the reason in note."""
+    """A geometric mean of times (seconds) with its interval; NaN where undefined, the reason in note."""
 
     value: float
     low: float = NAN
@@ -26,13 +26,6 @@ class TimeEstimate:
     n_epochs: int = 0
     n_runs: int = 0
     note: str = ""
-
-    def times(self, factor: float) -> TimeEstimate:
-        """Return the estimate multiplied by a constant, such as the number of epochs for a total."""
-        return TimeEstimate(
-            value=self.value * factor, low=self.low * factor, high=self.high * factor, df=self.df,
-            n_epochs=self.n_epochs, n_runs=self.n_runs, note=self.note,
-        )  # fmt: skip
 
 
 def seconds_per_epoch(runs: Sequence[Sequence[float]], *, warm_up: int = 1, level: float = 0.95) -> TimeEstimate:
@@ -48,27 +41,6 @@ def seconds_per_epoch(runs: Sequence[Sequence[float]], *, warm_up: int = 1, leve
     """
     logs = [_logs(run)[warm_up:] for run in runs]
     return _over(logs, level, f"first {warm_up} of each run left out as warm-up" if warm_up else "")
-
-
-def ratio_of_times(
-    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], *, warm_up: int = 1, level: float = 0.95
-) -> TimeEstimate:
-    """Return first / second of two networks' epoch times taken in turn (A B A B …), paired so that drift cancels.
-
-    Each holds one series a run; series are paired in order and must have equal lengths; t on the log scale of the
-    pairwise ratios. Raises InputError where the series do not pair or a time is not positive.
-
-    >>> estimate = ratio_of_times([[9.0, 2.0, 4.0, 6.3]], [[9.0, 1.0, 2.0, 3.0]])  # ratios 2, 2, 2.1
-    >>> round(estimate.value, 3), estimate.df
-    (2.033, 2.0)
-    """
-    if [len(run) for run in first] != [len(run) for run in second]:
-        raise InputError(
-            "two series of times do not pair", expected=str([len(run) for run in second]),
-            found=str([len(run) for run in first]), do="time both networks in turn, in one job",
-        )  # fmt: skip
-    logs = [(_logs(a) - _logs(b))[warm_up:] for a, b in zip(first, second, strict=True)]
-    return _over(logs, level, "")
 
 
 def _logs(run: Sequence[float]) -> FloatArray:

@@ -60,11 +60,6 @@ class LayerRow:
     output_shape: tuple[int | None, ...]
     parameters: int
 
-    @property
-    def printed_shape(self) -> str:
-        """The output shape as Keras prints it, e.g. ``(None, 220, 220, 32)``."""
-        return str(self.output_shape)
-
 
 def count_parameters(network: nn.Module, *, normalisation_values: int = 0) -> ParameterCount:
     """Return the counts of a whole network.

@@ -53,15 +53,6 @@ def _own(s: ArmShortcut) -> str:
     return f"{percent(s.trivial)} [{percent(s.trivial_low)} to {percent(s.trivial_high)}]"
 
 
-def flag_words(data: ReportData, paper: str, study: str) -> str:
-    """Return the flags of a study in a few words, "none" where there is none."""
-    experiments = data.experiments_of(paper, study)
-    names = [protocol_name(data, experiment) for experiment in experiments if _flagged(data, experiment)]
-    words = [f"`shortcut` {', '.join(names)}"] if names else []
-    words += ["`shortcut` by the patient" for _ in _patient_probe(data, experiments)]
-    return "<br>".join(words) or "none"
-
-
 def _flagged(data: ReportData, experiment: str) -> list[ArmShortcut]:
     return [s for s in data.comparison.shortcuts if s.experiment == experiment and s.flagged]
 

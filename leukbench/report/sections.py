@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from leukbench.evaluation.times import TimeEstimate, seconds_per_epoch
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Deviation, Estimate, Finding
 from leukbench.report.data import ExperimentResult, ReportData
@@ -299,7 +300,7 @@ def parameter_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def time_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return measured times by network: the mean of a run, of its epochs and its scoring. They differ
+    """Return measured times by network: the typical epoch with its interval, the mean of a run. They differ
     between machines.
     """
     rows = []
@@ -308,18 +309,22 @@ def time_rows(data: ReportData) -> list[dict[str, str]]:
             runs = [data.measured[r.key] for r in result.receipt.runs if r.arm == arm and r.key in data.measured]
             if not runs:
                 continue
-            steady = [s for run in runs for s in run.train_s[1 if len(run.train_s) > 1 else 0 :]]
-            epoch = sum(steady) / len(steady)
+            epoch = seconds_per_epoch([r.train_s for r in runs], warm_up=min(1, *(len(r.train_s) - 1 for r in runs)))
             rows.append(
                 {
                     "experiment": f"`{experiment}`",
                     "network": arm,
-                    "an epoch": seconds(epoch),
-                    "images/s": number(sum(r.n_train_rows for r in runs) / len(runs) / epoch, digits=0),
+                    "an epoch": _with_limits(epoch),
+                    "images/s": number(sum(r.n_train_rows for r in runs) / len(runs) / epoch.value, digits=0),
                     "a run": seconds(sum(r.wall_s for r in runs) / len(runs)),
                 }
             )
     return rows
+
+
+def _with_limits(epoch: TimeEstimate) -> str:
+    limits = "" if math.isnan(epoch.low) else f" [{seconds(epoch.low)} to {seconds(epoch.high)}]"
+    return f"{seconds(epoch.value)}{limits}"
 
 
 def finding_rows(findings: Iterable[Finding], paper: str) -> list[dict[str, str]]:

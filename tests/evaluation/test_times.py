@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from leukbench.errors import InputError
-from leukbench.evaluation.times import ratio_of_times, seconds_per_epoch
+from leukbench.evaluation.times import seconds_per_epoch
 
 
 def test_one_run_is_the_t_interval_of_log_times() -> None:
@@ -23,21 +23,6 @@ def test_one_run_is_the_t_interval_of_log_times() -> None:
 def test_runs_that_differ_more_than_their_epochs_are_the_units() -> None:
     made = seconds_per_epoch([[9, 1.0, 1.01], [9, 2.0, 2.01], [9, 4.0, 4.01]])
     assert made.df == 2 and made.high / made.low > 10
-
-
-def test_pairing_cancels_a_machine_that_slows_down() -> None:
-    drift = np.exp(np.linspace(0, 1.5, 12))
-    noise = np.exp(np.random.default_rng(0).normal(0, 0.01, (2, 12)))
-    a, b = (2.0 * drift * noise[0]).tolist(), (1.0 * drift * noise[1]).tolist()
-    paired = ratio_of_times([a], [b])
-    assert paired.low < 2.0 < paired.high and paired.high / paired.low < 1.03
-    alone = seconds_per_epoch([a])
-    assert alone.high / alone.low > 1.5
-
-
-def test_a_total_is_the_epoch_times_their_number() -> None:
-    made = seconds_per_epoch([[9, 2.0, 2.1, 2.0]])
-    assert made.times(30).high == pytest.approx(30 * made.high)
 
 
 def test_coverage_of_the_mean_of_log_times_over_seeds() -> None:
@@ -55,5 +40,3 @@ def test_too_little_or_impossible_input_is_named() -> None:
     assert seconds_per_epoch([[1.0, 2.0, 2.0, 2.0]]).low < 2.0  # identical readings: still no zero width
     with pytest.raises(InputError, match="positive"):
         seconds_per_epoch([[1.0, 0.0]])
-    with pytest.raises(InputError, match="pair"):
-        ratio_of_times([[1.0, 2.0]], [[1.0]])

@@ -62,7 +62,7 @@ def test_every_row_of_table_2_is_a_layer_of_ours(paper: Paper) -> None:
     rows = [c for c in paper.claims if c.where == "Table 2"]
     shapes = [c.value for c in rows if c.metric == "output_shape"]
     counts = [int(c.value) for c in rows if c.metric == "params_layer"]
-    assert [row.printed_shape for row in table] == shapes
+    assert [str(row.output_shape) for row in table] == shapes
     assert [row.parameters for row in table] == counts
     assert sum(counts) == 535_458
 

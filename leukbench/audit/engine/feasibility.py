@@ -6,7 +6,6 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -362,43 +361,3 @@ def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     first = np.ceil((low - sums) * sizes[2])
     last = np.floor((high - sums) * sizes[2])
     return bool((np.maximum(first, 0) <= np.minimum(last, sizes[2])).any())
-
-
-MLSCORECHECK_NAMES = {
-    "accuracy": "acc",
-    "recall": "sens",
-    "specificity": "spec",
-    "precision": "ppv",
-    "f1": "f1",
-    "mcc": "mcc",
-    "kappa": "kappa",
-    "balanced_accuracy": "bacc",
-}
-
-
-def mlscorecheck_agrees(p: int, n: int, scores: Mapping[str, float], *, eps: float) -> bool:
-    """Return mlscorecheck's verdict (Fazekas & Kovács 2024) for one binary test set: True where the scores can hold
-    together.
-
-    ``p`` positives, ``n`` negatives; scores as fractions under our metric names; ``eps`` the largest numerical
-    deviation. The library ignores names that it does not know, so unknown ones raise InputError here; its macro
-    accuracy (one class against the rest) is never fed a top-1 accuracy, since only binary test sets are passed.
-    """
-    unknown = sorted(set(scores) - set(MLSCORECHECK_NAMES))
-    if unknown:
-        raise InputError(
-            "scores that mlscorecheck would silently ignore",
-            expected=", ".join(sorted(MLSCORECHECK_NAMES)),
-            found=", ".join(unknown),
-        )
-    import logging
-
-    from mlscorecheck.check.binary import check_1_testset_no_kfold
-
-    logging.getLogger("mlscorecheck").setLevel(logging.WARNING)
-    answer: dict[str, Any] = check_1_testset_no_kfold(
-        testset={"p": p, "n": n},
-        scores={MLSCORECHECK_NAMES[k]: float(v) for k, v in scores.items()},
-        eps=eps,
-    )
-    return not bool(answer["inconsistency"])
