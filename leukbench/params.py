@@ -67,6 +67,11 @@ class Params(_Strict):
             for n, s in self.stores.items()
             if s.source not in self.sources
         ]
+        problems += [
+            f"study {n}: paper {s.paper!r} is not under papers"
+            for n, s in self.studies.items()
+            if s.paper not in self.papers
+        ]
         known = {(s.paper, s.study) for s in self.studies.values()}
         problems += [
             f"{n} is both an experiment and a transfer" for n in sorted(self.experiments.keys() & self.transfers.keys())

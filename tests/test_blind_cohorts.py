@@ -57,7 +57,7 @@ def verdicts_of(seed: int, home: Path) -> dict[str, str]:
     from leukbench.pipeline import resolve as resolve_stage
     from leukbench.pipeline import split as split_stage
     from leukbench.pipeline import train as train_stage
-    from leukbench.verdicts.rule import frozen_digest
+    from leukbench.verdicts.frozen import frozen_digest
 
     plan = plan_of(seed)
     margins = plan["verdicts"]

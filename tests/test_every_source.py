@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 
 from leukbench.errors import DataError, InputError, LeukbenchWarning
 from leukbench.records import MANIFEST_COLUMNS
-from leukbench.sources import load_source, source_names
+from leukbench.sources import base, load_source, source_names
 from leukbench.sources.base import Source
 from leukbench.sources.verify import verify_source
+from tests.support.real_images import real_folder
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 SYNTHETIC = [name for name in source_names() if load_source(name).make is not None]
 PUBLISHED = [name for name in source_names() if load_source(name).make is None]
 EVERY = [*SYNTHETIC, *(pytest.param(name, marks=pytest.mark.real) for name in PUBLISHED)]
@@ -47,9 +48,7 @@ def source(request: pytest.FixtureRequest) -> Source:
 def folder(source: Source, made: dict[str, Path]) -> Path:
     if source.name in made:
         return made[source.name]
-    if not (REAL / source.name).is_dir():
-        pytest.skip(f"the real images of {source.name} are not at ../shared/data")
-    return REAL / source.name
+    return real_folder(source.name)
 
 
 @pytest.fixture
@@ -71,7 +70,16 @@ def damaged(source: Source, folder: Path, manifest: pd.DataFrame, tmp_path: Path
             if (folder / path).is_file():
                 (copy / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / path, copy / path)
+        if not base.has_facts(source.name):  # nobody publishes its hashes: those of the files as they came are held
+            base.record_files(copy, below="")
     yield copy, copy / here["path"].iloc[0]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_nothing_of_a_source_is_still_to_be_filled(name: str) -> None:
+    file = Path(inspect.getfile(load_source(name).index))  # type: ignore[arg-type]
+    marked = [n for n, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1) if "# TODO" in line]
+    assert marked == [], f"{file}: leukbench new source {name} lists what is still to be filled"
 
 
 def test_the_card_is_complete(source: Source) -> None:
@@ -153,9 +161,9 @@ def test_the_file_list_holds_a_hash_and_a_size_for_every_file(source: Source, fo
 
 def test_files_as_published_verify_as_intact(source: Source, folder: Path) -> None:
     report = verify_source(source.name, folder)
-    assert report.intact and report.n_checked > 0 and not report.extra
+    assert report.intact and report.n_checked > 0
     if source.make is not None:
-        assert report.complete
+        assert report.complete and not report.extra
 
 
 def test_a_missing_folder_names_the_command_that_gets_the_data(source: Source, tmp_path: Path) -> None:

@@ -467,6 +467,17 @@ def profile(name: Annotated[str, typer.Argument(help="a profile; empty: list the
 
 
 @app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="paper or source")],
+    key: Annotated[str, typer.Argument(help="its short name: small letters, figures, _")],
+) -> None:
+    """Lay the files of a new paper or source; once more: say what of them is still to be filled."""
+    from leukbench.tools.new import new as laying
+
+    print(laying(kind, key))
+
+
+@app.command()
 def check(
     update: Annotated[bool, typer.Option(help="run the reference seeds again and store them")] = False,
 ) -> None:

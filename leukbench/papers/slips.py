@@ -15,9 +15,12 @@ from pydantic import ValidationError
 
 from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
+from leukbench.records import Protocol
 
 NAMED_CELLS = ("tp", "fp", "fn", "tn")
 COUNTS = frozenset(["n_images", "n_subjects", *NAMED_CELLS, "matrix_cell"])
+ALL_FOUR: tuple[Protocol, ...] = ("as_published", "image", "augment_first", "patient")
+"""The protocols that every study that is run has."""
 FACT_VALUES: Mapping[str, tuple[str, ...]] = {
     "augmentation_order": ("after_split", "before_split", "unstated"),
     "test_set_augmented": ("yes", "no", "unstated"),
@@ -90,7 +93,7 @@ def problem_text(error: Any) -> str:
 def slips(paper: Paper, lines: Mapping[str, int]) -> list[str]:
     """Return what in a valid paper would be dropped or misread in silence."""
     found = [f"{_place(c.id, lines)}: {words}" for c in paper.claims for words in _claim_slips(paper, c)]
-    return [*found, *_matrix_slips(paper, lines), *_fact_slips(paper)]
+    return [*found, *_study_slips(paper, lines), *_matrix_slips(paper, lines), *_fact_slips(paper)]
 
 
 def _place(ident: str, lines: Mapping[str, int]) -> str:
@@ -153,6 +156,28 @@ def _class_slips(paper: Paper, claim: Claim) -> Iterator[str]:
     if claim.average not in usual and not claim.average.startswith("positive:"):
         allowed = f"{', '.join(usual[1:])}, positive:<class>"
         yield f"average {claim.average!r} is none of {allowed}{_nearest(claim.average, usual)}"
+
+
+def _study_slips(paper: Paper, lines: Mapping[str, int]) -> Iterator[str]:
+    """Yield what a study lacks to be run; one with ``protocols: {}`` is not meant to be."""
+    for name, study in paper.studies.items():
+        arms = [arm for arm, of in paper.arms.items() if of.study == name]
+        if not study.protocols or not arms:
+            continue
+        if lacking := [p for p in ALL_FOUR if p not in study.protocols]:
+            yield (
+                f"study {name}: protocols lacks {', '.join(lacking)}; a study that is run needs all four of "
+                f"{', '.join(ALL_FOUR)} (challenge besides where there is one), one that is not has protocols: {{}}"
+            )
+        claim = paper.claim(study.headline)
+        words = {
+            "kind: own": claim.kind == "own",
+            f"study: {name}": claim.study == name,
+            f"arm: NAME, of {', '.join(arms)}": claim.arm in arms,
+            "a value that is a number": claim.number is not None,
+        }
+        if wrong := [key for key, right in words.items() if not right]:
+            yield f"{_place(claim.id, lines)}: it is the headline of study {name}, so it needs {'; '.join(wrong)}"
 
 
 def _matrix_slips(paper: Paper, lines: Mapping[str, int]) -> Iterator[str]:

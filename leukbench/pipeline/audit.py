@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
+from leukbench.pipeline.frozen import check_frozen
 from leukbench.records import json_text
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def audit(files: Sequence[Path], papers: Sequence[str], format: str) -> tuple[st
 def audit_stage(params: Params) -> str:
     """Write the findings on the profile's papers, ``reports/audit.md`` over the papers that are publications, and each
     paper without its claims, on which the stages depend that a claim does not concern.
+
+    Raises InputError, before anything is trained, where margin, alpha or headlines are not those that were frozen.
     """
     from leukbench.audit.findings import audit_papers
     from leukbench.audit.render import render_markdown, to_json
@@ -52,6 +55,7 @@ def audit_stage(params: Params) -> str:
     from leukbench.paths import workspace
 
     papers = {key: load_paper(key) for key in dict.fromkeys([*params.papers, *paper_keys()])}
+    check_frozen(params.verdicts, [papers[key] for key in params.papers])
     found = {key: audit_papers([paper]) for key, paper in papers.items()}
     findings = [finding for key in params.papers for finding in found[key]]
     write_text(out_folder(params.profile, "findings.json"), to_json(findings) + "\n", summed=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
+from leukbench.pipeline.frozen import check_frozen
 from leukbench.pipeline.results import read_findings, results_of
 from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
@@ -18,7 +19,7 @@ def compare(params: Params) -> str:
     from leukbench.verdicts.rule import decide
 
     papers = [load_paper(key) for key in params.papers]
-    _check_frozen(params, {claim: printed for paper in papers for claim, printed in paper.headlines().items()})
+    check_frozen(params.verdicts, papers)
     results = results_of(params)
     experiments = {name: results[name] for name in params.experiments}
     transfers = {name: results[name] for name in params.transfers}
@@ -37,20 +38,3 @@ def compare(params: Params) -> str:
     )
     write_text(out_folder(params.profile, "verdicts.json"), json_text(comparison), summed=True)
     return f"{len(comparison.verdicts)} claims compared"
-
-
-def _check_frozen(params: Params, headlines: dict[str, str]) -> None:
-    """Raise InputError where margin, alpha or headline claims are not those that were frozen before results existed."""
-    from leukbench.errors import InputError
-    from leukbench.verdicts.rule import frozen_digest
-
-    now = frozen_digest(params.verdicts.margin, params.verdicts.alpha, headlines)
-    if params.verdicts.sha256 != now:
-        raise InputError(
-            "margin, alpha or headline claims differ from those that were frozen",
-            where="params.yaml, verdicts.sha256",
-            expected=params.verdicts.sha256 or "a hash",
-            found=now,
-            do="restore them; or, where no result exists yet or a figure was transcribed wrongly, put the "
-            "found hash there",
-        )

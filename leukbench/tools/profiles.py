@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 from leukbench.errors import InputError, unknown_name
-from leukbench.params import Params, params_from_plain
+from leukbench.params import Params, load_params, params_from_plain
 from leukbench.paths import workspace, write_text
 from leukbench.tools.plans import params_text, read_profile
 
@@ -81,7 +81,24 @@ def _profile_list(profiles: dict[str, Path], present: Path) -> str:
         lines.append(f"{mark} {name}: {_about(file)}")
     if not any(line.startswith("*") for line in lines):
         lines.append("(params.yaml is none of these as it stands)" if text else "(there is no params.yaml)")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_frozen_line(present)])
+
+
+def _frozen_line(present: Path) -> list[str]:
+    """Return the hash that locks margin, alpha and headlines of the params.yaml in place, beside the one that it has.
+
+    Nothing where there is no params.yaml that can be read.
+    """
+    from leukbench.papers.loader import load_paper
+    from leukbench.pipeline.frozen import frozen_now
+
+    try:
+        params = load_params(present)
+    except InputError:
+        return []
+    now = frozen_now(params.verdicts, map(load_paper, params.papers))
+    same = "as it says" if now == params.verdicts.sha256 else f"it says {params.verdicts.sha256 or 'none'}"
+    return [f"verdicts.sha256 of params.yaml, for its margin, alpha and headlines as they stand: {now} ({same})"]
 
 
 def _about(file: Path) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from leukbench.errors import InputError
 from leukbench.evaluation.corrections import benjamini_hochberg, holm
-from leukbench.records import COPIES_AVERAGED, digest
+from leukbench.records import COPIES_AVERAGED
 from leukbench.verdicts.differences import (
     Difference,
     Outcome,
@@ -394,12 +394,6 @@ def _name(r: Reproduced) -> str:
     return ", ".join(part for part in (_split_name(r), r.definition) if part)
 
 
-def frozen_digest(margin: float, alpha: float, headlines: Mapping[str, str]) -> str:
-    """Return the hash that locks margin, alpha and the headline claims (id and what is
-    printed) before results exist."""
-    return digest({"margin": margin, "alpha": alpha, "headlines": dict(headlines)})
-
-
 __all__ = [
     "Difference",
     "Question",
@@ -408,7 +402,6 @@ __all__ = [
     "conclude",
     "decide",
     "difference",
-    "frozen_digest",
     "not_lower_p",
     "three_sided_p",
 ]

@@ -14,8 +14,8 @@ from leukbench.cohort.defects import CHECKS, Defect, Known, read_registry, recou
 from leukbench.errors import DataError, InputError
 from leukbench.sources import base
 from leukbench.tools.defects import defects, known_of
+from tests.support.real_images import real_folder
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 VERSION, ENTRIES = read_registry()
 
 
@@ -93,10 +93,9 @@ def test_predictions_are_scored_with_and_without_the_images_of_a_defect(
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
 def test_the_originals_are_the_same_bytes_at_the_other_portal() -> None:
     there = {fact["name"]: fact["git_blob"] for fact in base.read_facts("blood_cells_bccd")}
-    files = sorted((DATA / "blood_cells" / "Original_Images").glob("*.jpg"))
+    files = sorted((real_folder("blood_cells", "Original_Images") / "Original_Images").glob("*.jpg"))
     data = {file.name: file.read_bytes() for file in files}
     blobs = {name: hashlib.sha1(b"blob %d\0" % len(b) + b).hexdigest() for name, b in data.items()}
     assert {name: blob for name, blob in blobs.items() if name in there} == there
@@ -104,8 +103,7 @@ def test_the_originals_are_the_same_bytes_at_the_other_portal() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
 def test_the_shipped_label_cells_are_those_of_the_file() -> None:
-    with (DATA / "blood_cells" / "labels.csv").open(encoding="utf-8") as handle:
+    with (real_folder("blood_cells", "labels.csv") / "labels.csv").open(encoding="utf-8") as handle:
         cells = {line["Image"]: line["Category"] for line in csv.DictReader(handle)}
     assert {fact["Image"]: fact["Category"] for fact in base.read_facts("blood_cells_labels")} == cells

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -25,9 +24,8 @@ from leukbench.records import MANIFEST_COLUMNS
 from leukbench.sources import base, blood_cells
 from leukbench.sources.hashing import read_rgb
 from tests.support.cohorts import augmented, manifest_of, smear
+from tests.support.real_images import real_folder
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-real = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
 Image = npt.NDArray[np.uint8]
 
 
@@ -195,11 +193,10 @@ def _unit(rgb: Image) -> npt.NDArray[np.float64]:
     return np.asarray((small - small.mean()) / np.linalg.norm(small - small.mean()))
 
 
-@real
 @pytest.mark.real
 def test_the_71_plain_halves_have_the_origins_that_their_pixels_show() -> None:
     """Truth: the original whose reduction, unmoved, correlates best, by far (the release stretched the contrast)."""
-    folder = DATA / "blood_cells"
+    folder = real_folder("blood_cells", "Original_Images", "images/TEST_SIMPLE")
     files = sorted((folder / "Original_Images").glob("*.jpg"))
     known = np.stack([_unit(read_rgb(file)) for file in files])
     origins = blood_cells.inferred_origins()
@@ -237,10 +234,10 @@ def test_the_splits_of_the_paper_that_used_the_release_keep_their_promises_with_
     assert limited["origin"].nunique() == 40 < len(limited)  # limits count originals, their copies stay with them
 
 
-@real
 @pytest.mark.real
 def test_the_recovered_origins_are_in_the_part_that_the_replayed_seed_put_them() -> None:
-    with (DATA / "blood_cells" / "original_split.csv").open(encoding="utf-8", newline="") as handle:
+    table = real_folder("blood_cells", "original_split.csv") / "original_split.csv"
+    with table.open(encoding="utf-8", newline="") as handle:
         part_of = {f"original_{row['BloodImage'].split('.')[0]}": row["split"] for row in csv.DictReader(handle)}
     rows = published()
     known = rows[rows["pool"].ne("original") & rows["origin"].ne("")]
@@ -248,11 +245,10 @@ def test_the_recovered_origins_are_in_the_part_that_the_replayed_seed_put_them()
     assert (known["origin"].map(part_of) == expected).all()
 
 
-@real
 @pytest.mark.real
 @pytest.mark.slow
 def test_real_cells_augmented_with_known_parameters_are_traced_and_those_without_an_original_are_unknown() -> None:
-    files = sorted((DATA / "blood_cells" / "Original_Images").glob("*.jpg"))
+    files = sorted((real_folder("blood_cells", "Original_Images") / "Original_Images").glob("*.jpg"))
     halves = [cv2.resize(read_rgb(f), (320, 240), interpolation=cv2.INTER_AREA) for f in files]
     overlapping = set(shipped_fields("blood_cells")[["image_id_a", "image_id_b"]].to_numpy().ravel())
     absent = {k for k in range(0, len(files), 5) if f"original_{files[k].stem}" not in overlapping}
@@ -282,11 +278,10 @@ def two_shots(rgb: Image, overlap: float, rng: np.random.Generator) -> tuple[Ima
     return shot(0), shot(width - side)
 
 
-@real
 @pytest.mark.real
 @pytest.mark.slow
 def test_two_captures_of_one_aria_field_are_found_by_their_overlap() -> None:
-    files = sorted((DATA / "aria_all_2021" / "Original").rglob("*.jpg"))
+    files = sorted((real_folder("aria_all_2021", "Original") / "Original").rglob("*.jpg"))
     rng = np.random.default_rng(0)
     photographs = [
         read_rgb(files[k])[:188, :188] for k in rng.choice(len(files), 120, replace=False)
@@ -304,10 +299,9 @@ def test_two_captures_of_one_aria_field_are_found_by_their_overlap() -> None:
     assert sum(a is not None and shows_one_field(a) for a in strangers) <= 1
 
 
-@real
 @pytest.mark.real
 def test_looking_again_at_some_released_images_gives_the_shipped_rows() -> None:
-    folder = DATA / "blood_cells"
+    folder = real_folder("blood_cells", "Original_Images", "images_sample/TRAIN")
     shipped = {fact["image_id"]: fact["origin"] for fact in base.read_facts("blood_cells_origins")}
     sample = sorted((folder / "images_sample" / "TRAIN").glob("*/*.jpeg"))[::20]
     wanted = {f"TRAIN_{f.parent.name}{f.stem}": f for f in sample}

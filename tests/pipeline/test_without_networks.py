@@ -18,7 +18,7 @@ from leukbench.pipeline.grid import Choice, grid
 from leukbench.pipeline.report import gather
 from leukbench.pipeline.results import results_of
 from leukbench.report.pages import study_run
-from leukbench.verdicts.rule import frozen_digest
+from leukbench.verdicts.frozen import frozen_digest
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 PROTOCOLS = ("as_published", "image", "patient")

@@ -28,6 +28,7 @@ from leukbench.sources.bitmaps import form_hashes, published_forms
 from leukbench.sources.hashing import Image
 from leukbench.sources.portals import fetch_by, portal_of, ways_of
 from tests.support.hostile import FILES, HARMFUL, Server, send, tar_of
+from tests.support.real_images import real_folder
 
 CELLS = ("UID_1_1_1_all", "UID_H10_1_1_hem", "UID_2_1_1_all", "UID_H14_1_1_hem")
 
@@ -521,10 +522,8 @@ def test_a_bmp_as_opencv_reads_it_comes_back_byte_for_byte() -> None:
 def test_the_real_cells_are_made_again_from_their_pixels() -> None:
     from leukbench.sources.hashing import file_sha256, read_rgb
 
-    real = Path(__file__).resolve().parents[3] / "shared" / "data" / "cnmc_2019"
-    files = sorted(real.rglob("*.bmp"))[::20]
-    if not files:
-        pytest.skip("the real images of cnmc_2019 are not at ../shared/data")
-    files += sorted((real / "validation_data").rglob("*.bmp"))
+    real = real_folder("cnmc_2019", "training_data", "validation_data")
+    training, validation = (sorted((real / part).rglob("*.bmp")) for part in ("training_data", "validation_data"))
+    files = [*training[:: max(1, len(training) // 10)], *validation[:20]]
     which = [form_hashes(read_rgb(file)).index(file_sha256(file)) for file in files]
     assert which == [int("validation_data" in file.as_posix()) for file in files] and 1 in which

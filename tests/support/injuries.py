@@ -20,7 +20,7 @@ from leukbench.errors import LeukbenchError
 from leukbench.params import Params, load_params
 from leukbench.paths import SUM, sha256_of, workspace_at
 from leukbench.pipeline import audit, compare, count, decode, evaluate, remake, report, split, train, views
-from leukbench.verdicts.rule import frozen_digest
+from leukbench.verdicts.frozen import frozen_digest
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 KINDS = ("flipped bit", "changed digit", "cut", "zeros", "emptied")

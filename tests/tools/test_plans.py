@@ -9,10 +9,14 @@ import yaml
 
 from leukbench.errors import InputError
 from leukbench.papers.loader import load_paper, paper_keys
+from leukbench.papers.schema import Paper
 from leukbench.params import params_from_plain
 from leukbench.records import Limits
+from leukbench.sources import load_source
+from leukbench.tools import plans
 from leukbench.tools.plans import params_text, read_profile
 from leukbench.tools.profiles import load_profile
+from leukbench.verdicts.frozen import frozen_digest
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 BASE = """\
@@ -68,6 +72,57 @@ def test_the_params_of_a_short_profile_say_everything(folder: Path) -> None:
     assert text.startswith("# A short profile: nothing runs.\n# Made from profiles/short.yaml")
     assert params_from_plain(yaml.safe_load(text), where="params.yaml") == load_profile(folder / "short.yaml")
     assert params_text(folder / "base.yaml") == BASE
+
+
+EVERY = """\
+profile: every
+papers: all
+verdicts: {margin: 0.05}
+sources: {synthetic_cells: {images: 48}}
+every: {images: stand_in, protocols: [image], limits: {epochs: 1}}
+"""
+
+
+def test_every_stands_for_all_papers_that_are_found_and_freezes_their_headlines(tmp_path: Path) -> None:
+    (tmp_path / "every.yaml").write_text(EVERY, encoding="utf-8")
+    params = load_profile(tmp_path / "every.yaml")
+    papers = [load_paper(key) for key in paper_keys()]
+    assert params.papers == tuple(paper_keys())
+    headlines = {k: v for paper in papers for k, v in paper.headlines().items()}
+    assert params.verdicts.sha256 == frozen_digest(0.05, 0.05, headlines)
+    studies = {(p.key, s) for p in papers for s, study in p.studies.items() if study.stand_in}
+    assert {(e.paper, e.study) for e in params.experiments.values()} == studies
+    assert {e.protocol for e in params.experiments.values()} == {"image"}
+    assert all(load_source(name).card.synthetic for name in params.sources)
+    assert params.sources["synthetic_cells"].images == 48
+    # batool's VGG19 takes 224 px where its other networks take 300: a store and an experiment of its own
+    vgg = params.experiments["batool-cnmc-224-image"]
+    assert vgg.store == "synthetic_cells-224" and params.stores[vgg.store].side_px == 224
+    assert params.stores["synthetic_cells-224-crop67"].crop == 0.6667
+
+
+def test_a_study_without_a_stand_in_is_left_out_of_stand_ins_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(key: str) -> Paper:
+        paper = load_paper(key)
+        study = paper.studies["cnmc"].model_copy(update={"stand_in": ""})
+        return paper.model_copy(update={"studies": {"cnmc": study}})
+
+    monkeypatch.setattr("leukbench.papers.loader.load_paper", without)
+    monkeypatch.setattr(plans, "paper_keys", lambda: ["ddrnet"])
+    for images, n in (("stand_in", 0), ("published", 1)):
+        (tmp_path / "every.yaml").write_text(EVERY.replace("stand_in", images), encoding="utf-8")
+        params = load_profile(tmp_path / "every.yaml")
+        assert [*params.studies] == ["ddrnet-cnmc"][:n] and len(params.experiments) == n
+
+
+def test_readings_without_published_labels_are_left_out(tmp_path: Path) -> None:
+    text = EVERY.replace("stand_in", "published").replace("protocols: [image], ", "")
+    (tmp_path / "every.yaml").write_text(text, encoding="utf-8")
+    readings = {(e.paper, e.study, e.reading) for e in load_profile(tmp_path / "every.yaml").experiments.values()}
+    assert ("ddrnet", "cnmc", "training_data_80_20") in readings
+    assert ("ddrnet", "cnmc", "final_test") not in readings  # C-NMC publishes no labels of its final test
 
 
 @pytest.mark.parametrize(

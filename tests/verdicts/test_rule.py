@@ -29,7 +29,8 @@ from leukbench.verdicts.differences import (
     not_lower_p,
     three_sided_p,
 )
-from leukbench.verdicts.rule import decide, frozen_digest
+from leukbench.verdicts.frozen import frozen_digest
+from leukbench.verdicts.rule import decide
 from tests.support.verdict_rates import GROUPS, RATES, Truth, question, shares
 
 CLAIM, MARGIN, SE = 0.80, 0.05, 0.01
