@@ -20,7 +20,7 @@ from leukbench.cohort.splits import check_rule
 from leukbench.errors import InputError
 from leukbench.papers.facts import PARTS, load_facts, places
 from leukbench.papers.files import paper_file, paper_keys
-from leukbench.papers.loader import load_paper
+from leukbench.papers.loader import load_paper, read_paper
 from leukbench.papers.resolve import resolve_study
 from leukbench.papers.schema import Assumed, Paper, Study
 from leukbench.papers.vocabulary import METRICS
@@ -294,16 +294,6 @@ def test_a_builder_that_does_not_exist_is_named_with_the_nearest(sixth: Path) ->
         ("unit: group", "unit: patient", "unit"),
         ("    copies: ", "    notes_on_copies: ", "notes_on_copies"),
         ("    copies: {rotation_deg: 20, flip_horizontal: true}", "", "copies does not say how these look"),
-        (
-            "      patient:\n",
-            "      challenge:\n",
-            "study blasts: protocols lacks patient; a study that is run needs all",
-        ),
-        (
-            "arm: tiny, model",
-            "model",
-            r"claim sixth.t1.accuracy.*it is the headline of study blasts.*arm: NAME, of tiny",
-        ),
     ],
 )
 def test_a_wrong_key_or_value_is_refused_with_its_place(
@@ -315,3 +305,22 @@ def test_a_wrong_key_or_value_is_refused_with_its_place(
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         load_paper(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("      patient:\n", "      challenge:\n", r"study blasts: protocols lacks patient; .* needs all four"),
+        ("arm: tiny, model", "model", r"claim sixth\.t1\.accuracy.*headline of study blasts.*needs arm: NAME, of tiny"),
+        ("study: blasts, arm: tiny, ", "", r"needs study: blasts; arm: NAME, of tiny"),
+    ],
+)
+def test_what_a_paper_of_the_suite_lacks_to_be_run_is_said_in_words(
+    sixth: Path, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = sixth.read_text(encoding="utf-8")
+    file = tmp_path / "paper.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert old in text and load_paper(file).key == "sixth"  # one that is only audited may lack it
+    with pytest.raises(InputError, match=message):
+        read_paper(file, run=True)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from leukbench.errors import InputError
 from leukbench.papers.files import is_file_name, paper_file, paper_keys, read_mapping
 from leukbench.papers.schema import Paper
-from leukbench.papers.slips import claim_lines, claim_problems, problem_text, slips
+from leukbench.papers.slips import claim_lines, claim_problems, problem_text, run_slips, slips
 
 SHOWN = 40
 """Things of one file that are named at most."""
@@ -24,14 +24,15 @@ Model = TypeVar("Model", bound=BaseModel)
 def load_paper(key_or_file: str | Path) -> Paper:
     """Return a validated paper, by key from the suite or by path from any folder.
 
-    Raises InputError with the place in the file for anything that the schema refuses.
+    Raises InputError with the place in the file for anything that the schema refuses, and for what a paper of the
+    suite lacks to be run.
     """
     text = str(key_or_file)
-    return read_paper(Path(text) if is_file_name(text) else paper_file(text))
+    return read_paper(Path(text)) if is_file_name(text) else read_paper(paper_file(text), run=True)
 
 
-def read_paper(file: Path) -> Paper:
-    """Return the validated paper in a file.
+def read_paper(file: Path, *, run: bool = False) -> Paper:
+    """Return the validated paper in a file; with ``run`` one that can be trained as well as audited.
 
     Raises InputError where it is missing, no YAML, against the schema, or where something in it would be dropped or
     misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once.
@@ -44,7 +45,7 @@ def read_paper(file: Path) -> Paper:
     except ValidationError as error:
         problems += [problem_text(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
         raise _refused(file, problems, do=_EXPLAINED) from error
-    found = slips(paper, lines)
+    found = [*slips(paper, lines), *(run_slips(paper, lines) if run else ())]
     if found:
         raise _refused(file, found, do=_EXPLAINED)
     return paper

@@ -93,7 +93,7 @@ def problem_text(error: Any) -> str:
 def slips(paper: Paper, lines: Mapping[str, int]) -> list[str]:
     """Return what in a valid paper would be dropped or misread in silence."""
     found = [f"{_place(c.id, lines)}: {words}" for c in paper.claims for words in _claim_slips(paper, c)]
-    return [*found, *_study_slips(paper, lines), *_matrix_slips(paper, lines), *_fact_slips(paper)]
+    return [*found, *_matrix_slips(paper, lines), *_fact_slips(paper)]
 
 
 def _place(ident: str, lines: Mapping[str, int]) -> str:
@@ -158,16 +158,14 @@ def _class_slips(paper: Paper, claim: Claim) -> Iterator[str]:
         yield f"average {claim.average!r} is none of {allowed}{_nearest(claim.average, usual)}"
 
 
-def _study_slips(paper: Paper, lines: Mapping[str, int]) -> Iterator[str]:
-    """Yield what a study lacks to be run; one with ``protocols: {}`` is not meant to be."""
+def run_slips(paper: Paper, lines: Mapping[str, int]) -> Iterator[str]:
+    """Yield what the studies of a paper lack to be run, which a paper that is only audited may."""
     for name, study in paper.studies.items():
         arms = [arm for arm, of in paper.arms.items() if of.study == name]
-        if not study.protocols or not arms:
-            continue
         if lacking := [p for p in ALL_FOUR if p not in study.protocols]:
             yield (
-                f"study {name}: protocols lacks {', '.join(lacking)}; a study that is run needs all four of "
-                f"{', '.join(ALL_FOUR)} (challenge besides where there is one), one that is not has protocols: {{}}"
+                f"study {name}: protocols lacks {', '.join(lacking)}; a study of the suite needs all four of "
+                f"{', '.join(ALL_FOUR)}, and challenge where there is one"
             )
         claim = paper.claim(study.headline)
         words = {

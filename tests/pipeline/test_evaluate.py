@@ -19,7 +19,7 @@ ARIA = {"paper": "dscnet", "study": "aria"}
 SMEARS = {"paper": "ddrnet", "study": "blood_cells"}
 PLAN = {
     "profile": "made",
-    "papers": ["dscnet"],
+    "papers": ["dscnet", "ddrnet"],
     "verdicts": {"margin": 0.05},
     "sources": {"aria_all_2021": {}, "blood_cells": {}},
     "stores": {

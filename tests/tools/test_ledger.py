@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from leukbench.cli.app import app
 from leukbench.errors import InputError
 from leukbench.papers.files import paper_keys
-from leukbench.papers.loader import load_paper
+from leukbench.papers.loader import load_paper, read_paper
 from leukbench.papers.schema import Claim
 from leukbench.tools.ledger import COLUMNS, FIRST, claims_text, ledger, validated_ledger
 from tests.support.made_up_paper import TEXT, write_paper
@@ -85,7 +85,7 @@ def test_what_is_no_claim_is_left_to_the_schema(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("leukbench.papers.files._FOLDER", tmp_path)
     write_paper(tmp_path / "planted")
-    assert ledger("planted") == validated_ledger(load_paper("planted"))
+    assert ledger("planted") == validated_ledger(read_paper(tmp_path / "planted" / "paper.yaml"))
     write_paper(tmp_path / "planted", TEXT.replace(old, new))
     with pytest.raises(InputError, match="not as they should be"):
         ledger("planted")
