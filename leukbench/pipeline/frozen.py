@@ -16,7 +16,7 @@ def frozen_now(verdicts: VerdictParams, papers: Iterable[Paper]) -> str:
     """Return the hash of margin and alpha and of the papers' headline claims as they stand."""
     from leukbench.verdicts.frozen import frozen_digest
 
-    headlines = {claim: said for paper in papers for claim, said in paper.headlines().items()}
+    headlines = {claim: printed for paper in papers for claim, printed in paper.headlines().items()}
     return frozen_digest(verdicts.margin, verdicts.alpha, headlines)
 
 

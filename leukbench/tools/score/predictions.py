@@ -14,7 +14,15 @@ from leukbench.errors import InputError, unknown_name
 from leukbench.records import FloatArray, IntArray, Predictions, StringArray
 from leukbench.tools.score.classes import check_same_names
 from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
-from leukbench.tools.tables.columns import ColumnMapping, find_columns, how_read, option, plain_name, read_mapping
+from leukbench.tools.tables.columns import (
+    ColumnMapping,
+    find_columns,
+    how_read,
+    option,
+    plain_name,
+    read_mapping,
+    whole_number,
+)
 from leukbench.tools.tables.rows import Line, Table, keep_rows, read_table
 
 ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
@@ -293,14 +301,14 @@ def _filled(line: Line, columns: Mapping[str, str], role: str) -> str:
 
 
 def _owners(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
-    return np.array([_filled(line, columns, unit) for line in table.lines], dtype=np.str_)
+    return np.array([whole_number(_filled(line, columns, unit)) for line in table.lines], dtype=np.str_)
 
 
 def _patients(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
     """Return the patient of each row; beside a column of groups it may be missing."""
     if unit != "group" or "patient" not in columns:
         return _owners(table, columns, unit) if unit == "patient" else np.full(len(table.lines), "")
-    names = [name if name.lower() not in NOBODY else "" for name in table.values(columns["patient"])]
+    names = [whole_number(name) if name.lower() not in NOBODY else "" for name in table.values(columns["patient"])]
     return np.array(names, dtype=np.str_)
 
 

@@ -14,6 +14,7 @@ from leukbench.errors import InputError
 from leukbench.paths import write_text
 from leukbench.records import json_text
 from leukbench.tools.splits.collection import Collection, read_collection
+from leukbench.tools.splits.crossings import spellings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +111,9 @@ def _facts(collection: Collection, notes: Sequence[str], crossings: Crossings, p
         "crosses": crossings.any,
         "n_images": len(rows),
         "n_patients": int(rows.loc[rows["patient"].ne(""), "patient"].nunique()) if patients else None,
+        "n_without_patient": int(rows["patient"].eq("").sum()),
         "missing": list(collection.missing),
-        "notes": [*collection.notes, *notes],
+        "notes": [*collection.notes, *notes, *_spelled(rows)],
         "parts": _parts(rows),
         "shared": [{str(k): v for k, v in row.items()} for row in crossings.shared.to_dict("records")],
         "pairs": _pair_counts(crossings),
@@ -121,6 +123,13 @@ def _facts(collection: Collection, notes: Sequence[str], crossings: Crossings, p
         "probes": [_probe_facts(t) for t in probes],
         "confounded": _confounded(rows),
     }
+
+
+def _spelled(rows: pd.DataFrame) -> list[str]:
+    """Return a sentence on patients that may be one under several spellings, whether they cross or not."""
+    several = sorted(set(spellings(rows["patient"]).values()))
+    shown = "; ".join(several[:3]) + ("; …" if len(several) > 3 else "")
+    return [f"Patients that may be one in several spellings, counted as different: {shown}."] if several else []
 
 
 def _parts(rows: pd.DataFrame) -> list[Plain]:

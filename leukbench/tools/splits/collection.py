@@ -5,15 +5,19 @@ parts and classes.
 from __future__ import annotations
 
 import json
+import tempfile
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import InputError
 from leukbench.sources.dirt import is_dirt
 from leukbench.sources.pictures import SUFFIXES
-from leukbench.tools.tables.columns import find_columns, how_read, read_mapping
+from leukbench.tools.splits.shards import shards_below, unpack
+from leukbench.tools.tables.columns import find_columns, how_read, read_mapping, whole_number
 from leukbench.tools.tables.rows import Line, Table, read_table
 
 if TYPE_CHECKING:
@@ -37,15 +41,19 @@ class Collection:
     rows: pd.DataFrame
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    kept: object = field(default=None, repr=False)  # what ``folder`` goes with, where it is a temporary one
 
 
 def read_collection(table: Path, images: Path | None, mapping: Sequence[str] = ()) -> Collection:
-    """Return the images of a CSV or parquet table, a MONAI datalist (JSON), or a folder ``part/class/image``
-    (torchvision, datasets).
+    """Return the images of a CSV or parquet table, a MONAI datalist (JSON), a folder ``part/class/image``
+    (torchvision, datasets), or parquet files that hold the images themselves (datasets).
 
     A table names its images by path, by file name with or without suffix, or by a longer path of another machine.
     Raises InputError where a name is nobody's file or that of several, and where no column names the image.
     """
+    shards = shards_below(table) if table.is_dir() or table.suffix.lower() == ".parquet" else []
+    if shards:
+        return _of_shards(table, shards, mapping)
     if table.is_dir():
         return _of_folder(table)
     folder = images or table.parent
@@ -68,6 +76,10 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
             found=", ".join(table.header),
             do="say which it is: --map image_id=COLUMN",
         )
+    if not table.lines:
+        raise InputError(
+            "this table has no rows", where=str(table.file), expected="a row an image", found="a header alone"
+        )
     files = _Files(folder)
     rows, missing = [], []
     for line in table.lines:
@@ -86,10 +98,12 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
             do="give the folder with --images",
         )
     used = {row["path"] for row in rows}
+    rows, of_parts = _with_parts(rows)
     notes = [
         how_read(columns),
         *table.notes,
         files.notes(),
+        *of_parts,
         _count(len(set(files.paths) - used), "image of the folder is in no row", "images of the folder are in no row"),
     ]
     return Collection(folder=folder, rows=frame(rows), missing=tuple(missing), notes=tuple(t for t in notes if t))
@@ -99,8 +113,27 @@ def _facts(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, st
     found = {}
     for fact in FACTS:
         value = cells.get(columns.get("split" if fact == "part" else fact, ""), "")
-        found[fact] = "" if value.lower() in _NOBODY else value
+        found[fact] = "" if value.lower() in _NOBODY else whole_number(value)
     return found
+
+
+def _with_parts(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the rows that are in a part, one part under one spelling, and what was done to them."""
+    spellings: dict[str, Counter[str]] = {}
+    for row in rows:
+        spellings.setdefault(row["part"].casefold(), Counter())[row["part"]] += 1
+    spelling = {part: max(of, key=lambda name: (of[name], name)) for part, of in spellings.items()}
+    notes = [
+        f"Parts written {', '.join(sorted(of))} are one: {spelling[part]}."
+        for part, of in spellings.items()
+        if len(of) > 1
+    ]
+    n = len(rows)
+    if len(spelling) > 1:
+        rows = [row for row in rows if row["part"]]
+    one, several = "image has no part of the split; it is left out", "images have no part of the split and are left out"
+    notes.append(_count(n - len(rows), one, several))
+    return [{**row, "part": spelling[row["part"].casefold()]} for row in rows], notes
 
 
 def frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
@@ -126,6 +159,11 @@ def files_below(folder: Path) -> tuple[list[str], str]:
     return files.paths, files.notes()
 
 
+def _look(name: str) -> str:
+    """Return a name as it is on systems that do not tell case, and whatever form of an umlaut they write."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 class _Files:
     """The image files below a folder, by path, name and stem."""
 
@@ -140,13 +178,16 @@ class _Files:
             pure = PurePosixPath(path)
             for name in {pure.name, pure.stem}:
                 self.by_end.setdefault(name, []).append(path)
+        self.by_look: dict[str, list[str]] = {}
+        for name, paths in self.by_end.items():
+            self.by_look.setdefault(_look(name), []).extend(paths)
 
     def find(self, name: str, line: Line) -> str | None:
         """Return the file that a table means. Raises InputError where several bear the name."""
         named = PurePosixPath(name.replace("\\", "/"))
         if named.as_posix() in self.known:
             return named.as_posix()
-        ends = list(self.by_end.get(named.name, ()))
+        ends = list(self.by_end.get(named.name) or dict.fromkeys(self.by_look.get(_look(named.name), ())))
         for n in range(1, len(named.parts)):  # as many of the last folders as it takes
             if len(ends) > 1:
                 ends = self._alike(named, ends, n) or ends
@@ -162,12 +203,21 @@ class _Files:
 
     @staticmethod
     def _alike(named: PurePosixPath, ends: Sequence[str], n: int) -> list[str]:
-        return [path for path in ends if PurePosixPath(path).parts[-n - 1 : -1] == named.parts[-n - 1 : -1]]
+        wanted = [_look(part) for part in named.parts[-n - 1 : -1]]
+        return [path for path in ends if [_look(p) for p in PurePosixPath(path).parts[-n - 1 : -1]] == wanted]
 
     def notes(self) -> str:
         return _count(
             self.n_dirt, "file of the operating system is left out", "files of the operating system are left out"
         )
+
+
+def _of_shards(table: Path, shards: Sequence[Path], mapping: Sequence[str]) -> Collection:
+    """Return the images that stand in parquet files, written into a folder that goes with the collection."""
+    kept = tempfile.TemporaryDirectory(prefix="leukbench-")
+    folder = Path(kept.name)
+    found = of_table(_table_of(table, unpack(shards, folder)), folder, mapping)
+    return replace(found, kept=kept)
 
 
 def _of_folder(folder: Path) -> Collection:

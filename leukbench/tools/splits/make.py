@@ -35,6 +35,21 @@ class MadeSplit:
     notes: tuple[str, ...]
 
 
+def _refuse_spellings(collection: Collection, table: Path) -> None:
+    """Raise InputError where two patients may be one: they would stand on both sides."""
+    from leukbench.tools.splits.crossings import spellings
+
+    several = sorted(set(spellings(collection.rows["patient"]).values()))
+    if several:
+        raise InputError(
+            f"{len(several)} patients are written in several ways",
+            where=str(table),
+            expected="names that differ in more than case, blanks, dashes or leading zeros",
+            found="; ".join(several[:5]),
+            do="write one who is one in one way, two who are two in two",
+        )
+
+
 def make_split(
     table: Path,
     images: Path | None = None,
@@ -70,6 +85,7 @@ def make_split(
             found=", ".join(classes) or "none",
             do="say which column it is: --map label=COLUMN",
         )
+    _refuse_spellings(collection, table)
     rule = SplitRule(
         unit="group", k=None if test else k, shares=(1 - test, test) if test else None, validation=validation
     )

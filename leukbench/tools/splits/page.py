@@ -15,6 +15,11 @@ _KINDS = {
     "identical_pixels": "the same pixels in other files",
     "near_identical": "nearly the same picture (flipped, turned by quarters, cropped, brighter)",
 }
+_SHARED = {
+    "patient": "patients",
+    "origin": "origins",
+    "spelling": "patients in spellings that differ in case, blanks, dashes or leading zeros alone",
+}
 _SHOWN = 30
 
 
@@ -68,13 +73,11 @@ def _blocks(facts: Plain) -> Iterator[Block]:
 
 def _verdict(facts: Plain) -> str:
     if not facts["crosses"]:
-        unknown = (
-            ""
-            if facts["n_patients"]
-            else " Whose the images are is not said, so that patients on both sides cannot be seen."
-        )
+        n, lost = facts["n_images"], facts["n_without_patient"]
+        whose = "Whose the images are is not said" if lost == n else f"Whose {lost} of the {n} images are is not said"
+        unknown = f" {whose}, so that patients on both sides cannot be seen." if lost else ""
         return "**Nothing was found that crosses the parts.**" + unknown
-    what = [f"{sum(1 for s in facts['shared'] if s['what'] == kind)} {kind}s" for kind in ("patient", "origin")]
+    what = [f"{sum(1 for s in facts['shared'] if s['what'] == kind)} {words}" for kind, words in _SHARED.items()]
     what += [
         f"{p['across_parts']} pairs of {_KINDS[p['kind']].split(' (')[0]}" for p in facts["pairs"] if p["across_parts"]
     ]
@@ -99,10 +102,12 @@ def _parts(parts: Sequence[Plain]) -> list[Plain]:
 
 
 def _shared(facts: Plain) -> Iterator[Block]:
-    for kind in ("patient", "origin"):
+    for kind, words in _SHARED.items():
         found = [s for s in facts["shared"] if s["what"] == kind]
         if found:
-            yield "h2", f"{kind.capitalize()}s in several parts"
+            yield "h2", f"{words.capitalize()} in several parts"
+            if kind == "spelling":
+                yield "p", "They may be one person each; write one who is one in one way, two who are two in two."
             yield "table", [{kind: s["name"], "images": s["images"], "where": s["parts"]} for s in found[:_SHOWN]]
             yield from _more(found)
 

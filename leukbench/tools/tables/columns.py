@@ -224,8 +224,20 @@ def spelled_alike(name: str) -> str:
 
     >>> spelled_alike("P 007") == spelled_alike("p7"), spelled_alike("P70") == spelled_alike("P7")
     (True, False)
+    >>> spelled_alike("1-11") == spelled_alike("11_1")  # between figures they keep two numbers apart
+    False
     """
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", name.casefold()))
+    between = re.sub(r"(?<=\d)[\s_\-]+(?=\d)", "/", name.casefold())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", between))
+
+
+def whole_number(name: str) -> str:
+    """Return an id without the zeros that a table of decimals puts behind it.
+
+    >>> whole_number("12.0"), whole_number("007"), whole_number("1.5"), whole_number("P12.0")
+    ('12', '007', '1.5', 'P12.0')
+    """
+    return name.split(".")[0] if re.fullmatch(r"\d+\.0+", name) else name
 
 
 def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> dict[str, str]:

@@ -84,3 +84,17 @@ def test_folds_that_cut_patients_are_not_held_as_made_by_patient(tmp_path: Path)
     assert "4 patients" in raised.value.found and "--protocol as_published" in raised.value.do
     verdicts = json.loads(score(path, paper, "json", study="first", protocol="as_published"))["verdicts"]
     assert verdicts["protocol"] == "as_published"
+
+
+def test_a_patient_written_as_a_decimal_is_the_one_written_whole(tmp_path: Path) -> None:
+    rows = "".join(f"i{i},{'AB'[i % 2]},{i % 4}{'.0' if i < 8 else ''},0.7,0.3\n" for i in range(16))
+    (tmp_path / "p.csv").write_text(f"{HEADER}\n{rows}", encoding="utf-8")
+    assert sorted(set(load_predictions(tmp_path / "p.csv").predictions.patient)) == ["0", "1", "2", "3"]
+
+
+def test_two_numbers_in_one_name_are_not_run_together(tmp_path: Path) -> None:
+    rows = "".join(f"i{i},{'AB'[i % 2]},{('1-11', '11-1', '1_1_1')[i % 3]},0.7,0.3\n" for i in range(16))
+    assert _remarks(tmp_path, f"{HEADER}\n{rows}") == ()
+    spelled = "".join(f"i{i},{'AB'[i % 2]},{('P 1-07', 'p1_7')[i % 2]},0.7,0.3\n" for i in range(16))
+    (text,) = _remarks(tmp_path, f"{HEADER}\n{spelled}")
+    assert "'P 1-07' = 'p1_7'" in text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pandas as pd
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 from leukbench.cli.app import app
 from leukbench.errors import DataError, InputError
 from leukbench.tools.splits.check import check_split
+from leukbench.tools.splits.make import make_split
 from tests.support.pictures_folder import made_up, write_images, write_table
 
 
@@ -204,3 +207,106 @@ def test_images_that_are_not_there_are_counted_and_two_of_one_name_refused(image
         check_split(table, folder)
     write_table(table, [("a/x.png", "train"), ("/home/me/b/x.png", "test")], ("filename", "split"))
     assert check_split(table, folder).facts["n_images"] == 2
+
+
+# ------------------------------------------------------------------------------------------ tables as people write them
+
+
+def _facts(images: Path, folder: Path, rows: list[tuple[str, ...]]) -> dict[str, Any]:
+    return check_split(write_table(folder / "t.csv", rows), images).facts
+
+
+def test_a_patient_written_as_a_decimal_is_the_one_written_whole(images: Path, tmp_path: Path) -> None:
+    rows = [(n, p, c, f"{i // 4}.0" if i % 2 else f"{i // 4}") for i, (n, p, c, _) in enumerate(ROWS)]
+    assert _facts(images, tmp_path, rows)["n_patients"] == 12
+    crossing = [("img_001.png", "train", "A", "0.0"), *[row for row in rows if row[0] != "img_001.png"]]
+    assert _facts(images, tmp_path, crossing)["shared"] == [
+        {"what": "patient", "name": "0", "parts": "test: 3, train: 1", "images": 4}
+    ]
+
+
+@pytest.mark.parametrize("other", ["p00", "P 0", "P-00", "P0"])
+def test_a_patient_under_another_spelling_on_the_other_side_is_never_passed_over(
+    images: Path, tmp_path: Path, other: str
+) -> None:
+    rows = [("img_001.png", "train", "A", other), *[row for row in ROWS if row[0] != "img_001.png"]]
+    found = check_split(write_table(tmp_path / "t.csv", rows), images)
+    assert found.crosses
+    assert [s["what"] for s in found.facts["shared"]] == ["spelling"]
+    assert f"P00 = {other}" in found.text("md") or f"{other} = P00" in found.text("md")
+    assert {t["part"]: t["patient"] for t in found.facts["touched"]} == {"test": 3, "train": 1}
+    with pytest.raises(InputError, match="1 patients are written in several ways"):
+        make_split(tmp_path / "t.csv", images, k=3)
+
+
+def test_spellings_on_one_side_are_said_and_cross_nothing(images: Path, tmp_path: Path) -> None:
+    rows = [("img_001.png", "test", "A", "p00"), *[row for row in ROWS if row[0] != "img_001.png"]]
+    facts = _facts(images, tmp_path, rows)
+    assert not facts["crosses"] and any("P00 = p00" in text for text in facts["notes"])
+
+
+def test_images_without_a_patient_are_counted_beside_the_verdict(images: Path, tmp_path: Path) -> None:
+    rows = [(n, p, c, q if i % 3 else "nan") for i, (n, p, c, q) in enumerate(ROWS)]
+    found = check_split(write_table(tmp_path / "t.csv", rows), images)
+    assert found.facts["n_without_patient"] == 16
+    assert "Whose 16 of the 48 images are is not said" in found.text("md")
+
+
+def test_one_part_in_two_spellings_is_one_and_an_image_without_a_part_takes_none(images: Path, tmp_path: Path) -> None:
+    rows = [(n, {0: p, 1: p.upper(), 2: "", 3: f" {p} "}[i % 4], c, q) for i, (n, p, c, q) in enumerate(ROWS)]
+    facts = _facts(images, tmp_path, rows)
+    assert not facts["crosses"] and [(p["part"], p["n_images"]) for p in facts["parts"]] == [
+        ("test", 12),
+        ("train", 24),
+    ]
+    assert "Parts written TEST, test are one: test." in facts["notes"]
+    assert "12 images have no part of the split and are left out." in facts["notes"]
+
+
+def test_names_in_another_case_or_form_of_umlaut_are_found_unless_two_files_fit(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Bilder mit Ä"
+    folder.mkdir()
+    for name, *_ in ROWS:
+        shutil.copy(images / name, folder / unicodedata.normalize("NFD", f"Größe {name[4:7]}.PNG"))
+    rows = [(f"größe {name[4:7]}.png", *rest) for name, *rest in ROWS]
+    assert _facts(folder, tmp_path, rows)["n_images"] == 48
+    windows = [(rf"C:\Users\Me\Bilder\{name}", *rest) for name, *rest in rows]
+    assert _facts(folder, tmp_path, windows)["n_images"] == 48
+    shutil.copy(images / ROWS[0][0], folder / "GRÖSSE 000.png")
+    with pytest.raises(InputError, match="several files of the folder bear one name"):
+        _facts(folder, tmp_path, rows)
+
+
+def test_a_table_with_a_header_alone_says_so(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="this table has no rows"):
+        _facts(images, tmp_path, [])
+
+
+def test_images_inside_parquet_files_are_checked_by_the_parts_in_their_names(images: Path, tmp_path: Path) -> None:
+    """As the datasets library writes them: labels as numbers with their names in the metadata, images as bytes."""
+    import pyarrow
+    import pyarrow.parquet
+
+    features = {"features": {"label": {"names": ["A", "B"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}}
+    for part, shard in (("train", 0), ("train", 1), ("test", 0)):
+        rows = [row for i, row in enumerate(ROWS) if row[1] == part and (part == "test" or i % 2 == shard)]
+        table = pyarrow.table(
+            {
+                "image": [{"bytes": (images / name).read_bytes(), "path": name} for name, *_ in rows],
+                "label": ["AB".index(label) for _, _, label, _ in rows],
+                "patient": [patient for *_, patient in rows],
+            }
+        ).replace_schema_metadata({"huggingface": json.dumps({"info": features})})
+        (tmp_path / "data").mkdir(exist_ok=True)
+        n = 2 if part == "train" else 1
+        pyarrow.parquet.write_table(table, tmp_path / "data" / f"{part}-{shard:05d}-of-{n:05d}.parquet")
+    found = check_split(tmp_path / "data")
+    assert [(p["part"], p["n_images"], p["label"]) for p in found.facts["parts"]] == [
+        ("test", 16, {"A": 8, "B": 8}), ("train", 32, {"A": 16, "B": 16})
+    ]  # fmt: skip
+    assert found.facts["n_patients"] == 12 and not found.crosses
+    shutil.copy(tmp_path / "data" / "test-00000-of-00001.parquet", tmp_path / "data" / "validation.parquet")
+    assert check_split(tmp_path / "data").facts["pairs"][0]["across_parts"] == 16
+    # one shard alone: its rows are all of one part
+    with pytest.raises(InputError, match="there is one part only"):
+        check_split(tmp_path / "data" / "test-00000-of-00001.parquet")
