@@ -131,14 +131,26 @@ def _mixed_precisions(experiments: dict[str, Experiment]) -> list[str]:
 
 
 def load_params(file: Path | None = None) -> Params:
-    """Return the validated params.yaml of the workspace (or of ``file``). Raises InputError, naming key and value."""
+    """Return the validated params.yaml of the workspace (or of ``file``).
+
+    Raises
+    ------
+    InputError
+        Naming key and value.
+    """
     file = file or workspace() / "params.yaml"
     raw = read_yaml(file, what="params.yaml", do="run leukbench in the project's folder")
     return params_from_plain(raw, where=str(file))
 
 
 def params_from_plain(raw: Any, *, where: str) -> Params:
-    """Return validated params from plain data. Raises InputError, naming key and value."""
+    """Return validated params from plain data.
+
+    Raises
+    ------
+    InputError
+        Naming key and value.
+    """
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

@@ -65,7 +65,12 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place only when the block ends without an error.
 
     A reader never sees half a file, and an error leaves what was there before. With ``summed`` the sha256 of its bytes
-    lies beside it (:func:`write_sum`). Raises InputError if the folder cannot be written or the disk is full.
+    lies beside it (:func:`write_sum`).
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written or the disk is full.
     """
     with _writable(path, opening=True):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +143,13 @@ def sha256_of(file: Path) -> str:
 
 
 def write_sum(path: Path) -> None:
-    """Write the sha256 of a file's bytes beside it. Raises InputError where that cannot be written."""
+    """Write the sha256 of a file's bytes beside it.
+
+    Raises
+    ------
+    InputError
+        Where that cannot be written.
+    """
     _write_sum(path, sha256_of(path))
 
 
@@ -149,7 +160,10 @@ def _write_sum(path: Path, digest: str) -> None:
 def check_whole(path: Path, *, do: str, needed: bool = True) -> None:
     """Hold a file against the sha256 beside it; with ``needed`` false a file without one passes.
 
-    Raises DataError where the file cannot be read, has other bytes, or lacks its sha256 although that is ``needed``.
+    Raises
+    ------
+    DataError
+        Where the file cannot be read, has other bytes, or lacks its sha256 although that is ``needed``.
     """
     beside = sum_file(path)
     if not needed and not beside.exists():

@@ -85,7 +85,10 @@ def view_of(rgb: npt.NDArray[np.uint8], *, longest_px: int, burnt_in: Mask | Non
 def read_view(file: Path, *, longest_px: int, burnt_in: tuple[float, float, float, float] | None = None) -> View:
     """Return the view of an image file; ``burnt_in`` is a box (left, top, right, bottom) as shares of the sides.
 
-    Raises DataError for a missing or truncated file.
+    Raises
+    ------
+    DataError
+        For a missing or truncated file.
     """
     from leukbench.sources.hashing import read_rgb
 

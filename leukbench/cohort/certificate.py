@@ -59,7 +59,12 @@ def make_certificate(
     fold: ``roles`` with numbers of rows, images, copies, origins, patients, groups, and rows a ``class``; ``shared``:
     how many images, origins, identical pixels, patients, groups of the test part are also in train or validation),
     ``shared`` (the sum over folds), ``declares`` (one sentence about it), ``verdicts`` (true, false, or null where it
-    cannot be known), ``self_sha256`` (of all else). Raises DataError where a row's image is not in the manifest.
+    cannot be known), ``self_sha256`` (of all else).
+
+    Raises
+    ------
+    DataError
+        Where a row's image is not in the manifest.
     """
     known = _known(manifest, groups, split)
     folds = [_fold(number, part) for number, part in known.groupby("fold", sort=True)]

@@ -57,8 +57,12 @@ def cut_folds(units: Units, k: int, *, seed: int, n_searched: int) -> list[Mask]
     Images: StratifiedKFold (KFold where not stratified). Groups: the best balanced of ``n_searched`` draws of
     StratifiedGroupKFold (GroupKFold) and as many dealt ones. *Balance*: the largest distance, over folds and classes,
     of the share of a class's images that a fold tests from 1/k, plus the same for its groups; ties go to the earlier
-    draw. Raises SplitError where a class is in fewer groups than k, or no draw has every class on both sides of each
-    fold.
+    draw.
+
+    Raises
+    ------
+    SplitError
+        Where a class is in fewer groups than k, or no draw has every class on both sides of each fold.
     """
     if k < 2:
         raise SplitError("a cut into folds needs two", where=units.where, expected="k of at least 2", found=str(k))
@@ -78,8 +82,12 @@ def cut_once(units: Units, share: float, *, seed: int, n_searched: int) -> Mask:
 
     Images: exactly ceil(share · n), as scikit-learn's train_test_split rounds. Groups: j of the m folds of a draw of
     :func:`cut_folds`, with m ≤ 10 the smallest that has j/m within 0.01 of the share (0.2: one of five); parts that
-    leave a class out of one side are passed over; the best balanced about the share is kept. Raises SplitError where a
-    class is in fewer than two groups, or no draw keeps every class on both sides.
+    leave a class out of one side are passed over; the best balanced about the share is kept.
+
+    Raises
+    ------
+    SplitError
+        Where a class is in fewer than two groups, or no draw keeps every class on both sides.
     """
     if not 0 < share < 1:
         raise SplitError(

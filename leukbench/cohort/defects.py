@@ -173,7 +173,13 @@ CHECKS: Mapping[str, Callable[..., Evidence]] = {
 
 @cache
 def read_registry() -> tuple[int, tuple[Defect, ...]]:
-    """Return the registry's version and its entries. Raises DataError for an entry that is not well formed."""
+    """Return the registry's version and its entries.
+
+    Raises
+    ------
+    DataError
+        For an entry that is not well formed.
+    """
     file = Path(__file__).parents[1] / "sources" / "defects.json"
     raw = json.loads(file.read_text(encoding="utf-8"))
     try:
@@ -193,7 +199,13 @@ def read_registry() -> tuple[int, tuple[Defect, ...]]:
 
 
 def recount(defect: Defect, known: Known) -> Evidence:
-    """Return the evidence of an entry, counted now. Raises DataError where it is not what the registry says."""
+    """Return the evidence of an entry, counted now.
+
+    Raises
+    ------
+    DataError
+        Where it is not what the registry says.
+    """
     if defect.check not in CHECKS:
         raise unknown_name("check", defect.check, CHECKS, where=f"defect {defect.id}")
     found = CHECKS[defect.check](known, **defect.options)

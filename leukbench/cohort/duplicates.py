@@ -62,7 +62,10 @@ def read_greys(
 ) -> tuple[list[str], Greys]:
     """Return the ids of the images at hand and their small greys ``(n, 64, 64)``; ``advance`` is called after each.
 
-    Raises DataError for a missing or truncated file.
+    Raises
+    ------
+    DataError
+        For a missing or truncated file.
     """
     from leukbench.sources.hashing import read_rgb
 
@@ -111,7 +114,12 @@ def find_pairs(hashes: Hashes, *, radius: int = RADIUS) -> tuple[Ints, Ints, Int
     Two hashes within r bits agree in one of 4 bands of 16 bits up to r // 4 bits, so each band of each hash is looked
     up with so many bits flipped; nothing is missed. Where the buckets are so full that this would look at more pairs
     than there are (cells on black), all pairs are compared in blocks instead. A pair appears once for every symmetry
-    under which it matches. Raises ValueError unless 0 ≤ radius ≤ 11.
+    under which it matches.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 ≤ radius ≤ 11.
     """
     if not 0 <= radius <= 11:
         raise ValueError(f"radius must be 0 to 11, got {radius}")

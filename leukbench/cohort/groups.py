@@ -35,7 +35,11 @@ def make_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     empty. A group is named after its smallest patient id (smallest image id where it has none). ``reason`` says what
     joins this image to others; ``evidence`` is the weakest in the group: of its patient ids (absent where one has
     none), at most inferred where near-identical images or a common field joined it.
-    Raises DataError where a pair names an unknown image.
+
+    Raises
+    ------
+    DataError
+        Where a pair names an unknown image.
     """
     edges = _edges(manifest, pairs)
     component = _components(manifest["image_id"].tolist(), [(a, b) for a, b, _ in edges])

@@ -65,7 +65,10 @@ def _refuse(manifest: pd.DataFrame, wrong: pd.Series, column: str, what: str, ex
 def as_manifest(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the manifest's columns in order, every value as text, a fresh index.
 
-    Raises DataError where a column is missing or too many.
+    Raises
+    ------
+    DataError
+        Where a column is missing or too many.
     """
     check_columns(table, MANIFEST_COLUMNS, where="manifest")
     return table.loc[:, list(MANIFEST_COLUMNS)].astype(str).reset_index(drop=True)
@@ -100,8 +103,12 @@ def study_images(
 ) -> pd.DataFrame:
     """Return the rows whose label belongs to a class of the study, in the pools named (all of them if none is).
 
-    ``classes`` maps a class of the study to the labels of the source that it holds. Raises DataError where a pool does
-    not exist.
+    ``classes`` maps a class of the study to the labels of the source that it holds.
+
+    Raises
+    ------
+    DataError
+        Where a pool does not exist.
     """
     unknown = set(pool) - set(manifest["pool"])
     if unknown:
@@ -122,13 +129,17 @@ def limit_manifest(
 ) -> pd.DataFrame:
     """Return the manifest of about ``images`` labelled originals, drawn by pool, official fold, class and group.
 
-    Every stratum (pool × official fold × class) keeps a share in proportion to its size and at least ``least``
-    images of different groups, where it has them (so many as there will be folds); within a stratum groups come in
-    random order and give several images each, so that a limited study still has patients with more than one image, but
-    from at least :data:`GROUPS_WANTED` groups where there are as many. All copies of a drawn original stay with it and
-    are not counted. ``groups`` is the table of the source; without it the patient (or the origin, where there is none)
-    is the group. Unlabelled rows are left out. Raises DataError if ``images`` is too small for
-    ``least`` images a stratum.
+    Every stratum (pool × official fold × class) keeps a share in proportion to its size and at least ``least`` images
+    of different groups, where it has them (so many as there will be folds); within a stratum groups come in random
+    order and give several images each, so that a limited study still has patients with more than one image, but from at
+    least :data:`GROUPS_WANTED` groups where there are as many. All copies of a drawn original stay with it and are not
+    counted. ``groups`` is the table of the source; without it the patient (or the origin, where there is none) is the
+    group. Unlabelled rows are left out.
+
+    Raises
+    ------
+    DataError
+        If ``images`` is too small for ``least`` images a stratum.
     """
     rows = manifest[manifest["label"].ne("")].assign(_origin=lambda t: origin_of(t))
     group_of = _groups_of(rows, groups)

@@ -53,7 +53,10 @@ def make_splits(
     With ``test_pool`` or ``across`` and unit ``group`` (or ``origin``) the training images that share one with the test
     part are left out.
 
-    Raises SplitError where the rule contradicts itself, or where a fold would be degenerate (see ``cohort.cuts``).
+    Raises
+    ------
+    SplitError
+        Where the rule contradicts itself, or where a fold would be degenerate (see ``cohort.cuts``).
     """
     check_rule(rule)
     rows = _rows(study_images(manifest, classes, pool=rule.pool), groups, classes)
@@ -315,7 +318,12 @@ def training_sizes(split: pd.DataFrame) -> dict[int, int]:
 def subsample_training(split: pd.DataFrame, n: int, *, seed: int) -> pd.DataFrame:
     """Return the split with ``n`` training rows in every fold, drawn by class in proportion; other roles stay.
 
-    So the rungs of a ladder train on equally much. Raises SplitError where a fold has fewer, or a class would vanish.
+    So the rungs of a ladder train on equally much.
+
+    Raises
+    ------
+    SplitError
+        Where a fold has fewer, or a class would vanish.
     """
     few = {fold: size for fold, size in training_sizes(split).items() if size < n}
     if few:

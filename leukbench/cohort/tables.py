@@ -59,7 +59,10 @@ def write_table(table: pd.DataFrame, path: Path, *, columns: Sequence[str], summ
 def read_table(path: Path, columns: Sequence[str], *, integers: Collection[str] = ()) -> pd.DataFrame:
     """Return the table in a CSV file: every column text with "" where empty, but for ``integers``.
 
-    Raises DataError where the file is missing, no CSV in UTF-8, or has other columns.
+    Raises
+    ------
+    DataError
+        Where the file is missing, no CSV in UTF-8, or has other columns.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8")

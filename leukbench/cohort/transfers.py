@@ -46,8 +46,12 @@ def common_classes(
 
     ``source`` and ``target`` are the cards' ``maps``. Where several classes of the study are one in common (three
     stages of leukaemia), the first stands for them in the split. Labels that no class of the study answers to are not
-    tested. Raises InputError unless two classes in common stand on both sides,
-    or where a class of the study is several of them.
+    tested.
+
+    Raises
+    ------
+    InputError
+        Unless two classes in common stand on both sides, or where a class of the study is several of them.
     """
     common_of: dict[str, str] = {}
     for name, labels in classes.items():

@@ -88,8 +88,34 @@ def compare(
     effective groups, as percentiles are too narrow with few groups. s² is the variance between seeds, ``pooled``
     (value, df) over the arms of a study or, without it, over these two; what resampling groups already says of it is
     taken off (:func:`_between_trainings`). With one seed and nothing pooled the ``scope`` is these runs only.
-    ``second_trained`` false: the second is a model without training, to which s² does not apply. Raises InputError
-    where the arms were not tested on the same images, or where an image's label or group differs between them.
+    ``second_trained`` false: the second is a model without training, to which s² does not apply.
+
+    Parameters
+    ----------
+    first, second
+        Predictions of the two arms: the same images, labels and groups, any seeds.
+    level
+        Of the interval, as a fraction.
+    n_resamples, seed
+        Of the bootstrap of groups.
+    pooled
+        (variance between seeds, its df) of the study's arms; without it that of these two.
+    second_trained
+        False for a model without training, to which the variance between seeds does not apply.
+
+    Returns
+    -------
+    The difference first - second as a fraction, with its interval.
+
+    Raises
+    ------
+    InputError
+        Where the arms were not tested on the same images, or where an image's label or group differs between them.
+
+    References
+    ----------
+    Satterthwaite 1946, Biometrics Bulletin 2:110 (degrees of freedom); Davison & Hinkley 1997, Bootstrap Methods
+    and their Application (groups resampled).
     """
     first, second = average_copies(first), average_copies(second)
     _same_images(first, second)
@@ -111,8 +137,27 @@ def inflation(
 
     Copies of one origin are averaged; origins tested in only one of the two are left out and counted in the note;
     groups are those of ``patient``. Positive means that the rung flatters. ``pooled`` as in :func:`compare`;
-    ``trained`` false: the model has no training in either, so that its scope is all there is to know. Raises InputError
-    where no origin is shared.
+    ``trained`` false: the model has no training in either, so that its scope is all there is to know.
+
+    Parameters
+    ----------
+    rung, patient
+        Predictions of one arm under the two protocols.
+    level
+        Of the interval, as a fraction.
+    pooled
+        As in :func:`compare`.
+    trained
+        False for a model that has no training in either, so that its scope is all there is to know.
+
+    Returns
+    -------
+    The difference rung - patient as a fraction: positive means that the rung flatters.
+
+    Raises
+    ------
+    InputError
+        Where no origin is shared.
     """
     rung, patient = _by_origin(average_copies(rung)), _by_origin(average_copies(patient))
     shared = np.intersect1d(rung.image_id, patient.image_id)
@@ -284,6 +329,19 @@ def mcnemar_p(first: Predictions, second: Predictions) -> float:
 
     With several seeds an image counts as right where more than half of them are. Images must be the same in both.
     Groups are ignored, so with groups it is too small.
+
+    Parameters
+    ----------
+    first, second
+        Predictions of the same images.
+
+    Returns
+    -------
+    The p-value, in [0, 1].
+
+    References
+    ----------
+    McNemar 1947, Psychometrika 12:153.
     """
     from statsmodels.stats.contingency_tables import mcnemar
 

@@ -87,6 +87,23 @@ def find_shortcut(
     ``limits`` are the group-level ones of the trivial model's accuracy, ``majority`` the accuracy of always naming the
     most frequent class: a trivial model that tells nothing is no shortcut, however weak the network. ``pooled`` is s²
     between seeds of the study's networks and its df.
+
+    Parameters
+    ----------
+    network, trivial
+        Predictions of the same images.
+    limits
+        Group-level limits of the trivial model's accuracy, fractions.
+    majority
+        Accuracy of always naming the most frequent class: a trivial model that tells nothing is no shortcut.
+    margin
+        How far ahead a network must be, as a fraction.
+    pooled
+        (variance between seeds, its df) of the study's networks.
+
+    Returns
+    -------
+    Their difference, its interval, and whether it is flagged.
     """
     if not 0 < margin < 1:
         raise InputError("a margin must be a fraction", where="find_shortcut", expected="in (0, 1)", found=str(margin))
@@ -120,8 +137,23 @@ class Probe:
 def probe_result(truth: StringArray, predicted: StringArray, label: StringArray, *, unit: str) -> Probe:
     """Return a probe's accuracy beside chance, the patient (or group) as the sampling unit of its interval.
 
-    Arrays have one entry an image: its patient, the patient named for it, its class. Raises InputError for fewer than
-    two patients.
+    Arrays have one entry an image: its patient, the patient named for it, its class.
+
+    Parameters
+    ----------
+    truth, predicted, label
+        ``(n_images,)`` each: the patient of an image, the patient named for it, its class.
+    unit
+        What is named: patient or group.
+
+    Returns
+    -------
+    The accuracy with its interval, beside what chance and the class alone would give.
+
+    Raises
+    ------
+    InputError
+        For fewer than two patients.
     """
     names, codes = np.unique(truth, return_inverse=True)
     if len(names) < 2:

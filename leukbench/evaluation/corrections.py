@@ -16,6 +16,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     NaN (not tested) stays NaN and does not count.
 
+    Parameters
+    ----------
+    p_values
+        Of one family; NaN where nothing was tested.
+
+    Returns
+    -------
+    The adjusted p-values, at most 1.
+
+    Examples
+    --------
     >>> holm([0.01, float("nan"), 0.04, 0.03])
     [0.03, nan, 0.06, 0.06]
     """
@@ -32,6 +43,17 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
     NaN (not tested) stays NaN and does not count.
 
+    Parameters
+    ----------
+    p_values
+        Of one family; NaN where nothing was tested.
+
+    Returns
+    -------
+    The adjusted p-values, at most 1.
+
+    Examples
+    --------
     >>> benjamini_hochberg([0.04, float("nan"), 0.01])
     [0.04, nan, 0.02]
     """

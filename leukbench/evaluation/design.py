@@ -36,6 +36,17 @@ def strata_of(present: npt.NDArray[np.bool_]) -> IntArray | None:
     A group of one label stands in its class. Where few groups (a fifth at most) hold several, each of these counts for
     the rarest class that it holds, so that four patients of a class stay four however many labels one of them has.
 
+    Parameters
+    ----------
+    present
+        ``(n_groups, n_classes)``: whether a group has images of a class.
+
+    Returns
+    -------
+    ``(n_groups,)``, or None where groups are mixed.
+
+    Examples
+    --------
     >>> strata_of(np.array([[True, False]] * 4 + [[True, True]])).tolist()
     [0, 0, 0, 0, 1]
     >>> strata_of(np.array([[True, True], [True, False]])) is None

@@ -45,7 +45,32 @@ def estimate_predictions(
     variance gets s²/S added, with Satterthwaite degrees of freedom; ``scatter`` replaces this arm's s² by the one
     pooled over a study. The metrics of confusion matrices also come for each fold (``fold:k``). ``patient_level=False``
     leaves out ``patient_accuracy``. Undefined values and intervals are NaN, with the reason in ``note``. Methods:
-    STATISTICS.md. Raises InputError where there is no row, or a class index out of range.
+    STATISTICS.md.
+
+    Parameters
+    ----------
+    predictions
+        Of one arm, all folds and seeds.
+    level
+        Of the intervals, as a fraction.
+    patient_level
+        False leaves out ``patient_accuracy``.
+    scatter
+        (metric, class, average, aggregation) -> (variance between seeds, df) of the study, in place of this arm's.
+
+    Returns
+    -------
+    One estimate a metric, class, average and aggregation; fractions but for MCC and kappa in [-1, 1] and log-loss
+    in nats.
+
+    Raises
+    ------
+    InputError
+        Where there is no row, or a class index out of range.
+
+    References
+    ----------
+    docs/statistics.md names the method of each metric.
     """
     _check(predictions)
     p, pooled = average_copies(predictions), scatter or {}
@@ -65,6 +90,15 @@ def seed_scatter(arms: list[Predictions]) -> dict[SeedKey, tuple[float, float]]:
     arms.
 
     It is the error that a single run has for its seed alone. Empty where no arm has two seeds.
+
+    Parameters
+    ----------
+    arms
+        Predictions of the arms of a study.
+
+    Returns
+    -------
+    The pooled variances, in squared units of the metric.
     """
     series: dict[SeedKey, list[FloatArray]] = {}
     for p in arms:
@@ -88,6 +122,15 @@ def matrix_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[
 def auc_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
     """Return the AUCs alone, as :func:`estimate_predictions` makes them: over all classes first. Scores must not be
     NaN.
+
+    Parameters
+    ----------
+    predictions
+        With scores ``(n_images, n_classes)``, none of them NaN.
+
+    Returns
+    -------
+    AUCs as fractions, that over all classes first.
     """
     _check(predictions)
     return tuple(auc(table_of(average_copies(predictions), level, {}, "pooled", "")))
@@ -96,6 +139,15 @@ def auc_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Est
 def calibration_estimates(predictions: Predictions, *, level: float = 0.95) -> tuple[Estimate, ...]:
     """Return ECE, Brier score and log-loss alone, as :func:`estimate_predictions` makes them. Scores must
     not be NaN.
+
+    Parameters
+    ----------
+    predictions
+        With scores ``(n_images, n_classes)``, none of them NaN.
+
+    Returns
+    -------
+    ECE in [0, 1], Brier score in [0, 2], log-loss in nats.
     """
     _check(predictions)
     p = average_copies(predictions)

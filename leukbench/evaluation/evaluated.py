@@ -80,6 +80,15 @@ class Evaluation:
 def pooled_seeds(evaluations: Sequence[Evaluation], metric: str) -> tuple[float, float] | None:
     """Return s² between seeds of a metric over all classes and folds and its df, pooled over experiments; None if
     unknown.
+
+    Parameters
+    ----------
+    evaluations
+        Of the experiments of a study.
+
+    Returns
+    -------
+    (variance, df), or None.
     """
     found = [
         v
@@ -95,7 +104,24 @@ def pooled_seeds(evaluations: Sequence[Evaluation], metric: str) -> tuple[float,
 
 
 def overall(estimates: Sequence[Estimate], metric: str) -> Estimate:
-    """Return the estimate of a metric over all classes and folds. Raises KeyError where there is none."""
+    """Return the estimate of a metric over all classes and folds.
+
+    Parameters
+    ----------
+    estimates
+        Of one arm.
+    metric
+        Its name, as in :class:`leukbench.records.Estimate`.
+
+    Returns
+    -------
+    The first that is over all classes and folds.
+
+    Raises
+    ------
+    KeyError
+        Where there is none.
+    """
     for e in estimates:
         if e.metric == metric and not e.class_ and not e.fold:
             return e

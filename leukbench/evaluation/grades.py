@@ -51,6 +51,21 @@ def grade_of(family: Family, effective: Sequence[float], interval: Interval, *, 
     it too, and a flag that spares the others would leave out just those that miss. ``method_of_few`` names the model of
     few patients, which is measured to hold where the jackknife does not. ``README.md`` beside this module has the
     coverage of each case.
+
+    Parameters
+    ----------
+    family
+        Which kind of metric the interval is of.
+    effective
+        Effective groups of each class that decides the metric.
+    interval
+        Whose limits say how near the end of the scale it is.
+    method_of_few
+        The name of the model of few patients, where it made the interval.
+
+    Returns
+    -------
+    The grade, with its reason.
     """
     if math.isnan(interval.low):
         return Graded(Grade.NONE)

@@ -66,6 +66,15 @@ def applies(units: PerClass) -> bool:
 def posterior(right: FloatArray, totals: FloatArray) -> Posterior:
     """Return draws of the mean rates, given right images and images of each patient and class
     ``(n_classes, n_units)``.
+
+    Parameters
+    ----------
+    right, totals
+        ``(n_classes, n_units)``: right images and images of each patient and class.
+
+    Returns
+    -------
+    Draws of the mean rate of each class.
     """
     rates, images = [], []
     for c in range(len(totals)):
@@ -117,6 +126,23 @@ def interval_from(
 
     Equal tails lie too low, as draws trail off downwards: all misses are on one side then (measured). The interval
     always holds the value itself. None where the metric cannot be told from the draws.
+
+    Parameters
+    ----------
+    draws
+        ``(n_draws,)`` of the metric.
+    value
+        The estimate itself, which the interval always holds.
+    limits
+        The ends of the metric's scale.
+    level
+        Of the interval, as a fraction.
+    extra
+        A further (variance, df), that of seeds.
+
+    Returns
+    -------
+    The interval, or None where the metric does not follow from the draws.
     """
     known = draws[~np.isnan(draws)]
     if len(known) < DRAWS / 2:

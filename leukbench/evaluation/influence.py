@@ -42,7 +42,25 @@ def influence_of(
 ) -> tuple[Influence, ...]:
     """Return each pooled metric of the predictions with and without the images; () where none of them is tested.
 
-    The models stay as they are: only the test part is scored again. Raises InputError where nothing would be left.
+    The models stay as they are: only the test part is scored again.
+
+    Parameters
+    ----------
+    predictions
+        Of one arm.
+    images
+        The ids to leave out.
+    metrics
+        Names of pooled metrics.
+
+    Returns
+    -------
+    Each metric with and without them.
+
+    Raises
+    ------
+    InputError
+        Where nothing would be left.
     """
     out = concerned_rows(predictions, images)
     if not out.any():

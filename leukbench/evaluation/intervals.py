@@ -62,6 +62,19 @@ def t_quantile(df: float, level: float = 0.95) -> float:
     """Return the t quantile of a two-sided interval; df may be infinite. (scipy.stats costs twenty times as much a
     call.)
 
+    Parameters
+    ----------
+    df
+        Degrees of freedom, may be infinite.
+    level
+        Of the two-sided interval, as a fraction.
+
+    Returns
+    -------
+    The quantile at (1 + level) / 2.
+
+    Examples
+    --------
     >>> round(t_quantile(2.0), 3), round(t_quantile(math.inf), 3)
     (4.303, 1.96)
     """
@@ -74,6 +87,21 @@ def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
 
     df = (ΣV)² / Σ(V² / df) (Satterthwaite 1946). Parts that are 0 do not count; with none left df is infinite.
 
+    Parameters
+    ----------
+    parts
+        (variance, degrees of freedom) of each independent part; parts that are 0 do not count.
+
+    Returns
+    -------
+    The sum of the variances and its df, infinite where no part is left.
+
+    References
+    ----------
+    Satterthwaite 1946, Biometrics Bulletin 2:110.
+
+    Examples
+    --------
     >>> satterthwaite((1.0, 10.0), (1.0, 10.0))
     (2.0, 20.0)
     """
@@ -91,6 +119,17 @@ def add_strata(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     other strata alone, and the interval is too narrow just where it is least known. ``leukbench/evaluation/README.md``
     tabulates what the bound mends. It binds only where strata are of unlike size.
 
+    Parameters
+    ----------
+    parts
+        (variance, df) of each stratum.
+
+    Returns
+    -------
+    (variance, df) over all.
+
+    Examples
+    --------
     >>> add_strata([(1.0, 10.0), (0.1, 1.0)])  # 1.21 / (0.1 + 0.01) = 11 without the bound
     (1.1, 2.0)
     """
@@ -104,6 +143,17 @@ def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
     Each series holds one arm's values, one a seed; s² = Σ(x - mean of its arm)² / Σ(S - 1). (0, 0) where no arm has
     two.
 
+    Parameters
+    ----------
+    series
+        ``(n_seeds,)`` each: one arm's values, one a seed.
+
+    Returns
+    -------
+    (s², df); (0, 0) where no arm has two seeds.
+
+    Examples
+    --------
     >>> pooled_variance(np.array([0.8, 0.9]), np.array([0.5, 0.5, 0.8]))  # (0.005 + 0.06) / (1 + 2)
     (0.02166666666666667, 3.0)
     """
@@ -124,6 +174,27 @@ def jackknife_variance(
     choice; :func:`add_strata` adds them up. A stratum of one group says nothing: then all groups are taken together.
     Empty with fewer than two groups.
 
+    Parameters
+    ----------
+    left_out
+        ``(n_groups,)``: the statistic without each group.
+    sizes
+        ``(n_groups,)``: images of each group.
+    strata
+        ``(n_groups,)``: the class of each group where every group has one label, else None.
+    cuts
+        Folds with a mean of their own, which the df pay for.
+
+    Returns
+    -------
+    (variance, df) of each stratum; empty with fewer than two groups.
+
+    References
+    ----------
+    Efron & Stein 1981, Ann. Stat. 9:586; Wolter 2007, Introduction to Variance Estimation (strata).
+
+    Examples
+    --------
     >>> jackknife_variance(np.array([1.0, 3.0]), sizes=np.array([5, 5]))
     [(1.0, 1.0)]
     """
@@ -150,6 +221,19 @@ def proportion_variance(
 
     For groups of one size it is the linearised G/(G-1) Σ(y - p n)² / (Σn)².
 
+    Parameters
+    ----------
+    successes, totals
+        ``(n_groups,)``: right images and images of each group.
+    strata
+        As in :func:`jackknife_variance`.
+
+    Returns
+    -------
+    (variance of the fraction, df).
+
+    Examples
+    --------
     >>> proportion_variance(np.array([4, 2]), np.array([4, 4]))  # 2 · (1 + 1) / 64
     (0.0625, 1.0)
     """
@@ -166,6 +250,21 @@ def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> floa
 
     NaN where it cannot be told: fewer than two groups, or every image right, or none.
 
+    Parameters
+    ----------
+    successes, totals
+        ``(n_groups,)``: right images and images of each group.
+
+    Returns
+    -------
+    The ratio of variances; NaN with fewer than two groups, or where every image or none is right.
+
+    References
+    ----------
+    Kish 1965, Survey Sampling.
+
+    Examples
+    --------
     >>> design_effect(np.array([4, 2]), np.array([4, 4]))  # 0.0625 / (0.75 · 0.25 / 8)
     2.6666666666666665
     """
@@ -180,6 +279,23 @@ def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> floa
 def wilson(successes: float, total: float, *, level: float = 0.95) -> Interval:
     """Return Wilson's (1927) score interval of a proportion of independent images; NaN for no images.
 
+    Parameters
+    ----------
+    successes, total
+        Numbers of images; fractions are allowed (means over seeds, effective numbers).
+    level
+        Of the interval, as a fraction.
+
+    Returns
+    -------
+    The interval of the proportion, NaN where ``total`` is not above 0.
+
+    References
+    ----------
+    Wilson 1927, J. Am. Stat. Assoc. 22:209.
+
+    Examples
+    --------
     >>> interval = wilson(8, 10)
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.4902, 0.9433)
@@ -222,6 +338,29 @@ def korn_graubard(
 
     By hand: p = 0.85, V = 4/3 · 5 / 1600, n* = 30.6, shrunk by (2.023 / 3.182)² to 12.36.
 
+    Parameters
+    ----------
+    successes, totals
+        ``(n_groups,)``: right images and images of each group; means over seeds may be fractions.
+    level
+        Of the interval, as a fraction.
+    value
+        The proportion, where it is not Σy / Σn.
+    extra
+        A further (variance, df) of the proportion, that of seeds.
+    strata
+        As in :func:`jackknife_variance`.
+
+    Returns
+    -------
+    The interval as fractions, NaN with a note where there is none.
+
+    References
+    ----------
+    Korn & Graubard 1998, Survey Methodology 24:193.
+
+    Examples
+    --------
     >>> interval = korn_graubard(np.array([9, 8, 10, 7]), np.array([10, 10, 10, 10]))
     >>> round(interval.low, 3), round(interval.high, 3), interval.df
     (0.54, 0.983, 3.0)
@@ -258,6 +397,17 @@ def boundary_note(errors: npt.NDArray[Any], totals: npt.NDArray[Any], *, what: s
     """Return the reservation for a proportion near its end whose few errors lie in a few groups; "" elsewhere.
 
     It applies below 5 % errors where fewer than five effective groups hold them: no method covers there.
+
+    Parameters
+    ----------
+    errors, totals
+        ``(n_groups,)``: wrong images and images of each group.
+    what
+        What is counted, for the sentence.
+
+    Returns
+    -------
+    The reservation, or "".
     """
     share = float(np.sum(errors)) / float(np.sum(totals))
     spread = effective_groups(np.asarray(errors))
@@ -274,6 +424,25 @@ def flat_interval(value: float, groups: float, *, level: float = 0.95, scale: Sc
 
     With every group perfect this is the one-group-in-G bound, low = (α/2)^(1/G). On the Fisher scale the value in
     [-1, 1] is mapped to [0, 1] and back.
+
+    Parameters
+    ----------
+    value
+        The estimate, on its own scale.
+    groups
+        How many of them, or effective ones.
+    level
+        Of the interval, as a fraction.
+    scale
+        ``fisher`` for metrics in [-1, 1].
+
+    Returns
+    -------
+    A conservative interval.
+
+    References
+    ----------
+    Clopper & Pearson 1934, Biometrika 26:404.
     """
     shrunk = (value + 1) / 2 if scale == "fisher" else value
     if not groups >= 1 or not 0 <= shrunk <= 1:
@@ -294,6 +463,25 @@ def mover(
 ) -> tuple[float, float]:  # fmt: skip
     """Return the limits of Σ w v from the limits of each v (MOVER, Zou & Donner 2008), independent unless correlated.
 
+    Parameters
+    ----------
+    values, lows, highs
+        ``(n_parts,)``: the estimates and their limits.
+    weights
+        ``(n_parts,)``, negative for what is taken off.
+    correlation
+        ``(n_parts, n_parts)``; None where the parts are independent.
+
+    Returns
+    -------
+    The lower and the upper limit.
+
+    References
+    ----------
+    Zou & Donner 2008, Stat. Med. 27:1693.
+
+    Examples
+    --------
     >>> values, low = np.array([0.9, 0.5]), np.array([0.8, 0.4])
     >>> [round(x, 4) for x in mover(values, low, np.array([0.95, 0.6]), weights=np.array([0.5, 0.5]))]
     [0.6293, 0.7559]
@@ -322,6 +510,29 @@ def mean_of_proportions(
     correlations between the parts come from their jackknife over groups (zero between recalls where every group has one
     label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides. ``one_class``: each
     part speaks of one class alone, as a recall does, so that its groups need no strata.
+
+    Parameters
+    ----------
+    successes, totals
+        ``(n_classes, n_groups)``: right images and images.
+    level
+        Of the interval, as a fraction.
+    values
+        ``(n_classes,)``: the proportions, where they are not Σy / Σn.
+    extra
+        A further (variance, df) of the mean, that of seeds, added on both sides.
+    strata
+        As in :func:`jackknife_variance`.
+    one_class
+        Each part speaks of one class alone, as a recall does, so that its groups need no strata.
+
+    Returns
+    -------
+    The interval of the unweighted mean, as fractions.
+
+    References
+    ----------
+    Zou & Donner 2008, Stat. Med. 27:1693; Korn & Graubard 1998, Survey Methodology 24:193.
     """
     classes, kish = len(totals), min(effective_groups(n) for n in totals)
     within = None if one_class else strata
@@ -393,6 +604,23 @@ def t_interval(
 
     ``variance`` is of the value itself unless ``on_scale``. With no variance, or at the end of the scale, each group
     counts as one binomial observation (:func:`flat_interval`). NaN where value, variance or df is undefined.
+
+    Parameters
+    ----------
+    value, variance
+        The estimate, and its variance (on the scale where ``on_scale``).
+    df
+        Of the variance.
+    scale
+        Where the interval is symmetric: identity, logit, log or fisher.
+    level
+        Of the interval, as a fraction.
+    method, groups
+        Its name, and the effective groups it rests on.
+
+    Returns
+    -------
+    The interval in the estimate's own units; NaN where value, variance or df is undefined.
     """
     if math.isnan(value) or math.isnan(variance):
         return no_interval("the value or its variance is undefined", effective_groups=groups)
@@ -422,6 +650,31 @@ def jackknife(
     do (:func:`add_strata`): a class of four patients stays one of four. ``extra`` is a further (variance, df) of the
     value, that of seeds. ``effective_groups`` is the poorest class's. NaN where the metric is undefined without one of
     the units.
+
+    Parameters
+    ----------
+    value
+        The metric over all units.
+    left_out
+        ``(n_units,)``: the metric without each unit.
+    scale
+        Where t applies: fisher for MCC, logit for F1 and AUC.
+    units
+        The units' classes and sizes.
+    cuts
+        Folds with a mean of their own.
+    level
+        Of the interval, as a fraction.
+    extra
+        A further (variance, df) of the value, that of seeds.
+
+    Returns
+    -------
+    The interval in the metric's own units; NaN where it is undefined without one of the units.
+
+    References
+    ----------
+    Efron & Stein 1981, Ann. Stat. 9:586.
     """
     label = {"fisher": "Fisher z", "logit": "logit", "log": "log", "identity": "own scale"}[scale]
     groups, count = units.fewest, len(left_out)
@@ -458,6 +711,17 @@ def outlier_note(z: FloatArray, units: PerClass) -> str:
 
     Asked of the values without each unit, within strata of ten or more. Where it speaks, patients may have heavy tails,
     and intervals then cover less than their grade says.
+
+    Parameters
+    ----------
+    z
+        ``(n_units,)``: the metric without each unit, on the scale of its interval.
+    units
+        The units' classes and sizes.
+
+    Returns
+    -------
+    The warning, or "".
     """
     strata = np.zeros(len(z), dtype=np.int64) if units.strata is None else units.strata
     for s in np.unique(strata):

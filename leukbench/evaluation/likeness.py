@@ -34,6 +34,15 @@ def likeness(arms: Sequence[Predictions]) -> Likeness:
     Correlated are the shifts that leaving out each group gives, within classes where groups have one label. Other
     networks are less alike than a network and its own reproduction, so that this errs on the side of less in common.
     Arms of which a group gives no variation are left out; with fewer than two left it is :data:`ASSUMED`.
+
+    Parameters
+    ----------
+    arms
+        Predictions of the same images.
+
+    Returns
+    -------
+    The mean correlation, and over how many arms.
     """
     shifts = [found for p in arms if (found := _shifts(average_copies(p))) is not None and found.any()]
     same = [x for x in shifts if len(x) == len(shifts[0])]

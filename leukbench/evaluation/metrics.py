@@ -71,8 +71,24 @@ Matrices: TypeAlias = npt.NDArray[Any] | Margins
 def confusion_matrix(label: npt.NDArray[Any], predicted: npt.NDArray[Any], n_classes: int) -> IntArray:
     """Return the ``(n_classes, n_classes)`` counts of images, rows true, columns predicted.
 
-    Raises InputError where an index lies outside ``0 … n_classes - 1`` or the lengths differ.
+    Parameters
+    ----------
+    label, predicted
+        ``(n_images,)``: class indices.
+    n_classes
+        How many there are.
 
+    Returns
+    -------
+    ``(n_classes, n_classes)`` counts.
+
+    Raises
+    ------
+    InputError
+        Where an index lies outside ``0 … n_classes - 1`` or the lengths differ.
+
+    Examples
+    --------
     >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]
     """
@@ -147,6 +163,21 @@ def mcc(matrix: Matrices) -> Any:
     With n images, c right ones, t_k true and p_k predicted of class k: ``(c n - Σ t_k p_k) / sqrt((n² - Σ p_k²)(n² - Σ
     t_k²))``. NaN where all images are of one class or are given one class (scikit-learn returns 0 there).
 
+    Parameters
+    ----------
+    matrix
+        ``(..., n_classes, n_classes)`` counts, rows true, or their margins.
+
+    Returns
+    -------
+    One value a matrix, in [-1, 1]; NaN where all images are of one class or are given one class.
+
+    References
+    ----------
+    Matthews 1975, Biochim. Biophys. Acta 405:442; Gorodkin 2004, Comput. Biol. Chem. 28:367.
+
+    Examples
+    --------
     >>> round(mcc(np.array([[3, 1], [2, 4]])), 6)  # (3·4 - 1·2) / sqrt(4·6·5·5)
     0.408248
     """
@@ -173,9 +204,20 @@ def kappa(matrix: Matrices) -> Any:
 def precision(matrix: Matrices, average: Average = "none", *, positive: int | None = None) -> Any:
     """Return TP / (TP + FP); NaN for a class that is never predicted, and so for the macro average.
 
-    ``average``: none (one value per class, last axis), macro (their mean), weighted (by true images; classes without
-    any are left out), micro (counts of all classes added first), positive (the class with index ``positive``).
+    Parameters
+    ----------
+    matrix
+        ``(..., n_classes, n_classes)`` counts, rows true, or their margins.
+    average
+        none (one value a class, last axis), macro (their mean), weighted (by true images; classes without any are
+        left out), micro (counts of all classes added first), positive (the class with index ``positive``).
 
+    Returns
+    -------
+    Fractions; NaN for a class that is never predicted, and so for the macro average.
+
+    Examples
+    --------
     >>> precision(np.array([[3, 1], [2, 4]])).tolist()
     [0.6, 0.8]
     """

@@ -107,6 +107,17 @@ def operating_points(
 
     A run's threshold is the lowest score that keeps ``specificity`` on its validation images; an image is called
     positive at or above it. What it gives on test images may be more or less. Copies of one origin are averaged first.
+
+    Parameters
+    ----------
+    test, validation
+        Predictions of the same runs.
+    specificity
+        The share of negatives that must be called negative on validation images.
+
+    Returns
+    -------
+    A point a class.
     """
     test, validation = average_copies(test), average_copies(validation)
     return tuple(_operating_point(test, validation, c, specificity) for c in range(len(test.classes)))
@@ -149,6 +160,17 @@ def predictive_values(called: Predictions, *, prevalence: float) -> tuple[Estima
 
     Intervals: group jackknife, t on the logit, within classes where every group has one label; s² between seeds is
     added.
+
+    Parameters
+    ----------
+    called
+        Predictions of two classes, ``predicted`` 1 for what is called positive.
+    prevalence
+        The share of positives to assume.
+
+    Returns
+    -------
+    PPV and NPV as fractions.
     """
     return (
         _predictive(called, "ppv", lambda sens, spec: ppv(sens, spec, prevalence=prevalence)),
@@ -197,6 +219,19 @@ def calibration(test: Predictions, validation: Predictions) -> Calibration:
     """Return ECE, Brier score, log-loss and reliability of the test scores, before and after temperature scaling.
 
     A run's temperature minimises the log-loss of its validation images (Guo et al. 2017). Copies are averaged first.
+
+    Parameters
+    ----------
+    test, validation
+        Predictions of the same runs.
+
+    Returns
+    -------
+    ECE, Brier score and log-loss (nats) before and after, with the bins of both.
+
+    References
+    ----------
+    Guo et al. 2017, ICML (temperature scaling); Brier 1950, Mon. Weather Rev. 78:1.
     """
     test, validation = average_copies(test), average_copies(validation)
     before = Calibration(before=calibration_estimates(test), bins_before=_bins(test))

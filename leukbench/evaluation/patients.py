@@ -18,8 +18,21 @@ def average_copies(predictions: Predictions) -> Predictions:
 
     The predicted class is the highest mean score (the most frequent class, lowest index first, where scores are
     missing); fold, group and patient are those of the first copy in order of (fold, image_id). Rows without an origin
-    stand for themselves. Predictions without copies come back as they are. Raises InputError where copies differ in
-    label.
+    stand for themselves. Predictions without copies come back as they are.
+
+    Parameters
+    ----------
+    predictions
+        Of one arm, any folds and seeds.
+
+    Returns
+    -------
+    One row an origin and seed; predictions without copies as they are.
+
+    Raises
+    ------
+    InputError
+        Where copies differ in label.
     """
     origin = np.where(predictions.origin == "", predictions.image_id, predictions.origin)
     order = np.lexsort((predictions.image_id, predictions.fold, origin, predictions.seed))
@@ -85,6 +98,17 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
 
     Copies are averaged first. Where scores are missing, predicted classes vote. Patients whose images have several
     labels are left out and counted in the note. Where no row names a patient, groups stand in and the note says so.
+
+    Parameters
+    ----------
+    predictions
+        Of one arm.
+    level
+        Of the interval, as a fraction.
+
+    Returns
+    -------
+    The share of patients called right with its interval, and the worst five.
     """
     p = average_copies(predictions)
     named = bool((p.patient != "").any())

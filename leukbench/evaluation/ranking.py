@@ -52,6 +52,19 @@ def auc_without(
     With W the pairs that positives win (ties one half), P_g and N_g those of unit g's positives and against its
     negatives and W_gg those within it, the AUC without g is (W - P_g - N_g + W_gg) / ((m - m_g)(n - n_g)).
 
+    Parameters
+    ----------
+    is_positive, score, codes
+        ``(n_images,)``: the side, the score and the unit of each image.
+    n_units
+        How many units there are.
+
+    Returns
+    -------
+    The AUC and ``(n_units,)`` without each unit; NaN where a side is missing.
+
+    Examples
+    --------
     >>> auc_without(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.5, 0.1]), np.array([0, 1, 2, 3]), 4)
     (0.75, array([0.5, 1. , 1. , 0.5]))
     """
@@ -102,6 +115,29 @@ def auc_interval(
     (variance, df) for seeds; the df of a class are its effective units minus the number of folds that cut it. Where a
     fold has one unit on a side, the folds' AUCs are t-averaged if no unit is in two folds; otherwise there is no
     interval.
+
+    Parameters
+    ----------
+    parts
+        The AUCs of folds and classes, and what each is without each unit.
+    auc
+        The index of the class, or None for the mean over classes.
+    units
+        The units' classes and sizes.
+    folds_share_units
+        Whether a unit is tested in two folds.
+    level
+        Of the interval, as a fraction.
+    extra
+        A further (variance, df), that of seeds.
+
+    Returns
+    -------
+    The AUC and its interval, fractions.
+
+    References
+    ----------
+    LeDell, Petersen & van der Laan 2015, Electron. J. Stat. 9:1583 (AUC within folds); Efron & Stein 1981.
     """
     folds = [_pick(part.values, auc) for part in parts]
     if not all(len(f) for f in folds):

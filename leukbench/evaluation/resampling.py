@@ -106,7 +106,22 @@ def group_run(predictions: Predictions, *, groups: npt.NDArray[np.str_] | None =
     """Return predictions counted by group, over the groups named (all of them, sorted, unless given).
 
     The AUC's cells are (fold, seed) × class; two classes whose scores sum to 1 need only the second one's.
-    Raises InputError where a row's group is not among those named.
+
+    Parameters
+    ----------
+    predictions
+        Of one arm.
+    groups
+        The groups to count, in their order; all of them, sorted, where None.
+
+    Returns
+    -------
+    Counts by group and the cells of the AUC.
+
+    Raises
+    ------
+    InputError
+        Where a row's group is not among those named.
     """
     own, codes = group_codes(predictions.group)
     names = own if groups is None else groups
@@ -150,6 +165,15 @@ def group_strata(run: GroupedRun) -> IntArray | None:
     """Return the strata of the bootstrap: the groups' classes where (nearly) every group has one label, else None.
 
     None too where a class has fewer than two groups, as a stratum of one would never vary.
+
+    Parameters
+    ----------
+    run
+        Predictions counted by group.
+
+    Returns
+    -------
+    ``(n_groups,)``, or None.
     """
     strata = strata_of(run.counts.sum(axis=2) > 0)
     return strata if strata is not None and (np.bincount(strata)[np.unique(strata)] >= 2).all() else None
@@ -161,6 +185,23 @@ def draw_weights(
     """Return how often each group is drawn, ``(n_resamples, n_groups)``, each row summing to n_groups.
 
     With ``strata`` ``(n_groups,)`` groups are drawn within each stratum, as many as it has.
+
+    Parameters
+    ----------
+    n_groups, n_resamples
+        Of the result's shape.
+    generator
+        Where chance comes from.
+    strata
+        ``(n_groups,)``: groups are drawn within each stratum, as many as it has.
+
+    Returns
+    -------
+    ``(n_resamples, n_groups)``: how often each is drawn.
+
+    References
+    ----------
+    Efron & Tibshirani 1993, An Introduction to the Bootstrap.
     """
     weights = np.zeros((n_resamples, n_groups), dtype=np.int64)
     parts = [np.arange(n_groups)] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]
@@ -177,7 +218,25 @@ def bootstrap_runs(
     """Return each metric of each run in each resample, ``(n_runs, n_resamples)``; the runs share the resamples.
 
     All runs must have the same groups and classes. AUC is averaged over the cells (folds, classes) in which a resample
-    holds both sides; NaN where it holds none. Raises InputError for an unknown metric or unequal groups.
+    holds both sides; NaN where it holds none.
+
+    Parameters
+    ----------
+    runs
+        With the same groups and classes.
+    weights
+        ``(n_resamples, n_groups)``, as :func:`draw_weights` makes them.
+    names
+        Of the metrics.
+
+    Returns
+    -------
+    Metric -> ``(n_runs, n_resamples)``.
+
+    Raises
+    ------
+    InputError
+        For an unknown metric or unequal groups.
     """
     unknown = [name for name in names if name not in OF_MATRIX and name != "auc"]
     if unknown or any(len(run.groups) != weights.shape[1] for run in runs):

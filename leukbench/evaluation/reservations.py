@@ -33,6 +33,27 @@ def design_effect_sensitivity(
     The publisher states ``n_patients``; with equal sizes m = n_images / n_patients the design effect is
     1 + (m - 1)·correlation (Kish 1965), and Korn-Graubard's limits follow with n_patients - 1 degrees of freedom.
 
+    Parameters
+    ----------
+    value
+        The proportion, a fraction.
+    n_images, n_patients
+        How many it is of, as the publisher states them.
+    correlations
+        Between the errors of a patient's images.
+    level
+        Of the intervals, as a fraction.
+
+    Returns
+    -------
+    A row a correlation.
+
+    References
+    ----------
+    Kish 1965, Survey Sampling; Korn & Graubard 1998, Survey Methodology 24:193.
+
+    Examples
+    --------
     >>> [round(row.design_effect, 2) for row in design_effect_sensitivity(0.9, 890, n_patients=89)]
     [1.0, 1.45, 1.9, 2.8]
     """

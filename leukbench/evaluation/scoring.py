@@ -20,6 +20,21 @@ def placements(positive: FloatArray, negative: FloatArray) -> tuple[FloatArray, 
 
     Ties count one half. Both means are the area under the ROC curve (DeLong et al. 1988).
 
+    Parameters
+    ----------
+    positive, negative
+        ``(n_positive,)`` and ``(n_negative,)`` scores.
+
+    Returns
+    -------
+    Arrays of the same lengths, in [0, 1].
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837.
+
+    Examples
+    --------
     >>> [part.tolist() for part in placements(np.array([0.9, 0.4]), np.array([0.4, 0.1]))]
     [[1.0, 0.75], [0.75, 1.0]]
     """
@@ -34,6 +49,17 @@ def roc_auc(is_positive: npt.NDArray[Any], score: FloatArray) -> float:
 
     NaN where one of the two is missing or a score is NaN.
 
+    Parameters
+    ----------
+    is_positive, score
+        ``(n_images,)``.
+
+    Returns
+    -------
+    The AUC in [0, 1]; NaN where a side is missing or a score is NaN.
+
+    Examples
+    --------
     >>> roc_auc(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1]))  # 3.5 of 4 pairs
     0.875
     """
@@ -49,6 +75,19 @@ def roc_auc_macro(label: IntArray, scores: FloatArray) -> float:
 
     For two classes whose scores sum to 1 it is the binary AUC. NaN where a class has no image.
 
+    Parameters
+    ----------
+    label
+        ``(n_images,)`` class indices.
+    scores
+        ``(n_images, n_classes)``.
+
+    Returns
+    -------
+    The AUC in [0, 1]; NaN where a class has no image.
+
+    Examples
+    --------
     >>> roc_auc_macro(np.array([0, 1, 1]), np.array([[0.8, 0.2], [0.9, 0.1], [0.3, 0.7]]))
     0.5
     """
@@ -61,6 +100,23 @@ def roc_auc_within(label: IntArray, scores: FloatArray, fold: IntArray) -> float
     Scores of different folds come from different models and are never ranked against each other. Folds where a class is
     missing are left out; NaN if none is left.
 
+    Parameters
+    ----------
+    label, fold
+        ``(n_images,)``: class indices, and the fold that tests the image.
+    scores
+        ``(n_images, n_classes)``.
+
+    Returns
+    -------
+    The AUC in [0, 1]; NaN where no fold has all classes.
+
+    References
+    ----------
+    Forman & Scholz 2010, SIGKDD Explor. 12:49; Airola et al. 2011, Comput. Stat. Data Anal. 55:1828.
+
+    Examples
+    --------
     >>> roc_auc_within(np.array([0, 1, 0, 1]), np.array([[0.8, 0.2], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9]]),
     ...                np.array([0, 0, 1, 1]))  # each fold ranks perfectly, though pooled they do not
     1.0
@@ -78,6 +134,23 @@ def brier(label: IntArray, scores: FloatArray) -> float:
 
     For two classes it is twice the binary score that some software prints. NaN for no images.
 
+    Parameters
+    ----------
+    label
+        ``(n_images,)`` class indices.
+    scores
+        ``(n_images, n_classes)`` probabilities.
+
+    Returns
+    -------
+    The score in [0, 2]; NaN for no images.
+
+    References
+    ----------
+    Brier 1950, Mon. Weather Rev. 78:1.
+
+    Examples
+    --------
     >>> round(brier(np.array([0, 1]), np.array([[0.8, 0.2], [0.6, 0.4]])), 6)  # (0.08 + 0.72) / 2
     0.4
     """
@@ -95,6 +168,19 @@ def log_loss(label: IntArray, scores: FloatArray) -> float:
 
     The clip (float64's epsilon, as in scikit-learn) makes one certain mistake cost 36 nats instead of infinity.
 
+    Parameters
+    ----------
+    label
+        ``(n_images,)`` class indices.
+    scores
+        ``(n_images, n_classes)`` probabilities.
+
+    Returns
+    -------
+    The loss in nats.
+
+    Examples
+    --------
     >>> round(log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]])), 6)  # (log 2 + log 4) / 2
     1.039721
     """
@@ -150,6 +236,25 @@ def ece(label: IntArray, scores: FloatArray, *, bins: int = 15) -> float:
 
     Top-label, equal-width bins (Guo et al. 2017). Biased upwards for few images. NaN for no images.
 
+    Parameters
+    ----------
+    label
+        ``(n_images,)`` class indices.
+    scores
+        ``(n_images, n_classes)`` probabilities.
+    bins
+        Of equal width.
+
+    Returns
+    -------
+    The error in [0, 1]; NaN for no images.
+
+    References
+    ----------
+    Guo et al. 2017, ICML.
+
+    Examples
+    --------
     >>> round(ece(np.array([0, 1]), np.array([[0.8, 0.2], [0.7, 0.3]]), bins=2), 6)
     0.25
     """
@@ -163,9 +268,31 @@ def ece(label: IntArray, scores: FloatArray, *, bins: int = 15) -> float:
 def fit_temperature(label: IntArray, scores: FloatArray) -> float:
     """Return the temperature T > 0 that minimises the log-loss of softmax(log(scores) / T) (Guo et al. 2017).
 
-    Fit it on validation images, apply it to test images. T > 1 means that the scores were too sure. Searched in
-    [0.02, 50]. Raises InputError where there is nothing to fit on.
+    Fit it on validation images, apply it to test images. T > 1 means that the scores were too sure. Searched in [0.02,
+    50].
 
+    Parameters
+    ----------
+    label
+        ``(n_images,)`` class indices of validation images.
+    scores
+        ``(n_images, n_classes)`` probabilities.
+
+    Returns
+    -------
+    The temperature; above 1 where scores are too sure.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing to fit on.
+
+    References
+    ----------
+    Guo et al. 2017, ICML.
+
+    Examples
+    --------
     >>> sure = np.array([[0.99, 0.01]] * 4)
     >>> round(fit_temperature(np.array([0, 0, 0, 1]), sure), 3)  # log 99 / log 3: three of four are right
     4.183
@@ -224,6 +351,19 @@ def sensitivity_at_specificity(
     The threshold is the lowest score that qualifies. Choose it on validation images and read its effect on test images
     with :func:`operating_point`; chosen and read on the same images it is optimistic. NaN where a class is missing.
 
+    Parameters
+    ----------
+    is_positive, score
+        ``(n_images,)``.
+    specificity
+        The least share of negatives to be called negative.
+
+    Returns
+    -------
+    The threshold, and what it gives on these images; NaN where a class is missing.
+
+    Examples
+    --------
     >>> sensitivity_at_specificity(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.1]), specificity=1.0)
     OperatingPoint(threshold=0.9, sensitivity=0.5, specificity=1.0)
     """

@@ -33,8 +33,27 @@ def seconds_per_epoch(runs: Sequence[Sequence[float]], *, warm_up: int = 1, leve
 
     ``runs`` holds one series of seconds a seed, in order. The value is the geometric mean. With several seeds the seed
     is the unit if seeds differ by more than their epochs do: V = max(pooled within / n, between / S), df likewise.
-    Raises InputError where a time is not positive.
 
+    Parameters
+    ----------
+    runs
+        One series of seconds a seed, in order.
+    warm_up
+        How many first epochs of each run to leave out.
+    level
+        Of the interval, as a fraction.
+
+    Returns
+    -------
+    The geometric mean in seconds, with its interval.
+
+    Raises
+    ------
+    InputError
+        Where a time is not positive.
+
+    Examples
+    --------
     >>> estimate = seconds_per_epoch([[9.0, 2.0, 2.0, 2.0, 2.1]])
     >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3), estimate.df
     (2.025, 1.947, 2.105, 3.0)

@@ -31,6 +31,19 @@ def merge_predictions(predictions: Predictions, common_of: Mapping[str, str], cl
     predicted.
 
     Where scores are missing, the predicted class is the one in common of what was predicted.
+
+    Parameters
+    ----------
+    predictions
+        In the study's classes.
+    common_of
+        Class of the study -> class in common.
+    classes
+        The classes in common, in output order.
+
+    Returns
+    -------
+    Predictions in these.
     """
     places = np.array([classes.index(common_of[name]) for name in predictions.classes], dtype=np.int64)
     scores = predictions.scores @ np.eye(len(classes))[places]
@@ -51,6 +64,21 @@ def transfer_gap(within: Estimate, transferred: Estimate) -> Gap:
     L = d - √((t - l_t)² + (u_w - w)²), U = d + √((u_t - t)² + (w - l_w)²), with t, w the estimates and l, u their
     limits. Here √(0.04² + 0.03²) = 0.05 below and √(0.04² + 0.04²) = 0.057 above.
 
+    Parameters
+    ----------
+    within, transferred
+        Estimates of one metric on independent test groups, fractions.
+
+    Returns
+    -------
+    transferred - within, with its interval.
+
+    References
+    ----------
+    Zou & Donner 2008, Stat. Med. 27:1693.
+
+    Examples
+    --------
     >>> gap = transfer_gap(Estimate(metric="accuracy", value=0.9, low=0.86, high=0.93),
     ...                    Estimate(metric="accuracy", value=0.6, low=0.56, high=0.64))
     >>> round(gap.difference, 3), round(gap.low, 3), round(gap.high, 3)
@@ -77,6 +105,19 @@ def accuracy_at_prevalence(predictions: Predictions, shares: FloatArray) -> floa
 
     It takes the shift of prevalence out of the comparison of two sources. NaN where a class with a share has no image.
 
+    Parameters
+    ----------
+    predictions
+        Of one arm.
+    shares
+        ``(n_classes,)``: the prevalence to assume.
+
+    Returns
+    -------
+    The accuracy in [0, 1]; NaN where a class with a share has no image.
+
+    Examples
+    --------
     >>> p = Predictions(classes=("a", "b"), image_id=np.array(["1", "2", "3"]), label=np.array([0, 0, 1]),
     ...     predicted=np.array([0, 1, 1]), scores=np.eye(2)[[0, 1, 1]], group=np.array(["1", "2", "3"]),
     ...     origin=np.array(["1", "2", "3"]), patient=np.array(["", "", ""]), fold=np.zeros(3, int),

@@ -20,8 +20,13 @@ def count_parameters_of(papers: Sequence[str], *, trust_code: bool = False) -> l
     number of classes as ``pytorch_total, pytorch_trainable, keras_total, keras_trainable, keras_nontrainable``, and the
     same under ``without_head`` and ``imagenet_head`` (1,000 classes; null for layers); ``difference`` (text, ours -
     claimed of the quantity that fits best at the study's number of classes, ``"0"`` where a reading explains the claim)
-    and ``reading``. Ours are null where no network of the paper is meant. Raises InputError for an unknown paper, and
-    unless ``trust_code`` for a paper file whose folder has a model.py, which would run here.
+    and ``reading``. Ours are null where no network of the paper is meant.
+
+    Raises
+    ------
+    InputError
+        For an unknown paper, and unless ``trust_code`` for a paper file whose folder has a model.py, which would
+        run here.
     """
     from leukbench.parameters.layers import layer_rows
 

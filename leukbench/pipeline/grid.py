@@ -46,7 +46,13 @@ def names(texts: Sequence[str] | None) -> tuple[str, ...]:
 def slurm_options(
     more: Sequence[str], *, time_limit: int, jobs: int, cpus: int, gpus: int, partition: str
 ) -> SlurmOptions:
-    """Return what to ask of Slurm. Raises InputError for an option that is not ``name=value``."""
+    """Return what to ask of Slurm.
+
+    Raises
+    ------
+    InputError
+        For an option that is not ``name=value``.
+    """
     from leukbench.training.cluster import SlurmOptions
 
     pairs = []
@@ -63,8 +69,14 @@ def slurm_options(
 
 
 def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
-    """Return the chosen experiments and transfers with their files. Raises InputError for a name that is not in the
-    plan, DataError for a missing file.
+    """Return the chosen experiments and transfers with their files.
+
+    Raises
+    ------
+    InputError
+        For a name that is not in the plan.
+    DataError
+        For a missing file.
     """
     from leukbench.training.grid import ExperimentInputs
 

@@ -52,21 +52,34 @@ def store_files(params: Params, experiment: Experiment) -> tuple[Path, ...]:
 def whole(file: Path, *, stage: str) -> Path:
     """Return a stage's output after holding its bytes against the sha256 that the stage left beside it.
 
-    Raises DataError, naming the stage, where either is missing or they do not match.
+    Raises
+    ------
+    DataError
+        Naming the stage, where either is missing or they do not match.
     """
     check_whole(file, do=f"run the {stage} stage again")
     return file
 
 
 def read_json(file: Path, *, stage: str) -> Any:
-    """Return a stage's JSON output, held against its sha256. Raises DataError, naming the stage, where it
-    is not whole.
+    """Return a stage's JSON output, held against its sha256.
+
+    Raises
+    ------
+    DataError
+        Naming the stage, where it is not whole.
     """
     return as_read(whole(file, stage=stage), stage=stage)
 
 
 def as_read(file: Path, *, stage: str) -> Any:
-    """Return what a JSON file says, whoever wrote it. Raises DataError, naming the stage, where it cannot be read."""
+    """Return what a JSON file says, whoever wrote it.
+
+    Raises
+    ------
+    DataError
+        Naming the stage, where it cannot be read.
+    """
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -76,7 +89,13 @@ def as_read(file: Path, *, stage: str) -> Any:
 
 
 def read_record(kind: type[T], file: Path, *, stage: str) -> T:
-    """Return a stage's JSON output as a record. Raises DataError, naming file, key and stage, where it is not one."""
+    """Return a stage's JSON output as a record.
+
+    Raises
+    ------
+    DataError
+        Naming file, key and stage, where it is not one.
+    """
     return from_plain(kind, read_json(file, stage=stage), where=str(file), do=f"run the {stage} stage again")
 
 

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def rule_of(study: ResolvedStudy, experiment: Experiment) -> tuple[Reading, SplitRule]:
-    """Return the reading of an experiment's protocol and its rule. Raises InputError where the study has none of that
-    name.
+    """Return the reading of an experiment's protocol and its rule.
+
+    Raises
+    ------
+    InputError
+        Where the study has none of that name.
     """
     readings = study.protocols.get(experiment.protocol, ())
     by_name = {r.name: r for r in readings}
@@ -192,8 +196,11 @@ class PlannedTransfer:
 def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     """Return a transfer's joined manifest, groups and rule: the study's rule by patient without its cut.
 
-    Raises InputError where the study has no rule by patient, the classes of the two sources do not map, or one is made
-    from the other.
+    Raises
+    ------
+    InputError
+        Where the study has no rule by patient, the classes of the two sources do not map, or one is made from the
+        other.
     """
     from leukbench.cohort.manifest import read_manifest
     from leukbench.cohort.tables import read_groups

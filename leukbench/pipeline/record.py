@@ -100,7 +100,13 @@ def ledger_digest(paper: str) -> str:
 
 
 def read_record(folder: Path) -> Record:
-    """Return the record of a folder of reports. Raises DataError where it has none that can be read."""
+    """Return the record of a folder of reports.
+
+    Raises
+    ------
+    DataError
+        Where it has none that can be read.
+    """
     file = folder / RECORD
     try:
         plain = json.loads(lzma.decompress(file.read_bytes()))

@@ -106,7 +106,13 @@ def results_of(params: Params) -> dict[str, Result]:
 
 
 def read_predictions(file: Path) -> Any:
-    """Return an experiment's table of predictions (parquet). Raises DataError where it is missing or not whole."""
+    """Return an experiment's table of predictions (parquet).
+
+    Raises
+    ------
+    DataError
+        Where it is missing or not whole.
+    """
     import pandas as pd
 
     try:

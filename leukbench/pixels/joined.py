@@ -41,9 +41,13 @@ class JoinedImages:
 
 def join_stores(first: Store, second: Store, *, name: str) -> Store:
     """Return one store of both; ids of the second have ``name:`` in front.
-    Raises InputError where sides or crops differ.
 
     The network of the first must see the images of the second as it saw its own: the same share, the same size.
+
+    Raises
+    ------
+    InputError
+        Where sides or crops differ.
     """
     if (first.side_px, first.crop) != (second.side_px, second.crop):
         raise InputError(
@@ -65,8 +69,12 @@ def open_stores(files: Sequence[Path], *, test_source: str) -> Store:
     """Return the store of a cell, or of a transfer's two files those of ``test_source``
     joined to those it is trained on.
 
-    Raises DataError for a store that cannot be read or is not as it was written,
-    InputError where two do not go together (:func:`join_stores`).
+    Raises
+    ------
+    DataError
+        For a store that cannot be read or is not as it was written.
+    InputError
+        Where two do not go together (:func:`join_stores`).
     """
     for file in files:
         for part in (file, file.with_suffix(".json")):

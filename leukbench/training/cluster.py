@@ -64,7 +64,12 @@ class Job:
 def run_on_slurm(tasks: Sequence[Task], options: SlurmOptions, *, poll_s: float = 5.0) -> Generator[Event, None, None]:
     """Submit tasks and yield what happens until none is left. Closing the iterator leaves the jobs alone.
 
-    Raises InputError where submitit or Slurm is not there, LeukbenchError where squeue does not answer any more.
+    Raises
+    ------
+    InputError
+        Where submitit or Slurm is not there.
+    LeukbenchError
+        Where squeue does not answer any more.
     """
     jobs = _submit(tasks, options)
     epochs = dict.fromkeys(jobs, 0)

@@ -79,10 +79,14 @@ class ArmPlan:
 def plan_arm(
     study: ResolvedStudy, arm: str, experiment: Experiment, *, limited_source: bool, whole_folds: Collection[int] = ()
 ) -> ArmPlan:
-    """Return how an arm of a resolved study is trained in an experiment. Raises InputError for an arm that does not
-    exist.
+    """Return how an arm of a resolved study is trained in an experiment.
 
     ``whole_folds``: the folds that lack no published image, where the source as a whole does (``limited_source``).
+
+    Raises
+    ------
+    InputError
+        For an arm that does not exist.
     """
     if arm not in study.arms:
         raise unknown_name("arm", arm, study.arms, where=f"study {experiment.paper}.{experiment.study}")

@@ -48,8 +48,12 @@ def is_finished(folder: Path) -> bool:
 def read_receipt(folder: Path) -> dict[str, Any]:
     """Return the receipt of a finished run after holding every file of its folder against it.
 
-    A run from before receipts were sealed passes unheld. Raises DataError, naming the file, where one is missing or
-    has other bytes.
+    A run from before receipts were sealed passes unheld.
+
+    Raises
+    ------
+    DataError
+        Naming the file, where one is missing or has other bytes.
     """
     receipt = _receipt(folder)
     files = receipt.get("files", {})
@@ -70,7 +74,13 @@ def read_receipt(folder: Path) -> dict[str, Any]:
 
 
 def read_history(folder: Path) -> dict[str, list[float]]:
-    """Return the series by epoch of a finished run. Raises DataError where it is no object of lists."""
+    """Return the series by epoch of a finished run.
+
+    Raises
+    ------
+    DataError
+        Where it is no object of lists.
+    """
     plain = _object(folder / "history.json")
     if not all(isinstance(series, list) for series in plain.values()) or "train_loss" not in plain:
         raise DataError("a finished run is damaged", where=str(folder / "history.json"), do=_DO)

@@ -109,8 +109,12 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
     one holds.
 
     The headline seed of every experiment comes before anybody's second. A run that differs from another in testing
-    fewer rows takes its scores from it (:func:`leukbench.training.run.execute_run`). Raises DataError, naming the
-    stage, where a file is missing.
+    fewer rows takes its scores from it (:func:`leukbench.training.run.execute_run`).
+
+    Raises
+    ------
+    DataError
+        Naming the stage, where a file is missing.
     """
     tasks: dict[str, Task] = {}
     tested: dict[str, dict[str, frozenset[str]]] = {}  # training key -> run key -> test rows
@@ -174,8 +178,12 @@ def execute_task(
 ) -> None:
     """Train what is missing of a task's run; what it prints, and its traceback, go to the task's log.
 
-    Raises RunHeld where another process trains it for longer than ``patience_s``, DataError where the inputs have
-    changed since the plan was made, and whatever training raises.
+    Raises
+    ------
+    RunHeld
+        Where another process trains it for longer than ``patience_s``.
+    DataError
+        Where the inputs have changed since the plan was made, and whatever training raises.
     """
     study, split, store = _opened(task.inputs)
     arm = plan_arm(study, task.arm, task.inputs.experiment, limited_source=task.inputs.limited_source)

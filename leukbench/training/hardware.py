@@ -20,7 +20,10 @@ from leukbench.errors import InputError
 def choose_device() -> torch.device:
     """Return the device to train on: ``LEUKBENCH_DEVICE`` where set, else CUDA where there is one, else the CPU.
 
-    Raises InputError where the variable asks for a device that is not there.
+    Raises
+    ------
+    InputError
+        Where the variable asks for a device that is not there.
     """
     wanted = os.environ.get("LEUKBENCH_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
     if wanted not in {"cpu", "cuda"} or (wanted == "cuda" and not torch.cuda.is_available()):

@@ -40,7 +40,10 @@ class RunHeld(LeukbenchError):
 def holding(folder: Path, *, patience_s: float = math.inf) -> Iterator[None]:
     """Hold the lock of a run's folder. Waits ``patience_s`` for another owner to end, then raises RunHeld.
 
-    Raises InputError where the file system keeps no locks.
+    Raises
+    ------
+    InputError
+        Where the file system keeps no locks.
     """
     _make(folder)
     file, until, warned = folder / "lock", time.monotonic() + patience_s, False

@@ -77,7 +77,13 @@ def run_folder(key: str) -> Path:
 
 
 def find_run(key: str) -> Finished | None:
-    """Return a finished run, or None. Raises DataError where a finished run's files are damaged."""
+    """Return a finished run, or None.
+
+    Raises
+    ------
+    DataError
+        Where a finished run's files are damaged.
+    """
     folder = run_folder(key)
     if not is_finished(folder):
         return None

@@ -23,7 +23,12 @@ def validation_table(
     chooses.
 
     Columns as those of the predictions, ``selection`` always ``recipe``; no row where the split sets nothing apart for
-    validation, and none where the experiment has no runs. Raises DataError where a run of the receipt is not there.
+    validation, and none where the experiment has no runs.
+
+    Raises
+    ------
+    DataError
+        Where a run of the receipt is not there.
     """
     if not receipt["runs"]:
         none = rows_of(split.head(0), fold=0, role="validation", classes=classes, store=store)

@@ -133,6 +133,19 @@ def claim_variances(question: Question, reproduced: Reproduced) -> tuple[float, 
     Wilson's limits on :func:`_claim_size` images, but no shorter than the normal ones: near 100 % Wilson's upper side
     is so short that a claim that came out low by chance looks sure of itself (``README.md`` here has the measured
     difference).
+
+    Parameters
+    ----------
+    question, reproduced
+        The claim, and one result beside it.
+
+    Returns
+    -------
+    Variances in squared fractions, or None where the claim has no usable n.
+
+    References
+    ----------
+    Wilson 1927, J. Am. Stat. Assoc. 22:209.
     """
     n = _claim_size(question, reproduced)
     if n is None:
@@ -215,6 +228,21 @@ def design_effect(reproduced: Reproduced) -> float | None:
     it must be applied to a claim's n of all classes too. Where groups show no variation (or the value is at the end of
     its scale) each group counts as one observation: n_images / effective groups. MCC and kappa are mapped to [0, 1].
 
+    Parameters
+    ----------
+    reproduced
+        A result with its standard error and its image count.
+
+    Returns
+    -------
+    The ratio of variances, or None.
+
+    References
+    ----------
+    Kish 1965, Survey Sampling; Rao & Scott 1992, Biometrics 48:577.
+
+    Examples
+    --------
     >>> e = Estimate(metric="accuracy", value=0.8, standard_error=0.04, n_images=400)  # 0.0016 / 0.0004
     >>> round(design_effect(Reproduced(estimate=e, protocol="image")), 9)
     4.0
@@ -262,6 +290,19 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
     tested our images or our patients), with the degrees of freedom of our groups, as both are told by one estimate;
     and between trainings, s²(1 + 1/S), with those of s² (the claim's share as :func:`_claim_seeds` has it). The
     printed figure may have been rounded by up to half a unit, but not from beyond the end of the scale.
+
+    Parameters
+    ----------
+    question, reproduced
+        The claim, and one result beside it.
+
+    Returns
+    -------
+    Reproduced minus claimed as a fraction with the error of each side, or None.
+
+    References
+    ----------
+    Zou & Donner 2008, Stat. Med. 27:1693; Satterthwaite 1946, Biometrics Bulletin 2:110.
     """
     e, df, total = reproduced.estimate, _df_groups(reproduced.estimate), _df(reproduced.estimate)
     claimed = claim_variances(question, reproduced)
@@ -310,6 +351,23 @@ def three_sided_p(d: Difference, margin: float) -> dict[Outcome, float]:
 
     By hand, d = 0.01, se 0.02, margin 0.05, normal: Φ(-0.04/0.02) = 0.0228 for within, 2·Φ(0.06/0.02) > 1 for lower.
 
+    Parameters
+    ----------
+    d
+        The difference with its errors.
+    margin
+        Of equivalence, as a fraction.
+
+    Returns
+    -------
+    ``within``, ``lower``, ``higher`` -> p-value.
+
+    References
+    ----------
+    Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117.
+
+    Examples
+    --------
     >>> d = Difference(value=0.01, low=-0.03, high=0.05, se_low=0.02, se_high=0.02, df=1e6)
     >>> {k: round(p, 4) for k, p in three_sided_p(d, 0.05).items()}
     {'within': 0.0228, 'lower': 1.0, 'higher': 1.0}
@@ -339,6 +397,18 @@ def conclude(d: Difference, margin: float, *, alpha: float) -> tuple[Outcome, fl
 
 def conclusion(ps: Mapping[Outcome, float], level: float) -> tuple[Outcome, float]:
     """Return the outcome with the smallest of several p-values, and that p-value;
-    unresolved where it exceeds the level."""
+    unresolved where it exceeds the level.
+
+    Parameters
+    ----------
+    ps
+        Outcome -> p-value.
+    level
+        Above which nothing is concluded.
+
+    Returns
+    -------
+    The outcome and its p-value.
+    """
     outcome, p = min(ps.items(), key=lambda item: item[1])
     return (outcome if p <= level else "unresolved"), p

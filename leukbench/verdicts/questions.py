@@ -55,6 +55,17 @@ def definitions(claim: Claim, classes: Sequence[str]) -> list[Definition]:
     A precision, recall, specificity or F1 without more may be the macro, weighted or micro mean, in a two-class study
     also that of either class. The AUC of two classes is one whichever is positive; that of more is their macro mean.
     Empty where no estimate is made of what the claim names.
+
+    Parameters
+    ----------
+    claim
+        A printed figure.
+    classes
+        Of its study, in output order.
+
+    Returns
+    -------
+    One definition a reading, empty where no estimate is made of what the claim names.
     """
     metric = _SAME.get(claim.metric, claim.metric)
     class_ = claim.class_ or (claim.average.removeprefix("positive:") if claim.average.startswith("positive:") else "")
@@ -91,6 +102,15 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     The latter are those with the same study and fold and no condition: the one figure of all classes, or the sum of one
     figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all
     classes: design effects are told for these (:func:`leukbench.verdicts.differences.design_effect`).
+
+    Parameters
+    ----------
+    claim, paper
+        A printed figure, and the ledger it stands in.
+
+    Returns
+    -------
+    A number of images, or None where there is not exactly one.
     """
     if claim.n:
         return int(claim.n.replace(",", ""))
@@ -122,6 +142,19 @@ def question_of(claim: Claim, paper: Paper, experiments: Sequence[EvaluatedExper
     """Return a claim with everything that the evaluated experiments have to say about it.
 
     Under the paper's protocol a claim of one fold is held against that fold, by patient against all folds.
+
+    Parameters
+    ----------
+    claim, paper
+        A printed figure, and the ledger it stands in.
+    experiments
+        What was evaluated of its study.
+    accused
+        Whether the audit calls the figure impossible.
+
+    Returns
+    -------
+    The claim with each result that answers it.
     """
     study, fold = paper.studies[claim.study], claim.of_fold
     wanted = definitions(claim, tuple(study.classes))
@@ -181,6 +214,17 @@ def overlap_of(claim: Claim, paper: Paper, evaluated: EvaluatedExperiment) -> tu
     a pool that we cut too is other images; where patients are known it is of the same patients. By patient nothing is
     shared that could be told: the models have not seen whom they test, and how alike patients then fare is another
     matter.
+
+    Parameters
+    ----------
+    claim, paper
+        A printed figure, and the ledger it stands in.
+    evaluated
+        An experiment under a reading of its split.
+
+    Returns
+    -------
+    What is shared, and a sentence why.
     """
     study, mine = paper.studies[claim.study], evaluated.experiment
     if mine.source != study.source:
@@ -237,6 +281,19 @@ def questions_of(paper: Paper, experiments: Sequence[EvaluatedExperiment], accus
 
     Readings of the paper's split that no experiment ran for the claim's arm are named:
     they may not be held against the paper.
+
+    Parameters
+    ----------
+    paper
+        Its ledger.
+    experiments
+        What was evaluated.
+    accused
+        Ids of claims that the audit calls impossible.
+
+    Returns
+    -------
+    One question a claim, in the order of the ledger.
     """
     run = {experiment.experiment.study for experiment in experiments if experiment.experiment.paper == paper.key}
     claims = [c for c in paper.claims if comparable(c) and c.study in run]

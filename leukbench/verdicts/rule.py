@@ -225,8 +225,29 @@ def decide(questions: Sequence[Question], *, margin: float, alpha: float = 0.05)
     """Return one verdict per question, in order: outcomes 1 to 5 of docs/statistics.md, gone through in that order.
 
     Headline claims are corrected by Holm over all headlines that can be tested, the others by Benjamini-Hochberg. A
-    verdict's ``curve`` is what this function returns at other margins, corrections included. Raises InputError for a
-    margin or an alpha outside (0, 1).
+    verdict's ``curve`` is what this function returns at other margins, corrections included.
+
+    Parameters
+    ----------
+    questions
+        All that are decided together: corrections are over them.
+    margin
+        Of equivalence, as a fraction.
+    alpha
+        The level of each family.
+
+    Returns
+    -------
+    Verdicts in the order of the questions.
+
+    Raises
+    ------
+    InputError
+        For a margin or an alpha outside (0, 1).
+
+    References
+    ----------
+    Goeman, Solari & Stijnen 2010, Stat. Med. 29:2117; Holm 1979; Benjamini & Hochberg 1995.
     """
     for name, value in (("margin", margin), ("alpha", alpha)):
         if not 0 < value < 1:

@@ -16,8 +16,21 @@ def minimal_conflicts(
     """Return every subset of up to ``largest`` items that is infeasible while all its parts are feasible, smallest
     first.
 
-    ``feasible`` must be monotone: a part of a feasible set is feasible.
+    Parameters
+    ----------
+    items
+        What is claimed together.
+    feasible
+        Whether a subset can hold; monotone: a part of a feasible set is feasible.
+    largest
+        Size of the largest subset that is tried.
 
+    Returns
+    -------
+    Conflicts, smallest first.
+
+    Examples
+    --------
     >>> minimal_conflicts([1, 2, 3], lambda s: sum(s) < 5)
     [(2, 3)]
     """
@@ -38,6 +51,17 @@ def accused(conflicts: Sequence[tuple[Item, ...]]) -> tuple[Item, ...]:
     The members of a single larger conflict are only flagged, and so are several that stand in every conflict together:
     nothing says which of them is wrong.
 
+    Parameters
+    ----------
+    conflicts
+        Minimal ones, as :func:`minimal_conflicts` finds them.
+
+    Returns
+    -------
+    The items that must be wrong, or are the simplest to be so.
+
+    Examples
+    --------
     >>> accused([("a", "b"), ("a", "c")]), accused([("a", "b")]), accused([("a",), ("b", "c")])
     (('a',), (), ('a',))
     >>> accused([("a", "b", "c"), ("a", "b", "d")])

@@ -109,6 +109,17 @@ def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dic
     left out with its precision. Such readings carry their convention after a comma. Accuracy may be the mean of the
     class recalls (torchmetrics' default for several classes), and of one class its recall or its accuracy against
     the rest.
+
+    Parameters
+    ----------
+    counts
+        ``(n_classes, n_classes)``, rows actual.
+    classes
+        Their names, in the same order.
+
+    Returns
+    -------
+    Definition -> exact value, or None where it is undefined.
     """
     m = _margins(counts)
     found = definitions(counts, classes)
@@ -205,6 +216,15 @@ def degenerate_mcc(a: float, b: float) -> float:
     and b.
 
     It takes the limit of a vanishing ε in the empty cells: (a − b)/√((a + b)·a·b).
+
+    Parameters
+    ----------
+    a, b
+        Counts of the two cells that are not empty, ``a`` the right one.
+
+    Returns
+    -------
+    The limit, in [-1, 1].
     """
     return (a - b) / math.sqrt((a + b) * a * b) if a and b else 0.0
 

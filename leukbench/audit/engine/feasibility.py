@@ -209,6 +209,19 @@ def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[st
     Readings: either class positive, macro, weighted, macro with F1 as the harmonic mean of macro precision and recall.
     Exact for counts: every matrix is tried.
 
+    Parameters
+    ----------
+    sizes
+        Class -> images, of two classes.
+    scores
+        Printed scores as intervals of fractions.
+
+    Returns
+    -------
+    The reading and its matrix ``(2, 2)``, rows actual; None where no matrix does under any reading.
+
+    Examples
+    --------
     >>> from leukbench.audit.engine.rounding import printed_interval
     >>> s = [Score("accuracy", printed_interval("0.90")), Score("recall", printed_interval("0.75"))]
     >>> binary_matrix({"ill": 549, "well": 96}, s)[0]
@@ -235,6 +248,17 @@ def binary_shares(
     2 tp ≥ a (2 tp + fp + fn), so a linear program decides. A score above 0 needs right answers of its class:
     without them its inequality holds for 0/0 too, which is no witness. Averages over folds with equal class sizes
     satisfy it too for accuracy, recall and specificity. Balanced accuracy, MCC, kappa and AUC are not used.
+
+    Parameters
+    ----------
+    scores
+        Printed scores as intervals of fractions.
+    prevalence
+        Of the positive class, where it is known.
+
+    Returns
+    -------
+    Shares that sum to 1, or None.
     """
     from scipy.optimize import linprog
 
@@ -281,6 +305,17 @@ def macro_shares(scores: Sequence[Score], *, steps: int = 400) -> tuple[float, f
     """Return (share of the first class, its recall, the second's recall) of a binary matrix whose *macro* averages fit.
 
     A search over the share and both recalls for matrices of any size; finding none proves nothing.
+
+    Parameters
+    ----------
+    scores
+        Printed macro averages as intervals of fractions.
+    steps
+        Of the grid, each way.
+
+    Returns
+    -------
+    Fractions, or None.
     """
     wanted = [s for s in scores if s.metric in {"accuracy", "precision", "recall", "f1", "specificity"}]
     share = np.linspace(0.02, 0.98, 97)[:, None, None]
@@ -315,6 +350,21 @@ def averages_fit(scores: Sequence[Score], share: Fraction, *, play: float = 0.05
 
     A grid over the share (± ``play``) and the two recalls; a score is met when it is within its interval or within
     what one step of the grid can change it, so that True proves nothing and False is sure but for the grid's corners.
+
+    Parameters
+    ----------
+    scores
+        Printed scores as intervals of fractions.
+    share
+        Of the first class, about.
+    play
+        How far the share may be off.
+    steps
+        Of the grid, each way.
+
+    Returns
+    -------
+    Whether they may fit.
     """
     shares = np.linspace(max(0.01, float(share) - play), min(0.99, float(share) + play), 11)[:, None, None]
     first, second = np.linspace(0, 1, steps)[None, :, None], np.linspace(0, 1, steps)[None, None, :]
@@ -345,6 +395,23 @@ def fold_mean_is_possible(sizes: Sequence[int], mean: Interval) -> bool:
     For folds of these sizes, accuracy as the mean of the folds' scores. Exact for folds of equal size (then the
     mean is K/(k·n)) and for two or three folds; with more unequal folds the sums are so dense that none is refused.
 
+    Parameters
+    ----------
+    sizes
+        Test images of each fold.
+    mean
+        The printed mean, an interval of fractions.
+
+    Returns
+    -------
+    Whether it is possible.
+
+    References
+    ----------
+    Brown & Heathers 2017, Soc. Psychol. Personal. Sci. 8:363 (GRIM, whose case of folds this is).
+
+    Examples
+    --------
     >>> fold_mean_is_possible([10, 10], Interval(Fraction("0.851"), Fraction("0.852")))
     False
     """

@@ -190,6 +190,23 @@ def decide_folds(
     """Return whether folds with these class sizes (positive class first) can give all scores, as a mean of scores
     or pooled.
 
+    Parameters
+    ----------
+    sizes
+        Class -> test images, of each fold; the positive class first.
+    scores
+        Printed scores as intervals of fractions.
+    pooled_only
+        Whether only counting all folds together is meant.
+    rounds
+        Of the search for a witness.
+
+    Returns
+    -------
+    Possible with a witness, impossible, or open.
+
+    Examples
+    --------
     >>> from leukbench.audit.engine.rounding import printed_interval as p
     >>> folds = [{"ill": 20, "well": 20}, {"ill": 20, "well": 20}]
     >>> decide_folds(folds, [Score(m, p("0.90"), "", "macro") for m in ("accuracy", "precision")]).how

@@ -29,6 +29,15 @@ def sides_after(side: int, kernel: int) -> Iterator[int]:
     dilations.
 
     out = ⌊(side + 2p − d(k − 1) − 1)/s⌋ + 1 for p from none to what keeps the side, and ⌈side/s⌉ for padding "same".
+
+    Parameters
+    ----------
+    side, kernel
+        In pixels.
+
+    Returns
+    -------
+    Sides in pixels, one at a time.
     """
     for stride, dilation in itertools.product(STRIDES, DILATIONS):
         reach = dilation * (kernel - 1)
@@ -51,6 +60,17 @@ def convolution_counts(
 
     With a kernel of a × b: plain (a·b·c_in/groups + 1)·c_out; depth-wise (a·b + 1)·c_out; separable a·b·c_in·m +
     (c_in·m + 1)·c_out for a depth multiplier m; each with a bias or without.
+
+    Parameters
+    ----------
+    before, after
+        (height, width, channels) of the layer's input and output.
+    separable, depthwise, transposed
+        The kind of convolution, plain where none is said.
+
+    Returns
+    -------
+    Counts of parameters, one at a time, with what each stands for.
     """
     (h, w, c_in), (h2, w2, c_out) = before, after
     rows, columns = (list(KERNELS), list(KERNELS)) if transposed else (_kernels_for(h, h2), _kernels_for(w, w2))
@@ -96,7 +116,19 @@ def batch_norm_counts(channels: int) -> Iterator[Count]:
 
 def pooled_sides(side: int, kernel: int, strides: Sequence[int] = STRIDES) -> set[int]:
     """Return each side that pooling with this kernel can make of a side: any usual stride, padding, rounded down or
-    up."""
+    up.
+
+    Parameters
+    ----------
+    side, kernel
+        In pixels.
+    strides
+        That are tried.
+
+    Returns
+    -------
+    Sides in pixels.
+    """
     found = set()
     for stride in strides:
         found.add(-(-side // stride))

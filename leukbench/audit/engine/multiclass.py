@@ -310,6 +310,21 @@ def matrix_with_margins(
     Each error goes from the row to the column that are together most in need, which never leaves a rest that only
     fits the diagonal.
 
+    Parameters
+    ----------
+    sizes
+        ``(n_classes,)`` row sums.
+    right
+        ``(n_classes,)`` diagonal.
+    called
+        ``(n_classes,)`` column sums.
+
+    Returns
+    -------
+    ``(n_classes, n_classes)`` counts.
+
+    Examples
+    --------
     >>> matrix_with_margins([3, 3, 3], [2, 2, 1], [4, 3, 2])
     ((2, 1, 0), (0, 2, 1), (2, 0, 1))
     """
@@ -358,6 +373,25 @@ def decide(
     class against the rest; a quick local search, then the exact one with ``budget`` boxes a reading. If all these
     are refuted, each score may be read in a way of its own (``mixed``).
 
+    Parameters
+    ----------
+    sizes
+        Images of each class, all at least 1.
+    scores
+        Printed scores as intervals of fractions.
+    names
+        Of the classes, where scores name them.
+    budget
+        Boxes a reading that the exact search may open.
+    tries
+        Of the local search.
+
+    Returns
+    -------
+    Feasible with a matrix, impossible, or open where the budget ran out.
+
+    Examples
+    --------
     >>> from leukbench.audit.engine.rounding import printed_interval as p
     >>> row = [Score("accuracy", p("0.90")), Score("recall", p("0.97"))]
     >>> macro = Score("recall", p("0.97"), "", "macro")

@@ -72,6 +72,17 @@ def printed_number(text: str) -> Decimal | None:
     """Return a printed figure as an exact decimal (thousands commas and % ignored, small number words known); None
     where it is not one number.
 
+    Parameters
+    ----------
+    text
+        As printed.
+
+    Returns
+    -------
+    The exact decimal, or None.
+
+    Examples
+    --------
     >>> printed_number("10,661"), printed_number("1.8e+02"), printed_number("3x3")
     (Decimal('10661'), Decimal('1.8E+2'), None)
     """
@@ -97,9 +108,22 @@ def printed_interval(text: str, *, places: int | None = None) -> Interval | None
     """Return all true values that print as ``text``: rounded (± half a unit) or truncated (up to one unit towards
     zero).
 
-    ``places``: the exponent of the last digit where the print hides it (heat-maps strip trailing zeros). Both ends are
-    taken as closed, so that no rounding convention for ties is refused. None where the text is not one number.
+    Both ends are taken as closed, so that no rounding convention for ties is refused. None where the text is not one
+    number.
 
+    Parameters
+    ----------
+    text
+        As printed.
+    places
+        The exponent of the last digit where the print hides it (heat maps strip trailing zeros).
+
+    Returns
+    -------
+    A closed interval in the printed unit, or None where the text is not one number.
+
+    Examples
+    --------
     >>> i = printed_interval("92.20"); float(i.low), float(i.high)
     (92.195, 92.21)
     """
@@ -122,6 +146,17 @@ def computed(interval: Interval) -> Interval:
     that is printed with 17 digits is wrong from the eighth on. Four units in the last place of 24 bits cover a mean
     over classes.
 
+    Parameters
+    ----------
+    interval
+        Of exact values.
+
+    Returns
+    -------
+    The same with single precision's error on both sides.
+
+    Examples
+    --------
     >>> float(computed(Interval(Fraction(7, 10), Fraction(7, 10))).low) < 0.69999999
     True
     """
@@ -143,6 +178,19 @@ def heat_map_interval(text: str, *, digits: int = 2) -> Interval | None:
 
     Plotting libraries print annotations with ``%.2g`` by default: 180 becomes ``1.8e+02`` and 200 becomes ``2e+02``.
 
+    Parameters
+    ----------
+    text
+        As a heat map prints a count.
+    digits
+        Significant digits of an exponent form.
+
+    Returns
+    -------
+    An interval of counts, or None.
+
+    Examples
+    --------
     >>> i = heat_map_interval("2e+02"); float(i.low), float(i.high)
     (195.0, 205.0)
     """

@@ -46,6 +46,19 @@ def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
 
     A class that is never called has no precision: 0, 1 or left out of the mean are all allowed there, which [0, 1]
     covers.
+
+    Parameters
+    ----------
+    boxes
+        Ranges of right answers and of calls, ``(n_boxes, n_classes)`` each.
+    sizes
+        ``(n_classes,)`` images.
+    metric
+        precision, recall, specificity or f1.
+
+    Returns
+    -------
+    The least and the most value, ``(n_boxes, n_classes)`` each.
     """
     h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
     if metric == "recall":
@@ -111,7 +124,23 @@ def _agreement_range(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
 
 def inverted_boxes(boxes: Boxes, sizes: Array, metric: str, least: Array, most: Array) -> Boxes:
     """Return the boxes cut to where each class score can lie between ``least`` and ``most``, ``(n_boxes,
-    n_classes)`` each."""
+    n_classes)`` each.
+
+    Parameters
+    ----------
+    boxes
+        Ranges of right answers and of calls, ``(n_boxes, n_classes)`` each.
+    sizes
+        ``(n_classes,)`` images.
+    metric
+        precision, recall, specificity or f1.
+    least, most
+        ``(n_boxes, n_classes)``: bounds of each class score.
+
+    Returns
+    -------
+    The boxes cut, those that become empty included.
+    """
     h_low, h_high, c_low, c_high = boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high
     if metric == "recall":
         return _whole(h_low, h_high, c_low, c_high, least * sizes, most * sizes)

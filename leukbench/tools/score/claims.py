@@ -46,10 +46,29 @@ def hold(
 ) -> dict[str, Any]:
     """Return the verdict on each comparable claim about one arm of one study, as JSON data.
 
-    ``protocol`` is the user's word for how the predictions were made. ``as_published``: the verdicts of STATISTICS.md.
-    ``patient``: the same test against the same margin, its outcome named for what it is (holds, lower, higher by
-    patient). Raises InputError for an unknown protocol, study or arm, a choice that is open, other classes, a margin
-    outside (0, 1), or folds that were not cut by patient though the protocol is said to be.
+    Parameters
+    ----------
+    claims
+        A paper's key, or its file.
+    loaded, estimates
+        The predictions, and what was estimated from them.
+    protocol
+        The user's word for how they were made: ``as_published`` gives the verdicts of docs/statistics.md,
+        ``patient`` the same test against the same margin, its outcome named for what it is.
+    study, arm
+        Whose claims; "" where there is one.
+    margin
+        Of equivalence, as a fraction.
+
+    Returns
+    -------
+    JSON data: paper, study, arm, protocol, margin, claims.
+
+    Raises
+    ------
+    InputError
+        For an unknown protocol, study or arm, a choice that is open, other classes, a margin outside (0, 1), or
+        folds that were not cut by patient though the protocol is said to be.
     """
     if protocol not in PROTOCOLS:
         raise unknown_name("protocol", protocol, PROTOCOLS, where="--protocol")

@@ -18,7 +18,18 @@ def check_same_names(
     """Raise InputError unless labels and the names in ``what`` (predicted classes, columns of scores) are of one kind.
 
     Each side may lack classes of the other; both at once, or two that differ only in how they are written, would be
-    scored as wrong without being so. ``known`` are the classes that ``--map`` names, which are taken at their word.
+    scored as wrong without being so.
+
+    Parameters
+    ----------
+    file
+        For the error.
+    labels, others
+        Distinct names of labels, and of the other side.
+    what
+        What the other side is: predicted classes, columns of scores.
+    known
+        Classes that ``--map`` names, which are taken at their word.
     """
     unseen = [name for name in others if name not in labels and name not in known]
     missed = [name for name in labels if name not in others and name not in known]

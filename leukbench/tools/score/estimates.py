@@ -17,6 +17,15 @@ def estimates_of(predictions: Predictions) -> tuple[Estimate, ...]:
     """Return the estimates of predictions, the AUC over those classes that are there.
 
     Where every group is one image, both intervals are the same one: by image there is nothing else to count.
+
+    Parameters
+    ----------
+    predictions
+        As they were loaded.
+
+    Returns
+    -------
+    Estimates as :func:`leukbench.evaluation.estimates.estimate_predictions` makes them.
     """
     p = average_copies(predictions)
     found = list(estimate_predictions(predictions))
@@ -60,6 +69,15 @@ def by_patient(predictions: Predictions) -> Predictions | None:
 
     The class with the highest mean is called, the first of equals. Patients whose images have several labels are left
     out; groups stand in for those without a name. None where every patient is one image, or none is left.
+
+    Parameters
+    ----------
+    predictions
+        As they were loaded.
+
+    Returns
+    -------
+    One row a patient and seed, or None.
     """
     p = average_copies(predictions)
     owner = np.where(p.patient == "", p.group, p.patient)

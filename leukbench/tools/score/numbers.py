@@ -41,8 +41,26 @@ def find_scores(
     """Return where the scores are (None where the table has none) and what was left; ``labels`` are the classes of its
     labels.
 
-    Raises InputError where logits are not said to be such, and, unless there is a column of calls to score instead,
-    where two sets of columns fit and where a single column does not say of which class it is.
+    Parameters
+    ----------
+    table, columns
+        What was read, and the column of each role.
+    labels
+        The classes of its labels.
+    mapped
+        What ``--map`` says.
+    logits
+        Whether the user says that they are logits.
+
+    Returns
+    -------
+    The columns of scores, or None; and the columns that were left.
+
+    Raises
+    ------
+    InputError
+        Where logits are not said to be such, and, unless there is a column of calls to score instead, where two
+        sets of columns fit and where a single column does not say of which class it is.
     """
     free = [c for c in table.header if c not in columns.values()]
     families = _families(free, {mapped.classes.get(name, name) for name in labels}, mapped)
@@ -175,7 +193,22 @@ def read_numbers(table: Table, scores: ScoreColumns, image: str) -> tuple[FloatA
     """Return probabilities ``(n_rows, n_classes)`` in the order of ``scores.of`` and what was done to them.
 
     Of a single column both: ``(n_rows, 2)``, the other class first. ``image``: the column of image ids, for messages.
-    Raises InputError for a cell that is no number, or no probability, and for a row that does not sum to 1.
+
+    Parameters
+    ----------
+    table, scores
+        What was read, and where its scores are.
+    image
+        The column of image ids, for messages.
+
+    Returns
+    -------
+    ``(n_rows, n_classes)`` probabilities, and sentences on what was done to them.
+
+    Raises
+    ------
+    InputError
+        For a cell that is no number, or no probability, and for a row that does not sum to 1.
     """
     used = list(scores.of.values())
     comma = _decimal_comma(table, used)

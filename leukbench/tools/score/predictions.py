@@ -71,8 +71,28 @@ def load_predictions(
     Columns are known by their names in any case and the usual synonyms; ``mapping`` (``--map``) decides the rest.
     Classes are those of the columns of scores in their order; without these, the labels and predicted classes in
     alphabetical order. Without ``predicted`` the class with the highest score is predicted (the first of equals).
-    ``arm`` and ``selection`` choose the rows where the file has columns of these names, ``where`` (COLUMN=VALUE) those
-    with a value in a column. Raises InputError, with line, column and value, for whatever cannot be used.
+
+    Parameters
+    ----------
+    file
+        CSV or parquet, or a table that was read.
+    mapping
+        ``--map`` options, which decide where names do not.
+    logits
+        Scores are logits.
+    arm, selection
+        Choose the rows, where the file has columns of these names.
+    where
+        COLUMN=VALUE: choose the rows with a value in a column.
+
+    Returns
+    -------
+    The predictions, what their groups are, and notes on what was done.
+
+    Raises
+    ------
+    InputError
+        With line, column and value, for whatever cannot be used.
     """
     mapped = read_mapping(mapping, ROLES)
     read = file if isinstance(file, Table) else read_table(file)

@@ -98,6 +98,15 @@ def divided_groups(p: Predictions) -> list[str]:
 
     Where folds are those of a cross-validation, the model that tested some of a group's images was trained on the
     others. Folds that each test all images of a group (repeated tests) divide nothing.
+
+    Parameters
+    ----------
+    p
+        Predictions with folds.
+
+    Returns
+    -------
+    Names of groups, sorted.
     """
     seed, group, fold, image = (np.unique(a, return_inverse=True)[1] for a in (p.seed, p.group, p.fold, p.image_id))
     tested = np.unique(np.stack([seed, group, fold, image]), axis=1)

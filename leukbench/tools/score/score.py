@@ -35,7 +35,33 @@ def score(
     (``confusion_matrix`` and ``metrics`` of patients called by their mean score), ``unread_columns``, ``remarks`` (what
     was done to the file, and what it contradicts itself in) and, with ``claims`` (a paper's key or file), ``verdicts``:
     these predictions held against the paper's claims about ``arm`` as results under ``protocol`` (``patient`` or
-    ``as_published``). Raises InputError with line, column and value for a file that cannot be used.
+    ``as_published``).
+
+    Parameters
+    ----------
+    file
+        CSV or parquet, a row an image.
+    claims
+        A paper's key or file whose claims to hold the predictions against, or None.
+    format
+        ``json`` or ``md``.
+    protocol
+        How the predictions were made: ``patient`` or ``as_published``.
+    study, arm
+        Whose claims; "" where there is one.
+    margin
+        Of equivalence, as a fraction.
+    selection, mapping, logits, where
+        As in :func:`leukbench.tools.score.predictions.load_predictions`.
+
+    Returns
+    -------
+    The text.
+
+    Raises
+    ------
+    InputError
+        With line, column and value for a file that cannot be used.
     """
     result = results(
         file,
