@@ -259,6 +259,18 @@ def explain(
 
 
 @app.command()
+def gradcam(
+    run: Annotated[Path, typer.Argument(help="a folder with spec.json and checkpoint.safetensors of a run")],
+    experiment: Annotated[str, typer.Argument(help="the experiment of the profile whose test images are shown")],
+    to: Annotated[Path, typer.Option(metavar="<path>", help="a folder to write into")] = Path("out/gradcam"),
+) -> None:
+    """Show where a network looks: mean heat of each class, its share in the cell and at the border, and panels."""
+    from leukbench.tools.gradcam import gradcam as looking
+
+    print(looking(_params(), run, experiment, to), end="")
+
+
+@app.command()
 def diff(
     first: Annotated[str, typer.Argument(help="a profile's folder of reports/, or a commit")],
     second: Annotated[str, typer.Argument(help="the same, later")],

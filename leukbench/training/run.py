@@ -296,6 +296,21 @@ def _read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, notes
 
 
+def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the network's weights, by name, from the checkpoint in a run's folder or in a copy of it.
+
+    Raises DataError where there is none (finished runs keep no weights), or where it is damaged.
+    """
+    file = folder / "checkpoint.safetensors"
+    if not file.is_file():
+        raise DataError(
+            "no weights here", where=str(file), expected="the checkpoint of a run that is not finished",
+            found="no such file: a run deletes it when it ends", do="copy the run's folder while it trains",
+        )  # fmt: skip
+    tensors, _ = _read_checkpoint(file)
+    return {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+
+
 def _load_checkpoint(file: Path, state: State) -> float:
     """Fill the state from a checkpoint and return the seconds already spent. Raises DataError where it is damaged."""
     tensors, notes = _read_checkpoint(file)

@@ -1,0 +1,121 @@
+"""``leukbench gradcam``: shares of heat are those that were planted; weights come from a checkpoint or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from leukbench.errors import DataError, InputError
+from leukbench.paths import write_sum
+from leukbench.records import json_text
+from leukbench.report.figures import heat as drawn
+from leukbench.report.figures.style import write_figure
+from leukbench.tools.gradcam import gradcam
+from leukbench.training.network import build_network
+from tests.support.tiny_grid import write_experiment
+from tests.support.tiny_world import CLASSES, fold_rows, make_images, make_recipe, make_spec, make_store
+
+SIDE = 32
+BLACK, PURPLE, RED, GREY = (0, 0, 0), (120, 40, 160), (200, 120, 110), (220, 215, 218)
+
+
+def looked(heat: np.ndarray, image: np.ndarray, *, n: int = 20) -> drawn.Looked:
+    of = np.zeros(n, dtype=np.int64)
+    return drawn.Looked("made", ("a", "b"), np.stack([image] * n), np.stack([heat] * n), of, of)
+
+
+def smear() -> np.ndarray:
+    """Return grey ground with a red cell and a smaller one that is stained purple, 8 × 8 pixels in the middle."""
+    image = np.full((SIDE, SIDE, 3), GREY, dtype=np.uint8)
+    image[2:12, 2:12] = RED
+    image[12:20, 12:20] = PURPLE
+    return image
+
+
+def test_the_cell_is_what_is_not_black_or_what_is_stained_blue_rather_than_red() -> None:
+    cut_out = np.full((SIDE, SIDE, 3), BLACK, dtype=np.uint8)
+    cut_out[8:24, 8:24] = PURPLE
+    assert drawn.cell_mask(cut_out).sum() == 16 * 16 and drawn.cell_mask(cut_out)[8:24, 8:24].all()
+    assert drawn.cell_mask(smear()).sum() == 64 and drawn.cell_mask(smear())[12:20, 12:20].all()
+    rotated = smear()
+    rotated[:4] = BLACK  # a corner without image is no ground of a cell that was cut out
+    assert drawn.cell_mask(rotated).sum() == 64
+
+
+def test_shares_of_heat_stand_beside_the_shares_of_area() -> None:
+    even = np.full((SIDE, SIDE), 1 / SIDE**2)
+    in_cell = np.zeros((SIDE, SIDE))
+    in_cell[12:20, 12:20] = 1 / 64
+    corner = np.zeros((SIDE, SIDE))
+    corner[0, 0] = 1.0
+    border = 1 - (24 / 32) ** 2
+    for heat, cell, edge in ((even, 64 / 1024, border), (in_cell, 1.0, 0.0), (corner, 0.0, 1.0)):
+        (row,) = drawn.looked_rows(looked(heat, smear()))
+        assert row["called"] == "a" and row["images"] == row["right"] == "20"
+        assert row["heat in the cell %"] == f"{100 * cell:.1f} (its area 6.2)"
+        assert row["heat at the border %"] == f"{100 * edge:.1f} (its area 43.8)"
+    (row,) = drawn.looked_rows(looked(np.zeros((SIDE, SIDE)), smear()))
+    assert row["heat in the cell %"].startswith("–")  # nothing speaks for the class
+
+
+def test_no_mean_map_is_drawn_of_few_images(tmp_path: Path) -> None:
+    even = np.full((SIDE, SIDE), 1 / SIDE**2)
+    few, enough = (drawn.maps_figure(name, looked(even, smear(), n=n)) for name, n in (("few", 19), ("enough", 20)))
+    sizes = [write_figure(figure, tmp_path)[1].stat().st_size for figure in (few, enough)]
+    assert sizes[0] < sizes[1] / 2
+    assert "at least 20 images" in enough.caption
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
+    """Return the parameters of a profile with one experiment, and the folder of a run with a checkpoint."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
+    out = tmp_path / "out" / "made"
+    inputs = write_experiment(tmp_path / "net")
+    for file, place in ((inputs.split, "splits/e.csv"), (tmp_path / "net" / "store.npy", "stores/store.npy"),
+                        (tmp_path / "net" / "store.json", "stores/store.json")):  # fmt: skip
+        (out / place).parent.mkdir(parents=True, exist_ok=True)
+        (out / place).write_bytes(file.read_bytes())
+        write_sum(out / place)
+    images, labels = make_images()
+    spec = make_spec(tmp_path / "paper", make_recipe(), fold_rows(labels), make_store(images))
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "spec.json").write_text(json_text(spec), encoding="utf-8")
+    torch.manual_seed(0)
+    network = build_network(spec.network, n_classes=2, input_px=SIDE, pretrained=False)
+    weights = {f"model.{name}": value for name, value in network.state_dict().items()}
+    save_file(weights, run / "checkpoint.safetensors", metadata={"series": "{}", "wall_s": "1.0"})
+    return SimpleNamespace(profile="made", experiment=lambda name: inputs.experiment), run
+
+
+def test_maps_panels_and_a_table_are_made_from_a_checkpoint(tiny: tuple[Any, Path], tmp_path: Path) -> None:
+    params, run = tiny
+    text = gradcam(params, run, "e", tmp_path / "to")
+    names = {file.name for file in (tmp_path / "to").iterdir()}
+    assert names == {"heat.md", "maps.png", "maps.svg", "panels.png", "panels.svg"}
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert {row[1].strip() for row in rows} <= set(CLASSES)
+    assert sum(int(row[2]) for row in rows) == 16  # the test part of fold 0, every image called something
+    assert (tmp_path / "to" / "heat.md").read_text(encoding="utf-8") in text
+
+
+def test_a_finished_run_keeps_no_weights_and_a_run_of_other_classes_is_refused(
+    tiny: tuple[Any, Path], tmp_path: Path
+) -> None:
+    params, run = tiny
+    spec = json.loads((run / "spec.json").read_text(encoding="utf-8"))
+    (run / "spec.json").write_text(json.dumps({**spec, "classes": ["blue", "green"]}), encoding="utf-8")
+    with pytest.raises(InputError, match="a run of other classes"):
+        gradcam(params, run, "e", tmp_path / "to")
+    (run / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+    (run / "checkpoint.safetensors").unlink()
+    with pytest.raises(DataError, match="no weights here"):
+        gradcam(params, run, "e", tmp_path / "to")
