@@ -8,9 +8,12 @@ from itertools import product
 
 import numpy as np
 
-from leukbench.evaluation.estimates import auc_estimates, calibration_estimates, matrix_estimates
+from leukbench.evaluation.estimates import auc_estimates, matrix_estimates
 from leukbench.evaluation.intervals import HEAVY_TAILS
-from leukbench.records import Estimate, Grade
+from leukbench.evaluation.score_estimates import mean_term
+from leukbench.evaluation.scoring import brier_terms
+from leukbench.evaluation.tables import table_of
+from leukbench.records import Estimate, Grade, Predictions
 from simulations.patients import Cohort, Mechanism, predictions, truth
 
 SEED = 20261128
@@ -67,12 +70,17 @@ def shots(name: str, cohort: Cohort, replicates: int, *, seed: int = SEED) -> It
     for replicate in range(replicates):
         p = predictions(cohort, np.random.default_rng([seed, replicate]))
         scored = cohort.n_classes == 2
-        found = [*matrix_estimates(p), *((*auc_estimates(p), *calibration_estimates(p)) if scored else ())]
+        found = [*matrix_estimates(p), *((*auc_estimates(p), _brier(p)) if scored else ())]
         for e in found:
             metric = name_of(e)
             if metric and e.low == e.low:
                 holds = e.low <= true[metric] <= e.high
                 yield Shot(name, metric, holds, e.high - e.low, e.grade, HEAVY_TAILS in e.note)
+
+
+def _brier(p: Predictions) -> Estimate:
+    """Return the Brier score alone: the calibration error's bootstrap beside it would take most of the time."""
+    return mean_term(table_of(p, 0.95, {}, "pooled", ""), "brier", brier_terms(p.label, p.scores))
 
 
 def all_shots(replicates: int) -> list[Shot]:

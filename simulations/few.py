@@ -1,5 +1,4 @@
-"""True claims where a class has few patients: how often they are refuted. Trainings do not differ here, only patients.
-True claims where a class has few patients: how often they are refuted. Trainings do not differ here, only patients."""
+"""True claims where a class has few patients: how often they are refuted. Patients differ here, trainings do not."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ MARGINS = (0.02, 0.05, 0.10)
 
 
 def estimates(p: Predictions) -> dict[str, Estimate]:
-    """Return the overall estimate of each metric, as the evaluation makes it, of a training that is known not to vary.
-    Return the overall estimate of each metric, as the evaluation makes it, of a training that is known not to vary."""
+    """Return the overall estimate of each metric, as the evaluation makes it, trainings being known not to vary."""
     found = {e.metric: e for e in matrix_estimates(p) if not e.class_ and e.average == "none"}
     found["auc"] = auc_estimates(p)[0]
     return {metric: dataclasses.replace(found[metric], seed_df=1e6) for metric in METRICS}

@@ -129,8 +129,7 @@ def predictions(cohort: Cohort, rng: np.random.Generator) -> Predictions:
 
 @cache
 def truth(cohort: Cohort) -> dict[str, float]:
-    """Return what each metric would be on endlessly many such patients, classes in the ratio that the design expects.
-    Return what each metric would be on endlessly many such patients, classes in the ratio that the design expects."""
+    """Return what each metric would be on endlessly many such patients, classes in the ratio of the design."""
     rng = np.random.default_rng(1)
     rates, draws = [], []
     for recall in cohort.recalls:

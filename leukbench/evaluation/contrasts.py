@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,6 +25,7 @@ from leukbench.evaluation.intervals import (
     join_notes,
     pooled_variance,
     satterthwaite,
+    without_each,
 )
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
@@ -30,7 +33,7 @@ from leukbench.records import FloatArray, Grade, Predictions, StringArray
 from leukbench.seeds import generator_for
 
 _MOST_DRAWS = 10_000_000  # groups × resamples held at once
-_LEFT_OUT_UP_TO = 500  # groups; above, small-sample corrections no longer matter
+_LEFT_OUT_UP_TO = 3_000  # groups; above, resampling tells the same and costs less
 Compared = Literal["accuracy", "mcc", "auc", "balanced_accuracy", "macro_f1", "kappa"]
 
 
@@ -81,14 +84,14 @@ def compare(
     pooled: tuple[float, float] | None = None,
     second_trained: bool = True,
 ) -> Contrast:
-    """Return the difference of a metric between two arms tested on the same images, by a paired group bootstrap.
+    """Return the difference of a metric between two arms tested on the same images, the group as the sampling unit.
 
-    Both are resampled by the same draws of groups (within classes where every group has one label), every seed of an
-    arm at once; the interval is the difference ± t √(V_boot G/(G-1) + s²(1/S₁ + 1/S₂)), df by Satterthwaite from the
-    effective groups, as percentiles are too narrow with few groups. s² is the variance between seeds, ``pooled``
-    (value, df) over the arms of a study or, without it, over these two; what resampling groups already says of it is
-    taken off (:func:`_between_trainings`). With one seed and nothing pooled the ``scope`` is these runs only.
-    ``second_trained`` false: the second is a model without training, to which s² does not apply.
+    Every seed of both arms loses the same group at once; the interval is the difference ± t √(V + v), V the jackknife
+    variance over groups (within classes where every group has one label), v what trainings add to it
+    (:func:`_with_trainings`), df by Satterthwaite. s² between seeds is ``pooled`` (value, df) over the arms of a study
+    or, without it, over these two. With one seed and nothing pooled the ``scope`` is these runs only.
+    ``second_trained`` false: the second is a model without training, to which s² does not apply. The percentiles of
+    ``n_resamples`` draws of groups stand beside.
 
     Parameters
     ----------
@@ -114,8 +117,8 @@ def compare(
 
     References
     ----------
-    Satterthwaite 1946, Biometrics Bulletin 2:110 (degrees of freedom); Davison & Hinkley 1997, Bootstrap Methods
-    and their Application (groups resampled).
+    Wolter 2007, Introduction to Variance Estimation (jackknife within strata); Satterthwaite 1946, Biometrics
+    Bulletin 2:110; Gaylor & Hopper 1969, Technometrics 11:691 (degrees of freedom).
     """
     first, second = average_copies(first), average_copies(second)
     _same_images(first, second)
@@ -242,34 +245,73 @@ def _contrast(
     generator = generator_for(seed, "bootstrap", metric)
     weights = draw_weights(len(groups), min(n_resamples, affordable), generator=generator, strata=strata)
     drawn = [bootstrap_runs(r, weights, names=[metric])[metric] for r in runs]
-    own = _group_variance(drawn, _left_out(runs, metric, len(groups)), strata, units)
-    between = _between_trainings([d for d, of_training in zip(drawn, trained, strict=True) if of_training], s2)
-    return _interval(
-        base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), satterthwaite(own, between), level, units, note
-    )
+    spread = _Spread(drawn, _left_out(runs, metric, len(groups), strata), strata, units)
+    total = _with_trainings(spread, [i for i in (0, 1) if trained[i]], s2)
+    return _interval(base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), total, level, units, note)
 
 
-def _left_out(runs: list[list[GroupedRun]], metric: Compared, n_groups: int) -> FloatArray:
-    """Return the difference without each group ``(n_groups,)``; NaN with so many groups that it no longer matters."""
-    if n_groups > _LEFT_OUT_UP_TO:
-        return np.full(n_groups, NAN)
-    without = np.ones((n_groups, n_groups), dtype=np.int64) - np.eye(n_groups, dtype=np.int64)
-    each = [bootstrap_runs(r, without, names=[metric])[metric].mean(axis=0) for r in runs]
-    return np.asarray(each[0] - each[1])
-
-
-def _between_trainings(drawn: list[FloatArray], s2: tuple[float, float]) -> tuple[float, float]:
-    """Return the variance that trainings add to the difference, and its degrees of freedom, given (s², df) between
-    seeds.
-
-    Runs on the same images differ for two reasons: another training, and how it happens to fare with these groups. The
-    resampled groups vary the second already, so it would count twice: s² is reduced by how much the differences between
-    the runs of an arm vary over the resamples ``drawn`` ``(n_runs, n_resamples)``. Not below a quarter, as both are
-    estimates.
+def _left_out(
+    runs: list[list[GroupedRun]], metric: Compared, n_groups: int, strata: npt.NDArray[np.int64] | None
+) -> list[FloatArray] | None:
+    """Return both arms' values without each group, each ``(n_runs, n_groups)``; None with more groups than is worth
+    it.
     """
-    varied = [np.nanvar(d - d.mean(axis=0), axis=1, ddof=1).sum() / (len(d) - 1) for d in drawn if len(d) > 1]
-    kept = max(s2[0] - float(np.mean(varied)), s2[0] / 4) if varied else s2[0]
-    return kept * sum(1 / len(d) for d in drawn), s2[1]
+    if n_groups > _LEFT_OUT_UP_TO:
+        return None
+    without = without_each(np.eye(n_groups), strata).T
+    return [bootstrap_runs(r, without, names=[metric])[metric] for r in runs]
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """How both arms' runs vary with the groups: ``drawn`` in resamples, ``left_out`` without each group (or None)."""
+
+    drawn: list[FloatArray]
+    left_out: list[FloatArray] | None
+    strata: npt.NDArray[np.int64] | None
+    units: PerClass
+
+    def of(self, combine: Callable[[list[FloatArray]], FloatArray]) -> tuple[float, float]:
+        """Return the variance between groups of what ``combine`` makes of both arms' runs, and its degrees of freedom.
+
+        By the jackknife; where something is undefined without one of the groups, or with very many, by the bootstrap
+        times G/(G-1) of the poorest class, which then speaks for all.
+        """
+        sizes = self.units.sizes
+        if self.left_out is not None and not np.isnan(values := combine(self.left_out)).any():
+            own = add_strata(jackknife_variance(values, sizes=sizes, strata=self.strata))
+            few = self.strata is None and self.units.fewest >= 2
+            return own[0], min(own[1], 2 * (self.units.fewest - 1)) if few else own[1]
+        drawn = combine(self.drawn)
+        kept = drawn[~np.isnan(drawn)]
+        if len(kept) < 2:
+            return NAN, NAN
+        which = np.zeros(len(sizes), dtype=np.int64) if self.strata is None else self.strata
+        count = int(np.unique(which, return_counts=True)[1].min())
+        fewest = min(effective_groups(sizes[which == s]) for s in np.unique(which))
+        return float(np.var(kept, ddof=1)) * count / (count - 1), fewest - 1
+
+
+def _with_trainings(spread: _Spread, trained: list[int], s2: tuple[float, float]) -> tuple[float, float]:
+    """Return the variance of the difference, and its degrees of freedom, given (s², df) between seeds.
+
+    V + (s² - w)(1/S₁ + 1/S₂) over the arms that are trained. Runs on the same images differ for two reasons: another
+    training, and how it happens to fare with these groups. V has the second already, so that it would count twice: w
+    is what the runs of an arm differ by between groups. The df are Satterthwaite's of a sum with a part taken off
+    (Gaylor & Hopper 1969): s² counts in full however little of it is left, as that little is no surer than s² itself.
+    """
+    own, df = spread.of(lambda arms: np.asarray(arms[0].mean(axis=0) - arms[1].mean(axis=0)))
+    runs = [len(spread.drawn[i]) for i in trained]
+    several = [(i, n) for i, n in zip(trained, runs, strict=True) if n > 1]
+    varied = [sum(spread.of(partial(_deviation, arm=i, run=r))[0] for r in range(n)) / (n - 1) for i, n in several]
+    mean, full = sum(1 / n for n in runs), satterthwaite((own, df), (s2[0] * sum(1 / n for n in runs), s2[1]))
+    added = max(s2[0] - float(np.mean(varied)), 0.0) * mean if varied else s2[0] * mean
+    total = own + added
+    return total, full[1] * (total / full[0]) ** 2 if full[0] > 0 else df
+
+
+def _deviation(arms: list[FloatArray], *, arm: int, run: int) -> FloatArray:
+    return np.asarray(arms[arm][run] - arms[arm].mean(axis=0))
 
 
 def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
@@ -291,37 +333,10 @@ def _interval(
     low, high = max(base.difference - half, -2.0), min(base.difference + half, 2.0)
     graded = grade_of(Family.CONTRAST, units.effective(), Interval(low=low, high=high))
     return dataclasses.replace(
-        base, low=low, high=high, method="paired group bootstrap standard error, t", df=df, standard_error=error,
+        base, low=low, high=high, method="paired group jackknife, t", df=df, standard_error=error,
         p_value=float(2 * stats.t.sf(abs(base.difference) / error, df)), low_percentile=float(percentiles[0]),
         high_percentile=float(percentiles[1]), grade=graded.grade, note=join_notes(note, lost, graded.note),
     )  # fmt: skip
-
-
-def _group_variance(
-    drawn: list[FloatArray], left_out: FloatArray, strata: npt.NDArray[np.int64] | None, units: PerClass
-) -> tuple[float, float]:
-    """Return the bootstrap variance with its small-sample factor, and its degrees of freedom.
-
-    Drawing G groups from G understates a variance by (G-1)/G. How much each class contributes, and so which G and which
-    df apply, comes from leaving out one group at a time; where that is undefined, the poorest class speaks for all.
-    """
-    difference = drawn[0].mean(axis=0) - drawn[1].mean(axis=0)
-    kept = difference[~np.isnan(difference)]
-    if len(kept) < 2:
-        return NAN, NAN
-    sizes = units.sizes
-    which = np.zeros(len(sizes), dtype=np.int64) if strata is None else strata
-    members = [np.flatnonzero(which == s) for s in np.unique(which)]
-    counts = np.array([len(m) for m in members], dtype=np.float64)
-    shares = jackknife_variance(left_out, sizes=sizes, strata=strata)
-    total, df = add_strata(shares) if not np.isnan(left_out).any() else (0.0, math.inf)
-    if strata is None and units.fewest >= 2:
-        df = min(df, 2 * (units.fewest - 1))
-    if not total > 0 or len(shares) != len(members):
-        few = members[int(counts.argmin())]
-        return float(np.var(kept, ddof=1)) * len(few) / (len(few) - 1), effective_groups(sizes[few]) - 1
-    weights = np.array([variance for variance, _ in shares]) / total
-    return float(np.var(kept, ddof=1)) * float(weights @ (counts / (counts - 1))), df
 
 
 def mcnemar_p(first: Predictions, second: Predictions) -> float:

@@ -22,6 +22,7 @@ from leukbench.evaluation.intervals import (
     no_interval,
     pooled_variance,
     wilson,
+    without_each,
 )
 from leukbench.evaluation.metrics import Margins
 from leukbench.evaluation.patients import average_copies, patient_results
@@ -45,7 +46,7 @@ def estimate_predictions(
     variance gets s²/S added, with Satterthwaite degrees of freedom; ``scatter`` replaces this arm's s² by the one
     pooled over a study. The metrics of confusion matrices also come for each fold (``fold:k``). ``patient_level=False``
     leaves out ``patient_accuracy``. Undefined values and intervals are NaN, with the reason in ``note``. Methods:
-    STATISTICS.md.
+    docs/statistics.md.
 
     Parameters
     ----------
@@ -308,10 +309,9 @@ def _jackknife(
     t: Table, function: _Metric, scale: Scale, *, by_image: bool = False, extra: tuple[float, float] = (0.0, 0.0)
 ) -> Interval:
     margins, units = (t.by_image, t.image_units) if by_image else (t.by_group, t.units)
-    whole = margins.sum(axis=-1)
-    value = float(np.mean(function(whole)))
+    value = float(np.mean(function(margins.sum(axis=-1))))
     without = Margins(
-        *(getattr(whole, part)[..., None] - getattr(margins, part) for part in ("diagonal", "actual", "predicted"))
+        *(without_each(getattr(margins, part), units.strata) for part in ("diagonal", "actual", "predicted"))
     )
     left_out = np.atleast_2d(function(without)).mean(axis=0)
     return jackknife(value, left_out, scale=scale, units=units, level=t.level, extra=extra)

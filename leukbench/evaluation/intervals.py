@@ -162,12 +162,36 @@ def pooled_variance(*series: npt.NDArray[Any]) -> tuple[float, float]:
     return (squares / df, df) if df else (0.0, 0.0)
 
 
+def without_each(values: npt.NDArray[Any], strata: npt.NDArray[Any] | None = None) -> FloatArray:
+    """Return sums over units (the last axis) without each unit, the others of its stratum counting n/(n-1) in its
+    place.
+
+    So a stratum keeps its share of the whole (Wolter 2007); without that the variance of what is pooled over strata is
+    too small by ((n-1)/n)² (G/(G-1))², a fifth with five units in each of two. Without strata, or where one has a
+    single unit, sums are simply those of the others.
+
+    >>> without_each(np.array([1.0, 2.0, 6.0, 8.0]), np.array([0, 0, 1, 1]))  # 2·2 + 14, 2·1 + 14, 3 + 2·8, 3 + 2·6
+    array([18., 16., 19., 15.])
+    """
+    values = np.asarray(values, dtype=np.float64)
+    whole = values.sum(axis=-1, keepdims=True)
+    names, counts = np.unique(strata, return_counts=True) if strata is not None else (np.zeros(0), np.zeros(0))
+    if strata is None or counts.min() < 2:
+        return np.asarray(whole - values)
+    left = np.empty_like(values)
+    for name, n in zip(names, counts, strict=True):
+        own = values[..., strata == name]
+        total = own.sum(axis=-1, keepdims=True)
+        left[..., strata == name] = whole - total + (total - own) * n / (n - 1)
+    return left
+
+
 def jackknife_variance(
     left_out: npt.NDArray[Any], *, sizes: npt.NDArray[Any], strata: npt.NDArray[Any] | None = None, cuts: int = 1
 ) -> list[tuple[float, float]]:
     """Return the delete-one-group jackknife variance of a statistic as (variance, df), one for each stratum.
 
-    ``left_out`` ``(n_groups,)`` are its values without each group; a stratum of G groups gives
+    ``left_out`` ``(n_groups,)`` are its values without each group (:func:`without_each`); a stratum of G groups gives
     (G-1)/G Σ(x_(g) - mean of the stratum)² (Efron & Stein 1981; Wolter 2007 for strata) with df = effective groups - 1
     (less the number of ``cuts``, where each of several folds has a mean of its own).
     Strata are the classes where every group has one label, because the number of patients of each class is the study's
@@ -219,7 +243,7 @@ def proportion_variance(
 ) -> tuple[float, float]:
     """Return the jackknife variance of Σy / Σn over groups and its degrees of freedom; NaN with fewer than 2 groups.
 
-    For groups of one size it is the linearised G/(G-1) Σ(y - p n)² / (Σn)².
+    For groups of one size it is the linearised G/(G-1) Σ(y - p n)² / (Σn)², summed over strata.
 
     Parameters
     ----------
@@ -236,13 +260,16 @@ def proportion_variance(
     --------
     >>> proportion_variance(np.array([4, 2]), np.array([4, 4]))  # 2 · (1 + 1) / 64
     (0.0625, 1.0)
+    >>> proportion_variance(np.array([4, 2, 1, 3]), np.full(4, 4), strata=np.array([0, 0, 1, 1]))  # 2 · 4 / 256
+    (0.03125, 2.0)
     """
     there = np.asarray(totals) > 0
     y, n = np.asarray(successes, dtype=np.float64)[there], np.asarray(totals, dtype=np.float64)[there]
     if len(n) < 2:
         return NAN, NAN
-    left_out = (y.sum() - y) / (n.sum() - n)
-    return add_strata(jackknife_variance(left_out, sizes=n, strata=None if strata is None else strata[there]))
+    which = None if strata is None else np.asarray(strata)[there]
+    left_out = without_each(y, which) / without_each(n, which)
+    return add_strata(jackknife_variance(left_out, sizes=n, strata=which))
 
 
 def design_effect(successes: npt.NDArray[Any], totals: npt.NDArray[Any]) -> float:
@@ -539,9 +566,8 @@ def mean_of_proportions(
     parts = [korn_graubard(y, n, level=level, strata=within) for y, n in zip(successes, totals, strict=True)]
     if any(math.isnan(part.low) for part in parts):
         return no_interval(join_notes(*(part.note for part in parts if math.isnan(part.low))), effective_groups=kish)
-    whole = totals.sum(axis=1, keepdims=True)
-    left_out = (successes.sum(axis=1, keepdims=True) - successes) / (whole - totals)
-    shifts = left_out - successes.sum(axis=1, keepdims=True) / whole
+    left_out = without_each(successes, strata) / without_each(totals, strata)
+    shifts = left_out - successes.sum(axis=1, keepdims=True) / totals.sum(axis=1, keepdims=True)
     length = np.sqrt(np.diag(shifts @ shifts.T))
     scale = np.outer(length, length)
     correlation = np.divide(shifts @ shifts.T, scale, out=np.eye(classes), where=scale > 0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leukbench.evaluation.design import PerClass
+from leukbench.evaluation.intervals import without_each
 from leukbench.evaluation.patients import average_copies
 from leukbench.records import FloatArray, Predictions
 
@@ -61,9 +62,9 @@ def _shifts(p: Predictions) -> FloatArray | None:
     if n < 2:
         return None
     totals, right = np.bincount(codes), np.bincount(codes, weights=p.label == p.predicted)
-    left_out = (right.sum() - right) / (totals.sum() - totals)
     counts = np.stack([np.bincount(codes[p.label == c], minlength=n) for c in range(len(p.classes))]).astype(np.float64)
     strata = PerClass.of(counts).strata
+    left_out = without_each(right, strata) / without_each(totals, strata)
     which = np.zeros(n, dtype=np.int64) if strata is None else strata
     means = np.bincount(which, weights=left_out) / np.maximum(np.bincount(which), 1)
     return np.asarray(left_out - means[which])

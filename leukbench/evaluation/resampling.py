@@ -213,9 +213,11 @@ def draw_weights(
 
 
 def bootstrap_runs(
-    runs: Sequence[GroupedRun], weights: IntArray, *, names: Sequence[str] = METRICS
+    runs: Sequence[GroupedRun], weights: IntArray | FloatArray, *, names: Sequence[str] = METRICS
 ) -> dict[str, FloatArray]:
     """Return each metric of each run in each resample, ``(n_runs, n_resamples)``; the runs share the resamples.
+
+    Weights need not be whole numbers: the jackknife leaves out a group and lets others count a little more.
 
     All runs must have the same groups and classes. AUC is averaged over the cells (folds, classes) in which a resample
     holds both sides; NaN where it holds none.

@@ -10,7 +10,7 @@ import numpy as np
 from leukbench.evaluation import metrics
 from leukbench.evaluation.design import PerClass, effective_groups
 from leukbench.evaluation.grades import Family
-from leukbench.evaluation.intervals import Interval, jackknife, no_interval, satterthwaite, t_interval
+from leukbench.evaluation.intervals import Interval, jackknife, no_interval, satterthwaite, t_interval, without_each
 from leukbench.evaluation.ranking import AucParts, auc_interval, auc_parts
 from leukbench.evaluation.resampling import auc_classes, draw_weights
 from leukbench.evaluation.scoring import brier_terms, log_loss_terms, reliability_bin
@@ -92,7 +92,7 @@ def _log_t(
     sums, sizes = np.bincount(codes, weights=terms), units.sizes * t.n_seeds
     if len(sizes) < 2:
         return no_interval("one group only: nothing says how much groups differ", effective_groups=float(len(sizes)))
-    left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
+    left_out = without_each(sums, units.strata) / without_each(sizes, units.strata)
     return jackknife(value, left_out, scale="log", units=units, level=t.level, extra=extra)
 
 

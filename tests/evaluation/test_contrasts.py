@@ -43,13 +43,13 @@ def test_a_t_interval_is_wider_than_the_percentiles_which_are_too_narrow(predict
 def test_the_standard_error_of_an_accuracy_difference_is_that_of_group_sums(predictions_of: Make) -> None:
     p = predictions_of(n=1400, n_groups=28)
     q = worse(p, share=0.1)
-    made = compare(p, q, n_resamples=40_000)
+    made = compare(p, q, n_resamples=100)
     gap = np.bincount(
         np.unique(p.group, return_inverse=True)[1], (p.label == p.predicted) * 1.0 - (q.label == q.predicted)
     )
     labels = np.arange(28) % 2  # all groups have 50 images: per class the mean of 14 group means
     by_hand = sum(14 * gap[labels == c].var(ddof=1) for c in (0, 1)) / 1400**2
-    assert made.standard_error == pytest.approx(math.sqrt(by_hand), rel=0.02)
+    assert made.standard_error == pytest.approx(math.sqrt(by_hand)) and 24 < made.df < 26
 
 
 def test_equal_arms_get_no_made_up_interval(predictions_of: Make) -> None:
@@ -112,5 +112,17 @@ def test_seeds_add_their_own_variance(predictions_of: Make) -> None:
     assert made.scope is Scope.TRAININGS
     s2 = np.mean([np.var(a, ddof=1) for a in accuracies])
     groups_alone = compare(p, q, n_resamples=4000, pooled=(1e-12, 4.0)).standard_error ** 2
-    # what resampling groups says of it already is taken off, down to a quarter at most
-    assert groups_alone + s2 / 4 * 2 / 3 - 1e-9 <= made.standard_error**2 <= groups_alone + s2 * 2 / 3 + 1e-9
+    # runs differ between groups by chance: what that makes of s² is taken off, as the variance over groups has it too
+    runs = [[a.take((a.seed == s) & (a.group == g)) for g in np.unique(a.group)] for a in (p, q) for s in range(3)]
+    gaps = np.array([[np.mean(r.label == r.predicted) for r in of_groups] for of_groups in runs]).reshape(2, 3, 20)
+    own = (gaps - gaps.mean(axis=1, keepdims=True)).reshape(6, 2, 10, order="F")  # groups take turns between classes
+    by_chance = own.var(axis=2, ddof=1).sum() / 10 / 4 / 4  # 10 groups a class, half the images each, 2 df an arm
+    expected = groups_alone + max(s2 - by_chance, 0) * 2 / 3
+    assert made.standard_error**2 == pytest.approx(expected)
+
+
+def test_what_trainings_add_is_no_surer_than_the_variance_between_seeds(predictions_of: Make) -> None:
+    p = predictions_of(n=600, n_groups=20, n_seeds=3)
+    q = worse(p, share=0.1)
+    alone, pooled = (compare(p, q, n_resamples=100, pooled=given) for given in ((1e-12, 4.0), (0.04, 4.0)))
+    assert 12 < alone.df < 18 and 3.8 < pooled.df < 4  # less than those of s², as a part of it is taken off

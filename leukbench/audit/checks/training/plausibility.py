@@ -15,7 +15,7 @@ from leukbench.audit.readings.public_counts import public_counts
 from leukbench.audit.readings.texts import epoch_of
 from leukbench.papers.schema import Claim
 
-CORRELATION = 0.1  # of errors within a patient, in the middle of STATISTICS.md's range
+CORRELATION = 0.1  # of errors within a patient, in the middle of the range in docs/statistics.md
 
 
 def _wilson(p: float, n: float) -> tuple[float, float]:
