@@ -27,7 +27,7 @@ RIGHT = {
     "known_answer.no_effect.accuracy": "reproduced",
     "known_answer.no_effect.balanced": "not reproduced (lower)",
 }
-UNRESOLVED = {"inconclusive", "reproduced as published, honest value unresolved"}
+UNRESOLVED = {"inconclusive", "reproduced as published, unresolved by patient"}
 
 
 def plan_of(seed: int) -> dict[str, object]:

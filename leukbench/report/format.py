@@ -39,20 +39,27 @@ def percent(value: float | None, *, digits: int = 1) -> str:
     return "–" if value is None else number(100 * value, digits=digits)
 
 
-def score(value: float | None, metric: str) -> str:
-    """Return a score as the field prints it: percent for shares, three decimals for coefficients and losses."""
-    return percent(value) if metric in FRACTIONS else number(value).replace("-", "−")
+def score(value: float | None, metric: str, *, more: int = 0) -> str:
+    """Return a score as the field prints it: percent for shares, three decimals for coefficients and losses; and
+    ``more`` decimals than that.
+    """
+    if metric in FRACTIONS:
+        return percent(value, digits=1 + more)
+    return number(value, digits=3 + more).replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, metric: str) -> str:
     """Return ``low to high``, or why there is none.
 
-    >>> interval(0.5, 0.75, "accuracy")
-    '50.0 to 75.0'
+    Ends that differ are told apart, by as many decimals as it takes.
+
+    >>> interval(0.5, 0.75, "accuracy"), interval(0.99992, 1.0, "auc")
+    ('50.0 to 75.0', '0.9999 to 1.0000')
     """
     if low is None or high is None or not math.isfinite(low + high):
         return "no interval"
-    return f"{score(low, metric)} to {score(high, metric)}"
+    shown = [[score(end, metric, more=more) for end in (low, high)] for more in range(4)]
+    return " to ".join(next((ends for ends in shown if ends[0] != ends[1]), shown[0]))
 
 
 FEWEST_GROUPS = 5

@@ -45,8 +45,7 @@ def write_report(data: ReportData, folder: Path) -> None:
 
     The page has the same bytes for the same data; what was measured is kept apart, in ``measured.json``.
     """
-    for paper, study in data.studies():
-        write_figures(_figures(data, paper, study), folder / "figures")
+    write_figures([f for study in data.studies() for f in _figures(data, *study)], folder / "figures")
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)

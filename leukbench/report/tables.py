@@ -164,21 +164,21 @@ faithful_by string split and reading
 faithful number reproduced minus printed under the paper's split, a fraction
 faithful_low number end of its 95 % interval
 faithful_high number end of its 95 % interval
-honest number reproduced minus printed with no patient on both sides, a fraction
-honest_low number end of its 95 % interval
-honest_high number end of its 95 % interval
-honest_p number corrected p-value of the conclusion with no patient on both sides
+by_patient number reproduced minus printed with no patient on both sides, a fraction
+by_patient_low number end of its 95 % interval
+by_patient_high number end of its 95 % interval
+by_patient_p number corrected p-value of the conclusion with no patient on both sides
 smallest_margin number within which a true difference of 0 would be shown with power 0.8, a fraction
 """
 
 
 def _verdicts(data: ReportData) -> Table:
-    names = ("claim", "headline", "verdict", "reason", "margin", "p", "correction", "level", "faithful_by", "honest_p")
+    names = ("claim", "headline", "verdict", "reason", "margin", "p", "correction", "level", "faithful_by")
     rows = (
         {name: getattr(v, name) for name in names}
-        | {"smallest_margin": v.smallest_margin}
+        | {"smallest_margin": v.smallest_margin, "by_patient_p": v.honest_p}
         | _difference("faithful", v.faithful)
-        | _difference("honest", v.honest)
+        | _difference("by_patient", v.honest)
         for v in data.comparison.verdicts
     )
     title = "What the claims come to"

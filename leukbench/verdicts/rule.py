@@ -360,7 +360,7 @@ def _why_unresolved(case: _Case, test: _Test, level: float) -> str:
 
 def _honest_verdict(case: _Case, test: _Test, r: Reproduced, level: float) -> tuple[str, str]:
     """Return outcome 5: what the runs by patient make of a claim that holds under the paper's protocol."""
-    unresolved = "reproduced as published, honest value unresolved"
+    unresolved = "reproduced as published, unresolved by patient"
     if test.honest is None:
         return unresolved, case.honest_missing
     outcome, _ = conclusion({k: p for k, p in test.honest.items() if k != "higher"}, level)

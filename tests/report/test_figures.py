@@ -28,6 +28,7 @@ from leukbench.evaluation.views import (
 )
 from leukbench.papers.loader import load_paper
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment, Role
+from leukbench.report.figures import _calls_several, write_figures
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
 from leukbench.report.figures.patients import confusion_figure
@@ -179,6 +180,14 @@ def test_a_network_that_never_calls_a_class_is_said_to() -> None:
     made = confusion_figure("c", row(), one_answer)
     assert "It calls no image a." in made.alt and "a 0.0 % of 200; b 100.0 % of 200" in made.alt
     assert "It calls no image" not in confusion_figure("c", row(), network()).alt
+
+
+def test_a_network_with_one_answer_has_no_matrix_and_figures_of_earlier_results_go(tmp_path: Path) -> None:
+    several, one = network(), dataclasses.replace(network(), confusion=((0.0, 150.0), (0.0, 250.0)))
+    assert _calls_several(several) and not _calls_several(one)
+    (tmp_path / "old-confusion.svg").touch()
+    made = write_figures([ladder("new-ladder", [row()])], tmp_path)
+    assert set(tmp_path.iterdir()) == set(made) and len(made) == 2
 
 
 def test_sensitivity_by_patient_is_the_mean_over_patients() -> None:

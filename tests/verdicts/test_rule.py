@@ -80,7 +80,7 @@ def expected(accused: bool, untestable: str, f: str, f_deviates: bool, h: str, e
     if f == "unresolved":
         return "inconclusive"
     if h in ("missing", "unresolved") or evidence == "absent" or h_deviates:
-        return "reproduced as published, honest value unresolved"
+        return "reproduced as published, unresolved by patient"
     return "reproduced only under as_published, random" if h == "lower" else "reproduced"
 
 
@@ -150,7 +150,7 @@ def test_errors_that_are_lower_bounds_are_said_to_be() -> None:
 
 def test_within_under_one_reading_names_it_and_is_paid_for() -> None:
     low = made(0.65, reading="B")
-    assert verdict_on(ask(within_at(0.02, reading="A"), low)) == "reproduced as published, honest value unresolved"
+    assert verdict_on(ask(within_at(0.02, reading="A"), low)) == "reproduced as published, unresolved by patient"
     (one,) = decide([ask(within_at(0.02, reading="A"), low)], margin=MARGIN)
     assert one.faithful_by == "as_published, A"
     assert one.p == pytest.approx(0.04, rel=1e-4)  # twice, for two readings
@@ -207,14 +207,14 @@ def test_each_definition_is_judged_by_patient_too() -> None:
 
     assert by_patient(0.8, 0.9) == "reproduced"
     assert by_patient(0.65, 0.66) == "reproduced only under as_published"
-    assert by_patient(0.65, 0.8) == "reproduced as published, honest value unresolved"
+    assert by_patient(0.65, 0.8) == "reproduced as published, unresolved by patient"
     (found,) = decide([ask(*faithful, honest=(made(0.8, protocol="patient", definition="macro"),))], margin=MARGIN)
     assert found.reason == "no estimate under the patient protocol of: micro"
 
 
 def test_the_kindest_of_several_runs_by_patient_is_not_picked() -> None:
     runs = tuple(made(v, protocol="patient") for v in (0.8, 0.65))
-    assert verdict_on(ask(made(0.8), honest=runs)) == "reproduced as published, honest value unresolved"
+    assert verdict_on(ask(made(0.8), honest=runs)) == "reproduced as published, unresolved by patient"
 
 
 # ------------------------------------------------------------------------------------------------- the difference
@@ -323,7 +323,7 @@ def test_one_seed_gives_no_verdict_and_the_reason() -> None:
     (once,) = decide([ask(made(0.8, seed_df=0.0))], margin=MARGIN)
     assert (once.verdict, "one seed is not a training" in once.reason) == ("not testable", True)
     (honest,) = decide([ask(made(0.8), honest=(made(0.8, protocol="patient", seed_df=0.0),))], margin=MARGIN)
-    assert honest.verdict == "reproduced as published, honest value unresolved" and "one seed" in honest.reason
+    assert honest.verdict == "reproduced as published, unresolved by patient" and "one seed" in honest.reason
 
 
 def test_patients_that_both_sides_tested_count_once() -> None:
@@ -462,7 +462,7 @@ def test_the_side_by_patient_is_held_to_the_corrected_level() -> None:
     q = ask(made(0.8), headline=True, honest=(honest,))
     pending = [ask(made(0.75), claim=str(i), headline=True) for i in range(2)]
     assert verdict_on(q) == "reproduced"
-    assert decide([q, *pending], margin=MARGIN)[0].verdict == "reproduced as published, honest value unresolved"
+    assert decide([q, *pending], margin=MARGIN)[0].verdict == "reproduced as published, unresolved by patient"
 
 
 @given(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from leukbench.artefacts import COLOUR_HISTOGRAM
+from leukbench.evaluation.views import NetworkView
 from leukbench.papers.schema import Claim
 from leukbench.report.data import ReportData
 from leukbench.report.figures.accuracy import Row, forest, ladder
@@ -29,8 +30,13 @@ def figures_of(data: ReportData, paper: str, study: str) -> list[Figure]:
 
 
 def write_figures(figures: list[Figure], folder: Path) -> list[Path]:
-    """Write each figure as SVG and PNG below ``folder`` and return the files."""
-    return [path for figure in figures for path in write_figure(figure, folder)]
+    """Write each figure as SVG and PNG below ``folder`` and return the files; others there are of earlier results
+    and go.
+    """
+    made = [path for figure in figures for path in write_figure(figure, folder)]
+    for old in set(folder.glob("*.[sp][vn]g")) - set(made):
+        old.unlink()
+    return made
 
 
 def _figures(data: ReportData, paper: str, study: str) -> Iterator[Figure]:
@@ -62,13 +68,18 @@ def _of_networks(rows: list[Row], stem: str, claims: tuple[Claim, ...]) -> Itera
     honest = next((pair for pair in pairs if pair[0].spec.protocol == "patient"), pairs[0])
     faithful = next((pair for pair in pairs if pair[0].spec.protocol == "as_published"), pairs[0])
     found = (
-        confusion_figure(f"{stem}-confusion", *honest),
+        confusion_figure(f"{stem}-confusion", *honest) if _calls_several(honest[1]) else None,
         roc_figure(f"{stem}-roc", pairs),
         reliability_figure(f"{stem}-reliability", *honest),
         training_figure(f"{stem}-training", *faithful, claims),
         costs_figure(f"{stem}-costs", honest[0]),
     )
     yield from (figure for figure in found if figure is not None)
+
+
+def _calls_several(network: NetworkView) -> bool:
+    """Say whether a network calls more than one class; of one that does not, a matrix has nothing to show."""
+    return sum(any(row[c] for row in network.confusion) for c in range(len(network.confusion))) > 1
 
 
 def _both_sides(rows: list[Row]) -> list[Row]:

@@ -19,7 +19,7 @@ from leukbench.verdicts.rule import Verdict, decide
 PROTOCOLS = ("patient", "as_published")
 _ONLY = "all"
 _BY_PATIENT = {  # what the verdict on a paper's own protocol means where the predictions were made by patient
-    "reproduced as published, honest value unresolved": (
+    "reproduced as published, unresolved by patient": (
         "holds by patient",
         "within the margin with no patient on both sides",
     ),
@@ -222,7 +222,7 @@ def _row(claim: Claim, question: Question, v: Verdict, experiment: EvaluatedExpe
     if experiment.experiment.protocol == "patient" and verdict in _BY_PATIENT:
         verdict, reason = _BY_PATIENT[verdict]
         reason += "" if experiment.evidence == "verified" else ", as far as your groups are patients"
-    elif verdict == "reproduced as published, honest value unresolved":
+    elif verdict == "reproduced as published, unresolved by patient":
         reason = "these predictions say nothing about new patients; score ones made by patient too"
     return {
         "claim": claim.id,

@@ -212,7 +212,7 @@ def test_claim_that_the_audit_accuses_is_not_held(
 def test_as_published_leaves_the_honest_value_open(tmp_path: Path) -> None:
     path = _write(tmp_path / "p.csv", n_groups=120, size=20, right=0.965, seeds=3)
     row = _verdicts(path, protocol="as_published")["planted.true"]
-    assert row["verdict"] == "reproduced as published, honest value unresolved"
+    assert row["verdict"] == "reproduced as published, unresolved by patient"
     lower = _verdicts(_write(path, n_groups=120, size=20, right=0.7, seeds=3), protocol="as_published")
     assert lower["planted.true"]["verdict"] == "not reproduced (lower)"
     assert _verdicts(path)["planted.true"]["verdict"] == "lower by patient"
