@@ -220,7 +220,10 @@ def test_f1_above_precision_and_recall_together_is_flagged_only() -> None:
 
 
 def test_accuracy_outside_sensitivity_and_specificity() -> None:
-    bad = paper(score("accuracy", "99.0"), score("sensitivity", "95.0"), score("specificity", "97.0"))
+    bad = paper(score("accuracy", "99.5"), score("sensitivity", "95.0"), score("specificity", "97.0"))
+    # a specificity of 97 as the mean of both classes means 99 for one of them, so an accuracy up to 99
+    mixed = paper(score("accuracy", "98.5"), score("sensitivity", "95.0"), score("specificity", "97.0"))
+    assert statuses(identities.check_accuracy_between(read(mixed))) == ["uncheckable"]
     macro = paper(score("accuracy", "99.0"), score("sensitivity", "96.0"), score("specificity", "96.0"))
     assert statuses(identities.check_accuracy_between(read(bad))) == ["inconsistent"]
     assert "inconsistent" not in statuses(
@@ -285,7 +288,10 @@ def test_a_perfect_mcc_beside_errors() -> None:
 def test_grid_finds_the_count_or_says_that_none_prints_so() -> None:
     n = images("1599", split="validation")
     good = paper(score("accuracy", "94.06", split="validation"), n)
-    bad = paper(score("accuracy", "94.03", split="validation", n="1599", aggregation="single"))
+    # 1503 of 1599 are 93.996 %, 1504 are 94.059 %; as the mean of both recalls it could be anything
+    bad = paper(score("accuracy", "94.03", split="validation", n="1599", aggregation="single", average="micro"))
+    either = paper(score("accuracy", "94.03", split="validation", n="1599", aggregation="single"))
+    assert statuses(grid.check_grid(read(either))) == ["implausible"]
     (draft,) = grid.check_grid(read(good))
     assert draft.status == "consistent" and "1504 of 1599" in draft.statement
     assert statuses(grid.check_grid(read(bad))) == ["inconsistent"]
@@ -385,13 +391,15 @@ def test_public_counts_and_augmentation_multipliers() -> None:
     ]
     p = paper(score("accuracy", "90"), *rows, classes=("ALL", "HEM"), source="cnmc_2019")
     assert statuses(public.check_public_counts(read(p))) == ["inconsistent"]
-    for fold, status in (
-        ("", "inconsistent"),
-        ("2", "implausible"),
-    ):  # 10,662 in all cannot be; a fold of one's own can
+    # 10,662 of the release cannot be; chosen from it, or a fold of one's own, it can
+    for condition, fold, status in (
+        ("public release", "", "inconsistent"),
+        ("", "", "implausible"),
+        ("", "2", "implausible"),
+    ):
         p = paper(
             score("accuracy", "90"),
-            images("3554" if fold else "10662", split="all", fold=fold),
+            images("3554" if fold else "10662", split="all", fold=fold, condition=condition),
             classes=("ALL", "HEM"),
             source="cnmc_2019",
         )
@@ -449,9 +457,16 @@ def test_gains_means_and_times() -> None:
     ]
     assert statuses(prose.check_gains(read(paper(*rows, *times)))) == ["consistent"]
     folds = [score("accuracy", v, fold=str(i), id=f"p.f{i}") for i, v in enumerate(("99.75", "99.89", "99.54"))]
-    for value, status in (("99.73", "consistent"), ("99.80", "inconsistent")):
+    sizes = [images(n, split="test", fold=str(i)) for i, n in enumerate(("100", "400", "100"))]
+    for value, known, status in (
+        ("99.73", [], "consistent"),
+        ("99.80", [], "implausible"),  # weighted by numbers of images that are not stated it could be
+        ("99.95", [], "inconsistent"),
+        ("99.80", sizes, "consistent"),  # (99.75 + 4·99.89 + 99.54)/6 = 99.808
+        ("99.60", sizes, "inconsistent"),
+    ):
         mean = score("accuracy", value, aggregation="mean", derived_from=["p.f0", "p.f1", "p.f2"])
-        assert statuses(prose.check_means(read(paper(*folds, mean)))) == [status]
+        assert statuses(prose.check_means(read(paper(*folds, mean, *known)))) == [status]
 
 
 def test_one_quantity_with_two_values_but_not_one_rounded_twice() -> None:

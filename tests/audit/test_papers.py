@@ -47,7 +47,7 @@ def of(findings: tuple[Finding, ...], paper: str, check: str, status: str) -> li
         ("alnet", "computing", "implausible", "more than AlexNet and GoogleNet"),
         ("alnet", "known_networks", "implausible", "1000 classes"),
         ("alnet", "pooling_shapes", "implausible", "3×3"),
-        ("alnet", "public_counts", "inconsistent", "10662"),
+        ("alnet", "public_counts", "implausible", "10662"),
         ("alnet", "prose_counts", "implausible", "add up to 713, not to the 717"),
         ("alnet", "stated_orders", "implausible", "highest testing accuracy"),
         ("alnet", "auc_bounds", "consistent", "0.972"),

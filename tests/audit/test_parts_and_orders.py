@@ -348,7 +348,7 @@ def test_of_two_values_the_score_that_only_this_row_lacks_is_named() -> None:
     (draft,) = [
         d
         for d in repeats.check_two_values(read(paper(*two, score("recall", "98"), *others)))
-        if d.status == "inconsistent"
+        if d.status == "implausible"
     ]
     assert "probably" not in draft.statement
 

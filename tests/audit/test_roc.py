@@ -11,11 +11,18 @@ from tests.support.printed_papers import matrix, paper, score
 
 @pytest.mark.parametrize(("auc", "status"), [("60.0", "consistent"), ("59.7", "inconsistent"), ("100", "consistent")])
 def test_an_auc_is_at_least_sensitivity_and_specificity_less_one(auc: str, status: str) -> None:
-    # 0.9 + 0.7 − 1 = 0.6; 0.8995 + 0.6995 − 1 = 0.599 where both were rounded up
-    (draft,) = check_auc_bounds(
-        read(paper(score("auc", auc), score("sensitivity", "90.0"), score("specificity", "70.0")))
-    )
+    # 0.9 + 0.7 − 1 = 0.6; 0.8995 + 0.6995 − 1 = 0.599 where both were rounded up; over both outputs 0.8 of all are
+    # right, so at least 0.7995² = 0.639
+    rows = (score("auc", auc), score("sensitivity", "90.0"), score("specificity", "70.0"), score("accuracy", "80.0"))
+    (draft,) = check_auc_bounds(read(paper(*rows)))
     assert draft.status == status and "0.599 to 1" in draft.witness
+
+
+def test_an_auc_of_both_outputs_at_once_is_bounded_by_the_accuracy() -> None:
+    """Sensitivity 0.99, specificity 0.60, 0.63 of all right: r + s − 1 = 0.59, but over both outputs 0.63² = 0.40."""
+    rows = (score("sensitivity", "99.0"), score("specificity", "60.0"), score("accuracy", "63.0"))
+    found = [check_auc_bounds(read(paper(score("auc", v), *rows)))[0].status for v in ("45.0", "35.0")]
+    assert found == ["consistent", "inconsistent"]
 
 
 def test_equal_scores_which_may_be_micro_averages_and_several_classes_are_not_asked() -> None:

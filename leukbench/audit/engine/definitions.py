@@ -106,7 +106,8 @@ def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dic
 
     Then some ratio is 0/0. It is printed as 0 or as 1, or left out of the mean, for classes that occur in neither
     way perhaps otherwise than for the others (torchmetrics), and an F1 of a class without a right answer may be
-    left out with its precision. Such readings carry their convention after a comma. Accuracy may be the mean of the
+    left out with its precision. Such readings carry their convention after a comma. Of several classes all but one may
+    be taken together. Accuracy may be the mean of the
     class recalls (torchmetrics' default for several classes), and of one class its recall or its accuracy against
     the rest.
 
@@ -145,7 +146,24 @@ def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dic
     for i, c in enumerate(classes):
         right = m.n - m.row[i] - m.column[i] + 2 * m.hit[i]
         found[Definition("accuracy", f"positive:{c}, against the rest")] = Fraction(right, m.n)
+        if len(classes) > 2:
+            found |= _pooled(m, i, c)
     return found | _undefined_agreement(m, found)
+
+
+def _pooled(m: _Margins, i: int, name: str) -> dict[Definition, Value]:
+    """Return the scores of all classes but one taken together as the positive one, such as all kinds of leukaemia
+    against healthy cells, and the accuracy of that problem."""
+    miss, into = m.row[i] - m.hit[i], m.column[i] - m.hit[i]  # called another class; of another class
+    found = m.n - m.row[i] - into
+    values = {
+        "recall": _ratio(found, found + into),
+        "precision": _ratio(found, found + miss),
+        "f1": _ratio(2 * found, 2 * found + into + miss),
+        "specificity": _ratio(m.hit[i], m.row[i]),
+        "accuracy": Fraction(m.n - miss - into, m.n),
+    }
+    return {Definition(metric, f"all but {name}"): v for metric, v in values.items() if v is not None}
 
 
 def _filled(metric: str, values: Parts, m: _Margins) -> Iterator[tuple[str, list[Fraction | None]]]:

@@ -129,7 +129,8 @@ class BinaryGrid:
             overall = self.values("accuracy", reading)
             if score.class_ in self.classes:
                 return [overall, self.values("recall", reading)]
-            return [self.values("recall", "macro")] if score.average == "macro" else [overall]
+            mean = self.values("recall", "macro")  # torchmetrics' accuracy of two outputs is that by default
+            return [mean] if score.average == "macro" else [overall] if score.average else [overall, mean]
         if metric in {"mcc", "kappa"}:
             return self._usual_agreement(metric)
         if metric not in {"precision", "f1"} or reading == "micro":

@@ -46,10 +46,12 @@ class FoldAnswer:
 class FoldMeans:
     """The means over folds of these class sizes that scores can have, each score read in one way."""
 
-    def __init__(self, sizes: Sequence[dict[str, int]]) -> None:
+    def __init__(self, sizes: Sequence[dict[str, int]], *, by_size: bool = False) -> None:
         self.folds = [tuple(s.values()) for s in sizes]
         self.kinds = list(dict.fromkeys(self.folds))
-        self.share = np.array([self.folds.count(kind) / len(self.folds) for kind in self.kinds])
+        weights = np.array([sum(f) if by_size else 1 for f in self.folds], dtype=float)
+        self.weights = weights / weights.sum()
+        self.share = np.array([self.weights[[f == kind for f in self.folds]].sum() for kind in self.kinds])
         names = tuple(sizes[0])
         self.grids = [BinaryGrid(dict(zip(names, kind, strict=True))) for kind in self.kinds]
 
@@ -62,7 +64,7 @@ class FoldMeans:
 
         Such a fold loses a whole class, which a high mean accuracy does not allow.
         """
-        lost = min(min(fold) / sum(fold) for fold in self.folds) / len(self.folds)
+        lost = min(w * min(fold) / sum(fold) for w, fold in zip(self.weights, self.folds, strict=True))
         accuracies = [float(s.interval.low) for s in scores if s.metric == "accuracy" and s.average != "macro"]
         if max(accuracies, default=0.0) > 1 - lost + VIOLATION:
             return self.tables(scores, readings)
@@ -137,7 +139,7 @@ class FoldMeans:
         high = np.array([float(s.interval.high) for s in scores])[:, None]
 
         def distance(state: npt.NDArray[np.int64]) -> Array:
-            means = sum(tables[b][:, state[:, f, 0], state[:, f, 1]] for f, b in enumerate(kind)) / len(kind)
+            means = sum(self.weights[f] * tables[b][:, state[:, f, 0], state[:, f, 1]] for f, b in enumerate(kind))
             off = np.maximum(np.maximum(low - means, means - high) - 1e-12, 0) / np.maximum(high - low, 1e-9)
             found: Array = off.sum(0)
             return found
@@ -188,7 +190,7 @@ def decide_folds(
     sizes: Sequence[dict[str, int]], scores: Sequence[Score], *, pooled_only: bool = False, rounds: int = 400
 ) -> FoldAnswer:
     """Return whether folds with these class sizes (positive class first) can give all scores, as a mean of scores
-    or pooled.
+    (plain, or weighted by the images of each fold) or pooled.
 
     Parameters
     ----------
@@ -218,7 +220,19 @@ def decide_folds(
     pooled = _pooled(total, scores)
     if pooled.status == "feasible" or pooled_only:
         return pooled
-    model, classes = FoldMeans(sizes), list(sizes[0])
+    unequal = len({sum(s.values()) for s in sizes}) > 1
+    answers = [_as_means(FoldMeans(sizes, by_size=w), scores, list(sizes[0]), rounds) for w in (False, *([True] * unequal))]
+    for answer in answers:
+        if answer.status == "feasible":
+            return answer
+    if any(a == FoldAnswer("open") for a in (pooled, *answers)):
+        return FoldAnswer("open")
+    proved = all(a.status == "impossible" for a in (pooled, *answers))
+    return FoldAnswer("impossible" if proved else "open", "mixed")
+
+
+def _as_means(model: FoldMeans, scores: Sequence[Score], classes: Sequence[str], rounds: int) -> FoldAnswer:
+    """Return whether means over the folds can give all scores; ``mixed`` where only by different readings."""
     outcomes: list[Outcome] = []
     for joint in JOINT:
         readings = [_own_reading(s, classes) or joint for s in scores]
@@ -231,10 +245,9 @@ def decide_folds(
             if found:
                 return FoldAnswer("feasible", f"mean over the folds, {_named(joint, classes)}{harmonic}", found)
             outcomes.append("open")
-    if "open" in outcomes or pooled == FoldAnswer("open"):
+    if "open" in outcomes:
         return FoldAnswer("open")
-    proved = pooled.status == "impossible" and _no_mixture(model, scores, classes)
-    return FoldAnswer("impossible" if proved else "open", "mixed")
+    return FoldAnswer("impossible") if _no_mixture(model, scores, classes) else FoldAnswer("open", "mixed")
 
 
 def _pooled(total: dict[str, int], scores: Sequence[Score]) -> FoldAnswer:

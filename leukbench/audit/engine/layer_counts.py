@@ -97,6 +97,20 @@ def convolution_counts(
                     yield Count((a * b * (c_in // groups) + bias) * c_out, f"({inner}{plus})·{c_out}")
 
 
+def separable_of_some_input(count: int, c_out: int) -> bool:
+    """Whether a separable convolution to ``c_out`` maps has this count for some number of maps that come in.
+
+    >>> separable_of_some_input(9 * 8 + (8 + 1) * 32, 32), separable_of_some_input(9 * 8 + (8 + 1) * 32 + 1, 32)
+    (True, False)
+    """
+    for kernel, m, bias, between in itertools.product(KERNELS, (1, 2, 4), (0, 1), (0, 1)):
+        each = m * (kernel**2 + c_out + between)
+        rest = count - bias * c_out
+        if rest > 0 and rest % each == 0:
+            return True
+    return False
+
+
 def _groups(c_in: int, c_out: int) -> tuple[int, ...]:
     usual = dict.fromkeys((1, 2, 4, 8, 16, 32, 64, c_in))
     return tuple(g for g in usual if g and c_in % g == 0 and c_out % g == 0)
@@ -112,6 +126,7 @@ def batch_norm_counts(channels: int) -> Iterator[Count]:
     """Yield the counts of a batch normalisation in the usual conventions."""
     for values in BATCH_NORM_VALUES:
         yield Count(values * channels, f"{values}·{channels}")
+    yield Count(4 * channels + 1, f"4·{channels} + 1")  # PyTorch's state also counts the batches seen
 
 
 def pooled_sides(side: int, kernel: int, strides: Sequence[int] = STRIDES) -> set[int]:

@@ -264,7 +264,7 @@ class _Search:
         k = len(self.sizes)
         if metric == "balanced_accuracy":
             return np.full(k, 1 / k)
-        if metric not in AVERAGED or reading == "micro" or reading.endswith(HARMONIC):
+        if metric not in AVERAGED or reading == "micro" or reading.endswith(HARMONIC) or reading.startswith("rest:"):
             return None
         if reading.startswith("class:"):
             one = np.zeros(k)
@@ -355,7 +355,7 @@ def _readings(score: Score, names: Sequence[str], joint: str) -> tuple[str, ...]
         return (f"class:{list(names).index(score.class_)}",)
     if score.average.removeprefix("positive:") in names:
         return (f"class:{list(names).index(score.average.removeprefix('positive:'))}",)
-    every = ("macro", "weighted", "micro", *(f"class:{i}" for i in range(len(names))))
+    every = ("macro", "weighted", "micro", *(f"{part}:{i}" for part in ("class", "rest") for i in range(len(names))))
     harmonic = ("macro" + HARMONIC, "weighted" + HARMONIC) if score.metric == "f1" else ()
     if score.average in {"macro", "weighted", "micro"}:
         return (score.average, *(h for h in harmonic if h.startswith(score.average)))
@@ -369,8 +369,8 @@ def decide(
 ) -> Answer:
     """Return whether a matrix with these class sizes (all ≥ 1) prints as all scores.
 
-    First the row is read in one way: macro, weighted, micro, F1 from the averaged precision and recall, or one
-    class against the rest; a quick local search, then the exact one with ``budget`` boxes a reading. If all these
+    First the row is read in one way: macro, weighted, micro, F1 from the averaged precision and recall, one class
+    against the rest, or all classes but one against it; a quick local search, then the exact one with ``budget`` boxes a reading. If all these
     are refuted, each score may be read in a way of its own (``mixed``).
 
     Parameters
@@ -438,7 +438,7 @@ def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[S
 def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, tries: int) -> Answer:
     """Return what :func:`decide` does with every accuracy read as the share of right answers."""
     joints = ["macro", "weighted", "macro" + HARMONIC, "weighted" + HARMONIC, "micro"]
-    joints += [f"class:{i}" for i in range(len(sizes))]
+    joints += [f"{part}:{i}" for part in ("class", "rest") for i in range(len(sizes))]
     free = [s for s in scores if s.metric in AVERAGED and not s.class_ and not s.average]
     if not free:
         joints = ["macro"]
@@ -446,7 +446,7 @@ def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str],
         joints = [j for j in joints if not j.endswith(HARMONIC)]
     open_ = False
     for joint in joints:
-        if open_ and joint.startswith("class:"):
+        if open_ and joint.startswith(("class:", "rest:")):
             break  # an average may still give the scores, so nothing is said of one class
         search = _Search(sizes, [(s, _readings(s, names, joint)) for s in scores])
         status, point = search.run(BATCH)  # most wrong readings are refuted at once
@@ -489,4 +489,6 @@ def _mixed(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], 
 def _named(reading: str, names: Sequence[str]) -> str:
     if reading.startswith("class:"):
         return f"positive:{names[int(reading.removeprefix('class:'))]}"
+    if reading.startswith("rest:"):
+        return f"positive:all but {names[int(reading.removeprefix('rest:'))]}"
     return reading

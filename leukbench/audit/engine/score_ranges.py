@@ -91,12 +91,32 @@ def range_of(boxes: Boxes, sizes: Array, metric: str, reading: str) -> Bounds:
         plain = reading.removesuffix(HARMONIC)
         p, r = range_of(boxes, sizes, "precision", plain), range_of(boxes, sizes, "recall", plain)
         return _harmonic(p[0], r[0]), _harmonic(p[1], r[1])
+    if reading.startswith("rest:"):
+        return _rest_range(boxes, sizes, metric, int(reading.removeprefix("rest:")))
     low, high = class_ranges(boxes, sizes, metric)
     if reading.startswith("class:"):
         i = int(reading.removeprefix("class:"))
         return low[:, i], high[:, i]
     weight = sizes / n if reading.startswith("weighted") else np.full(k, 1 / k)
     return low @ weight, high @ weight
+
+
+def _rest_range(boxes: Boxes, sizes: Array, metric: str, i: int) -> Bounds:
+    """Range of a score of all classes but one, taken together: with t = n − n_i − (c_i − h_i) of them called so,
+    recall t/(n − n_i), precision t/(n − c_i), F1 2t/(2n − n_i − c_i), specificity h_i/n_i; all grow with h, and but
+    for the last they fall with c."""
+    n, size = sizes.sum(), sizes[i]
+
+    def value(h: Array, c: Array) -> Array:
+        t = n - size - (c - h)
+        bottom = {"recall": n - size + 0 * c, "precision": n - c, "f1": (2 * n - size - c) / 2}
+        found: Array = h / size if metric == "specificity" else t / np.maximum(bottom[metric], 1e-300)
+        return found
+
+    h_low, h_high, c_low, c_high = (a[:, i] for a in (boxes.h_low, boxes.h_high, boxes.c_low, boxes.c_high))
+    low, high = value(h_low, np.maximum(c_high, h_low)), value(h_high, np.maximum(c_low, h_high))
+    unsure = (c_high >= n) & (metric in {"precision", "f1"})  # then 0/0
+    return np.where(unsure, 0.0, np.clip(low, 0, 1)), np.where(unsure, 1.0, np.clip(high, 0, 1))
 
 
 def _harmonic(p: Array, r: Array) -> Array:

@@ -34,16 +34,23 @@ def scale_of(claim: Claim) -> int:
 
 
 def score_interval(claim: Claim) -> Interval | None:
-    """Return what a printed score can stand for, as a fraction; None where it is not one number or only approximate."""
+    """Return what a printed score can stand for, as a fraction; None where it is not one number.
+
+    A mean over folds or runs may be that of figures that were rounded before, to as many decimals as it has itself.
+    """
     low = -1 if canonical(claim.metric) in {"mcc", "kappa"} else 0
-    return _as_fraction(claim.value, scale_of(claim), low, claim.approximate)
+    mean = claim.aggregation == "mean" or bool(claim.spread)
+    return _as_fraction(claim.value, scale_of(claim), low, claim.approximate, mean)
 
 
 @functools.lru_cache(maxsize=16_384)
-def _as_fraction(value: str, percent: int, low: int, approximate: bool) -> Interval | None:
+def _as_fraction(value: str, percent: int, low: int, approximate: bool, mean: bool) -> Interval | None:
     interval = printed_interval(value)
     if interval is None:
         return None
+    if mean:  # each part is off by as much as the mean itself can be
+        number = Fraction(printed_number(value) or 0)
+        interval = Interval(2 * interval.low - number, 2 * interval.high - number)
     found = computed(interval.times(Fraction(1, percent)))
     if approximate:
         found = Interval(found.low - Fraction(2, 100), found.high + Fraction(2, 100))

@@ -155,6 +155,29 @@ def stated_total(ledger: Ledger, printed: Printed) -> tuple[int, Claim] | None:
     return None
 
 
+def counted_elsewhere(ledger: Ledger, printed: Printed, class_: str, n: int) -> str:
+    """Return what else than its own part a matrix' images can be: a stated number of images of its study (of a class)
+    in another part, of all folds or of all parts together, in words; "" where none is n.
+
+    The matrix of a cross-validation counts every image once.
+    """
+    study, _, split, fold, condition, _ = printed.key
+    sizes: dict[tuple[str, str, str], int] = {}
+    for c in ledger.own:
+        k = count_of(c)
+        if c.metric == "n_images" and c.class_ == class_ and c.study in {study, ""} and k is not None:
+            sizes.setdefault((c.split, c.of_fold, c.condition), k)
+    for (s, f, con), k in sizes.items():
+        if k == n and (s, f) != (split, fold):
+            return ", ".join(w for w in (s.replace("all", "all images") or "all images", f and f"fold {f}", con) if w)
+    for con in dict.fromkeys(key[2] for key in sizes):
+        parts = [k for (s, f, c), k in sizes.items() if c == con and not f and s in {"train", "validation", "test"}]
+        folds = [k for (s, f, c), k in sizes.items() if c == con and f and s == split]
+        if n in {sum(parts), sum(folds)}:
+            return "all parts together" if n == sum(parts) else "all folds together"
+    return ""
+
+
 def _cell_sum(ledger: Ledger, matrix: str, like: Printed) -> int | None:
     """Return the sum of the cells of another matrix of the same part, where they are whole numbers."""
     cells = [c for c in ledger.own if c.matrix == matrix]

@@ -59,21 +59,33 @@ def distinct_counts(claims: Iterable[Claim], model: str, metric: str) -> list[Cl
     )
 
 
+KINDS = {
+    "batchnorm": ("batchnorm",),
+    "globalpool": ("globalaverage", "globalmax", "gap"),
+    "pool": ("pool",),
+    "conv": ("conv",),
+    "flatten": ("flatten",),
+    "dropout": ("dropout",),
+    "dense": ("dense", "fullyconnected", "linear"),
+}
+BLOCKS = ("block", "module", "bottleneck", "residual", "inception", "mbconv", "densenet", "attention", "lstm", "gem")
+
+
 def layer_kind(name: str) -> str:
-    """Return what a layer of this name is: batchnorm, globalpool, pool, conv, flatten, dropout, dense or other."""
+    """Return what a layer of this name is: batchnorm, globalpool, pool, conv, flatten, dropout, dense or other.
+
+    A row that names several layers, or a block of them, is other: its count is theirs together.
+
+    >>> layer_kind("Conv2D_1"), layer_kind("Global average pooling"), layer_kind("Dense + dropout"), layer_kind("MBConv")
+    ('conv', 'globalpool', 'other', 'other')
+    """
     text = re.sub(r"[^a-z]", "", name.lower())
-    for kind, words in {
-        "batchnorm": ("batchnorm",),
-        "globalpool": ("globalaverage", "globalmax", "gap"),
-        "pool": ("pool",),
-        "conv": ("conv",),
-        "flatten": ("flatten",),
-        "dropout": ("dropout",),
-        "dense": ("dense", "fullyconnected", "linear"),
-    }.items():
-        if any(w in text for w in words):
-            return kind
-    return "other"
+    if any(w in text for w in BLOCKS):
+        return "other"
+    kinds = [k for k, words in KINDS.items() if any(w in text for w in words)]
+    if "globalpool" in kinds and "pool" in kinds:
+        kinds.remove("pool")
+    return kinds[0] if len(kinds) == 1 else "other"
 
 
 Layer = tuple[str, Claim | None, Claim | None]

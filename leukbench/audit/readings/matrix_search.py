@@ -61,10 +61,6 @@ def _readings_of(claim: Claim, counts: Sequence[Sequence[int]], classes: Sequenc
         }  # counts in prose do not name their classes
     if metric == "accuracy" and not claim.class_:
         values = {r: v for r, v in values.items() if not r.startswith("positive:")}
-        if (
-            len(classes) == 2 and wanted != "macro"
-        ):  # of two classes an accuracy is one, unless it is said to be averaged
-            values = {r: v for r, v in values.items() if not r.startswith("macro")}
         if wanted in {"micro", "weighted"}:
             return {r: v for r, v in values.items() if r == "overall"}
     if not wanted or wanted == "none" or metric in {"mcc", "kappa", "balanced_accuracy"}:

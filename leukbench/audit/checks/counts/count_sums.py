@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import printed_interval, shown
+from leukbench.audit.engine.rounding import Interval, printed_interval, shown
 from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import COUNTED, claim_groups, counted, number_of
 from leukbench.papers.schema import Claim
 
@@ -86,21 +88,30 @@ def _distinct(claims: list[Claim]) -> list[Claim]:
 
 
 def check_fold_sums(ledger: Ledger) -> list[Draft]:
-    """The folds add up to the total over folds."""
+    """The folds add up to the total over folds.
+
+    Training parts of a cross-validation overlap, and a total far from the folds' sum is that of another part (one kept
+    out of all folds, say), so that only totals within a quarter of it are held against it.
+    """
     found = []
     for _, by_fold in claim_groups(counted(ledger), without="fold").items():
         totals = by_fold.pop("", [])
-        if totals and len(by_fold) >= 2:
+        value = sum(number_of(c[0]) for c in by_fold.values())
+        if len(by_fold) >= 2:
             found += [
                 _sum_draft("fold_sums", t, [c[0] for c in by_fold.values()], f"Folds of {_place(t)}")
                 for t in _distinct(totals)
-                if not t.derived_from
+                if not t.derived_from and 4 * abs(number_of(t) - value) <= value
             ]
     return found
 
 
 def check_split_sums(ledger: Ledger) -> list[Draft]:
-    """Training, validation and test parts add up to the whole that they were cut from."""
+    """Training, validation and test parts add up to the whole that they were cut from.
+
+    A validation part may be taken from the training part, or be the test part under another name; with no validation
+    part printed, what is missing may be one.
+    """
     found = []
     for _, by_split in claim_groups(counted(ledger), without="split").items():
         wholes = by_split.get("all", []) + by_split.get("", [])
@@ -108,12 +119,21 @@ def check_split_sums(ledger: Ledger) -> list[Draft]:
         if "train+validation" in by_split and ("train" in by_split or "validation" in by_split):
             continue
         if wholes and len(parts) >= 2:
-            found += [
-                _sum_draft("split_sums", w, parts, f"Parts of {_place(w)}", severity=1)
-                for w in _distinct(wholes)
-                if not w.derived_from
-            ]
+            found += [_split_draft(w, parts) for w in _distinct(wholes) if not w.derived_from]
     return found
+
+
+def _split_draft(whole: Claim, parts: list[Claim]) -> Draft:
+    """Return the finding on parts of a whole: their sum, without a validation part that lies within another one."""
+    apart = [p for p in parts if p.split != "validation"]
+    if len(apart) > 1 and sum(number_of(p) for p in apart) == number_of(whole):
+        parts = apart
+    draft = _sum_draft("split_sums", whole, parts, f"Parts of {_place(whole)}", severity=1)
+    rest = number_of(whole) - sum(number_of(p) for p in parts)
+    if rest <= 0 or {p.split for p in parts} & {"validation", "train+validation"}:
+        return draft
+    repair = f"a validation part of {rest} images that is not printed; else {draft.repair}"
+    return replace(draft, status="implausible", members=(), repair=repair)
 
 
 def check_multipliers(ledger: Ledger) -> list[Draft]:
@@ -147,7 +167,10 @@ def check_multipliers(ledger: Ledger) -> list[Draft]:
 
 
 def check_split_shares(ledger: Ledger) -> list[Draft]:
-    """Stated shares of the parts against the stated numbers of images."""
+    """Stated shares of the parts against the stated numbers of images.
+
+    Where a part has a share but no number, or a part may be missing altogether, its images are not known.
+    """
     found = []
     shares: dict[tuple[str, str], Claim] = {}
     for c in ledger.own:
@@ -159,28 +182,37 @@ def check_split_shares(ledger: Ledger) -> list[Draft]:
         if not c.class_ and c.split in {"train", "validation", "test"} and c.condition in {"", "before augmentation"}
     ]
     for (study, split), share in shares.items():
-        for fold in dict.fromkeys(c.of_fold for c in sizes):
-            parts = {
-                c.split: c
-                for c in sizes
-                if c.of_fold == fold and c.study in {study, ""} | ({c.study} if not study else set())
-            }
-            if split not in parts or len(parts) < 2:
+        stated = {s: c for (of, s), c in shares.items() if of == study}
+        for name, fold in dict.fromkeys((study or c.study, c.of_fold) for c in sizes):
+            parts = {c.split: c for c in sizes if c.of_fold == fold and c.study in {name, ""}}
+            if split not in parts or len(parts) < 2 or not set(stated) <= set(parts):
                 continue
-            found.append(_share_draft(share, parts, split, fold))
+            found.append(_share_draft(ledger, share, parts, fold, _whole_is_printed(parts, stated)))
     return found
 
 
-def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -> Draft:
+def _whole_is_printed(parts: dict[str, Claim], stated: dict[str, Claim]) -> bool:
+    """Whether the parts are all there are: a validation part is printed, or the shares of the others add up to all."""
+    total = sum((Fraction(c.number or 0) * (1 if c.unit == "%" or (c.number or 0) > 1 else 100)) for c in stated.values())
+    return "validation" in parts or abs(total - 100) <= 1
+
+
+def _share_draft(ledger: Ledger, share: Claim, parts: dict[str, Claim], fold: str, whole: bool) -> Draft:
+    """``whole``: no part is missing."""
+    split = share.split
     total = sum(number_of(c) for c in parts.values())
     actual = Fraction(100 * number_of(parts[split]), total)
-    stated = Fraction(share.number or 0) * (1 if share.unit == "%" or (share.number or 0) > 1 else 100)
-    # splitting by whole images, and stating "about 80 %", both allow a point
-    good = abs(actual - stated) <= 1
+    interval = printed_interval(share.value)
+    assert interval is not None
+    stated = interval.times(1 if share.unit == "%" or (share.number or 0) > 1 else 100)
+    good = any(_near(s, stated, total) for s in _possible_shares({s: number_of(c) for s, c in parts.items()}, split))
+    by_patient = fact_of(ledger.paper, "patient_level_split", parts[split].study).startswith("yes")
+    open_ = by_patient or share.condition or (not whole and stated.low < actual)
+    status = "consistent" if good else "implausible" if open_ else "inconsistent"
     sum_ = " + ".join(f"{number_of(c)} {s}" for s, c in parts.items())
     return Draft(
         check="split_shares",
-        status="consistent" if good else "inconsistent",
+        status=status,
         kind="arithmetic",
         claims=(share, *parts.values()),
         severity=0 if good else 1,
@@ -188,8 +220,32 @@ def _share_draft(share: Claim, parts: dict[str, Claim], split: str, fold: str) -
         f"counted{' in fold ' + fold if fold else ''}; "
         f"{share.value}{'' if '%' in share.value else share.unit} is stated.",
         witness=f"{sum_} = {total}; {number_of(parts[split])}/{total} = {shown(actual, 2)} %.",
-        repair="" if good else "the shares describe another split than the counts.",
+        repair=""
+        if good
+        else "the shares describe another split than the counts" + (", or are shares of patients." if by_patient else ", or a part is not printed." if open_ else "."),
     )
+
+
+def _possible_shares(counts: dict[str, int], split: str) -> list[Fraction]:
+    """Return the shares in per cent that a part's images can be said to be.
+
+    Of all; a validation part may be cut from the training images (and counted among them or not), or lie within them.
+    """
+    total, v, t = sum(counts.values()), counts.get("validation", 0), counts.get("train", 0)
+    n = counts[split]
+    pairs = [(n, total), (n, total - v)]
+    if split == "validation":
+        pairs += [(n, t), (n, t + v)]
+    if split == "train":
+        pairs.append((t + v, total))
+    return [Fraction(100 * part, whole) for part, whole in pairs if whole]
+
+
+def _near(share: Fraction, stated: Interval, n: int) -> bool:
+    """Whether a share of n images in per cent can be the stated one: "about 80 %" allows a point, and cutting up to ten
+    classes by whole images ten images."""
+    play = 1 + Fraction(100 * min(10, n // 20), n)
+    return stated.low - play <= share <= stated.high + play
 
 
 def check_iterations(ledger: Ledger) -> list[Draft]:

@@ -61,7 +61,7 @@ def check_public_counts(ledger: Ledger) -> list[Draft]:
                 found.append(
                     Draft(
                         check="public_counts",
-                        status="inconsistent",
+                        status="implausible",
                         kind="arithmetic",
                         claims=(c,),
                         severity=1,
@@ -103,11 +103,12 @@ def _not_labelled(
 
 def _not_public(c: Claim, facts: dict[str, Any], public: dict[int, str], named: str, class_: str) -> Draft:
     near = min(public, key=lambda k: abs(k - number_of(c))) if public else None
+    said = c.condition in {"public release", "labelled"}
     return Draft(
         check="public_counts",
         topic="fold" if c.of_fold else "",
-        # a fold may be cut in any way, so that another number than the official fold's is only odd
-        status="inconsistent" if facts.get("counts_complete", True) and not c.of_fold else "implausible",
+        # what is not said of the release may be a choice from it, and a fold may be cut in any way
+        status="inconsistent" if said and facts.get("counts_complete", True) and not c.of_fold else "implausible",
         kind="arithmetic",
         claims=(c,),
         severity=1,

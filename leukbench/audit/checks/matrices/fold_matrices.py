@@ -30,7 +30,7 @@ def _of_fold(ledger: Ledger, scores: list[Claim], printed: Printed) -> set[str]:
     stated = stated_total(ledger, printed)
     candidates = completions(printed, total=stated[0] if stated else None) or completions(printed) or []
     accuracy = [c for c in scores if c.metric == "accuracy"]
-    fits = all(search_definition(c, candidates, printed.matrix.classes) for c in accuracy)
+    fits = all("overall" in search_definition(c, candidates, printed.matrix.classes) for c in accuracy)
     return _readings(ledger, scores, printed) if fits else set()
 
 

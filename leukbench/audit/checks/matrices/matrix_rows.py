@@ -47,7 +47,7 @@ def _one_fold(
     classes = printed.matrix.classes
     readings = [set(search_definition(c[0], candidates, classes)) for m, c in scores.items() if m != "accuracy"]
     shared = set.intersection(*readings)
-    if not shared or search_definition(scores["accuracy"][0], candidates, classes):
+    if not shared or "overall" in search_definition(scores["accuracy"][0], candidates, classes):
         return None
     names = ", ".join(f"{m} {c[0].value}" for m, c in scores.items() if m != "accuracy")
     return Draft(

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, shown
 from leukbench.audit.readings.claims import count_of, score_interval
-from leukbench.audit.readings.class_sizes import stated_total
+from leukbench.audit.readings.class_sizes import counted_elsewhere, stated_total
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import Counts, drawn, search_definition
@@ -27,22 +27,27 @@ def check_matrix_total(ledger: Ledger) -> list[Draft]:
         low = sum((c.low for line in printed.cells for c in line), Fraction(0))
         high = sum((c.high for line in printed.cells for c in line), Fraction(0))
         fits = low <= n <= high
+        other = counted_elsewhere(ledger, printed, "", int(low)) if low == high and not fits else ""
         cells = " + ".join(c.value for c in printed.claims)
         sums = shown(low, 0) if low == high else f"between {shown(low, 0)} and {shown(high, 0)}"
         found.append(
             Draft(
                 check="matrix_total",
-                status="consistent" if fits else "inconsistent",
+                status="consistent" if fits else "implausible" if other else "inconsistent",
                 kind="arithmetic",
                 claims=(*printed.claims, claim),
-                severity=0 if fits else 2,
-                members=() if fits else (*suspects(ledger, printed), (claim.id,)),
+                severity=0 if fits else 1 if other else 2,
+                members=() if fits or other else (*suspects(ledger, printed), (claim.id,)),
                 statement=f"The cells of {printed.matrix.where} "
                 + (
                     f"can add up to the {n} images stated." if fits else f"add up to {sums}, but {n} images are stated."
                 ),
                 witness=f"{cells} = {sums}; stated: {n}.",
-                repair="" if fits else _cell_repair(printed, n, ledger),
+                repair=""
+                if fits
+                else f"the words that the matrix counts {other}."
+                if other
+                else _cell_repair(printed, n, ledger),
             )
         )
     return found
@@ -205,16 +210,20 @@ def check_matrix_class_sizes(ledger: Ledger) -> list[Draft]:
                 continue
             if claim.model not in {printed.key[1], ""} or claim.condition not in {printed.key[4], ""}:
                 continue
-            found.append(_class_size_draft(printed, claim, n, line, column))
+            other = counted_elsewhere(ledger, printed, claim.class_, line[claim.class_])
+            found.append(_class_size_draft(printed, claim, n, line, column, other if line[claim.class_] != n else ""))
     return found
 
 
-def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, int], column: dict[str, int]) -> Draft:
+def _class_size_draft(
+    printed: Printed, claim: Claim, n: int, line: dict[str, int], column: dict[str, int], other: str
+) -> Draft:
+    """``other``: of which other images the row sum is the stated number, "" of none."""
     name = claim.class_
     good = line[name] == n
     turned = not good and column[name] == n
     named = all(c.metric in ("tp", "fp", "fn", "tn") for c in printed.claims)
-    proved = not good and (named or printed.actual_known)
+    proved = not good and not other and (named or printed.actual_known)
     counts = printed.counts()
     block = tuple((c.id,) for c in printed.claims if not (named and turned) or c.metric in ("fp", "fn"))
     what = "the counts named false positives and false negatives" if named else "rows and columns"
@@ -228,6 +237,12 @@ def _class_size_draft(printed: Printed, claim: Claim, n: int, line: dict[str, in
         + (f" That is its column sum: {what} are exchanged." if turned else ""),
         witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: "
         f"{column[name]}.",
-        repair="" if good else (f"exchange {what}." if turned else "a misprinted cell or count."),
+        repair=""
+        if good
+        else f"exchange {what}."
+        if turned
+        else f"the words that the matrix counts {other}."
+        if other
+        else "a misprinted cell or count.",
         members=((claim.id,), *block) if proved else (),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import dataclass, replace
 
 from leukbench.audit.engine.layer_counts import (
     Count,
@@ -11,12 +12,14 @@ from leukbench.audit.engine.layer_counts import (
     convolution_counts,
     dense_counts,
     pooled_sides,
+    separable_of_some_input,
 )
 from leukbench.audit.engine.rounding import printed_number
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import known_network
 from leukbench.audit.readings.layers import (
     PARAMS,
+    Layer,
     distinct_counts,
     layer_kind,
     layer_steps,
@@ -30,86 +33,120 @@ from leukbench.papers.schema import Claim
 
 
 def check_layer_totals(ledger: Ledger) -> list[Draft]:
-    """The parameters of the layers add up to the total, and without half of each batch norm's to the trainable ones."""
+    """The parameters of the layers add up to the total, and without half of each batch norm's to the trainable ones.
+
+    Batch norms printed with their trained values alone (PyTorch) have nothing to leave out. A table that lists layers
+    without weights lists all layers; of another one some may be left out, so that a larger total proves nothing. Fewer
+    trainable parameters may be those of layers that were not frozen.
+    """
     found = []
     for model in models_of(ledger):
-        table = [(name, c) for name, c, _ in layers(ledger, model) if c is not None and parameter_count(c) is not None]
+        table = _counted_layers(layers(ledger, model))
         if len(table) < 2:
             continue
-        total = sum(parameter_count(c) or 0 for _, c in table)
-        frozen = sum((parameter_count(c) or 0) // 2 for name, c in table if layer_kind(name) == "batchnorm")
-        inner = _network_in(table)
         for c in distinct_counts(ledger.own, model, "params_total"):
-            if frozen and parameter_count(c) == total - frozen:
-                found.append(
-                    Draft(
-                        check="layer_totals",
-                        status="consistent",
-                        kind="arithmetic",
-                        claims=(c, *(x for _, x in table)),
-                        severity=1,
-                        statement=f"{c.value}, given as the number of parameters of {model}, is that of the "
-                        f"trainable ones; all are {total:,}.",
-                        witness=f"{' + '.join(x.value for _, x in table if parameter_count(x))} = {total}, less "
-                        f"{frozen} statistics of batch "
-                        f"norms = {total - frozen}.",
-                    )
-                )
-                continue
-            found.append(_total_draft(c, [x for _, x in table], total, "parameters in all"))
+            found.append(_total_draft(c, table, distinct_counts(ledger.own, model, "params_trainable")))
         for c in distinct_counts(ledger.own, model, "params_trainable"):
-            if inner is None:
-                found.append(
-                    _total_draft(
-                        c,
-                        [x for _, x in table],
-                        total - frozen,
-                        "trainable parameters",
-                        f" less {frozen} statistics of batch norms (half of their parameters)" if frozen else "",
-                    )
-                )
-            else:
-                found.append(
-                    _total_draft(
-                        c,
-                        [x for _, x in table],
-                        total - inner[1],
-                        "trainable parameters",
-                        f" less the {inner[1]} non-trainable values of {inner[0]}",
-                    )
-                )
+            found.append(_trainable_draft(c, table))
     return found
 
 
-def _network_in(table: list[tuple[str, Claim]]) -> tuple[str, int] | None:
-    """Return (name, non-trainable values) of a whole known network that is one line of the layer table."""
-    for name, claim in table:
+@dataclass(frozen=True)
+class _Counted:
+    """One line of a layer table: its name, its count's claim, the count, and what of it is not trained."""
+
+    name: str
+    claim: Claim
+    count: int
+    statistics: int
+
+
+def _counted_layers(table: list[Layer]) -> list[_Counted]:
+    found = []
+    for name, params, shape in table:
+        count = parameter_count(params) if params is not None else None
+        if params is None or count is None:
+            continue
+        channels = (shape_of(shape.value) or (0,))[-1] if shape is not None else 0
+        with_statistics = layer_kind(name) == "batchnorm" and count != 2 * channels
         network = known_network(name)
-        if network is not None and "headless_keras" in network and parameter_count(claim) == network["headless_keras"]:
-            return name, network["headless_keras"] - network["headless_weights"]
-    return None
+        if network is not None and network.get("headless_keras") == count:
+            statistics = count - network["headless_weights"]
+        else:
+            statistics = count // 2 if with_statistics else 0
+        found.append(_Counted(name, params, count, statistics))
+    return found
 
 
-def _total_draft(c: Claim, parts: list[Claim], value: int, what: str, note: str = "") -> Draft:
-    stated = parameter_count(c) or 0
-    good = value == stated
-    sums = " + ".join(str(parameter_count(p)) for p in parts if parameter_count(p))
+def _sum_words(table: list[_Counted]) -> str:
+    return " + ".join(str(x.count) for x in table if x.count)
+
+
+def _total_draft(c: Claim, table: list[_Counted], trainable: list[Claim]) -> Draft:
+    stated, total = parameter_count(c) or 0, sum(x.count for x in table)
+    frozen = sum(x.statistics for x in table)
+    if frozen and stated == total - frozen:
+        return Draft(
+            check="layer_totals",
+            status="consistent",
+            kind="arithmetic",
+            claims=(c, *(x.claim for x in table)),
+            severity=1,
+            statement=f"{c.value}, given as the number of parameters of {c.model}, is that of the trainable ones; all "
+            f"are {total:,}.",
+            witness=f"{_sum_words(table)} = {total}, less {frozen} statistics of batch norms = {total - frozen}.",
+        )
+    trained = {total - frozen, *(parameter_count(t) or 0 for t in trainable)}
+    kept = next((w for n in trained if (w := optimiser_values(n).get(stated - total))), "")
+    # without a printed number of trained ones an optimiser may keep values of any part of them
+    complete = any(x.count == 0 for x in table) and (bool(trainable) or stated - total > 3 * (total - frozen) + 2)
+    draft = _layers_sum_draft(c, table, total, "parameters in all", note=f" (+ {kept})" if kept else "")
+    if stated == total or kept:
+        return replace(draft, status="consistent", severity=0, repair="", members=())
+    if stated > total and not complete:
+        return replace(draft, status="implausible", members=(), repair=f"layers or values that are not listed; else {draft.repair}")
+    return draft
+
+
+def _trainable_draft(c: Claim, table: list[_Counted]) -> Draft:
+    stated, total = parameter_count(c) or 0, sum(x.count for x in table)
+    frozen = sum(x.statistics for x in table)
+    note = f" less {frozen} statistics of batch norms" if frozen else ""
+    draft = _layers_sum_draft(c, table, total - frozen, "trainable parameters", note)
+    complete = any(x.count == 0 for x in table)
+    if stated == total - frozen:
+        return replace(draft, status="consistent", severity=0, repair="", members=())
+    if stated < total - frozen:
+        return replace(draft, status="implausible", members=(), repair="which layers were frozen; else another count.")
+    return draft if complete else replace(draft, status="implausible", members=(), repair="the layers not listed.")
+
+
+def _layers_sum_draft(c: Claim, table: list[_Counted], value: int, what: str, note: str = "") -> Draft:
+    stated, parts = parameter_count(c) or 0, [x.claim for x in table]
     return Draft(
         check="layer_totals",
-        status="consistent" if good else "inconsistent",
+        status="inconsistent",
         kind="arithmetic",
         claims=(c, *parts),
-        severity=0 if good else 1,
+        severity=1,
         statement=f"The layers of {c.model} have {value:,} {what}; {stated:,} are stated"
-        + ("." if good else f", {stated - value:+,} different."),
-        witness=f"{sums}{note} = {value}.",
-        repair="" if good else "the count belongs to another version of the network (another head).",
-        members=() if good else ((c.id,), *((p.id,) for p in parts)),
+        + ("." if value == stated else f", {stated - value:+,} different."),
+        witness=f"{_sum_words(table)}{note} = {value}.",
+        repair="the count belongs to another version of the network (another head).",
+        members=((c.id,), *((p.id,) for p in parts)),
     )
 
 
+def optimiser_values(trainable: int) -> dict[int, str]:
+    """Return the values that an optimiser keeps for so many trainable parameters: Keras 3 counts them in its total.
+
+    A step counter and the learning rate, with a velocity (momentum, RMSprop), two moments (Adam) or three (AMSGrad).
+    """
+    return {extra * trainable + 2: f"{extra}·{trainable} + 2 values of the optimiser" for extra in (0, 1, 2, 3)}
+
+
 def check_total_split(ledger: Ledger) -> list[Draft]:
-    """Total = trainable + non-trainable parameters."""
+    """Total = trainable + non-trainable parameters, in Keras 3 with the values of the optimiser as well."""
     found = []
     for model in models_of(ledger):
         values = {m: distinct_counts(ledger.own, model, m) for m in PARAMS}
@@ -125,7 +162,8 @@ def check_total_split(ledger: Ledger) -> list[Draft]:
         total, trainable, rest = by_place[0]
         value = (parameter_count(trainable) or 0) + (parameter_count(rest) or 0)
         stated = parameter_count(total) or 0
-        good = value == stated
+        kept = optimiser_values(parameter_count(trainable) or 0).get(stated - value, "")
+        good = value == stated or bool(kept)
         found.append(
             Draft(
                 check="total_split",
@@ -136,7 +174,7 @@ def check_total_split(ledger: Ledger) -> list[Draft]:
                 statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are "
                 "stated.",
                 witness=f"{trainable.value} + {rest.value} = {value}; total {total.value}"
-                + ("." if good else f", {stated - value:+}."),
+                + (f", with {kept}." if kept else "." if good else f", {stated - value:+}."),
                 repair="" if good else "two of the three belong to different versions of the network.",
                 members=() if good else ((total.id,), (trainable.id,), (rest.id,)),
             )
@@ -149,55 +187,80 @@ def check_layer_parameters(ledger: Ledger) -> list[Draft]:
 
     Convolutions with any usual kernel, stride, padding and dilation that make the one shape of the other, plain,
     grouped, depth-wise or separable as their name says, dense layers, with a bias or without; batch norm in any
-    convention; 0 for layers without weights (:mod:`leukbench.audit.engine.layer_counts`). A printed kernel is named
-    where another explains the count.
+    convention; 0 for layers without weights (:mod:`leukbench.audit.engine.layer_counts`). The layer above in the table
+    need not be the one that feeds a layer (branches, unlisted layers), so that a count is impossible only where it is
+    no multiple of the layer's outputs; another one is only odd.
     """
     found = []
     for model in models_of(ledger):
         table = layers(ledger, model)
         if sum(s is not None for _, _, s in table) < 3:
             continue
-        lines, bad, used = [], [], []
-        conflicts: list[tuple[tuple[str, ...], ...]] = []
-        for before, (name, params, shape) in layer_steps(ledger, model, table):
-            stated = parameter_count(params) if params is not None else None
-            options = _options(name, before, shape_of(shape.value) if shape else None)
-            if params is None or stated is None or not options:
-                continue
-            used.append(params)
-            fitting = next((o for o in options if o.value == stated), None)
-            usual = options[0]
-            lines.append(
-                f"{name}: {fitting.words} = {stated}"
-                if fitting is not None
-                else f"{name}: {usual.words} = {usual.value}, printed {params.value}"
-            )
-            if fitting is None:
-                bad.append(params)
-                conflicts.append(((params.id,), (shape.id,)) if shape is not None else ((params.id,),))
-        if used:
-            found.append(_layers_draft(model, used, bad, lines, conflicts))
+        fits = [f for before, layer in layer_steps(ledger, model, table) if (f := _fit(before, layer)) is not None]
+        if fits:
+            found.append(_layers_draft(model, fits))
     return found
 
 
-def _layers_draft(
-    model: str,
-    used: list[Claim],
-    bad: list[Claim],
-    lines: list[str],
-    conflicts: list[tuple[tuple[str, ...], ...]],
-) -> Draft:
+@dataclass(frozen=True)
+class _Fit:
+    """How a layer's count follows from its shapes: in words; ``impossible`` or only ``odd`` where it does not."""
+
+    params: Claim
+    shape: Claim | None
+    words: str
+    odd: bool = False
+    impossible: bool = False
+
+
+def _fit(before: tuple[int, ...] | None, layer: Layer) -> _Fit | None:
+    """Return how a layer's count follows from its shapes, None where nothing is to be said."""
+    name, params, shape = layer
+    stated = parameter_count(params) if params is not None else None
+    after = shape_of(shape.value) if shape else None
+    options = _options(name, before, after)
+    if params is None or stated is None or not options:
+        return None
+    fitting = next((o for o in options if o.value == stated), None)
+    if fitting is not None:
+        return _Fit(params, shape, f"{name}: {fitting.words} = {stated}")
+    words = f"{name}: {options[0].words} = {options[0].value}, printed {params.value}"
+    of_other_input = after is not None and _of_some_input(name, stated, after[-1])
+    return _Fit(params, shape, words, odd=of_other_input, impossible=not of_other_input)
+
+
+def _of_some_input(name: str, stated: int, outputs: int) -> bool:
+    """Whether a convolution or dense layer of so many outputs has this count for some number of inputs."""
+    kind = layer_kind(name)
+    if "separable" in name.lower():
+        return separable_of_some_input(stated, outputs)
+    return kind in {"conv", "dense"} and outputs > 0 and stated % outputs == 0
+
+
+def _layers_draft(model: str, fits: list[_Fit]) -> Draft:
+    bad, odd = [f for f in fits if f.impossible], [f for f in fits if f.odd]
+    chosen = bad or odd or fits
     return Draft(
         check="layer_parameters",
-        status="inconsistent" if bad else "consistent",
+        status="inconsistent" if bad else "implausible" if odd else "consistent",
         kind="arithmetic",
-        claims=tuple(bad or used),
-        severity=1 if bad else 0,
-        statement=f"The parameters of {len(used)} layers of {model} follow from their shapes"
-        + (f" but for {len(bad)}, which no usual layer of these shapes has." if bad else "."),
-        witness="; ".join(lines) + ".",
-        repair="another shape or count, or a kind of layer that is not named." if bad else "",
-        more=tuple(conflicts),
+        claims=tuple(f.params for f in chosen),
+        severity=1 if bad or odd else 0,
+        statement=f"The parameters of {len(fits)} layers of {model} follow from their shapes"
+        + (
+            f" but for {len(bad)}, which no usual layer of these shapes has."
+            if bad
+            else f" but for {len(odd)}, which the layer above in the table does not feed."
+            if odd
+            else "."
+        ),
+        witness="; ".join(f.words for f in fits) + ".",
+        repair="another shape or count, or a kind of layer that is not named."
+        if bad
+        else "which layer feeds which, or the layers that are not listed."
+        if odd
+        else "",
+        more=tuple(((f.params.id,), (f.shape.id,)) if f.shape is not None else ((f.params.id,),) for f in bad),
     )
 
 
@@ -305,14 +368,16 @@ def check_output_units(ledger: Ledger) -> list[Draft]:
         if not shape or len(shape) != 1:
             continue
         good = shape[-1] in sizes or (shape[-1] == 1 and 2 in sizes)
+        named = not last or re.search("softmax|output|classif", c.condition.lower())
         found.append(
             Draft(
                 check="output_units",
-                status="consistent" if good else "inconsistent",
+                # the last layer of a table need not be the one that classifies
+                status="consistent" if good else "inconsistent" if named else "implausible",
                 kind="arithmetic",
                 claims=(c,),
                 severity=0 if good else 1,
-                statement=f"The output layer of {c.model} has {shape[-1]} units; the paper's problems have "
+                statement=f"The {'output' if named else 'last'} layer of {c.model} has {shape[-1]} units; the paper's problems have "
                 f"{' and '.join(map(str, sizes))} classes.",
                 witness=f"{c.value} at {c.where}.",
                 repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",

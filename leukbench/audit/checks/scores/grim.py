@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from leukbench.audit.engine.feasibility import fold_mean_is_possible
 from leukbench.audit.engine.rounding import (
     Interval,
     computed,
@@ -22,7 +23,7 @@ from leukbench.audit.engine.rounding import (
     shown,
 )
 from leukbench.audit.readings.claims import canonical, count_of, own_size, row_key, scale_of, score_interval
-from leukbench.audit.readings.class_sizes import n_classes, over_folds, stated_sizes
+from leukbench.audit.readings.class_sizes import class_sizes, n_classes, over_folds, stated_sizes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.papers.schema import Claim
@@ -138,7 +139,7 @@ def _grid_draft(
             f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = "
             f"{shown(100 * Fraction(k + 1, n), 3)} %"
         )
-    proved = own_size(claim) is not None and _is_one_count(ledger, claim)
+    proved = own_size(claim) is not None and _is_one_count(ledger, claim) and not _mean_of_two(ledger, claim, interval)
     return Draft(
         check="grid",
         status="inconsistent" if proved else "implausible",
@@ -166,6 +167,21 @@ def _is_one_count(ledger: Ledger, claim: Claim) -> bool:
         return once and bool(claim.class_)
     plain = n_classes(ledger, row_key(claim)) == 2 or claim.average in {"micro", "weighted"}
     return once and plain and not claim.class_ and claim.average != "macro"
+
+
+MOST_TRIED = 60
+"""Images up to which every pair of class sizes is tried where they are not stated."""
+
+
+def _mean_of_two(ledger: Ledger, claim: Claim, interval: Interval) -> bool:
+    """Whether an accuracy of two classes, of no said averaging, can be the mean of both recalls: with the class sizes
+    stated, else with any that add up to its n."""
+    if claim.average or claim.class_ or canonical(claim.metric) != "accuracy":
+        return False
+    n, sizes = own_size(claim) or 0, class_sizes(ledger, row_key(claim))
+    if sizes is not None and sizes.total == n and min(sizes.counts.values()) > 0:
+        return fold_mean_is_possible(list(sizes.counts.values()), interval)
+    return n > MOST_TRIED or any(fold_mean_is_possible([p, n - p], interval) for p in range(1, n))
 
 
 def _the_parts(claim: Claim) -> str:

@@ -67,7 +67,7 @@ def _f1_draft(
     one_class = bool(class_) or all(c.average.startswith("positive:") for c in claims)
     mean = is_mean(row)
     expected = harmonic(p, r)
-    ceiling = (p.high + r.high) / 2 if one_class else largest_mean_f1(p, r, f, k, over_runs=mean)
+    ceiling = (p.high + r.high) / 2 if one_class and not mean else largest_mean_f1(p, r, f, k, over_runs=mean)
     averages = {c.average for c in claims}
     if not one_class and p.meets(r) and (len(averages) > 1 or "" in averages):
         ceiling = Fraction(1)  # equal ones may be micro averages (Keras'), beside an F1 that is averaged otherwise
@@ -177,7 +177,9 @@ def _f1_conflicts(
 def check_accuracy_between(ledger: Ledger) -> list[Draft]:
     """In a binary problem accuracy = π·sensitivity + (1 − π)·specificity, so it lies between the two.
 
-    Linear, hence true of means over folds and runs on the same test set. π is the share of positives that follows.
+    Linear, hence true of means over runs on the same test set; over folds π may differ, so that of means nothing is
+    proved. One of the two may be the mean of both classes (macro), the other that of one class: then the second class'
+    own value, 2·mean − other, is the other end. π is the share of positives that follows.
     """
     found = []
     for row in ledger.rows:
@@ -185,24 +187,14 @@ def check_accuracy_between(ledger: Ledger) -> list[Draft]:
         if n_classes(ledger, row.key) != 2 or any(t is None for t in triple):
             continue
         (a, r, s), claims = _intervals(triple)
-        low, high = min(r.low, s.low), max(r.high, s.high)
         words = f"accuracy {claims[0][0].value}, sensitivity {claims[1][0].value}, specificity {claims[2][0].value}"
         flat = tuple(c for cs in claims for c in cs)
         # equal recall and specificity can be macro averages, and accuracy need not lie between these
-        if not r.meets(s) and (a.high < low - TIE or a.low > high + TIE):
-            found.append(
-                Draft(
-                    check="accuracy_between",
-                    status="inconsistent",
-                    kind="arithmetic",
-                    claims=flat,
-                    severity=2,
-                    members=tuple(tuple(c.id for c in cs) for cs in claims),
-                    statement=f"The accuracy of {row.label} does not lie between sensitivity and specificity.",
-                    witness=f"{words}; accuracy is their weighted mean.",
-                    repair="figures of different runs or parts.",
-                )
+        if not r.meets(s) and not _within(a, r, s):
+            of_both = (
+                _within(a, _other_class(r, s), s) or _within(a, r, _other_class(s, r)) or _within_weighted(a, r, s)
             )
+            found.append(_not_between(row, claims, words, of_both))
             continue
         share = implied_share(a, r, s)
         found.append(
@@ -221,6 +213,47 @@ def check_accuracy_between(ledger: Ledger) -> list[Draft]:
             )
         )
     return found
+
+
+def _within(a: Interval, r: Interval, s: Interval) -> bool:
+    return min(r.low, s.low) - TIE <= a.high and a.low <= max(r.high, s.high) + TIE
+
+
+def _other_class(mean: Interval, one: Interval) -> Interval:
+    """Return the second class' value where ``mean`` is that of both; the mean itself where no share has that value."""
+    low, high = 2 * mean.low - one.high, 2 * mean.high - one.low
+    return mean if high < 0 or low > 1 else Interval(max(low, Fraction(0)), min(high, Fraction(1)))
+
+
+def _within_weighted(a: Interval, r: Interval, s: Interval) -> bool:
+    """Whether a accuracy lies between both recalls if s is the specificities weighted by class size.
+
+    a = π·r + (1 − π)·q and s = (1 − π)·r + π·q, so that the second recall q is a + s − r.
+    """
+    q = a + s - r
+    return q.high >= 0 and q.low <= 1 and _within(a, r, q.clipped(0, 1))
+
+
+def _not_between(row: Row, claims: list[Claims], words: str, of_both: bool) -> Draft:
+    """Return the finding on an accuracy outside the two; ``of_both``: it is inside if one of them is a macro average."""
+    mean = is_mean(row)
+    status = "uncheckable" if of_both else "implausible" if mean else "inconsistent"
+    return Draft(
+        check="accuracy_between",
+        status=status,
+        kind="arithmetic",
+        claims=tuple(c for cs in claims for c in cs),
+        severity=1 if status == "uncheckable" else 2,
+        members=tuple(tuple(c.id for c in cs) for cs in claims) if status == "inconsistent" else (),
+        statement=f"The accuracy of {row.label} does not lie between sensitivity and specificity"
+        + (", unless one of these is an average over both classes." if of_both else "."),
+        witness=f"{words}; accuracy is their weighted mean.",
+        repair="the averaging of each."
+        if of_both
+        else "the class sizes of each fold; figures of different runs or parts."
+        if mean
+        else "figures of different runs or parts.",
+    )
 
 
 def _intervals(triple: Sequence[Claims | None]) -> tuple[list[Interval], list[Claims]]:

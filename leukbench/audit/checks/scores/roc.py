@@ -24,7 +24,8 @@ def check_auc_bounds(ledger: Ledger) -> list[Draft]:
     sensitivity·specificity and at most 1 − (1 − sensitivity)(1 − specificity). That is asked of a printed matrix.
     Of two printed scores only AUC ≥ sensitivity + specificity − 1 is asked, which is weaker: it is linear, so it
     holds for means over folds or runs as well, and it holds for macro and weighted averages, whose sum is that of
-    the two recalls.
+    the two recalls. An AUC over both outputs at once (Keras' of two softmax outputs, a micro average) has its point at
+    the accuracy a instead, so that it lies from a² to 1 − (1 − a)²; what either allows is allowed.
     """
     found = []
     printed = ledger.matrices
@@ -49,7 +50,12 @@ def _of_matrix(row: Row, auc: Claim, area: Interval, printed: Printed) -> Draft:
         least, most = _share(hit.low, miss.high), _share(hit.high, miss.low)
         right.append(Interval(least, most))
         wrong.append(Interval(1 - most, 1 - least))
-    bounds = Interval(right[0].low * right[1].low, 1 - wrong[0].low * wrong[1].low)
+    hits = [line[i] for i, line in enumerate(printed.cells)]
+    misses = [line[1 - i] for i, line in enumerate(printed.cells)]
+    least = _share(hits[0].low + hits[1].low, misses[0].high + misses[1].high)
+    most = _share(hits[0].high + hits[1].high, misses[0].low + misses[1].low)
+    low, high = right[0].low * right[1].low, 1 - wrong[0].low * wrong[1].low
+    bounds = Interval(min(low, least**2), max(high, 1 - (1 - most) ** 2))
     recalls = " and ".join(f"{shown(r.low, 4)} to {shown(r.high, 4)}" for r in right)
     return _draft(
         row,
@@ -73,7 +79,10 @@ def _of_scores(row: Row, auc: Claim, area: Interval) -> list[Draft]:
     r, s = score_interval(recall[0]), score_interval(specificity[0])
     if r is None or s is None or r.meets(s):  # equal ones may be micro averages
         return []
-    bounds = Interval(r.low + s.low - 1, Fraction(1))
+    accuracy = row.scores.get(("accuracy", "", ""))
+    a = score_interval(accuracy[0]) if accuracy else None
+    pooled = (a.low if a is not None else min(r.low, s.low)) ** 2
+    bounds = Interval(min(r.low + s.low - 1, pooled), Fraction(1))
     words = f"{recall[0].metric} {recall[0].value}, specificity {specificity[0].value}"
     return [_draft(row, (auc, recall[0], specificity[0]), area, bounds, words, "r + s − 1")]
 
@@ -93,9 +102,9 @@ def _draft(row: Row, claims: tuple[Claim, ...], area: Interval, bounds: Interval
             if good
             else "not one that its sensitivity and specificity allow."
         ),
-        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} = "
-        f"{shown(bounds.low, 4)} to "
-        f"{most} = {shown(bounds.high, 4)}.",
+        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} to {most}, one of "
+        f"both outputs from a² to 1 − (1 − a)² of the accuracy a: from {shown(bounds.low, 4)} to "
+        f"{shown(bounds.high, 4)} in all.",
         repair=""
         if good
         else "an AUC of other scores, or another threshold, part or run than that of the scores beside it.",

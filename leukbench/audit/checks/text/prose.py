@@ -8,6 +8,7 @@ from statistics import median
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown
 from leukbench.audit.readings.claims import SCORE_METRICS, canonical, score_interval
+from leukbench.audit.readings.class_sizes import images_behind
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
@@ -37,15 +38,23 @@ def _gain(claim: Claim) -> Interval | None:
     return interval.times(100) if claim.unit == "fraction" else interval
 
 
-def _readings(a: Interval, b: Interval) -> dict[str, Interval]:
-    """Return the gains that two figures allow, as points and as percentages of either."""
+def _readings(a: Interval, b: Interval, *, shares: bool = False) -> dict[str, Interval]:
+    """Return the gains that two figures allow, as points and as percentages of either; of shares, of their errors
+    too."""
     found = {"difference": a - b, "difference, other way": b - a}
+    if shares:
+        errors = [Interval(100 - i.high, 100 - i.low) for i in (a, b)]
+        for words, (x, y) in (("first", errors), ("second", errors[::-1])):
+            if y.low > 0:
+                low, high = (100 * (1 - e) for e in (x.high / y.low, x.low / y.high))
+                found[f"reduction of the error to that of the {words}"] = Interval(low, high)
     if b.low > 0:
         found["relative to the second"] = Interval(100 * (a.low / b.high - 1), 100 * (a.high / b.low - 1))
         found["reduction relative to the second"] = Interval(100 * (1 - a.high / b.low), 100 * (1 - a.low / b.high))
         found["ratio in percent"] = Interval(100 * a.low / b.high, 100 * a.high / b.low)
         found["ratio"] = Interval(a.low / b.high, a.high / b.low)
     if a.low > 0:
+        found["relative to the first"] = Interval(100 * (1 - b.high / a.low), 100 * (1 - b.low / a.high))
         found["ratio, other way"] = Interval(b.low / a.high, b.high / a.low)
     return found
 
@@ -88,7 +97,7 @@ def _with_repeats(draft: Draft, claim: Claim, again: list[Claim]) -> Draft:
 
 
 def _gain_draft(claim: Claim, stated: Interval, pair: list[Claim], values: tuple[Interval, Interval]) -> Draft:
-    readings = _readings(*values)
+    readings = _readings(*values, shares=all(canonical(c.metric) in SCORE_METRICS for c in pair))
     hits = [r for r, i in readings.items() if i.meets(stated)]
     first = readings[hits[0]] if hits else readings["difference"]
     unit = claim.unit if claim.unit == "%" and "%" not in claim.value else ""
@@ -225,21 +234,39 @@ def check_means(ledger: Ledger) -> list[Draft]:
             sum((i.high for i in values), Fraction(0)) / len(values),
         )
         good = mean.meets(stated)
+        weighted = not good and _weighted_mean(ledger, parts, values, stated)
+        proved = not good and weighted is False and not claim.approximate
         middle = sum((Fraction(printed_number(p.value) or 0) for p in parts), Fraction(0)) / len(parts)
         found.append(
             Draft(
                 check="means",
-                status="consistent" if good else ("implausible" if claim.approximate else "inconsistent"),
+                status="consistent" if good or weighted is True else "inconsistent" if proved else "implausible",
                 kind="arithmetic",
                 claims=(claim, *parts),
-                severity=0 if good else (2 if claim.id in heads else 1),
+                severity=0 if good or weighted is True else (2 if claim.id in heads else 1),
                 statement=f"{claim.value} is "
-                + ("" if good else "not ")
-                + f"the mean of {', '.join(p.value for p in parts)}.",
+                + ("" if good or weighted is True else "not ")
+                + f"the {'' if good or weighted is not True else 'weighted '}mean of "
+                f"{', '.join(p.value for p in parts)}.",
                 witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: "
-                f"{claim.value}.",
-                repair="" if good else f"{shown(middle, 2)}, or other parts than these.",
-                members=() if good or claim.approximate else ((claim.id,), *((p.id,) for p in parts)),
+                f"{claim.value}."
+                + (" Weighted by numbers of images that are not stated it could be." if weighted is None else ""),
+                repair="" if good or weighted is True else f"{shown(middle, 2)}, or other parts than these.",
+                members=((claim.id,), *((p.id,) for p in parts)) if proved else (),
             )
         )
     return found
+
+
+def _weighted_mean(ledger: Ledger, parts: list[Claim], values: list[Interval], stated: Interval) -> bool | None:
+    """Return whether a figure is the mean of its parts weighted by their images; None where these are not stated and
+    some weights would give it."""
+    within = min(v.low for v in values) <= stated.high and stated.low <= max(v.high for v in values)
+    if not within:
+        return False
+    sizes = [n for p in parts if (n := images_behind(ledger, p)) is not None]
+    if len(sizes) < len(parts):
+        return None
+    total = sum(n for n, _ in sizes)
+    low, high = (sum(getattr(v, end) * n for v, (n, _) in zip(values, sizes, strict=True)) for end in ("low", "high"))
+    return Interval(low / total, high / total).meets(stated)

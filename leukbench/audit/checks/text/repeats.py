@@ -34,6 +34,10 @@ SAME_THING = (
 )
 
 
+AVERAGED = ("precision", "recall", "specificity", "f1", "auc")
+"""Scores that have several values for one result: of each class, macro, weighted, micro."""
+
+
 QUANTITIES = {
     "params_total": "the number of parameters",
     "params_trainable": "the number of trainable parameters",
@@ -228,7 +232,9 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
     )
     # figures that do not say on which images may speak of different ones
     alike = rounded_alike(clusters[0][0], clusters[1][0]) if len(clusters) == 2 else ""
-    loose = any(c.approximate for c in flat) or (first.split == "unstated" and not first.condition) or bool(alike)
+    averaged = canonical(first.metric) in AVERAGED and not first.class_ and not first.average
+    unplaced = first.split == "unstated" and not first.condition
+    loose = any(c.approximate for c in flat) or unplaced or bool(alike) or averaged
     pair = next(((g, h) for i, g in enumerate(clusters) for h in clusters[i + 1 :] if not compatible(g[0], h[0])), None)
     quantity = QUANTITIES.get(first.metric, first.metric.removesuffix("_s").replace("_", " "))
     return Draft(
@@ -239,10 +245,11 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         severity=(2 if any(c.id in heads for c in flat) else 1),
         statement=f"{quantity}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
         f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
-        + (", none of which says on which images." if loose and first.split == "unstated" else "."),
+        + (", none of which says on which images." if unplaced else "."),
         witness=f"{words}. "
         + (f"{alike[0].upper()}{alike[1:]}." if alike else "No rounding or truncation makes them one number."),
         repair=("" if not alike else "one of the two throughout; else ")
+        + ("how each was averaged over the classes; else " if averaged else "")
         + "one is a slip, or they are quantities whose difference (part, run, condition) is not stated.",
         members=() if loose or pair is None or len(clusters) > 2 else tuple(tuple(c.id for c in g) for g in pair),
     )

@@ -14,8 +14,10 @@ def check_loss_bounds(ledger: Ledger) -> list[Draft]:
     """A mean squared error on softmax outputs is bounded by the accuracy beside it.
 
     Summed over K outputs a wrongly classified image costs at most 2, a rightly classified one at most 1 − 1/K (its
-    largest probability p ≥ 1/K, and (1 − p)² + Σ q² ≤ 1 − p); the mean over outputs divides by K. No loss is negative.
+    largest probability p ≥ 1/K, and (1 − p)² + Σ q² ≤ 1 − p); the mean over outputs divides by K. No loss that a recipe
+    can name is negative; where none is named, a cosine similarity or a negative Dice score could be.
     """
+    known = {r.recipe.loss for r in ledger.paper.recipes.values()}
     losses = {r.recipe.loss for r in ledger.paper.recipes.values() if r.recipe.output == "softmax"}
     found = []
     accuracies = {
@@ -32,12 +34,13 @@ def check_loss_bounds(ledger: Ledger) -> list[Draft]:
             found.append(
                 Draft(
                     check="loss_bounds",
-                    status="inconsistent",
+                    status="inconsistent" if known else "implausible",
                     kind="arithmetic",
                     claims=(c,),
                     severity=1,
                     statement=f"A loss of {c.value} is negative.",
-                    witness="None of the usual losses can be.",
+                    witness=f"{', '.join(sorted(known)).replace('_', ' ') or 'Most usual losses'} cannot be.",
+                    repair="the sign, or the loss that was computed.",
                     accused=(c.id,),
                 )
             )
