@@ -25,7 +25,11 @@ def _print(value: float, rng: Rng, style: dict[str, Any]) -> Row:
 
 def _style(rng: Rng) -> dict[str, Any]:
     percent = bool(rng.random() < 0.6)
-    return {"digits": int(rng.integers(1 if percent else 3, 5)), "percent": percent, "truncate": bool(rng.random() < 0.3)}
+    return {
+        "digits": int(rng.integers(1 if percent else 3, 5)),
+        "percent": percent,
+        "truncate": bool(rng.random() < 0.3),
+    }
 
 
 def _full_matrix(rng: Rng, k: int) -> np.ndarray[Any, Any]:
@@ -97,7 +101,9 @@ def pooled_row(rng: Rng) -> Paper:
     m = _full_matrix(rng, k)
     names = tuple(f"c{i}" for i in range(k))
     i = int(rng.integers(k))
-    two = np.array([[m.sum() - m[i].sum() - m[:, i].sum() + m[i, i], m[:, i].sum() - m[i, i]], [m[i].sum() - m[i, i], m[i, i]]])
+    two = np.array(
+        [[m.sum() - m[i].sum() - m[:, i].sum() + m[i, i], m[:, i].sum() - m[i, i]], [m[i].sum() - m[i, i], m[i, i]]]
+    )
     common = {"model": "m", "split": "test"}
     overall = np.trace(m) / m.sum() if rng.random() < 0.7 else np.trace(two) / two.sum()
     rows: list[Row] = [{**common, "metric": "accuracy", **_print(float(overall), rng, style)}]
@@ -152,7 +158,7 @@ def _area(m: np.ndarray[Any, Any], rng: Rng) -> float:
 
 
 def cross_validation(rng: Rng) -> Paper:
-    """Folds of unlike sizes and class shares, each figure rounded, their mean with or without ±, and the pooled matrix."""
+    """Folds of unlike sizes and class shares, each figure rounded, their mean (with ± or not), the pooled matrix."""
     style = _style(rng)
     folds = [_full_matrix(rng, 2) for _ in range(int(rng.integers(3, 7)))]
     names = ("c0", "c1")
@@ -217,7 +223,9 @@ def parts(rng: Rng) -> Paper:
         shares = {"test": share}
     counts = {"train": train, "test": test} | ({} if way == "not printed" else {"validation": validation})
     rows += [images(f"{v:,}", split=s) for s, v in counts.items()]
-    rows += [{"metric": "share", "value": str(v), "unit": "%", "split": s} for s, v in shares.items() if rng.random() < 0.7]
+    rows += [
+        {"metric": "share", "value": str(v), "unit": "%", "split": s} for s, v in shares.items() if rng.random() < 0.7
+    ]
     return paper(*rows)
 
 

@@ -10,11 +10,28 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
+MOST_SUBSETS = 5000
+
+
+def one_conflict(items: Sequence[Item], feasible: Callable[[tuple[Item, ...]], bool]) -> tuple[Item, ...]:
+    """Return one subset of infeasible items of which none can be left out; the first items are kept where they can be.
+
+    >>> one_conflict([1, 2, 3], lambda s: sum(s) < 5)
+    (2, 3)
+    """
+    kept = tuple(items)
+    for item in reversed(items):
+        fewer = tuple(k for k in kept if k != item)
+        if fewer and not feasible(fewer):
+            kept = fewer
+    return kept
+
+
 def minimal_conflicts(
     items: Sequence[Item], feasible: Callable[[tuple[Item, ...]], bool], *, largest: int = 5
 ) -> list[tuple[Item, ...]]:
     """Return every subset of up to ``largest`` items that is infeasible while all its parts are feasible, smallest
-    first.
+    first; where there are more than ``MOST_SUBSETS`` subsets to try, those among the first, or one of all items.
 
     Parameters
     ----------
@@ -35,13 +52,14 @@ def minimal_conflicts(
     [(2, 3)]
     """
     found: list[tuple[Item, ...]] = []
-    for size in range(1, min(largest, len(items)) + 1):
-        for subset in itertools.combinations(items, size):
-            if any(set(conflict) <= set(subset) for conflict in found):
-                continue
-            if not feasible(subset):
-                found.append(subset)
-    return found
+    sizes = range(1, min(largest, len(items)) + 1)
+    subsets = itertools.chain.from_iterable(itertools.combinations(items, size) for size in sizes)
+    for subset in itertools.islice(subsets, MOST_SUBSETS):
+        if any(set(conflict) <= set(subset) for conflict in found):
+            continue
+        if not feasible(subset):
+            found.append(subset)
+    return found or ([] if feasible(tuple(items)) else [one_conflict(items, feasible)])
 
 
 def accused(conflicts: Sequence[tuple[Item, ...]]) -> tuple[Item, ...]:

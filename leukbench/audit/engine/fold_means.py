@@ -31,6 +31,10 @@ VIOLATION = 1e-7
 MIXTURES = 64
 
 
+MOST_STEPS = 100
+"""Steps of a linear program, each with new columns; its bound holds after any of them."""
+
+
 Outcome = Literal["feasible", "impossible", "open"]
 
 
@@ -83,7 +87,7 @@ class FoldMeans:
         low = np.array([float(s.interval.low) for s in scores])
         high = np.array([float(s.interval.high) for s in scores])
         used = [_first_columns(c) for c in columns]
-        while True:
+        for last in reversed(range(MOST_STEPS)):
             value, up, down, level = self._master(columns, used, low, high)
             if value <= VIOLATION:
                 return 0.0
@@ -94,8 +98,10 @@ class FoldMeans:
                 gap += min(0.0, float(reduced[best]))
                 if reduced[best] < -1e-10 and best not in used[b]:
                     used[b].append(best)
-            if gap > -1e-9 or value + gap > 100 * VIOLATION:  # the bound of weak duality: the full program is no better
-                return value + gap
+            # the bound of weak duality: the full program is no better
+            if not last or gap > -1e-9 or value + gap > 100 * VIOLATION:
+                return max(0.0, value + gap)
+        raise AssertionError("the last step returns")
 
     def _master(
         self, columns: list[Array], used: list[list[int]], low: Array, high: Array
@@ -221,7 +227,9 @@ def decide_folds(
     if pooled.status == "feasible" or pooled_only:
         return pooled
     unequal = len({sum(s.values()) for s in sizes}) > 1
-    answers = [_as_means(FoldMeans(sizes, by_size=w), scores, list(sizes[0]), rounds) for w in (False, *([True] * unequal))]
+    answers = [
+        _as_means(FoldMeans(sizes, by_size=w), scores, list(sizes[0]), rounds) for w in (False, *([True] * unequal))
+    ]
     for answer in answers:
         if answer.status == "feasible":
             return answer

@@ -25,6 +25,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from leukbench.audit.engine.effort import SEARCH, Effort
 from leukbench.audit.engine.feasibility import Score
 from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.engine.score_ranges import (
@@ -365,13 +366,20 @@ def _readings(score: Score, names: Sequence[str], joint: str) -> tuple[str, ...]
 
 
 def decide(
-    sizes: Sequence[int], scores: Sequence[Score], *, names: Sequence[str] = (), budget: int = 10_000, tries: int = 300
+    sizes: Sequence[int],
+    scores: Sequence[Score],
+    *,
+    names: Sequence[str] = (),
+    budget: int = 10_000,
+    tries: int = 300,
+    effort: Effort | None = None,
 ) -> Answer:
     """Return whether a matrix with these class sizes (all ≥ 1) prints as all scores.
 
     First the row is read in one way: macro, weighted, micro, F1 from the averaged precision and recall, one class
-    against the rest, or all classes but one against it; a quick local search, then the exact one with ``budget`` boxes a reading. If all these
-    are refuted, each score may be read in a way of its own (``mixed``).
+    against the rest, or all classes but one against it; a quick local search, then the exact one with ``budget`` boxes
+    a reading. If all these are refuted, each score may be read in a way of its own (``mixed``). Each search takes from
+    ``effort``; without any left nothing is said.
 
     Parameters
     ----------
@@ -404,11 +412,12 @@ def decide(
         for s in scores
         if usable(s)
     ]
-    answer = _decide(sizes, scores, names, budget, tries)
+    effort = effort or Effort()
+    answer = _decide(sizes, scores, names, budget, tries, effort)
     if answer.status != "impossible":
         return answer
     for words, others in _other_accuracies(len(sizes), scores):
-        other = _decide(sizes, others, names, budget, tries)
+        other = _decide(sizes, others, names, budget, tries, effort)
         if other.status != "impossible":
             return replace(other, accuracy=words)
     return answer
@@ -435,7 +444,9 @@ def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[S
     ]
 
 
-def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, tries: int) -> Answer:
+def _decide(
+    sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, tries: int, effort: Effort
+) -> Answer:
     """Return what :func:`decide` does with every accuracy read as the share of right answers."""
     joints = ["macro", "weighted", "macro" + HARMONIC, "weighted" + HARMONIC, "micro"]
     joints += [f"{part}:{i}" for part in ("class", "rest") for i in range(len(sizes))]
@@ -449,7 +460,9 @@ def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str],
         if open_ and joint.startswith(("class:", "rest:")):
             break  # an average may still give the scores, so nothing is said of one class
         search = _Search(sizes, [(s, _readings(s, names, joint)) for s in scores])
-        status, point = search.run(BATCH)  # most wrong readings are refuted at once
+        status, point = search.run(BATCH) if effort.take(1) else ("open", None)  # most wrong ones are refuted at once
+        if status == "open" and not effort.take(2 * SEARCH):
+            return Answer("open")
         if status == "open":
             point = search.climb(generator_for(0, "audit.multiclass", *sizes, joint), rounds=tries)
         if status == "open" and point is None:
@@ -461,21 +474,24 @@ def _decide(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str],
         return Answer("open")
     if not free:
         return Answer("impossible")
-    return _mixed(sizes, scores, names, budget)
+    return _mixed(sizes, scores, names, budget, effort)
 
 
-def _mixed(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int) -> Answer:
+def _mixed(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, effort: Effort) -> Answer:
     """Return whether the scores can hold together when each is averaged in a way of its own; at most ``MIXTURES``
     are tried."""
     ways: list[list[str]] = []
     base = [(s, _readings(s, names, "macro")) for s in scores if s.metric == "accuracy" or s.class_]
     for score in scores:
         every = _readings(score, names, "any")
+        if not effort.take(len(every)):
+            return Answer("open", mixed=True)
         alone = [r for r in every if _Search(sizes, [*base, (score, (r,))]).run(BATCH)[0] != "impossible"]
         ways.append(alone if len(every) > 1 else list(every))
     if not all(ways):
         return Answer("impossible")
-    if np.prod([len(w) for w in ways]) > MIXTURES:
+    mixtures = int(np.prod([len(w) for w in ways]))
+    if mixtures > MIXTURES or not effort.take(SEARCH * mixtures // 2):
         return Answer("open", mixed=True)
     status: Literal["impossible", "open"] = "impossible"
     for chosen in itertools.product(*ways):

@@ -333,4 +333,103 @@ def wrong_formula(paper: Raw, rng: np.random.Generator) -> str:
     return "formula"
 
 
+def _by_id(paper: Raw, ident: str) -> Raw | None:
+    return next((c for c in paper["claims"] if c["id"] == ident), None)
+
+
+def odd_fold(paper: Raw, rng: np.random.Generator) -> str:
+    """One fold of four 18 to 30 points below the others: another process."""
+    claim = _by_id(paper, "sim.l2")
+    if claim is None:
+        return ""
+    _print(claim, _fraction(claim) - float(rng.uniform(0.18, 0.3)))
+    return "sim.l2"
+
+
+def spread_of_nothing(paper: Raw, rng: np.random.Generator) -> str:
+    """A ± that is no spread of the figures that the mean comes from."""
+    claim = _by_id(paper, "sim.l.mean")
+    if claim is None:
+        return ""
+    percent = claim["unit"] == "%"
+    claim["spread"] = f"{(4 * float(claim['spread']) + (1.5 if percent else 0.015)):.{2 if percent else 4}f}"
+    return "sim.l.mean"
+
+
+def far_called_close(paper: Raw, rng: np.random.Generator) -> str:
+    claim, mean = _by_id(paper, "sim.l.near"), _by_id(paper, "sim.l.mean")
+    if claim is None or mean is None:
+        return ""
+    _print(claim, _fraction(mean) - float(rng.uniform(0.05, 0.15)))
+    return "sim.l.near"
+
+
+def too_many_copies(paper: Raw, rng: np.random.Generator) -> str:
+    """More copies an original than the stated operation makes."""
+    if "augmentation_operations" not in paper["protocol_facts"]:
+        return ""
+    after, before = _by_id(paper, "sim.n.augmented"), _by_id(paper, "sim.n.train")
+    if after is None or before is None or int(after["value"]) <= 2 * int(before["value"].replace(",", "")):
+        return ""
+    paper["protocol_facts"]["augmentation_operations"] = "flip_horizontal"
+    return "sim.n.augmented"
+
+
+def rate_too_large(paper: Raw, rng: np.random.Generator) -> str:
+    claim = _by_id(paper, "sim.rate")
+    if claim is not None:
+        claim["value"] = str(rng.choice(["100", "50", "1e-9"]))
+    return "" if claim is None else "sim.rate"
+
+
+def other_networks_count(paper: Raw, rng: np.random.Generator) -> str:
+    claim = _by_id(paper, "sim.millions")
+    if claim is not None:
+        claim["value"] = str(rng.choice(["138.4", "190", "14.7"]))
+    return "" if claim is None else "sim.millions"
+
+
+def misquoted_from_the_suite(paper: Raw, rng: np.random.Generator) -> str:
+    claim = _by_id(paper, "sim.quoted")
+    if claim is not None:
+        claim["value"] = "95.55"
+    return "" if claim is None else "sim.quoted"
+
+
+def wrong_unit(paper: Raw, rng: np.random.Generator) -> str:
+    """A fraction noted with a per cent sign."""
+    claim = _claims(paper, "accuracy", model="b")[0]
+    claim["value"], claim["unit"] = f"{_fraction(claim):.4f}", "%"
+    return str(claim["id"])
+
+
+def doubled_specificity(paper: Raw, rng: np.random.Generator) -> str:
+    """One row's sensitivity printed under the name of its specificity."""
+    lines = [t for t in _table(paper) if {"sensitivity", "specificity"} <= set(t)]
+    if len(lines) < 5 or abs(_fraction(lines[0]["sensitivity"]) - _fraction(lines[0]["specificity"])) < 0.02:
+        return ""
+    lines[0]["sensitivity"]["metric"] = "specificity"
+    return f"{lines[0]['sensitivity']['id']} {lines[0]['specificity']['id']}"
+
+
+def share_of_a_pool(paper: Raw, rng: np.random.Generator) -> str:
+    """A test part that is 20 % of C-NMC's public training pool, to the image, where 30 % is stated."""
+    test, share = _by_id(paper, "sim.n.test"), _by_id(paper, "sim.share.test")
+    if test is None or share is None:
+        return ""
+    paper["studies"]["s"]["source"] = "cnmc_2019"
+    test["value"], share["value"] = "2,132", "30"
+    return "sim.n.test sim.share.test sim.n.all sim.n.labelled sim.n.train sim.share.train sim.n.testc0 sim.n.testc1"
+
+
+def slight_lead(paper: Raw, rng: np.random.Generator) -> str:
+    """The best other network a tenth of a point behind."""
+    ours, other = _claims(paper, "accuracy", model="a")[0], _claims(paper, "accuracy", model="b")[0]
+    if "sim.n.test" not in {c["id"] for c in paper["claims"]} or _fraction(ours) < 0.5:
+        return ""
+    other["value"] = ours["value"]
+    _print(other, _fraction(ours) - 0.001)
+    return str(other["id"])
+
+
 TABLE = ("accuracy", "sensitivity", "specificity", "precision", "f1", "auc")

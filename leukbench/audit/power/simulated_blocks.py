@@ -34,6 +34,9 @@ def add_blocks(paper: Raw, counts: Counts, names: list[str], rng: np.random.Gene
         (_table, 0.3),
         (_sayings, 0.4),
         (_area, 0.5),
+        (_like_folds, 0.3),
+        (_recipe, 0.4),
+        (_others_work, 0.3),
     )
     for block, chance in blocks:
         if rng.random() < chance:
@@ -82,6 +85,8 @@ def _counts_of_data(paper: Raw, counts: Counts, names: list[str], rng: np.random
         paper, "n.labelled", "n_images", str(total), unit="count", split="all", condition="labelled", derived_from=parts
     )
     copies = int(rng.integers(2, 9))
+    eight = "flip_horizontal, quarter_turns"
+    paper["protocol_facts"]["augmentation_operations"] = "flip_horizontal, flip_vertical" if copies < 5 else eight
     keys = {"unit": "count", "split": "train", "condition": "after augmentation"}
     _claim(paper, "n.augmented", "n_images", str(copies * sizes["train"]), **keys)
 
@@ -204,3 +209,33 @@ def _area(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator
 def _sayings(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
     """The formulas of two scores, as they are."""
     paper["protocol_facts"] |= {"formula.accuracy": "(TP+TN)/(TP+TN+FP+FN)", "formula.precision": "TP/(TP+FP)"}
+
+
+def _like_folds(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
+    """Four folds of one process, their mean with its spread, and a second network that the text calls close to it."""
+    k, n, p = 4, int(rng.integers(80, 400)), float(rng.uniform(0.8, 0.95))
+    right = rng.binomial(n, p, k)
+    keys = {"model": "l", "split": "test", "unit": _unit(style)}
+    for f, r in enumerate(right, start=1):
+        _claim(paper, f"l{f}", "accuracy", print_score(Fraction(int(r), n), rng, **style), fold=str(f), **keys)
+        _claim(paper, f"nl{f}", "n_images", str(n), unit="count", split="test", fold=str(f), model="l")
+    mean, spread = float(right.mean()) / n, float(np.std(right / n, ddof=int(rng.integers(0, 2))))
+    value, width = (print_score(v, rng, **style) for v in (mean, spread))
+    parts = [f"sim.l{f}" for f in range(1, k + 1)]
+    _claim(paper, "l.mean", "accuracy", value, aggregation="mean", spread=width, derived_from=parts, **keys)
+    near = print_score(mean - float(rng.uniform(0, 0.015)), rng, **style)
+    _claim(paper, "l.near", "accuracy", near, condition="without dropout", **keys)
+    paper["protocol_facts"]["stated_close.dropout"] = "sim.l.mean ~ sim.l.near (Section 5)"
+
+
+def _recipe(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
+    """A learning rate, and the parameters of a known network in millions."""
+    _claim(paper, "rate", "learning_rate", str(rng.choice(["0.01", "0.001", "0.0001", "1e-5"])), model="a")
+    millions = str(rng.choice(["143.7", "143.67", "20.02"]))
+    _claim(paper, "millions", "params_total", millions, unit="million", model="VGG19")
+
+
+def _others_work(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
+    """A figure quoted rightly from a paper of the suite."""
+    keys = {"kind": "cited", "model": "DDRNet (Jawahar et al. 2024)", "unit": "%", "study": ""}
+    _claim(paper, "quoted", "accuracy", "91.98", **keys)

@@ -161,7 +161,7 @@ def counted_elsewhere(ledger: Ledger, printed: Printed, class_: str, n: int) -> 
 
     The matrix of a cross-validation counts every image once.
     """
-    study, _, split, fold, condition, _ = printed.key
+    study, _, split, fold, _, _ = printed.key
     sizes: dict[tuple[str, str, str], int] = {}
     for c in ledger.own:
         k = count_of(c)

@@ -76,8 +76,8 @@ def layer_kind(name: str) -> str:
 
     A row that names several layers, or a block of them, is other: its count is theirs together.
 
-    >>> layer_kind("Conv2D_1"), layer_kind("Global average pooling"), layer_kind("Dense + dropout"), layer_kind("MBConv")
-    ('conv', 'globalpool', 'other', 'other')
+    >>> layer_kind("Conv2D_1"), layer_kind("Global average pooling"), layer_kind("Dense + dropout")
+    ('conv', 'globalpool', 'other')
     """
     text = re.sub(r"[^a-z]", "", name.lower())
     if any(w in text for w in BLOCKS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from leukbench.audit.engine.effort import Effort
 from leukbench.audit.readings.claims import RowKey, own
 from leukbench.audit.readings.printed_matrices import Printed, matrices
 from leukbench.audit.readings.rows import Row, headlines, rows
@@ -34,7 +35,7 @@ class Ledger:
     """The readings of one paper, made once and handed to all checks.
 
     ``sizes`` fills as class sizes are asked for (:func:`leukbench.audit.readings.class_sizes.class_sizes`), so that
-    each is worked out once.
+    each is worked out once. ``effort`` is what is left to all searches of this paper together.
     """
 
     paper: Paper
@@ -44,6 +45,7 @@ class Ledger:
     matrices: tuple[Printed, ...]
     headlines: frozenset[str]
     sizes: dict[RowKey, Sizes | None] = field(default_factory=dict, compare=False, repr=False)
+    effort: Effort = field(default_factory=Effort, compare=False, repr=False)
 
 
 def read(paper: Paper) -> Ledger:

@@ -193,7 +193,9 @@ def check_split_shares(ledger: Ledger) -> list[Draft]:
 
 def _whole_is_printed(parts: dict[str, Claim], stated: dict[str, Claim]) -> bool:
     """Whether the parts are all there are: a validation part is printed, or the shares of the others add up to all."""
-    total = sum((Fraction(c.number or 0) * (1 if c.unit == "%" or (c.number or 0) > 1 else 100)) for c in stated.values())
+    total = sum(
+        (Fraction(c.number or 0) * (1 if c.unit == "%" or (c.number or 0) > 1 else 100)) for c in stated.values()
+    )
     return "validation" in parts or abs(total - 100) <= 1
 
 
@@ -222,7 +224,8 @@ def _share_draft(ledger: Ledger, share: Claim, parts: dict[str, Claim], fold: st
         witness=f"{sum_} = {total}; {number_of(parts[split])}/{total} = {shown(actual, 2)} %.",
         repair=""
         if good
-        else "the shares describe another split than the counts" + (", or are shares of patients." if by_patient else ", or a part is not printed." if open_ else "."),
+        else "the shares describe another split than the counts"
+        + (", or are shares of patients." if by_patient else ", or a part is not printed." if open_ else "."),
     )
 
 

@@ -14,6 +14,8 @@ from leukbench.audit.readings.matrix_search import Counts, drawn, search_definit
 from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.papers.schema import Claim
 
+MOST_DIVISIONS = 5000
+
 
 def check_matrix_total(ledger: Ledger) -> list[Draft]:
     """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to
@@ -181,7 +183,7 @@ def _still_open(ledger: Ledger, printed: Printed, i: int, j: int, value: int) ->
     words = f" With it {', '.join(f'{c.metric} {c.value}' for c in bad)} would still not follow"
     size, other = sum(counts[i]), 1 - j
     fitting = []
-    for k in range(size + 1) if len(counts) == 2 else ():
+    for k in range(size + 1) if len(counts) == 2 and size <= MOST_DIVISIONS else ():
         counts[i][j], counts[i][other] = k, size - k
         if all(search_definition(c, [counts], classes) for c in scores):
             fitting.append((k, size - k))

@@ -104,7 +104,9 @@ def _total_draft(c: Claim, table: list[_Counted], trainable: list[Claim]) -> Dra
     if stated == total or kept:
         return replace(draft, status="consistent", severity=0, repair="", members=())
     if stated > total and not complete:
-        return replace(draft, status="implausible", members=(), repair=f"layers or values that are not listed; else {draft.repair}")
+        return replace(
+            draft, status="implausible", members=(), repair=f"layers or values that are not listed; else {draft.repair}"
+        )
     return draft
 
 
@@ -377,8 +379,8 @@ def check_output_units(ledger: Ledger) -> list[Draft]:
                 kind="arithmetic",
                 claims=(c,),
                 severity=0 if good else 1,
-                statement=f"The {'output' if named else 'last'} layer of {c.model} has {shape[-1]} units; the paper's problems have "
-                f"{' and '.join(map(str, sizes))} classes.",
+                statement=f"The {'output' if named else 'last'} layer of {c.model} has {shape[-1]} units; the paper's "
+                f"problems have {' and '.join(map(str, sizes))} classes.",
                 witness=f"{c.value} at {c.where}.",
                 repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",
             )

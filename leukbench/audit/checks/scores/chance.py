@@ -63,7 +63,7 @@ def mcc_interval(counts: Sequence[Sequence[int]]) -> tuple[float, float]:
     table = np.asarray(counts, dtype=float)
     k = len(table)
     rng = generator_for(0, "audit.mcc", *(int(x) for x in table.ravel()))
-    drawn_ = rng.dirichlet((table + 1 / k).ravel(), size=4000).reshape(-1, k, k)
+    drawn_ = rng.dirichlet((table + 1 / k).ravel(), size=min(4000, 4_000_000 // k**2)).reshape(-1, k, k)
     low, high = np.quantile(_mcc_of_shares(drawn_), [0.025, 0.975])
     return float(low), float(high)
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from leukbench.audit.engine.conflicts import accused, minimal_conflicts
+from leukbench.audit.engine.conflicts import accused, minimal_conflicts, one_conflict
+from leukbench.audit.engine.effort import SCORE_VALUES, Effort
 from leukbench.audit.engine.feasibility import (
     LINEAR,
     MAX_CELLS,
@@ -56,7 +57,10 @@ def check_binary_rows(ledger: Ledger) -> list[Draft]:
             and min(sizes.counts.values()) > 0
             and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
         ):
-            found.append(_with_sizes(row, pairs, sizes, head))
+            cells = (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1)
+            enough = ledger.effort.take(cells * len(pairs) // SCORE_VALUES)
+            draft = _with_sizes(row, pairs, sizes, head) if enough else _not_tried("binary_rows", row, pairs, sizes)
+            found.append(draft)
         elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
             draft = _any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_])
             found += [draft] if draft is not None else []
@@ -68,9 +72,12 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     grid = BinaryGrid(sizes.counts)
     # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
     masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
+    # which scores a matrix gives, once for all matrices that give the same ones
+    patterns = np.unique(np.packbits(np.stack([m.ravel() for m in masks]), axis=0), axis=1)
+    given = np.unpackbits(patterns, axis=0, count=len(pairs)).astype(bool)
 
     def feasible(subset: tuple[int, ...]) -> bool:
-        return bool(functools.reduce(np.logical_and, [masks[i] for i in subset]).any())
+        return bool(given[list(subset)].all(axis=0).any())
 
     everything = tuple(range(len(pairs)))
     claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
@@ -104,6 +111,22 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         _fit_repair(pairs),
         sizes=sizes.claims,
         proved=not presumed,
+    )
+
+
+def _not_tried(check: str, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes) -> Draft:
+    """Return what is said of a row for which no searching is left."""
+    return Draft(
+        check=check,
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(*(c for _, cs in pairs for c in cs), *sizes.claims),
+        severity=1,
+        statement=f"Whether the scores of {row.label} can hold together was not decided: the searches of this paper "
+        "ended at their budget.",
+        witness=f"{_list(pairs, tuple(range(len(pairs))))} on "
+        f"{', '.join(f'{v} {k}' for k, v in sizes.counts.items())}.",
+        repair="the confusion matrix.",
     )
 
 
@@ -155,7 +178,7 @@ def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft |
         )
     if _beyond_averages(pairs):
         return None  # said by check_f1_of_precision_recall
-    conflicts = minimal_conflicts(everything, feasible)
+    conflict = one_conflict(everything, feasible)
     return Draft(
         check="binary_rows",
         status="uncheckable",
@@ -164,7 +187,7 @@ def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft |
         severity=1,
         statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
         "not decided (search budget).",
-        witness=_conflict_words(pairs, conflicts[0]),
+        witness=_conflict_words(pairs, conflict),
         repair="the class sizes of this test set and the averaging used.",
     )
 
@@ -355,7 +378,7 @@ def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
         elif min(sizes.counts.values()) < 1 or sizes.total > MOST_IMAGES:
             continue  # averages over a class without images are defined in too many ways to search
         else:
-            found.append(_multiclass(row, pairs, sizes, head))
+            found.append(_multiclass(ledger.effort, row, pairs, sizes, head))
     return found
 
 
@@ -371,9 +394,11 @@ def _sizes_missing(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Dr
     )
 
 
-def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+def _multiclass(
+    effort: Effort, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool
+) -> Draft:
     scores, counts = [s for s, _ in pairs], list(sizes.counts.values())
-    answer = decide(counts, scores, names=list(sizes.counts))
+    answer = decide(counts, scores, names=list(sizes.counts), effort=effort)
     if answer.status != "impossible":
         return _multiclass_open(row, pairs, sizes, answer)
     presumed = sizes.presumed
@@ -381,7 +406,7 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         "multiclass_rows",
         row,
         pairs,
-        [_smallest_conflict(sizes, scores)],
+        [_smallest_conflict(effort, sizes, scores)],
         f"on {', '.join(f'{v} {n}' for n, v in sizes.counts.items())} ({sizes.basis})"
         + (", if it was tested on these" if presumed else ""),
         "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class "
@@ -396,19 +421,15 @@ def _multiclass(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     )
 
 
-def _smallest_conflict(sizes: Sizes, scores: list[Score]) -> tuple[int, ...]:
+def _smallest_conflict(effort: Effort, sizes: Sizes, scores: list[Score]) -> tuple[int, ...]:
     """Return the places of scores that cannot hold together and of which none can be left out, as far as the budget
     shows."""
-    kept = list(range(len(scores)))
-    for i in reversed(range(len(scores))):  # what stands first, the accuracy, is kept if it can be
-        fewer = [j for j in kept if j != i]
-        rest = [scores[j] for j in fewer]
-        if (
-            rest
-            and decide(list(sizes.counts.values()), rest, names=list(sizes.counts), budget=4000).status == "impossible"
-        ):
-            kept = fewer
-    return tuple(kept)
+
+    def feasible(subset: tuple[int, ...]) -> bool:
+        some, counts = [scores[i] for i in subset], list(sizes.counts.values())
+        return decide(counts, some, names=list(sizes.counts), budget=4000, effort=effort).status != "impossible"
+
+    return one_conflict(range(len(scores)), feasible)  # what stands first, the accuracy, is kept if it can be
 
 
 def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, answer: Answer) -> Draft:

@@ -10,6 +10,7 @@ program (Fazekas & Kovács 2024 do this for the linear scores only). From inside
 
 from __future__ import annotations
 
+from leukbench.audit.engine.effort import FOLD_VALUES
 from leukbench.audit.engine.feasibility import MAX_CELLS, Score
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
 from leukbench.audit.readings.claims import count_of
@@ -67,7 +68,11 @@ def check_fold_scores(ledger: Ledger) -> list[Draft]:
             min(s.values()) for s in sizes[0]
         ):
             continue
-        answer = decide_folds(sizes[0], [s for s, _ in pairs], pooled_only=row.key[5] == "pooled")
+        scores = [s for s, _ in pairs]
+        kinds = dict.fromkeys(tuple(s.values()) for s in sizes[0])
+        cells = sum((a + 1) * (b + 1) for a, b in kinds) * (1 + (len({sum(k) for k in kinds}) > 1))
+        enough = ledger.effort.take(cells * len(scores) // FOLD_VALUES)
+        answer = decide_folds(sizes[0], scores, pooled_only=row.key[5] == "pooled") if enough else FoldAnswer("open")
         found.append(_draft(row, pairs, sizes, answer, head=any(c.id in heads for _, cs in pairs for c in cs)))
     return found
 

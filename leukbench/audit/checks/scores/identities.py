@@ -235,7 +235,7 @@ def _within_weighted(a: Interval, r: Interval, s: Interval) -> bool:
 
 
 def _not_between(row: Row, claims: list[Claims], words: str, of_both: bool) -> Draft:
-    """Return the finding on an accuracy outside the two; ``of_both``: it is inside if one of them is a macro average."""
+    """Return the finding on an accuracy outside the two; ``of_both``: inside if one is an average."""
     mean = is_mean(row)
     status = "uncheckable" if of_both else "implausible" if mean else "inconsistent"
     return Draft(

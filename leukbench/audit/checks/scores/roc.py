@@ -102,8 +102,8 @@ def _draft(row: Row, claims: tuple[Claim, ...], area: Interval, bounds: Interval
             if good
             else "not one that its sensitivity and specificity allow."
         ),
-        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} to {most}, one of "
-        f"both outputs from a² to 1 − (1 − a)² of the accuracy a: from {shown(bounds.low, 4)} to "
+        witness=f"{words[:1].upper()}{words[1:]}. A curve through that point has an area from {least} to {most}, "
+        f"one of both outputs from a² to 1 − (1 − a)² of the accuracy a: from {shown(bounds.low, 4)} to "
         f"{shown(bounds.high, 4)} in all.",
         repair=""
         if good
