@@ -110,15 +110,16 @@ def torchmetrics_scores(matrix: Array, average: str, rng: np.random.Generator) -
     """Return the scores of ``torchmetrics.functional.classification`` in single precision.
 
     A macro average leaves out classes without a right answer, a call or an image; other 0/0 are 0 (or 1 by
-    ``zero_division``). Accuracy is averaged like the rest, and macro by default for several classes.
+    ``zero_division``). Accuracy is averaged like the rest, and macro by default for several outputs.
     """
     zero_division = float(rng.choice([0.0, 0.0, 1.0]))
+    one_output = len(matrix) == 2 and rng.random() < 0.5
     m = _Counts(np.diag(matrix), matrix.sum(0), matrix.sum(1))
     found = []
     for metric in ("accuracy", *AVERAGED):
         top, bottom = m.ratios("recall" if metric == "accuracy" else metric)
         values = _divided(top, bottom, zero_division)
-        if metric == "accuracy" and (average in {"micro", "weighted", "binary"} or len(matrix) == 2):
+        if metric == "accuracy" and (average in {"micro", "weighted", "binary"} or one_output):
             found.append(Figure("accuracy", float(m.hit.sum() / m.n)))
         elif average in {"none", "binary"}:
             found += _each(metric, values, average, rng)

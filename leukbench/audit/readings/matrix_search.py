@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from leukbench.audit.engine.definitions import Definition, usual_values
+from leukbench.audit.engine.definitions import Definition, Value, usual_values
 from leukbench.audit.engine.rounding import integers_in, shown
 from leukbench.audit.readings.claims import canonical, score_interval
 from leukbench.audit.readings.printed_matrices import Printed
@@ -49,11 +50,17 @@ def search_definition(claim: Claim, candidates: Sequence[Sequence[Sequence[int]]
     return list(found)
 
 
+@functools.lru_cache(maxsize=64)
+def _usual_values(counts: tuple[tuple[int, ...], ...], classes: tuple[str, ...]) -> dict[Definition, Value]:
+    return usual_values(counts, classes)
+
+
 def _readings_of(claim: Claim, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[str, Fraction | float]:
     """Return the values that a score can have for a matrix, by reading: those that its class or averaging leave
     open."""
     metric = canonical(claim.metric)
-    values = {d.reading: v for d, v in usual_values(counts, classes).items() if d.metric == metric}
+    found = _usual_values(tuple(map(tuple, counts)), tuple(classes))
+    values = {d.reading: v for d, v in found.items() if d.metric == metric}
     wanted = f"positive:{claim.class_}" if claim.class_ else claim.average
     if wanted.startswith("positive:") and wanted.removeprefix("positive:") not in classes:
         return {

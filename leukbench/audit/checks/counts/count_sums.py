@@ -193,9 +193,8 @@ def check_split_shares(ledger: Ledger) -> list[Draft]:
 
 def _whole_is_printed(parts: dict[str, Claim], stated: dict[str, Claim]) -> bool:
     """Whether the parts are all there are: a validation part is printed, or the shares of the others add up to all."""
-    total = sum(
-        (Fraction(c.number or 0) * (1 if c.unit == "%" or (c.number or 0) > 1 else 100)) for c in stated.values()
-    )
+    values = [(Fraction(c.number or 0), c.unit == "%") for c in stated.values()]
+    total = sum((v * (1 if percent or v > 1 else 100) for v, percent in values), Fraction(0))
     return "validation" in parts or abs(total - 100) <= 1
 
 

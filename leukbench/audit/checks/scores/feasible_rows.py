@@ -15,6 +15,7 @@ from leukbench.audit.engine.feasibility import (
     MAX_CELLS,
     READINGS,
     BinaryGrid,
+    Mask,
     Score,
     averages_fit,
     binary_matrix,
@@ -59,8 +60,7 @@ def check_binary_rows(ledger: Ledger) -> list[Draft]:
         ):
             cells = (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1)
             enough = ledger.effort.take(cells * len(pairs) // SCORE_VALUES)
-            draft = _with_sizes(row, pairs, sizes, head) if enough else _not_tried("binary_rows", row, pairs, sizes)
-            found.append(draft)
+            found.append(_with_sizes(row, pairs, sizes, head) if enough else _not_tried(row, pairs, sizes))
         elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
             draft = _any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_])
             found += [draft] if draft is not None else []
@@ -72,17 +72,10 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     grid = BinaryGrid(sizes.counts)
     # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
     masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
-    # which scores a matrix gives, once for all matrices that give the same ones
-    patterns = np.unique(np.packbits(np.stack([m.ravel() for m in masks]), axis=0), axis=1)
-    given = np.unpackbits(patterns, axis=0, count=len(pairs)).astype(bool)
-
-    def feasible(subset: tuple[int, ...]) -> bool:
-        return bool(given[list(subset)].all(axis=0).any())
-
     everything = tuple(range(len(pairs)))
     claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
     stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
-    if feasible(everything):
+    if functools.reduce(np.logical_and, masks).any():
         one = binary_matrix(sizes.counts, [s for s, _ in pairs])
         counts = one[1] if one else grid.witness(functools.reduce(np.logical_and, masks)) or []
         return Draft(
@@ -96,7 +89,8 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
             witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.",
             repair="" if one else "the averaging of each score.",
         )
-    conflicts = minimal_conflicts(everything, feasible)
+    given = _given_scores(masks)
+    conflicts = minimal_conflicts(everything, lambda subset: bool(given[list(subset)].all(axis=0).any()))
     presumed = sizes.presumed
     return _conflict_draft(
         "binary_rows",
@@ -114,10 +108,23 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     )
 
 
-def _not_tried(check: str, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes) -> Draft:
+def _given_scores(masks: list[Mask]) -> Mask:
+    """Return which scores a matrix gives, ``(n_scores, n_kinds)``, once for all matrices that give the same ones."""
+    flat = np.stack([m.ravel() for m in masks])
+    codes = np.zeros(flat.shape[1], dtype=np.uint64)
+    for i, line in enumerate(flat):
+        if i % 32 == 31:  # numbered anew before 64 bits are full
+            codes = np.unique(codes, return_inverse=True)[1].astype(np.uint64)
+        codes = 2 * codes + line.astype(np.uint64)
+    _, first = np.unique(codes, return_index=True)
+    found: Mask = flat[:, first]
+    return found
+
+
+def _not_tried(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes) -> Draft:
     """Return what is said of a row for which no searching is left."""
     return Draft(
-        check=check,
+        check="binary_rows",
         status="uncheckable",
         kind="arithmetic",
         claims=(*(c for _, cs in pairs for c in cs), *sizes.claims),
