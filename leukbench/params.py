@@ -3,6 +3,7 @@ What the papers did stands in paper.yaml."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,45 +63,7 @@ class Params(_Strict):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
-        problems = [
-            f"store {n}: source {s.source!r} is not under sources"
-            for n, s in self.stores.items()
-            if s.source not in self.sources
-        ]
-        problems += [
-            f"study {n}: paper {s.paper!r} is not under papers"
-            for n, s in self.studies.items()
-            if s.paper not in self.papers
-        ]
-        known = {(s.paper, s.study) for s in self.studies.values()}
-        problems += [
-            f"{n} is both an experiment and a transfer" for n in sorted(self.experiments.keys() & self.transfers.keys())
-        ]
-        problems += [
-            f"experiment {n}: a transfer stands under transfers"
-            for n, c in self.experiments.items()
-            if c.protocol == "transfer"
-        ]
-        for name, experiment in self.transfers.items():
-            if experiment.protocol != "transfer" or experiment.test_source == experiment.source:
-                problems.append(
-                    f"transfer {name}: it needs protocol: transfer, and a test_source that is not its source"
-                )
-            if (
-                experiment.test_store not in self.stores
-                or self.stores[experiment.test_store].source != experiment.test_source
-            ):
-                problems.append(
-                    f"transfer {name}: test_store {experiment.test_store!r} is not a store "
-                    f"of {experiment.test_source!r}"
-                )
-        for name, experiment in self.all_experiments.items():
-            if experiment.store not in self.stores or self.stores[experiment.store].source != experiment.source:
-                problems.append(
-                    f"experiment {name}: store {experiment.store!r} is not a store of source {experiment.source!r}"
-                )
-            if (experiment.paper, experiment.study) not in known:
-                problems.append(f"experiment {name}: study {experiment.paper}.{experiment.study} is not under studies")
+        problems = [*_of_tables(self), *_of_transfers(self), *_of_experiments(self)]
         problems += _mixed_precisions(self.all_experiments)
         if problems:
             raise ValueError("; ".join(problems))
@@ -116,6 +79,39 @@ class Params(_Strict):
         if name not in self.all_experiments:
             raise unknown_name("experiment", name, self.all_experiments, where="params.yaml")
         return self.all_experiments[name]
+
+
+def _of_tables(params: Params) -> Iterator[str]:
+    for name, store in params.stores.items():
+        if store.source not in params.sources:
+            yield f"store {name}: source {store.source!r} is not under sources"
+    for name, study in params.studies.items():
+        if study.paper not in params.papers:
+            yield f"study {name}: paper {study.paper!r} is not under papers"
+    for name in sorted(params.experiments.keys() & params.transfers.keys()):
+        yield f"{name} is both an experiment and a transfer"
+    for name, experiment in params.experiments.items():
+        if experiment.protocol == "transfer":
+            yield f"experiment {name}: a transfer stands under transfers"
+
+
+def _of_transfers(params: Params) -> Iterator[str]:
+    for name, experiment in params.transfers.items():
+        target = experiment.test_source
+        if experiment.protocol != "transfer" or target == experiment.source:
+            yield f"transfer {name}: it needs protocol: transfer, and a test_source that is not its source"
+        if experiment.test_store not in params.stores or params.stores[experiment.test_store].source != target:
+            yield f"transfer {name}: test_store {experiment.test_store!r} is not a store of {target!r}"
+
+
+def _of_experiments(params: Params) -> Iterator[str]:
+    known = {(s.paper, s.study) for s in params.studies.values()}
+    for name, experiment in params.all_experiments.items():
+        source = experiment.source
+        if experiment.store not in params.stores or params.stores[experiment.store].source != source:
+            yield f"experiment {name}: store {experiment.store!r} is not a store of source {source!r}"
+        if (experiment.paper, experiment.study) not in known:
+            yield f"experiment {name}: study {experiment.paper}.{experiment.study} is not under studies"
 
 
 def _mixed_precisions(experiments: dict[str, Experiment]) -> list[str]:

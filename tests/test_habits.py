@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -43,6 +44,24 @@ def test_a_picture_has_rows_by_height_and_no_arrow_that_follows_from_others() ->
     assert levels(graph) == {"floor": 0, "middle": 1, "top": 2}
     assert reduced(graph) == {"top": ["middle"], "middle": ["floor"], "floor": []}
     assert mark_of(dot_text(graph)) != mark_of(dot_text({**graph, "floor": frozenset({"ground"})}))
+
+
+def test_no_function_has_more_than_sixty_lines_beside_its_docstring() -> None:
+    files = [file for folder in ("leukbench", "tests", "docs", "simulations") for file in (ROOT / folder).rglob("*.py")]
+    functions = [
+        (file.relative_to(ROOT), node)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    long = {f"{file}::{node.name}": lines for file, node in functions if (lines := _lines_of_code(node)) > 60}
+    assert len(functions) > 2000 and long == {}
+
+
+def _lines_of_code(node: ast.FunctionDef) -> int:
+    first = node.body[0]
+    doc = (first.end_lineno or 0) - first.lineno + 1 if ast.get_docstring(node, clean=False) is not None else 0
+    return (node.end_lineno or 0) - node.lineno + 1 - doc
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

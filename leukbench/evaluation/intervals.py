@@ -347,28 +347,22 @@ def clopper_pearson(value: float, total: float, *, level: float = 0.95) -> tuple
 
 
 def korn_graubard(
-    successes: npt.NDArray[Any],
-    totals: npt.NDArray[Any],
-    *,
-    level: float = 0.95,
-    value: float | None = None,
-    extra: tuple[float, float] = (0.0, 0.0),
-    strata: npt.NDArray[Any] | None = None,
-) -> Interval:
+    successes: npt.NDArray[Any], totals: npt.NDArray[Any], *, level: float = 0.95, value: float | None = None,
+    extra: tuple[float, float] = (0.0, 0.0), strata: npt.NDArray[Any] | None = None,
+) -> Interval:  # fmt: skip
     """Return Korn and Graubard's (1998) interval of a proportion whose images come in groups.
 
-    ``successes`` and ``totals`` are counts per group ``(n_groups,)`` (means over seeds may be fractions; groups without
-    images are left out). The variance V (:func:`proportion_variance`, ``strata`` as there) gives an effective sample n*
-    = p(1-p)/V, shrunk by (t_{n-1} / t_df)², to which the exact binomial limits apply; df = effective groups - 1.
-    ``extra`` is a further (variance, df), that of seeds; ``value`` the estimate where it is not Σy/Σn. Without
-    variation between groups each group counts as one observation, which is conservative.
+    The variance V (:func:`proportion_variance`) gives an effective sample n* = p(1-p)/V, shrunk by (t_{n-1} / t_df)²,
+    to which the exact binomial limits apply; df = effective groups - 1. Without variation between groups each group
+    counts as one observation, which is conservative.
 
     By hand: p = 0.85, V = 4/3 · 5 / 1600, n* = 30.6, shrunk by (2.023 / 3.182)² to 12.36.
 
     Parameters
     ----------
     successes, totals
-        ``(n_groups,)``: right images and images of each group; means over seeds may be fractions.
+        ``(n_groups,)``: right images and images of each group, those without images left out; means over seeds may be
+        fractions.
     level
         Of the interval, as a fraction.
     value
@@ -395,10 +389,7 @@ def korn_graubard(
     there = np.asarray(totals) > 0
     y, n = np.asarray(successes, dtype=np.float64)[there], np.asarray(totals, dtype=np.float64)[there]
     strata = None if strata is None else np.asarray(strata)[there]
-    if (y < -1e-9).any() or (y > n + 1e-9).any():
-        raise InputError(
-            "more successes than images in a group", expected="0 <= successes <= totals", found=f"{y}, {n}"
-        )
+    _check_counts(y, n)
     count, kish = len(n), effective_groups(n)
     if count < 2:
         return no_interval(_too_few(count), effective_groups=kish)
@@ -418,6 +409,13 @@ def korn_graubard(
 
 def _too_few(groups: int) -> str:
     return "no groups" if groups == 0 else "one group only: nothing says how much groups differ"
+
+
+def _check_counts(y: FloatArray, n: FloatArray) -> None:
+    if (y < -1e-9).any() or (y > n + 1e-9).any():
+        raise InputError(
+            "more successes than images in a group", expected="0 <= successes <= totals", found=f"{y}, {n}"
+        )
 
 
 def boundary_note(errors: npt.NDArray[Any], totals: npt.NDArray[Any], *, what: str = "errors") -> str:
@@ -522,21 +520,13 @@ def mover(
 
 
 def mean_of_proportions(
-    successes: FloatArray,
-    totals: FloatArray,
-    *,
-    level: float = 0.95,
-    values: FloatArray | None = None,
-    extra: tuple[float, float] = (0.0, 0.0),
-    strata: npt.NDArray[Any] | None = None,
-    one_class: bool = False,
-) -> Interval:
+    successes: FloatArray, totals: FloatArray, *, level: float = 0.95, values: FloatArray | None = None,
+    extra: tuple[float, float] = (0.0, 0.0), strata: npt.NDArray[Any] | None = None, one_class: bool = False,
+) -> Interval:  # fmt: skip
     """Return the interval of a mean of proportions, such as balanced accuracy: MOVER over Korn-Graubard parts.
 
-    ``successes`` and ``totals`` are ``(n_classes, n_groups)``, ``values`` the proportions where they are not Σy/Σn;
-    correlations between the parts come from their jackknife over groups (zero between recalls where every group has one
-    label). ``extra`` is a further (variance, df) of the mean, that of seeds, added on both sides. ``one_class``: each
-    part speaks of one class alone, as a recall does, so that its groups need no strata.
+    Correlations between the parts come from their jackknife over groups (zero between recalls where every group has one
+    label).
 
     Parameters
     ----------
@@ -566,11 +556,7 @@ def mean_of_proportions(
     parts = [korn_graubard(y, n, level=level, strata=within) for y, n in zip(successes, totals, strict=True)]
     if any(math.isnan(part.low) for part in parts):
         return no_interval(join_notes(*(part.note for part in parts if math.isnan(part.low))), effective_groups=kish)
-    left_out = without_each(successes, strata) / without_each(totals, strata)
-    shifts = left_out - successes.sum(axis=1, keepdims=True) / totals.sum(axis=1, keepdims=True)
-    length = np.sqrt(np.diag(shifts @ shifts.T))
-    scale = np.outer(length, length)
-    correlation = np.divide(shifts @ shifts.T, scale, out=np.eye(classes), where=scale > 0)
+    left_out, correlation = _without_groups(successes, totals, strata)
     own = (successes.sum(axis=1) / totals.sum(axis=1)) if values is None else np.asarray(values)
     low, high = mover(
         own, np.array([part.low for part in parts]), np.array([part.high for part in parts]),
@@ -622,6 +608,19 @@ def slope(value: float, scale: Scale) -> float:
     return 1 / below if below > 0 else math.inf
 
 
+def _without_groups(
+    successes: FloatArray, totals: FloatArray, strata: npt.NDArray[Any] | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return the proportions without each group ``(n_classes, n_groups)``, and how their shifts go together
+    ``(n_classes, n_classes)``.
+    """
+    left_out = without_each(successes, strata) / without_each(totals, strata)
+    shifts = left_out - successes.sum(axis=1, keepdims=True) / totals.sum(axis=1, keepdims=True)
+    length = np.sqrt(np.diag(shifts @ shifts.T))
+    scale = np.outer(length, length)
+    return left_out, np.divide(shifts @ shifts.T, scale, out=np.eye(len(totals)), where=scale > 0)
+
+
 def t_interval(
     value: float, variance: float, *, df: float, scale: Scale = "identity", level: float = 0.95,
     on_scale: bool = False, method: str = "t", groups: float = NAN,
@@ -671,11 +670,9 @@ def jackknife(
 ) -> Interval:  # fmt: skip
     """Return the delete-one-group jackknife interval with t on a scale (Fisher z for MCC, logit for F1 and AUC).
 
-    ``left_out`` ``(n_units,)`` are the metric's values without each unit; variance and df by :func:`jackknife_variance`
-    on the scale, within the strata of ``units``. Where units have several labels their classes bound the df as strata
-    do (:func:`add_strata`): a class of four patients stays one of four. ``extra`` is a further (variance, df) of the
-    value, that of seeds. ``effective_groups`` is the poorest class's. NaN where the metric is undefined without one of
-    the units.
+    Variance and df by :func:`jackknife_variance` on the scale, within the strata of ``units``. Where units have several
+    labels their classes bound the df as strata do (:func:`add_strata`): a class of four patients stays one of four.
+    ``effective_groups`` is the poorest class's.
 
     Parameters
     ----------
@@ -703,15 +700,9 @@ def jackknife(
     Efron & Stein 1981, Ann. Stat. 9:586.
     """
     label = {"fisher": "Fisher z", "logit": "logit", "log": "log", "identity": "own scale"}[scale]
-    groups, count = units.fewest, len(left_out)
-    if math.isnan(value):
-        return no_interval("undefined", effective_groups=groups)
-    if count < 2:
-        return no_interval(_too_few(count), effective_groups=groups)
-    if np.isnan(left_out).any():
-        return no_interval(
-            f"undefined without one of the groups ({int(np.isnan(left_out).sum())} of {count})", effective_groups=groups
-        )
+    groups = units.fewest
+    if why := _undefined(value, left_out):
+        return no_interval(why, effective_groups=groups)
     z, steep = to_scale(left_out, scale), slope(value, scale)
     if math.isinf(steep):
         return t_interval(value, 0.0, df=1.0, scale=scale, level=level, groups=groups)
@@ -730,6 +721,15 @@ def jackknife(
         df_groups=own[1] if math.isnan(made.df_groups) else made.df_groups,
         note=join_notes(made.note, outlier_note(z, units)),
     )
+
+
+def _undefined(value: float, left_out: npt.NDArray[Any]) -> str:
+    if math.isnan(value):
+        return "undefined"
+    if len(left_out) < 2:
+        return _too_few(len(left_out))
+    missing = int(np.isnan(left_out).sum())
+    return f"undefined without one of the groups ({missing} of {len(left_out)})" if missing else ""
 
 
 def outlier_note(z: FloatArray, units: PerClass) -> str:

@@ -95,16 +95,20 @@ def evaluate(params: Params, name: str) -> str:
         arms[str(arm)] = _evaluated_arm(params, name, str(arm), rows, held_out, scatter)
     result = Evaluation(
         classes=classes,
-        seed_variance=tuple(
-            SeedVariance(metric=metric, class_=class_, average=average, aggregation=aggregation, variance=s2, df=df)
-            for (metric, class_, average, aggregation), (s2, df) in scatter.items()
-        ),
+        seed_variance=_seed_variances(scatter),
         likeness=likeness(of_arms),
         arms=arms,
         probes=unit_probes(probed),
     )
     write_text(experiment_file(params, "estimates", name, ".json"), json_text(result), summed=True)
     return f"{name}: {len(arms)} models evaluated"
+
+
+def _seed_variances(scatter: SeedScatter) -> tuple[SeedVariance, ...]:
+    return tuple(
+        SeedVariance(metric=metric, class_=class_, average=average, aggregation=aggregation, variance=s2, df=df)
+        for (metric, class_, average, aggregation), (s2, df) in scatter.items()
+    )
 
 
 def _evaluated_arm(

@@ -97,26 +97,27 @@ def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
     return found
 
 
+def _check_names(params: Params, choice: Choice) -> None:
+    experiments = params.all_experiments.values()
+    for kind, names, known in (
+        ("study", choice.studies, set(params.studies)),
+        ("protocol", choice.protocols, {experiment.protocol for experiment in experiments}),
+        ("arm", choice.arms, {arm for experiment in experiments for arm in experiment.arms}),
+    ):
+        for name in names:
+            if name not in known:
+                raise unknown_name(kind, name, known, where="params.yaml")
+
+
 def _chosen(params: Params, choice: Choice) -> dict[str, Experiment]:
     """Return the chosen experiments, each with its chosen arms."""
-    known: dict[str, set[str]] = {
-        "study": set(params.studies),
-        "protocol": {experiment.protocol for experiment in params.all_experiments.values()},
-        "arm": {arm for experiment in params.all_experiments.values() for arm in experiment.arms},
-    }
-    for kind, names in (("study", choice.studies), ("protocol", choice.protocols), ("arm", choice.arms)):
-        for name in names:
-            if name not in known[kind]:
-                raise unknown_name(kind, name, known[kind], where="params.yaml")
+    _check_names(params, choice)
     pairs = {(params.studies[s].paper, params.studies[s].study) for s in choice.studies or params.studies}
     found = {}
     for name, experiment in params.all_experiments.items():
         arms = tuple(arm for arm in experiment.arms if not choice.arms or arm in choice.arms)
-        if (
-            (experiment.paper, experiment.study) in pairs
-            and arms
-            and experiment.protocol in (choice.protocols or known["protocol"])
-        ):
+        of_protocol = not choice.protocols or experiment.protocol in choice.protocols
+        if (experiment.paper, experiment.study) in pairs and arms and of_protocol:
             found[name] = dataclasses.replace(experiment, arms=arms)
     if not found:
         raise InputError(
@@ -187,18 +188,7 @@ def _dry_text(
     estimator: Estimator,
 ) -> str:
     """Return the runs, what each costs, and the total."""
-    from tabulate import tabulate
-
-    rows = [
-        (
-            t.inputs.name, t.arm, t.fold, t.seed, t.key[:12],
-            f"{costs[t.key].epochs} × {t.epoch_rows:,}", speed_text(costs[t.key].speed.train), costs[t.key].speed.basis,
-            duration(costs[t.key].seconds),
-        )
-        for t in todo
-    ]  # fmt: skip
-    headers = ("experiment", "arm", "fold", "seed", "run", "epochs × images", "images/s", "how known", "time")
-    lines = [tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)] if rows else []
+    lines = _run_table(todo, costs)
     seconds = [costs[t.key].seconds for t in todo]
     known = [s for s in seconds if not math.isnan(s)]
     images = sum(costs[t.key].epochs * t.epoch_rows for t in todo)
@@ -210,13 +200,7 @@ def _dry_text(
         f"{duration(max(sum(known) / max(1, at_once), max(known, default=0.0)))} with {at_once} at once"
         + (f"; {len(seconds) - len(known)} of unknown cost" if len(known) < len(seconds) else ""),
     ]
-    if estimator.limits is not None and any("roofline" in c.speed.basis for c in costs.values()):
-        lines.append(
-            f"estimate: half of the eager roofline at {estimator.limits.flops / 1e9:,.0f} GFLOP/s and "
-            f"{estimator.limits.bytes_s / 1e9:,.0f} GB/s ({estimator.limits_source}); a first run of each "
-            "network replaces it by what it measures"
-        )
-    return "\n".join(lines).lstrip("\n")
+    return "\n".join([*lines, *_roofline_note(costs, estimator)]).lstrip("\n")
 
 
 def _run(
@@ -253,3 +237,29 @@ def _end_text(board: Board, *, took_s: float) -> tuple[str, bool]:
 
 
 # ------------------------------------------------------------------------------------------------------ showing
+
+
+def _run_table(todo: Sequence[Task], costs: dict[str, Cost]) -> list[str]:
+    from tabulate import tabulate
+
+    rows = [
+        (
+            t.inputs.name, t.arm, t.fold, t.seed, t.key[:12],
+            f"{costs[t.key].epochs} × {t.epoch_rows:,}", speed_text(costs[t.key].speed.train), costs[t.key].speed.basis,
+            duration(costs[t.key].seconds),
+        )
+        for t in todo
+    ]  # fmt: skip
+    headers = ("experiment", "arm", "fold", "seed", "run", "epochs × images", "images/s", "how known", "time")
+    return [tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)] if rows else []
+
+
+def _roofline_note(costs: dict[str, Cost], estimator: Estimator) -> list[str]:
+    limits = estimator.limits
+    if limits is None or not any("roofline" in c.speed.basis for c in costs.values()):
+        return []
+    return [
+        f"estimate: half of the eager roofline at {limits.flops / 1e9:,.0f} GFLOP/s and "
+        f"{limits.bytes_s / 1e9:,.0f} GB/s ({estimator.limits_source}); a first run of each "
+        "network replaces it by what it measures"
+    ]

@@ -74,14 +74,11 @@ class PlannedSplits:
 
 
 def _planned_split(params: Params, experiment: Experiment) -> _Planned:
-    from leukbench.cohort.manifest import read_manifest
     from leukbench.cohort.splits import make_splits
-    from leukbench.cohort.tables import read_groups
 
     study = read_study(params, experiment)
     reading, rule = rule_of(study, experiment)
-    manifest = read_manifest(whole(source_file(params, experiment.source, "manifest.csv"), stage="index"))
-    groups = read_groups(whole(source_file(params, experiment.source, "groups.csv"), stage="group"))
+    manifest, groups = _tables_of(params, experiment.source)
     effective, rule = effective_rows(manifest, groups, study, rule, experiment, seed=params.seed)
     table = make_splits(effective, groups, rule, seed=params.seed, classes=study.classes)
     sizes = sizes_of(manifest, effective, study, rule, experiment)
@@ -202,8 +199,6 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
         Where the study has no rule by patient, the classes of the two sources do not map, or one is made from the
         other.
     """
-    from leukbench.cohort.manifest import read_manifest
-    from leukbench.cohort.tables import read_groups
     from leukbench.cohort.transfers import common_classes, join_sources
     from leukbench.pixels.store import present_rows, store_digest
     from leukbench.sources import load_source
@@ -211,15 +206,9 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     study = read_study(params, experiment)
     by_patient = dataclasses.replace(experiment, protocol="patient", reading="")
     _reading, rule = rule_of(study, by_patient)
-    manifests = [
-        read_manifest(whole(source_file(params, name, "manifest.csv"), stage="index"))
-        for name in (experiment.source, experiment.test_source)
-    ]
-    groups = [
-        read_groups(whole(source_file(params, name, "groups.csv"), stage="group"))
-        for name in (experiment.source, experiment.test_source)
-    ]
-    cards = [load_source(name).card for name in (experiment.source, experiment.test_source)]
+    names = (experiment.source, experiment.test_source)
+    manifests, groups = zip(*(_tables_of(params, name) for name in names), strict=True)
+    cards = [load_source(name).card for name in names]
     refuse_copies(*cards)
     effective, rule = effective_rows(manifests[0], groups[0], study, rule, by_patient, seed=params.seed)
     common = common_classes(study.classes, source=cards[0].maps, target=cards[1].maps)
@@ -229,12 +218,7 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
     )  # fmt: skip
     store = params.stores[experiment.test_store]
     plan = SplitPlan(
-        reading=ReadingName(
-            name="transfer",
-            basis="stated",
-            evidence=f"all of {experiment.source} trains, all of {experiment.test_source} is tested; else the "
-            "study's rule by patient",
-        ),
+        reading=_reading_of_transfer(*names),
         sizes=sizes_of(manifests[0], effective, study, rule, by_patient),
         experiment=experiment,
         transfer=TransferPlan(
@@ -247,6 +231,20 @@ def plan_transfer(params: Params, experiment: Experiment) -> PlannedTransfer:
         ),
     )
     return PlannedTransfer(joined, {name: tuple(labels) for name, labels in joined.classes.items()}, plan)
+
+
+def _reading_of_transfer(source: str, target: str) -> ReadingName:
+    evidence = f"all of {source} trains, all of {target} is tested; else the study's rule by patient"
+    return ReadingName(name="transfer", basis="stated", evidence=evidence)
+
+
+def _tables_of(params: Params, source: str) -> tuple[Any, Any]:
+    """Return a source's manifest and groups as the index and group stages wrote them."""
+    from leukbench.cohort.manifest import read_manifest
+    from leukbench.cohort.tables import read_groups
+
+    manifest = read_manifest(whole(source_file(params, source, "manifest.csv"), stage="index"))
+    return manifest, read_groups(whole(source_file(params, source, "groups.csv"), stage="group"))
 
 
 def refuse_copies(source: SourceCard, target: SourceCard) -> None:

@@ -8,12 +8,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import LeukbenchError
 from leukbench.params import Params
 from leukbench.paths import write_text
 from leukbench.pipeline.layout import experiment_file, read_plan, read_study, store_files, whole
-from leukbench.records import json_text
+from leukbench.records import Experiment, json_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from leukbench.pixels.store import Store
 
 
 def train_all(params: Params) -> Iterator[str]:
@@ -57,26 +64,13 @@ def train(params: Params, name: str) -> str:
     and its receipt.
     """
     from leukbench.cohort.tables import read_split
-    from leukbench.paths import replacing
     from leukbench.pipeline.progress import run_progress
-    from leukbench.pixels.joined import open_stores
     from leukbench.training.experiment import train_experiment
-    from leukbench.training.hardware import choose_device, keep_pages, use_threads
-    from leukbench.training.probe import probe_patients
-    from leukbench.training.validation import validation_table
 
     experiment = params.experiment(name)
-    study = read_study(params, experiment)
+    study, plan = read_study(params, experiment), read_plan(params, name)
     table = read_split(whole(experiment_file(params, "splits", name, ".csv"), stage="split"))
-    plan = read_plan(params, name)
-    device = choose_device()
-    for file in store_files(params, experiment):
-        whole(file, stage="decode")
-        whole(file.with_suffix(".json"), stage="decode")
-    store = open_stores(store_files(params, experiment), test_source=experiment.test_source)
-    if device.type == "cpu":
-        use_threads(store.side_px)
-        keep_pages()
+    device, store = _ready(params, experiment)
     with run_progress(name) as progress:
         predictions, receipt = train_experiment(
             study,
@@ -90,14 +84,45 @@ def train(params: Params, name: str) -> str:
             progress=progress,
         )
     tables = {".parquet": predictions}
-    if (
-        not plan.transfer
-    ):  # nothing is chosen on validation images of another source, and its patients are nobody's shortcut
-        tables[".validation.parquet"] = validation_table(receipt, table, classes=tuple(study.classes), store=store)
-        tables[".probe.parquet"] = probe_patients(table, store, seed=0)
+    if not plan.transfer:  # of a transfer nothing is chosen on images of another source, nor a patient's shortcut asked
+        tables |= _beside(receipt, table, store, classes=tuple(study.classes))
+    _write(params, name, tables, {**receipt, "sizes": plan.sizes})
+    return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"
+
+
+def _ready(params: Params, experiment: Experiment) -> tuple[torch.device, Store]:
+    """Return the device, set up for the images' size, and the experiment's pixels, held against their sha256."""
+    from leukbench.pixels.joined import open_stores
+    from leukbench.training.hardware import choose_device, keep_pages, use_threads
+
+    files = store_files(params, experiment)
+    for file in files:
+        whole(file, stage="decode")
+        whole(file.with_suffix(".json"), stage="decode")
+    device, store = choose_device(), open_stores(files, test_source=experiment.test_source)
+    if device.type == "cpu":
+        use_threads(store.side_px)
+        keep_pages()
+    return device, store
+
+
+def _beside(
+    receipt: dict[str, Any], table: pd.DataFrame, store: Store, *, classes: tuple[str, ...]
+) -> dict[str, pd.DataFrame]:
+    """Return the predictions of validation images, and the patient probe, by the suffixes of their files."""
+    from leukbench.training.probe import probe_patients
+    from leukbench.training.validation import validation_table
+
+    return {
+        ".validation.parquet": validation_table(receipt, table, classes=classes, store=store),
+        ".probe.parquet": probe_patients(table, store, seed=0),
+    }
+
+
+def _write(params: Params, name: str, tables: dict[str, pd.DataFrame], receipt: dict[str, Any]) -> None:
+    from leukbench.paths import replacing
+
     for suffix, rows in tables.items():
         with replacing(experiment_file(params, "predictions", name, suffix), summed=True) as temporary:
             rows.to_parquet(temporary, index=False, compression="zstd")
-    receipt["sizes"] = plan.sizes
     write_text(experiment_file(params, "predictions", name, ".receipt.json"), json_text(receipt), summed=True)
-    return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"

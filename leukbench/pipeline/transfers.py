@@ -43,24 +43,14 @@ def _within(transfer: Result, arm: str, experiments: Mapping[str, Result]) -> Re
 def _compared(result: Result, arm: str, within: Result | None) -> TransferResult:
     from leukbench.errors import DataError
     from leukbench.evaluation.estimates import majority_accuracy
-    from leukbench.evaluation.transfer import accuracy_at_prevalence, merge_predictions, prevalence, transfer_gap
+    from leukbench.evaluation.transfer import accuracy_at_prevalence, merge_predictions, prevalence
 
     plan = result.plan.transfer
     if plan is None:
         raise DataError("a transfer was split as something else", where=result.name, do="run the split stage again")
     there = result.predictions[arm]
-    transferred = _overall(there, GAPS)
-    metrics = {m: TransferMetric(transferred=e) for m, e in transferred.items()}
-    shares, at_source = None, None
-    if within is not None:
-        here = merge_predictions(within.predictions[arm], plan.common_of, result.classes)
-        of_source = _overall(here, GAPS)
-        metrics = {
-            m: TransferMetric(transferred=e, within=of_source[m], gap=transfer_gap(of_source[m], e))
-            for m, e in transferred.items()
-        }
-        shares = prevalence(here)
-        at_source = accuracy_at_prevalence(there, shares)
+    here = merge_predictions(within.predictions[arm], plan.common_of, result.classes) if within else None
+    shares = None if here is None else prevalence(here)
     return TransferResult(
         transfer=result.name,
         paper=result.experiment.paper,
@@ -73,14 +63,28 @@ def _compared(result: Result, arm: str, within: Result | None) -> TransferResult
         n_train_rows=tuple(sorted({run.n_train_rows for run in result.receipt.runs if run.arm == arm})),
         certificate=result.certificate,
         classes=result.classes,
-        metrics=metrics,
+        metrics=_metrics(there, here),
         majority_accuracy=majority_accuracy(there),
         histogram=_overall(result.predictions[COLOUR_HISTOGRAM], ("accuracy",))["accuracy"],
         prevalence=Prevalence(
             transferred=tuple(prevalence(there).tolist()), within=None if shares is None else tuple(shares.tolist())
         ),
-        accuracy_at_source_prevalence=at_source,
+        accuracy_at_source_prevalence=None if shares is None else accuracy_at_prevalence(there, shares),
     )
+
+
+def _metrics(there: Predictions, here: Predictions | None) -> dict[str, TransferMetric]:
+    """Return what was reached on the other source, beside what the same arm reaches on its own where that was run."""
+    from leukbench.evaluation.transfer import transfer_gap
+
+    transferred = _overall(there, GAPS)
+    if here is None:
+        return {m: TransferMetric(transferred=e) for m, e in transferred.items()}
+    within = _overall(here, GAPS)
+    return {
+        m: TransferMetric(transferred=e, within=within[m], gap=transfer_gap(within[m], e))
+        for m, e in transferred.items()
+    }
 
 
 def _overall(predictions: Predictions, metrics: Sequence[str]) -> dict[str, Estimate]:
