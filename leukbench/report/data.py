@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,3 +104,7 @@ class ReportData:
         view = self.views.get(experiment)
         groups = max(e.n_groups for arm in self.results[experiment].evaluation.arms.values() for e in arm.estimates)
         return (view.n_patients, groups) if view and view.unit == "patient" and view.n_patients > groups else None
+
+    def joined_pairs(self, experiments: Iterable[str]) -> list[tuple[bool, int, int]]:
+        """Return, of experiments in which patients are joined: is it split by patient, patients, groups."""
+        return [(self.experiments[n].protocol == "patient", *pair) for n in experiments if (pair := self.joined(n))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
 from leukbench.evaluation.contrasts import Scope
@@ -121,7 +122,7 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     gaps = [
         g for g in data.comparison.gaps if g.rung in mine and g.metric == "accuracy" and not math.isnan(g.difference)
     ]
-    notes = [joined_sentence(max(joined))] if (joined := [j for n in mine if (j := data.joined(n))]) else []
+    notes = [note] if (note := joined_sentence(data.joined_pairs(mine))) else []
     if any(not g.equal_size for g in gaps):
         notes.append(
             "Where a row says what it was trained on, the two splits trained on unequally many rows: that difference"
@@ -145,13 +146,16 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     return notes
 
 
-def joined_sentence(joined: tuple[int, int]) -> str:
-    """Return how many patients make up how many groups.
+def joined_sentence(found: Iterable[tuple[bool, int, int]]) -> str:
+    """Return how many patients make up how many groups, or "": of several pairs the largest of a split by patient.
 
-    >>> joined_sentence((67, 52))
+    >>> joined_sentence([(True, 67, 52), (False, 76, 62), (True, 28, 24)])
     '67 patients are 52 groups: those whose images are identical or nearly so are counted as one.'
     """
-    patients, groups = joined
+    most = max(found, default=None)
+    if most is None:
+        return ""
+    _, patients, groups = most
     return f"{patients} patients are {groups} groups: those whose images are identical or nearly so are counted as one."
 
 

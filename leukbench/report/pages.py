@@ -156,17 +156,16 @@ def index_page(site: Site) -> str:
 
 def _leaks(site: Site) -> dict[str, SourceLeaks]:
     """Return what each dataset holds more than once, and how many of its patients are one group."""
-    joined: dict[str, tuple[int, int]] = {}
-    for data in site.profiles:
-        for name, spec in data.experiments.items():
-            if found := data.joined(name):
-                joined[spec.source] = max(found, joined.get(spec.source, found))
-    return {
-        source: dataclasses.replace(leak, sentences=(*leak.sentences, ladder.joined_sentence(joined[source])))
-        if source in joined
-        else leak
-        for source, leak in site.leaks.items()
-    }
+    made = {}
+    for source, leak in site.leaks.items():
+        found = [
+            pair
+            for data in site.profiles
+            for pair in data.joined_pairs(n for n, spec in data.experiments.items() if spec.source == source)
+        ]
+        sentences = filter(None, (*leak.sentences, ladder.joined_sentence(found)))
+        made[source] = dataclasses.replace(leak, sentences=tuple(sentences))
+    return made
 
 
 def _settle(site: Site) -> list[tuple[str, str]]:
