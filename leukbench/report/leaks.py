@@ -25,7 +25,7 @@ def leaks_of(page: str) -> dict[str, SourceLeaks]:
     for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         if head := _HEAD.search(section):
             source = head["source"]
-            sentences = (*_identical(section), *_fields(section), *_release(section))
+            sentences = (*_copies(section), *_fields(section), *_release(section))
             found[source] = SourceLeaks(source=source, title=section.splitlines()[0], sentences=sentences)
     return found
 
@@ -40,12 +40,17 @@ def _rows(section: str, first: str) -> list[dict[str, str]]:
     return [dict(zip(heads, line, strict=True)) for line in body if len(line) == len(heads)]
 
 
-def _identical(section: str) -> list[str]:
+_COPIES = {"identical file": "identical images carry", "near identical": "nearly identical images carry"}
+
+
+def _copies(section: str) -> list[str]:
+    """Return how many pairs of equal and of nearly equal images have two patients' ids."""
+    found = []
     for row in _rows(section, "kind"):
         across, _, of = row["across patients"].partition(" of ")
-        if row["kind"] == "identical file" and across not in {"0", "–"}:
-            return [f"{across} of {of or row['pairs']} pairs of identical images carry two patients' ids."]
-    return []
+        if row["kind"] in _COPIES and across not in {"0", "–"}:
+            found.append(f"{across} of {of or row['pairs']} pairs of {_COPIES[row['kind']]} two patients' ids.")
+    return found
 
 
 def _fields(section: str) -> list[str]:

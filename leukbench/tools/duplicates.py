@@ -47,7 +47,7 @@ def duplicates(source: str, folder: Path | None) -> str:
     present = int((manifest["present"] == "1").sum())
     patients = manifest.loc[manifest["patient"] != "", "patient"].nunique()
     head = (
-        f"{source}: {len(manifest):,} images listed, {present:,} at hand with pixels; {len(pairs)} pairs, "
+        f"{source}: {len(manifest):,} images listed, {present:,} at hand with pixels; {len(pairs):,} pairs, "
         f"{patients} patients named, {groups['group'].nunique():,} groups"
     )
     merged = merges(groups, manifest, pairs).drop(columns="group").to_dict("records")
@@ -109,7 +109,7 @@ def _crossings(pairs: Any, manifest: Any) -> list[dict[str, Any]]:
         for column, name in names.items():
             both = ((a[column] != "") & (b[column] != "")).to_numpy() & of_kind
             one = kind == "near_identical" and here[column].nunique() == 1
-            crossing = f"{int((a[column] != b[column]).to_numpy()[both].sum())} of {int(both.sum())}"
+            crossing = f"{int((a[column] != b[column]).to_numpy()[both].sum()):,} of {int(both.sum()):,}"
             row[f"across {name}"] = "–" if not both.any() else "one at hand" if one else crossing
         rows.append(row)
     return rows

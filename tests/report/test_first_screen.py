@@ -177,6 +177,8 @@ def test_leaks_are_read_from_the_page_of_the_data_and_said_only_where_there_are_
     assert not any("the release's TRAIN and TEST" in s for s in found["blood_cells"].sentences)
     assert any("two patients' ids" in s for s in found["cnmc_2019"].sentences)
     head = "## A title\n\nsome_source: 5 images listed, 5 at hand with pixels\n\n| kind | pairs | across patients |"
+    near = leaks_of(f"{head}\n|---|---|---|\n| near identical | 1,014 | 359 of 1,014 |\n")["some_source"].sentences
+    assert near == ("359 of 1,014 pairs of nearly identical images carry two patients' ids.",)
     for across, told in (("2 of 2", ("2 of 2 pairs of identical images carry two patients' ids.",)), ("0 of 2", ())):
         made = leaks_of(f"{head}\n|---|---|---|\n| identical file | 3 | {across} |\n")
         assert made["some_source"].sentences == told
