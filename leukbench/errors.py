@@ -58,6 +58,22 @@ def explained(error: Exception) -> str:
     return str(error)
 
 
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+"""Characters that turn the direction of the text around them."""
+_ODD = [*range(9), *range(11, 32), *range(127, 160), *map(ord, DIRECTIONS), *range(0xD800, 0xE000)]
+_SHOWN = {code: f"\\u{code:04x}" for code in _ODD}
+
+
+def visible(text: str) -> str:
+    r"""Return a text that steers no terminal: control characters, marks of direction and bytes of file names that are
+    no UTF-8 stand as JSON writes them.
+
+    >>> print(visible("a\x1b[31mb, \u202ec"))
+    a\u001b[31mb, \u202ec
+    """
+    return text.translate(_SHOWN)
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "") -> InputError:
     """Return the error for a wrong name, listing the right ones and the nearest.
 
@@ -90,3 +106,29 @@ def refused_by_the_system(error: OSError) -> str:
             else "make it readable or writable, or name another one",
         )
     )  # fmt: skip
+
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error is for want of memory: Python's and Arrow's own, or what torch says on a processor or an
+    accelerator.
+
+    >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to …")), is_out_of_memory(RuntimeError("another"))
+    (True, False)
+    """
+    told = isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+    return told or isinstance(error, MemoryError)
+
+
+def refused_for_memory(error: Exception) -> str:
+    """Return what to tell a user whose memory did not suffice."""
+    return str(
+        InputError(
+            "there is not enough memory",
+            found=str(error).partition("\n")[0][:200] or type(error).__name__,
+            do="run it where more is free, or with fewer runs at once (grid --jobs 1); what is finished is kept. "
+            "A smaller batch would be another training",
+        )
+    )

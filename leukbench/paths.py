@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
@@ -74,9 +76,8 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
     """
     with _writable(path, opening=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+        remove_half_written(path)
+        handle, temporary = _half_written(path)
     try:
         with _writable(path):
             yield temporary
@@ -89,8 +90,37 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
     if summed:
         _write_sum(path, digest)
+
+
+def _half_written(path: Path) -> tuple[int, Path]:
+    """Make a temporary file beside ``path`` and hold it by a lock of the kernel's, which goes with this process."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody can remove it meanwhile
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if Path(name).exists():  # not taken for a dead process's before it was held
+            return handle, Path(name)
+        os.close(handle)
+
+
+def is_half_written(file: Path, path: Path) -> bool:
+    """Say whether ``file`` is called as what :func:`replacing` writes before it becomes ``path``."""
+    return re.fullmatch(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}{re.escape(path.suffix)}", file.name) is not None
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove what processes that were killed left half written of ``path``; what another still writes stays."""
+    for file in filter(lambda file: is_half_written(file, path), path.parent.iterdir()):
+        with contextlib.suppress(OSError):  # held, or gone meanwhile
+            handle = os.open(file, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.unlink()
+            finally:
+                os.close(handle)
 
 
 @contextlib.contextmanager

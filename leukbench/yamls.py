@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from leukbench.errors import InputError
+from leukbench.errors import DIRECTIONS, InputError
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 16 << 20
@@ -18,7 +18,6 @@ MAX_DEPTH = 40
 MAX_VALUES = 1_000_000
 """Values after anchors are written out: a few lines of anchors that name each other stand for billions."""
 MAX_NUMBER = 1e18
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 def read_yaml(file: Path, *, what: str = "a file", do: str = "") -> Any:
@@ -116,7 +115,7 @@ class _Tree:
 
     def _scalar(self, node: yaml.Node) -> None:
         text = str(node.value)
-        odd = next((c for c in text if c in _BIDI or (unicodedata.category(c) == "Cc" and c not in "\n\t")), "")
+        odd = next((c for c in text if c in DIRECTIONS or (unicodedata.category(c) == "Cc" and c not in "\n\t")), "")
         if odd:
             raise self._error(f"the control character U+{ord(odd):04X}", node)
         if node.tag in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"} and self._out_of_range(text):

@@ -19,16 +19,28 @@ def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
     from leukbench.cli.app import app
-    from leukbench.errors import LeukbenchError, explained, refused_by_the_system
+    from leukbench.errors import (
+        LeukbenchError,
+        explained,
+        is_out_of_memory,
+        refused_by_the_system,
+        refused_for_memory,
+        visible,
+    )
 
     try:
         app()
     except (LeukbenchError, ModuleNotFoundError) as error:
-        print(f"leukbench: {explained(error)}", file=sys.stderr)
+        print(visible(f"leukbench: {explained(error)}"), file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:  # whoever read our output has gone; Python would say so once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        print(f"leukbench: {refused_by_the_system(error)}", file=sys.stderr)
+        print(visible(f"leukbench: {refused_by_the_system(error)}"), file=sys.stderr)
+        raise SystemExit(2) from None
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(visible(f"leukbench: {refused_for_memory(error)}"), file=sys.stderr)
         raise SystemExit(2) from None

@@ -59,8 +59,15 @@ def _progress(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
     return bar(title)
 
 
+def _say(text: str, *, end: str = "\n", err: bool = False) -> None:
+    """Print what a command has to say; names from others' files steer no terminal."""
+    from leukbench.errors import visible
+
+    print(visible(text), end=end, file=sys.stderr if err else sys.stdout, flush=True)
+
+
 def _finish(text: str, *, failed: object, end: str = "\n") -> None:
-    print(text, end=end)
+    _say(text, end=end)
     if failed:
         raise typer.Exit(1)
 
@@ -80,9 +87,9 @@ def fetch(
     from leukbench.tools.sources import sources_table
 
     if listing or not source:
-        print(sources_table())
+        _say(sources_table())
     else:
-        print(stage.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
+        _say(stage.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
 
 
 @app.command()
@@ -90,7 +97,7 @@ def index(source: Name) -> None:
     """Write a source's manifest: one row per image."""
     from leukbench.pipeline import index as stage
 
-    print(stage.index(_params(), source))
+    _say(stage.index(_params(), source))
 
 
 @app.command()
@@ -98,7 +105,7 @@ def group(source: Name) -> None:
     """Find duplicates and write what must stay together."""
     from leukbench.pipeline import group as stage
 
-    print(stage.group(_params(), source))
+    _say(stage.group(_params(), source))
 
 
 @app.command()
@@ -106,7 +113,7 @@ def decode(store: Name) -> None:
     """Decode a source once into a packed pixel store."""
     from leukbench.pipeline import decode as stage
 
-    print(stage.decode(_params(), store))
+    _say(stage.decode(_params(), store))
 
 
 @app.command()
@@ -116,7 +123,7 @@ def resolve(study: NameOrAll = "") -> None:
 
     params = _params()
     for name in [study] if study else params.studies:
-        print(stage.resolve(params, name))
+        _say(stage.resolve(params, name))
 
 
 @app.command()
@@ -125,7 +132,7 @@ def split(experiment: NameOrAll = "") -> None:
     from leukbench.pipeline import split as stage
 
     params = _params()
-    print("\n".join(stage.split(params, [experiment] if experiment else [*params.all_experiments])))
+    _say("\n".join(stage.split(params, [experiment] if experiment else [*params.all_experiments])))
 
 
 @app.command()
@@ -135,7 +142,7 @@ def train(experiment: NameOrAll = "") -> None:
 
     params = _params()
     for line in [stage.train(params, experiment)] if experiment else stage.train_all(params):
-        print(line, flush=True)
+        _say(line)
 
 
 @app.command()
@@ -167,7 +174,7 @@ def count() -> None:
     """Write the papers' claimed parameter counts beside ours."""
     from leukbench.pipeline import count as stage
 
-    print(stage.count_stage(_params()))
+    _say(stage.count_stage(_params()))
 
 
 @app.command()
@@ -177,7 +184,7 @@ def evaluate(experiment: NameOrAll = "") -> None:
 
     params = _params()
     for name in [experiment] if experiment else params.experiments:
-        print(stage.evaluate(params, name))
+        _say(stage.evaluate(params, name))
 
 
 @app.command()
@@ -200,7 +207,7 @@ def audit(
 
     if stage or power:
         simulated = "" if stage else auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed)
-        print(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
+        _say(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
         return
     _formats(format, "md", "json")
     if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
@@ -217,7 +224,7 @@ def compare() -> None:
     """Hold the claims against the estimates and findings: verdicts."""
     from leukbench.pipeline import compare as stage
 
-    print(stage.compare(_params()))
+    _say(stage.compare(_params()))
 
 
 @app.command()
@@ -229,7 +236,7 @@ def report(
     from leukbench.pipeline import remake
     from leukbench.pipeline import report as stage
 
-    print(remake.report_from(from_dir, to) if from_dir else stage.report(_params()))
+    _say(remake.report_from(from_dir, to) if from_dir else stage.report(_params()))
 
 
 @app.command()
@@ -240,7 +247,7 @@ def site(
     """Write the pages of all profiles in reports/ together, as HTML that asks no other host for anything."""
     from leukbench.pipeline.site import write_site
 
-    print(write_site(to, html=not markdown))
+    _say(write_site(to, html=not markdown))
 
 
 # --------------------------------------------------------------------------------------------------------- tools
@@ -255,7 +262,7 @@ def explain(
     """Print a claim's whole chain: place, reading, split, runs, estimate, findings, verdict, what would change it."""
     from leukbench.tools.explain import explain as explaining
 
-    print(explaining(claim, reports, _formats(format, "md", "json")), end="")
+    _say(explaining(claim, reports, _formats(format, "md", "json")), end="")
 
 
 @app.command()
@@ -280,7 +287,7 @@ def diff(
     """Print what moved between two reports: verdicts, findings, flags, headlines beyond seed noise."""
     from leukbench.tools.diff import diff as differing
 
-    print(differing(first, second, profile, _formats(format, "md", "json")), end="")
+    _say(differing(first, second, profile, _formats(format, "md", "json")), end="")
 
 
 @app.command()
@@ -291,7 +298,7 @@ def claims(
     """Print the ledger: every figure that the papers print."""
     from leukbench.tools.ledger import claims_text
 
-    sys.stdout.write(claims_text(paper or [], _formats(format, "csv", "json", "md")))
+    _say(claims_text(paper or [], _formats(format, "csv", "json", "md")), end="")
 
 
 @app.command()
@@ -304,8 +311,8 @@ def draft(
     from leukbench.tools.draft.write import draft_file, read_classes
 
     made = draft_file(file, key, classes=read_classes(classes))
-    print(made.text, end="")
-    print(f"{made.n_claims} figures, {made.n_left} not understood (listed at the end)", file=sys.stderr)
+    _say(made.text, end="")
+    _say(f"{made.n_claims} figures, {made.n_left} not understood (listed at the end)", err=True)
 
 
 @app.command()
@@ -320,8 +327,8 @@ def params(
     from leukbench.parameters.page import own_code, parameters_text
 
     for code in filter(None, map(own_code, paper or [])) if trust_code else ():
-        typer.echo(f"runs {code}, as --trust-code says", err=True)
-    print(parameters_text(paper or [], _formats(format, "md", "json"), trust_code=trust_code))
+        _say(f"runs {code}, as --trust-code says", err=True)
+    _say(parameters_text(paper or [], _formats(format, "md", "json"), trust_code=trust_code))
 
 
 @app.command()
@@ -358,7 +365,7 @@ def score(
     from leukbench.tools.score import score as scoring
 
     _formats(format, "md", "json")
-    print(scoring.score(
+    _say(scoring.score(
         predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin),
         selection=selection, mapping=map or [], logits=logits, where=where or [],
     ))  # fmt: skip
@@ -390,13 +397,13 @@ def duplicates(
 
         with _progress("look at images") as advance:
             found = twins.find_twins(Path(source), patients=patients, mapping=map or [], advance=advance)
-        print(twins.page(found))
+        _say(twins.page(found))
         if out is not None:
             twins.write_twins(found, out)
         return
     from leukbench.tools import duplicates as data
 
-    print(data.duplicates(source, folder) if source or folder else data.duplicates_of_all())
+    _say(data.duplicates(source, folder) if source or folder else data.duplicates_of_all())
 
 
 @app.command("check-split")
@@ -414,7 +421,7 @@ def check_split(
     with _progress("look at images") as advance:
         found = checked(table, images, mapping=map or [], advance=advance)
     for file in found.write(out):
-        print(f"written: {file}", file=sys.stderr)
+        _say(f"written: {file}", err=True)
     _finish(found.text(format), failed=found.crosses)
 
 
@@ -439,10 +446,10 @@ def make_split(
             mapping=map or [], advance=advance,
         )  # fmt: skip
     make.write_made(made, out)
-    print(make.summary(made))
-    print(
+    _say(make.summary(made))
+    _say(
         f"written: {out}/images.csv, split.csv, {make.CERTIFICATE}; check it with: leukbench certify {out}",
-        file=sys.stderr,
+        err=True,
     )
 
 
@@ -455,7 +462,7 @@ def origins(
     """Find from pixels which original each augmented image came from, and which photographs show one field."""
     from leukbench.tools import origins as finding
 
-    print(finding.origins(source, folder, write))
+    _say(finding.origins(source, folder, write))
 
 
 @app.command()
@@ -467,7 +474,7 @@ def defects(
     """What is wrong in the published files, its evidence counted again; and what it is worth in your predictions."""
     from leukbench.tools import defects as registry
 
-    print(registry.defects(source, predictions, images))
+    _say(registry.defects(source, predictions, images))
 
 
 @app.command()
@@ -475,7 +482,7 @@ def profile(name: Annotated[str, typer.Argument(help="a profile; empty: list the
     """Put a profile's params.yaml in place; what was computed before stays."""
     from leukbench.tools.profiles import use_profile
 
-    print(use_profile(name))
+    _say(use_profile(name))
 
 
 @app.command()

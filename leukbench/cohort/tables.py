@@ -74,6 +74,12 @@ def read_table(path: Path, columns: Sequence[str], *, integers: Collection[str] 
             found=str(error),
             do="make it again with the stage that writes it",
         ) from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what rows have beyond the header for their names
+        raise DataError(
+            "a table's rows have more cells than its header", where=str(path),
+            expected=f"{table.shape[1]} cells a row", found=f"{table.shape[1] + table.index.nlevels} and more",
+            do="make it again with the stage that writes it",
+        )  # fmt: skip
     check_columns(table, columns, where=str(path))
     for column in integers:
         wrong = table.loc[~table[column].str.fullmatch(r"\d{1,9}"), column]

@@ -205,4 +205,5 @@ def _line(cells: Sequence[Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    """Return a cell's text: no name in it begins another cell or row, or is taken for HTML; our own ``<br>`` stays."""
+    return re.sub(r"<(?=[A-Za-z/!?])(?!br>)", r"\\<", " ".join(str(value).splitlines()).replace("|", "\\|"))

@@ -102,15 +102,27 @@ def _links(here: str, pages: Iterable[str]) -> list[Link]:
     ]
 
 
+_FOREIGN = re.compile(r"<(?!/?(?:details|summary)>|br>)")
+
+
 def _body(text: str, path: str, pages: set[str], reports: Path) -> tuple[str, list[Section]]:
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(text)
+    _only_our_html(tokens)
     sections = _number_headings(tokens)
     _mark_tables(tokens)
     for token in tokens:
         for child in token.children or ():
             _mend(child, path, pages, reports)
     return str(parser.renderer.render(tokens, parser.options, {})), [s for s in sections if s.level in {2, 3}]
+
+
+def _only_our_html(tokens: Iterable[Token]) -> None:
+    """Turn into text whatever HTML is none of the tags that our pages use: a name is nobody's markup."""
+    for token in tokens:
+        if token.type in {"html_block", "html_inline"}:
+            token.content = _FOREIGN.sub("&lt;", token.content)
+        _only_our_html(token.children or ())
 
 
 def _number_headings(tokens: list[Token]) -> list[Section]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -28,7 +31,8 @@ def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool] | None 
         top.mkdir()
         try:
             n_files = _write_members(archive, top, wanted=wanted, max_bytes=max_bytes)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
+                ValueError, OverflowError, RuntimeError) as error:  # fmt: skip
             raise DataError("an archive cannot be unpacked", where=str(archive), expected="a whole tar or zip archive",
                             found=str(error), do="remove it and fetch again") from error  # fmt: skip
         if folder.is_dir() and not any(folder.iterdir()):

@@ -180,27 +180,20 @@ def download(
     Retry-After says. Raises InputError where the server does not deliver,
     DataError (and the part is removed) where the hash is wrong.
     """
-    import pooch
-
-    pooch.get_logger().setLevel("ERROR")  # it prints at INFO; failures are raised all the same
+    if file.is_file() and sha256 in (None, found := paths.sha256_of(file)):
+        return found
     file.parent.mkdir(parents=True, exist_ok=True)
-
-    def whole(url: str, output_file: Any, _: Any) -> None:
-        part = file.with_name(file.name + ".part")
-        _persist(url, part, tries=tries, timeout_s=timeout_s, wait_s=wait_s, progress=progress)
-        part.replace(str(output_file))  # pooch's temporary file, which it checks and then moves into place
-
-    try:
-        pooch.retrieve(
-            url, known_hash=None if sha256 is None else f"sha256:{sha256}", fname=file.name, path=file.parent,
-            downloader=whole,
-        )  # fmt: skip
-    except ValueError as error:
+    part = file.with_name(file.name + ".part")
+    _persist(url, part, tries=tries, timeout_s=timeout_s, wait_s=wait_s, progress=progress)
+    found = paths.sha256_of(part)
+    if sha256 not in (None, found):
+        part.unlink()
         raise DataError(
-            "a download is not the published file", where=url, expected=f"sha256 {sha256}", found=str(error),
+            "a download is not the published file", where=url, expected=f"sha256 {sha256}", found=f"sha256 {found}",
             do="try again; if it stays so, the server's file has changed: report it",
-        ) from error  # fmt: skip
-    return str(pooch.file_hash(str(file), alg="sha256"))
+        )  # fmt: skip
+    part.replace(file)
+    return found
 
 
 def _persist(url: str, part: Path, *, tries: int, timeout_s: float, wait_s: float, progress: Progress | None) -> None:

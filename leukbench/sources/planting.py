@@ -167,17 +167,19 @@ def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None =
         raise InputError(
             "this is no folder", where=str(folder), expected="a folder to write images into", found="a file"
         )
-    if folder.is_dir() and any(folder.iterdir()) and _read(folder / "made.json") != receipt:
+    made_file = folder / "made.json"
+    others = folder.is_dir() and any(not paths.is_half_written(file, made_file) for file in folder.iterdir())
+    if others and _read(made_file) != receipt:
         raise InputError(
             "this folder holds something else",
             where=str(folder),
             expected=f"an empty folder, or {receipt.strip()} in made.json",
-            found=_read(folder / "made.json").strip() or "no made.json",
+            found=_read(made_file).strip() or "no made.json",
             do="remove the folder or give another one",
         )
-    if (folder / "rows.csv").is_file() and _read(folder / "made.json") == receipt:
+    if (folder / "rows.csv").is_file() and _read(made_file) == receipt:
         return
-    paths.write_text(folder / "made.json", receipt)
+    paths.write_text(made_file, receipt)
     rows, truths = [], []
     for row, data, signal in _drawn(planned, cohort, seed=seed):
         file = folder / row.path

@@ -8,11 +8,11 @@ import sys
 
 def test_finding_the_sources_loads_no_heavy_library() -> None:
     """`leukbench --help` and completion list sources: pandas, OpenCV,
-    pooch and torch must wait until they are needed."""
+    torch must wait until they are needed."""
     code = (
         "import sys; from leukbench.sources import source_names, load_source; "
         "assert [load_source(n).name for n in source_names()] == source_names(); "
-        "print(sorted({'pandas', 'cv2', 'pooch', 'torch', 'sklearn', 'rich'} & set(sys.modules)))"
+        "print(sorted({'pandas', 'cv2', 'torch', 'sklearn', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from leukbench.errors import InputError
+from leukbench.errors import InputError, visible
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
 _FAR = 12  # lines by which a caption may stand above its table
@@ -46,12 +46,12 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         if suffix in {".csv", ".tsv"}:
             return [_of_csv(file, text)], []
         if suffix == ".ipynb":
-            return list(_of_notebook(json.loads(text))), []
+            return list(_of_notebook(_notebook(json.loads(text), file))), []
         if suffix in {".xml", ".nxml"}:
             return _of_jats(ElementTree.fromstring(text))
         if suffix in {".html", ".htm"}:
             return list(_of_html(text, "")), []
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ElementTree.ParseError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, ElementTree.ParseError, csv.Error) as error:
         raise InputError(
             "cannot read tables",
             where=str(file),
@@ -63,8 +63,8 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
     width = max((len(row) for row in rows), default=0)
-    whole = tuple(tuple(cell.strip() for cell in row) + ("",) * (width - len(row)) for row in rows)
-    return Printed(where=where, caption=caption.strip(), rows=whole)
+    whole = tuple(tuple(visible(cell.strip()) for cell in row) + ("",) * (width - len(row)) for row in rows)
+    return Printed(where=visible(where), caption=visible(caption.strip()), rows=whole)
 
 
 def _of_csv(file: Path, text: str) -> Printed:
@@ -113,7 +113,7 @@ def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
             continue
         for text in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(paragraph.split())):
             if re.search(r"\d\s?%", text):
-                yield Sentence(where=where or f"paragraph {n}", text=text)
+                yield Sentence(where=where or f"paragraph {n}", text=visible(text))
 
 
 # -------------------------------------------------------------------------------------------------------- XML and HTML
@@ -196,15 +196,39 @@ def _of_html(text: str, where: str) -> Iterator[Printed]:
 # ----------------------------------------------------------------------------------------------------------- notebooks
 
 
-def _of_notebook(notebook: Any) -> Iterator[Printed]:
+def _notebook(plain: Any, file: Path) -> list[list[Any]]:
+    """Return the outputs of each cell of a notebook. Raises InputError where a file is none."""
+    cells = plain.get("cells") if isinstance(plain, dict) else None
+    if not isinstance(cells, list):
+        raise InputError(
+            "this is no notebook", where=str(file), expected="an object with a list of cells", found=str(plain)[:60]
+        )
+    found = [cell.get("outputs", []) if isinstance(cell, dict) else None for cell in cells]
+    for n, outputs in enumerate(found, start=1):
+        if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+            raise InputError(
+                "a cell of a notebook is none", where=f"{file}, cell {n}", expected="a list of outputs",
+                found=str(outputs)[:60],
+            )  # fmt: skip
+    return [outputs or [] for outputs in found]
+
+
+def _text(given: Any) -> str:
+    """Return what a notebook gives as text or as a list of lines; "" for anything else."""
+    lines = given if isinstance(given, list) else [given]
+    return "".join(line for line in lines if isinstance(line, str))
+
+
+def _of_notebook(cells: Sequence[Sequence[Any]]) -> Iterator[Printed]:
     """Yield the tables among a notebook's outputs: data frames, classification reports, confusion matrices."""
-    for n, cell in enumerate(notebook.get("cells", ()), start=1):
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
+    for n, outputs in enumerate(cells, start=1):
+        for output in outputs:
+            data = output.get("data")
+            data = data if isinstance(data, dict) else {}
             if "text/html" in data:
-                yield from _of_html("".join(data["text/html"]), f"cell {n}, table")
+                yield from _of_html(_text(data["text/html"]), f"cell {n}, table")
                 continue
-            text = "".join(data.get("text/plain", output.get("text", "")))
+            text = _text(data.get("text/plain", output.get("text", "")))
             yield from _report(text, f"cell {n}")
             yield from _arrays(text, f"cell {n}")
 

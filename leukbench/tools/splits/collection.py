@@ -92,7 +92,7 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
     if not rows:
         raise InputError(
             "none of the images of the table is in the folder",
-            where=str(folder),
+            where=f"{table.file}; images in {folder}",
             expected=f"such as {missing[0] if missing else 'any'}",
             found=f"{len(files.paths)} images" + (f", such as {files.paths[0]}" if files.paths else ""),
             do="give the folder with --images",
@@ -164,11 +164,21 @@ def _look(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
+def _is_no_text(name: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in name)  # how Python shows bytes that it cannot decode
+
+
 class _Files:
     """The image files below a folder, by path, name and stem."""
 
     def __init__(self, folder: Path) -> None:
         everything = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+        unwritable = next((path for path in everything if not path.isascii() and _is_no_text(path)), None)
+        if unwritable is not None:
+            raise InputError(
+                "the name of a file is no UTF-8", where=str(folder), expected="a name that can stand in a table",
+                found=unwritable, do="rename it",
+            )  # fmt: skip
         clean = [path for path in everything if not is_dirt(PurePosixPath(path))]
         self.folder, self.n_dirt = folder, len(everything) - len(clean)
         self.paths = [path for path in clean if PurePosixPath(path).suffix.lower() in SUFFIXES]
@@ -280,12 +290,12 @@ def _datalist(file: Path) -> Table:
     """
     try:
         plain = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("cannot read a datalist", where=str(file), expected="JSON", found=str(error)) from error
     lists: dict[str, list[Any]] = (
         {k: v for k, v in plain.items() if isinstance(v, list) and v and k != "labels"}
         if isinstance(plain, dict)
-        else {"": plain}
+        else {"": plain if isinstance(plain, list) else []}
     )
     rows = []
     for part, entries in lists.items():
