@@ -13,6 +13,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -262,12 +263,12 @@ class RunSpec:
     store_sha256: str
     code_sha256: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
         return run_key(as_plain(self))
 
-    @property
+    @cached_property
     def training_key(self) -> str:
         """The same for runs that end in the same weights, whatever they are tested on."""
         return _digest_without("rows_sha256", as_plain(self))

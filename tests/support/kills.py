@@ -8,7 +8,10 @@ what was left behind, which processes outlived their parent. ``python -m tests.s
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -153,10 +156,15 @@ def serve_slowly(body: bytes) -> tuple[int, str]:
 
     def slowly(handler: Any, n: int) -> None:
         write = handler.wfile.write
-        handler.wfile.write = lambda data: [
-            (write(data[at : at + 65536]), time.sleep(0.015)) for at in range(0, len(data), 65536)
-        ]
-        send(handler, body)
+
+        def in_parts(data: bytes) -> None:
+            for at in range(0, len(data), 65536):
+                write(data[at : at + 65536])
+                time.sleep(0.015)
+
+        handler.wfile.write = in_parts
+        with contextlib.suppress(OSError):  # who asked was killed
+            send(handler, body)
 
     server.answers["/file.bin"] = slowly
     pid = os.fork()
@@ -292,7 +300,7 @@ def _project(folder: Path) -> Path:
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*skip))
     (folder / "dvc.lock").unlink(missing_ok=True)
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
-    command = [ROOT / ".venv/bin/dvc", "init", "--no-scm", "--quiet"]
+    command = [str(ROOT / ".venv/bin/dvc"), "init", "--no-scm", "--quiet"]
     subprocess.run(command, cwd=folder, env=_environment(folder), check=True)
     experiments = {"one": known_experiment("image", limits={"epochs": 3, "folds": 1})}
     verdicts = {"margin": 0.05, "alpha": 0.05, "sha256": _frozen()}
@@ -355,7 +363,11 @@ def table(found: list[Killed]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table; each kill is told on standard error as it is done."""
+    """Print the table; each kill is told on standard error as it is done. ``table FILE …``: of several campaigns."""
+    if arguments[0] == "table":
+        lines = [line for file in arguments[1:] for line in Path(file).read_text(encoding="utf-8").splitlines()]
+        print(table([Killed(**json.loads(line)) for line in lines if line.startswith("{")]))
+        return
     found, repro = [], arguments[0] == "repro"
     n, *seed = map(int, arguments[repro:])
     with tempfile.TemporaryDirectory() as folder:
@@ -363,7 +375,7 @@ def main(arguments: list[str]) -> None:
         killed = kill_repro(Path(folder), n, rng) if repro else kills(Path(folder), n, seed=(seed or [0])[0])
         for one in killed:
             found.append(one)
-            print(one, file=sys.stderr, flush=True)
+            print(json.dumps(dataclasses.asdict(one)), file=sys.stderr, flush=True)
     print(table(found))
 
 

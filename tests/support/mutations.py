@@ -183,9 +183,9 @@ def _paper(file: Path) -> object:
 
 
 def _predictions(file: Path) -> object:
-    from leukbench.tools.score.predictions import read_given
+    from leukbench.tools.score.predictions import load_predictions
 
-    return read_given(file)
+    return load_predictions(file)
 
 
 def _scored(file: Path) -> object:
@@ -286,7 +286,7 @@ def _pictures() -> dict[str, bytes]:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    made = {}
+    made: dict[str, bytes] = {}
     for kind in ("png", "jpg", "bmp", "tiff", "webp", "gif"):
         done, data = cv2.imencode(f".{kind}", rng.integers(0, 255, (24, 31, 3)).astype(np.uint8))
         made |= {f"image.{kind}": bytes(data)} if done else {}
