@@ -184,7 +184,7 @@ def _train_run(
 ) -> Finished:
     folder = run_folder(spec.key)
     reset_peak_memory(device)
-    for half_written in folder.glob(".*.*"):  # of a process that was killed; this one holds the run
+    for half_written in folder.glob(".*"):  # of a process that was killed, safetensors' own too; this one holds the run
         half_written.unlink()
     write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
     write_text(folder / "environment.json", json.dumps(hardware_card(device), indent=1, sort_keys=True) + "\n")

@@ -2,8 +2,8 @@
 
 ``python -m tests.support.kills 200`` makes a small pipeline in a temporary folder, kills so many commands, runs each
 again without a person's help, and prints the table of docs/reliability.md: what differs from the undisturbed pipeline,
-what was left behind, which processes outlived their parent. ``python -m tests.support.kills repro 12`` does so with
-``make repro`` in a copy of the project.
+what was left behind, which processes outlived their parent. A seed and names may follow: ``60 1 split train``.
+``python -m tests.support.kills repro 12`` does so with ``make repro`` in a copy of the project.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -310,7 +310,7 @@ def _project(folder: Path) -> Path:
 
 def _frozen() -> str:
     from leukbench.papers.loader import load_paper
-    from leukbench.verdicts.rule import frozen_digest
+    from leukbench.verdicts.frozen import frozen_digest
 
     return frozen_digest(0.05, 0.05, load_paper("known_answer").headlines())
 
@@ -321,28 +321,33 @@ def _frozen() -> str:
 SHARES = {**dict.fromkeys(COMMANDS, 9), "audit": 7, "report": 7, "site": 7}
 SHARES |= {"grid": 10, "worker": 10, "download": 35, "checkpoint": 35}
 """Of so many kills in all, how many of what: fewer of what takes long."""
+_NEED_NONE = ("download", "checkpoint", "grid", "worker")
 
 
-def kills(folder: Path, n: int, *, seed: int = 0) -> Iterator[Killed]:
-    """Kill ``n`` commands, in the shares of SHARES and in a random order."""
+def kills(folder: Path, n: int, *, seed: int = 0, wanted: Sequence[str] = ()) -> Iterator[Killed]:
+    """Kill ``n`` commands (of those ``wanted``, else of all), in the shares of SHARES and in a random order."""
     from tests.support.hostile import BODY, SHA256
 
     rng = random.Random(seed)
     stages.warm()
     server, url = serve_slowly(BODY)
-    pipeline = stages.make_pipeline(folder / "home")
+    shares = {what: share for what, share in SHARES.items() if not wanted or what in wanted}
+    trains = [what for what in shares if what in {"grid", "worker"}]
+    last = max([*shares, *(["train"] if trains else [])], key=[*_NEED_NONE, *COMMANDS].index)
+    pipeline = stages.make_pipeline(folder / "home", until=last if last in COMMANDS else "fetch")
     kept = folder / "kept"
     shutil.copytree(pipeline.home, kept, symlinks=True)
-    pipeline.before("train")
-    pipeline.seconds["grid"] = stages.run(pipeline.home, "grid", "--jobs", "2").seconds
-    pipeline.restore(kept)
+    if trains:
+        pipeline.before("train")
+        pipeline.seconds["grid"] = stages.run(pipeline.home, "grid", "--jobs", "2").seconds
+        pipeline.restore(kept)
     others: dict[str, Callable[[], Killed]] = {
         "grid": lambda: kill_grid(pipeline, "grid", rng),
         "worker": lambda: kill_grid(pipeline, "worker", rng),
         "download": lambda: kill_download(folder / "download", url, SHA256, rng),
         "checkpoint": lambda: kill_checkpoint(folder / "tiny", rng),
     }
-    turns = [what for what, share in SHARES.items() for _ in range(share)]
+    turns = [what for what, share in shares.items() for _ in range(share)]
     rng.shuffle(turns)
     for what in (turns * (1 + n // len(turns)))[:n]:
         killed = others[what]() if what in others else kill_stage(pipeline, what, rng)
@@ -369,10 +374,14 @@ def main(arguments: list[str]) -> None:
         print(table([Killed(**json.loads(line)) for line in lines if line.startswith("{")]))
         return
     found, repro = [], arguments[0] == "repro"
-    n, *seed = map(int, arguments[repro:])
+    n, seed, *wanted = *arguments[repro:], *([] if len(arguments) > repro + 1 else ["0"])
     with tempfile.TemporaryDirectory() as folder:
-        rng = random.Random(*seed or [0])
-        killed = kill_repro(Path(folder), n, rng) if repro else kills(Path(folder), n, seed=(seed or [0])[0])
+        rng = random.Random(int(seed))
+        killed = (
+            kill_repro(Path(folder), int(n), rng)
+            if repro
+            else kills(Path(folder), int(n), seed=int(seed), wanted=wanted)
+        )
         for one in killed:
             found.append(one)
             print(json.dumps(dataclasses.asdict(one)), file=sys.stderr, flush=True)

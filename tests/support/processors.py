@@ -1,8 +1,7 @@
 """One small training as if on other processors: other instruction sets, other numbers of threads.
 
-``python -m tests.support.processors`` trains the tiny network with dropout and augmentation in processes whose libraries
-are told to use less than this processor has, and prints the table of docs/reliability.md: how far scores and accuracies
-are from those of the first.
+``python -m tests.support.processors`` trains the tiny network in processes whose libraries are told to use less than
+this processor has, and prints the table of docs/reliability.md: how far scores and accuracies are from the first's.
 """
 
 from __future__ import annotations

@@ -194,6 +194,9 @@ class Pipeline:
         """Put the workspace back to just before a stage: all else is there, what that stage makes is not."""
         for name in self.made[stage]:
             (self.home / name).unlink(missing_ok=True)
+        for folder in sorted((f for f in self.home.rglob("*") if f.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     def differs(self) -> list[str]:
         """Return which files are not as undisturbed: other content, missing, or left behind."""
@@ -206,10 +209,10 @@ class Pipeline:
         shutil.copytree(kept, self.home, symlinks=True)
 
 
-def make_pipeline(home: Path) -> Pipeline:
-    """Run every stage of the small pipeline undisturbed in ``home``."""
+def make_pipeline(home: Path, *, until: str = "site") -> Pipeline:
+    """Run the stages of the small pipeline up to ``until`` undisturbed in ``home``."""
     from leukbench.papers.loader import load_paper
-    from leukbench.verdicts.rule import frozen_digest
+    from leukbench.verdicts.frozen import frozen_digest
 
     home.mkdir(parents=True)
     experiments = {
@@ -226,6 +229,8 @@ def make_pipeline(home: Path) -> Pipeline:
         if any(end.code for end in ends):
             raise RuntimeError(f"{stage} failed undisturbed: {ends}")
         made[stage], seconds[stage] = sorted(_files(home) - before), sum(end.seconds for end in ends)
+        if stage == until:
+            break
     return Pipeline(home, made, seconds, content(home))
 
 
