@@ -8,10 +8,10 @@ PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 # a module's tests stay in one process, as they share what is expensive to make
 SPREAD := -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: help env repro pages style test quick slow coverage bench simulate check picture reference lock clean
+.PHONY: help env repro pages style test quick slow audit-deps coverage bench simulate check picture reference lock clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
 
 env: .venv/ready  ## the environment in .venv, from requirements.lock
 
@@ -42,6 +42,16 @@ quick: env  ## all tests but those that train, need minutes or a GPU
 
 slow: env  ## the tests that take minutes
 	$(PYTEST) -m "slow and not gpu"
+
+# both scanners in an environment of their own, as nothing else needs them; without the database of vulnerabilities the hashes of the lock remain
+audit-deps: build/scan/ready  ## known vulnerabilities of the locked packages, and what bandit says of the code
+	build/scan/bin/bandit --quiet --recursive --configfile pyproject.toml leukbench
+	build/scan/bin/python -m tests.support.audit_deps
+
+build/scan/ready:
+	$(PYTHON) -m venv build/scan
+	build/scan/bin/python -m pip install --quiet --disable-pip-version-check "bandit[toml]" pip-audit
+	touch $@
 
 coverage: env  ## which lines and branches the default tests reach
 	$(PYTEST) $(SPREAD) --cov --cov-report=term

@@ -279,15 +279,21 @@ def gradcam(
 
 @app.command()
 def diff(
-    first: Annotated[str, typer.Argument(help="a profile's folder of reports/, or a commit")],
+    first: Annotated[str, typer.Argument(help="a profile's folder of reports/, a commit, or a run")],
     second: Annotated[str, typer.Argument(help="the same, later")],
     profile: Annotated[str, typer.Option(help="of two commits: the profile; default: every one that both hold")] = "",
     format: Format = "md",
 ) -> None:
-    """Print what moved between two reports: verdicts, findings, flags, headlines beyond seed noise."""
-    from leukbench.tools.diff import diff as differing
+    """Print what moved between two reports, beyond seed noise; of two runs what can explain that they differ."""
+    from leukbench.tools import diff as reports
+    from leukbench.tools import runs
 
-    _say(differing(first, second, profile, _formats(format, "md", "json")), end="")
+    found = [runs.find_folder(name) for name in (first, second)]
+    if found[0] is not None and found[1] is not None:
+        text = runs.diff_runs(found[0], found[1], _formats(format, "md", "json"))
+    else:
+        text = reports.diff(first, second, profile, _formats(format, "md", "json"))
+    _say(text, end="")
 
 
 @app.command()
