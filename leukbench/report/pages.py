@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from leukbench.artefacts import COLOUR_TREES
 from leukbench.papers.schema import Paper
 from leukbench.paths import replacing, write_text
 from leukbench.records import Finding
@@ -62,10 +63,12 @@ def _figures(data: ReportData, paper: str, study: str) -> list[Figure]:
 
 
 def metrics(data: ReportData) -> dict[str, Any]:
-    """Return accuracy, MCC and AUC by experiment and network, for ``dvc metrics show`` and ``diff``."""
+    """Return accuracy, MCC and AUC by experiment and network, for ``dvc metrics show`` and ``diff``; where no network
+    ran, of the trees on colours.
+    """
     found: dict[str, Any] = {}
     for experiment, spec in data.experiments.items():
-        for arm in spec.arms:
+        for arm in spec.arms or (COLOUR_TREES,):
             estimates = {m: sections.pick(data.arm(experiment, arm).estimates, m) for m in ("accuracy", "mcc", "auc")}
             found.setdefault(experiment, {})[arm] = {
                 m: round(e.value, 6) for m, e in estimates.items() if e is not None and e.value == e.value
@@ -150,6 +153,7 @@ def index_page(site: Site) -> str:
         leaks=[leak for leak in _leaks(site).values() if leak.sentences],
         papers=list(site.papers),
         hospital=hospital_sentence(site),
+        real=[data.profile for data in _on_real_images(site)],
         settle=_settle(site),
     )
 
@@ -166,6 +170,10 @@ def _leaks(site: Site) -> dict[str, SourceLeaks]:
         sentences = filter(None, (*leak.sentences, ladder.joined_sentence(found)))
         made[source] = dataclasses.replace(leak, sentences=tuple(sentences))
     return made
+
+
+def _on_real_images(site: Site) -> list[ReportData]:
+    return [data for data in site.profiles if not all(result.stand_in for result in data.results.values())]
 
 
 def _settle(site: Site) -> list[tuple[str, str]]:
@@ -213,7 +221,11 @@ def verdict_sentence(site: Site) -> str:
 def hospital_sentence(site: Site) -> str:
     """Return what a hospital must know first: whether any run says how a published model does on new patients."""
     settled = _headline_verdicts(site)
-    good = [f"{paper} ({study})" for (paper, study), verdict in settled.items() if verdict.startswith("reproduced")]
+    good = [
+        f"{paper} ({study})"
+        for (paper, study), verdict in settled.items()
+        if verdict.startswith("reproduced") and not verdict.endswith("unresolved by patient")
+    ]
     if good:
         return f"the pages of {', '.join(good)}: their figures have a verdict by patient"
     return (
@@ -338,7 +350,7 @@ def _smoke(site: Site) -> str:
 
 def _runs(site: Site) -> str:
     """Return the page on budgets, times, hardware and parameter counts of the runs on publishers' images."""
-    ran = [data for data in site.profiles if not all(result.stand_in for result in data.results.values())]
+    ran = _on_real_images(site)
     counts = {tuple(row.values()): row for data in ran for row in sections.parameter_rows(data)}
     profiles = [_profile_runs(data) for data in ran]
     return _render("runs.md.j2", profiles=profiles, parameters=page_table(list(counts.values())))

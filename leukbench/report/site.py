@@ -164,7 +164,7 @@ def _mark_tables(tokens: list[Token]) -> None:
             token.attrSet("role", "columnheader")
         elif token.type == "td_open":
             token.attrSet("data-label", heads[column] if column < len(heads) else "")
-            if len(inside) <= _SHORT:
+            if len(re.sub(r"\]\([^)]*\)", "", inside)) <= _SHORT:
                 token.attrSet("class", "short")
             token.attrSet("role", "cell")
             column += 1

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from leukbench.artefacts import COLOUR_TREES
 from leukbench.papers.loader import load_paper
 from leukbench.records import Finding
 from leukbench.report import established
 from leukbench.report.data import ReportData
 from leukbench.report.leaks import leaks_of
-from leukbench.report.pages import Site, hospital_sentence, index_page, paper_page, profile_page, site_pages
+from leukbench.report.pages import Site, hospital_sentence, index_page, metrics, paper_page, profile_page, site_pages
 from leukbench.report.pages import verdict_sentence as sentence
 from leukbench.verdicts.rule import Verdict
 from tests.support.made_report import (
+    BORDER,
     NAME,
     NET,
     PAPER,
@@ -81,13 +83,31 @@ def test_a_verdict_is_told_only_where_a_run_gave_one(data: ReportData) -> None:
 
 def test_a_hospital_is_told_that_there_is_no_evidence_unless_there_is(data: ReportData) -> None:
     assert hospital_sentence(site(data)).startswith("no evidence either way")
-    refuted = compared(data, verdicts=(verdict("not reproduced (lower)"),))
-    assert hospital_sentence(site(refuted)).startswith("no evidence either way")
+    for word in ("not reproduced (lower)", "reproduced as published, unresolved by patient"):
+        page = site(compared(data, verdicts=(verdict(word),)))
+        assert hospital_sentence(page).startswith("no evidence either way")
+        assert "For a hospital: no evidence either way" in index_page(page).split("|")[0]
     settled = compared(data, verdicts=(verdict("reproduced"),))
     assert (
         hospital_sentence(site(settled))
         == "the pages of known_answer (cohort): their figures have a verdict by patient"
     )
+
+
+def test_the_index_links_the_tables_of_every_profile_on_real_images_and_of_no_other(data: ReportData) -> None:
+    assert "[estimates](made/tables/estimates.csv)" in index_page(site(data))
+    assert "tables/estimates.csv" not in index_page(site(made_images(data)))
+
+
+def test_metrics_speak_of_networks_or_of_colours_where_no_network_ran(data: ReportData) -> None:
+    assert metrics(data)["image"] == {NET: {"accuracy": 0.9, "mcc": 0.5, "auc": 0.9}}
+    image = data.results["image"]
+    models = {**image.evaluation.arms, COLOUR_TREES: image.evaluation.arms[BORDER]}
+    bare = with_result(
+        data, "image", experiment=dataclasses.replace(image.experiment, arms=()),
+        evaluation=dataclasses.replace(image.evaluation, arms=models),
+    )  # fmt: skip
+    assert metrics(bare)["image"] == {COLOUR_TREES: {"accuracy": 0.88}}
 
 
 def test_the_worst_finding_speaks_of_the_headline_first_and_of_what_is_proved(data: ReportData) -> None:
