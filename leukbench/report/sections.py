@@ -99,7 +99,7 @@ def counted(result: ExperimentResult, e: Estimate) -> str:
     tested = sum(result.certificate.folds[k].roles["test"].rows for k in folds_run(result))
     if tested > e.n_images:
         return f"{count(e.n_images)} originals ({count(tested)} images)"
-    return count(e.n_images)
+    return f"{count(e.n_images)} images"
 
 
 def folds_run(result: ExperimentResult) -> list[int]:
@@ -252,10 +252,17 @@ def printed_in_short(claim: Claim) -> str:
 
 
 def _reproduced(found: Sequence[Reproduced]) -> str:
-    return (
-        "<br>".join(with_interval(r.estimate) + (f" ({r.definition})" if r.definition else "") for r in found)
-        or "not run"
-    )
+    """Return one line a reading of the split: what a claim is held against, under every definition that is defined."""
+    lines: dict[str, list[str]] = {}
+    for r in found:
+        lines.setdefault(r.reading, [])
+        if math.isfinite(r.estimate.value):
+            of = f" ({r.definition})" if r.definition else ""
+            lines[r.reading].append(with_interval(r.estimate) + of)
+    shown = {reading: "; ".join(values) or "undefined" for reading, values in lines.items()}
+    if len(shown) < 2:
+        return "".join(shown.values()) or "not run"
+    return "<br>".join(f"{reading.replace('_', ' ')}: {values}" for reading, values in shown.items())
 
 
 def _by_patient(claim: Claim, found: Sequence[Reproduced]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from leukbench.report import chosen, controls, ladder, sections
 from leukbench.report.data import ReportData
 from leukbench.report.format import difference, with_interval
 from leukbench.verdicts.comparison import ArmContrast
+from leukbench.verdicts.differences import Reproduced
 from leukbench.verdicts.rule import Verdict
 from tests.support.made_report import (
     BORDER,
@@ -112,7 +114,7 @@ def test_a_network_with_one_answer_is_a_line_that_says_so(data: ReportData) -> N
 
 
 def test_a_row_counts_originals_and_says_how_many_images_were_tested(data: ReportData) -> None:
-    assert rows_of(data)["by image"]["tested"] == "400 of 20 patients"
+    assert rows_of(data)["by image"]["tested"] == "400 images of 20 patients"
     copies = with_result(data, "image", certificate=certificate(tested=1313))
     assert rows_of(copies)["by image"]["tested"] == "400 originals (1,313 images) of 20 patients"
 
@@ -128,12 +130,27 @@ def test_patients_that_are_joined_are_called_groups_and_counted_once(data: Repor
         classes=(), unit="patient", n_patients=27, reading="", n_images=400, n_images_published=400, models={}, split=()
     )
     joined = dataclasses.replace(data, views={"image": view})
-    assert rows_of(joined)["by image"]["tested"] == "400 of 20 groups"
-    assert rows_of(joined)["by patient"]["tested"] == "400 of 20 patients"
+    assert rows_of(joined)["by image"]["tested"] == "400 images of 20 groups"
+    assert rows_of(joined)["by patient"]["tested"] == "400 images of 20 patients"
     assert "27 patients are 20 groups" in ladder.ladder_notes(joined, *STUDY)[0]
     assert not any("groups" in note for note in ladder.ladder_notes(data, *STUDY))
     alone = dataclasses.replace(data, views={"image": dataclasses.replace(view, n_patients=20)})
-    assert rows_of(alone)["by image"]["tested"] == "400 of 20 patients"
+    assert rows_of(alone)["by image"]["tested"] == "400 images of 20 patients"
+
+
+def test_a_claim_says_which_reading_of_its_split_gave_what() -> None:
+    def of(reading: str, value: float, definition: str = "") -> Reproduced:
+        made = estimate("f1", value)
+        return Reproduced(estimate=made, protocol="as_published", reading=reading, definition=definition)
+
+    one = [of("random_images", 0.5, "macro average"), of("random_images", math.nan, "micro average")]
+    assert sections._reproduced(one) == "50.0 [45.0 to 55.0] (macro average)"
+    two = [*one, of("by_slide", 0.6, "macro average"), of("by_slide", 0.7, "micro average")]
+    assert sections._reproduced(two) == (
+        "random images: 50.0 [45.0 to 55.0] (macro average)<br>"
+        "by slide: 60.0 [55.0 to 65.0] (macro average); 70.0 [65.0 to 75.0] (micro average)"
+    )
+    assert sections._reproduced([of("a", math.nan)]) == "undefined" and sections._reproduced([]) == "not run"
 
 
 def test_what_is_shared_is_counted_in_the_folds_that_were_run(data: ReportData) -> None:
@@ -155,7 +172,7 @@ def test_a_status_is_full_only_where_nothing_deviates(data: ReportData) -> None:
 def test_nothing_is_called_by_patient_where_no_ids_are_published(data: ReportData) -> None:
     absent = with_result(data, "patient", certificate=certificate(evidence="absent"))
     row = rows_of(absent)["by group (no patient ids published)"]
-    assert row["tested"] == "400 of 20 groups"
+    assert row["tested"] == "400 images of 20 groups"
     assert sections.patient_rows(absent, *STUDY) == []
 
 
