@@ -148,6 +148,8 @@ def _remarks(row: TransferResult) -> list[str]:
         "colour histogram "
         f"trained on the source on {with_interval(row.histogram)} %."
     ]
+    if math.isnan(row.metrics["mcc"].transferred.value):
+        remarks.insert(0, "There it calls every image one class, so that MCC is undefined.")
     at_source = row.accuracy_at_source_prevalence
     if at_source is not None and math.isfinite(at_source) and accuracy.value > row.majority_accuracy:
         remarks.append(

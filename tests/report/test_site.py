@@ -103,6 +103,13 @@ def test_a_page_asks_nothing_of_anybody_and_forbids_itself_to(site: Path) -> Non
         assert policy.startswith("default-src 'none'")
 
 
+def test_style_and_script_stand_in_a_page_as_they_were_written(site: Path) -> None:
+    text = (site / "index.html").read_text(encoding="utf-8")
+    for part in ("style", "script"):
+        (inside,) = re.findall(f"<{part}>(.*?)</{part}>", text, re.DOTALL)
+        assert len(inside) > 500 and not re.search(r"&(gt|lt|amp|#3\d|quot);", inside)
+
+
 def test_every_internal_link_answers(site: Path) -> None:
     pages = pages_of(site)
     for file, reader in pages.items():
