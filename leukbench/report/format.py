@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from leukbench.errors import visible
+
 if TYPE_CHECKING:
     from leukbench.evaluation.contrasts import Contrast
     from leukbench.records import Estimate
@@ -166,7 +168,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """
     if not rows:
         return ""
-    safe = [{k: _cell(v) for k, v in row.items()} for row in rows]
+    safe = [{_cell(k): _cell(v) for k, v in row.items()} for row in rows]
     return str(tabulate(safe, headers="keys", tablefmt="github", disable_numparse=True))
 
 
@@ -204,6 +206,23 @@ def _line(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(map(_cell, cells))} |"
 
 
+def on_one_line(value: Any) -> Any:
+    """Return plain data whose texts, keys included, hold no line breaks: no name in it begins a heading or a list.
+
+    >>> on_one_line({"a\\nb": ["c", 1, "d\\r\\n# e"]})
+    {'a b': ['c', 1, 'd # e']}
+    """
+    if isinstance(value, str):
+        return " ".join(value.splitlines())
+    if isinstance(value, Mapping):
+        return {on_one_line(k): on_one_line(v) for k, v in value.items()}
+    return [on_one_line(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+_TAG = re.compile(r"`[^`]*`|<(?=[A-Za-z/!?])(?!br>)")
+
+
 def _cell(value: Any) -> str:
     """Return a cell's text: no name in it begins another cell or row, or is taken for HTML; our own ``<br>`` stays."""
-    return re.sub(r"<(?=[A-Za-z/!?])(?!br>)", r"\\<", " ".join(str(value).splitlines()).replace("|", "\\|"))
+    text = visible(" ".join(str(value).splitlines())).replace("|", "\\|")
+    return _TAG.sub(lambda found: found[0] if found[0].startswith("`") else r"\<", text)

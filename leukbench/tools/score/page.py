@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from leukbench.records import Grade
-from leukbench.report.format import FRACTIONS, interval, number, percent, points, table
+from leukbench.report.format import FRACTIONS, interval, number, on_one_line, percent, points, table
 from leukbench.report.format import score as shown
 
 Plain = dict[str, Any]
@@ -30,6 +30,7 @@ _CLASSWISE = ("recall", "specificity", "precision", "f1", "auc")
 
 def page(result: Plain, file: str) -> str:
     """Return the Markdown page of what :func:`leukbench.tools.score.score.score` found."""
+    result, file = on_one_line(result), on_one_line(file)
     unit = result["grouped_by"]
     parts = [
         f"# Scores of {file}",

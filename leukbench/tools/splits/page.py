@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from leukbench.report.format import percent, table
+from leukbench.report.format import on_one_line, percent, table
 
 Plain = dict[str, Any]
 Block = tuple[str, Any]
@@ -54,6 +54,7 @@ def _element(kind: str, what: Any) -> str:
 
 
 def _blocks(facts: Plain) -> Iterator[Block]:
+    facts = on_one_line(facts)
     yield "h1", "Check of a split"
     yield "p", _verdict(facts)
     yield from (("p", text) for text in facts["notes"])
