@@ -142,11 +142,12 @@ def _parquet(file: Path) -> Table:
 
     try:
         found = pyarrow.parquet.read_table(file)
-    except (OSError, pyarrow.ArrowException) as error:
+        columns = [[_cell(value) for value in column.to_pylist()] for column in found.columns]
+        header = [str(name).strip() for name in found.column_names]
+    except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:  # of damaged text and dates too
         raise InputError("cannot read a parquet file", where=str(file), expected="a whole parquet file",
                          found=str(error)[:200], do="write it again, or export it as CSV") from error  # fmt: skip
-    named, nameless = _names(file, [str(name).strip() for name in found.column_names])
-    columns = [[_cell(value) for value in column.to_pylist()] for column in found.columns]
+    named, nameless = _names(file, header)
     rows = zip(*columns, strict=True)
     lines = tuple(Line(file, number, dict(zip(named, row, strict=True))) for number, row in enumerate(rows, start=2))
     return _table(file, named, nameless, lines)
