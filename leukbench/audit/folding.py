@@ -91,6 +91,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("split_shares", ("pool_shares",), "claims"),
     Cause("layer_totals", ("total_split", "two_values"), "claims"),
     Cause("public_counts", ("stated_sums",), "claims"),
+    Cause("output_units", ("output_units",), "result"),
 )
 """Causes first; each finding is folded under the first cause that explains it."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from leukbench.audit.power.conventions import Tally
 from leukbench.audit.power.rates import PowerRow, check_rates
+from leukbench.audit.readings.public_counts import public_counts
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding, canonical_json
 
@@ -42,13 +43,28 @@ def to_json(findings: Iterable[Finding]) -> str:
     return canonical_json(list(findings)) + "\n"
 
 
-def render_markdown(findings: Sequence[Finding], papers: Sequence[Paper]) -> str:
+def render_markdown(findings: Sequence[Finding], papers: Sequence[Paper], *, facts: str = "") -> str:
     """Return one page: a summary table, then one section a paper, most serious first, consistent ones and
-    ambiguities in lists."""
+    ambiguities in lists.
+
+    ``facts``: where a page of a paper's facts lies, with ``{key}`` for the paper, if it has one; then what the paper
+    leaves open is told there, and only counted here.
+    """
     parts = ["# Could the printed figures be true together?", "", INTRODUCTION, "", _summary(findings, papers)]
     for paper in papers:
-        parts += ["", *_section(paper, [f for f in findings if f.paper == paper.key])]
+        own = [f for f in findings if f.paper == paper.key]
+        lines = _section(paper, own, facts.format(key=paper.key))
+        parts += ["", *(_named_studies(line, paper) for line in lines)]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _named_studies(line: str, paper: Paper) -> str:
+    """Return a line with studies called by their data, not by their names in the ledger."""
+    for name, study in paper.studies.items():
+        data = str(public_counts().get(study.source, {}).get("name", study.title)).split(" (")[0]
+        line = re.sub(rf"(?<!- )\b([Ss])tudy {re.escape(name)}\b", rf"\1tudy on {data}", line)
+        line = re.sub(rf"\(study on {re.escape(data)}\)", f"(on {data})", line)
+    return re.sub(r"(?<!the )\bstudy on ", "the study on ", line)
 
 
 def _summary(findings: Sequence[Finding], papers: Sequence[Paper]) -> str:
@@ -75,7 +91,7 @@ def _unclear(finding: Finding) -> bool:
     return finding.kind == "ambiguity" and finding.status == "uncheckable"
 
 
-def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
+def _section(paper: Paper, findings: Sequence[Finding], facts: str) -> list[str]:
     cite = paper.citation
     lines = [
         f"## {paper.key}",
@@ -95,26 +111,33 @@ def _section(paper: Paper, findings: Sequence[Finding]) -> list[str]:
     claims = {c.id: c for c in paper.claims}
     for finding in serious:
         lines += ["", *_entry(finding, claims)]
-    lines += _list("What could not be checked", open_, _open)
-    lines += _list("What a re-implementer has to decide", unclear, _decision)
+    silent = [f for f in open_ if f.check == "protocol_facts" and not f.witness]
+    lines += _list("What could not be checked", [f for f in open_ if f not in silent], _open)
+    if silent:
+        lines += [] if len(silent) < len(open_) else ["", "### What could not be checked", ""]
+        words = " ".join(_sentence(f.statement) for f in silent)
+        lines += [f"- Of how the figures came about: {words} `{silent[0].id}` and {len(silent) - 1} more"]
+    told = [f for f in unclear if f.check == "assumed" and facts]
+    lines += _list("What a re-implementer has to decide", [f for f in unclear if f not in told], _decision)
+    if told:
+        lines += [
+            f"- {len(told)} more that the paper leaves open, with what was taken here and why: [{facts}]({facts})"
+        ]
     lines += _in_order(fine)
     return lines
 
 
 def _in_order(findings: Sequence[Finding]) -> list[str]:
-    """Return what was checked and is in order: a bullet a check, with the arithmetic where that has one or two."""
+    """Return what was checked and is in order: a bullet a check; the arithmetic is in the findings as JSON."""
     by_check: dict[str, list[Finding]] = {}
     for f in findings:
         by_check.setdefault(f.check, []).append(f)
     if not by_check:
         return []
-    lines = ["", "### Checked and in order", ""]
-    for members in by_check.values():
-        if len(members) < 3:
-            lines += [f"- {_sentence(f.statement)} {_sentence(f.witness)} `{f.id}`" for f in members]
-        else:
-            words = " ".join(dict.fromkeys(_sentence(f.statement) for f in members))
-            lines.append(f"- {words} `{members[0].id}` and {len(members) - 1} more of this check")
+    lines = ["", f"### Checked and in order: {len(findings)}", ""]
+    for first, *more in by_check.values():
+        others = "" if not more else f" (and {len(more)} more)"
+        lines.append(f"- {_sentence(first.statement).rstrip('.')}{others}.")
     return lines
 
 
@@ -152,11 +175,12 @@ def _entry(f: Finding, claims: Mapping[str, Claim]) -> list[str]:
 
 
 def _open(f: Finding) -> tuple[str, ...]:
-    return f.statement, f.witness, *f.parts, f"Missing: {f.repair}"
+    return f.statement, f.witness, f"Missing: {f.repair}"
 
 
 def _decision(f: Finding) -> tuple[str, ...]:
-    return f.statement, f.witness, "" if f.repair == WHICH else f.repair
+    said = re.fullmatch(r"The text says \w+ things about (.*)\.", f.statement)
+    return f"Of {said[1]}:" if said else f.statement, f.witness, "" if f.repair == WHICH else f.repair
 
 
 def _list(title: str, findings: Sequence[Finding], words: Callable[[Finding], tuple[str, ...]]) -> list[str]:

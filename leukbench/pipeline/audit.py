@@ -64,7 +64,7 @@ def audit_stage(params: Params) -> str:
             out_folder(params.profile, "papers", f"{key}.json"), json_text(without_claims(papers[key])), summed=True
         )
     published = [finding for key in paper_keys() for finding in found[key]]  # the page is one for all profiles
-    page = render_markdown(published, [papers[key] for key in paper_keys()])
+    page = render_markdown(published, [papers[key] for key in paper_keys()], facts="papers/{key}-facts.md")
     write_text(workspace() / "reports" / "audit.md", page)
     return f"{len(findings)} findings on {len(params.papers)} papers"
 

@@ -79,7 +79,7 @@ def test_counts_in_millions_are_held_against_other_networks_and_sizes() -> None:
     ]
     drafts = network_names.check_counts_in_millions(read(paper(score("accuracy", "90"), *rows)))
     assert [d.status for d in drafts] == ["implausible"] * 3 + ["consistent"]
-    assert "vgg16" in drafts[0].statement and "times those" in drafts[1].statement
+    assert "VGG16" in drafts[0].statement and "times those" in drafts[1].statement
 
 
 def test_a_headline_that_is_no_share_is_never_turned_into_wrong_images() -> None:

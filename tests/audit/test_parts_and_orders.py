@@ -216,7 +216,7 @@ def sized(*rows: Row, px: str = "300×300") -> Paper:
 
 def test_a_count_of_another_known_network_is_named() -> None:
     (draft,) = networks.check_known_networks(read(sized(count("EfficientNet-B0", "167,984,681"))))
-    assert draft.status == "implausible" and "efficientnetb3 without its head, flattened at 300 px" in draft.statement
+    assert draft.status == "implausible" and "EfficientNet-B3 without its head, flattened at 300 px" in draft.statement
     own = 4_007_548 + 1281 * 2
     assert statuses(networks.check_known_networks(read(sized(count("EfficientNet-B0", str(own)))))) == ["consistent"]
 
@@ -298,7 +298,7 @@ def test_a_claim_of_speed_without_a_time_is_uncheckable() -> None:
                 ("parts_against_pool", "implausible", "10654"),
                 ("common_n", "implausible", "all 5 networks"),
                 ("public_counts", "implausible", "45 labelled subjects"),
-                ("known_networks", "implausible", "efficientnetb3"),
+                ("known_networks", "implausible", "EfficientNet-B3"),
                 ("two_values", "inconsistent", "11,093,290"),
                 ("matrix_scores", "consistent", "precision 0.986"),
             },

@@ -17,6 +17,7 @@ from leukbench.errors import InputError
 MAX_CELLS = 1_200_000
 READINGS = ("positive:first", "positive:second", "macro", "weighted", "macro, harmonic F1")
 LINEAR = ("accuracy", "precision", "recall", "specificity", "f1")
+ONE_WAY = ("accuracy", "balanced_accuracy", "mcc", "kappa")
 SLACK = 1e-9
 Mask = npt.NDArray[np.bool_]
 
@@ -51,6 +52,7 @@ class BinaryGrid:
                 found=f"{self.p} and {self.q} images",
                 do="use the linear programs instead",
             )
+        self.masks: dict[tuple[Score, str], Mask] = {}
         self.a = np.arange(self.p + 1, dtype=np.float64)[:, None]  # right in the first class
         self.b = np.arange(self.q + 1, dtype=np.float64)[None, :]  # right in the second class
 
@@ -173,12 +175,16 @@ class BinaryGrid:
     def mask(self, score: Score, reading: str) -> Mask:
         """Return which matrices print as this score when overall scores are read as ``reading``, under any usual
         convention for 0/0."""
-        low, high = float(score.interval.low) - SLACK, float(score.interval.high) + SLACK
-        found = np.zeros((self.p + 1, self.q + 1), dtype=bool)
-        for values in self.usual_values(score, reading):
-            with np.errstate(invalid="ignore"):
-                found |= (values >= low) & (values <= high)
-        return found
+        one_way = score.metric in ONE_WAY or (reading.startswith("macro") and score.metric != "f1")
+        key = (score, self._own(score, "macro" if one_way else reading))
+        if key not in self.masks:
+            low, high = float(score.interval.low) - SLACK, float(score.interval.high) + SLACK
+            found = np.zeros((self.p + 1, self.q + 1), dtype=bool)
+            for values in self.usual_values(*key):
+                with np.errstate(invalid="ignore"):
+                    found |= (values >= low) & (values <= high)
+            self.masks[key] = found
+        return self.masks[key]
 
     def witness(self, mask: Mask) -> list[list[int]] | None:
         """Return one matrix of the mask (rows actual), or None."""
@@ -203,7 +209,9 @@ def _weighed(parts: Sequence[npt.NDArray[np.float64]], weights: Sequence[float])
     return found
 
 
-def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[str, list[list[int]]] | None:
+def binary_matrix(
+    sizes: Mapping[str, int], scores: Sequence[Score], *, grid: BinaryGrid | None = None
+) -> tuple[str, list[list[int]]] | None:
     """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any
     reading.
 
@@ -216,6 +224,8 @@ def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[st
         Class -> images, of two classes.
     scores
         Printed scores as intervals of fractions.
+    grid
+        The matrices of these class sizes, where they are at hand.
 
     Returns
     -------
@@ -228,7 +238,7 @@ def binary_matrix(sizes: Mapping[str, int], scores: Sequence[Score]) -> tuple[st
     >>> binary_matrix({"ill": 549, "well": 96}, s)[0]
     'positive:well'
     """
-    grid = BinaryGrid(sizes)
+    grid = grid or BinaryGrid(sizes)
     for reading in READINGS:
         mask = np.ones((grid.p + 1, grid.q + 1), dtype=bool)
         for score in scores:

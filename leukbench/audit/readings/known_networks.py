@@ -70,7 +70,7 @@ def explain_count(network: dict[str, Any], count: int) -> CountReading | None:
     >>> explain_count(known_networks()["vgg19"], 45716545).words
     'VGG19 without its head, flattened at 224 px (25088), dense 1024, dense 1'
     """
-    label = str(network["names"][0]).upper() if len(network["names"][0]) < 6 else str(network["names"][0])
+    label = str(network["title"])
     plain = {
         "weights": "weights with the 1000-class head",
         "keras": "all values of the Keras version with the 1000-class head",

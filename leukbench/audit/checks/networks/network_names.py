@@ -89,7 +89,7 @@ def check_counts_in_millions(ledger: Ledger) -> list[Draft]:
 def _other_network(network: dict[str, Any], printed: Interval) -> str:
     """Return the name of another known network whose count with its 1000-class head prints so, "" without one."""
     known = (n for n in known_networks().values() if n is not network)
-    return next((str(n["names"][0]) for n in known if printed.contains(n["weights"])), "")
+    return next((str(n["title"]) for n in known if printed.contains(n["weights"])), "")
 
 
 def _too_many_draft(c: Claim, network: dict[str, Any], other: str, interval: Interval) -> Draft:

@@ -76,7 +76,7 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
     stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
     if functools.reduce(np.logical_and, masks).any():
-        one = binary_matrix(sizes.counts, [s for s, _ in pairs])
+        one = binary_matrix(sizes.counts, [s for s, _ in pairs], grid=grid)
         counts = one[1] if one else grid.witness(functools.reduce(np.logical_and, masks)) or []
         return Draft(
             check="binary_rows",

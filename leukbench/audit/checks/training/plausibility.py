@@ -15,6 +15,7 @@ from leukbench.audit.readings.public_counts import public_counts
 from leukbench.audit.readings.texts import epoch_of
 from leukbench.papers.schema import Claim
 
+PARTS = {"train": "training", "unstated": "printed"}
 CORRELATION = 0.1  # of errors within a patient, in the middle of the range in docs/statistics.md
 
 
@@ -160,7 +161,8 @@ def _curve_draft(
         kind="arithmetic",
         claims=tuple(claims),
         severity=1,
-        statement=f"The {split} accuracy of {model} rises at every one of {len(steps)} printed steps and never falls.",
+        statement=f"The {PARTS.get(split, split)} accuracy of {model} rises at every one of {len(steps)} printed "
+        "steps and never falls.",
         witness=f"From {claims[0].value} to {claims[-1].value}; smallest step {shown(100 * min(steps), 2)} "
         f"points.{noise}",
         repair="raw values of every epoch; a smoothed curve would look like this.",
@@ -199,8 +201,8 @@ def check_final_epoch(ledger: Ledger) -> list[Draft]:
                     kind="arithmetic",
                     claims=(c, d),
                     severity=0 if same else 1,
-                    statement=f"The {key[2]} accuracy of {key[1]} at its last printed epoch ({epoch}) is "
-                    f"{c.value}; the final figure is {d.value}.",
+                    statement=f"The {PARTS.get(key[2], key[2])} accuracy of {key[1]} at its last printed epoch "
+                    f"({epoch}) is {c.value}; the final figure is {d.value}.",
                     witness=f"{c.where}: {c.value}; {d.where}: {d.value}.",
                     repair="" if same else "another epoch (the best one?) or another run; say which was kept.",
                 )
