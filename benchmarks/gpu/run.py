@@ -399,12 +399,12 @@ def main(arguments: list[str] | None = None) -> int:
     bench = Bench(
         device=device,
         seconds=0.01 if small else 2.5,
-        n_images=4 if small else 1024,
-        n_files=4 if small else 256,
+        n_images=2 if small else 1024,
+        n_files=2 if small else 256,
         file_px=64 if small else 450,
         workers=0 if small else min(16, card["cores"] or 1),
         limits=Device(**state["limits"]),
-        batch_size=4 if small else None,
+        batch_size=2 if small else None,
     )
     wanted = {name: call for name, call in parts_of(bench, whole_networks=not small).items() if options.only in name}
     left = measure(wanted, file, state, until=until)

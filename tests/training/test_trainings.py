@@ -165,11 +165,11 @@ def time_there(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProce
 
 
 def test_the_timing_script_runs_where_nothing_else_is_installed(tmp_path: Path) -> None:
-    result, parts, page = time_there(tmp_path, "--only", "ALNet")
+    result, parts, page = time_there(tmp_path, "--only", "DSCNet")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert set(parts) == {f"{what}: ALNet" for what in ("engine bf16", "step bf16", "by hand", "engine fp32")}
+    assert set(parts) == {f"{what}: DSCNet" for what in ("engine bf16", "step bf16", "by hand", "engine fp32")}
     assert all(part["status"] == "done" and part["images_s"] > 0 for part in parts.values())
-    assert "| ALNet | " in page and "28.0 million images): not all networks were measured" in page
+    assert "| DSCNet | " in page and "28.0 million images): not all networks were measured" in page
 
 
 def test_the_headline_grid_is_the_papers_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
