@@ -194,7 +194,7 @@ class Recipe:
     decay: float = 0.95  # exponential: factor on the rate after each epoch
     stop_patience: int = 0  # the run ends after so many epochs without a lower monitored loss; 0: never
     pretrained: bool = False
-    trainable: str = "all"  # all; head; last:N (head and the last N parameterised layers of the backbone)
+    trainable: str = "all"  # all; head; last:N (and N last layers with weights); stages: head until 5, then all at 1e-5
     balance: Literal["none", "oversample", "class_weights"] = "none"
     checkpoint: Literal["last", "best_validation_accuracy", "best_validation_loss"] = "last"
 

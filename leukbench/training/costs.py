@@ -20,6 +20,7 @@ from leukbench.records import NetworkSpec, Recipe, as_plain, canonical_json
 from leukbench.training.network import build_network
 from leukbench.training.recipe import freeze, make_loss
 from leukbench.training.roofline import Device, Work, measure_device
+from leukbench.training.stages import stages_of
 
 SHARE_OF_ROOFLINE = 0.5
 """What part of the eager roofline an estimate takes for granted; the benchmarks' goal for every network."""
@@ -150,7 +151,7 @@ def least_seconds(work: Load, limits: Device) -> tuple[float, float]:
         )
         images = torch.empty(size, 3, recipe.input_px, recipe.input_px, dtype=kind)
         labels = torch.zeros(size, dtype=torch.int64)
-    frozen = freeze(model, recipe.trainable)
+    frozen = freeze(model, stages_of(recipe)[-1].recipe.trainable)  # the last stage trains the most
     model.train()
     for layer in frozen:
         layer.eval()

@@ -31,11 +31,12 @@ from leukbench.paths import replacing, runs_folder, write_text
 from leukbench.pixels.store import Store
 from leukbench.records import RunSpec, as_plain
 from leukbench.training.data import Pixels, Rows, rows_digest
-from leukbench.training.engine import Epochs, State, set_up, train
+from leukbench.training.engine import Epochs, State
 from leukbench.training.finished import is_finished, read_history, read_receipt, seal
 from leukbench.training.hardware import hardware_card, peak_memory_mib, reset_peak_memory
 from leukbench.training.locks import holding
 from leukbench.training.network import build_network
+from leukbench.training.stages import set_up_stage, train_stages
 
 _LOG = logging.getLogger(__name__)
 _SERIES = ("train_loss", "train_accuracy", "validation_loss", "train_s", "scoring_s")
@@ -198,7 +199,7 @@ def _train_run(
         _save_checkpoint(folder / "checkpoint.safetensors", state, wall_s=earlier_s + time.perf_counter() - started)
         progress(len(state.epochs), spec.recipe.epochs)
 
-    train(
+    state = train_stages(
         state,
         spec.recipe,
         **parts,
@@ -234,13 +235,13 @@ def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple
         size, pretrained = spec.recipe.input_px, spec.recipe.pretrained
         return build_network(spec.network, n_classes=len(spec.classes), input_px=size, pretrained=pretrained)
 
-    def fresh() -> State:
-        return set_up(build, spec.recipe, seed=spec.seed, device=device, precision=spec.precision)
+    def fresh(done: int = 0) -> State:
+        return set_up_stage(build, spec.recipe, done, seed=spec.seed, device=device, precision=spec.precision)
 
     file = folder / "checkpoint.safetensors"
     if file.is_file():
         try:
-            return (state := fresh()), _load_checkpoint(file, state)
+            return (state := fresh(epochs_done(spec.key))), _load_checkpoint(file, state)
         except DataError as error:
             aside = file.with_name(f"damaged-{file.name}")
             file.replace(aside)
