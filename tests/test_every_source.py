@@ -14,6 +14,8 @@ from leukbench.errors import DataError, InputError, LeukbenchWarning
 from leukbench.records import MANIFEST_COLUMNS
 from leukbench.sources import base, load_source, source_names
 from leukbench.sources.base import Source
+from leukbench.sources.dirt import clean_files
+from leukbench.sources.pictures import SUFFIXES
 from leukbench.sources.verify import verify_source
 from tests.support.real_images import real_folder
 
@@ -60,16 +62,16 @@ def manifest(source: Source, folder: Path, manifests: dict[str, pd.DataFrame]) -
 
 @pytest.fixture
 def damaged(source: Source, folder: Path, manifest: pd.DataFrame, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A copy of a few of the source's images (all of a synthetic one) and the first image in it, to be broken."""
+    """A copy of a few of the source's images (all of a synthetic one) with its tables, and its first image, to be broken."""
     copy = tmp_path / source.name
     here = manifest[manifest["present"] == 1]
     if source.make is not None:
         shutil.copytree(folder, copy)
     else:
-        for path in [*here["path"].head(3), "labels.csv"]:
-            if (folder / path).is_file():
-                (copy / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / path, copy / path)
+        tables = (f.relative_to(folder) for f in clean_files(folder) if f.suffix.lower() not in SUFFIXES)
+        for path in [*here["path"].head(3), *tables]:
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / path, copy / path)
         if not base.has_facts(source.name):  # nobody publishes its hashes: those of the files as they came are held
             base.record_files(copy, below="")
     yield copy, copy / here["path"].iloc[0]

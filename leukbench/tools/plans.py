@@ -81,6 +81,7 @@ def read_profile(file: Path) -> dict[str, Any]:
                 "an experiment of the plan stands under experiments as well", where=str(file), found=sorted(doubled)[0]
             )
         plain["experiments"] = {**planned, **plain.get("experiments", {})}
+        plain.setdefault("transfers", {})  # a stage of dvc.yaml asks for the key
     return plain
 
 
