@@ -62,7 +62,7 @@ def manifest(source: Source, folder: Path, manifests: dict[str, pd.DataFrame]) -
 
 @pytest.fixture
 def damaged(source: Source, folder: Path, manifest: pd.DataFrame, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A copy of a few of the source's images (all of a synthetic one) with its tables, and its first image, to be broken."""
+    """A copy of a few images of the source (all of a synthetic one) with its tables; the first image, to be broken."""
     copy = tmp_path / source.name
     here = manifest[manifest["present"] == 1]
     if source.make is not None:

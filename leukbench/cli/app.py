@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leukbench.params import Params
 
 app = QuickTyper(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Does the number hold when no patient, and no copy of an image, stands on both sides of the split?",
 )  # fmt: skip
 Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
@@ -499,7 +499,7 @@ def new(
     """Lay the files of a new paper or source; once more: say what of them is still to be filled."""
     from leukbench.tools.new import new as laying
 
-    print(laying(kind, key))
+    _say(laying(kind, key))
 
 
 @app.command()

@@ -3,6 +3,7 @@ pandas or scikit-learn would take longer than the command itself."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -86,3 +87,20 @@ def test_every_plain_kind_of_parameter_arrives_with_its_type() -> None:
     }
     assert CliRunner().invoke(app, ["--number", "seven"]).exit_code == 2
     assert CliRunner().invoke(app, ["--wrod", "w"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "completed"), [("check-", 1, "check-split"), ("check-split --for", 2, "--format")]
+)
+def test_the_shell_completes_commands_and_options(words: str, at: int, completed: str) -> None:
+    asked = {"COMP_WORDS": f"leukbench {words}", "COMP_CWORD": str(at), "_LEUKBENCH_COMPLETE": "complete_bash"}
+    code = "import sys; sys.argv = ['leukbench']; from leukbench.cli import main; main()"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert found.stdout.split() == [completed]
