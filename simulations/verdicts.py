@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from leukbench.evaluation.intervals import korn_graubard, pooled_variance
+from leukbench.evaluation.likeness import ASSUMED
 from leukbench.records import Estimate, FloatArray
 from leukbench.verdicts.differences import Overlap, Question, Reproduced, conclude, difference
 from simulations.patients import CNMC, CORRELATION, density
 
 SEED = 20261129
 ALPHA = 0.05
+
+
+Pairing = Literal["two samples", "the same images", "likeness known"]
+"""What a verdict knows of images that both sides tested: nothing; how alike patients fare, as the arms show it; exactly
+how alike they do, which nobody can know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,7 @@ class Study:
     sizes: tuple[int, ...] = ()
     shared: Overlap = Overlap.NONE
     likeness: float = 0.8
-    paired: bool = True  # whether the verdict is told what is shared
+    pairing: Pairing = "the same images"
 
 
 def _rates(p: float, effect: FloatArray, noise: float, at: float, rng: np.random.Generator) -> FloatArray:
@@ -78,8 +85,9 @@ def question(study: Study, rng: np.random.Generator) -> Question:
     theirs = rng.normal(size=groups) if study.shared is Overlap.NONE else _alike(effect, study.likeness, rng)
     right = rng.binomial(n.astype(int), _rates(study.claimed, theirs, study.noise, study.claimed, rng))
     reproduced = Reproduced(estimate=e, protocol="as_published")
-    if study.shared is not Overlap.NONE and study.paired:
-        alike = _correlation([ours, *others], n) if others else 0.5
+    if study.shared is not Overlap.NONE and study.pairing != "two samples":
+        alike = _correlation([ours, *others], n) if others else ASSUMED
+        alike = study.likeness if study.pairing == "likeness known" else alike
         reproduced = replace(reproduced, overlap=study.shared, likeness=alike)
     return Question(
         claim="x", metric="accuracy", value=round(float(right.sum() / n.sum()), 4), half_unit=0.00005, n=int(n.sum()),
@@ -139,22 +147,20 @@ def error_rows(replicates: int) -> list[str]:
 
 
 def power_rows(replicates: int) -> list[str]:
-    """Return the rows of the table: C-NMC's designs at a margin of five points, before and after the patients count
-    once."""
-    head = ("true", "off -5", "off -10")
-    columns = [f"{when}: {what}" for when in ("two samples", "the same images") for what in head]
-    rows = ["| subjects | accuracy | arms | " + " | ".join(columns) + " |", "|---" * (3 + len(columns)) + "|"]
+    """Return the rows of the table: C-NMC's designs at a margin of five points, by what is known of the same images."""
+    columns = [f"{pairing}: {what}" for pairing in get_args(Pairing) for what in ("true", "off -5", "off -10")]
+    rows = ["| subjects | accuracy | arms | seeds | " + " | ".join(columns) + " |", "|---" * (4 + len(columns)) + "|"]
     for subjects, (first, second) in CNMC.items():
         for claimed, noise in _POINTS.items():
-            for arms in (1, 5):
+            for arms, seeds in ((1, 3), (1, 5), (5, 3)):
                 cells = []
-                for paired in (False, True):
+                for pairing in get_args(Pairing):
                     study = Study(
-                        sizes=first + second, claimed=claimed, noise=noise, arms=arms, shared=Overlap.IMAGES,
-                        paired=paired
+                        sizes=first + second, claimed=claimed, noise=noise, arms=arms, seeds=seeds,
+                        shared=Overlap.IMAGES, pairing=pairing,
                     )  # fmt: skip
                     cells += [
                         _cell(shares(replace(study, off=off), [0.05], replicates)[0.05]) for off in (0.0, -0.05, -0.1)
                     ]
-                rows.append(f"| {subjects} | {claimed:g} | {arms} | " + " | ".join(cells) + " |")
+                rows.append(f"| {subjects} | {claimed:g} | {arms} | {seeds} | " + " | ".join(cells) + " |")
     return rows

@@ -72,8 +72,8 @@ def test_false_claims_are_seldom_reproduced(groups: int, off: float) -> None:
 def test_the_same_patients_counted_once_show_more() -> None:
     sizes = CNMC["73"][0] + CNMC["73"][1]
     once, twice = (
-        verdicts.shares(Study(sizes=sizes, arms=5, shared=Overlap.IMAGES, paired=paired), (0.05,), 400)[0.05][0]
-        for paired in (True, False)
+        verdicts.shares(Study(sizes=sizes, arms=5, shared=Overlap.IMAGES, pairing=pairing), (0.05,), 400)[0.05][0]
+        for pairing in ("the same images", "two samples")
     )
     assert once > 0.74 and once - twice > 0.15
 

