@@ -212,7 +212,9 @@ def table(found: list[Tried]) -> str:
 def main(wanted: list[str]) -> None:
     """Print the table of faults; what was lost or ended in a traceback goes to standard error."""
     with tempfile.TemporaryDirectory() as folder:
-        print(table(list(tried(Path(folder), wanted or ["disk", *FAULTS]))))
+        found = list(tried(Path(folder), wanted or ["disk", *FAULTS]))
+    print(table(found))
+    sys.exit(any(one.problem for one in found))
 
 
 if __name__ == "__main__":

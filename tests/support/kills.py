@@ -386,6 +386,7 @@ def main(arguments: list[str]) -> None:
             found.append(one)
             print(json.dumps(dataclasses.asdict(one)), file=sys.stderr, flush=True)
     print(table(found))
+    sys.exit(any(one.problem for one in found))
 
 
 if __name__ == "__main__":

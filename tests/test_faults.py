@@ -1,0 +1,121 @@
+"""Kills, full disks, want of memory, mutated inputs: nothing lost, nothing silent, no traceback. The commands of
+docs/reliability.md at a small size.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leukbench import cli
+from leukbench.cohort.tables import read_split
+from leukbench.errors import DataError, InputError
+from leukbench.paths import replacing, write_text
+from leukbench.tools.draft.tables import read_tables
+from tests.support.mutations import KINDS, tried
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# ------------------------------------------------------------------------------------------------ what a kill leaves
+
+
+def test_what_a_killed_process_left_half_written_is_removed_by_the_next_that_writes_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    pid = os.fork()
+    if not pid:
+        with replacing(file) as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    left = [f.name for f in tmp_path.iterdir()]
+    assert len(left) == 1 and left[0].startswith(".rows.csv.")
+    write_text(file, "whole")
+    assert [f.name for f in tmp_path.iterdir()] == ["rows.csv"] and file.read_text() == "whole"
+
+
+def test_what_another_still_writes_and_what_is_called_otherwise_stays(tmp_path: Path) -> None:
+    held, others = tmp_path / ".rows.csv.abcdefgh.csv", [".rows.csv.archive", ".rows.csv.ABCDEFGH.csv", ".rows.csv"]
+    for name in others:
+        (tmp_path / name).touch()
+    with held.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        write_text(tmp_path / "rows.csv", "whole")
+        assert held.exists()
+    write_text(tmp_path / "rows.csv", "again")
+    assert sorted(f.name for f in tmp_path.iterdir()) == sorted([*others, "rows.csv"])
+
+
+@pytest.mark.slow
+@pytest.mark.trains
+def test_killed_commands_end_in_the_same_files_when_they_are_run_again() -> None:
+    done = _command("kills", "40", "7")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+# ----------------------------------------------------------------------------------------------- disk, memory, two
+
+
+@pytest.mark.slow
+@pytest.mark.trains
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk_and_the_like_end_in_a_sentence_and_lose_nothing() -> None:
+    done = _command("full_disk")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def _command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", f"tests.support.{name}", *arguments]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_want_of_memory_is_a_sentence_and_another_error_is_not(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("leukbench.cli.app.app", fails)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2 and "not enough memory" in capsys.readouterr().err
+    error = RuntimeError("another")
+    monkeypatch.setattr("leukbench.cli.app.app", fails)
+    with pytest.raises(RuntimeError, match="another"):
+        cli.main()
+
+
+# ----------------------------------------------------------------------------------------------------- mutated inputs
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("share", [0.01, pytest.param(1.0, marks=pytest.mark.slow)])
+def test_mutated_inputs_are_taken_or_refused_by_their_file(name: str, share: float) -> None:
+    ((_, outcome),) = tried([(name, max(8, int(share * KINDS[name].n)))], seed=3)
+    assert not outcome.wrong and outcome.slowest_s < 10
+    assert outcome.counts["refused"] > 0.3 * outcome.counts.total() and set(outcome.counts) <= {"taken", "refused"}
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "[]", '{"cells": 1}', '{"cells": [{"outputs": 1}]}', '{"cells": [{"outputs": [1]}]}', "[" * 100_000]
+)
+def test_json_that_is_no_notebook_is_refused_by_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text(text)
+    with pytest.raises(InputError, match=r"a\.ipynb"):
+        read_tables(tmp_path / "a.ipynb")
+
+
+def test_rows_with_more_cells_than_the_header_are_refused_and_never_shifted(tmp_path: Path) -> None:
+    """pandas would take the first cells for names of the rows, and read every value one column to the left."""
+    file = tmp_path / "split.csv"
+    header = "fold,role,image_id,origin,copy,label,group,patient"
+    file.write_text(f"{header}\n0,test,i0,i0,0,ALL,g0,p0,more\n0,train,i1,i1,0,ALL,g1,p1,more\n")
+    with pytest.raises(DataError, match="more cells than its header"):
+        read_split(file)
