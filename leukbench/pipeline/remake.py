@@ -31,8 +31,11 @@ def report_from(folder: Path, to: Path | None = None) -> str:
         unpack(record, folder, home)
         with workspace_at(home):
             write_pages(load_params())
-        target = to or folder.parent
-        shutil.copytree(home / "reports", target, dirs_exist_ok=True)
+        target, made = to or folder.parent, home / "reports"
+        shutil.copytree(made, target, dirs_exist_ok=True)
+        for old in (target / record.profile / "figures").glob("*"):
+            if not (made / record.profile / "figures" / old.name).exists():
+                old.unlink()  # of an earlier report
     return f"{target / record.profile}: made again from {RECORD}"
 
 

@@ -395,6 +395,8 @@ def test_every_page_can_be_made_again_from_what_is_committed(home: Path, tmp_pat
     assert {"tables/datapackage.json", "ro-crate-metadata.json", "measured.json"} < again.keys()
     for name in ("tables/estimates.csv", "metrics.json"):
         (committed / name).unlink()
+    (committed / "figures").mkdir(exist_ok=True)
+    (committed / "figures" / "of_an_earlier_report.svg").touch()
     report_from(committed)
     assert files_below(committed) == again
 
