@@ -79,8 +79,7 @@ def _longer(name: str, label: str) -> str:
 def _in_order(unseen: Sequence[str], missed: Sequence[str]) -> dict[str, str]:
     """Return the mapping of numbers to names in their order, as most code numbers its classes."""
     numbers, names = (unseen, missed) if unseen and _natural(unseen[0])[0] is False else (missed, unseen)
-    ordered = sorted(names) if names is missed else list(names)
-    return dict(zip(sorted(numbers, key=_natural), ordered, strict=False)) or {unseen[0]: unseen[0]}
+    return dict(zip(sorted(numbers, key=_natural), names, strict=False)) or {unseen[0]: unseen[0]}
 
 
 def _natural(name: str) -> tuple[bool, float, str]:

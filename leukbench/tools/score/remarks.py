@@ -23,6 +23,7 @@ def remarks_on(loaded: LoadedPredictions) -> tuple[str, ...]:
         *_alike(p),
         _never_tested(p),
         _mixed_up(p),
+        _calls_for_labels(loaded),
         _divided(p, unit),
         *_torn(p),
         _other_than_highest(loaded),
@@ -68,6 +69,17 @@ def _never_tested(p: Predictions) -> str:
     return (
         f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the "
         "classes that are there."
+    )
+
+
+def _calls_for_labels(loaded: LoadedPredictions) -> str:
+    """Return a doubt about a file whose labels are all the class with the highest score: some print the call alone."""
+    p = loaded.predictions
+    if loaded.with_predicted or not loaded.with_scores or len(p) < 20 or (p.label != p.predicted).any():
+        return ""
+    return (
+        "Every label is the class with the highest score: the column may hold the calls and not the true classes; "
+        "then nothing is scored here."
     )
 
 

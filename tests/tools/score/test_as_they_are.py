@@ -355,3 +355,15 @@ def test_classes_that_seem_mixed_up_are_said(tmp_path: Path) -> None:
     assert not any(
         "mixed up" in text for text in remarks_on(load_predictions(_file(tmp_path, "image,label,pred\n" + poor)))
     )
+
+
+def test_with_a_positive_class_the_mapping_that_is_offered_takes_1_for_it(tmp_path: Path) -> None:
+    """As in a public file whose labels are GON+ and GON- and whose calls are 1 and 0."""
+    rows = "".join(f"i{i},{'GON+' if i % 2 else 'GON-'},P{i},{i % 2},{0.1 + 0.8 * (i % 2)}\n" for i in range(8))
+    (tmp_path / "p.csv").write_text(f"image,label,patient,prediction,probability\n{rows}", encoding="utf-8")
+    with pytest.raises(InputError, match="do not name the same classes") as raised:
+        load_predictions(tmp_path / "p.csv", mapping=["positive=GON+"])
+    assert "--map class:0=GON- --map class:1=GON+" in raised.value.do
+    mapping = ["positive=GON+", "class:0=GON-", "class:1=GON+"]
+    p = load_predictions(tmp_path / "p.csv", mapping=mapping).predictions
+    assert (p.label == p.predicted).all() and p.classes == ("GON-", "GON+")

@@ -98,3 +98,12 @@ def test_two_numbers_in_one_name_are_not_run_together(tmp_path: Path) -> None:
     spelled = "".join(f"i{i},{'AB'[i % 2]},{('P 1-07', 'p1_7')[i % 2]},0.7,0.3\n" for i in range(16))
     (text,) = _remarks(tmp_path, f"{HEADER}\n{spelled}")
     assert "'P 1-07' = 'p1_7'" in text
+
+
+def test_labels_that_are_the_highest_score_throughout_may_be_the_calls(tmp_path: Path) -> None:
+    """As in a public file whose column ``class`` holds the calls."""
+    rows = [f"i{i},{'AB'[i % 2]},P{i},{0.9 - 0.8 * (i % 2)},{0.1 + 0.8 * (i % 2)}\n" for i in range(24)]
+    (text,) = _remarks(tmp_path, f"{HEADER}\n{''.join(rows)}")
+    assert "may hold the calls and not the true classes" in text
+    rows[0] = "i0,A,P0,0.4,0.6\n"
+    assert _remarks(tmp_path, f"{HEADER}\n{''.join(rows)}") == ()
