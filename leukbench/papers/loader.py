@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from leukbench.errors import InputError
 from leukbench.papers.files import is_file_name, paper_file, paper_keys, read_mapping
 from leukbench.papers.schema import Paper
-from leukbench.papers.slips import claim_lines, claim_problems, problem_text, run_slips, slips
+from leukbench.papers.slips import claim_lines, claim_problems, problem_text, run_slips, slips, with_lines
 
 SHOWN = 40
 """Things of one file that are named at most."""
@@ -43,7 +43,8 @@ def read_paper(file: Path, *, run: bool = False) -> Paper:
     try:
         paper = Paper.model_validate(raw)
     except ValidationError as error:
-        problems += [problem_text(e) for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
+        others = [e for e in error.errors() if e["loc"][:1] != ("claims",) or not problems]
+        problems += [with_lines(problem_text(e), lines) for e in others]
         raise _refused(file, problems, do=_EXPLAINED) from error
     found = [*slips(paper, lines), *(run_slips(paper, lines) if run else ())]
     if found:

@@ -17,6 +17,7 @@ from leukbench.papers.schema import Claim, Paper
 from leukbench.papers.vocabulary import SCORES
 from leukbench.records import Protocol
 
+AGGREGATIONS = ("", "mean", "pooled", "best", "single")
 NAMED_CELLS = ("tp", "fp", "fn", "tn")
 COUNTS = frozenset(["n_images", "n_subjects", *NAMED_CELLS, "matrix_cell"])
 ALL_FOUR: tuple[Protocol, ...] = ("as_published", "image", "augment_first", "patient")
@@ -86,8 +87,24 @@ def problem_text(error: Any) -> str:
     if error["type"] == "string_type" and isinstance(value, bool):
         return f'{place or "value"} is read as {value}; put quotes around it: "{"yes" if value else "no"}"'
     if error["type"] == "string_type" and isinstance(value, int | float):
-        return f'{place or "value"} {value} is a number; put quotes around it, as printed: "{value}"'
+        return f'{place or "value"} {value} is a number; put quotes around it, with every zero as printed: "{value}"'
+    if error["type"] == "value_error" and not place:
+        return str(error["ctx"]["error"])
     return f"{place or 'here'}: {error['msg']} (found {str(value)[:60]!r})"
+
+
+def with_lines(text: str, lines: Mapping[str, int]) -> str:
+    """Return a complaint with the line of each claim that it names, where that is not said.
+
+    >>> with_lines("claim p.a: study 't' does not exist", {"p.a": 7})
+    "claim p.a (line 7): study 't' does not exist"
+    """
+
+    def placed(match: re.Match[str]) -> str:
+        ident = match[1].rstrip(".")
+        return f"{match[0]} (line {lines[ident]})" if ident in lines else match[0]
+
+    return re.sub(r"\bclaim (?:id )?([A-Za-z0-9_]+(?:\.[A-Za-z0-9_\-]+)+)(?! \(line)", placed, text)
 
 
 def slips(paper: Paper, lines: Mapping[str, int]) -> list[str]:
@@ -113,6 +130,12 @@ def _claim_slips(paper: Paper, claim: Claim) -> Iterator[str]:
         yield from _count_slips(claim)
     if claim.kind == "own":
         yield from _class_slips(paper, claim)
+    spread = claim.spread.replace("±", "").strip().rstrip("%").strip()
+    if spread and not re.fullmatch(r"\d+(\.\d+)?|\.\d+", spread):
+        yield f"spread {claim.spread!r} is no number, so no check can read it; write the figure after ±"
+    if claim.aggregation not in AGGREGATIONS and not claim.aggregation.startswith("fold:"):
+        near = _nearest(claim.aggregation, AGGREGATIONS)
+        yield f"aggregation {claim.aggregation!r} is none of {', '.join(AGGREGATIONS[1:])}, fold:<name>{near}"
     if claim.n and not re.fullmatch(r"[1-9][0-9]{0,8}|[1-9][0-9]{0,2}(,[0-9]{3})+", claim.n):
         yield f"n {claim.n!r} is no number of images; write it in digits, or leave it out"
 
@@ -122,6 +145,10 @@ def _score_slips(claim: Claim) -> Iterator[str]:
     if re.search(r"±|\+/-|\+-", value):
         first, *rest = re.split(r"±|\+/-|\+-", value)
         yield f'value {value!r} holds two figures; write value: "{first.strip()}", spread: "{"".join(rest).strip()}"'
+    elif value.count("%") > 1:
+        yield f"value {value!r} has several per cent signs; write one, or the unit"
+    elif re.fullmatch(r"[-−]?\d{1,3}(\.\d{3})+,\d+\s*%?", value):
+        yield f"value {value!r} has points of thousands and a decimal comma; write {_anglicised(value)!r}"
     elif re.fullmatch(r"[-−]?\d{1,3},\d{1,2}\s*%?|[-−]?0,\d+\s*%?|[-−]?\d{1,3},\d{4,}\s*%?", value):
         point = value.replace(",", ".")
         yield f"value {value!r} has a decimal comma, which is read as one of thousands; write {point!r}"
@@ -129,12 +156,22 @@ def _score_slips(claim: Claim) -> Iterator[str]:
         yield f"value {value!r} is no number, so no check can read it; write the figure, or metric: other with a note"
 
 
+def _anglicised(value: str) -> str:
+    return value.replace(".", " ").replace(",", ".").replace(" ", ",")
+
+
 def _count_slips(claim: Claim) -> Iterator[str]:
     number = claim.number
     words = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
     if claim.approximate or claim.value.strip().lower() in words:
         return
-    if number is None or not number.is_finite() or number < 0:
+    if "%" in claim.value:
+        yield f"value {claim.value!r} is a share; a count has no per cent sign"
+    elif re.fullmatch(r"\d{1,3}(\.\d{3})+", claim.value.strip()):
+        yield f"value {claim.value!r} has a point of thousands, which is read as a decimal one; write " + repr(
+            claim.value.replace(".", ",")
+        )
+    elif number is None or not number.is_finite() or number < 0:
         yield f"value {claim.value!r} is no count; write it in digits"
     elif "e" not in claim.value.lower() and number != number.to_integral_value():
         yield f"value {claim.value!r} is no whole number of images"

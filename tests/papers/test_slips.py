@@ -66,7 +66,7 @@ def test_a_file_without_slips_loads(tmp_path: Path) -> None:
         ('{id: mine.x, metric: n_images, value: "12.5", unit: count}', "no whole number"),
         ('{id: mine.x, metric: n_images, value: "1e400", unit: count}', "larger than any"),
         ('{id: mine.x, metric: f1, value: "91.2", n: "0"}', "no number of images"),
-        ("{id: mine.x, metric: f1, value: 91.2}", 'put quotes around it, as printed: "91.2"'),
+        ("{id: mine.x, metric: f1, value: 91.2}", 'put quotes around it, with every zero as printed: "91.2"'),
         ("{id: mine.x, metric: f1, value: yes}", 'put quotes around it: "yes"'),
     ],
 )
