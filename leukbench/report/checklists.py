@@ -1,8 +1,9 @@
 """What a paper's record answers of three reporting guidelines, item by item, with its place in the paper.
 
 REFORMS: Kapoor et al. 2024, Sci. Adv. 10:eadk3452. CLAIM 2024: Tejani et al. 2024, Radiol. Artif. Intell. 6:e240300.
-TRIPOD+AI: Collins et al. 2024, BMJ 385:e078378. Items bear their numbers; what they ask is told in our own words and
-short: the guidelines say what counts. An item that the record cannot answer without judgement is ``not assessed``.
+TRIPOD+AI: Collins et al. 2024, BMJ 385:e078378. Items bear their numbers, which were compared with the guidelines'
+tables or copies of them; what they ask stands in our own words and short: the guidelines say what counts. An item that
+the record cannot answer without judgement is ``not assessed``.
 """
 
 from __future__ import annotations
