@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from leukbench.artefacts import ResolvedArm, ResolvedStudy
 from leukbench.records import Experiment, Limits, NetworkSpec, json_text
 from leukbench.training.grid import ExperimentInputs
+from tests.support.tiny_experiment import make_split
 from tests.support.tiny_world import CLASSES, MODEL, make_images, make_recipe
 
 PAUSING = MODEL.replace("from torch import nn", "import time\nfrom torch import nn").replace(
@@ -53,8 +53,8 @@ def write_experiment(
         arms=resolved,
     )  # fmt: skip
     (folder / "study.json").write_text(json_text(study), encoding="utf-8")
-    images, labels = make_images()
-    _write_split(folder / f"{name}.csv", labels)
+    images, _ = make_images()
+    make_split().to_csv(folder / f"{name}.csv", index=False)
     np.save(folder / "store.npy", images)
     index = {"side_px": 32, "crop": 1.0, "sha256": "0" * 64, "image_id": [f"i{k}" for k in range(len(images))]}
     (folder / "store.json").write_text(json.dumps(index), encoding="utf-8")
@@ -70,13 +70,3 @@ def write_experiment(
     return ExperimentInputs(
         name, experiment, folder / "study.json", folder / f"{name}.csv", folder / "store.npy", False
     )
-
-
-def _write_split(file: Path, labels: np.ndarray) -> None:
-    rows = []
-    for fold in (0, 1):
-        for k, label in enumerate(labels):
-            role = ("test" if k % 4 // 2 == fold else "train") if k >= 10 else "validation"
-            rows.append((fold, role, f"i{k}", f"i{k}", 0, CLASSES[label], f"g{k // 2}", f"p{k // 2}"))
-    columns = ["fold", "role", "image_id", "origin", "copy", "label", "group", "patient"]
-    pd.DataFrame(rows, columns=columns).to_csv(file, index=False)
