@@ -54,11 +54,11 @@ def render_markdown(findings: Sequence[Finding], papers: Sequence[Paper], *, fac
     for paper in papers:
         own = [f for f in findings if f.paper == paper.key]
         lines = _section(paper, own, facts.format(key=paper.key))
-        parts += ["", *(_named_studies(line, paper) for line in lines)]
+        parts += ["", *(named_studies(line, paper) for line in lines)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _named_studies(line: str, paper: Paper) -> str:
+def named_studies(line: str, paper: Paper) -> str:
     """Return a line with studies called by their data, not by their names in the ledger."""
     for name, study in paper.studies.items():
         data = str(public_counts().get(study.source, {}).get("name", study.title)).split(" (")[0]

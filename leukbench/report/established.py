@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leukbench.audit.render import named_studies
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding
 from leukbench.report.controls import best_without_network
@@ -59,7 +60,9 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         paper=paper.key,
         study=study,
         printed=f"{claim.metric.replace('_', ' ')} {claim.value}{unit}",
-        could_be_true=f"**{worst.status}**: {worst.statement}" if worst else "nothing speaks against it",
+        could_be_true=f"**{worst.status}**: {named_studies(worst.statement, paper)}"
+        if worst
+        else "nothing speaks against it",
         as_published="not run",
         by_patient="not run",
         without_network=_without(reports, paper.key, study),
@@ -77,6 +80,12 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         by_patient=_level(data, paper.key, study, claim, "patient"),
         without_network=made.without_network, status="<br>".join(dict.fromkeys(states)) or "not run",
     )  # fmt: skip
+
+
+def _worst_words(worst: Finding | None, paper: Paper) -> str:
+    if worst is None:
+        return "nothing speaks against it"
+    return f"**{worst.status}**: {named_studies(worst.statement, paper)}"
 
 
 def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> list[str]:

@@ -187,6 +187,15 @@ def page_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines + [_line([row[head] for head in heads]) for row in rows])
 
 
+def anchor(heading: str) -> str:
+    """Return the id that hosts of repositories give a heading.
+
+    >>> anchor("The cells of Table 6 add up to 153, but 645 are stated.")
+    'the-cells-of-table-6-add-up-to-153-but-645-are-stated'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def unpadded(text: str) -> str:
     """Return Markdown with its tables as a page has them, from tables that were padded for a terminal.
 

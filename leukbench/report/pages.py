@@ -247,7 +247,7 @@ def paper_page(site: Site, paper: Paper) -> str:
         studies=[_study(site, paper, study, findings) for study in paper.studies],
         n_inconsistent=statuses["inconsistent"],
         n_implausible=statuses["implausible"],
-        findings=page_table(sections.finding_rows(findings, paper.key)),
+        findings=page_table(sections.finding_rows(findings, paper)),
         assumed=page_table(assumed),
         n_assumed=len(assumed),
         has_facts=paper.key in site.facts,

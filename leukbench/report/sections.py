@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from leukbench.audit.render import named_studies
 from leukbench.evaluation.times import TimeEstimate, seconds_per_epoch
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Deviation, Estimate, Finding
 from leukbench.report.data import ExperimentResult, ReportData
-from leukbench.report.format import FRACTIONS, count, number, percent, seconds, with_interval
+from leukbench.report.format import FRACTIONS, anchor, count, number, percent, seconds, with_interval
 from leukbench.verdicts.differences import Reproduced
 
 PROTOCOLS = {
@@ -334,10 +335,14 @@ def _with_limits(epoch: TimeEstimate) -> str:
     return f"{seconds(epoch.value)}{limits}"
 
 
-def finding_rows(findings: Iterable[Finding], paper: str) -> list[dict[str, str]]:
-    """Return the serious findings on a paper, proved ones first and by falling severity."""
-    mine = serious(findings, paper)
-    return [{"what": f.statement, "status": f.status, "place": f.where, "finding": f"`{f.id}`"} for f in mine]
+def finding_rows(findings: Iterable[Finding], paper: Paper) -> list[dict[str, str]]:
+    """Return the serious findings on a paper, proved ones first and by falling severity, linked to their arithmetic."""
+    rows = []
+    for f in serious(findings, paper.key):
+        what = named_studies(f.statement, paper)
+        link = f"[`{f.id}`](../audit.md#{anchor(what)})"
+        rows.append({"what": what, "status": f.status, "place": f.where, "finding": link})
+    return rows
 
 
 def serious(findings: Iterable[Finding], paper: str) -> list[Finding]:

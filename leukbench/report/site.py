@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from leukbench.report.format import anchor
+
 _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 _NAMES = {
     "index.md": "First page",
@@ -133,7 +135,7 @@ def _number_headings(tokens: list[Token]) -> list[Section]:
         if opening.type != "heading_open":
             continue
         text = "".join(child.content for child in inline.children or () if child.type in {"text", "code_inline"})
-        slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+        slug = anchor(text)
         count = taken.get(slug, 0)
         taken[slug] = count + 1
         opening.attrSet("id", f"{slug}-{count}" if count else slug)

@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from leukbench.artefacts import COLOUR_TREES
+from leukbench.audit.findings import audit_papers
+from leukbench.audit.render import render_markdown
+from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.records import Finding
 from leukbench.report import established
 from leukbench.report.data import ReportData
+from leukbench.report.format import anchor
 from leukbench.report.leaks import leaks_of
 from leukbench.report.pages import Site, hospital_sentence, index_page, metrics, paper_page, profile_page, site_pages
 from leukbench.report.pages import verdict_sentence as sentence
+from leukbench.report.sections import finding_rows
 from leukbench.verdicts.rule import Verdict
 from tests.support.made_report import (
     BORDER,
@@ -202,6 +207,16 @@ def test_leaks_are_read_from_the_page_of_the_data_and_said_only_where_there_are_
     for across, told in (("2 of 2", ("2 of 2 pairs of identical images carry two patients' ids.",)), ("0 of 2", ())):
         made = leaks_of(f"{head}\n|---|---|---|\n| identical file | 3 | {across} |\n")
         assert made["some_source"].sentences == told
+
+
+def test_every_serious_finding_of_a_papers_page_leads_to_its_arithmetic() -> None:
+    papers = [load_paper(key) for key in paper_keys()]
+    findings = audit_papers(papers)
+    audit = render_markdown(findings, papers)
+    headings = {anchor(line.removeprefix("### ")) for line in audit.splitlines() if line.startswith("### ")}
+    for paper in papers:
+        rows = finding_rows(findings, paper)
+        assert rows and {row["finding"].partition("#")[2].rstrip(")") for row in rows} <= headings
 
 
 def test_a_network_with_one_answer_is_called_that_on_the_first_screen(data: ReportData) -> None:
