@@ -81,6 +81,20 @@ def named(source: str, ids: pd.Series) -> pd.Series:
     return ids.where(ids.eq(""), f"{source}:" + ids)
 
 
+def _trained_here_tested_there(rule: SplitRule, here: pd.Series[str], there: pd.Series[str]) -> SplitRule:
+    return dataclasses.replace(
+        rule,
+        unit="group",
+        within=None,
+        k=None,
+        shares=None,
+        class_size_test=None,
+        pool=tuple(sorted(set(here))),
+        test_pool=tuple(sorted(set(there))),
+        augment="none" if rule.augment == "none" else "after_train",
+    )
+
+
 def join_sources(
     effective: pd.DataFrame,
     groups: pd.DataFrame,
@@ -109,17 +123,7 @@ def join_sources(
     return Joined(
         manifest=pd.concat([kept, renamed], ignore_index=True),
         groups=pd.concat([ours, renamed_groups], ignore_index=True),
-        rule=dataclasses.replace(
-            rule,
-            unit="group",
-            within=None,
-            k=None,
-            shares=None,
-            class_size_test=None,
-            pool=tuple(sorted(set(kept["pool"]))),
-            test_pool=tuple(sorted(set(renamed["pool"]))),
-            augment="none" if rule.augment == "none" else "after_train",
-        ),
+        rule=_trained_here_tested_there(rule, kept["pool"], renamed["pool"]),
         classes={
             name: (*labels, *(f"{target}:{label}" for label, as_ in common.tested_as.items() if as_ == name))
             for name, labels in classes.items()

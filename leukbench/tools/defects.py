@@ -13,6 +13,7 @@ from leukbench.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from leukbench.cohort.defects import Defect, Evidence, Known
+    from leukbench.evaluation.influence import Influence
 
 
 def defects(source: str, predictions: Path | None, listed: str) -> str:
@@ -107,7 +108,7 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
     A defect that concerns none or all of the tested images is left out and counted.
     """
     from leukbench.evaluation.influence import concerned_rows, influence_of
-    from leukbench.report.format import table, with_interval
+    from leukbench.report.format import table
     from leukbench.tools.score.predictions import load_predictions
 
     predictions = load_predictions(file).predictions
@@ -120,16 +121,7 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
         if concerned.all() or not concerned.any():
             continue
         for one in influence_of(predictions, evidence.images):
-            rows.append(
-                {
-                    "defect": entry.id,
-                    "tested images left out": f"{one.n_left_out:,} of {one.n_images:,}",
-                    "metric": one.metric,
-                    "with all": with_interval(one.with_all),
-                    "without them": with_interval(one.without),
-                    "difference": f"{one.difference:+.4f}" if math.isfinite(one.difference) else "–",
-                }
-            )
+            rows.append({"defect": entry.id, **_row(one)})
     if not rows and n_none == len(found):
         raise InputError(
             "no tested image is among those that a defect concerns", where=str(file),
@@ -141,3 +133,15 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
         f"{n_none} entries concern no tested image, {n_all} all of them."
     )
     return f"{head}\n\n{table(rows)}" if rows else head
+
+
+def _row(one: Influence) -> dict[str, str]:
+    from leukbench.report.format import with_interval
+
+    return {
+        "tested images left out": f"{one.n_left_out:,} of {one.n_images:,}",
+        "metric": one.metric,
+        "with all": with_interval(one.with_all),
+        "without them": with_interval(one.without),
+        "difference": f"{one.difference:+.4f}" if math.isfinite(one.difference) else "–",
+    }

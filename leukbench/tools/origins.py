@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leukbench.cohort.alignment import Catalogue
+    from leukbench.cohort.leaks import Leak
     from leukbench.sources.base import Photographs, Source
 
 
@@ -166,20 +167,21 @@ def leaks_text(source: str, manifest: pd.DataFrame, pairs: pd.DataFrame) -> str:
     known = copies[copies["origin"].ne("")]
     classes = sorted(set(copies["label"]))
     here = tuple(pool for pool in pools if pool in set(copies["pool"]))
-    rows = [
-        {
-            "split": leak.split,
-            "training images": f"{leak.n_train:,}",
-            "test images": f"{leak.n_test:,}",
-            "of unknown origin": leak.n_unknown,
-            "original is also in training": f"{leak.same_origin:,} ({100 * leak.same_origin / leak.n_test:.1f} %)",
-            "original or field is": f"{leak.same_group:,} ({100 * leak.same_group / leak.n_test:.1f} %)",
-        }
-        for leak in release_leaks(manifest, pairs, parts=("TRAIN", "TEST"), pool=here, classes=classes)
-    ]
+    leaks = release_leaks(manifest, pairs, parts=("TRAIN", "TEST"), pool=here, classes=classes)
     head = (
         f"Origins (inferred from pixels): {len(known):,} of {len(copies):,} augmented images come from "
         f"{known['origin'].nunique()} known originals, {len(copies) - len(known)} are unknown. What splits of "
         "the release leak:"
     )
-    return f"{head}\n\n{table(rows)}"
+    return f"{head}\n\n{table([_leak_row(leak) for leak in leaks])}"
+
+
+def _leak_row(leak: Leak) -> dict[str, str | int]:
+    return {
+        "split": leak.split,
+        "training images": f"{leak.n_train:,}",
+        "test images": f"{leak.n_test:,}",
+        "of unknown origin": leak.n_unknown,
+        "original is also in training": f"{leak.same_origin:,} ({100 * leak.same_origin / leak.n_test:.1f} %)",
+        "original or field is": f"{leak.same_group:,} ({100 * leak.same_group / leak.n_test:.1f} %)",
+    }

@@ -13,7 +13,7 @@ from leukbench.errors import DataError
 from leukbench.pixels.store import Store
 from leukbench.training.data import rows_of
 from leukbench.training.experiment import prediction_table
-from leukbench.training.run import find_run
+from leukbench.training.run import Finished, find_run
 
 
 def validation_table(
@@ -36,17 +36,7 @@ def validation_table(
     tables = []
     for run in receipt["runs"]:
         rows = rows_of(split, fold=run["fold"], role="validation", classes=classes, store=store)
-        done = find_run(run["key"])
-        if done is None:
-            raise DataError("a finished run is gone", where=f"run {run['key']}", do="run the train stage again")
-        if len(rows) != done.receipt["n_validation_rows"]:
-            raise DataError(
-                "a run was validated on other rows than the split's",
-                where=f"run {run['key']}",
-                expected=f"{len(rows)} rows",
-                found=str(done.receipt["n_validation_rows"]),
-                do="run the train stage again",
-            )
+        done = _finished(run["key"], n_rows=len(rows))
         scores = done.validation[run["epochs_selected"]["recipe"]].reshape(len(rows), len(classes))
         tables.append(
             prediction_table(
@@ -54,3 +44,19 @@ def validation_table(
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def _finished(key: str, *, n_rows: int) -> Finished:
+    """Return a finished run, after holding the number of its validation rows against the split's."""
+    done = find_run(key)
+    if done is None:
+        raise DataError("a finished run is gone", where=f"run {key}", do="run the train stage again")
+    if n_rows != done.receipt["n_validation_rows"]:
+        raise DataError(
+            "a run was validated on other rows than the split's",
+            where=f"run {key}",
+            expected=f"{n_rows} rows",
+            found=str(done.receipt["n_validation_rows"]),
+            do="run the train stage again",
+        )
+    return done
