@@ -352,7 +352,7 @@ def test_training_again_finds_the_runs(home: Path, params: Params, monkeypatch: 
     def never(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("leukbench.training.run.train", never)
+    monkeypatch.setattr("leukbench.training.stages.train", never)
     for experiment in params.experiments:
         file = home / "out" / "smoke" / "predictions" / f"{experiment}.parquet"
         before = file.read_bytes(), file.with_suffix(".receipt.json").read_bytes()
@@ -365,7 +365,7 @@ def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPa
     """The counterpart of the test above: what changes the predictions is not found."""
     plain = params.model_dump(mode="python")
     plain["experiments"]["known-patient"]["limits"] = {"epochs": 3, "folds": 1}
-    monkeypatch.setattr("leukbench.training.run.train", lambda *a, **k: (_ for _ in ()).throw(AssertionError("trains")))
+    monkeypatch.setattr("leukbench.training.stages.train", lambda *a, **k: (_ for _ in ()).throw(AssertionError("trains")))
     with pytest.raises(AssertionError, match="trains"):
         train_stage.train(Params.model_validate(plain), "known-patient")
 

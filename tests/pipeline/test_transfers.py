@@ -209,7 +209,7 @@ def test_training_a_transfer_again_finds_its_run(home: Path, params: Params, mon
     def never(*args: object, **options: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("leukbench.training.run.train", never)
+    monkeypatch.setattr("leukbench.training.stages.train", never)
     file = home / "out" / "transfer" / "predictions" / "to-other.parquet"
     before = file.read_bytes()
     train_stage.train(params, "to-other")
