@@ -365,7 +365,11 @@ def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPa
     """The counterpart of the test above: what changes the predictions is not found."""
     plain = params.model_dump(mode="python")
     plain["experiments"]["known-patient"]["limits"] = {"epochs": 3, "folds": 1}
-    monkeypatch.setattr("leukbench.training.stages.train", lambda *a, **k: (_ for _ in ()).throw(AssertionError("trains")))
+
+    def trains(*args: object, **options: object) -> None:
+        raise AssertionError("trains")
+
+    monkeypatch.setattr("leukbench.training.stages.train", trains)
     with pytest.raises(AssertionError, match="trains"):
         train_stage.train(Params.model_validate(plain), "known-patient")
 
