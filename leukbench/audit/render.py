@@ -23,7 +23,7 @@ stand together in one finding.
   the one it speaks of. A figure is *accused* only if it is impossible alone or is the one figure that stands in every
   minimal conflict; the others of a conflict are only named.
 - **Implausible**: possible, but in need of an explanation, or not what a reader would take it for.
-- **Uncheckable**: the number or word that is missing is named.
+- **Uncheckable**: the number or word that is missing is named; or a search ended at its bound.
 - *Arithmetic* speaks of numbers, *protocol* of how they were obtained, *ambiguity* of what a re-implementer decides.
 - Severity 3 concerns a headline or what all figures of a paper rest on; 2 a result or a comparison; 1 a detail; 0 is a
   note.
@@ -210,9 +210,9 @@ POWER = """\
 # How often the audit is wrong, and how often it sees an error
 
 Made-up papers with known truth. In an honest one every figure follows from drawn confusion matrices: two or several
-classes, 40 to 900 test images, matrices, scores, per-class scores, folds, repeated runs, curves, counts, layer
-tables and repetitions in the text, each present or not, printed in percent or as fractions with one to three
-decimals, rounded or truncated. Into each corrupted one a single error is planted. An alarm is a finding
+classes, 40 to 900 test images, matrices, scores, per-class scores, folds, repeated runs, curves, counts, copies, layer
+tables, a recipe, quotations and repetitions in the text, each present or not, printed in percent or as fractions with
+one to three decimals, rounded or truncated. Into each corrupted one a single error is planted. An alarm is a finding
 *inconsistent*; where a check never says that, its milder finding about what was planted counts. Nothing but the
 planted figure may be accused.
 
