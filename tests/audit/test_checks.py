@@ -243,11 +243,20 @@ def test_balanced_classes_bind_accuracy_recall_and_specificity() -> None:
     )
     bad = paper(
         score("accuracy", "96.00"),
+        score("sensitivity", "98.00", average="macro"),
+        score("specificity", "94.00", average="macro"),
+        *sizes,
+        classes=tuple("abcd"),
+    )
+    # all but one class together: 60 of 1000 of it and 60 of the other 3000 wrong, of 160 in all
+    pooled = paper(
+        score("accuracy", "96.00"),
         score("sensitivity", "98.00"),
         score("specificity", "94.00"),
         *sizes,
         classes=tuple("abcd"),
     )
+    assert statuses(balanced.check_balanced_classes(read(pooled))) == ["implausible"] * 2
     assert statuses(balanced.check_balanced_classes(read(good))) == ["consistent", "consistent"]
     assert statuses(balanced.check_balanced_classes(read(bad))) == ["inconsistent"] * 3
 

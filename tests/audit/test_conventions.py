@@ -23,7 +23,7 @@ def test_no_set_of_honest_figures_is_called_inconsistent() -> None:
 
 @pytest.mark.slow
 def test_of_ten_thousand_sets_of_honest_figures_none_is_called_inconsistent() -> None:
-    found = tally(10_000, seed=1)
+    found = tally(10_000, seed=2024)  # those of POWER.md
     assert not found.inconsistent, (found.inconsistent, found.inconsistent_sets)
 
 

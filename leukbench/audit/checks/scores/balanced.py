@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import Interval
-from leukbench.audit.readings.claims import canonical, count_of, row_key, score_interval
+from leukbench.audit.engine.rounding import Interval, printed_number
+from leukbench.audit.readings.claims import canonical, count_of, row_key, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -96,7 +96,7 @@ def _distinct_rows(found: Iterable[Row]) -> list[Row]:
     for row in found:
         overall = {m: c for (m, class_, _), c in row.scores.items() if not class_}
         values = [
-            tuple(f"{float(i.low):.6f}" for c in overall.get(m, ())[:1] if (i := score_interval(c)))
+            tuple(f"{float(printed_number(c.value) or 0) / scale_of(c):.6f}" for c in overall.get(m, ())[:1])
             for m in ("accuracy", "recall", "specificity")
         ]
         key = (*row.key[:5], *values)
@@ -206,7 +206,9 @@ def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
     share = _needed_share(a, value, k, name)
     # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
     proved = b.of_this_part or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k)))
-    uneven = share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k))
+    one_class = proved and not claims[0].average and fits_one_class(_others(b.row), a, k)
+    proved = proved and not one_class
+    uneven = one_class or (share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k)))
     if not proved and not uneven:
         return None
     # each of two rival values is a conflict of its own, so that being printed twice makes neither of them guilty
@@ -219,13 +221,60 @@ def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
         claims=flat,
         severity=(3 if b.head else 2) if proved else 1,
         statement=f"Accuracy and {claims[0].metric} of {b.row.label} cannot both be averages over {k} "
-        "equally large classes" + ("." if proved else ", only over somewhat unequal ones."),
+        "equally large classes"
+        + (
+            "."
+            if proved
+            else "; the scores beside the accuracy can be those of one class against the rest, or of all but one."
+            if one_class
+            else ", only over somewhat unequal ones."
+        ),
         witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
         repair=_share_words(share, k)
         + "a binary reading (some classes pooled against the others), with the averaging stated.",
         members=conflicts[0] if proved else (),
         more=conflicts[1:] if proved else (),
     )
+
+
+def _others(row: Row) -> dict[str, Interval]:
+    """Return what the row prints beside its accuracy of the scores that one class has, as intervals."""
+    found = {m: overall_of(row, m) for m in ("recall", "specificity", "precision", "f1")}
+    return {m: i for m, c in found.items() if c and (i := score_interval(c[0])) is not None}
+
+
+def fits_one_class(scores: dict[str, Interval], accuracy: Interval, k: int) -> bool:
+    """Whether scores can be those of one of k equal classes against the rest, or of all classes but one, beside the
+    accuracy over all of them.
+
+    With n images a class, m·n of the one class missed and i·n images of others called it, m + i ≤ E = k(1 − accuracy).
+    One class: recall 1 − m, specificity 1 − i/(k − 1), precision (1 − m)/(1 − m + i), F1 2(1 − m)/(2 − m + i). All but
+    it: recall 1 − i/(k − 1), specificity 1 − m, and with t = k − 1 − i precision t/(t + m), F1 2t/(2t + i + m). All
+    fall with m and with i.
+
+    >>> I = lambda a: Interval(Fraction(a), Fraction(a))
+    >>> fits_one_class({"recall": I("0.9")}, I("0.95"), 4), fits_one_class({"recall": I("0.7")}, I("0.95"), 4)
+    (True, False)
+    """
+    errors, free = k * (1 - accuracy.low), Interval(Fraction(0), Fraction(1))
+    for missed, other in (("recall", "specificity"), ("specificity", "recall")):
+        whole, rest = scores.get(missed, free), scores.get(other, free)
+        m = Interval(1 - whole.high, min(1 - whole.low, errors))
+        i = Interval((k - 1) * (1 - rest.high), min((k - 1) * (1 - rest.low), errors))
+        if m.low + i.low > errors + TIE or m.low > m.high or i.low > i.high:
+            continue
+        least, most = _one_class_scores(m.high, i.high, k, missed), _one_class_scores(m.low, i.low, k, missed)
+        ranges = {name: Interval(least[name] - TIE, most[name] + TIE) for name in least}
+        if all(scores[name].meets(r) for name, r in ranges.items() if name in scores):
+            return True
+    return False
+
+
+def _one_class_scores(m: Fraction, i: Fraction, k: int, missed: str) -> dict[str, Fraction]:
+    hit, wrong = (1 - m, (m, i)) if missed == "recall" else (k - 1 - i, (i, m))
+    precision = hit / (hit + wrong[1]) if hit + wrong[1] else Fraction(0)
+    bottom = 2 * hit + wrong[0] + wrong[1]
+    return {"precision": precision, "f1": 2 * hit / bottom if bottom else Fraction(0)}
 
 
 def _from_each_against_rest(a: Interval, name: str, k: int) -> Interval:
@@ -259,6 +308,10 @@ def _recall_against_specificity(b: _Balanced, recall: Claims, spec: Claims) -> D
     apart = not s.meets(Interval(must.low - TIE, must.high + TIE))
     if not (apart if b.of_this_part else s.high < r.low - (1 - r.low) * k):
         return None
+    a = score_interval(b.accuracy[0])
+    unsaid = not recall[0].average and not spec[0].average
+    if unsaid and a is not None and fits_one_class(_others(b.row), a, k):
+        return None  # those of one class against the rest, or of all but one
     return Draft(
         check="balanced_classes",
         status="inconsistent",
