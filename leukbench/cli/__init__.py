@@ -18,29 +18,22 @@ def limit_threads() -> None:
 def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
+    from leukbench import errors
     from leukbench.cli.app import app
-    from leukbench.errors import (
-        LeukbenchError,
-        explained,
-        is_out_of_memory,
-        refused_by_the_system,
-        refused_for_memory,
-        visible,
-    )
 
     try:
         app()
-    except (LeukbenchError, ModuleNotFoundError) as error:
-        print(visible(f"leukbench: {explained(error)}"), file=sys.stderr)
+    except (errors.LeukbenchError, ModuleNotFoundError) as error:
+        print(errors.visible(f"leukbench: {errors.explained(error)}"), file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:  # whoever read our output has gone; Python would say so once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        print(visible(f"leukbench: {refused_by_the_system(error)}"), file=sys.stderr)
+        print(errors.visible(f"leukbench: {errors.refused_by_the_system(error)}"), file=sys.stderr)
         raise SystemExit(2) from None
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        if not errors.is_out_of_memory(error):
             raise
-        print(visible(f"leukbench: {refused_for_memory(error)}"), file=sys.stderr)
+        print(errors.visible(f"leukbench: {errors.refused_for_memory(error)}"), file=sys.stderr)
         raise SystemExit(2) from None

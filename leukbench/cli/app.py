@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leukbench.cli.quick import QuickTyper
+from leukbench.tools.options import as_fraction, known_format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from leukbench.params import Params
 
 app = QuickTyper(
@@ -30,33 +28,6 @@ def _params() -> Params:
     from leukbench.params import load_params
 
     return load_params()
-
-
-def _formats(text: str, *known: str) -> str:
-    from leukbench.errors import unknown_name
-
-    if text not in known:
-        raise unknown_name("format", text, known, where="--format")
-    return text
-
-
-def _fraction(text: str, option: str = "--margin") -> float:
-    from leukbench.errors import InputError
-
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        what = f"a {option.removeprefix('--')} must be a fraction"
-        raise InputError(what, where=option, expected="in (0, 1)", found=text)
-    return value
-
-
-def _progress(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
-    from leukbench.pipeline.progress import bar
-
-    return bar(title)
 
 
 def _say(text: str, *, end: str = "\n", err: bool = False) -> None:
@@ -209,7 +180,7 @@ def audit(
         simulated = "" if stage else auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed)
         _say(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
         return
-    _formats(format, "md", "json")
+    known_format(format, "md", "json")
     if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
         from leukbench.tools.draft.audit import audit_drafts
 
@@ -262,7 +233,7 @@ def explain(
     """Print a claim's whole chain: place, reading, split, runs, estimate, findings, verdict, what would change it."""
     from leukbench.tools.explain import explain as explaining
 
-    _say(explaining(claim, reports, _formats(format, "md", "json")), end="")
+    _say(explaining(claim, reports, known_format(format, "md", "json")), end="")
 
 
 @app.command()
@@ -285,15 +256,9 @@ def diff(
     format: Format = "md",
 ) -> None:
     """Print what moved between two reports, beyond seed noise; of two runs what can explain that they differ."""
-    from leukbench.tools import diff as reports
-    from leukbench.tools import runs
+    from leukbench.tools.diff import diff_of_any
 
-    found = [runs.find_folder(name) for name in (first, second)]
-    if found[0] is not None and found[1] is not None:
-        text = runs.diff_runs(found[0], found[1], _formats(format, "md", "json"))
-    else:
-        text = reports.diff(first, second, profile, _formats(format, "md", "json"))
-    _say(text, end="")
+    _say(diff_of_any(first, second, profile, known_format(format, "md", "json")), end="")
 
 
 @app.command()
@@ -304,7 +269,7 @@ def claims(
     """Print the ledger: every figure that the papers print."""
     from leukbench.tools.ledger import claims_text
 
-    _say(claims_text(paper or [], _formats(format, "csv", "json", "md")), end="")
+    _say(claims_text(paper or [], known_format(format, "csv", "json", "md")), end="")
 
 
 @app.command()
@@ -334,7 +299,7 @@ def params(
 
     for code in filter(None, map(own_code, paper or [])) if trust_code else ():
         _say(f"runs {code}, as --trust-code says", err=True)
-    _say(parameters_text(paper or [], _formats(format, "md", "json"), trust_code=trust_code))
+    _say(parameters_text(paper or [], known_format(format, "md", "json"), trust_code=trust_code))
 
 
 @app.command()
@@ -370,9 +335,9 @@ def score(
     """Score predictions of your own with group-level intervals. Uploads nothing."""
     from leukbench.tools.score import score as scoring
 
-    _formats(format, "md", "json")
+    known_format(format, "md", "json")
     _say(scoring.score(
-        predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=_fraction(margin),
+        predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=as_fraction(margin),
         selection=selection, mapping=map or [], logits=logits, where=where or [],
     ))  # fmt: skip
 
@@ -399,9 +364,10 @@ def duplicates(
 ) -> None:
     """Name equal and near-equal images of any folder with their distance, or of a source within and across parts."""
     if source and (Path(source).is_dir() or "/" in source):
+        from leukbench.pipeline.progress import bar
         from leukbench.tools.splits import twins
 
-        with _progress("look at images") as advance:
+        with bar("look at images") as advance:
             found = twins.find_twins(Path(source), patients=patients, mapping=map or [], advance=advance)
         _say(twins.page(found))
         if out is not None:
@@ -421,10 +387,11 @@ def check_split(
     map: Mapping = None,
 ) -> None:
     """Does a split keep patients and copies of images on one side? Exit with 1 where something crosses."""
+    from leukbench.pipeline.progress import bar
     from leukbench.tools.splits.check import check_split as checked
 
-    _formats(format, "md", "html", "json")
-    with _progress("look at images") as advance:
+    known_format(format, "md", "html", "json")
+    with bar("look at images") as advance:
         found = checked(table, images, mapping=map or [], advance=advance)
     for file in found.write(out):
         _say(f"written: {file}", err=True)
@@ -443,12 +410,13 @@ def make_split(
     map: Mapping = None,
 ) -> None:
     """Make patient-level, stratified, searched and frozen folds, with a certificate that certify takes."""
+    from leukbench.pipeline.progress import bar
     from leukbench.tools.splits import make
 
-    share = _fraction(test, "--test") if test else None
-    with _progress("look at images") as advance:
+    share = as_fraction(test, "--test") if test else None
+    with bar("look at images") as advance:
         made = make.make_split(
-            table, images, k=k, test=share, validation=_fraction(validation, "--validation"), seed=seed,
+            table, images, k=k, test=share, validation=as_fraction(validation, "--validation"), seed=seed,
             mapping=map or [], advance=advance,
         )  # fmt: skip
     make.write_made(made, out)

@@ -16,6 +16,7 @@ from leukbench.paths import workspace
 from leukbench.pipeline.record import RECORD, Record, read_record
 from leukbench.records import json_text
 from leukbench.report.format import page_table
+from leukbench.tools.runs import diff_runs, find_folder
 
 _SEEDS = 1.96
 """Standard deviations of the difference of two runs that differ in their seeds alone."""
@@ -41,6 +42,14 @@ class Moved:
     changes: tuple[Change, ...]
     within_noise: int
     same: int
+
+
+def diff_of_any(first: str, second: str, profile: str, format: str) -> str:
+    """Return what can explain that two runs differ, where both names are runs; else what moved between two reports."""
+    runs = [find_folder(name) for name in (first, second)]
+    if runs[0] is not None and runs[1] is not None:
+        return diff_runs(runs[0], runs[1], format)
+    return diff(first, second, profile, format)
 
 
 def diff(first: str, second: str, profile: str, format: str) -> str:
