@@ -17,6 +17,7 @@ from leukbench.records import Protocol
 
 REFERENCE = Path(__file__).parents[1] / "reference.json"
 ALPHA = 0.001  # over all metrics together
+OUTSIDE = "OUTSIDE"
 POWER = 0.9
 N_REFERENCE = 20
 FRESH_SEEDS = range(
@@ -171,7 +172,7 @@ def hold(runs: list[dict[str, float]], reference: dict[str, list[float]]) -> tup
     """Return a table of each metric's mean with its interval, and whether any lies outside. Bonferroni over the
     metrics.
     """
-    from leukbench.report.format import number, table
+    from leukbench.report.format import table
 
     found = {name: sum(run[name] for run in runs) / len(runs) for name in runs[0]}
     if set(found) != set(reference):
@@ -179,23 +180,25 @@ def hold(runs: list[dict[str, float]], reference: dict[str, list[float]]) -> tup
         raise InputError(
             "the reference speaks of other metrics", found=", ".join(odd), do="run `leukbench check --update`"
         )
-    rows, failed = [], False
-    for name, values in reference.items():
-        low, high, shift = prediction_interval(values, further=len(runs), alpha=ALPHA / len(reference))
-        outside = not low <= found[name] <= high
-        failed |= outside
-        rows.append(
-            {
-                "metric": name,
-                f"mean of {len(runs)}": number(found[name]),
-                "interval": f"{number(low)} to {number(high)}",
-                "shift seen with 90 % power": number(shift),
-                "": "OUTSIDE" if outside else "within",
-            }
-        )
+    alpha = ALPHA / len(reference)
+    rows = [_row(name, found[name], values, n=len(runs), alpha=alpha) for name, values in reference.items()]
+    failed = any(row[""] == OUTSIDE for row in rows)
     verdict = "FAILED: training has changed beyond seed noise" if failed else "passed"
     head = (
         f"Regression check at α = {ALPHA} over {len(reference)} metrics, "
         f"{len(next(iter(reference.values())))} reference seeds: {verdict}"
     )
     return f"{head}\n\n{table(rows)}", failed
+
+
+def _row(metric: str, mean: float, reference: list[float], *, n: int, alpha: float) -> dict[str, str]:
+    from leukbench.report.format import number
+
+    low, high, shift = prediction_interval(reference, further=n, alpha=alpha)
+    return {
+        "metric": metric,
+        f"mean of {n}": number(mean),
+        "interval": f"{number(low)} to {number(high)}",
+        "shift seen with 90 % power": number(shift),
+        "": "within" if low <= mean <= high else OUTSIDE,
+    }
