@@ -15,7 +15,7 @@ from simulations.patients import CORRELATION, density
 SEED = 20261130
 METRICS: tuple[Compared, ...] = ("accuracy", "mcc", "auc")
 DESIGNS = ((5, 5), (10, 10), (14, 14), (30, 30), (100, 100))
-NOISES = (0.0, 0.005, 0.014, 0.03)
+NOISES = (0.0, 0.014, 0.03)
 _RESAMPLES, _SIZE, _ACCURACY = 20, 20, 0.85
 """Resamples make the percentiles alone, which are not looked at here."""
 

@@ -36,6 +36,8 @@ class Graded:
 
 FEW = 8.0
 """Fewer effective groups of a class than this are few."""
+SCARCE = 3.0
+"""With no more than so many, few degrees of freedom make intervals so wide that the end of the scale costs nothing."""
 ENOUGH = 30.0
 """From so many on, the end of the scale costs no coverage."""
 NEAR = 0.97
@@ -79,7 +81,7 @@ def grade_of(family: Family, effective: Sequence[float], interval: Interval, *, 
     if interval.method == method_of_few:
         return Graded(Grade.ASSURED)
     few, near = fewest < FEW, family is not Family.TERMS and _near(interval)
-    if near and fewest < ENOUGH:
+    if near and SCARCE < fewest < ENOUGH:
         return Graded(Grade.OPTIMISTIC, "optimistic: near the end of the scale about 91 % is covered")
     return Graded(Grade.WIDE if few else Grade.ASSURED)
 

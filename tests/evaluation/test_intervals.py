@@ -233,6 +233,8 @@ def test_a_grade_comes_from_groups_of_each_class_and_the_end_of_the_scale() -> N
     assert graded(p, 40.0, 20.0, low=0.02, high=0.1) is Grade.OPTIMISTIC
     assert graded(p, 40.0, 35.0, low=0.9, high=0.98) is Grade.ASSURED
     assert graded(p, 40.0, 5.0, low=0.5, high=0.9) is Grade.WIDE
+    assert graded(Family.RANKING, 11.0, 2.8, low=0.5, high=0.99) is Grade.WIDE  # three patients: measured to cover 98 %
+    assert graded(Family.RANKING, 11.0, 3.5, low=0.5, high=0.99) is Grade.OPTIMISTIC
     assert graded(p, 40.0, 1.0, low=0.5, high=0.9) is Grade.UNKNOWN
     assert graded(Family.MATRIX, 11.0, 3.0, low=0.2, high=0.99, method="few") is Grade.ASSURED
     assert graded(Family.MATRIX, 20.0, low=0.5, high=0.93, method="t on Fisher z") is Grade.ASSURED  # 0.965 of [-1, 1]
