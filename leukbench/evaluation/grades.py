@@ -82,7 +82,7 @@ def grade_of(family: Family, effective: Sequence[float], interval: Interval, *, 
         return Graded(Grade.ASSURED)
     few, near = fewest < FEW, family is not Family.TERMS and _near(interval)
     if near and SCARCE < fewest < ENOUGH:
-        return Graded(Grade.OPTIMISTIC, "optimistic: near the end of the scale about 91 % is covered")
+        return Graded(Grade.OPTIMISTIC, "optimistic: near the end of the scale about 92 % is covered")
     return Graded(Grade.WIDE if few else Grade.ASSURED)
 
 

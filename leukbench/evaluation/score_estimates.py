@@ -80,20 +80,22 @@ def mean_term(t: Table, metric: str, terms: FloatArray) -> Estimate:
     """Return the estimate of a mean over images of something positive: jackknife, t on the log."""
     subject = Subject(metric=metric, family=Family.TERMS)
     per_seed = np.array([terms[t.seeds == s].mean() for s in range(t.n_seeds)])
-    value = float(per_seed.mean())
+    value, most = float(per_seed.mean()), 2.0 if metric == "brier" else np.inf  # all on the wrong one of the classes
     seeds, extra = subject.extra(t, per_seed)
-    by_group = _log_t(t, terms, t.groups, t.units, value, extra)
-    return made(t, subject, value, by_group, _log_t(t, terms, t.images, t.image_units, value, (0.0, 0.0)), seeds)
+    by_group = _log_t(t, terms, t.groups, t.units, value, extra, most)
+    return made(t, subject, value, by_group, _log_t(t, terms, t.images, t.image_units, value, (0.0, 0.0), most), seeds)
 
 
 def _log_t(
-    t: Table, terms: FloatArray, codes: IntArray, units: PerClass, value: float, extra: tuple[float, float]
-) -> Interval:
+    t: Table, terms: FloatArray, codes: IntArray, units: PerClass, value: float, extra: tuple[float, float],
+    most: float,
+) -> Interval:  # fmt: skip
     sums, sizes = np.bincount(codes, weights=terms), units.sizes * t.n_seeds
     if len(sizes) < 2:
         return no_interval("one group only: nothing says how much groups differ", effective_groups=float(len(sizes)))
     left_out = without_each(sums, units.strata) / without_each(sizes, units.strata)
-    return jackknife(value, left_out, scale="log", units=units, level=t.level, extra=extra)
+    made_ = jackknife(value, left_out, scale="log", units=units, level=t.level, extra=extra)
+    return dataclasses.replace(made_, high=most) if made_.high > most else made_
 
 
 def ece(t: Table) -> Estimate:

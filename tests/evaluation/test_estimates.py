@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from leukbench.errors import InputError
-from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
+from leukbench.evaluation.estimates import calibration_estimates, estimate_predictions, majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions
+from simulations.patients import Cohort, predictions
 from tests.support.made_predictions import make_predictions
 
 Make = Callable[..., Predictions]
@@ -223,3 +224,10 @@ def test_empty_or_misshapen_predictions_are_refused(predictions_of: Make) -> Non
         estimate_predictions(dataclasses.replace(p, scores=p.scores[:, :1]))
     with pytest.raises(InputError, match="class index"):
         estimate_predictions(dataclasses.replace(p, predicted=p.predicted + 1))
+
+
+def test_a_brier_score_ends_at_its_most() -> None:
+    rng = np.random.default_rng(2)
+    p = predictions(Cohort((11, 2), (0.95, 0.6)), rng)
+    made = next(e for e in calibration_estimates(p) if e.metric == "brier")
+    assert 0 < made.low < made.value < made.high == 2.0
