@@ -108,6 +108,19 @@ def test_an_accuracy_of_several_classes_may_be_the_mean_of_their_recalls() -> No
         assert [d.status for d in matrix_scores.check_matrix_scores(read(p))] == [status], value
 
 
+def test_an_accuracy_of_one_class_is_its_recall_beside_counts_that_name_no_class() -> None:
+    """235 of 294 are 79.932 %, 303 of 306 are 99.020 %: torchmetrics' accuracies of the two classes."""
+    counts = [
+        {"metric": m, "value": v, "matrix": "cm", "split": "test", "model": "m"}
+        for m, v in (("tp", "235"), ("fn", "59"), ("fp", "3"), ("tn", "303"))
+    ]
+    figures = [score("accuracy", v, **{"class": c}) for c, v in (("c0", "79.932"), ("c1", "99.020"))]
+    declared = {"id": "cm", "where": "Figure 1", "rows": "actual", "classes": ["c0", "c1"]}
+    made = paper(*figures, *counts, classes=("c0", "c1"), matrices=[declared])
+    made = made.model_copy(update={"studies": {"s": made.studies["s"].model_copy(update={"positive": None})}})
+    assert [f.check for f in every_finding(made) if f.status == "inconsistent"] == []
+
+
 def test_class_sizes_of_nought_end_in_no_traceback() -> None:
     sizes = [images(n, split="test", **{"class": c}) for c, n in (("ill", "40"), ("well", "0"))]
     p = paper(score("accuracy", "90"), score("recall", "90", **{"class": "ill"}), score("f1", "94"), *sizes)

@@ -124,6 +124,8 @@ class BinaryGrid:
         """
         named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
         if named and named not in self.classes:  # the matrix does not name its classes, so it may be either
+            if score.metric == "accuracy":  # of a class its recall, or that of all
+                return [self.values("accuracy", "macro"), *(self.values("recall", r) for r in READINGS[:2])]
             free = replace(score, class_="", average="")
             return [v for r in READINGS[:2] for v in self.usual_values(free, r)]
         metric, reading = score.metric, self._own(score, reading)
