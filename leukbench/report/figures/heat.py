@@ -99,17 +99,17 @@ def _masks(looked: Looked) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]
 def maps_figure(file: str, looked: Looked) -> Figure:
     """Return the mean heat of the images that are called each class, of those that at least ``FEWEST`` are called."""
     rows = looked_rows(looked)
-    told = "; ".join(
+    listed = "; ".join(
         f"{row['called']} ({row['images']} images) {row['heat in the cell %']} in the cell, "
         f"{row['heat at the border %']} at the border"
         for row in rows
     )
-    said = f"{looked.title}: share of heat in %, by class called: {told}."
+    result = f"{looked.title}: share of heat in %, by class called: {listed}."
     key = (
         " Heat: what a place adds to the class called. Dark: most; each map has its own scale, and is the mean of at"
         f" least {FEWEST} images."
     )
-    return Figure(file, said + key, f"Mean heat by class. {said}", lambda: _draw_maps(looked))
+    return Figure(file, result + key, f"Mean heat by class. {result}", lambda: _draw_maps(looked))
 
 
 def _draw_maps(looked: Looked) -> Any:
