@@ -93,3 +93,12 @@ def test_true_claims_are_seldom_refuted_with_few_patients(per_class: tuple[int, 
     for recalls in few.RECALLS:
         found = few.refuted(Cohort(per_class, recalls), n)
         assert {key: share for key, share in found.items() if not mostly(1 - share, 0.95, n)} == {}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.014, 0.03])
+@pytest.mark.parametrize("groups", contrasts.DESIGNS)
+def test_equal_networks_differ_in_three_to_seven_percent_but_with_ten_patients_in_fewer(
+    groups: tuple[int, int], noise: float
+) -> None:
+    found = contrasts.rejected_by_group(groups, noise, 3, 4000)
+    assert (1.0 if sum(groups) < 20 else 3.0) - 0.8 <= found <= 7.0
