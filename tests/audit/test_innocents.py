@@ -152,3 +152,26 @@ def test_huge_counts_end_soon(n: str) -> None:
     figures = [score(m, v) for m, v in (("accuracy", "97.94"), ("recall", "98.4"), ("f1", "98.5"), ("mcc", "0.95"))]
     p = paper(*figures, *cells, *sizes, images(f"{int(n) + 500}", split="test"), matrices=[declared])
     assert every_finding(p)
+
+
+def test_figures_above_one_hundred_per_cent_end_in_findings_not_in_a_traceback() -> None:
+    sizes = [images(n, split="test", **{"class": c}) for c, n in (("ill", "60"), ("well", "40"))]
+    rows = [
+        score("accuracy", "9120"),
+        score("accuracy", "880", model="other"),
+        score("accuracy", "970", split="validation"),
+        *(score("recall", v, **{"class": c}) for c, v in (("ill", "9100"), ("well", "130"))),
+    ]
+    parts = ("train", "validation")
+    curve = [
+        score("accuracy", str(900 + i), condition=f"epoch {i}", split=s, id=f"p.{s}{i}")
+        for i in range(9)
+        for s in parts
+    ]
+    found = every_finding(paper(*rows, *sizes, *curve))
+    assert {f.check for f in found if f.status == "inconsistent"} >= {"range"}
+
+
+def test_a_heat_map_cell_of_any_size_is_read() -> None:
+    declared, cells = matrix("cm", [["1.8e+25", "6"], ["5", "165"]])
+    assert every_finding(paper(score("accuracy", "97.94"), *cells, images("534", split="test"), matrices=[declared]))

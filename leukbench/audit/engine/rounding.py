@@ -203,6 +203,15 @@ def heat_map_interval(text: str, *, digits: int = 2) -> Interval | None:
     return Interval(Fraction(number) - half, Fraction(number) + half)
 
 
+def spread_of_share(p: float) -> float:
+    """Return p(1 − p), the variance of one image's rightness; 0 for a figure that is no share, which is told elsewhere.
+
+    >>> spread_of_share(0.5), spread_of_share(1.7)
+    (0.25, 0.0)
+    """
+    return max(0.0, p * (1 - p))
+
+
 def integers_in(interval: Interval) -> range:
     """Return the integers within the closed interval."""
     return range(math.ceil(interval.low), math.floor(interval.high) + 1)

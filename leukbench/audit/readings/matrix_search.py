@@ -26,7 +26,7 @@ def completions(
     """
     size = len(printed.cells)
     flat = [integers_in(cell) for line in printed.cells for cell in line]
-    if math.prod(len(r) for r in flat) > limit * 16:
+    if math.prod(max(0, r.stop - r.start) for r in flat) > limit * 16:
         return None
     found = [
         [list(cells[i * size : (i + 1) * size]) for i in range(size)]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.definitions import Definition, definitions
-from leukbench.audit.engine.rounding import shown
+from leukbench.audit.engine.rounding import shown, spread_of_share
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
@@ -154,7 +154,7 @@ def _informedness(
 
     values = [(float(printed_number(c[0].value) or 0) / scale_of(c[0]), sizes[name]) for name, c in pairs]
     j = sum(v for v, _ in values) - 1
-    error = math.sqrt(sum(v * (1 - v) / n for v, n in values))
+    error = math.sqrt(sum(spread_of_share(v) / n for v, n in values))
     highs = [i.high for _, c in pairs if (i := score_interval(c[0])) is not None]
     chance = float(sum(highs, Fraction(0))) - 1 <= 1.96 * error
     terms = " + ".join(f"{c[0].value} ({name})" for name, c in pairs)

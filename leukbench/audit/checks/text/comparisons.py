@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import Interval, printed_number, shown
+from leukbench.audit.engine.rounding import Interval, printed_number, shown, spread_of_share
 from leukbench.audit.readings.claims import scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, stated_sizes, total_is_stated
 from leukbench.audit.readings.draft import Draft
@@ -239,7 +239,7 @@ def check_growing_gap(ledger: Ledger) -> list[Draft]:
         gaps = [_points(train[e]) - _points(validation[e]) for e in shared]
         n = next(iter(stated_sizes(ledger, validation[shared[-1]].model_copy(update={"condition": ""}))), None)
         p = float(_points(validation[shared[-1]])) / 100
-        error = 100 * math.sqrt(p * (1 - p) / n) if n else None
+        error = 100 * math.sqrt(spread_of_share(p) / n) if n else None
         large = gaps[-1] >= 2 * gaps[0] and gaps[-1] > (3 * error if error else 3)
         rising = all(b >= a for a, b in itertools.pairwise(gaps))
         found.append(

@@ -6,7 +6,7 @@ import itertools
 import math
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import printed_interval, printed_number, shown
+from leukbench.audit.engine.rounding import printed_interval, printed_number, shown, spread_of_share
 from leukbench.audit.readings.claims import canonical, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, images_behind, n_classes
 from leukbench.audit.readings.draft import Draft
@@ -149,12 +149,12 @@ def _curve_draft(
     )
     p = float(values[len(values) // 2])
     noise = (
-        f" At n = {n} one standard error is {100 * math.sqrt(p * (1 - p) / n):.2f} points and the smallest step "
+        f" At n = {n} one standard error is {100 * math.sqrt(spread_of_share(p) / n):.2f} points and the smallest step "
         f"{shown(min(steps) * n, 1)} images."
         if n
         else ""
     )
-    small = n is not None and min(steps) < math.sqrt(p * (1 - p) / n)
+    small = n is not None and min(steps) < math.sqrt(spread_of_share(p) / n)
     return Draft(
         check="smooth_curves",
         status="implausible" if small and split != "train" else "consistent",
@@ -273,7 +273,7 @@ def _error(spread: str, first: Measured, second: Measured) -> tuple[float, str] 
         return None
     q, n = second[1], size[0]
     m = second[2][0] if second[2] else n
-    value = math.sqrt(p * (1 - p) / n + q * (1 - q) / m)
+    value = math.sqrt(spread_of_share(p) / n + spread_of_share(q) / m)
     on = f"{n} independent images" if m == n else f"{n} and {m} independent images"
     return value, f"the standard error of a difference of two such figures on {on} is {100 * value:.2f} points"
 
@@ -302,9 +302,10 @@ def check_test_against_validation(ledger: Ledger) -> list[Draft]:
         if implied is None or v is None:
             continue
         error = math.sqrt(
-            float(v.low) * (1 - float(v.low)) / sizes.total
-            + float(implied.low) * (1 - float(implied.low)) / sizes.total
+            spread_of_share(float(v.low)) / sizes.total + spread_of_share(float(implied.low)) / sizes.total
         )
+        if not error:
+            continue
         gap = float(v.low - implied.high)
         far = gap > 5 * error
         found.append(

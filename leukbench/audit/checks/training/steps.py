@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+from leukbench.audit.engine.rounding import spread_of_share
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import stated_sizes
 from leukbench.audit.readings.draft import Draft
@@ -78,7 +79,7 @@ def _draft(members: list[Member], pairs: list[tuple[Member, Member]], n: int, *,
     what = "results that differ by one block" if by_block else "neighbouring results of the ablation"
     steps = []
     for (a, p), (b, q) in pairs:
-        error = 100 * math.sqrt((p * (1 - p) + q * (1 - q)) / n)
+        error = 100 * math.sqrt((spread_of_share(p) + spread_of_share(q)) / n)
         steps.append(
             (
                 100 * (q - p) < 2 * error,
