@@ -177,9 +177,7 @@ def kill_checkpoint(folder: Path, rng: random.Random) -> Killed:
     """Kill a run while it writes a checkpoint, resume it, and compare its scores with an undisturbed run."""
     reading, writing = os.pipe()
     shutil.rmtree(folder, ignore_errors=True)
-    pid = os.fork()
-    if not pid:
-        _train_tiny(folder, tell=writing)
+    pid = _train_tiny(folder, tell=writing)
     os.close(writing)
     epoch = rng.randint(1, 4)
     for _ in range(epoch):
@@ -189,19 +187,14 @@ def kill_checkpoint(folder: Path, rng: random.Random) -> Killed:
     os.kill(pid, signal.SIGKILL)
     killed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     os.close(reading)
-    found = [_scores_of(folder)] if (pid := os.fork()) and os.waitpid(pid, 0) else _train_tiny(folder)
-    left = [f.name for f in folder.rglob("*") if f.name.startswith((".", "damaged")) or f.name.endswith(".lock")]
-    undisturbed = _undisturbed(folder.parent / "undisturbed")
-    problem = "other scores" if found[0] != undisturbed else f"left behind: {', '.join(left)}" if left else ""
+    os.waitpid(_train_tiny(folder), 0)
+    left = [f.name for f in folder.rglob("*") if f.name.startswith((".", "damaged")) or f.name == "lock"]
+    undisturbed = folder.with_name("undisturbed")
+    if not undisturbed.exists():
+        os.waitpid(_train_tiny(undisturbed), 0)
+    same = _scores_of(folder) == _scores_of(undisturbed) != ""
+    problem = "other scores" if not same else f"left behind: {', '.join(left)}" if left else ""
     return Killed("checkpoint", f"epoch {epoch}, {1000 * wait_s:.1f} ms in" if killed else "not in time", problem)
-
-
-def _undisturbed(folder: Path) -> str:
-    if not folder.exists():
-        if not (pid := os.fork()):
-            _train_tiny(folder)
-        os.waitpid(pid, 0)
-    return _scores_of(folder)
 
 
 def _scores_of(folder: Path) -> str:
@@ -209,8 +202,12 @@ def _scores_of(folder: Path) -> str:
     return " ".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
 
 
-def _train_tiny(folder: Path, *, tell: int = -1) -> Any:
-    """Train four epochs of the tiny network in this process and end it; a byte to ``tell`` begins each checkpoint."""
+def _train_tiny(folder: Path, *, tell: int = -1) -> int:
+    """Train four epochs of the tiny network in a process of its own and return it; a byte to ``tell`` begins each
+    checkpoint.
+    """
+    if pid := os.fork():
+        return pid
     import torch
 
     from leukbench.training import run
@@ -247,7 +244,7 @@ def kill_repro(folder: Path, n: int, rng: random.Random) -> Iterator[Killed]:
             whole = turn % 2 == 0
             victims = [made.pid, *below(made.pid)]
             if not ended:
-                for pid in victims if whole else victims[:2]:
+                for pid in victims if whole else [pid for pid in victims if b"dvc" in _command_line(pid)]:
                     _kill(pid)
             made.wait()
         orphans = _outliving_commands(victims)
