@@ -9,6 +9,7 @@ import json
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Load:
     n_classes: int
     precision: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The same for runs of the same speed."""
         return _speed_key(as_plain(self.network), as_plain(self.recipe), self.n_classes, self.precision)
