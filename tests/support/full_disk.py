@@ -103,8 +103,8 @@ def read_only(pipeline: Pipeline, stage: str) -> Iterator[Tried]:
     pipeline.before(stage)
     folders = sorted({(pipeline.home / name).parent for name in pipeline.made[stage]})
     for folder in folders:
-        if folder.is_dir():
-            folder.chmod(0o555)
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o555)
     ends = [stages.run(pipeline.home, *command, first=_obeying_modes) for command in COMMANDS[stage]]
     for folder in folders:
         if folder.is_dir():
