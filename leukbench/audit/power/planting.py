@@ -45,7 +45,7 @@ def shift_score(metric: str, *, binary: bool, with_matrix: bool = False) -> Plan
 
 def change_count(metric: str, **keys: str) -> Plant:
     def corrupt(paper: Raw, rng: np.random.Generator) -> str:
-        found = _claims(paper, metric, **keys)
+        found = [c for c in _claims(paper, metric, **keys) if c["value"].replace(",", "").isdigit()]
         if not found:
             return ""
         chosen = found[int(rng.integers(len(found)))]
