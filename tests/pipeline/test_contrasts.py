@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from leukbench.artefacts import FoldSizes, Receipt, RunReceipt, Sizes
-from leukbench.evaluation.contrasts import benjamini_hochberg, holm
+from leukbench.evaluation.corrections import benjamini_hochberg, holm
 from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation
 from leukbench.pipeline import contrasts as contrasting
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
