@@ -202,6 +202,7 @@ PLACES: dict[str, tuple[str, str]] = {  # place -> regular expressions of its fi
     "Section I,": (r"^I\. INTRODUCTION", r"^II\. RELATED"),
     "Section II,": (r"^II\. RELATED", r"^III\. METHOD"),
     "Section III-A, paragraph 1": (r"^In this study, we used publicly", r"^There are three parts"),
+    "Section I": (r"^I\. INTRODUCTION", r"^II\. RELATED"),
     "Section III-A, paragraph 2": (r"^There are three parts", r"^These images were split"),
     "Section III-A, paragraph 3": (r"^These images were split", r"^FIGURE 2"),
     "Section III-B": (r"^B\. DATASET PREP", r"^C\. DATA AUG"),

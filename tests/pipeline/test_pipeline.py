@@ -66,7 +66,7 @@ def smoke_plan() -> dict[str, Any]:
     """Return the plan of the whole run: the known-answer study under four protocols, one arm of ALNet, a transfer."""
     headlines = {k: v for key in PAPERS for k, v in load_paper(key).headlines().items()}
     protocols = ("as_published", "image", "patient", "challenge")
-    known = {f"known-{p}": known_experiment(p, store=KNOWN_STORE, limits={"epochs": 2}) for p in protocols}
+    known = {f"known-{p}": known_experiment(p, store=KNOWN_STORE, limits={"epochs": 4}) for p in protocols}
     alnet = {
         **{"paper": "alnet", "study": "cnmc", "protocol": "patient", "source": "synthetic_cells"},
         **{"store": "cells-224-crop", "arms": ["alnet"], "limits": {"images": 24, "epochs": 1, "folds": 1}},

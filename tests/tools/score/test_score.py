@@ -200,7 +200,7 @@ def test_claim_that_the_audit_accuses_is_not_held(
         kind="arithmetic",
         claims=("planted.impossible",),
         where="Table 1",
-        statement="97.3 % of 20 images",
+        statement="97.7 % of 20 images",
         accused=("planted.impossible",),
     )
     monkeypatch.setattr("leukbench.audit.findings.audit_paper", lambda paper: (finding,))
