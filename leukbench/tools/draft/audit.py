@@ -50,7 +50,8 @@ def _key(file: Path) -> str:
 
 def _heading(draft: Drafted) -> str:
     left = f"; {draft.n_left} figures were not understood" if draft.n_left else ""
-    return f"{draft.key}: {draft.n_claims} figures read from tables{left} (leukbench draft FILE --key KEY lists both)."
+    read = f"{draft.key}: {draft.n_claims} figures read from tables{left} (leukbench draft FILE --key KEY lists both)."
+    return "\n".join([read, *draft.remarks])
 
 
 def scores_of(counts: np.ndarray, classes: Sequence[str]) -> str:

@@ -10,12 +10,15 @@ from typing import Any
 from leukbench.papers.vocabulary import METRICS, SCORES
 from leukbench.tools.draft.headers import (
     FIGURE,
+    WHOLE,
     Header,
+    decimal_points,
     header_rows,
     is_figure,
     joined_headers,
     plain_cell,
     read_header,
+    writes_commas,
 )
 from leukbench.tools.draft.tables import Printed
 
@@ -36,16 +39,18 @@ _COUNTS = frozenset(
     {"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"}
 )
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
+_WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
 
 @dataclass
 class Figures:
-    """Claims as the rows of a paper file, matrices, and one line each for what was not understood."""
+    """Claims as the rows of a paper file, matrices, one line each for what was not understood, and remarks."""
 
     claims: list[Fields] = field(default_factory=list)
     matrices: list[dict[str, Any]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
@@ -78,6 +83,9 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     heads = [read_header(text) for text in headers]
     names = _name_columns(headers, heads, body)
     layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
+    commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
+    if commas:
+        found.remarks.append(f"{table.where}: decimal commas are read as points.")
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
     for r, row in enumerate(body, start=1):
         label = _Label(row, headers, names, classes)
@@ -88,7 +96,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
             if layers and heads[c].metric in _OF_LAYERS:
                 claim: Fields | None = _of_layer(heads[c].metric, label, cell)
             else:
-                claim = _claim(heads[c], label, plain_cell(cell), table, counting=counting is not None)
+                claim = _claim(heads[c], label, _pointed(cell, heads[c], commas), table, counting=counting is not None)
             if claim is None:
                 found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
             else:
@@ -134,13 +142,21 @@ class _Label:
             self.model = ""
 
 
+def _pointed(cell: str, head: Header, commas: bool) -> str:
+    """Return a plain cell with decimal points, by what its column holds."""
+    counts = head.metric not in SCORES and (not commas or not head.metric or head.metric in _WHOLE)
+    return decimal_points(plain_cell(cell), counts=counts, commas=commas)
+
+
 def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
-    """Return a figure as a claim, None where its header names no metric."""
+    """Return a figure as a claim, None where its header names no metric, and for a bound (``>95``) or no number."""
     match = FIGURE.match(cell)
-    assert match is not None
-    value = match.group().lstrip("<>≈~ ")
+    if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d", cell[match.end() :]):
+        return None
+    value = match.group().lstrip("≈~ ")
+    value = f"0{value}" if value.startswith(".") else value
     metric = head.metric
-    if not metric and counting and re.fullmatch(r"[\d,]+", value):
+    if not metric and counting and WHOLE.fullmatch(value):
         metric = "n_images"
     if not metric or metric not in METRICS:
         return None
@@ -202,7 +218,7 @@ def _is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[s
     size = len(body)
     if size < 2 or len(headers) < size + 1:
         return False
-    whole = all(re.fullmatch(r"[\d,]+", plain_cell(cell)) for row in body for cell in row[1 : size + 1])
+    whole = all(WHOLE.fullmatch(plain_cell(cell)) for row in body for cell in row[1 : size + 1])
     names = [plain_cell(row[0]).lower() for row in body]
     same = [h.lower() for h in headers[1 : size + 1]] == names
     return whole and len(headers) <= size + 2 and (same or "confusion" in table.caption.lower())
@@ -227,7 +243,8 @@ def sentence_figures(text: str) -> Iterator[tuple[str, str]]:
     >>> list(sentence_figures("The model reached an accuracy of 91.3% and a recall of 88 %."))
     [('accuracy', '91.3'), ('recall', '88')]
     """
-    for match in re.finditer(r"(\d+(?:\.\d+)?)\s?%", text):
+    text = decimal_points(text, counts=False, commas=False)
+    for match in re.finditer(r"(?<![\d.,])(\d*\.?\d+)\s?%", text):
         before = re.split(r"[.,;]\s|\band\b", text[max(0, match.start() - 60) : match.start()])[-1]
         metric = read_header(before).metric or read_header(text[match.end() : match.end() + 25]).metric
         if metric in SCORES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _METRICS: tuple[tuple[str, str], ...] = (
@@ -102,7 +103,45 @@ def joined_headers(rows: tuple[tuple[str, ...], ...], n: int) -> list[str]:
     return headers
 
 
-FIGURE = re.compile(r"[<>≈~]?\s*[-+−]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+FIGURE = re.compile(r"[<>≤≥≈~]?\s*[-+−]?((\d{1,3}(,\d{3})+|\d+)(\.\d+)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+WHOLE = re.compile(r"[1-9]\d{0,2}(,\d{3})+|\d+")
+_NUMBER = re.compile(r"(?<!\d)\d*(?:[.,]\d+)+")
+_MIDDLE_DOT = re.compile(r"(?<=\d)[·∙⋅٫](?=\d)(?!10\s*[-−^])")
+
+
+def decimal_points(text: str, *, counts: bool, commas: bool) -> str:
+    """Return a plain cell with its decimal marks as points and its thousands as ``1,234``.
+
+    A middle dot is a decimal point. No score reaches 1,000, so that a single comma in one is decimal. ``counts``:
+    the cell holds a count, where ``1,234`` keeps its thousands; ``commas``: its table writes decimal commas, so that
+    the point of ``1.234`` marks thousands there.
+
+    >>> decimal_points("94,6 ± 0,4", counts=False, commas=True), decimal_points("93·5", counts=False, commas=False)
+    ('94.6 ± 0.4', '93.5')
+    >>> decimal_points("10,661", counts=True, commas=True), decimal_points("10.661", counts=True, commas=True)
+    ('10,661', '10,661')
+    """
+
+    def pointed(match: re.Match[str]) -> str:
+        number = match.group()
+        if counts and commas and re.fullmatch(r"[1-9]\d{0,2}(\.\d{3})+", number):
+            return number.replace(".", ",")
+        if "." in number or number.count(",") > 1 or (counts and WHOLE.fullmatch(number)):
+            return number
+        return number.replace(",", ".")
+
+    return _NUMBER.sub(pointed, _MIDDLE_DOT.sub(".", text))
+
+
+def writes_commas(cells: Iterable[str]) -> bool:
+    """Say whether a table writes decimal commas: some comma can be nothing else, and no point is a decimal one.
+
+    >>> writes_commas(["0,946", "10.661"]), writes_commas(["10,661", "0.5"]), writes_commas(["0,95", "0.5"])
+    (True, False, False)
+    """
+    numbers = [n for cell in cells for n in _NUMBER.findall(cell)]
+    points = [n for n in numbers if "." in n and not re.fullmatch(r"[1-9]\d{0,2}(\.\d{3})+(,\d+)?", n)]
+    return not points and any(n.count(",") == 1 and not WHOLE.fullmatch(n) for n in numbers)
 
 
 def plain_cell(text: str) -> str:

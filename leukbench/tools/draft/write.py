@@ -23,12 +23,13 @@ STUDY = "main"
 
 @dataclass(frozen=True, kw_only=True)
 class Drafted:
-    """The text of a paper file, and how many figures it holds and lists as not understood."""
+    """The text of a paper file, how many figures it holds and lists as not understood, and how tables were read."""
 
     key: str
     text: str
     n_claims: int
     n_left: int
+    remarks: tuple[str, ...] = ()
 
     def paper(self) -> Paper:
         """Return the draft as a paper, as the audit takes it."""
@@ -69,7 +70,9 @@ def draft_tables(
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )
-    return Drafted(key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left))
+    return Drafted(
+        key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left), remarks=tuple(figures.remarks)
+    )
 
 
 def _in_study(row: Fields, names: Sequence[str]) -> Fields:
@@ -151,8 +154,10 @@ def _notes(figures: Figures, sentences: Sequence[Sentence]) -> list[str]:
     parts = (
         ["#", "# To be confirmed: percentages in sentences, beside which a metric is named.", *lines] if lines else []
     )
+    if figures.remarks:
+        parts += ["#", *(f"# {' '.join(text.split())}" for text in figures.remarks)]
     if figures.left:
-        parts += ["#", "# Not understood: figures of tables whose header names no metric."]
+        parts += ["#", "# Not understood: figures of tables whose header names no metric, and bounds such as >95."]
         parts += [f"#   {' '.join(text.split())}" for text in figures.left]
     return parts
 

@@ -15,7 +15,7 @@ from leukbench.errors import InputError
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper, read_paper
 from leukbench.tools.draft.audit import scores_of
-from leukbench.tools.draft.figures import read_figures
+from leukbench.tools.draft.figures import read_figures, sentence_figures
 from leukbench.tools.draft.tables import read_tables
 from leukbench.tools.draft.write import draft_file, read_classes, read_matrix
 
@@ -56,6 +56,43 @@ def test_a_csv_of_metrics_is_read_by_header(tmp_path: Path) -> None:
     }
     turned = "metric,VGG16,Ours\nAccuracy,91.2%,95.0%\nRecall,88%,93%\n"
     assert _found(_file(tmp_path, "u.csv", turned))[("Ours", "", "", "unstated", "recall")] == "93%"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "Modell;Accuracy;F1;AUC;Parameters\nNet;94,6;95,8;0,988;10,661\n"),
+        ("u.csv", "Modell;Accuracy;F1;AUC;Parameters\nNet;94,6;95,8;0,988;10.661\n"),
+        (
+            "t.html",
+            "<table><tr><th>Modell</th><th>Accuracy</th><th>F1</th><th>AUC</th><th>Parameters</th></tr><tr><td>Net"
+            "</td><td>94·6</td><td>95.8</td><td>0,988</td><td>10,661</td></tr></table>",
+        ),
+    ],
+)
+def test_decimal_commas_and_middle_dots_are_decimal_marks_and_thousands_stay_counts(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    assert _found(_file(tmp_path, name, text)) == {
+        ("Net", "", "", "unstated", "accuracy"): "94.6%",
+        ("Net", "", "", "unstated", "f1"): "95.8%",
+        ("Net", "", "", "unstated", "auc"): "0.988fraction",
+        ("Net", "", "", "", "params_total"): "10,661count",
+    }
+
+
+def test_an_honest_table_with_decimal_commas_is_not_accused(tmp_path: Path) -> None:
+    file = _file(tmp_path, "t.csv", "Modell;Accuracy;Precision;Recall;F1\nNet;0,946;0,971;0,945;0,958\n")
+    result = CliRunner().invoke(app, ["audit", str(file), "--strict"])
+    assert result.exit_code == 0 and "decimal commas are read as points" in result.stdout
+
+
+def test_bounds_and_broken_numbers_are_left_and_a_point_may_come_first(tmp_path: Path) -> None:
+    file = _file(tmp_path, "t.csv", "Model,Accuracy,Recall,F1\nNet,.952,>95,0.9.5\n")
+    assert _found(file) == {("Net", "", "", "unstated", "accuracy"): "0.952fraction"}
+    assert [text.rsplit(": ", 1)[1] for text in read_figures(read_tables(file)[0], "mine").left] == [">95", "0.9.5"]
+    sentence = "The accuracy was 95,2 % and the recall 93·5%."
+    assert list(sentence_figures(sentence)) == [("accuracy", "95.2"), ("recall", "93.5")]
 
 
 MARKDOWN = """\
