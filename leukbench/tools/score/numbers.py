@@ -215,11 +215,7 @@ def read_numbers(table: Table, scores: ScoreColumns, image: str) -> tuple[FloatA
     values = np.array([[_number(line, c, image, comma=comma) for c in used] for line in table.lines], dtype=np.float64)
     notes = ["Decimal commas are read as points."] if comma else []
     if scores.logits:
-        notes.append(
-            "Scores are logits: their softmax is scored."
-            if len(used) > 1
-            else "Scores are logits: their sigmoid is scored."
-        )
+        notes.append(_of_logits(table, used, values))
         with_other = values if len(used) > 1 else np.concatenate([np.zeros_like(values), values], axis=1)
         powers = np.exp(with_other - with_other.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True), tuple(notes)
@@ -229,6 +225,21 @@ def read_numbers(table: Table, scores: ScoreColumns, image: str) -> tuple[FloatA
         return np.concatenate([1 - values, values], axis=1), tuple(notes)
     values, rounded = _normalised(table, used, values, image)
     return values, (*notes, *rounded)
+
+
+def _of_logits(table: Table, used: Sequence[str], values: FloatArray) -> str:
+    """Return what is done to logits. Raises InputError where rows of several are probabilities already."""
+    shares = bool(((values >= 0) & (values <= 1)).all())
+    if len(used) == 1:
+        doubt = f" All {len(values)} lie in [0, 1], as probabilities do: if they are, leave out --logits."
+        return "Scores are logits: their sigmoid is scored." + (doubt if shares else "")
+    if shares and (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE).all():
+        raise InputError(
+            "these scores are probabilities and no logits", where=f"{table.file}, columns {', '.join(used)}",
+            expected="logits, which do not sum to 1 in every row", found="rows in [0, 1] that sum to 1",
+            do=f"leave out --logits; rename columns called logits to {SCORE}<class>",
+        )  # fmt: skip
+    return "Scores are logits: their softmax is scored."
 
 
 def _decimal_comma(table: Table, used: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from leukbench.tools.tables.columns import (
     ColumnMapping,
     find_columns,
     how_read,
+    names_nobody,
     option,
     plain_name,
     read_mapping,
@@ -30,8 +31,6 @@ LAYOUT = (
     "columns for the image, its true class (label), its patient or group, and a score of every class or "
     "the predicted one"
 )
-NOBODY = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
-"""What stands, in any case, where no patient is named."""
 _PARTS = frozenset({"split", "subset", "partition", "set", "phase", "dataset", "data_split"})
 _NO_CLASS = frozenset({"", "nan", "<na>"})
 
@@ -307,11 +306,11 @@ def _images(table: Table, columns: Mapping[str, str]) -> tuple[StringArray, tupl
 
 def _filled(line: Line, columns: Mapping[str, str], role: str) -> str:
     column = columns[role]
-    if line.cells[column].lower() in NOBODY if role != "image_id" else not line.cells[column]:
+    if names_nobody(line.cells[column]) if role != "image_id" else not line.cells[column]:
         raise line.wrong(
             f"a row has no {role}",
             column,
-            expected="a name",
+            expected="a name, which '', unknown, - or -1 is not" if role != "image_id" else "a name",
             image=line.cells.get(columns.get("image_id", ""), ""),
             do=""
             if role == "image_id"
@@ -328,7 +327,7 @@ def _patients(table: Table, columns: Mapping[str, str], unit: str) -> StringArra
     """Return the patient of each row; beside a column of groups it may be missing."""
     if unit != "group" or "patient" not in columns:
         return _owners(table, columns, unit) if unit == "patient" else np.full(len(table.lines), "")
-    names = [whole_number(name) if name.lower() not in NOBODY else "" for name in table.values(columns["patient"])]
+    names = ["" if names_nobody(name) else whole_number(name) for name in table.values(columns["patient"])]
     return np.array(names, dtype=np.str_)
 
 

@@ -21,8 +21,9 @@ def remarks_on(loaded: LoadedPredictions) -> tuple[str, ...]:
         *loaded.notes,
         _unnamed_groups(loaded),
         *_alike(p),
+        _same_images(p),
         _never_tested(p),
-        _mixed_up(p),
+        *_mixed_up(p),
         _calls_for_labels(loaded),
         _divided(p, unit),
         *_torn(p),
@@ -62,6 +63,22 @@ def _alike(p: Predictions) -> list[str]:
     return texts
 
 
+def _same_images(p: Predictions) -> str:
+    """Return the ids of images that may be one file: they differ only in case, slashes or a leading ``./``."""
+    sets: dict[str, set[str]] = {}
+    for name in np.unique(p.image_id).tolist():
+        plain = name.replace("\\", "/").removeprefix("./").casefold()
+        sets.setdefault(plain, set()).add(name)
+    several = [" = ".join(map(repr, sorted(found))) for found in sets.values() if len(found) > 1]
+    if not several:
+        return ""
+    return (
+        f"{len(several)} image{'s have' if len(several) > 1 else ' has'} several ids that differ only in case or a "
+        f"leading ./ ({'; '.join(several[:3])}{'; …' if len(several) > 3 else ''}): each id counts as an image of its "
+        "own; where they are one, write one id."
+    )
+
+
 def _never_tested(p: Predictions) -> str:
     absent = [name for c, name in enumerate(p.classes) if not (p.label == c).any()]
     if not absent:
@@ -83,26 +100,66 @@ def _calls_for_labels(loaded: LoadedPredictions) -> str:
     )
 
 
-def _mixed_up(p: Predictions) -> str:
-    """Return a doubt about the names of the classes, where calling them otherwise would turn a poor result into a good
-    one.
+def _mixed_up(p: Predictions) -> list[str]:
+    """Return doubts about the names of the classes: of the whole file, else of its folds and seeds, each by itself."""
+    whole = _exchanged(p, np.ones(len(p), dtype=bool))
+    if whole:
+        return [f"The classes may be mixed up: {whole}"]
+    parts = [
+        (what, int(name), codes == name)
+        for what, codes in (("fold", p.fold), ("seed", p.seed))
+        for name in np.unique(codes)
+        if len(np.unique(codes)) > 1
+    ]
+    found = [(what, name, _exchanged(p, rows, by_class=True)) for what, name, rows in parts]
+    return [f"The classes of {what} {name} may be mixed up: {text}" for what, name, text in found if text]
+
+
+def _exchanged(p: Predictions, rows: npt.NDArray[np.bool_], *, by_class: bool = False) -> str:
+    """Return which classes of these rows another naming would set right, or "".
+
+    Either fewer than half of all are right and three quarters would be; or, among classes that exchange their names
+    (20 rows at least), three quarters would be, and of each more than half are called as the next. ``by_class``: the
+    second alone, as a fold may test a single class.
     """
     from scipy.optimize import linear_sum_assignment
 
     n = len(p.classes)
-    counts = np.bincount(p.label * n + p.predicted, minlength=n * n).reshape(n, n)
+    counts = np.bincount(p.label[rows] * n + p.predicted[rows], minlength=n * n).reshape(n, n)
     actual, called = linear_sum_assignment(-counts)
-    now, best = np.trace(counts) / len(p), counts[actual, called].sum() / len(p)
-    if len(p) < 20 or now >= 0.5 or best < 0.75:
+    right, best, total = np.trace(counts), counts[actual, called].sum(), counts.sum()
+    moved = [a for a in range(n) if called[a] != a and counts[a, called[a]]]
+    if by_class or total < 20 or right >= 0.5 * total or best < 0.75 * total:
+        moved = [a for cycle in _cycles(called) if _is_exchange(counts, cycle, called) for a in cycle]
+        best = right + sum(counts[a, called[a]] - counts[a, a] for a in moved)
+    if not moved:
         return ""
-    moved = [
-        f"{p.classes[c]} for {p.classes[a]}" for a, c in zip(actual, called, strict=True) if a != c and counts[a, c]
-    ]
+    names = ", ".join(f"{p.classes[called[a]]} for {p.classes[a]}" for a in moved)
     return (
-        f"The classes may be mixed up: {100 * now:.1f} % are right as the file names them, {100 * best:.1f} % "
-        "would be if it writes"
-        f" {', '.join(moved)}."
+        f"{100 * right / total:.1f} % are right as the file names them, {100 * best / total:.1f} % would be if it "
+        f"writes {names}."
     )
+
+
+def _cycles(called: npt.NDArray[np.intp]) -> list[list[int]]:
+    """Return the cycles of a permutation that move something.
+
+    >>> _cycles(np.array([1, 0, 2, 4, 3]))
+    [[0, 1], [3, 4]]
+    """
+    found: list[list[int]] = []
+    for start in range(len(called)):
+        cycle = [start]
+        while int(called[cycle[-1]]) != start:
+            cycle.append(int(called[cycle[-1]]))
+        if len(cycle) > 1 and start == min(cycle):
+            found.append(cycle)
+    return found
+
+
+def _is_exchange(counts: npt.NDArray[np.int64], cycle: list[int], called: npt.NDArray[np.intp]) -> bool:
+    moved, of_class = counts[cycle, called[cycle]], counts[cycle].sum(axis=1)
+    return bool(of_class.sum() >= 20 and (2 * moved > of_class).all() and moved.sum() >= 0.75 * of_class.sum())
 
 
 def divided_groups(p: Predictions) -> list[str]:

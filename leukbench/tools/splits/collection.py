@@ -17,7 +17,14 @@ from leukbench.errors import InputError
 from leukbench.sources.dirt import is_dirt
 from leukbench.sources.pictures import SUFFIXES
 from leukbench.tools.splits.shards import shards_below, unpack
-from leukbench.tools.tables.columns import find_columns, how_read, read_mapping, whole_number
+from leukbench.tools.tables.columns import (
+    find_columns,
+    how_read,
+    names_nobody,
+    read_mapping,
+    unread_patients,
+    whole_number,
+)
 from leukbench.tools.tables.rows import Line, Table, read_table
 
 if TYPE_CHECKING:
@@ -27,7 +34,7 @@ ROLES = ("image_id", "label", "patient", "split", "origin", "device", "site")
 FACTS = ("part", "label", "patient", "origin", "device", "site")
 COLUMNS = ("image_id", "path", *FACTS)
 PARTS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing", "holdout", "external"})
-_NOBODY = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
+_NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +108,7 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
     rows, of_parts = _with_parts(rows)
     notes = [
         how_read(columns),
+        *_patients(table, columns),
         *table.notes,
         files.notes(),
         *of_parts,
@@ -113,8 +121,22 @@ def _facts(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, st
     found = {}
     for fact in FACTS:
         value = cells.get(columns.get("split" if fact == "part" else fact, ""), "")
-        found[fact] = "" if value.lower() in _NOBODY else whole_number(value)
+        nothing = names_nobody(value) if fact in {"patient", "origin"} else value.lower() in _NOTHING
+        found[fact] = "" if nothing else whole_number(value)
     return found
+
+
+def _patients(table: Table, columns: Mapping[str, str]) -> list[str]:
+    """Return what is to be said of the patients: cells that name nobody, and columns beside the one that is read."""
+    if "patient" not in columns:
+        return []
+    column, others = columns["patient"], unread_patients(table, columns)
+    nobody = Counter(name for name in table.values(column) if name and names_nobody(name))
+    shown = ", ".join(f"{name!r} ({n} images)" for name, n in sorted(nobody.items()))
+    return [
+        f"Column {column!r} names nobody where it says {shown}: these images have no patient." if nobody else "",
+        f"Patients are read from column {column!r}; not read: {', '.join(map(repr, others))}." if others else "",
+    ]
 
 
 def _with_parts(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[str]]:

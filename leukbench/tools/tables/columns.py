@@ -168,6 +168,10 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 """Part -> the names that are certain, and those that are taken where none of the certain ones is there."""
+_NOBODY = frozenset({
+    "", "nan", "none", "null", "na", "n/a", "n.a.", "<na>", "nat", "unknown", "unk", "missing", "not available",
+    "-", "--", "–", "—", "?", ".", "-1", "-1.0",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,15 @@ def spelled_alike(name: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", between))
 
 
+def names_nobody(name: str) -> bool:
+    """Say whether a cell stands, in any case, where no patient is named: no person is called so.
+
+    >>> names_nobody("Unknown"), names_nobody("-1"), names_nobody(""), names_nobody("P-1"), names_nobody("1")
+    (True, True, True, False, False)
+    """
+    return name.strip().lower() in _NOBODY
+
+
 def whole_number(name: str) -> str:
     """Return an id without the zeros that a table of decimals puts behind it.
 
@@ -256,7 +269,32 @@ def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> d
             column = _column_of(table, role, free=[c for c in table.header if c not in found.values()])
             if column:
                 found[role] = column
+    if "patient" in found and "patient" not in mapped.columns:
+        _check_patients(table, found)
     return found
+
+
+def unread_patients(table: Table, columns: Mapping[str, str]) -> list[str]:
+    """Return the columns that are called as those of patients are, and are not read as anything."""
+    certain, others = ROLES["patient"]
+    return [c for c in table.header if c not in columns.values() and plain_name(c) in {"patient", *certain, *others}]
+
+
+def _check_patients(table: Table, columns: Mapping[str, str]) -> None:
+    """Raise InputError where each patient has one image, and another column names fewer: the first may be the image."""
+    read = table.values(columns["patient"])
+    images = table.values(columns["image_id"]) if "image_id" in columns else read
+    n = len(set(read))
+    fewer = [c for c in unread_patients(table, columns) if 1 < len(set(table.values(c)) - {""}) < n]
+    if not fewer or n < len(set(zip(images, read, strict=True))):
+        return
+    counted = ", ".join(f"{c} ({len(set(table.values(c)))} names)" for c in fewer)
+    raise InputError(
+        "the column read as patient has one image for each name, and another one names fewer",
+        where=f"{table.file}, column {columns['patient']}", expected="the column that names the person",
+        found=f"{columns['patient']} ({n} names), {counted}",
+        do="say which: " + option({"patient": fewer[0]}) + f"   (or {columns['patient']})",
+    )  # fmt: skip
 
 
 def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:

@@ -107,3 +107,80 @@ def test_labels_that_are_the_highest_score_throughout_may_be_the_calls(tmp_path:
     assert "may hold the calls and not the true classes" in text
     rows[0] = "i0,A,P0,0.4,0.6\n"
     assert _remarks(tmp_path, f"{HEADER}\n{''.join(rows)}") == ()
+
+
+def _called(folder: Path, counts: list[list[int]], fold: list[int] | None = None) -> list[str]:
+    """Return the remarks on mixed-up classes for a matrix (of each fold, where rows are folds times classes)."""
+    rows, names = [], "ABCDE"[: len(counts[0])]
+    for i, row in enumerate(counts):
+        for call, n in zip(names, row, strict=True):
+            at = 0 if fold is None else fold[i]
+            rows += [f"i{len(rows) + k},{names[i % len(names)]},P{len(rows) + k},{call},{at}\n" for k in range(n)]
+    text = f"image_id,label,patient,predicted,fold\n{''.join(rows)}"
+    return [t for t in _remarks(folder, text) if "mixed up" in t]
+
+
+def test_two_of_five_exchanged_classes_are_named_though_most_are_right(tmp_path: Path) -> None:
+    counts = [[40, 0, 0, 0, 0], [0, 36, 0, 2, 0], [0, 0, 1, 39, 0], [1, 0, 41, 0, 0], [0, 1, 0, 0, 39]]
+    (text,) = _called(tmp_path, counts)  # 156 of 200 would be right otherwise than 40 + 36 + 1 + 39 = 116
+    assert "58.0 % are right" in text and "97.5 % would be if it writes D for C, C for D" in text
+
+
+def test_a_class_that_is_called_as_another_is_no_exchange(tmp_path: Path) -> None:
+    """Only one direction is wrong, or each class is right as often as not."""
+    assert _called(tmp_path, [[40, 0, 0], [0, 40, 0], [0, 38, 2]]) == []
+    assert _called(tmp_path, [[100, 0, 0], [0, 10, 11], [0, 11, 10]]) == []
+    assert _called(tmp_path, [[100, 0, 0], [0, 0, 9], [0, 9, 0]]) == []  # 18 rows say little
+
+
+def test_a_fold_whose_classes_are_exchanged_is_named(tmp_path: Path) -> None:
+    good, inverted = [[30, 2], [3, 45]], [[5, 25], [48, 2]]
+    (text,) = _called(tmp_path, [*good, *good, *inverted], fold=[0, 0, 1, 1, 2, 2])
+    assert text == (
+        "The classes of fold 2 may be mixed up: 8.8 % are right as the file names them, 91.2 % would be if it writes "
+        "B for A, A for B."
+    )
+    alone = [[0, 30], [0, 0]]  # a fold that tests one class, all wrong: nothing says that names are exchanged
+    assert _called(tmp_path, [*good, *good, *alone], fold=[0, 0, 1, 1, 2, 2]) == []
+
+
+@pytest.mark.parametrize("other", ["I0.PNG", "./i0.png", ".\\i0.png"])
+def test_ids_that_may_be_one_image_are_named(tmp_path: Path, other: str) -> None:
+    (text,) = _remarks(tmp_path, f"{HEADER}\ni0.png,A,P0,0.7,0.3\n{other},A,P0,0.7,0.3\nb.png,B,P1,0.2,0.8\n")
+    assert text.startswith("1 image has several ids") and repr(other) in text and "'i0.png'" in text
+
+
+def test_probabilities_are_no_logits(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(f"{HEADER}\n{PATIENTS}", encoding="utf-8")
+    with pytest.raises(InputError, match="probabilities and no logits"):
+        load_predictions(path, logits=True)
+    path.write_text(f"{HEADER}\ni0,A,P0,0.7,0.3\ni1,B,P1,0.2,0.9\n", encoding="utf-8")
+    scores = load_predictions(path, logits=True).predictions.scores
+    assert scores[1, 1] == pytest.approx(0.6681877722)  # 1 / (1 + exp(-0.7))
+
+
+def test_one_column_of_logits_within_0_and_1_is_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    for score_of_b, doubted in (("0.7", True), ("1.7", False)):
+        path.write_text(f"image_id,label,patient,logit\na,0,P0,0.2\nb,1,P1,{score_of_b}\n", encoding="utf-8")
+        notes = load_predictions(path, logits=True).notes
+        assert any("as probabilities do" in note for note in notes) is doubted
+
+
+@pytest.mark.parametrize("nobody", ["unknown", "Unknown", "-", "-1", "-1.0", "none", "?", "n/a", "nan", ""])
+def test_who_is_nobody_is_no_patient(tmp_path: Path, nobody: str) -> None:
+    with pytest.raises(InputError, match="a row has no patient") as raised:
+        _remarks(tmp_path, f"{HEADER}\ni0,A,{nobody},0.7,0.3\n{PATIENTS.replace('i0,', 'i99,')}")
+    assert "line 2" in str(raised.value)
+
+
+def test_a_patient_of_each_image_beside_another_who_has_several_is_refused(tmp_path: Path) -> None:
+    rows = [f"i{i},{'AB'[i % 2]},u{i},S{i % 4},0.7,0.3\n" for i in range(16)]
+    text = f"image_id,label,patient,subject,score_A,score_B\n{''.join(rows)}"
+    with pytest.raises(InputError, match="another one names fewer") as raised:
+        _remarks(tmp_path, text)
+    assert "patient (16 names), subject (4 names)" in raised.value.found
+    for column, n in (("patient", 16), ("subject", 4)):
+        loaded = load_predictions(tmp_path / "p.csv", mapping=[f"patient={column}"])
+        assert len(set(loaded.predictions.patient)) == n
