@@ -26,7 +26,7 @@ def audit_drafts(
     head = [_heading(draft) for draft in drafts]
     if matrix:
         table = read_matrix(matrix, list(names))
-        drafts.append(draft_tables([table], "matrix", classes={}, name="--matrix"))
+        drafts.append(draft_tables([table], "matrix", classes=names, name="--matrix"))
         head.append(
             scores_of(np.array([[int(cell) for cell in row[1:]] for row in table.rows[1:]]), list(table.rows[0][1:]))
         )

@@ -67,6 +67,8 @@ def draft_tables(
     rows = [*figures.claims, *_class_sizes(key, classes)]
     if names:
         rows = [_in_study(row, names) for row in rows]
+    if any(classes.values()):
+        rows = [_tested(row) for row in rows]
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )
@@ -80,6 +82,12 @@ def _in_study(row: Fields, names: Sequence[str]) -> Fields:
     same = {name.casefold(): name for name in names}
     named = {"class": same.get(str(row["class"]).casefold(), row["class"])} if row.get("class") else {}
     return {**row, **named, "study": STUDY}
+
+
+def _tested(row: Fields) -> Fields:
+    """Return a figure that names no part, no fold and no mean as one of the tested images, whose number is given."""
+    other = row.get("kind") == "cited" or row.get("fold") or row.get("aggregation")
+    return {**row, "split": "test"} if row.get("split") == "unstated" and not other else row
 
 
 def _class_sizes(key: str, classes: Mapping[str, int]) -> list[Fields]:
@@ -171,13 +179,18 @@ def read_classes(text: str) -> dict[str, int]:
     >>> read_classes("HEM=648, ALL=1219"), read_classes("benign, malignant")
     ({'HEM': 648, 'ALL': 1219}, {'benign': 0, 'malignant': 0})
     """
-    found = {}
+    found: dict[str, int] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, n = (p.strip() for p in part.partition("="))
         if not name or (n and not n.isdigit()):
             raise InputError(
                 "this is no line of classes", where="--classes", expected="HEM=648,ALL=1219, or HEM,ALL", found=text
             )
+        if name in found or (name.isdigit() and not n and any(found.values())):
+            raise InputError(
+                f"{name!r} is no further class", where="--classes", expected="HEM=648,ALL=1219, each class once",
+                found=text, do="write counts without a comma for thousands",
+            )  # fmt: skip
         found[name] = int(n or 0)
     return found
 

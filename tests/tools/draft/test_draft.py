@@ -172,8 +172,33 @@ def test_a_notebook_gives_its_report_its_matrix_and_its_frames(tmp_path: Path) -
 def test_a_table_that_cannot_be_true_is_told_at_once(tmp_path: Path) -> None:
     bad = _file(tmp_path, "t.csv", "Model,Precision (%),Recall (%),F1 (%)\nNet,90.0,80.0,95.0\n")
     good = _file(tmp_path, "u.csv", "Model,Precision (%),Recall (%),F1 (%)\nNet,90.0,80.0,84.7\n")
-    assert CliRunner().invoke(app, ["audit", str(bad), "--classes", "A=50,B=50", "--strict"]).exit_code == 1
-    assert CliRunner().invoke(app, ["audit", str(good), "--classes", "A=50,B=50", "--strict"]).exit_code == 0
+    classes = ["--classes", "A=450,B=450", "--strict"]  # 360 of 450, 360 of 400 called: F1 720/850
+    assert CliRunner().invoke(app, ["audit", str(bad), *classes]).exit_code == 1
+    assert CliRunner().invoke(app, ["audit", str(good), *classes]).exit_code == 0
+
+
+def test_figures_that_name_no_part_are_of_the_images_counted_in_classes(tmp_path: Path) -> None:
+    text = "Model,Accuracy,Precision,Recall,F1\nResNet,97.93,98.20,98.60,98.40\n"  # 1828/1867: 97.91, 1829/1867: 97.97
+    file = _file(tmp_path, "t.csv", text)
+    result = CliRunner().invoke(app, ["audit", str(file), "--classes", "HEM=648,ALL=1219", "--strict"])
+    assert result.exit_code == 1 and "No whole number of right images prints as accuracy 97.93" in result.stdout
+    folds = draft_file(_file(tmp_path, "f.csv", "Fold,Accuracy\nFold 1,97.93\n"), "mine", classes={"HEM": 648}).paper()
+    assert [c.split for c in folds.claims if c.metric == "accuracy"] == ["unstated"]
+
+
+@pytest.mark.parametrize("text", ["HEM=648,ALL=1,219", "A=1,A=2"])
+def test_counts_with_thousands_and_classes_named_twice_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no further class"):
+        read_classes(text)
+    assert read_classes("0,1") == {"0": 0, "1": 0} and read_classes("0=5,1=7") == {"0": 5, "1": 7}
+
+
+def test_a_transposed_matrix_is_told_by_the_counts_of_its_classes() -> None:
+    said = "rows and columns are exchanged"
+    classes = ["--classes", "HEM=648,ALL=1219"]
+    turned = CliRunner().invoke(app, ["audit", "--matrix", "600 30; 48 1189", *classes])
+    assert "630 images of actual HEM; 648 are stated" in turned.stdout and said in turned.stdout
+    assert said not in CliRunner().invoke(app, ["audit", "--matrix", "600 48; 30 1189", *classes]).stdout
 
 
 def test_a_matrix_from_the_command_line_is_scored(tmp_path: Path) -> None:
