@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from leukbench.tools.draft.figures import without_totals
 from leukbench.tools.draft.write import Drafted, draft_file, draft_tables, read_classes, read_matrix
 
 
@@ -25,11 +26,10 @@ def audit_drafts(
     loaded = [load_paper(name) for name in [*papers, *(str(file) for file in files if is_file_name(str(file)))]]
     head = [_heading(draft) for draft in drafts]
     if matrix:
-        table = read_matrix(matrix, list(names))
+        table, remark = without_totals(read_matrix(matrix, list(names)))
         drafts.append(draft_tables([table], "matrix", classes=names, name="--matrix"))
-        head.append(
-            scores_of(np.array([[int(cell) for cell in row[1:]] for row in table.rows[1:]]), list(table.rows[0][1:]))
-        )
+        counts = np.array([[int(cell) for cell in row[1:]] for row in table.rows[1:]])
+        head += [*filter(None, [remark]), scores_of(counts, list(table.rows[0][1:]))]
     loaded += [draft.paper() for draft in drafts]
     findings = audit_papers(loaded)
     inconsistent = any(f.status == "inconsistent" for f in findings)

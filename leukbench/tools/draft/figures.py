@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leukbench.papers.vocabulary import METRICS, SCORES
@@ -35,6 +35,7 @@ _AVERAGES = {
     "weighted average": "weighted",
     "micro avg": "micro",
 }
+_TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _COUNTS = frozenset(
     {"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"}
 )
@@ -70,10 +71,36 @@ def _turned(table: Printed) -> Printed:
     return Printed(where=table.where, caption=table.caption, rows=tuple(zip(*table.rows, strict=True)))
 
 
+def without_totals(table: Printed) -> tuple[Printed, str]:
+    """Return a table of counts without a last row and column that are the sums of the others, and what was left out.
+
+    >>> table = Printed(where="t", caption="", rows=(("", "A", "B", "All"), *(tuple(r.split()) for r in
+    ...     ("A 5 1 6", "B 2 4 6", "All 7 5 12"))))
+    >>> without_totals(table)[0].rows
+    (('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4'))
+    """
+    cells = [[plain_cell(cell) for cell in row[1:]] for row in table.rows[1:]]
+    if len(cells) < 3 or any(len(r) != len(cells) or not all(map(WHOLE.fullmatch, r)) for r in cells):
+        return table, ""
+    counts = [[int(cell.replace(",", "")) for cell in row] for row in cells]
+    *lines, last = [[*row[:-1], sum(row[:-1])] for row in counts[:-1]] + [counts[-1]]
+    fit = lines == counts[:-1] and last == [sum(column) for column in zip(*lines, strict=True)] and last[-1] > 0
+    named = all(_TOTAL.fullmatch(plain_cell(cell)) for cell in (table.rows[0][-1], table.rows[-1][0]))
+    if not fit and not named:
+        return table, ""
+    rows = tuple(row[:-1] for row in table.rows[:-1])
+    said = "are sums and no class" if fit else "are called totals, yet are not the sums of the cells"
+    return replace(table, rows=rows), f"{table.where}: the last row and column {said}; they are left out."
+
+
 def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> None:
     if not table.rows or len(table.rows[0]) < 2:
         found.left.append(f"{table.where}: a table of one column")
         return
+    whole, remark = without_totals(table)
+    if remark and _is_matrix(whole, whole.rows[0], whole.rows[1:]):
+        found.remarks.append(remark)
+        table = whole
     n = header_rows(table.rows)
     headers = joined_headers(table.rows, n)
     body = table.rows[n:]

@@ -12,7 +12,7 @@ import yaml
 
 from leukbench.errors import InputError
 from leukbench.papers.vocabulary import SCORES
-from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures
+from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
 if TYPE_CHECKING:
@@ -209,10 +209,12 @@ def read_matrix(text: str, names: Sequence[str]) -> Printed:
             expected='rows of whole numbers, as "752 339; 361 148"',
             found=text,
         )
-    if names and len(names) != len(rows):
+    classes = list(names) or [f"class {i + 1}" for i in range(len(rows))]
+    labels = [*classes, *[""] * (len(rows) - len(classes))]
+    body = [(name, *row) for name, row in zip(labels, rows, strict=False)]
+    table = Printed(where="--matrix", caption="confusion matrix", rows=(("", *labels), *body))
+    if len(classes) not in {len(rows), len(without_totals(table)[0].rows) - 1}:
         raise InputError(
             "classes and matrix do not fit", where="--classes", expected=f"{len(rows)} names", found=", ".join(names)
         )
-    classes = list(names) or [f"class {i + 1}" for i in range(len(rows))]
-    body = [(name, *row) for name, row in zip(classes, rows, strict=True)]
-    return Printed(where="--matrix", caption="confusion matrix", rows=(("", *classes), *body))
+    return table

@@ -211,6 +211,26 @@ def test_a_matrix_from_the_command_line_is_scored(tmp_path: Path) -> None:
     assert f"mcc {matthews_corrcoef(label, called):.3f}" in scores_of(np.array([[5, 1], [2, 4]]), ["A", "B"])
 
 
+def test_sums_of_a_matrix_are_no_class_and_a_third_class_is_none(tmp_path: Path) -> None:
+    said = "the last row and column are sums and no class"
+    summed = "600 48 648; 30 1189 1219; 630 1237 1867"
+    for more in ([], ["--classes", "HEM=648,ALL=1219"]):
+        output = CliRunner().invoke(app, ["audit", "--matrix", summed, *more]).stdout
+        assert said in output and "1867 images; accuracy 0.958" in output  # 1789 of 1867
+    table = "".join(
+        f"{line}\n" for line in (",HEM,ALL,Total", "HEM,600,48,648", "ALL,30,1189,1219", "Total,630,1237,1867")
+    )
+    figures = read_figures(read_tables(_file(tmp_path, "t.csv", table))[0], "mine")
+    assert figures.matrices[0]["classes"] == ["HEM", "ALL"] and len(figures.claims) == 4 and said in figures.remarks[0]
+    wrong = read_figures(read_tables(_file(tmp_path, "u.csv", table.replace("1867", "1868")))[0], "mine")
+    assert len(wrong.claims) == 4 and "not the sums of the cells" in wrong.remarks[0]
+    three = ",AML,CLL,ALL\nAML,5,1,6\nCLL,2,4,6\nALL,7,5,13\n"
+    assert len(read_figures(read_tables(_file(tmp_path, "v.csv", three))[0], "mine").claims) == 9
+    for names in (["A", "B"], ["A", "B", "C", "D"]):
+        with pytest.raises(InputError, match="do not fit"):
+            read_matrix("5 1 6; 2 4 6; 7 5 13", names)
+
+
 @pytest.mark.parametrize("text", ["1 2; 3", "5", "a b; c d", "1 2; 3 -4"])
 def test_what_is_no_matrix_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no confusion matrix"):
