@@ -82,12 +82,6 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
     )  # fmt: skip
 
 
-def _worst_words(worst: Finding | None, paper: Paper) -> str:
-    if worst is None:
-        return "nothing speaks against it"
-    return f"**{worst.status}**: {named_studies(worst.statement, paper)}"
-
-
 def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> list[str]:
     """Return the experiments that ran the claim's network under a protocol, in order."""
     names = data.experiments_of(paper, study)

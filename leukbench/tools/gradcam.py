@@ -54,9 +54,10 @@ def gradcam(params: Params, run: Path, experiment: str, to: Path) -> str:
         title=f"{spec.arm.replace('_', ' ')}, {experiment}, fold {spec.fold}", classes=spec.classes,
         images=pixels.uint8_images(index), heat=heat, label=pixels.rows.label[index], called=called,
     )  # fmt: skip
-    write_figure(maps_figure("maps", looked), to)
+    maps = maps_figure("maps", looked)
+    write_figure(maps, to)
     write_figure(panels_figure("panels", looked), to)
-    text = f"{maps_figure('maps', looked).caption}\n\n{page_table(looked_rows(looked))}\n"
+    text = f"{maps.caption}\n\n{page_table(looked_rows(looked))}\n"
     write_text(to / "heat.md", text)
     return f"{text}\n{to}: maps (no image is shown), panels (the publisher's images: not to be published)\n"
 

@@ -52,3 +52,15 @@ def test_the_mcc_interval_near_one_is_that_of_the_multinomial() -> None:
     """672/6/0/1455: Fisher's z would say 0.993 to 0.994; a multinomial bootstrap 0.988 to 0.998."""
     low, high = chance.mcc_interval([[672, 6], [0, 1455]])
     assert abs(low - 0.988) < 0.004 and abs(high - 0.998) < 0.002
+
+
+def test_skill_that_the_images_only_do_not_tell_is_not_called_absent() -> None:
+    few = draft_of([["12", "8"], ["10", "10"]])  # χ² = 40 (12·10 - 8·10)² / (20·20·22·18) = 0.404, p = 0.53
+    assert (few.status, few.severity) == ("implausible", 2)
+    assert few.statement.endswith(
+        "not told from chance: 53 % of matrices of independent classes depart from independence as far."
+    )
+    many = draft_of([["752", "339"], ["361", "148"]])  # MCC = -0.02, its interval ends below 0.2
+    assert many.severity == 3 and many.statement.endswith("no better than chance: their MCC is -0.02.")
+    assert draft_of([["2", "18"], ["18", "2"]]).severity == 3  # told, and the wrong way round
+    assert draft_of([["18", "2"], ["2", "18"]]).severity == 0

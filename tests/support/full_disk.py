@@ -68,10 +68,7 @@ def _fill(disk: Path, free: int) -> None:
 
 def _again(pipeline: Pipeline, stage: str) -> str:
     """Run a stage undisturbed after a fault; return what is not as it was without."""
-    ends = [stages.run(pipeline.home, *command) for command in COMMANDS[stage]]
-    failed = next((end.said.strip()[-300:] for end in ends if end.code), "")
-    different = pipeline.differs()
-    return failed or (f"differs: {', '.join(different[:4])}" if different else "")
+    return pipeline.problem([stages.run(pipeline.home, *command) for command in COMMANDS[stage]])
 
 
 def full_disk(pipeline: Pipeline, disk: Path, stage: str) -> Iterator[Tried]:
@@ -130,8 +127,7 @@ def two_at_once(pipeline: Pipeline, stage: str) -> Iterator[Tried]:
     children = [stages.start(pipeline.home, *command) for command in COMMANDS[stage] for _ in range(2)]
     ends = [child.wait() for child in children]
     worst = next((end for end in ends if end.traceback or end.code), ends[0])
-    different = pipeline.differs()
-    problem = _said(worst) or (f"differs: {', '.join(different[:4])}" if different else "")
+    problem = _said(worst) or pipeline.difference()
     yield Tried("two at once", stage, _outcome(worst), problem)
     for command in COMMANDS[stage]:
         stages.run(pipeline.home, *command)
@@ -142,8 +138,7 @@ def odd_clock(pipeline: Pipeline, stage: str) -> Iterator[Tried]:
     pipeline.before(stage)
     ends = [stages.run(pipeline.home, *command, first=_set_back) for command in COMMANDS[stage]]
     worst = next((end for end in ends if end.code), ends[0])
-    different = pipeline.differs()
-    problem = _said(worst) or (f"differs: {', '.join(different[:4])}" if different else "")
+    problem = _said(worst) or pipeline.difference()
     yield Tried("clock set back", stage, _outcome(worst), problem)
 
 
@@ -207,12 +202,13 @@ def tried(folder: Path, wanted: list[str]) -> Iterator[Tried]:
 
 def table(found: list[Tried]) -> str:
     """Return the Markdown table of faults by kind."""
-    lines = ["| fault | tried | in a sentence | went on | traceback | otherwise wrong |", "|---|---|---|---|---|---|"]
+    rows = []
     for fault in dict.fromkeys(t.fault for t in found):
         of = [t for t in found if t.fault == fault]
         by, wrong = Counter(t.outcome for t in of), sum(bool(t.problem) and t.outcome != "traceback" for t in of)
-        lines.append(f"| {fault} | {len(of)} | {by['sentence']} | {by['went on']} | {by['traceback']} | {wrong} |")
-    return "\n".join(lines)
+        rows.append((fault, len(of), by["sentence"], by["went on"], by["traceback"], wrong))
+    header = ("fault", "tried", "in a sentence", "went on", "traceback", "otherwise wrong")
+    return stages.markdown(header, rows)
 
 
 def main(wanted: list[str]) -> None:

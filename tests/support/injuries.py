@@ -22,6 +22,7 @@ from leukbench.paths import SUM, sha256_of, workspace_at
 from leukbench.pipeline import audit, compare, count, decode, evaluate, remake, report, split, train, views
 from leukbench.verdicts.frozen import frozen_digest
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
+from tests.support.stages import markdown
 
 KINDS = ("flipped bit", "changed digit", "cut", "zeros", "emptied")
 OUTCOMES = ("refused", "survived", "silent", "traceback")
@@ -183,10 +184,9 @@ def table(found: list[Injury]) -> str:
     counts: dict[str, Counter[str]] = {artefact: Counter() for artefact in READ_BY}
     for injury in found:
         counts[injury.artefact][injury.outcome] += 1
-    lines = ["| artefact | tried | refused by name | made again | silent | traceback |", "|---|---|---|---|---|---|"]
-    for artefact, by in [*counts.items(), ("all", Counter(i.outcome for i in found))]:
-        lines.append(f"| `{artefact}` | {by.total()} | " + " | ".join(str(by[o]) for o in OUTCOMES) + " |")
-    return "\n".join(lines).replace("`all`", "all")
+    named = [*((f"`{artefact}`", by) for artefact, by in counts.items()), ("all", Counter(i.outcome for i in found))]
+    header = ("artefact", "tried", "refused by name", "made again", "silent", "traceback")
+    return markdown(header, [(name, by.total(), *(by[o] for o in OUTCOMES)) for name, by in named])
 
 
 def main(n: int) -> None:

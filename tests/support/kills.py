@@ -79,13 +79,7 @@ def kill_stage(pipeline: Pipeline, stage: str, rng: random.Random) -> Killed:
     if end.code != -signal.SIGKILL:
         moment = "not in time"
     again = [stages.run(pipeline.home, *command) for command in COMMANDS[stage]]
-    return Killed(stage, moment, _problem(pipeline, again))
-
-
-def _problem(pipeline: Pipeline, again: list[stages.Ended]) -> str:
-    failed = next((end.said.strip()[-300:] or f"exit code {end.code}" for end in again if end.code), "")
-    different = pipeline.differs()
-    return failed or (f"differs: {', '.join(different[:4])}" if different else "")
+    return Killed(stage, moment, pipeline.problem(again))
 
 
 def kill_grid(pipeline: Pipeline, victim: str, rng: random.Random) -> Killed:
@@ -105,7 +99,7 @@ def kill_grid(pipeline: Pipeline, victim: str, rng: random.Random) -> Killed:
     again += [stages.run(pipeline.home, *command) for command in COMMANDS["train"]]
     killed = end.code == -signal.SIGKILL if victim == "grid" else bool(workers)
     problem = f"{len(orphans)} orphaned workers" if orphans else "traceback" if end.traceback else ""
-    return Killed(victim, f"after {wait_s:.3f} s" if killed else "not in time", problem or _problem(pipeline, again))
+    return Killed(victim, f"after {wait_s:.3f} s" if killed else "not in time", problem or pipeline.problem(again))
 
 
 def _command_line(pid: int) -> bytes:
@@ -359,9 +353,9 @@ def table(found: list[Killed]) -> str:
     """Return the Markdown table of kills by what was killed."""
     tried = Counter(k.what for k in found if k.moment != "not in time")
     wrong = Counter(k.what for k in found if k.problem)
-    lines = ["| killed | times | same to the bit afterwards | otherwise |", "|---|---|---|---|"]
-    lines += [f"| {what} | {n} | {n - wrong[what]} | {wrong[what]} |" for what, n in tried.items()]
-    return "\n".join([*lines, f"| all | {tried.total()} | {tried.total() - wrong.total()} | {wrong.total()} |"])
+    counts = [*((what, n, wrong[what]) for what, n in tried.items()), ("all", tried.total(), wrong.total())]
+    header = ("killed", "times", "same to the bit afterwards", "otherwise")
+    return stages.markdown(header, [(what, n, n - bad, bad) for what, n, bad in counts])
 
 
 def main(arguments: list[str]) -> None:

@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,16 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Stage -> its commands, in the order of the pipeline."""
 _TIMED = frozenset({"wall_s", "peak_memory_mib", "train_s", "scoring_s", "files", "self_sha256", "hardware"})
 """What of a JSON file says how long a run took, or follows from it."""
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table.
+
+    >>> markdown(["fault", "tried"], [("two", 3)])
+    '| fault | tried |\\n|---|---|\\n| two | 3 |'
+    """
+    lines = [f"| {' | '.join(map(str, cells))} |" for cells in (header, *rows)]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
 @dataclass(frozen=True)
@@ -202,6 +212,16 @@ class Pipeline:
         """Return which files are not as undisturbed: other content, missing, or left behind."""
         now = content(self.home)
         return sorted(name for name in now.keys() | self.whole.keys() if now.get(name) != self.whole.get(name))
+
+    def difference(self) -> str:
+        """Return which files are not as undisturbed, in words; "" where none is."""
+        different = self.differs()
+        return f"differs: {', '.join(different[:4])}" if different else ""
+
+    def problem(self, again: list[Ended]) -> str:
+        """Return what is wrong after a stage was run again: how it failed, else which files differ."""
+        failed = next((end.said.strip()[-300:] or f"exit code {end.code}" for end in again if end.code), "")
+        return failed or self.difference()
 
     def restore(self, kept: Path) -> None:
         """Take the whole workspace back from a copy."""

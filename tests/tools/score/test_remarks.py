@@ -111,7 +111,8 @@ def test_labels_that_are_the_highest_score_throughout_may_be_the_calls(tmp_path:
 
 def _called(folder: Path, counts: list[list[int]], fold: list[int] | None = None) -> list[str]:
     """Return the remarks on mixed-up classes for a matrix (of each fold, where rows are folds times classes)."""
-    rows, names = [], "ABCDE"[: len(counts[0])]
+    rows: list[str] = []
+    names = "ABCDE"[: len(counts[0])]
     for i, row in enumerate(counts):
         for call, n in zip(names, row, strict=True):
             at = 0 if fold is None else fold[i]

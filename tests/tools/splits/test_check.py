@@ -314,7 +314,9 @@ def test_images_inside_parquet_files_are_checked_by_the_parts_in_their_names(ima
 
 @pytest.mark.parametrize("nobody", ["unknown", "-", "-1", "None", "?", "n/a"])
 def test_who_is_nobody_crosses_nothing_and_joins_nobody(images: Path, tmp_path: Path, nobody: str) -> None:
-    rows = [(*row[:3], nobody if i % 4 == 0 else row[3]) for i, row in enumerate(ROWS)]  # in train and in test
+    rows: list[tuple[str, ...]] = [
+        (*row[:3], nobody if i % 4 == 0 else row[3]) for i, row in enumerate(ROWS)
+    ]  # in train and in test
     table = write_table(tmp_path / "t.csv", rows)
     found = check_split(table, images)
     assert not found.crosses and found.facts["n_without_patient"] == 12 and found.facts["n_patients"] == 12
@@ -328,7 +330,7 @@ def test_who_is_nobody_crosses_nothing_and_joins_nobody(images: Path, tmp_path: 
 
 @pytest.mark.parametrize("other", ["subject", "patient_id"])
 def test_a_patient_of_each_image_beside_the_person_is_asked_about(images: Path, tmp_path: Path, other: str) -> None:
-    rows = [(*row[:3], f"u{i}", "P00" if i in (0, 47) else row[3]) for i, row in enumerate(ROWS)]
+    rows: list[tuple[str, ...]] = [(*row[:3], f"u{i}", "P00" if i in (0, 47) else row[3]) for i, row in enumerate(ROWS)]
     table = write_table(tmp_path / "t.csv", rows, ("filename", "split", "label", "patient", other))
     for command in (check_split, make_split):
         with pytest.raises(InputError, match="another one names fewer") as raised:

@@ -20,6 +20,9 @@ from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.papers.schema import Claim
 from leukbench.seeds import generator_for
 
+_SMALL = 0.2
+"""An MCC below which a classifier is hardly better than chance."""
+
 
 def independence_p(counts: Sequence[Sequence[int]]) -> float:
     """Return the p-value of Pearson's χ² test that predicted and actual classes are independent.
@@ -94,7 +97,7 @@ def _matrix_draft(printed: Printed) -> Draft:
     low, high = mcc_interval(counts)
     chance = p >= 0.05 or mcc <= 0
     called = [c for c, x in zip(classes, column, strict=True) if x]
-    one = f"every image is called {called[0]}" if len(called) == 1 else "predicted and actual class are independent"
+    known = len(called) == 1 or p < 0.05 or high < _SMALL
     expected = [[f"{row[i] * column[j] / n:.0f}" for j in range(len(column))] for i in range(len(row))]
     rounded = "" if printed.exact else " (cells printed with two digits, taken at their printed value)"
     return Draft(
@@ -102,9 +105,9 @@ def _matrix_draft(printed: Printed) -> Draft:
         status="implausible" if chance else "consistent",
         kind="arithmetic",
         claims=printed.claims,
-        severity=3 if chance else 0,
+        severity=0 if not chance else 3 if known else 2,
         statement=f"The predictions in {printed.matrix.where} are "
-        + (f"no better than chance: {one}." if chance else "better than chance."),
+        + (_chance_words(called, p, mcc) if chance else "better than chance."),
         witness=f"{drawn(counts, classes)}{rounded}. Expected if independent (row total × column total / {n}): "
         f"{'; '.join(', '.join(e) for e in expected)}. χ² test p = {p:.2g}; MCC = {shown(mcc, 3)} "
         f"({shown(low, 3)} to {shown(high, 3)}, images taken as independent).",
@@ -113,6 +116,15 @@ def _matrix_draft(printed: Printed) -> Draft:
         if chance
         else "",
     )
+
+
+def _chance_words(called: Sequence[str], p: float, mcc: float) -> str:
+    """Return what a matrix shows: skill that is absent, or only not told."""
+    if len(called) == 1:
+        return f"no better than chance: every image is called {called[0]}."
+    if mcc <= 0:
+        return f"no better than chance: their MCC is {shown(mcc, 3)}."
+    return f"not told from chance: {100 * p:.0f} % of matrices of independent classes depart from independence as far."
 
 
 def _one_class_only(printed: Printed, name: str) -> Draft:
