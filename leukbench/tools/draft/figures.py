@@ -58,7 +58,7 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
     for number, table in enumerate(tables, start=1):
-        _read(found, _turned(table), f"{key}.t{number}", list(classes))
+        _read(found, _as_report(_turned(table)), f"{key}.t{number}", list(classes))
     return found
 
 
@@ -66,9 +66,32 @@ def _turned(table: Printed) -> Printed:
     """Return a table with the metrics in its header: turned where they stand in the first column."""
     heads = [read_header(text) for text in joined_headers(table.rows, header_rows(table.rows))]
     first = [read_header(row[0]) for row in table.rows[1:] if row]
-    if any(h.metric for h in heads[1:]) or sum(bool(h.metric) for h in first) < 2:
+    averages = any(h.rest.lower() in _AVERAGES for h in heads)  # a report of classes has a column "accuracy" too
+    if (any(h.metric for h in heads[1:]) and not averages) or sum(bool(h.metric) for h in first) < 2:
         return table
-    return Printed(where=table.where, caption=table.caption, rows=tuple(zip(*table.rows, strict=True)))
+    return replace(table, rows=tuple(zip(*table.rows, strict=True)))
+
+
+def _as_report(table: Printed) -> Printed:
+    """Return scikit-learn's classification report with its accuracy in a column of its own, other tables as they are.
+
+    Its line ``accuracy`` has one value, which stands under f1-score, or under every column where it was a data frame.
+    """
+    if not table.rows or [read_header(h).metric for h in table.rows[0][1:]] != [
+        "precision",
+        "recall",
+        "f1",
+        "n_images",
+    ]:
+        return table
+    labels = [row[0].lower() for row in table.rows]
+    if not set(labels) & {*_AVERAGES, "accuracy"}:
+        return table
+    rows = [("class", *table.rows[0][1:], "accuracy")]
+    for label, row in zip(labels[1:], table.rows[1:], strict=True):
+        overall = ", ".join(dict.fromkeys(filter(None, row[1:4])))
+        rows.append(("", "", "", "", "", overall) if label == "accuracy" else (*row, ""))
+    return replace(table, rows=tuple(rows))
 
 
 def without_totals(table: Printed) -> tuple[Printed, str]:
@@ -183,6 +206,8 @@ def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: 
     value = match.group().lstrip("≈~ ")
     value = f"0{value}" if value.startswith(".") else value
     metric = head.metric
+    if metric in _COUNTS:
+        value = re.sub(r"\.0+$", "", value)  # as a data frame writes a count
     if not metric and counting and WHOLE.fullmatch(value):
         metric = "n_images"
     if not metric or metric not in METRICS:
@@ -200,7 +225,7 @@ def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: 
         "aggregation": label.aggregation,
     }
     claim |= {
-        "average": label.average,
+        "average": label.average if metric in SCORES else "",
         "value": value.replace("−", "-"),
         "unit": _unit(metric, value, cell, head, table),
     }

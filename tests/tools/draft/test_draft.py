@@ -231,6 +231,37 @@ def test_sums_of_a_matrix_are_no_class_and_a_third_class_is_none(tmp_path: Path)
             read_matrix("5 1 6; 2 4 6; 7 5 13", names)
 
 
+_REPORT = """\
+,precision,recall,f1-score,support
+HEM,0.96,0.91,0.93,648{0}
+ALL,0.96,0.98,0.97,1219{0}
+{1}
+macro avg,0.96,0.94,0.95,1867{0}
+weighted avg,0.96,0.96,0.95,1867{0}
+"""
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("line", ["accuracy,,,0.86,1867", "accuracy,0.86,0.86,0.86,0.86"])
+def test_the_line_accuracy_of_a_report_is_the_accuracy_of_all_classes(tmp_path: Path, line: str, turned: bool) -> None:
+    rows = [text.split(",") for text in _REPORT.format("" if ",," in line else ".0", line).splitlines()]
+    text = "".join(",".join(row) + "\n" for row in (zip(*rows, strict=True) if turned else rows))
+    file = _file(tmp_path, "t.csv", text)
+    claims = read_figures(read_tables(file)[0], "mine").claims
+    found = {(c["metric"], c.get("class", ""), c.get("average", "")): c["value"] for c in claims if "model" not in c}
+    printed = {
+        ("HEM", ""): ("0.96", "0.91", "0.93", "648"),
+        ("ALL", ""): ("0.96", "0.98", "0.97", "1219"),
+        ("", "macro"): ("0.96", "0.94", "0.95"),
+        ("", "weighted"): ("0.96", "0.96", "0.95"),
+    }
+    metrics = ("precision", "recall", "f1", "n_images")
+    right = {(m, *whose): v for whose, values in printed.items() for m, v in zip(metrics, values, strict=False)}
+    assert found == {**right, ("accuracy", "", ""): "0.86", ("n_images", "", ""): "1867"} and len(claims) == 17
+    result = CliRunner().invoke(app, ["audit", str(file), "--classes", "HEM=648,ALL=1219", "--strict"])
+    assert result.exit_code == 1 and "accuracy 0.86" in result.stdout
+
+
 @pytest.mark.parametrize("text", ["1 2; 3", "5", "a b; c d", "1 2; 3 -4"])
 def test_what_is_no_matrix_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no confusion matrix"):
