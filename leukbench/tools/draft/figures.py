@@ -35,6 +35,10 @@ _AVERAGES = {
     "weighted average": "weighted",
     "micro avg": "micro",
 }
+_SPREAD = re.compile(
+    r"(st\.?d\.?|s\.?d\.?|st(andard|d?\.?) ?dev(iation)?\.?|variance|var\.?|σ)( ?\(.*\))?", re.IGNORECASE
+)
+_FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE)
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _COUNTS = frozenset(
     {"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"}
@@ -180,15 +184,19 @@ class _Label:
         head = read_header(self.model)
         low = self.model.lower()
         self.average = _AVERAGES.get(low, "")
-        self.aggregation = _MEANS.get(low, "")
+        self.aggregation = next((_MEANS[cell.lower()] for _, cell in cells if cell.lower() in _MEANS), "")
         self.condition = f"epoch {self.model}" if cells and read_header(cells[0][0]).metric == "epochs" else ""
         self.fold, self.part = head.fold, "" if named else head.part
+        if cells and _FOLDS.fullmatch(cells[0][0]):
+            self.fold = cells[0][1] if cells[0][1].isdigit() else read_header(cells[0][1]).fold
+            self.model = "" if self.fold and not named else self.model
+        self.spread = any(_SPREAD.fullmatch(cell) for _, cell in cells)
         by_class = bool(cells) and (
             cells[0][0].lower() in {"class", "classes", "cell type", "category", "label"} or self.model in classes
         )
         self.class_ = self.model if by_class and not self.average and not read_header(self.model).metric else ""
         self.cited = bool(_CITED.search(self.text)) and not _OURS.search(self.text)
-        if by_class or self.condition or self.fold or self.part or self.aggregation or self.average:
+        if by_class or self.condition or head.fold or self.part or low in _MEANS or self.average:
             self.model = ""
 
 
@@ -199,8 +207,10 @@ def _pointed(cell: str, head: Header, commas: bool) -> str:
 
 
 def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
-    """Return a figure as a claim, None where its header names no metric, and for a bound (``>95``) or no number."""
+    """Return a figure as a claim, None where its header names no metric, for a spread, a bound (``>95``), no number."""
     match = FIGURE.match(cell)
+    if label.spread or _SPREAD.fullmatch(head.rest):
+        return None
     if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d", cell[match.end() :]):
         return None
     value = match.group().lstrip("≈~ ")

@@ -95,6 +95,21 @@ def test_bounds_and_broken_numbers_are_left_and_a_point_may_come_first(tmp_path:
     assert list(sentence_figures(sentence)) == [("accuracy", "95.2"), ("recall", "93.5")]
 
 
+def test_numbered_folds_are_folds_and_spreads_are_no_models(tmp_path: Path) -> None:
+    rows = ["1,VGG,95.0,0.2", "Fold 2,VGG,96.0,0.3", "Mean,VGG,95.5,0.1", "Std,VGG,0.7,0"]
+    file = _file(tmp_path, "t.csv", "\n".join(["Fold,Model,Accuracy,Accuracy Std", *rows]))
+    figures = read_figures(read_tables(file)[0], "mine")
+    found = [(c["model"], c.get("fold", ""), c.get("aggregation", ""), c["value"]) for c in figures.claims]
+    assert found == [("VGG", "1", "", "95.0"), ("VGG", "2", "", "96.0"), ("VGG", "", "mean", "95.5")]
+    assert len(figures.left) == 5 and figures.left[-2] == "t.csv, Accuracy, Std, VGG: 0.7"
+    plain = "Fold,Accuracy\n1,95.0\n2,96.0\nMean,95.5\nStd. Dev.,0.7\n"
+    assert _found(_file(tmp_path, "u.csv", plain)) == {
+        ("", "", "1", "unstated", "accuracy"): "95.0%",
+        ("", "", "2", "unstated", "accuracy"): "96.0%",
+        ("", "", "", "unstated", "accuracy"): "95.5%",
+    }
+
+
 MARKDOWN = """\
 Some words; the accuracy was 91.3% on the test set.
 
