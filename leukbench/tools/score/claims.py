@@ -237,11 +237,11 @@ def _row(claim: Claim, question: Question, v: Verdict, experiment: EvaluatedExpe
         "verdict": verdict,
         "reason": reason,
         "yours": _yours(question, v),
-        "difference": _difference(v.faithful),
+        "difference": _difference(v.faithful, question.value),
         "definition": v.faithful_by,
         "p": _finite(v.p),
         "correction": v.correction,
-        "smallest_margin": _finite(v.smallest_margin),
+        "smallest_margin": _smallest_margin(v, question.value),
     }
 
 
@@ -252,10 +252,23 @@ def _yours(question: Question, v: Verdict) -> float | None:
     return _finite(question.faithful[0].estimate.value) if question.faithful else None
 
 
-def _difference(d: Difference | None) -> Mapping[str, float | None] | None:
+def _difference(d: Difference | None, printed: float) -> Mapping[str, float | None] | None:
+    """Return a difference with its interval, no farther than the metric's scale lets a result lie from the printed."""
     if d is None:
         return None
-    return {"value": _finite(d.value), "low": _finite(d.low), "high": _finite(d.high)}
+    lowest, highest = _possible(d, printed)
+    return {"value": _finite(d.value), "low": _finite(max(d.low, lowest)), "high": _finite(min(d.high, highest))}
+
+
+def _smallest_margin(v: Verdict, printed: float) -> float | None:
+    """Return the smallest margin, or None where every possible difference lies within it."""
+    if v.faithful is None or v.smallest_margin < max(map(abs, _possible(v.faithful, printed))):
+        return _finite(v.smallest_margin)
+    return None
+
+
+def _possible(d: Difference, printed: float) -> tuple[float, float]:
+    return 1 - d.width - printed, 1 - printed
 
 
 def _finite(value: float) -> float | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from leukbench.evaluation.estimates import auc_estimates, estimate_predictions
-from leukbench.evaluation.intervals import join_notes
+from leukbench.evaluation.intervals import join_notes, t_quantile
 from leukbench.evaluation.patients import average_copies
 from leukbench.records import Estimate, Predictions
 
@@ -61,6 +63,47 @@ def _with_auc(found: list[Estimate], p: Predictions) -> list[Estimate]:
         for e in auc_estimates(kept)
     ]
     return [*(e for e in found if e.metric != "auc"), *partial]
+
+
+def share_of_trainings(e: Estimate) -> float:
+    """Return which share of an interval's width is there for the trainings: the width without s²/S is the rest.
+
+    Parameters
+    ----------
+    e
+        An estimate over several seeds.
+
+    Returns
+    -------
+    A fraction; 0 where seeds or their error are not there.
+
+    Examples
+    --------
+    >>> e = Estimate(metric="accuracy", value=0.9, n_seeds=2, seed_variance=0.0128, standard_error=0.1, df=1e9,
+    ...              df_groups=1e9)  # s²/S = 0.0064 of 0.01: the rest is 0.06 of 0.1
+    >>> round(share_of_trainings(e), 6)
+    0.4
+    """
+    if e.n_seeds < 2 or not (e.standard_error > 0 and e.df > 0 and e.df_groups > 0):
+        return 0.0
+    groups = max(1 - e.seed_variance / e.n_seeds / e.standard_error**2, 0.0)
+    return max(1 - t_quantile(e.df_groups) / t_quantile(e.df) * math.sqrt(groups), 0.0)
+
+
+def remark_on_trainings(estimates: Sequence[Estimate]) -> tuple[str, ...]:
+    """Return a sentence where most of an interval is there for how trainings differ, and few were seen."""
+    wide = {
+        e.metric.replace("_", " ") if e.metric != "mcc" else "MCC": share_of_trainings(e)
+        for e in estimates
+        if e.metric in {"accuracy", "balanced_accuracy", "mcc", "auc"} and not (e.class_ or e.fold)
+    }
+    shown = [f"{name} {100 * share:.0f} %" for name, share in wide.items() if share > 0.5]
+    if not shown:
+        return ()
+    return (
+        f"{estimates[0].n_seeds} trainings say little about how trainings differ, and that is most of the width of "
+        f"these intervals: {', '.join(shown)}. More seeds make them narrower; more patients hardly do.",
+    )
 
 
 def by_patient(predictions: Predictions) -> Predictions | None:

@@ -199,7 +199,9 @@ def _verdicts(result: Plain) -> list[str]:
             "difference, points": _gap(c["difference"]),
             "verdict": c["verdict"],
             "why": c["reason"],
-            "smallest margin": points(c["smallest_margin"]).lstrip("+"),
+            "smallest margin": "none within the scale"
+            if c["difference"] and c["smallest_margin"] is None
+            else points(c["smallest_margin"]).lstrip("+"),
         }
         for c in verdicts["claims"]
     ]

@@ -12,7 +12,7 @@ from typing import Any
 from leukbench.evaluation.estimates import majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions, json_text
-from leukbench.tools.score.estimates import by_patient, confusion, estimates_of
+from leukbench.tools.score.estimates import by_patient, confusion, estimates_of, remark_on_trainings
 from leukbench.tools.score.predictions import LoadedPredictions, load_predictions
 from leukbench.tools.score.remarks import remarks_on
 from leukbench.tools.tables.rows import Table
@@ -118,7 +118,7 @@ def scored(loaded: LoadedPredictions, estimates: Sequence[Estimate]) -> Plain:
         "patients": _patients(loaded.predictions),
         "by_patient": _by_patient(loaded.predictions),
         "unread_columns": list(loaded.unread),
-        "remarks": list(remarks_on(loaded)),
+        "remarks": [*remarks_on(loaded), *remark_on_trainings(estimates)],
     }
 
 

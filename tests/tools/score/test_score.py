@@ -285,3 +285,34 @@ def test_bad_file_ends_with_code_2_and_a_message_without_traceback(tmp_path: Pat
     assert result.stderr.startswith("leukbench: the scores of a row do not sum to 1\n")
     assert f"{path}, line 2, columns score_A, score_B, image 'a'" in result.stderr
     assert "0.7 + 0.7 = 1.4" in result.stderr and "Traceback" not in result.stderr
+
+
+def _with_seeds(path: Path, right: tuple[int, ...]) -> Path:
+    """Write 40 patients of 10 images, of which each seed calls the last ones of every patient wrong."""
+    rows = [
+        f"i{p}_{i},{'AB'[p % 2]},P{p},{'AB'[p % 2 if i < n else 1 - p % 2]},{seed}"
+        for seed, n in enumerate(right)
+        for p in range(40)
+        for i in range(10)
+    ]
+    path.write_text("image_id,label,patient,predicted,seed\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_few_trainings_that_make_the_interval_wide_are_named(tmp_path: Path) -> None:
+    result = json.loads(score(_with_seeds(tmp_path / "p.csv", (10, 9, 7)), None, "json"))
+    (text,) = (remark for remark in result["remarks"] if "trainings" in remark)
+    # every patient is alike, so all of the width is the trainings'
+    assert text.startswith("3 trainings say little") and "accuracy 100 %" in text and "MCC 100 %" in text
+    same = json.loads(score(_with_seeds(tmp_path / "p.csv", (9, 9, 9)), None, "json"))
+    assert not any("trainings" in remark for remark in same["remarks"])
+
+
+def test_a_difference_ends_where_the_scale_does(tmp_path: Path) -> None:
+    path = _with_seeds(tmp_path / "p.csv", (10, 9, 4))
+    row = _verdicts(path)["planted.true"]  # 96.5 %: a result can be 3.5 points above it and 96.5 below
+    assert row["difference"]["value"] == pytest.approx(23 / 30 - 0.965)
+    assert row["difference"]["high"] == pytest.approx(0.035)
+    assert row["difference"]["low"] >= -0.965
+    assert row["smallest_margin"] is None
+    assert "none within the scale" in score(path, write_paper(tmp_path), "md", study="first")
