@@ -107,7 +107,9 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
     (('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4'))
     """
     cells = [[plain_cell(cell) for cell in row[1:]] for row in table.rows[1:]]
-    if len(cells) < 3 or any(len(r) != len(cells) or not all(map(WHOLE.fullmatch, r)) for r in cells):
+    if len(cells) < 3 or any(
+        len(r) != len(cells) or not all(WHOLE.fullmatch(c) and len(c) < 20 for c in r) for r in cells
+    ):
         return table, ""
     counts = [[int(cell.replace(",", "")) for cell in row] for row in cells]
     *lines, last = [[*row[:-1], sum(row[:-1])] for row in counts[:-1]] + [counts[-1]]

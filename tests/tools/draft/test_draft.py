@@ -241,6 +241,8 @@ def test_sums_of_a_matrix_are_no_class_and_a_third_class_is_none(tmp_path: Path)
     assert len(wrong.claims) == 4 and "not the sums of the cells" in wrong.remarks[0]
     three = ",AML,CLL,ALL\nAML,5,1,6\nCLL,2,4,6\nALL,7,5,13\n"
     assert len(read_figures(read_tables(_file(tmp_path, "v.csv", three))[0], "mine").claims) == 9
+    huge = table.replace("1867", "9" * 5000)  # more digits than Python turns into a number
+    assert len(read_figures(read_tables(_file(tmp_path, "w.csv", huge))[0], "mine").claims) == 9
     for names in (["A", "B"], ["A", "B", "C", "D"]):
         with pytest.raises(InputError, match="do not fit"):
             read_matrix("5 1 6; 2 4 6; 7 5 13", names)
