@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def write_views(params: Params) -> None:
     """Write ``out/<profile>/views/<experiment>.json`` for every experiment of the profile.
 
-    Where ``runs/`` no longer has a run, its curve is the one that the file had before, or else the committed record.
+    Where ``runs/`` no longer has a run, its curve is the one that the file had before, or else the committed record;
+    so is the map of a split whose table is not here, as in a workspace laid out from a record.
     """
     for name in params.experiments:
         view = _view(params, Result(params, name), kept_view(params, name))
@@ -59,7 +60,7 @@ def _view(params: Params, result: Result, kept: ExperimentView | None) -> Experi
         n_images=result.plan.sizes.n_images,
         n_images_published=result.plan.sizes.n_images_published,
         models={arm: _model(params, result, arm, entry, kept) for arm, entry in result.evaluation.arms.items()},
-        split=_split(params, result.name, unit),
+        split=_split(params, result.name, unit, kept),
     )
 
 
@@ -101,11 +102,13 @@ def _positive(params: Params, result: Result) -> int | None:
     return result.classes.index(positive) if positive in result.classes else None
 
 
-def _split(params: Params, name: str, unit: str) -> tuple[SplitShare, ...]:
+def _split(params: Params, name: str, unit: str, kept: ExperimentView | None) -> tuple[SplitShare, ...]:
     """Return how many originals of each patient or group and class stand in each part of each fold."""
     import pandas as pd
 
     file = experiment_file(params, "splits", name, ".csv")
+    if not file.exists() and kept is not None:
+        return kept.split
     rows = pd.read_csv(whole(file, stage="split"), dtype=str, keep_default_na=False)
     keys = ["fold", "role", unit, "label"]
     counts = rows.groupby(keys, as_index=False)["origin"].nunique()
