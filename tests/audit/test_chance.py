@@ -64,3 +64,8 @@ def test_skill_that_the_images_only_do_not_tell_is_not_called_absent() -> None:
     assert many.severity == 3 and many.statement.endswith("no better than chance: their MCC is -0.02.")
     assert draft_of([["2", "18"], ["18", "2"]]).severity == 3  # told, and the wrong way round
     assert draft_of([["18", "2"], ["2", "18"]]).severity == 0
+
+
+def test_a_matrix_with_nearly_all_images_in_one_cell_has_an_interval_in_numbers() -> None:
+    low, high = chance.mcc_interval([[10**18, 1], [1, 1]])
+    assert 0 <= low <= high <= 1

@@ -72,11 +72,13 @@ def mcc_interval(counts: Sequence[Sequence[int]]) -> tuple[float, float]:
 
 
 def _mcc_of_shares(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the MCC of each matrix of shares that sum to 1, ``(n, k, k)`` to ``(n,)``."""
+    """Return the MCC of each matrix of shares that sum to 1, ``(n, k, k)`` to ``(n,)``; 0 where one class has all."""
     actual, called = shares.sum(2), shares.sum(1)
     top = np.trace(shares, axis1=1, axis2=2) - (actual * called).sum(1)
     bottom = (1 - (actual**2).sum(1)) * (1 - (called**2).sum(1))
-    found: npt.NDArray[np.float64] = top / np.sqrt(bottom)
+    found: npt.NDArray[np.float64] = np.divide(
+        top, np.sqrt(np.maximum(bottom, 0)), out=np.zeros_like(top), where=bottom > 0
+    )
     return found
 
 
