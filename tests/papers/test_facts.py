@@ -38,7 +38,8 @@ def test_a_printed_figure_without_its_fact_is_named(paper: Paper) -> None:
     stated = {c.id for c in paper.claims if c.kind == "own" and c.metric in STATED}
     assert stated and figures_without_fact(paper, sheet) == []
     for claim in (min(stated), max(stated)):
-        bare = without(sheet, lambda fact, claim=claim: claim in {c.id for c in claims_of(fact, paper)})  # type: ignore[misc]
+        bearing = [fact for _, fact in sheet.facts() if claim in {c.id for c in claims_of(fact, paper)}]
+        bare = without(sheet, bearing.__contains__)
         assert claim in figures_without_fact(paper, bare)
 
 
