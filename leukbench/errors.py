@@ -108,18 +108,30 @@ def refused_by_the_system(error: OSError) -> str:
     )  # fmt: skip
 
 
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
+_NO_MEMORY = (
+    "out of memory", "can't allocate memory", "not enough memory", "could not create a primitive",
+    "can't start new thread", "cannot allocate memory", "failed to map segment",
+)  # fmt: skip
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Say whether an error is for want of memory: Python's and Arrow's own, or what torch says on a processor or an
-    accelerator.
+    """Say whether an error is for want of memory: Python's and Arrow's own, what torch says on a processor or an
+    accelerator, a thread that cannot begin, or a library that cannot be loaded.
 
     >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to …")), is_out_of_memory(RuntimeError("another"))
     (True, False)
     """
-    told = isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
-    return told or isinstance(error, MemoryError)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or bool(_of_memory(error))
+
+
+def _of_memory(error: Exception) -> str:
+    """Return the line of a message that tells of want of memory, "" where none does."""
+    if not isinstance(error, RuntimeError | ImportError):
+        return ""
+    lines = [line for line in str(error).splitlines() if any(words in line.lower() for words in _NO_MEMORY)]
+    return next((line for line in lines if "not permitted" not in line), "")  # a file system without execution
 
 
 def refused_for_memory(error: Exception) -> str:
@@ -127,7 +139,7 @@ def refused_for_memory(error: Exception) -> str:
     return str(
         InputError(
             "there is not enough memory",
-            found=str(error).partition("\n")[0][:200] or type(error).__name__,
+            found=(_of_memory(error) or str(error).partition("\n")[0])[:200] or type(error).__name__,
             do="run it where more is free, or with fewer runs at once (grid --jobs 1); what is finished is kept. "
             "A smaller batch would be another training",
         )

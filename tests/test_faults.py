@@ -4,6 +4,7 @@ docs/reliability.md at a small size.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -75,7 +76,16 @@ def _command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("can't start new thread"),
+        ImportError("\n\nIMPORTANT: READ THIS\n\nOriginal error was: a.so: failed to map segment from shared object\n"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
 def test_want_of_memory_is_a_sentence_and_another_error_is_not(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,10 +96,23 @@ def test_want_of_memory_is_a_sentence_and_another_error_is_not(
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 2 and "not enough memory" in capsys.readouterr().err
-    error = RuntimeError("another")
-    monkeypatch.setattr("leukbench.cli.app.app", fails)
-    with pytest.raises(RuntimeError, match="another"):
-        cli.main()
+    for error in (RuntimeError("another"), ImportError("a.so: failed to map segment: Operation not permitted")):
+        with pytest.raises(type(error), match=r"another|not permitted"):
+            cli.main()
+
+
+@pytest.mark.parametrize(("mib", "code"), [(100, 2), (200, 2), (380, 2), (1024, 0)])
+def test_a_limit_of_memory_that_no_command_could_work_with_is_refused_before_anything_is_loaded(
+    mib: int, code: int, tmp_path: Path
+) -> None:
+    rows = "".join(f"i{n},p{n % 8},{'AB'[n % 2]},{'AB'[n % 3 % 2]}\n" for n in range(64))
+    (tmp_path / "a.csv").write_text(f"image_id,patient,label,predicted\n{rows}")
+    command = [sys.executable, "-m", "leukbench", "score", str(tmp_path / "a.csv")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    limited = ["bash", "-c", f'ulimit -v {mib * 1024}; exec "$@"', "bash", *command]
+    done = subprocess.run(limited, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stderr[-500:]
+    assert "there is not enough memory" in done.stderr if code else "accuracy" in done.stdout
 
 
 # ----------------------------------------------------------------------------------------------------- mutated inputs

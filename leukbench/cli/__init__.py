@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+
+LEAST_MIB, LEAST_ROOM_MIB = 384, 96
+"""The address space that a command of arrays takes, without torch, and what of it must be left when it begins."""
 
 
 def limit_threads() -> None:
@@ -15,13 +19,39 @@ def limit_threads() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def check_room() -> None:
+    """Raise InputError where ``ulimit -v`` leaves less memory than any command needs.
+
+    With less, OpenBLAS asks for ever as it is loaded, a thread that cannot begin is waited for without end, and the C
+    library aborts where it has no room for a thread's data: none of which a program can catch.
+    """
+    import resource
+
+    from leukbench.errors import InputError
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    pages = Path("/proc/self/statm")
+    if limit == resource.RLIM_INFINITY or not pages.is_file():
+        return
+    used = int(pages.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    if limit < LEAST_MIB << 20 or limit - used < LEAST_ROOM_MIB << 20:
+        raise InputError(
+            "there is not enough memory", where="the limit of address space (ulimit -v)",
+            expected=f"{LEAST_MIB} MiB, {LEAST_ROOM_MIB} MiB of them free; 4 GiB and more where networks are trained",
+            found=f"{limit >> 20:,} MiB, {max(limit - used, 0) >> 20} MiB of them free",
+            do="raise it, or run without it",
+        )  # fmt: skip
+
+
 def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
     from leukbench import errors
-    from leukbench.cli.app import app
 
     try:
+        check_room()
+        from leukbench.cli.app import app
+
         app()
     except (errors.LeukbenchError, ModuleNotFoundError) as error:
         print(errors.visible(f"leukbench: {errors.explained(error)}"), file=sys.stderr)
@@ -29,11 +59,12 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has gone; Python would say so once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except OSError as error:
-        print(errors.visible(f"leukbench: {errors.refused_by_the_system(error)}"), file=sys.stderr)
-        raise SystemExit(2) from None
-    except (MemoryError, RuntimeError) as error:
-        if not errors.is_out_of_memory(error):
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if errors.is_out_of_memory(error):
+            said = errors.refused_for_memory(error)
+        elif isinstance(error, OSError):
+            said = errors.refused_by_the_system(error)
+        else:
             raise
-        print(errors.visible(f"leukbench: {errors.refused_for_memory(error)}"), file=sys.stderr)
+        print(errors.visible(f"leukbench: {said}"), file=sys.stderr)
         raise SystemExit(2) from None
