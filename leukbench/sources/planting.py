@@ -168,7 +168,7 @@ def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None =
             "this is no folder", where=str(folder), expected="a folder to write images into", found="a file"
         )
     made_file = folder / "made.json"
-    others = folder.is_dir() and any(not paths.is_half_written(file, made_file) for file in folder.iterdir())
+    others = any(file.is_file() and not paths.is_half_written(file, made_file) for file in folder.rglob("*"))
     if others and _read(made_file) != receipt:
         raise InputError(
             "this folder holds something else",

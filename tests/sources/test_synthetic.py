@@ -64,6 +64,12 @@ def test_making_again_keeps_what_is_there_and_refuses_another_cohort(tmp_path: P
     assert (tmp_path / "y" / "mine.txt").read_text(encoding="utf-8") == "keep me"
 
 
+def test_folders_without_a_file_which_a_kill_leaves_are_no_other_cohort(tmp_path: Path) -> None:
+    (tmp_path / "x" / "images" / "all").mkdir(parents=True)
+    _make("known_answer", tmp_path / "x", images=8)
+    assert len([*(tmp_path / "x").rglob("*.png")]) == 8
+
+
 def test_an_interrupted_making_is_completed(tmp_path: Path) -> None:
     _make("known_answer", tmp_path / "x", images=8)
     shutil.copytree(tmp_path / "x", tmp_path / "y")
