@@ -2,13 +2,16 @@
 
 ``python -m tests.support.full_disk`` makes a small pipeline, copies it onto a small file system in memory (which only
 root can mount) and runs each stage with 0, 1, 2 … pages of 4 KiB free, until it has room enough; then it frees the
-disk, runs the stage again and compares. It prints the tables of docs/reliability.md.
+disk, runs the stage again and compares. It prints the tables of docs/reliability.md. Names of faults and of stages may
+follow (``disk train evaluate``); ``table FILE …`` adds up what several of these wrote to standard error.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
+import json
 import os
 import resource
 import shutil
@@ -25,9 +28,9 @@ from tests.support import stages
 from tests.support.stages import COMMANDS, Ended, Pipeline
 
 PAGE = 4096
-MOST, MOST_S = 40, 40.0
-"""Free sizes that are tried of one stage, and undisturbed seconds of it: where it writes more pages, or is slow, fewer
-are tried, evenly spread."""
+MOST, MOST_S, LEAST = 40, 40.0, 8
+"""Free sizes that are tried of one stage at most, undisturbed seconds of processor time of it, and sizes at least:
+where it writes more pages, or is slow, fewer are tried, evenly spread."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _again(pipeline: Pipeline, stage: str) -> str:
 def full_disk(pipeline: Pipeline, disk: Path, stage: str) -> Iterator[Tried]:
     """Run a stage with 0, 1, 2 … free pages of its disk until it ends well."""
     pages = sum(-(-(pipeline.home / name).stat().st_size // PAGE) + 1 for name in pipeline.made[stage]) + 8
-    most = min(MOST, int(MOST_S / pipeline.seconds[stage]))
+    most = max(LEAST, min(MOST, int(MOST_S / pipeline.processor_s[stage])))
     for free in range(0, pages, max(1, pages // most)):
         pipeline.before(stage)
         _fill(disk, free * PAGE)
@@ -158,7 +161,7 @@ def _set_back() -> None:
 
 def little_memory(pipeline: Pipeline, stage: str) -> Iterator[Tried]:
     """Run a stage with less and less address space beyond what its process has."""
-    for mib in (64, 16, 4, 1):
+    for mib in (256, 128, 100, 64, 16):
         pipeline.before(stage)
         ends = [stages.run(pipeline.home, *command, first=_limit(mib << 20)) for command in COMMANDS[stage]]
         worst = next((end for end in ends if end.traceback), next((end for end in ends if end.code), ends[0]))
@@ -181,8 +184,8 @@ FAULTS: dict[str, Callable[[Pipeline, str], Iterator[Tried]]] = {
 }
 
 
-def tried(folder: Path, wanted: list[str]) -> Iterator[Tried]:
-    """Try the wanted faults of every stage."""
+def tried(folder: Path, wanted: list[str], of: list[str]) -> Iterator[Tried]:
+    """Try the wanted faults of stages."""
     folder.chmod(0o755)
     stages.warm()
     with small_disk(folder / "disk", 256 << 20) as disk:
@@ -190,12 +193,9 @@ def tried(folder: Path, wanted: list[str]) -> Iterator[Tried]:
         kept = folder / "kept"
         shutil.copytree(pipeline.home, kept, symlinks=True)
         for fault in wanted:
-            for stage in COMMANDS:
+            for stage in of:
                 found = full_disk(pipeline, disk, stage) if fault == "disk" else FAULTS[fault](pipeline, stage)
-                for one in found:
-                    if one.problem:
-                        print(one, file=sys.stderr, flush=True)
-                    yield one
+                yield from found
                 if stage == "train" or pipeline.differs():
                     pipeline.restore(kept)
 
@@ -211,11 +211,27 @@ def table(found: list[Tried]) -> str:
     return stages.markdown(header, rows)
 
 
-def main(wanted: list[str]) -> None:
-    """Print the table of faults; what was lost or ended in a traceback goes to standard error."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = list(tried(Path(folder), wanted or ["disk", *FAULTS]))
-    print(table(found))
+def by_stage(found: list[Tried]) -> str:
+    """Return the Markdown table of how often each fault was tried of each stage."""
+    faults = dict.fromkeys(t.fault for t in found)
+    counts = Counter((t.stage, t.fault) for t in found)
+    rows = [(stage, *(counts[stage, fault] for fault in faults)) for stage in dict.fromkeys(t.stage for t in found)]
+    return stages.markdown(("stage", *faults), rows)
+
+
+def main(arguments: list[str]) -> None:
+    """Print the tables of faults; each is told on standard error as it was tried."""
+    if arguments[:1] == ["table"]:
+        lines = [line for file in arguments[1:] for line in Path(file).read_text(encoding="utf-8").splitlines()]
+        found = [Tried(**json.loads(line)) for line in lines if line.startswith("{")]
+    else:
+        found = []
+        wanted = [a for a in arguments if a not in COMMANDS] or ["disk", *FAULTS]
+        with tempfile.TemporaryDirectory() as folder:
+            for one in tried(Path(folder), wanted, [a for a in arguments if a in COMMANDS] or [*COMMANDS]):
+                found.append(one)
+                print(json.dumps(dataclasses.asdict(one)), file=sys.stderr, flush=True)
+    print(f"{table(found)}\n\n{by_stage(found)}")
     sys.exit(any(one.problem for one in found))
 
 

@@ -227,33 +227,74 @@ def _train_tiny(folder: Path, *, tell: int = -1) -> int:
 # ----------------------------------------------------------------------------------------------------------- make repro
 
 
+_AT_THE_LOCK = """
+import os, signal, sys
+
+left = [int(os.environ.get("KILL_AT_THE_LOCK", "0"))]
+
+
+def hook(event, arguments):
+    if event == "open" and left[0] and str(arguments[0]).endswith("/rwlock") and "w" in str(arguments[1]):
+        left[0] -= 1
+        if not left[0]:
+            size = os.path.getsize(arguments[0]) if os.path.exists(arguments[0]) else 0
+            with open(arguments[0], "ab") as opened:
+                opened.truncate(size // 2 if os.environ["KEEP_HALF"] == "yes" else 0)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+sys.addaudithook(hook)
+"""
+"""A sitecustomize.py that ends a process as it begins to write DVC's lock file, which it leaves empty or cut short."""
+_HOW = ("all processes", "DVC alone", "DVC as it writes its lock")
+
+
 def kill_repro(folder: Path, n: int, rng: random.Random) -> Iterator[Killed]:
-    """Kill ``make repro`` ``n`` times on its way, in turn all its processes and DVC alone."""
-    copy = _project(folder / "killed")
+    """Kill ``make repro`` ``n`` times on its way, in turn all its processes, DVC alone, and DVC as it writes its lock;
+    then let it end, and hold what it made against an undisturbed one.
+    """
+    undisturbed, copy = _project(folder / "undisturbed"), _project(folder / "killed")
+    (folder / "hook").mkdir()
+    (folder / "hook" / "sitecustomize.py").write_text(_AT_THE_LOCK, encoding="utf-8")
+    started = time.monotonic()
+    subprocess.run(_REPRO, cwd=undisturbed, env=_environment(undisturbed), check=True, **_QUIET)
+    longest_s = (time.monotonic() - started) / 3
     for turn in range(n):
-        with subprocess.Popen(_REPRO, cwd=copy, env=_environment(copy), start_new_session=True, **_QUIET) as made:
-            wait_s = rng.uniform(3.0, 14.0)
-            time.sleep(wait_s)
-            ended = made.poll() is not None
-            whole = turn % 2 == 0
-            victims = [made.pid, *below(made.pid)]
-            if not ended:
-                for pid in victims if whole else [pid for pid in victims if b"dvc" in _command_line(pid)]:
-                    _kill(pid)
-            made.wait()
-        orphans = _outliving_commands(victims)
-        what = "make repro, all processes" if whole else "make repro, DVC alone"
-        yield Killed(what, "not in time" if ended else f"after {wait_s:.1f} s", orphans)
+        yield _killed_repro(copy, folder, _HOW[turn % len(_HOW)], rng, longest_s)
     done = subprocess.run(_REPRO, cwd=copy, env=_environment(copy), capture_output=True, text=True, check=False)
     if done.returncode:
         yield Killed("make repro, to its end", "", (done.stdout + done.stderr)[-400:])
         return
-    undisturbed = _project(folder / "undisturbed")
-    subprocess.run(_REPRO, cwd=undisturbed, env=_environment(undisturbed), check=True, **_QUIET)
     one, other = stages.content(copy), stages.content(undisturbed)
     different = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
     different = [name for name in different if "/measured" not in name]
     yield Killed("make repro, to its end", "", f"differs: {', '.join(different[:6])}" if different else "")
+
+
+def _killed_repro(copy: Path, folder: Path, how: str, rng: random.Random, longest_s: float) -> Killed:
+    environment, wait_s, number = _environment(copy), rng.uniform(3.0, max(14.0, longest_s)), 0
+    if how == _HOW[2]:
+        number, wait_s = rng.randint(1, 10), 600.0
+        environment |= {"KILL_AT_THE_LOCK": str(number), "KEEP_HALF": rng.choice(["yes", "no"])}
+        environment["PYTHONPATH"] = f"{folder / 'hook'}:{environment['PYTHONPATH']}"
+    victims: list[int] = []
+    with (folder / "log").open("w+", encoding="utf-8") as log:
+        made = subprocess.Popen(_REPRO, cwd=copy, env=environment, start_new_session=True, stdout=log, stderr=log)
+        try:
+            made.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            victims = [made.pid, *below(made.pid)]
+            for pid in victims if how == _HOW[0] else [pid for pid in victims if b"dvc" in _command_line(pid)]:
+                _kill(pid)
+        made.wait()
+        log.seek(0)
+        said = log.read()
+    what = f"make repro, {how}"
+    if number and made.returncode:
+        return Killed(what, f"write {number} of the lock", "" if "Killed" in said else said[-400:])
+    if not victims:
+        return Killed(what, "not in time", said[-400:] if made.returncode else "")
+    return Killed(what, f"after {wait_s:.1f} s", _outliving_commands(victims))
 
 
 _QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -54,11 +54,14 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (negative: the signal), its standard error, and how long it took."""
+    """How a command ended: its exit code (negative: the signal), its standard error, how long it took, and how much
+    of that was processor time.
+    """
 
     code: int
     said: str
     seconds: float
+    processor_s: float = 0.0
 
     @property
     def traceback(self) -> bool:
@@ -80,10 +83,11 @@ class Child:
 
     def wait(self) -> Ended:
         """Return how it ended."""
-        _, status = os.waitpid(self.pid, 0)
+        _, status, used = os.wait4(self.pid, 0)
         said = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         self.log.unlink(missing_ok=True)
-        return Ended(os.waitstatus_to_exitcode(status), said, time.monotonic() - self.started)
+        seconds, processor_s = time.monotonic() - self.started, used.ru_utime + used.ru_stime
+        return Ended(os.waitstatus_to_exitcode(status), said, seconds, processor_s)
 
 
 def warm() -> None:
@@ -193,11 +197,14 @@ def _without_times(value: Any) -> Any:
 
 @dataclass
 class Pipeline:
-    """A workspace in which every stage ran undisturbed: what each wrote (``made``), and its ``seconds``."""
+    """A workspace in which every stage ran undisturbed: what each wrote (``made``), its ``seconds``, and of these
+    ``processor_s``, which other work on the machine does not change.
+    """
 
     home: Path
     made: dict[str, list[str]]
     seconds: dict[str, float]
+    processor_s: dict[str, float]
     whole: dict[str, str]
 
     def before(self, stage: str) -> None:
@@ -242,16 +249,17 @@ def make_pipeline(home: Path, *, until: str = "site") -> Pipeline:
     frozen = frozen_digest(0.05, 0.05, load_paper("known_answer").headlines())
     verdicts = {"margin": 0.05, "alpha": 0.05, "sha256": frozen}
     write_plan(home, known_plan(PROFILE, experiments, images=96, verdicts=verdicts))
-    made, seconds = {}, {}
+    made, seconds, processor_s = {}, {}, {}
     for stage, commands in COMMANDS.items():
         before = _files(home)
         ends = [run(home, *command) for command in commands]
         if any(end.code for end in ends):
             raise RuntimeError(f"{stage} failed undisturbed: {ends}")
         made[stage], seconds[stage] = sorted(_files(home) - before), sum(end.seconds for end in ends)
+        processor_s[stage] = sum(end.processor_s for end in ends)
         if stage == until:
             break
-    return Pipeline(home, made, seconds, content(home))
+    return Pipeline(home, made, seconds, processor_s, content(home))
 
 
 def _files(home: Path) -> set[str]:
