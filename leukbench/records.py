@@ -311,6 +311,18 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.label)
 
+    @cached_property
+    def images(self) -> tuple[StringArray, IntArray]:
+        """The distinct image ids, sorted, and each row's place among them."""
+        names, places = np.unique(self.image_id, return_inverse=True)
+        return names, places.astype(np.int64)
+
+    @cached_property
+    def has_copies(self) -> bool:
+        """Whether an origin (an image without one stands for itself) has several rows in a seed."""
+        origin = np.where(self.origin == "", self.image_id, self.origin).tolist()
+        return len(set(origin)) < len(self) > len(set(zip(self.seed.tolist(), origin, strict=True)))
+
     def take(self, rows: npt.NDArray[Any]) -> Predictions:
         """Return the rows selected by an index or a boolean mask."""
         arrays = {f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self) if f.name != "classes"}

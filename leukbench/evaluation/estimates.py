@@ -22,7 +22,6 @@ from leukbench.evaluation.intervals import (
     no_interval,
     pooled_variance,
     wilson,
-    without_each,
 )
 from leukbench.evaluation.metrics import Margins
 from leukbench.evaluation.patients import average_copies, patient_results
@@ -310,10 +309,7 @@ def _jackknife(
 ) -> Interval:
     margins, units = (t.by_image, t.image_units) if by_image else (t.by_group, t.units)
     value = float(np.mean(function(margins.sum(axis=-1))))
-    without = Margins(
-        *(without_each(getattr(margins, part), units.strata) for part in ("diagonal", "actual", "predicted"))
-    )
-    left_out = np.atleast_2d(function(without)).mean(axis=0)
+    left_out = np.atleast_2d(function(t.without_image if by_image else t.without_group)).mean(axis=0)
     return jackknife(value, left_out, scale=scale, units=units, level=t.level, extra=extra)
 
 
@@ -348,7 +344,7 @@ def _patient_accuracy(p: Predictions, level: float) -> Estimate:
     return Estimate(
         metric="patient_accuracy", value=found.accuracy, low=found.interval.low, high=found.interval.high,
         method=found.interval.method, df=found.interval.df, standard_error=found.interval.standard_error,
-        n_images=len(np.unique(p.image_id)), n_groups=found.n_patients, effective_groups=float(found.n_patients),
+        n_images=len(p.images[0]), n_groups=found.n_patients, effective_groups=float(found.n_patients),
         n_seeds=len(np.unique(p.seed)), df_groups=found.interval.df_groups, seed_variance=found.seed_variance,
         seed_df=found.seed_df, grade=Grade.NONE if math.isnan(found.interval.low) else Grade.ASSURED, note=found.note,
     )  # fmt: skip

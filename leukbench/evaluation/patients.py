@@ -34,12 +34,12 @@ def average_copies(predictions: Predictions) -> Predictions:
     InputError
         Where copies differ in label.
     """
+    if not predictions.has_copies:
+        return predictions
     origin = np.where(predictions.origin == "", predictions.image_id, predictions.origin)
     order = np.lexsort((predictions.image_id, predictions.fold, origin, predictions.seed))
     keys = np.stack([predictions.seed[order].astype(np.str_), origin[order]])
     starts = np.flatnonzero(np.r_[True, (keys[:, 1:] != keys[:, :-1]).any(axis=0)]) if len(order) else order
-    if len(starts) == len(predictions):
-        return predictions
     sizes = np.diff(np.r_[starts, len(order)])
     ordered = predictions.take(order)
     if (np.repeat(ordered.label[starts], sizes) != ordered.label).any():
@@ -168,7 +168,8 @@ def _rows(
     score = np.bincount(codes, weights=p.scores[np.arange(len(p)), p.label]) / n
     label = np.zeros(len(names), dtype=np.int64)
     label[codes] = p.label
-    images = np.bincount(np.unique(np.stack([codes, np.unique(p.image_id, return_inverse=True)[1]]), axis=1)[0])
+    n_images = len(p.images[0])
+    images = np.bincount(np.unique(codes * n_images + p.images[1]) // n_images)
     return tuple(
         PatientResult(
             str(names[i]),

@@ -72,8 +72,9 @@ def _auc_parts(t: Table, units: IntArray, classes: list[int]) -> list[AucParts]:
 
 def _folds_share(units: IntArray, fold: IntArray) -> bool:
     """Return whether a unit is tested in two folds."""
-    pairs = np.unique(np.stack([units, fold]), axis=1)
-    return bool((np.bincount(pairs[0]) > 1).any())
+    _, folds = np.unique(fold, return_inverse=True)
+    n_folds = int(folds.max()) + 1
+    return n_folds > 1 and bool((np.bincount(np.unique(units * n_folds + folds) // n_folds) > 1).any())
 
 
 def mean_term(t: Table, metric: str, terms: FloatArray) -> Estimate:

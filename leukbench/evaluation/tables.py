@@ -15,7 +15,7 @@ import numpy as np
 from leukbench.evaluation import hierarchical
 from leukbench.evaluation.design import PerClass, effective_groups
 from leukbench.evaluation.grades import Family, grade_of, too_few
-from leukbench.evaluation.intervals import NAN, Interval, join_notes
+from leukbench.evaluation.intervals import NAN, Interval, join_notes, without_each
 from leukbench.evaluation.metrics import Margins
 from leukbench.evaluation.resampling import group_codes
 from leukbench.records import Estimate, FloatArray, IntArray, Predictions
@@ -58,6 +58,16 @@ class Table:
         return PerClass.of(self.by_image.actual.mean(axis=1))
 
     @cached_property
+    def without_group(self) -> Margins:
+        """The margins without each group, for the jackknife of every metric."""
+        return _without_each(self.by_group, self.units)
+
+    @cached_property
+    def without_image(self) -> Margins:
+        """The margins without each image."""
+        return _without_each(self.by_image, self.image_units)
+
+    @cached_property
     def posterior(self) -> hierarchical.Posterior | None:
         """Draws of the classes' mean rates where the design asks for the model of few patients, else None."""
         if not hierarchical.applies(self.units):
@@ -78,7 +88,7 @@ class Table:
 
 def table_of(p: Predictions, level: float, scatter: SeedScatter, aggregation: str, note: str) -> Table:
     """Return predictions (copies averaged) counted by group and by image."""
-    seeds, groups, images = (group_codes(a.astype(np.str_))[1] for a in (p.seed, p.group, p.image_id))
+    (_, seeds), (_, groups), (_, images) = group_codes(p.seed.astype(np.str_)), group_codes(p.group), p.images
     by_group, by_image = (_margins(p, seeds, units) for units in (groups, images))
     return Table(p, seeds, groups, images, by_group, by_image, level, scatter, aggregation, note)
 
@@ -91,6 +101,11 @@ def _margins(p: Predictions, seeds: IntArray, units: IntArray) -> Margins:
         flat = np.ravel_multi_index((values[kept], seeds[kept], units[kept]), shape)
         parts.append(np.bincount(flat, minlength=math.prod(shape)).reshape(shape).astype(np.float64))
     return Margins(*parts)
+
+
+def _without_each(margins: Margins, units: PerClass) -> Margins:
+    parts = (margins.diagonal, margins.actual, margins.predicted)
+    return Margins(*(without_each(part, units.strata) for part in parts))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ def estimates_of(predictions: Predictions) -> tuple[Estimate, ...]:
     found = list(estimate_predictions(predictions))
     if not np.isnan(p.scores).any():
         found = _with_auc(found, p)
-    if len(np.unique(p.group)) == len(np.unique(p.image_id)):
+    if len(np.unique(p.group)) == len(p.images[0]):
         found = [
             dataclasses.replace(e, low_images=e.low, high_images=e.high, method_images=e.method)
             if e.metric != "patient_accuracy"
@@ -125,31 +125,33 @@ def by_patient(predictions: Predictions) -> Predictions | None:
     p = average_copies(predictions)
     owner = np.where(p.patient == "", p.group, p.patient)
     names, codes = np.unique(owner, return_inverse=True)
-    if len(names) == len(np.unique(p.image_id)):
+    if len(names) == len(p.images[0]):
         return None
     labels = np.zeros((len(names), len(p.classes)), dtype=bool)
     labels[codes, p.label] = True
     kept = labels.sum(axis=1) == 1
     votes = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
-    keys, rows = np.unique(np.stack([p.seed, codes]), axis=1, return_inverse=True)
-    means = np.zeros((keys.shape[1], len(p.classes)))
-    np.add.at(means, rows.reshape(-1), votes)
-    means /= np.bincount(rows.reshape(-1))[:, None]
-    use = kept[keys[1]]
+    seeds, of_seed = np.unique(p.seed, return_inverse=True)
+    keys, rows = np.unique(of_seed * len(names) + codes, return_inverse=True)
+    seed, patient = seeds[keys // len(names)], keys % len(names)
+    means = np.zeros((len(keys), len(p.classes)))
+    np.add.at(means, rows, votes)
+    means /= np.bincount(rows)[:, None]
+    use = kept[patient]
     if not use.any():
         return None
-    who = names[keys[1][use]]
+    who = names[patient[use]]
     return Predictions(
         classes=p.classes,
         image_id=who,
-        label=labels.argmax(axis=1)[keys[1][use]].astype(np.int64),
+        label=labels.argmax(axis=1)[patient[use]].astype(np.int64),
         predicted=means[use].argmax(axis=1).astype(np.int64),
         scores=means[use] if votes is p.scores else np.full((int(use.sum()), len(p.classes)), np.nan),
         group=who,
         origin=who,
         patient=who,
         fold=np.zeros(len(who), dtype=np.int64),
-        seed=keys[0][use].astype(np.int64),
+        seed=seed[use].astype(np.int64),
     )
 
 

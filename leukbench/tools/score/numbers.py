@@ -4,6 +4,7 @@ probabilities.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -212,7 +213,7 @@ def read_numbers(table: Table, scores: ScoreColumns, image: str) -> tuple[FloatA
     """
     used = list(scores.of.values())
     comma = _decimal_comma(table, used)
-    values = np.array([[_number(line, c, image, comma=comma) for c in used] for line in table.lines], dtype=np.float64)
+    values = _numbers(table, used, image, comma=comma)
     notes = ["Decimal commas are read as points."] if comma else []
     if scores.logits:
         notes.append(_of_logits(table, used, values))
@@ -244,8 +245,19 @@ def _of_logits(table: Table, used: Sequence[str], values: FloatArray) -> str:
 
 def _decimal_comma(table: Table, used: Sequence[str]) -> bool:
     """Say whether the numbers of a file are written with a decimal comma throughout."""
-    cells = [line.cells[c] for line in table.lines for c in used]
-    return any("," in cell for cell in cells) and not any("." in cell for cell in cells)
+    return any("," in cell for c in used for cell in table.values(c)) and not any(
+        "." in cell for c in used for cell in table.values(c)
+    )
+
+
+def _numbers(table: Table, used: Sequence[str], image: str, *, comma: bool) -> FloatArray:
+    """Return the cells of columns as numbers ``(n_rows, n_columns)``; row by row only where one of them is none."""
+    if not comma and not any("_" in cell for c in used for cell in table.values(c)):
+        with contextlib.suppress(ValueError):
+            values = np.array([list(map(float, table.values(c))) for c in used], dtype=np.float64).T
+            if np.isfinite(values).all():
+                return np.ascontiguousarray(values)
+    return np.array([[_number(line, c, image, comma=comma) for c in used] for line in table.lines], dtype=np.float64)
 
 
 def _number(line: Line, column: str, image: str, *, comma: bool) -> float:
@@ -278,21 +290,10 @@ def _normalised(
     table: Table, used: Sequence[str], values: FloatArray, image: str
 ) -> tuple[FloatArray, tuple[str, ...]]:  # fmt: skip
     """Return rows that sum to 1, made so where the printed decimals explain that they did not."""
-    decimals = max(_decimals(line.cells[c]) for line in table.lines for c in used)
-    tolerance = max(SUM_TOLERANCE, len(used) * 0.5 * 10.0**-decimals if decimals > 1 else 0.0)
     sums = values.sum(axis=1)
     off = np.abs(sums - 1)
-    wrong = np.flatnonzero(off > tolerance + 1e-9)
-    if len(wrong):
-        line, row = table.lines[wrong[0]], values[wrong[0]]
-        raise InputError(
-            "the scores of a row do not sum to 1",
-            where=f"{table.file}, line {line.number}, columns {', '.join(used)}, image {line.cells.get(image, '')!r}",
-            expected=f"1, to within {tolerance:.3g} for {decimals} decimals",
-            found=f"{' + '.join(map(str, row.tolist()))} = {row.sum():.6g}",
-            do="give the softmax over all classes (of logits add --logits); of a sigmoid per class, give "
-            "predicted instead",
-        )
+    if (off > SUM_TOLERANCE + 1e-9).any():
+        _check_sums(table, used, values, off, image)
     n = int((off > 1e-6).sum())
     if not n:
         return values, ()
@@ -301,6 +302,23 @@ def _normalised(
         "divided by their sum."
     )
     return values / sums[:, None], (notes,)
+
+
+def _check_sums(table: Table, used: Sequence[str], values: FloatArray, off: FloatArray, image: str) -> None:
+    """Raise InputError, naming the line, for the first row whose sum its printed decimals do not explain."""
+    decimals = max(_decimals(cell) for c in used for cell in table.values(c))
+    tolerance = max(SUM_TOLERANCE, len(used) * 0.5 * 10.0**-decimals if decimals > 1 else 0.0)
+    wrong = np.flatnonzero(off > tolerance + 1e-9)
+    if not len(wrong):
+        return
+    line, row = table.lines[wrong[0]], values[wrong[0]]
+    raise InputError(
+        "the scores of a row do not sum to 1",
+        where=f"{table.file}, line {line.number}, columns {', '.join(used)}, image {line.cells.get(image, '')!r}",
+        expected=f"1, to within {tolerance:.3g} for {decimals} decimals",
+        found=f"{' + '.join(map(str, row.tolist()))} = {row.sum():.6g}",
+        do="give the softmax over all classes (of logits add --logits); of a sigmoid per class, give predicted instead",
+    )
 
 
 def _decimals(cell: str) -> int:

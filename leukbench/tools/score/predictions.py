@@ -24,7 +24,7 @@ from leukbench.tools.tables.columns import (
     read_mapping,
     whole_number,
 )
-from leukbench.tools.tables.rows import Line, Table, keep_rows, read_table
+from leukbench.tools.tables.rows import Table, keep_rows, read_table
 
 ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
 LAYOUT = (
@@ -278,9 +278,9 @@ def _names(table: Table, column: str, mapped: ColumnMapping) -> list[str]:
 def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str, classes: Sequence[str]) -> IntArray:
     """Return the place of each name among the classes. Raises InputError, naming the line, for one that is none."""
     code, column = {name: i for i, name in enumerate(classes)}, columns[role]
-    for line, name in zip(table.lines, names, strict=True):
-        if name in code:
-            continue
+    if not code.keys() >= set(names):
+        row, name = next((row, name) for row, name in enumerate(names) if name not in code)
+        line = table.lines[row]
         image = line.cells.get(columns.get("image_id", ""), "")
         if name.lower() in _NO_CLASS:
             raise line.wrong(f"a row has no {role}", column, expected="one of: " + ", ".join(classes), image=image)
@@ -295,7 +295,7 @@ def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str
 def _images(table: Table, columns: Mapping[str, str]) -> tuple[StringArray, tuple[str, ...]]:
     """Return an id for each row, and what stands for it where the file has no column of images."""
     if "image_id" in columns:
-        return np.array([_filled(line, columns, "image_id") for line in table.lines], dtype=np.str_), ()
+        return np.array(_filled(table, columns, "image_id"), dtype=np.str_), ()
     for column in table.index:
         values = table.values(column)
         if len(set(values)) == len(values) and "" not in values:
@@ -304,9 +304,13 @@ def _images(table: Table, columns: Mapping[str, str]) -> tuple[StringArray, tupl
     return np.array(ids, dtype=np.str_), ("No column names the images: each row is taken as one image.",)
 
 
-def _filled(line: Line, columns: Mapping[str, str], role: str) -> str:
+def _filled(table: Table, columns: Mapping[str, str], role: str) -> Sequence[str]:
+    """Return the cells of a column. Raises InputError, naming the line, for the first that names nothing."""
     column = columns[role]
-    if names_nobody(line.cells[column]) if role != "image_id" else not line.cells[column]:
+    cells = table.values(column)
+    empty = {name for name in set(cells) if (names_nobody(name) if role != "image_id" else not name)}
+    if empty:
+        line = next(line for line in table.lines if line.cells[column] in empty)
         raise line.wrong(
             f"a row has no {role}",
             column,
@@ -316,19 +320,22 @@ def _filled(line: Line, columns: Mapping[str, str], role: str) -> str:
             if role == "image_id"
             else "every image needs one; an image that belongs to nobody else is its own group",
         )
-    return line.cells[column]
+    return cells
 
 
 def _owners(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
-    return np.array([whole_number(_filled(line, columns, unit)) for line in table.lines], dtype=np.str_)
+    cells = _filled(table, columns, unit)
+    plain = {name: whole_number(name) for name in set(cells)}
+    return np.array([plain[name] for name in cells], dtype=np.str_)
 
 
 def _patients(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
     """Return the patient of each row; beside a column of groups it may be missing."""
     if unit != "group" or "patient" not in columns:
         return _owners(table, columns, unit) if unit == "patient" else np.full(len(table.lines), "")
-    names = ["" if names_nobody(name) else whole_number(name) for name in table.values(columns["patient"])]
-    return np.array(names, dtype=np.str_)
+    cells = table.values(columns["patient"])
+    plain = {name: "" if names_nobody(name) else whole_number(name) for name in set(cells)}
+    return np.array([plain[name] for name in cells], dtype=np.str_)
 
 
 def _texts(table: Table, column: str) -> StringArray:
@@ -339,14 +346,18 @@ def _whole(table: Table, columns: Mapping[str, str], role: str) -> IntArray:
     column = columns.get(role)
     if column is None:
         return np.zeros(len(table.lines), dtype=np.int64)
-    for line in table.lines:
-        if not re.fullmatch(r"[0-9]{1,9}", line.cells[column]):
-            raise line.wrong(f"a {role} is no whole number", column, expected="a whole number such as 0")
-    return np.array([int(cell) for cell in table.values(column)], dtype=np.int64)
+    cells = table.values(column)
+    wrong = {cell for cell in set(cells) if not re.fullmatch(r"[0-9]{1,9}", cell)}
+    if wrong:
+        line = next(line for line in table.lines if line.cells[column] in wrong)
+        raise line.wrong(f"a {role} is no whole number", column, expected="a whole number such as 0")
+    return np.array([int(cell) for cell in cells], dtype=np.int64)
 
 
 def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, unit: str) -> None:
     """Refuse an image that stands twice in a fold and seed, or whose label or group differs between rows."""
+    if len(p.images[0]) == len(p):
+        return  # each stands once
     seen: dict[tuple[str, int, int], int] = {}
     first: dict[str, int] = {}
     for row, (image, fold, seed) in enumerate(zip(p.image_id.tolist(), p.fold.tolist(), p.seed.tolist(), strict=True)):

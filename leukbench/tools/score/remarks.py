@@ -65,10 +65,13 @@ def _alike(p: Predictions) -> list[str]:
 
 def _same_images(p: Predictions) -> str:
     """Return the ids of images that may be one file: they differ only in case, slashes or a leading ``./``."""
+    names = p.images[0].tolist()
+    plain = [name.replace("\\", "/").removeprefix("./").casefold() for name in names]
+    if len(set(plain)) == len(names):
+        return ""
     sets: dict[str, set[str]] = {}
-    for name in np.unique(p.image_id).tolist():
-        plain = name.replace("\\", "/").removeprefix("./").casefold()
-        sets.setdefault(plain, set()).add(name)
+    for name, alike in zip(names, plain, strict=True):
+        sets.setdefault(alike, set()).add(name)
     several = [" = ".join(map(repr, sorted(found))) for found in sets.values() if len(found) > 1]
     if not several:
         return ""
@@ -177,6 +180,8 @@ def divided_groups(p: Predictions) -> list[str]:
     -------
     Names of groups, sorted.
     """
+    if len(np.unique(p.fold)) < 2:
+        return []
     seed, group, fold, image = (np.unique(a, return_inverse=True)[1] for a in (p.seed, p.group, p.fold, p.image_id))
     tested = np.unique(np.stack([seed, group, fold, image]), axis=1)
     in_all = np.unique(tested[[0, 1, 3]], axis=1)
@@ -215,7 +220,7 @@ def _torn(p: Predictions) -> list[str]:
 
 def _in_several(names: StringArray, groups: StringArray) -> list[str]:
     named = names != ""
-    if not named.any():
+    if not named.any() or (names == groups).all():
         return []
     pairs = np.unique(np.stack([names[named], groups[named]]), axis=1)
     found, count = np.unique(pairs[0], return_counts=True)

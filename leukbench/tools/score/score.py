@@ -106,7 +106,7 @@ def scored(loaded: LoadedPredictions, estimates: Sequence[Estimate]) -> Plain:
     folds = sorted(set(p.fold.tolist()))
     return {
         "metrics": {metric_name(e): _plain(e) for e in estimates if not e.aggregation.startswith("fold:")},
-        "n_images": len(set(p.image_id.tolist())),
+        "n_images": len(p.images[0]),
         "n_groups": len(set(p.group.tolist())),
         "n_rows": len(loaded.predictions),
         "n_seeds": len(set(p.seed.tolist())),

@@ -25,7 +25,7 @@ from leukbench.tools.tables.columns import (
     unread_patients,
     whole_number,
 )
-from leukbench.tools.tables.rows import Line, Table, read_table
+from leukbench.tools.tables.rows import Line, Lines, Table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -341,7 +341,5 @@ def _datalist(file: Path) -> Table:
 
 def _table_of(file: Path, rows: Sequence[Mapping[str, Any]]) -> Table:
     header = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [
-        Line(file, i + 1, {k: "" if row.get(k) is None else str(row[k]) for k in header}) for i, row in enumerate(rows)
-    ]
-    return Table(file=file, header=tuple(header), lines=tuple(lines))
+    columns = {k: ["" if row.get(k) is None else str(row[k]) for row in rows] for k in header}
+    return Table(file=file, header=tuple(header), lines=Lines(file, range(1, len(rows) + 1), columns))

@@ -6,10 +6,10 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from leukbench.errors import InputError
 
@@ -32,6 +32,30 @@ class Line:
         return InputError(what, where=place, expected=expected, found=repr(self.cells.get(column, "")), do=do)
 
 
+@dataclass(frozen=True)
+class Lines(Sequence[Line]):
+    """The rows of a file, each made when it is asked for: a million of them at once would take 2 GiB.
+
+    ``numbers`` holds their line numbers, ``columns`` their cells by column.
+    """
+
+    file: Path
+    numbers: Sequence[int]
+    columns: Mapping[str, Sequence[str]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Line: ...
+    @overload
+    def __getitem__(self, place: slice) -> Lines: ...
+    def __getitem__(self, place: int | slice) -> Line | Lines:
+        if isinstance(place, slice):
+            return Lines(self.file, self.numbers[place], {name: c[place] for name, c in self.columns.items()})
+        return Line(self.file, self.numbers[place], {name: cells[place] for name, cells in self.columns.items()})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A file of rows: ``header`` without nameless columns, which ``index`` names; ``notes`` is what a reader should
@@ -40,13 +64,13 @@ class Table:
 
     file: Path
     header: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: Lines
     index: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
-    def values(self, column: str) -> list[str]:
+    def values(self, column: str) -> Sequence[str]:
         """Return the cells of a column in the order of the rows."""
-        return [line.cells[column] for line in self.lines]
+        return self.lines.columns[column]
 
 
 def read_table(file: Path) -> Table:
@@ -65,31 +89,27 @@ def read_table(file: Path) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(first), strict=True)
     header = [name.strip() for name in _next(file, reader) or []]
     named, nameless = _names(file, header)
-    lines = tuple(_lines(file, reader, [named[i] for i in range(len(header))]))
-    return _table(file, named, nameless, lines)
+    return _table(file, named, nameless, _lines(file, reader, named))
 
 
 def of_frame(frame: Any, *, name: str = "the data frame") -> Table:
     """Return a pandas data frame as rows of text, its index left out."""
     named, nameless = _names(Path(name), [str(column).strip() for column in frame.columns])
     columns = [[_cell(value) for value in frame.iloc[:, i].tolist()] for i in range(len(named))]
-    rows = zip(*columns, strict=True)
-    lines = tuple(Line(Path(name), number, dict(zip(named, row, strict=True))) for number, row in enumerate(rows))
+    lines = Lines(Path(name), range(len(frame)), dict(zip(named, columns, strict=True)))
     return _table(Path(name), named, nameless, lines)
 
 
 def keep_rows(table: Table, column: str, value: str) -> Table:
     """Return the table with the rows alone that have a value in a column, and without that column."""
-    lines = tuple(
-        Line(line.file, line.number, {c: v for c, v in line.cells.items() if c != column})
-        for line in table.lines
-        if line.cells[column] == value
-    )
+    kept = [i for i, cell in enumerate(table.values(column)) if cell == value]
+    columns = {c: [cells[i] for i in kept] for c, cells in table.lines.columns.items() if c != column}
+    lines = Lines(table.file, [table.lines.numbers[i] for i in kept], columns)
     header = tuple(c for c in table.header if c != column)
     return Table(file=table.file, header=header, lines=lines, index=table.index, notes=table.notes)
 
 
-def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: tuple[Line, ...]) -> Table:
+def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: Lines) -> Table:
     n = len(nameless)
     notes = (f"{n} index column{'s' if n > 1 else ''} without a name left out.",) if nameless else ()
     header = tuple(name for name in named if name not in nameless)
@@ -148,8 +168,7 @@ def _parquet(file: Path) -> Table:
         raise InputError("cannot read a parquet file", where=str(file), expected="a whole parquet file",
                          found=str(error)[:200], do="write it again, or export it as CSV") from error  # fmt: skip
     named, nameless = _names(file, header)
-    rows = zip(*columns, strict=True)
-    lines = tuple(Line(file, number, dict(zip(named, row, strict=True))) for number, row in enumerate(rows, start=2))
+    lines = Lines(file, range(2, found.num_rows + 2), dict(zip(named, columns, strict=True)))
     return _table(file, named, nameless, lines)
 
 
@@ -210,10 +229,12 @@ def _next(file: Path, reader: Any) -> list[str] | None:
         ) from error
 
 
-def _lines(file: Path, reader: Any, header: Sequence[str]) -> Iterator[Line]:
+def _lines(file: Path, reader: Any, header: Sequence[str]) -> Lines:
+    numbers: list[int] = []
+    columns: list[list[str]] = [[] for _ in header]
     while (row := _next(file, reader)) is not None:
-        number = reader.line_num
-        if not any(cell.strip() for cell in row):
+        number, cells = reader.line_num, [cell.strip() for cell in row]
+        if not any(cells):
             continue
         if len(row) != len(header):
             raise InputError(
@@ -224,4 +245,7 @@ def _lines(file: Path, reader: Any, header: Sequence[str]) -> Iterator[Line]:
                 do="put cells that hold the separator in double quotes; with commas as separators write "
                 "decimals with a point",
             )
-        yield Line(file, number, dict(zip(header, (cell.strip() for cell in row), strict=True)))
+        numbers.append(number)
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell)
+    return Lines(file, numbers, dict(zip(header, columns, strict=True)))
