@@ -7,6 +7,7 @@ but imports happens in that process, so that no thread is lost in a fork.
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import shutil
 import signal
@@ -38,7 +39,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "site": (("site", "--to", "site"),),
 }
 """Stage -> its commands, in the order of the pipeline."""
-_TIMED = frozenset({"wall_s", "peak_memory_mib", "train_s", "scoring_s", "files", "self_sha256", "hardware"})
+_TIMED = frozenset({"wall_s", "peak_memory_mib", "train_s", "scoring_s", "seconds", "files", "self_sha256", "hardware"})
 """What of a JSON file says how long a run took, or follows from it."""
 
 
@@ -184,9 +185,12 @@ def content(home: Path) -> dict[str, str]:
 
 
 def _timeless(file: Path) -> str:
-    if file.suffix != ".json":
+    if not file.name.endswith((".json", ".json.xz")):
         return sha256_of(file)
-    return json.dumps(_without_times(json.loads(file.read_text(encoding="utf-8"))), sort_keys=True)
+    if file.suffix == ".json":
+        return json.dumps(_without_times(json.loads(file.read_bytes())), sort_keys=True)
+    record = json.loads(lzma.decompress(file.read_bytes()))  # its files are the stages' outputs and no sums
+    return json.dumps(_without_times({"outputs": record.pop("files"), **record}), sort_keys=True)
 
 
 def _without_times(value: Any) -> Any:
