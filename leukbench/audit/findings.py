@@ -154,7 +154,7 @@ def every_finding(paper: Paper) -> tuple[Finding, ...]:
 
 def _numbered(paper: Paper) -> list[tuple[str, Draft]]:
     ledger = read(paper)
-    drafts = _without_repeats([draft for check in CHECKS for draft in check(ledger)])
+    drafts = _without_repeats([_if_same_images(draft) for check in CHECKS for draft in check(ledger)])
     guilty = blame(drafts)
     number: Counter[str] = Counter()
     found = []
@@ -169,6 +169,24 @@ def _numbered(paper: Paper) -> list[tuple[str, Draft]]:
 def audit_papers(papers: Iterable[Paper]) -> tuple[Finding, ...]:
     """Return the findings of several papers, paper by paper in the order given."""
     return tuple(finding for paper in papers for finding in audit_paper(paper))
+
+
+def _if_same_images(draft: Draft) -> Draft:
+    """Return what rests on a part that the paper does not name as implausible only, with the condition said.
+
+    It rests on it where such figures are held against others whose part is named, or scores against a matrix.
+    """
+    loose = [c for c in draft.claims if c.split_assumed]
+    named = any(c.split not in {"", "unstated"} and not c.split_assumed for c in draft.claims)
+    cells = [bool(c.matrix) for c in draft.claims]
+    if draft.status != "inconsistent" or not loose or not (named or (any(cells) and not all(cells))):
+        return draft
+    places = list(dict.fromkeys(c.where for c in loose))
+    named_places = "; ".join(places[:2]) + ("; and elsewhere" if len(places) > 2 else "")
+    condition = f"This holds if all are of the same images; the paper does not say so ({named_places})."
+    return replace(
+        draft, status="implausible", statement=f"{draft.statement} {condition}", members=(), more=(), accused=()
+    )
 
 
 def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:

@@ -108,6 +108,7 @@ class Claim(Strict):
     dataset: str = ""
     task: str = ""
     split: str = ""
+    split_assumed: bool = False  # the paper does not name the part: split is our reading, an ambiguity of the paper
     fold: str = ""
     condition: str = ""
     metric: str
@@ -286,6 +287,7 @@ def _dangling(paper: Paper) -> list[str]:
             problems += (
                 [] if len(named) > 1 and ">" in text else [f"protocol_facts {fact}: must be 'claim > claim (place)'"]
             )
+    parts_read = any(a.field.startswith("split of ") for a in paper.ambiguities)
     for claim in paper.claims:
         if claim.study and claim.study not in paper.studies:
             problems.append(f"claim {claim.id}: study {claim.study!r} does not exist")
@@ -294,6 +296,8 @@ def _dangling(paper: Paper) -> list[str]:
         if claim.matrix and claim.matrix not in matrices:
             problems.append(f"claim {claim.id}: matrix {claim.matrix!r} does not exist")
         problems += [f"claim {claim.id}: derived_from {i!r} is no claim" for i in claim.derived_from if i not in known]
+        if claim.split_assumed and not parts_read:
+            problems.append(f"claim {claim.id}: split_assumed needs an entry 'split of ...' among the ambiguities")
         if re.search(r"\s$|^\s", claim.value):
             problems.append(f"claim {claim.id}: value {claim.value!r} has outer blanks")
     return problems

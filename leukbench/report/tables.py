@@ -95,6 +95,7 @@ metric string what was measured
 class string class that it speaks of
 average string none, macro, weighted, micro or positive:<class>; empty where unstated
 split string part of the data: train, validation, test
+split_assumed boolean whether the paper does not name the part, which is then our reading
 fold string of the paper's folds
 condition string under which it holds
 value string as printed

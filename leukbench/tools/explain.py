@@ -247,7 +247,8 @@ def _as_markdown(chain: Chain, paper: Paper) -> str:
 def _lines(chain: Chain, paper: Paper) -> Iterator[str]:
     c = chain.claim
     unit = " %" if c.unit == "%" else ""
-    which = ", ".join(x for x in (c.class_, c.average, c.split, c.fold and f"fold {c.fold}", c.condition) if x)
+    part = f"{c.split}, as we read it: the paper does not name the part" if c.split_assumed else c.split
+    which = ", ".join(x for x in (c.class_, c.average, part, c.fold and f"fold {c.fold}", c.condition) if x)
     yield f"# {c.id}{' (headline)' if chain.headline else ''}\n"
     yield f"- **printed**: {c.metric.replace('_', ' ')} {c.value}{unit}{f' ({which})' if which else ''}"
     yield f"- **where**: {c.where}; {paper.citation.authors}, {paper.citation.venue} ({paper.citation.year})"

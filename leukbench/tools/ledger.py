@@ -22,10 +22,11 @@ FIRST = (
     "spread", "where",
 )  # fmt: skip
 COLUMNS = (
-    *FIRST, "id", "study", "arm", "average", "aggregation", "n", "matrix", "row", "column", "approximate",
-    "derived_from", "note",
+    *FIRST, "id", "study", "arm", "average", "aggregation", "n", "matrix", "row", "column", "split_assumed",
+    "approximate", "derived_from", "note",
 )  # fmt: skip
 """Columns of the ledger in order; the first fourteen are its fixed beginning."""
+_FLAGS = ("split_assumed", "approximate")
 SHOWN = (*FIRST, "note")
 """Columns of the Markdown table, which is for eyes; CSV and JSON hold them all."""
 
@@ -35,8 +36,9 @@ Row = dict[str, Any]
 def claims_text(papers: Sequence[str], format: str) -> str:
     """Return the ledger of papers (keys or files; none named: all published ones) as ``csv``, ``json`` or ``md`` text.
 
-    All values are text as printed, but for ``approximate`` (JSON: true or false; CSV: true or empty) and
-    ``derived_from`` (JSON: a list of claim ids; else joined by blanks). Raises InputError for an unknown paper.
+    All values are text as printed, but for ``approximate`` and ``split_assumed`` (JSON: true or false; CSV: true or
+    empty) and ``derived_from`` (JSON: a list of claim ids; else joined by blanks). Raises InputError for an unknown
+    paper.
     """
     rows = [row for paper in papers or paper_keys() for row in ledger(paper)]
     return {"csv": _csv, "json": _json, "md": _markdown}[format](rows)
@@ -65,7 +67,8 @@ def validated_ledger(paper: Paper) -> list[Row]:
 
 def _expanded(paper: str, blocks: Any) -> list[Row] | None:
     """Return the rows of the blocks of a paper.yaml; None where they are not as expected, for the schema to say why."""
-    empty: Row = {**dict.fromkeys(COLUMNS, ""), "paper": paper, "kind": "own", "approximate": False, "derived_from": []}
+    empty: Row = dict.fromkeys(COLUMNS, "") | dict.fromkeys(_FLAGS, False)
+    empty |= {"paper": paper, "kind": "own", "derived_from": []}
     known = set(COLUMNS) - {"paper"}
     rows = []
     if not isinstance(blocks, list):
@@ -86,13 +89,14 @@ def _expanded(paper: str, blocks: Any) -> list[Row] | None:
 
 def _is_plain(row: Row) -> bool:
     return all(
-        isinstance(value, bool if key == "approximate" else list if key == "derived_from" else str)
+        isinstance(value, bool if key in _FLAGS else list if key == "derived_from" else str)
         for key, value in row.items()
     )
 
 
 def _flat(row: Row) -> Row:
-    return {**row, "approximate": "true" if row["approximate"] else "", "derived_from": " ".join(row["derived_from"])}
+    flags = {key: "true" if row[key] else "" for key in _FLAGS}
+    return {**row, **flags, "derived_from": " ".join(row["derived_from"])}
 
 
 def _csv(rows: Iterable[Row]) -> str:

@@ -63,6 +63,24 @@ def test_a_score_that_no_definition_gives_is_inconsistent_and_flags_without_accu
     assert "170/200" not in finding.witness and "0.85" in finding.witness
 
 
+READ = [{"field": "split of Table 1", "value": "test", "alternatives": ["validation"], "reason": "no part is named"}]
+
+
+@pytest.mark.parametrize("assumed", [{"scores"}, {"cells"}, {"scores", "cells"}])
+def test_what_rests_on_a_part_that_the_paper_does_not_name_is_implausible_only(assumed: set[str]) -> None:
+    declared, cells = matrix("m1", [["90", "10"], ["20", "80"]], split_assumed="cells" in assumed)
+    rows = score("accuracy", "93.00", split_assumed="scores" in assumed)
+    p = paper(rows, *cells, matrices=[declared], ambiguities=READ)
+    (finding,) = [x for x in every_finding(p) if x.check == "matrix_scores"]
+    assert finding.status == "implausible" and finding.accused == ()
+    assert "This holds if all are of the same images; the paper does not say so (Table 1)." in finding.statement
+
+
+def test_figures_of_one_row_that_exclude_each_other_do_so_on_any_images() -> None:
+    row = [score(m, v, split_assumed=True) for m, v in (("precision", "80.00"), ("recall", "82.00"), ("f1", "95.00"))]
+    assert "inconsistent" in {x.status for x in every_finding(paper(*row, ambiguities=READ))}
+
+
 def test_one_misprinted_cell_is_accused_where_total_class_sizes_and_scores_point_at_it() -> None:
     declared, cells = matrix("m1", [["56", "1"], ["77", "19"]])
     twin, others = matrix("m2", [["530", "19"], ["45", "51"]])

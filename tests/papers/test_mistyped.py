@@ -90,6 +90,7 @@ def refused(tmp_path: Path, *changes: tuple[str, str]) -> str:
         ("id: mine.rec", "id: mine.acc", (ACC.replace("claim", "claim id"), "stands twice")),
         ("id: mine.rec", "id: other.rec", ("claim id other.rec (line 15)", "must start with 'mine'")),
         ("split: test, value", "split: tests, value", (N, "split must be one of")),
+        ("split: test, value", "split: test, split_assumed: true, value", ("'split of ...'", "ambiguities")),
         ('"200"', '"2.000"', (N, "point of thousands", "'2,000'")),
         ('"200"', '"2 000"', (N, "digits")),
         ('"200"', '"200.5"', (N, "whole number")),

@@ -32,6 +32,7 @@ class Row:
         """A name for sentences."""
         _, model, split, fold, condition, aggregation = self.key
         part = {"test": "test", "validation": "validation", "train": "training"}.get(split, "")
+        part += " (assumed)" if part and any(c.split_assumed for c in self.claims()) else ""
         of = MEANS.get(aggregation, aggregation)
         parts = [model or "the result", f"fold {fold}" if fold else "", condition, part, of]
         return ", ".join(p for p in parts if p)

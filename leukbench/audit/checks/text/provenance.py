@@ -19,8 +19,13 @@ def _accuracies(ledger: Ledger) -> dict[tuple[str, str], dict[str, list[Claim]]]
     found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
     for c in ledger.own:
         if c.metric == "accuracy" and not c.class_ and printed_number(c.value) is not None:
-            found.setdefault((c.study, c.model or c.arm), {}).setdefault(c.split or "unstated", []).append(c)
+            found.setdefault((c.study, c.model or c.arm), {}).setdefault(_part(c), []).append(c)
     return found
+
+
+def _part(claim: Claim) -> str:
+    """Return the part that the paper names for a figure, else ``unstated``."""
+    return "unstated" if claim.split_assumed else claim.split or "unstated"
 
 
 def _same(a: Claim, b: Claim) -> bool:
@@ -103,7 +108,7 @@ def _training_draft(
         claims=(*group, *source, *others[:3]),
         severity=3 if any(c.id in heads for c in group) or quoted else 2,
         statement=f"The accuracy {group[0].value} given for {model or 'the proposed network'} "
-        + ("as a test figure " if all(c.split == "test" for c in group) else "without saying on which images ")
+        + ("as a test figure " if all(_part(c) == "test" for c in group) else "without saying on which images ")
         + "is its training accuracy"
         + (", set beside figures that others measured on unseen images." if quoted else "."),
         witness=f"{group[0].value} stands at {_places(group)}; the same figure is the training accuracy at "
@@ -130,7 +135,7 @@ def _behind(others: list[Claim], quoted: list[Claim]) -> str:
         return ""
     best, claim = max(values, key=lambda v: v[0].low)
     above = [q for q in quoted if (i := score_interval(q)) is not None and i.low > best.high]
-    part = "without a word on which images" if (claim.split or "unstated") == "unstated" else claim.split
+    part = "without a word on which images" if _part(claim) == "unstated" else claim.split
     larger = f"{len(above)} of the {len(quoted)} quoted figures are larger"
     return f" The best other accuracy printed for it is {claim.value} ({part}); {larger}."
 
@@ -189,8 +194,7 @@ def check_one_figure_two_studies(ledger: Ledger) -> list[Draft]:
                     severity=2,
                     statement=f"{value} is printed as the accuracy of {model} on {len(by_study)} different datasets.",
                     witness="; ".join(
-                        f"{s} ({', '.join(dict.fromkeys(c.split or 'unstated' for c in cs))}): {_places(cs)}"
-                        for s, cs in by_study.items()
+                        f"{s} ({', '.join(dict.fromkeys(map(_part, cs)))}): {_places(cs)}" for s, cs in by_study.items()
                     )
                     + ".",
                     repair="say whether one figure was taken for the other.",
