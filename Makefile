@@ -25,8 +25,9 @@ repro: env  ## the pipeline of the profile in params.yaml
 	$(BIN)/python -m leukbench.tools.rwlock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
-pages: env  ## the committed pages of reports/, from the results and findings that are there
+pages: env  ## the committed pages of reports/ and the README's lines of them, from the results and findings that are there
 	$(BIN)/leukbench site --markdown --to reports
+	$(BIN)/python -m docs.readme
 
 style: env
 	$(BIN)/ruff check .

@@ -238,14 +238,15 @@ def explain(
 
 @app.command()
 def gradcam(
-    run: Annotated[Path, typer.Argument(help="a folder with spec.json and checkpoint.safetensors of a run")],
+    run: Annotated[Path, typer.Argument(help="a run's folder: spec.json, and weights or checkpoint .safetensors")],
     experiment: Annotated[str, typer.Argument(help="the experiment of the profile whose test images are shown")],
     to: Annotated[Path, typer.Option(metavar="<path>", help="a folder to write into")] = Path("out/gradcam"),
+    publish: Annotated[bool, typer.Option("--publish", help="put the shares, no image, on the paper's page")] = False,
 ) -> None:
-    """Show where a network looks: mean heat of each class, its share in the cell and at the border, and panels."""
+    """Show where a network looks, beside what its paper says: heat in the cell, centre and corners, and panels."""
     from leukbench.tools.gradcam import gradcam as looking
 
-    print(looking(_params(), run, experiment, to), end="")
+    _say(looking(_params(), run, experiment, to, publish=publish), end="")
 
 
 @app.command()

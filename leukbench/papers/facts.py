@@ -47,6 +47,8 @@ class Fact(Strict):
     assumed : entries of paper.yaml that say what was chosen, or what else could be where the paper is followed:
         ``networks/<name>/<field>``, ``recipes/<name>/<field>`` or ``ambiguities/<field>``.
     reason, alternatives : why it is assumed or differs, and what else could be, where no entry of paper.yaml says so.
+    pictures : it is what the paper says that its pictures of activations show, which stands beside what
+        ``leukbench gradcam`` measures.
     """
 
     fact: str = Field(min_length=1, max_length=240)
@@ -58,6 +60,7 @@ class Fact(Strict):
     assumed: tuple[str, ...] = ()
     reason: str = ""
     alternatives: tuple[str, ...] = ()
+    pictures: bool = False
 
     @field_validator("checks")
     @classmethod

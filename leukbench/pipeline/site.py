@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from leukbench.artefacts import from_plain
 from leukbench.params import load_params
 from leukbench.paths import workspace, workspace_at, write_text
 from leukbench.pipeline.record import RECORD, read_record, unpack
@@ -13,6 +15,7 @@ from leukbench.pipeline.report import gather
 from leukbench.report.data import ReportData
 from leukbench.report.leaks import leaks_of
 from leukbench.report.pages import Site, site_pages
+from leukbench.report.pictures import Shown, pictures_text, shown_files
 from leukbench.report.site import html_site
 
 ORDER = ("first-verdicts", "real-cpu", "controls", "embedded", "baselines")
@@ -40,7 +43,17 @@ def gather_site(reports: Path) -> Site:
         leaks=leaks_of(data_page.read_text(encoding="utf-8")) if data_page.is_file() else {},
         facts={key: fact_sheet(papers[key], sheet) for key, sheet in sheets.items()},
         checklists={key: checklist(papers[key], sheet) for key, sheet in sheets.items()},
+        pictures={key: pictures_text(papers[key], sheet, _shown(reports, key)) for key, sheet in sheets.items()},
     )
+
+
+def _shown(reports: Path, paper: str) -> list[Shown]:
+    """Return where the networks of a paper's runs were measured to look, of all profiles."""
+    found = [
+        from_plain(Shown, json.loads(file.read_text(encoding="utf-8")), where=str(file))
+        for file in shown_files(reports)
+    ]
+    return [shown for shown in found if shown.paper == paper]
 
 
 def _profiles(reports: Path) -> Iterator[ReportData]:

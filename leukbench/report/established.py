@@ -4,18 +4,21 @@ data, of the split.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leukbench.audit.render import named_studies
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding
+from leukbench.report.briefly import briefly
 from leukbench.report.controls import best_without_network
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, percent, too_few, with_interval
 from leukbench.report.ladder import image_by_image
-from leukbench.report.sections import only_class, pick, serious, status
+from leukbench.report.sections import heading_of, only_class, pick, serious, status
 
+_NOTHING = "nothing speaks against it"
 FIRST = ("as_published", "patient")
 
 
@@ -26,7 +29,8 @@ class Headline:
     paper: str
     study: str
     printed: str
-    could_be_true: str
+    could_be_true: str  # the finding's sentence
+    finding: str  # the same in a few words, linked to its arithmetic from the first page
     as_published: str
     by_patient: str
     without_network: str
@@ -34,11 +38,22 @@ class Headline:
 
 
 def worst_finding(findings: Sequence[Finding], paper: Paper, headline: Claim | None = None) -> Finding | None:
-    """Return the gravest serious finding that speaks of a claim, or, where none does, of the paper."""
+    """Return the gravest serious finding that speaks of a claim, or, where none does, of its study or of the whole
+    paper; none that speaks rather of another study, whose figures it would be held against wrongly.
+    """
     mine = serious(findings, paper.key)
+    if headline is not None and headline.study:
+        mine = [f for f in mine if _of_study(f, paper, headline.study)]
     of_claim = [f for f in mine if headline is not None and headline.id in (*f.claims, *f.accused)]
     proved = [f for f in of_claim if f.status == "inconsistent"]
     return next(iter(proved or of_claim or mine), None)
+
+
+def _of_study(finding: Finding, paper: Paper, study: str) -> bool:
+    """Say whether no other study has more of a finding's claims than this one has."""
+    known = {claim.id: claim.study for claim in paper.claims}
+    counted = Counter(of for name in finding.claims if (of := known.get(name)))
+    return counted[study] == max(counted.values(), default=0)
 
 
 def real(reports: Sequence[ReportData], paper: str, study: str, *, networks: bool = True) -> list[ReportData]:
@@ -60,9 +75,8 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         paper=paper.key,
         study=study,
         printed=f"{claim.metric.replace('_', ' ')} {claim.value}{unit}",
-        could_be_true=f"**{worst.status}**: {named_studies(worst.statement, paper)}"
-        if worst
-        else "nothing speaks against it",
+        could_be_true=f"**{worst.status}**: {named_studies(worst.statement, paper)}" if worst else _NOTHING,
+        finding=f"[**{worst.status}**](audit.md#{heading_of(worst, paper)}): {briefly(worst)}" if worst else _NOTHING,
         as_published="not run",
         by_patient="not run",
         without_network=_without(reports, paper.key, study),
@@ -75,11 +89,24 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
     shown = [names[0] for protocol in FIRST if (names := _experiments(data, paper.key, study, claim, protocol))]
     states = [status(data, name, claim.arm) for name in shown]
     return Headline(
-        paper=made.paper, study=study, printed=made.printed, could_be_true=made.could_be_true,
+        paper=made.paper, study=study, printed=made.printed, could_be_true=made.could_be_true, finding=made.finding,
         as_published=_level(data, paper.key, study, claim, "as_published"),
         by_patient=_level(data, paper.key, study, claim, "patient"),
-        without_network=made.without_network, status="<br>".join(dict.fromkeys(states)) or "not run",
+        without_network=made.without_network, status=how_much(states) or "not run",
     )  # fmt: skip
+
+
+def how_much(states: Sequence[str]) -> str:
+    """Return how much was run, once for all splits that are shown; what differs with an arrow, as their results.
+
+    >>> how_much(["480 of 3,581 images, 40 of 140 epochs", "480 of 10,661 images, 40 of 140 epochs"])
+    '480 of 3,581 images → 480 of 10,661 images, 40 of 140 epochs'
+    """
+    parts = [state.split(", ") for state in dict.fromkeys(states)]
+    if len({len(one) for one in parts}) > 1:  # where one lacks what another says, each stands whole
+        return " → ".join(dict.fromkeys(states))
+    columns = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
+    return ", ".join(" → ".join(column) for column in columns)
 
 
 def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> list[str]:

@@ -35,6 +35,9 @@ class Site:
     leaks: Mapping[str, SourceLeaks] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)  # paper -> its fact sheet as Markdown
     checklists: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, str] = field(
+        default_factory=dict
+    )  # paper -> what its pictures of activations are said to show
 
     def studies(self) -> list[tuple[str, str]]:
         """Return (paper, study) of every publication, in the order of its file."""
@@ -252,6 +255,7 @@ def paper_page(site: Site, paper: Paper) -> str:
         n_assumed=len(assumed),
         has_facts=paper.key in site.facts,
         has_checklist=paper.key in site.checklists,
+        pictures=site.pictures.get(paper.key, ""),
     )
 
 

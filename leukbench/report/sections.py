@@ -339,10 +339,14 @@ def finding_rows(findings: Iterable[Finding], paper: Paper) -> list[dict[str, st
     """Return the serious findings on a paper, proved ones first and by falling severity, linked to their arithmetic."""
     rows = []
     for f in serious(findings, paper.key):
-        what = named_studies(f.statement, paper)
-        link = f"[`{f.id}`](../audit.md#{anchor(what)})"
-        rows.append({"what": what, "status": f.status, "place": f.where, "finding": link})
+        link = f"[`{f.id}`](../audit.md#{heading_of(f, paper)})"
+        rows.append({"what": named_studies(f.statement, paper), "status": f.status, "place": f.where, "finding": link})
     return rows
+
+
+def heading_of(finding: Finding, paper: Paper) -> str:
+    """Return the id of a finding's heading on the page of the audit."""
+    return anchor(named_studies(finding.statement, paper))
 
 
 def serious(findings: Iterable[Finding], paper: str) -> list[Finding]:

@@ -2,7 +2,8 @@
 
 ``runs/<key>/`` holds ``spec.json`` and ``environment.json`` from the start, ``lock`` and ``checkpoint.safetensors``
 while it runs, and at the end ``test.npy``, ``validation.npy`` (n_epochs, n_rows, n_classes), ``rows.csv``,
-``history.json`` and, last of all, ``receipt.json``.
+``history.json`` and, last of all, ``receipt.json``; of small networks also ``weights.safetensors``, for who looks at
+where they look. That file may be deleted.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from leukbench.training.locks import holding
 from leukbench.training.network import build_network
 from leukbench.training.stages import set_up_stage, train_stages
 
+WEIGHTS = "weights.safetensors"
+KEPT_BYTES = 1 << 24
+"""Weights up to this size stay with a finished run: those of ALNet, DDRNet and DSCNet are 1 to 2 MiB each."""
 _LOG = logging.getLogger(__name__)
 _SERIES = ("train_loss", "train_accuracy", "validation_loss", "train_s", "scoring_s")
 
@@ -257,7 +261,22 @@ def _save_checkpoint(file: Path, state: State, *, wall_s: float) -> None:
             tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
     for role in ("test", "validation"):
         tensors[f"scores.{role}"] = torch.from_numpy(np.stack(getattr(state.epochs, role)))
-    series = {name: getattr(state.epochs, name) for name in _SERIES}
+    _write_tensors(file, tensors, state.epochs, wall_s=wall_s)
+
+
+def _keep_weights(file: Path, state: State, *, wall_s: float) -> None:
+    """Keep the weights after the last epoch where they are small; a disk that takes no more fails no finished run."""
+    tensors = {f"model.{k}": v for k, v in state.model.state_dict().items()}
+    if sum(v.nbytes for v in tensors.values()) > KEPT_BYTES:
+        return
+    try:
+        _write_tensors(file, tensors, state.epochs, wall_s=wall_s)
+    except (InputError, OSError) as error:
+        _LOG.warning("the weights of a finished run are not kept: %s", error)
+
+
+def _write_tensors(file: Path, tensors: Mapping[str, Tensor], epochs: Epochs, *, wall_s: float) -> None:
+    series = {name: getattr(epochs, name) for name in _SERIES}
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     notes = {"series": json.dumps(series), "wall_s": repr(wall_s)}
     with replacing(file) as temporary:
@@ -297,19 +316,27 @@ def _read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, notes
 
 
-def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
-    """Return the network's weights, by name, from the checkpoint in a run's folder or in a copy of it.
+def kept_weights(folder: Path) -> tuple[dict[str, Tensor], int]:
+    """Return the network's weights, by name, and after how many epochs, from a run's folder or a copy of it.
 
-    Raises DataError where there is none (finished runs keep no weights), or where it is damaged.
+    A run that is not finished has them in its checkpoint, a finished one of a small network in ``weights.safetensors``.
+
+    Raises
+    ------
+    DataError
+        Where there are none, or where they are damaged.
     """
-    file = folder / "checkpoint.safetensors"
-    if not file.is_file():
+    files = [folder / name for name in ("checkpoint.safetensors", WEIGHTS)]
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
         raise DataError(
-            "no weights here", where=str(file), expected="the checkpoint of a run that is not finished",
-            found="no such file: a run deletes it when it ends", do="copy the run's folder while it trains",
+            "no weights here", where=str(folder), expected=" or ".join(file.name for file in files),
+            found="neither: a run deletes its checkpoint when it ends, and keeps weights of at most "
+            f"{KEPT_BYTES // 2**20} MiB", do="copy the run's folder while it trains",
         )  # fmt: skip
-    tensors, _ = _read_checkpoint(file)
-    return {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    tensors, notes = _read_checkpoint(file)
+    weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    return weights, len(json.loads(notes["series"])["train_loss"])
 
 
 def _load_checkpoint(file: Path, state: State) -> float:
@@ -359,6 +386,7 @@ def _finish(spec: RunSpec, state: State, rows: FoldRows, device: torch.device, *
         "n_parameters": sum(p.numel() for p in state.model.parameters()),
         "n_parameters_trainable": sum(p.numel() for p in state.model.parameters() if p.requires_grad),
     }
+    _keep_weights(run_folder(spec.key) / WEIGHTS, state, wall_s=wall_s)
     return _write_results(spec, rows, scores=scores, history=history, receipt=receipt)
 
 

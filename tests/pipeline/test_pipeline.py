@@ -4,7 +4,6 @@ and what bad input comes to."""
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import lzma
 import re
@@ -803,14 +802,3 @@ def test_the_pages_name_every_command_and_none_that_does_not_exist() -> None:
 def test_links_of_the_readme_and_its_pages_lead_somewhere(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
     assert links and [link for link in links if not (page.parent / link.partition("#")[0]).exists()] == []
-
-
-def test_the_readme_opens_with_the_lines_of_the_committed_index_and_is_two_screens_at_most() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = text.split("<!-- index: the lines of reports/index.md -->\n")[1].split("\n<!-- /index -->")[0]
-    index = (ROOT / "reports" / "index.md").read_text(encoding="utf-8").splitlines()
-    start = next(i for i, line in enumerate(index) if line.startswith("**"))
-    lines = itertools.takewhile(lambda line: not line.startswith("Brackets"), index[start:])
-    wanted = ["|".join(line.split("|")[:4]) + "|" if line.startswith("|") else line for line in lines]
-    assert block.strip() == "\n".join(re.sub(r"\]\((?!https?:)", "](reports/", line) for line in wanted).strip()
-    assert len(text.splitlines()) <= 80 and '<img src="reports/' in text.split("## ")[0]

@@ -14,6 +14,7 @@ from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.records import Finding
 from leukbench.report import established
+from leukbench.report.briefly import LONGEST
 from leukbench.report.data import ReportData
 from leukbench.report.format import anchor
 from leukbench.report.leaks import leaks_of
@@ -127,6 +128,47 @@ def test_the_worst_finding_speaks_of_the_headline_first_and_of_what_is_proved(da
     assert "nothing speaks against it" in index_page(site(data))
 
 
+def test_a_finding_that_speaks_rather_of_another_study_is_not_held_against_a_headline() -> None:
+    paper = load_paper("ddrnet")
+    other, own = "ddrnet.ablation.all", "ddrnet.cnmc.accuracy"
+    cells = tuple(c.id for c in paper.claims if c.study == "blood_cells")[:3]
+    elsewhere, mine = finding("implausible", 3, claims=(*cells, own)), finding("implausible", 1, claims=(own,))
+    found = [dataclasses.replace(f, paper="ddrnet") for f in (elsewhere, mine)]
+    assert established.worst_finding(found, paper, paper.claim(own)) == found[1]
+    assert established.worst_finding(found, paper, paper.claim(other)) == found[0]
+    assert established.worst_finding(found[:1], paper, paper.claim(own)) is None
+    whole = dataclasses.replace(finding("implausible", 2), paper="ddrnet")
+    assert established.worst_finding([found[0], whole], paper, paper.claim(own)) == whole
+
+
+def test_the_first_page_says_each_papers_worst_finding_in_one_short_line_with_the_figure_it_is_of() -> None:
+    papers = {key: load_paper(key) for key in paper_keys()}
+    findings = audit_papers(list(papers.values()))
+    told = {}
+    for key, paper in papers.items():
+        for study in paper.studies:
+            link, _, words = established.headline((), paper, study, findings).finding.partition("): ")
+            assert link.startswith(("[**inconsistent**](audit.md#", "[**implausible**](audit.md#")), (key, study)
+            assert len(words) <= LONGEST, words
+            told[key, study] = words
+    assert "99.73" in told["alnet", "cnmc"], "its headline is another figure, which nobody calls a training accuracy"
+    assert told["ddrnet", "cnmc"] != told["ddrnet", "blood_cells"]
+
+
+def test_how_much_was_run_is_said_once_and_what_differs_in_the_order_of_the_results() -> None:
+    for states, told in (
+        (["full", "full"], "full"),
+        (["full", "full, earlier recipe"], "full → full, earlier recipe"),
+        (["5 of 9 images, no pretrained weights"] * 2, "5 of 9 images, no pretrained weights"),
+        (
+            ["5 of 9 images, 1 of 2 epochs", "3 of 9 images, 1 of 2 epochs"],
+            "5 of 9 images → 3 of 9 images, 1 of 2 epochs",
+        ),
+        ([], ""),
+    ):
+        assert established.how_much(states) == told
+
+
 def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportData) -> None:
     made = established.headline([data], data.papers[PAPER], NAME, ())
     assert (made.as_published, made.by_patient) == (
@@ -136,7 +178,7 @@ def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportD
     assert made.status == "full"
     assert made.without_network == "border 88.0 (majority 50.0; 400 images of 20 patients)"
     limited = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=5))
-    assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full<br>5 of 40 epochs"
+    assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full → 5 of 40 epochs"
 
 
 def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import subprocess
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from leukbench.report.site import html_site
+from tests.support.browser import CHROMIUM, chromium
 
 UNBROKEN = "a_long_word_" + "x" * 120
 PAGES = {
@@ -28,7 +27,6 @@ PAGES = {
     ),
     "papers/one-facts.md": "# Facts\n\n[its page](one.md)\n",
 }
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = os.environ.get("LEUKBENCH_AXE", "")
 """A copy of axe.min.js, for those who have one."""
 PROBE = """
@@ -146,7 +144,6 @@ def test_figures_and_tables_can_be_read_without_seeing_them(site: Path) -> None:
 
 def in_browser(page: Path, width: int, folder: Path) -> dict[str, object]:
     """Return what a headless browser measures of a page in a frame, all parts open; and what axe says, if here."""
-    assert CHROMIUM is not None
     text = page.read_text(encoding="utf-8")
     axe = f"<script>{Path(AXE).read_text(encoding='utf-8')}</script>" if AXE else ""
     probe = f"{axe}<script>{PROBE}</script>"
@@ -154,14 +151,9 @@ def in_browser(page: Path, width: int, folder: Path) -> dict[str, object]:
     outer = f'<body><script>{LISTEN}</script><iframe width={width} height=900 srcdoc="{frame}"></iframe>'
     file = folder / f"{page.stem}-{width}.html"
     file.write_text(outer, encoding="utf-8")
-    made = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
-         "--virtual-time-budget=30000", "--dump-dom", "--window-size=1600,1200", file.as_uri()],
-        capture_output=True, text=True, timeout=170, check=False,
-    )  # fmt: skip
-    found = re.search(r'<pre id="seen">(.*?)</pre>', made.stdout, re.DOTALL)
-    assert found, made.stderr[-500:]
+    made = chromium("--dump-dom", "--window-size=1600,1200", file.as_uri(), folder=folder)
+    found = re.search(r'<pre id="seen">(.*?)</pre>', made, re.DOTALL)
+    assert found, made[-500:]
     seen: dict[str, object] = json.loads(unescape(found[1]))
     return seen
 

@@ -20,9 +20,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from leukbench.errors import DataError, SplitError
+from leukbench.errors import DataError, InputError, SplitError
 from leukbench.records import NetworkSpec, Recipe, RunSpec
-from leukbench.training.run import Finished, FoldRows, execute_run, find_run, run_folder
+from leukbench.training import run as run_module
+from leukbench.training.data import Pixels
+from leukbench.training.network import build_network
+from leukbench.training.run import Finished, FoldRows, execute_run, find_run, kept_weights, run_folder
 from tests.support.tiny_world import fold_rows, make_images, make_recipe, make_rows, make_spec, make_store
 
 pytestmark = pytest.mark.trains
@@ -81,6 +84,7 @@ def test_a_run_leaves_scores_of_every_epoch_and_a_receipt(tmp_path: Path) -> Non
         "rows.csv",
         "history.json",
         "receipt.json",
+        "weights.safetensors",
     }
     table = pd.read_csv(run_folder(spec.key) / "rows.csv")
     assert list(table["role"]) == ["validation"] * 8 + ["test"] * 10
@@ -89,6 +93,38 @@ def test_a_run_leaves_scores_of_every_epoch_and_a_receipt(tmp_path: Path) -> Non
     assert (done.receipt["n_train_rows"], done.receipt["n_validation_rows"], done.receipt["n_test_rows"]) == (24, 8, 10)
     assert done.receipt["wall_s"] > 0 and done.receipt["peak_memory_mib"] > 10
     assert json.loads((run_folder(spec.key) / "environment.json").read_text())["versions"]["torch"]
+
+
+def test_a_finished_run_keeps_its_last_weights_where_they_are_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=2))
+    scores = execute_run(spec, rows, store, device=CPU).test[-1]
+    weights, epochs = kept_weights(run_folder(spec.key))
+    network = build_network(spec.network, n_classes=2, input_px=spec.recipe.input_px, pretrained=False)
+    network.load_state_dict(weights)
+    with torch.no_grad():
+        logits = network.eval()(Pixels(rows.test, store, spec.recipe, device=CPU).batch(np.arange(10))[0])
+    assert epochs == 2 and np.allclose(torch.softmax(logits, 1).numpy(), scores, atol=1e-6)
+    monkeypatch.setattr("leukbench.training.run.KEPT_BYTES", 100)
+    large = dataclasses.replace(spec, seed=1)
+    execute_run(large, rows, store, device=CPU)
+    with pytest.raises(DataError, match="no weights here"):
+        kept_weights(run_folder(large.key))
+
+
+def test_a_disk_that_takes_no_weights_fails_no_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, rows, store = world(tmp_path, make_recipe(epochs=1))
+    write = run_module._write_tensors
+
+    def full(file: Path, *given: Any, **named: Any) -> None:
+        if file.name == run_module.WEIGHTS:
+            raise InputError("cannot write a checkpoint", found="no space left")
+        write(file, *given, **named)
+
+    monkeypatch.setattr(run_module, "_write_tensors", full)
+    assert execute_run(spec, rows, store, device=CPU).receipt["key"] == spec.key
+    assert not (run_folder(spec.key) / run_module.WEIGHTS).exists()
 
 
 def test_a_finished_run_is_found_and_not_trained_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,26 @@ def border_mask(side: int) -> npt.NDArray[np.bool_]:
     return mask
 
 
+def centre_mask(side: int) -> npt.NDArray[np.bool_]:
+    """Return where the centre is: the middle half of each side, a quarter of the image."""
+    mask, quarter = np.zeros((side, side), dtype=bool), side // 4
+    mask[quarter : side - quarter, quarter : side - quarter] = True
+    return mask
+
+
+def corner_masks(side: int) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return where each corner is: a square of a quarter of the side."""
+    quarter = side // 4
+    ends = {"upper": slice(0, quarter), "lower": slice(side - quarter, side)}
+    sides = {"left": slice(0, quarter), "right": slice(side - quarter, side)}
+    masks = {}
+    for (vertical, rows), (horizontal, columns) in itertools.product(ends.items(), sides.items()):
+        mask = np.zeros((side, side), dtype=bool)
+        mask[rows, columns] = True
+        masks[f"{vertical} {horizontal}"] = mask
+    return masks
+
+
 def shares(looked: Looked, mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """Return the share of heat in a mask, the mean over images that have any, and the share of pixels there."""
     total = looked.heat.sum(axis=(1, 2))
@@ -79,21 +100,29 @@ def looked_rows(looked: Looked) -> list[dict[str, str]]:
         mine = of_class(looked, c)
         if mine is None:
             continue
-        (cell, cell_area), (border, border_area) = (shares(mine, mask) for mask in _masks(mine))
-        rows.append(
-            {
-                "called": name,
-                "images": str(len(mine.heat)),
-                "right": str(int((mine.label == c).sum())),
-                "heat in the cell %": f"{pct(cell)} (its area {pct(cell_area)})",
-                "heat at the border %": f"{pct(border)} (its area {pct(border_area)})",
-            }
-        )
+        right = str(int((mine.label == c).sum()))
+        rows.append({"called": name, "images": str(len(mine.heat)), "right": right, **share_texts(mine)})
     return rows
 
 
-def _masks(looked: Looked) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    return np.stack([cell_mask(image) for image in looked.images]), border_mask(looked.heat.shape[1])[None]
+def share_texts(looked: Looked) -> dict[str, str]:
+    """Return the share of heat in the cell, in the centre, at the border and in the corner that has most, each with
+    the share of pixels there: what a network that looks nowhere in particular would have.
+    """
+    side = looked.heat.shape[1]
+    corners = {name: shares(looked, mask[None]) for name, mask in corner_masks(side).items()}
+    most = max(corners, key=lambda name: corners[name][0])
+    places = {
+        "cell": shares(looked, np.stack([cell_mask(image) for image in looked.images])),
+        "centre": shares(looked, centre_mask(side)[None]),
+        "border": shares(looked, border_mask(side)[None]),
+    }
+    texts = {
+        f"heat {'at' if place == 'border' else 'in'} the {place} %": f"{pct(share)} (its area {pct(area)})"
+        for place, (share, area) in places.items()
+    }
+    share, area = corners[most]
+    return texts | {"heat in one corner %": f"{pct(share)}, {most} (its area {pct(area)})"}
 
 
 def maps_figure(file: str, looked: Looked) -> Figure:
@@ -101,7 +130,8 @@ def maps_figure(file: str, looked: Looked) -> Figure:
     rows = looked_rows(looked)
     listed = "; ".join(
         f"{row['called']} ({row['images']} images) {row['heat in the cell %']} in the cell, "
-        f"{row['heat at the border %']} at the border"
+        f"{row['heat in the centre %']} in the centre, {row['heat at the border %']} at the border, at most "
+        f"{row['heat in one corner %']} in one corner"
         for row in rows
     )
     result = f"{looked.title}: share of heat in %, by class called: {listed}."
