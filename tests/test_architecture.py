@@ -83,3 +83,14 @@ def test_a_missing_dependency_is_seen(imports: dict[str, set[str]]) -> None:
     named = [path for path in dependencies("split") if path != "leukbench/pipeline/plan.py"]
     files = {file_of(module) for module in reached("leukbench.pipeline.split", imports)}
     assert "leukbench/pipeline/plan.py" in {file for file in files if not covered(file, named)}
+
+
+def test_the_metrics_of_every_profile_that_may_be_committed_are_named_in_dvc_yaml() -> None:
+    named = set(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["metrics"])
+    ignored = {
+        Path(line).name for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split() if "/reports/" in line
+    }
+    profiles = {file.stem for file in (ROOT / "profiles").glob("*.yaml")}
+    there = {file.parent.name for file in (ROOT / "reports").glob("*/metrics.json")}
+    assert ignored < profiles and {"first-verdicts", "real-cpu"} <= profiles - ignored
+    assert named == {f"reports/{name}/metrics.json" for name in (profiles | there) - ignored}

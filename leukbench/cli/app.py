@@ -226,7 +226,7 @@ def site(
 
 @app.command()
 def explain(
-    claim: Annotated[str, typer.Argument(help="a claim's id, as in `leukbench claims`")],
+    claim: Annotated[str, typer.Argument(help="a claim's id; a paper's key: which it has")],
     reports: Annotated[Path | None, typer.Option("--from", help="a profile's folder")] = None,
     format: Format = "md",
 ) -> None:

@@ -308,8 +308,8 @@ def parameter_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def time_rows(data: ReportData) -> list[dict[str, str]]:
-    """Return measured times by network: the typical epoch with its interval, the mean of a run. They differ
-    between machines.
+    """Return what was measured by network: the typical epoch with its interval, the mean of a run, and the most memory
+    that the process of one held. All differ between machines.
     """
     rows = []
     for experiment, result in data.results.items():
@@ -325,6 +325,7 @@ def time_rows(data: ReportData) -> list[dict[str, str]]:
                     "an epoch": _with_limits(epoch),
                     "images/s": number(sum(r.n_train_rows for r in runs) / len(runs) / epoch.value, digits=0),
                     "a run": seconds(sum(r.wall_s for r in runs) / len(runs)),
+                    "most memory, MiB": count(round(max(r.peak_memory_mib for r in runs))),
                 }
             )
     return rows

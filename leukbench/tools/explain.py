@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from leukbench.artefacts import Certificate, Receipt, SplitPlan, from_plain
-from leukbench.errors import unknown_name
+from leukbench.errors import InputError, unknown_name
 from leukbench.papers.schema import Claim, Paper
 from leukbench.paths import reports_folder
 from leukbench.pipeline.record import RECORD, Record, read_record
 from leukbench.records import Finding, json_text
+from leukbench.report.format import table
 from leukbench.verdicts.differences import Question, Reproduced
 from leukbench.verdicts.rule import DEVIATIONS, Verdict
 
@@ -73,12 +76,12 @@ class Chain:
 
 
 def explain(claim_id: str, folder: Path | None, format: str) -> str:
-    """Return the chain behind a claim as Markdown or JSON.
+    """Return the chain behind a claim as Markdown or JSON; of a paper, where its claims stand and how many.
 
     Parameters
     ----------
     claim_id
-        As in the ledger.
+        As in the ledger, or a paper's key.
     folder
         A profile's folder of reports/, whose record is read; None: that of params.yaml's profile. Without a record
         the chain ends with the findings.
@@ -90,25 +93,63 @@ def explain(claim_id: str, folder: Path | None, format: str) -> str:
     """
     from leukbench.params import load_params
 
-    place = folder or reports_folder(load_params().profile)
+    if "." not in claim_id:
+        return claims_of_paper(claim_id, format)
     paper, claim = _find(claim_id)
+    place = folder or reports_folder(load_params().profile)
     record = read_record(place) if folder or (place / RECORD).is_file() else None
     chain = chain_of(paper, claim, record, _measured(place))
     return _as_json(chain) if format == "json" else _as_markdown(chain, paper)
 
 
-def _find(claim_id: str) -> tuple[Paper, Claim]:
+def claims_of_paper(key: str, format: str = "md") -> str:
+    """Return a paper's claims by table or section: how many, the ids' common beginnings, the first of them."""
+    paper = _load(key)
+    groups: dict[str, list[Claim]] = {}
+    for claim in paper.claims:
+        groups.setdefault(_place(claim), []).append(claim)
+    rows = [
+        {
+            "place": place,
+            "claims": str(len(claims)),
+            "ids": ", ".join(dict.fromkeys(f"{'.'.join(claim.id.split('.')[:2])}.*" for claim in claims)),
+            "metrics": ", ".join(dict.fromkeys(claim.metric.replace("_", " ") for claim in claims)),
+        }
+        for place, claims in groups.items()
+    ]
+    if format == "json":
+        return json_text([{**row, "claims": int(row["claims"])} for row in rows])
+    heads = ", ".join(f"`{study.headline}`" for study in paper.studies.values())
+    every = f"`leukbench claims --paper {key} --format csv` lists every one"
+    return f"# {key}: {len(paper.claims)} claims\n\nHeadlines: {heads}; {every}.\n\n{table(rows)}\n"
+
+
+def _place(claim: Claim) -> str:
+    """Return the table, figure or section of a claim, without what follows it."""
+    return re.split(r"[,;(]", claim.where)[0].strip()
+
+
+def _load(key: str) -> Paper:
     from leukbench.papers.files import paper_keys
     from leukbench.papers.loader import load_paper
 
     keys = paper_keys(made_up=True)
-    key = claim_id.split(".")[0]
     if key not in keys:
-        raise unknown_name("paper", key, keys, where=claim_id)
-    paper = load_paper(key)
+        raise unknown_name("paper", key, keys, where="leukbench explain")
+    return load_paper(key)
+
+
+def _find(claim_id: str) -> tuple[Paper, Claim]:
+    key = claim_id.split(".")[0]
+    paper = _load(key)
     known = {claim.id: claim for claim in paper.claims}
     if claim_id not in known:
-        raise unknown_name("claim", claim_id, known, where="leukbench claims lists them")
+        near = difflib.get_close_matches(claim_id, known, n=3, cutoff=0.5)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise InputError(
+            "no such claim", where=claim_id, expected=f"one of the {len(known)} claims of {key}",
+            found=claim_id, do=f"{meant}leukbench explain {key} says where they stand",
+        )  # fmt: skip
     return paper, known[claim_id]
 
 

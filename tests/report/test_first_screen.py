@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from leukbench.papers.loader import load_paper
 from leukbench.records import Finding
 from leukbench.report import established
 from leukbench.report.briefly import LONGEST
-from leukbench.report.data import ReportData
+from leukbench.report.data import Measured, ReportData
 from leukbench.report.format import anchor
 from leukbench.report.leaks import leaks_of
 from leukbench.report.pages import Site, hospital_sentence, index_page, metrics, paper_page, profile_page, site_pages
@@ -280,3 +281,14 @@ def test_committed_pages_are_of_a_size_that_hosts_show(page: Path) -> None:
         assert not [
             line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|") and "   |" in line
         ]
+
+
+def test_the_most_memory_of_a_run_is_called_that_of_its_process() -> None:
+    card: dict[str, Any] = dict.fromkeys(("processor", "accelerator", "system", "python", "commit"), "none")
+    card |= {"cores": 2, "threads": 1, "versions": {}}
+    of = Measured(
+        train_s=(2.0, 1.0), scoring_s=(1.0, 1.0), wall_s=4.0, peak_memory_mib=1233.6, n_train_rows=9, hardware=card
+    )
+    page = site_pages(site(dataclasses.replace(report_data(), measured={"k": of})))["runs.md"]
+    assert "| most memory, MiB |" in page and "| 1,234 |" in page
+    assert "with whatever it had done before that run" in page
