@@ -16,7 +16,7 @@ _IN_SHORT = {
     "few_originals": "its test images are copies of few originals",
     "grid": "no number of right images gives that figure",
     "informedness": "recalls as of a classifier that does not look",
-    "matrix_scores": "its scores do not follow from the counts printed beside them",
+    "matrix_scores": "its scores do not follow from the counts that the paper prints",
     "matrix_total": "a matrix does not add up to the stated images",
     "one_figure_two_parts": "one figure, said of two parts of the images",
     "one_figure_two_studies": "one figure, printed for two datasets",

@@ -33,6 +33,7 @@ class Headline:
     finding: str  # the same in a few words, linked to its arithmetic from the first page
     as_published: str
     by_patient: str
+    by_class: str  # share of each class's images called right, by patient or group
     without_network: str
     status: str
 
@@ -79,6 +80,7 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         finding=f"[**{worst.status}**](audit.md#{heading_of(worst, paper)}): {briefly(worst)}" if worst else _NOTHING,
         as_published="not run",
         by_patient="not run",
+        by_class="",
         without_network=_without(reports, paper.key, study),
         status="not run",
     )
@@ -92,6 +94,7 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         paper=made.paper, study=study, printed=made.printed, could_be_true=made.could_be_true, finding=made.finding,
         as_published=_level(data, paper.key, study, claim, "as_published"),
         by_patient=_level(data, paper.key, study, claim, "patient"),
+        by_class=_by_class(data, paper.key, study, claim),
         without_network=made.without_network, status=how_much(states) or "not run",
     )  # fmt: skip
 
@@ -131,6 +134,17 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str
     copies = image_by_image(data, name, claim.arm) if claim.metric == "accuracy" else ""
     more = f" (1 of {len(names)} readings)" if len(names) > 1 else ""
     return f"{result}{groups}{copies}{more}"
+
+
+def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:
+    """Return the share of each class's images that the claim's network calls right, split by patient; "" where it calls
+    every image one class, or did not run.
+    """
+    names = _experiments(data, paper, study, claim, "patient")
+    if not names or only_class(data, names[0], claim.arm):
+        return ""
+    recalls = [e for e in data.arm(names[0], claim.arm).estimates if e.metric == "recall" and e.class_ and not e.fold]
+    return "; ".join(f"{e.class_} {with_interval(e, data.unit(names[0]))}" for e in recalls)
 
 
 def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:

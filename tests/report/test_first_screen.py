@@ -182,6 +182,20 @@ def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportD
     assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full → 5 of 40 epochs"
 
 
+def test_a_papers_page_says_how_much_of_each_class_its_network_finds_by_patient_unless_it_names_only_one(
+    data: ReportData,
+) -> None:
+    recalls = (estimate("recall", 0.9, class_="malignant"), estimate("recall", 0.4, class_="normal"))
+    both = with_arm(data, "patient", NET, selections={"recipe": (estimate("accuracy", 0.7), *recalls)})
+    told = established.headline([both], data.papers[PAPER], NAME, ()).by_class
+    assert told == "malignant 90.0 [85.0 to 95.0]; normal 40.0 [35.0 to 45.0]"
+    assert f"by patient or group, %*: {told}." in paper_page(site(both), site().papers[PAPER])
+    one = (estimate("recall", 1.0, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    only = with_arm(data, "patient", NET, selections={"recipe": (estimate("accuracy", 0.5), *one)})
+    assert established.headline([only], data.papers[PAPER], NAME, ()).by_class == ""
+    assert established.headline([made_images(both)], data.papers[PAPER], NAME, ()).by_class == ""
+
+
 def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:
     made = made_images(data)
     head = established.headline([made], made.papers[PAPER], NAME, ())
