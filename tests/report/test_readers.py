@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from leukbench.audit.render import render_markdown
 from leukbench.papers.files import paper_keys
 from leukbench.pipeline.site import AS_THEY_ARE, gather_site
 from leukbench.report.pages import site_pages
@@ -32,8 +33,10 @@ PLACES = """(() => {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the committed results, as the code of now writes it."""
-    pages = site_pages(gather_site(REPORTS))
+    known = gather_site(REPORTS)
+    pages = site_pages(known)
     kept = {name: (REPORTS / name).read_text(encoding="utf-8") for name in AS_THEY_ARE}
+    kept["audit.md"] = render_markdown(known.findings, list(known.papers.values()))
     folder = tmp_path_factory.mktemp("site")
     for path, text in html_site({**pages, **kept}, REPORTS).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
