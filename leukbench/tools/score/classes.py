@@ -18,7 +18,7 @@ def check_same_names(
     """Raise InputError unless labels and the names in ``what`` (predicted classes, columns of scores) are of one kind.
 
     Each side may lack classes of the other; both at once, or two that differ only in how they are written, would be
-    scored as wrong without being so.
+    scored as wrong without being so. Whole numbers of one numbering may lack some on both sides.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def check_same_names(
     missed = [name for name in labels if name not in others and name not in known]
     pairs = [(name, twin) for name in unseen for twin in labels] + [(twin, name) for name in missed for twin in others]
     alike = {_longer(a, b): _shorter(a, b) for a, b in pairs if a != b and _folded(a) == _folded(b)}
-    if not alike and (not unseen or not missed):
+    if not alike and (not unseen or not missed or _one_numbering(labels, others)):
         return
     mapping = alike or _in_order(unseen, missed)
     shared = [name for name in labels if name in others]
@@ -54,6 +54,26 @@ def check_same_names(
             )
         ),
     )
+
+
+def _one_numbering(labels: Sequence[str], others: Sequence[str]) -> bool:
+    """Say whether both sides number the same classes, and some are just not tested or not called.
+
+    All are whole numbers, at least ten and four fifths of either side are shared, and what is not lies between the
+    first and the last of the labels: with a numbering that begins one later the last would lie beyond.
+
+    >>> classes = [str(i) for i in range(20)]
+    >>> _one_numbering([c for c in classes if c != "7"], [c for c in classes if c != "3"])
+    True
+    >>> _one_numbering(classes[:19], classes[1:])
+    False
+    """
+    if not all(re.fullmatch(r"\d+", name) for name in (*labels, *others)):
+        return False
+    shared = set(labels) & set(others)
+    numbers = [int(name) for name in labels]
+    within = all(min(numbers) < int(name) < max(numbers) for name in others if name not in shared)
+    return within and len(shared) >= max(10, 0.8 * len(labels), 0.8 * len(others))
 
 
 def _folded(name: str) -> str:

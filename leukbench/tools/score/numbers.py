@@ -14,7 +14,7 @@ import numpy as np
 
 from leukbench.errors import InputError
 from leukbench.records import FloatArray
-from leukbench.tools.tables.columns import ColumnMapping, option, spelled_alike
+from leukbench.tools.tables.columns import ColumnMapping, option, spelled_alike, whole_number
 from leukbench.tools.tables.rows import Line, Table
 
 SCORE = "score_"
@@ -24,6 +24,8 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _AFTER = re.compile(r"(?P<of>.+?)[ _.:\-]+(?P<family>score|prob|proba|probability|softmax|logit|logits)", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?P<family>score|prob|proba|p)(?P<of>\d+)", re.IGNORECASE)
+_KIND = re.compile(r"(class|group|label|category|cls)[ _.\-]*", re.IGNORECASE)
 _LOGITS = frozenset({"logit", "logits"})
 
 
@@ -65,7 +67,7 @@ def find_scores(
     """
     free = [c for c in table.header if c not in columns.values()]
     families = _families(free, {mapped.classes.get(name, name) for name in labels}, mapped)
-    if not families and "score" not in columns and len(labels) > 1 and set(labels) <= set(free):
+    if _may_be_classes(table, free, labels, families, columns, mapped):
         families = {"": {c: c for c in _like_classes(table, free, labels)}}
     kept = {name: of for name, of in families.items() if (name in _LOGITS) == logits} or families
     if set(kept) == _LOGITS & set(kept) and kept and not logits:
@@ -108,24 +110,48 @@ def _families(free: Sequence[str], labels: Collection[str], mapped: ColumnMappin
 
     The class is written as the labels are, where it differs in case, blanks or dashes alone.
     """
-    spelled = {spelled_alike(name): name for name in labels}
+    spelled = {spelled_alike(whole_number(name)): name for name in labels}
+    spelled |= {spelled_alike(name): name for name in labels}
     found: dict[str, dict[str, str]] = {}
     for column in free:
         if column.startswith(SCORE) and column != SCORE:
             found.setdefault("score", {})[column.removeprefix(SCORE)] = column
             continue
-        for pattern in (_BEFORE, _AFTER):
+        for pattern in (_BEFORE, _AFTER, _NUMBERED):
             match = pattern.fullmatch(column)
             if match is None:
                 continue
-            name = spelled.get(spelled_alike(match["of"]), match["of"])
+            written = match["of"] if spelled_alike(match["of"]) in spelled else _KIND.sub("", match["of"], count=1)
+            name = spelled.get(spelled_alike(written), match["of"])
             family = match["family"].lower().removeprefix("y_")
             known = name in labels or match["of"] in mapped.classes
-            if not known and (pattern is _AFTER or (family in {"p", "pred"} and "(" not in column)):
+            if not known and (pattern is not _BEFORE or (family in {"p", "pred"} and "(" not in column)):
                 continue  # p_value, risk_score: not meant
             found.setdefault(family, {})[name] = column
             break
     return found
+
+
+def _may_be_classes(
+    table: Table,
+    free: Sequence[str],
+    labels: Sequence[str],
+    families: Mapping[str, Mapping[str, str]],
+    columns: Mapping[str, str],
+    mapped: ColumnMapping,
+) -> bool:
+    """Say whether columns that are named as the classes may be their scores: nothing else is, and they are no marks.
+
+    Beside calls or a score, columns of 0 and 1 alone mark a class, the true one most often.
+    """
+    if len(labels) < 2 or not set(labels) <= set(free) or "score" in mapped.columns:
+        return False
+    if any(set(labels) <= set(of) for of in families.values()):
+        return False
+    if not {"score", "predicted"} & set(columns):
+        return not families
+    marks = all(set(table.values(c)) <= {"0", "1", "0.0", "1.0"} for c in labels)
+    return not marks and all(_shares(table, c) is not None for c in labels)
 
 
 def _like_classes(table: Table, free: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -154,9 +180,10 @@ def _best(
     table: Table, families: Mapping[str, Mapping[str, str]], labels: Sequence[str], *, optional: bool
 ) -> Mapping[str, str]:
     """Return the set of columns that speaks of the labels, else the only one there is."""
-    if "score" in families and len(families["score"]) > 1:
-        return families["score"]
-    fitting = [of for of in families.values() if set(labels) <= set(of)] or list(families.values())
+    whole = {name: of for name, of in families.items() if set(labels) <= set(of)} or families
+    if "score" in whole and len(whole["score"]) > 1:
+        return whole["score"]
+    fitting = list(whole.values())
     if len(fitting) > 1 and not optional:
         raise InputError(
             "several sets of columns may be the scores",

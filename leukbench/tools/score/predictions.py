@@ -12,9 +12,20 @@ import numpy as np
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.records import FloatArray, IntArray, Predictions, StringArray
+from leukbench.tools.score.calls import (
+    calls_there,
+    find_calls,
+    find_pair,
+    labels_there,
+    own_verdicts,
+    scores_there,
+    several_questions,
+)
 from leukbench.tools.score.classes import check_same_names
 from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
 from leukbench.tools.tables.columns import (
+    IS,
+    MAY_BE,
     ColumnMapping,
     find_columns,
     how_read,
@@ -101,14 +112,20 @@ def load_predictions(
             "this file holds no predictions", where=str(read.file), expected="a row per image", found="a header"
         )
     columns = find_columns(table, ROLES, mapped)
+    columns, no_image = _without_repeated_names(table, columns, mapped)
+    columns |= find_pair(table, columns)
     if "label" not in columns:
-        raise _missing(table, "label", "the true class")
+        raise _no_labels(table, columns)
     labels = _names(table, columns["label"], mapped)
     columns, called = _calls(table, columns, labels)
     scores, left = find_scores(table, columns, _distinct(labels), mapped, logits=logits)
     if scores is None and "predicted" not in columns:
-        raise _missing(table, "predicted", f"{SCORE}<class> of every class (or predicted)")
-    return _loaded(table, columns, mapped, labels, scores, (*chosen, *called, *left))
+        columns |= find_calls(table, columns, sorted(set(table.values(columns["label"]))))
+    if scores is None and "predicted" not in columns:
+        raise _no_calls(table, columns)
+    if columns.get("score") not in (scores.of.values() if scores else ()):
+        columns.pop("score", None)  # beside the scores of all classes, or beside calls that it does not follow
+    return _loaded(table, columns, mapped, labels, scores, (*chosen, *no_image, *called, *left))
 
 
 def _loaded(
@@ -140,10 +157,14 @@ def _loaded(
     )
     _check_repeats(table, columns, predictions, unit)
     used = {*columns.values(), *(scores.of.values() if scores else ())}
+    doubts = (
+        *several_questions(table, columns, unit),
+        *own_verdicts(table, labels, predicted or [classes[c] for c in predictions.predicted]),
+    )
     return LoadedPredictions(
         predictions=predictions, unit=unit, with_scores=scores is not None, with_predicted=predicted is not None,
         unread=tuple(c for c in table.header if c not in used),
-        notes=tuple(text for text in (how_read(columns), *notes, *table.notes, *from_rows, *done) if text),
+        notes=tuple(text for text in (how_read(columns), *notes, *table.notes, *from_rows, *done, *doubts) if text),
     )  # fmt: skip
 
 
@@ -207,17 +228,46 @@ def _of(table: Table, column: str, wanted: str, *, known: list[str]) -> Table:
 # ------------------------------------------------------------------------------------------------- which columns
 
 
-def _missing(table: Table, role: str, what: str) -> InputError:
-    near = difflib.get_close_matches(role, [*table.header, *table.index], n=1, cutoff=0.6)
-    alone = (
-        "a submission holds calls alone: add a column with the true classes"
-        if role == "label"
-        else "add the calls or scores"
-    )
+def _without_repeated_names(
+    table: Table, columns: dict[str, str], mapped: ColumnMapping
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the columns without one of images that only may be it by its name, and whose names mostly repeat: a
+    ``key`` of music, a ``sample`` of several cells.
+    """
+    column = columns.get("image_id", "")
+    if not column or "image_id" in mapped.columns or plain_name(column) not in MAY_BE["image_id"]:
+        return columns, ()
+    where = [columns[role] for role in ("image_id", "fold", "seed") if role in columns]
+    different = len(set(zip(*(table.values(c) for c in where), strict=True)))
+    if 2 * different >= len(table.lines):
+        return columns, ()
+    rest = {role: c for role, c in columns.items() if role != "image_id"}
+    return rest, (f"Column {column!r} is not read as the image: its {different} names repeat over the rows.",)
+
+
+def _no_labels(table: Table, columns: Mapping[str, str]) -> InputError:
+    near = difflib.get_close_matches("label", [*table.header, *table.index], n=1, cutoff=0.6)
+    return _missing(
+        table, "label", "label", labels_there(table, columns) or near,
+        "a submission holds calls alone: add a column with the true classes",
+    )  # fmt: skip
+
+
+def _no_calls(table: Table, columns: Mapping[str, str]) -> InputError:
+    scores = scores_there(table, columns)
+    what, named = f"{SCORE}<class> of every class (or predicted)", sorted(set(table.values(columns["label"])))
+    if scores and len(named) == 2:
+        return _missing(table, "score", what, scores, "add the calls or scores")
+    return _missing(table, "predicted", what, calls_there(table, columns, named), "add the calls or scores")
+
+
+def _missing(table: Table, role: str, what: str, near: Sequence[str], alone: str) -> InputError:
+    """Return the error about a part that no column plays, with the columns that may."""
+    others = f"   (or {', '.join(near[1:])})" if len(near) > 1 else ""
+    offered = f"add {option({role: near[0]})} if it is that{others}; " if near else ""
     return InputError(
-        f"columns are missing: {what if role == 'predicted' else role}", where=f"{table.file}, line 1", expected=LAYOUT,
-        found=", ".join(table.header), do=(f"add {option({role: near[0]})} if it is that; " if near else "")
-        + f"{alone}; or, if it has another name, say which column it is: --map {role}=COLUMN",
+        f"columns are missing: {what}", where=f"{table.file}, line 1", expected=LAYOUT, found=", ".join(table.header),
+        do=f"{offered}{alone}; or, if it has another name, say which column it is: --map {role}=COLUMN",
     )  # fmt: skip
 
 
@@ -366,8 +416,7 @@ def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, uni
             raise InputError(
                 "an image stands twice within a fold and seed",
                 where=f"{table.file}, lines {table.lines[before].number} and {table.lines[row].number}",
-                expected="one row per image, fold and seed", found=f"image {image!r}",
-                do="remove one; augmented copies of an image get ids of their own and its id as origin",
+                expected="one row per image, fold and seed", found=f"image {image!r}", do=_told_apart(table, columns),
             )  # fmt: skip
         other = first.setdefault(image, row)
         for what, values in (("label", p.label), (unit, p.group)):
@@ -380,6 +429,15 @@ def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, uni
                     found=_shown(p, what, row),
                     do=f"give an image the same {what} in every fold and seed",
                 )
+
+
+def _told_apart(table: Table, columns: Mapping[str, str]) -> str:
+    """Return what to do about an image that stands twice: another column may name it, or two share a name."""
+    free = [c for c in table.header if c not in columns.values() and plain_name(c) in {*IS["image_id"], "path"}]
+    unique = [c for c in free if len(set(table.values(c))) == len(table.lines)]
+    other = option({"image_id": unique[0] if unique else "none"})
+    apart = f"{other}, which tells them apart" if unique else f"{other} if two images share a name"
+    return f"remove one; or add {apart}; copies of an image get ids of their own and its id as origin"
 
 
 def _shown(p: Predictions, what: str, row: int) -> str:

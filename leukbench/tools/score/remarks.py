@@ -23,6 +23,7 @@ def remarks_on(loaded: LoadedPredictions) -> tuple[str, ...]:
         *_alike(p),
         _same_images(p),
         _never_tested(p),
+        _none_right(p),
         *_mixed_up(p),
         _calls_for_labels(loaded),
         _divided(p, unit),
@@ -90,6 +91,12 @@ def _never_tested(p: Predictions) -> str:
         f"No image is of {', '.join(absent)}: what needs them is undefined, and the AUC is that of the "
         "classes that are there."
     )
+
+
+def _none_right(p: Predictions) -> str:
+    if len(p) < 10 or (p.label == p.predicted).any():
+        return ""
+    return "Not one row is right: a list of the errors alone looks so; then nothing is scored here."
 
 
 def _calls_for_labels(loaded: LoadedPredictions) -> str:

@@ -47,6 +47,9 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "groundtruth",
             "gt",
             "gt_label",
+            "gt_class",
+            "ground_truth_label",
+            "ground_truth_class",
             "actual",
             "actual_label",
             "actual_class",
@@ -116,6 +119,9 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "model_prediction",
             "predicted_labels",
             "prediction_class",
+            "oof_pred",
+            "oof_prediction",
+            "y_pred_oof",
         ),
     ),
     "score": (
@@ -146,6 +152,9 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "logit",
             "sigmoid",
             "likelihood",
+            "oof_prob",
+            "oof_proba",
+            "oof_probability",
         ),
     ),
     "fold": (("fold", "cv_fold", "kfold", "fold_id"), ("folds", "cv")),
@@ -168,6 +177,10 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 """Part -> the names that are certain, and those that are taken where none of the certain ones is there."""
+IS = {role: frozenset(certain) for role, (certain, _) in ROLES.items()}
+"""Part -> the names that are certain."""
+MAY_BE = {role: frozenset(others) for role, (_, others) in ROLES.items()}
+"""Part -> the names that are not certain."""
 _NOBODY = frozenset({
     "", "nan", "none", "null", "na", "n/a", "n.a.", "<na>", "nat", "unknown", "unk", "missing", "not available",
     "-", "--", "–", "—", "?", ".", "-1", "-1.0",
@@ -257,21 +270,28 @@ def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> d
     """Return part -> column for the parts that the table has a column for.
 
     The part's own name comes first, then one of its certain synonyms, then one of the others. Raises InputError where
-    two columns fit equally well, with the option that decides, and where ``--map`` names a column that is not there.
+    two columns fit equally well, with the option that decides, and where ``--map`` names a column that is not there;
+    ``PART=none`` says that no column is it.
     """
     found: dict[str, str] = {}
     for role, column in mapped.columns.items():
+        if _is_none(table, column):
+            continue
         if column not in (*table.header, *table.index):
             raise unknown_name("column", column, table.header, where=f"--map {role}={column}, {table.file}")
         found[role] = column
     for role in roles:
-        if role not in found:
+        if role not in mapped.columns:
             column = _column_of(table, role, free=[c for c in table.header if c not in found.values()])
             if column:
                 found[role] = column
     if "patient" in found and "patient" not in mapped.columns:
         _check_patients(table, found)
     return found
+
+
+def _is_none(table: Table, column: str) -> bool:
+    return column == "none" and column not in (*table.header, *table.index)
 
 
 def unread_patients(table: Table, columns: Mapping[str, str]) -> list[str]:

@@ -89,7 +89,8 @@ def read_table(file: Path) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(first), strict=True)
     header = [name.strip() for name in _next(file, reader) or []]
     named, nameless = _names(file, header)
-    return _table(file, named, nameless, _lines(file, reader, named))
+    n_nameless = len(header) - len("\0".join(header).rstrip("\0").split("\0"))
+    return _table(file, named, nameless, _lines(file, reader, named, n_nameless=n_nameless))
 
 
 def of_frame(frame: Any, *, name: str = "the data frame") -> Table:
@@ -229,14 +230,28 @@ def _next(file: Path, reader: Any) -> list[str] | None:
         ) from error
 
 
-def _lines(file: Path, reader: Any, header: Sequence[str]) -> Lines:
+def _without_blank_end(row: list[str], n_columns: int, n_nameless: int) -> list[str]:
+    """Return a row with as many cells as the header, where they differ in blank ones at the end alone.
+
+    >>> _without_blank_end(["a", "b", ""], 2, 0), _without_blank_end(["a", "b"], 3, 1), _without_blank_end(["a"], 3, 1)
+    (['a', 'b'], ['a', 'b', ''], ['a'])
+    """
+    if len(row) > n_columns and not any(row[n_columns:]):
+        return row[:n_columns]
+    if n_columns - n_nameless <= len(row) < n_columns:
+        return row + [""] * (n_columns - len(row))
+    return row
+
+
+def _lines(file: Path, reader: Any, header: Sequence[str], *, n_nameless: int) -> Lines:
     numbers: list[int] = []
     columns: list[list[str]] = [[] for _ in header]
     while (row := _next(file, reader)) is not None:
         number, cells = reader.line_num, [cell.strip() for cell in row]
         if not any(cells):
             continue
-        if len(row) != len(header):
+        cells = _without_blank_end(cells, len(header), n_nameless)
+        if len(cells) != len(header):
             raise InputError(
                 "a row has too few or too many cells",
                 where=f"{file}, line {number}",
