@@ -327,9 +327,7 @@ def score(
     study: Annotated[str, typer.Option(help="a study of the paper, if several fit")] = "",
     arm: Annotated[str, typer.Option(help="an arm of file and study; default: the proposed one")] = "",
     selection: Annotated[str, typer.Option(help="a selection of the file, as last; default: recipe")] = "",
-    map: Annotated[
-        list[str] | None, typer.Option(help="PART=COLUMN (or none), class:NAME=CLASS, positive=CLASS")
-    ] = None,
+    map: Annotated[list[str] | None, typer.Option(help="PART=COLUMN or none, class:NAME=CLASS, positive=CLASS")] = None,
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: score these rows alone (repeatable)")] = None,
     logits: Annotated[bool, typer.Option("--logits", help="the scores are logits: take their softmax")] = False,
     margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",

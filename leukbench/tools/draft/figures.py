@@ -44,18 +44,23 @@ _COUNTS = frozenset(
     {"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"}
 )
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
+_SHARES = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"})
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
 
 @dataclass
 class Figures:
-    """Claims as the rows of a paper file, matrices, one line each for what was not understood, and remarks."""
+    """Claims as the rows of a paper file, matrices, one line each for what was not understood, and remarks.
+
+    ``supports``: table -> class -> the images that its column ``support`` counts, where it counts every class.
+    """
 
     claims: list[Fields] = field(default_factory=list)
     matrices: list[dict[str, Any]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    supports: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
@@ -142,6 +147,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
     if commas:
         found.remarks.append(f"{table.where}: decimal commas are read as points.")
+    fractions = _fractions_of_percent(found, table, headers, heads, body, commas)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
     for r, row in enumerate(body, start=1):
         label = _Label(row, headers, names, classes)
@@ -156,7 +162,55 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
             if claim is None:
                 found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
             else:
-                found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, "where": table.where})
+                unit = {"unit": "fraction"} if c in fractions else {}
+                found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **unit, "where": table.where})
+    _keep_support(found, table, headers)
+
+
+def _fractions_of_percent(
+    found: Figures,
+    table: Printed,
+    headers: Sequence[str],
+    heads: Sequence[Header],
+    body: Sequence[Sequence[str]],
+    commas: bool,
+) -> set[int]:
+    """Return the columns that are said to be percentages and hold fractions, each with a remark.
+
+    All of a column lie in [0, 1] and one is a half at least: nobody prints an accuracy of 0.97 per cent. With none
+    that large either may be meant, and percentages are read, which is said as well.
+    """
+    fractions = set()
+    for c, head in enumerate(heads):
+        cells = [_pointed(row[c], head, commas) for row in body]
+        values = [float(m.group().strip("≈~ ")) for cell in cells if (m := re.match(r"[≈~ ]*\d*\.\d+", cell))]
+        percent = head.percent or "percentage" in table.caption.lower()
+        others = [
+            cell for cell in cells if is_figure(cell) and not re.match(r"[≈~ ]*(0?\.\d+|[01](\.0*)?)(?![\d.,])", cell)
+        ]
+        if head.metric not in _SHARES or not percent or not values or others or any("%" in cell for cell in cells):
+            continue
+        large = max(values) >= 0.5
+        said = "they are read as fractions" if large else "they are read as percentages; write fractions without the %"
+        shown = f"{min(values):g} to {max(values):g}" if len(values) > 1 else f"{values[0]:g}"
+        found.remarks.append(f"{table.where}, {headers[c]}: {shown} under a percent sign look like fractions; {said}.")
+        fractions |= {c} if large else set()
+    return fractions
+
+
+def _keep_support(found: Figures, table: Printed, headers: Sequence[str]) -> None:
+    """Keep the images of each class of a classification report, if every class with a score has a whole number."""
+    if "support" not in {text.strip().lower() for text in headers}:
+        return
+    here = [claim for claim in found.claims if claim["where"] == table.where and claim.get("class")]
+    scored = {claim["class"] for claim in here if claim["metric"] in SCORES}
+    counts = {
+        claim["class"]: int(claim["value"].replace(",", ""))
+        for claim in here
+        if claim["metric"] == "n_images" and WHOLE.fullmatch(claim["value"])
+    }
+    if len(scored) > 1 and scored == set(counts) and all(counts.values()):
+        found.supports[table.where] = counts
 
 
 def _name_columns(headers: Sequence[str], heads: Sequence[Header], body: Sequence[Sequence[str]]) -> list[int]:

@@ -63,11 +63,14 @@ def draft_tables(
             found="; ".join(figures.left[:5]) or f"{len(tables)} tables",
             do="name the columns by their metrics",
         )
-    names = list(classes) or next((list(m["classes"]) for m in figures.matrices), [])
+    support = _support(figures, classes)
+    names = list(classes) or next((list(m["classes"]) for m in figures.matrices), list(support))
     rows = [*figures.claims, *_class_sizes(key, classes)]
     if names:
         rows = [_in_study(row, names) for row in rows]
-    if any(classes.values()):
+    if support:
+        rows = [_counted(row) for row in rows]
+    if any(classes.values()) or support:
         rows = [_tested(row) for row in rows]
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
@@ -75,6 +78,26 @@ def draft_tables(
     return Drafted(
         key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left), remarks=tuple(figures.remarks)
     )
+
+
+def _support(figures: Figures, classes: Mapping[str, int]) -> Mapping[str, int]:
+    """Return class -> images of the one classification report that all scores stand in, {} where there is none.
+
+    Its column ``support`` counts what its scores were counted on; of scores elsewhere it says nothing. What the user
+    gives, and a matrix, come before.
+    """
+    if any(classes.values()) or figures.matrices or len(figures.supports) != 1:
+        return {}
+    ((where, support),) = figures.supports.items()
+    if any(row["where"] != where for row in figures.claims if row["metric"] in SCORES):
+        return {}
+    same = {name.casefold() for name in classes} in (set(), {name.casefold() for name in support})
+    return support if same else {}
+
+
+def _counted(row: Fields) -> Fields:
+    """Return the number of images of a report as one of its tested images."""
+    return {**row, "split": "test"} if row["metric"] == "n_images" and not row.get("split") else row
 
 
 def _in_study(row: Fields, names: Sequence[str]) -> Fields:

@@ -239,6 +239,7 @@ def _row(claim: Claim, question: Question, v: Verdict, experiment: EvaluatedExpe
         "yours": _yours(question, v),
         "difference": _difference(v.faithful, question.value),
         "definition": v.faithful_by,
+        "meant": _meant(question, v),
         "p": _finite(v.p),
         "correction": v.correction,
         "smallest_margin": _smallest_margin(v, question.value),
@@ -250,6 +251,13 @@ def _yours(question: Question, v: Verdict) -> float | None:
     if v.faithful is not None:
         return _finite(question.value + v.faithful.value)
     return _finite(question.faithful[0].estimate.value) if question.faithful else None
+
+
+def _meant(question: Question, v: Verdict) -> str:
+    """Return the definition of the metric that ``yours`` has, where the claim leaves open which is meant; else ""."""
+    named = [r.definition for r in question.faithful if r.definition]
+    shown = [name for name in named if v.faithful_by.endswith(name)]
+    return max(shown, key=len) if v.faithful is not None and shown else next(iter(named), "")
 
 
 def _difference(d: Difference | None, printed: float) -> Mapping[str, float | None] | None:

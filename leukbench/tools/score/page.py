@@ -195,7 +195,8 @@ def _verdicts(result: Plain) -> list[str]:
             "claim": f"{c['metric']}{' of ' + c['class'] if c['class'] else ''} "
             f"({c['where']}){' *' if c['headline'] else ''}",
             "printed": c["printed"],
-            "yours": f"{percent(c['yours'])}%" if c["unit"] == "%" else number(c["yours"]),
+            "yours": (f"{percent(c['yours'])}%" if c["unit"] == "%" else number(c["yours"]))
+            + (f" ({c['meant']})" if c["meant"] else ""),
             "difference, points": _gap(c["difference"]),
             "verdict": c["verdict"],
             "why": c["reason"],
@@ -211,6 +212,11 @@ def _verdicts(result: Plain) -> list[str]:
         "margin that this many "
         "images and groups could have resolved. * marks the study's headline claim."
     )
+    if any(c["meant"] for c in verdicts["claims"]):
+        words += (
+            " Where a claim does not say which average it is, it must hold under each; beside yours stands the one "
+            "that decides, and of an open claim the nearest."
+        )
     return [title, words, table(rows)]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from leukbench.evaluation.scoring import roc_auc_within
 from leukbench.records import Predictions, StringArray
 from leukbench.tools.score.predictions import LoadedPredictions
 from leukbench.tools.tables.columns import spelled_alike
@@ -30,6 +31,7 @@ def remarks_on(loaded: LoadedPredictions) -> tuple[str, ...]:
         *_torn(p),
         _other_than_highest(loaded),
         _ties(loaded),
+        _auc_of_folds(loaded),
     ]
     return tuple(text for text in found if text)
 
@@ -260,3 +262,16 @@ def _ties(loaded: LoadedPredictions) -> str:
         f"{n} of {len(p)} rows have several highest scores: the class whose column stands first "
         f"({', '.join(p.classes)}) is taken."
     )
+
+
+def _auc_of_folds(loaded: LoadedPredictions) -> str:
+    """Return that the AUC is one within folds, and what it is over all rows at once, as most print it."""
+    p = loaded.predictions
+    folds = len(np.unique(p.fold))
+    if not loaded.with_scores or folds < 2:
+        return ""
+    said = f"The AUC is computed within each of the {folds} folds and averaged, as each fold has a model of its own"
+    if len(p.classes) != 2 or len(np.unique(p.seed)) > 1 or len(np.unique(p.label)) < 2:
+        return f"{said}."
+    pooled = roc_auc_within(p.label, p.scores, np.zeros(len(p), dtype=np.int64))
+    return f"{said}; over all rows at once it is {pooled:.3f}."

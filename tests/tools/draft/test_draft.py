@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -326,3 +328,54 @@ def test_a_draft_of_a_real_text_is_a_paper_file_as_it_is(tmp_path: Path, key: st
         pytest.skip("the texts of the papers are not at ../shared/papers")
     made = draft_file(TEXTS / f"{key}.txt", "mine", classes={"HEM": 0, "ALL": 0})
     assert len(read_paper(_file(tmp_path, "paper.yaml", made.text)).claims) == made.n_claims
+
+
+def test_the_support_of_a_report_counts_its_classes(tmp_path: Path) -> None:
+    text = _REPORT.format("", "accuracy,,,0.95,1867")
+    honest = _file(tmp_path, "t.csv", text)  # of 648 and 1219: 590 and 1195 right print so
+    claims = draft_file(honest, "mine").paper().claims
+    assert {(c.class_, c.split, c.value) for c in claims if c.metric == "n_images" and c.class_} == {
+        ("HEM", "test", "648"), ("ALL", "test", "1219"),
+    }  # fmt: skip
+    wrong = _file(tmp_path, "u.csv", text.replace("accuracy,,,0.95", "accuracy,,,0.86"))
+    result = CliRunner().invoke(app, ["audit", str(wrong), "--strict"])
+    assert result.exit_code == 1 and "accuracy 0.86" in result.stdout
+
+
+def test_a_true_report_is_not_accused_by_its_support(tmp_path: Path) -> None:
+    from sklearn.metrics import classification_report
+
+    generator = np.random.default_rng(0)
+    for n_classes in (2, 4):
+        truth = generator.integers(0, n_classes, 300)
+        called = np.where(generator.random(300) < 0.8, truth, generator.integers(0, n_classes, 300))
+        report = classification_report(
+            truth, called, output_dict=True, target_names=[f"c{i}" for i in range(n_classes)]
+        )
+        for digits in (2, 4, 16):
+            file = tmp_path / f"r{n_classes}{digits}.csv"
+            pd.DataFrame(report).T.round(digits).to_csv(file)
+            result = CliRunner().invoke(app, ["audit", str(file), "--strict"])
+            assert result.exit_code == 0, result.stdout
+
+
+def test_support_says_nothing_of_scores_in_other_tables(tmp_path: Path) -> None:
+    report = _REPORT.format("", "accuracy,,,0.95,1867").splitlines()
+    markdown = "\n".join("|" + row.replace(",", "|") + "|" for row in [report[0], ",".join(["---"] * 5), *report[1:]])
+    other = "| Model | Accuracy |\n|---|---|\n| Net | 0.9123 |\n"
+    paper = draft_file(_file(tmp_path, "t.md", f"{markdown}\n\ntext\n\n{other}"), "mine").paper()
+    assert not paper.studies and {c.split for c in paper.claims if c.metric == "accuracy"} == {"unstated"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit", "said"),
+    [(["0.9650", "0.71"], "fraction", "0.71 to 0.965"), (["0.9650"], "fraction", "0.965"),
+     (["0.31", "0.2"], "%", "read as percentages"), (["96.50", "0.9"], "%", ""), (["0.965 %", "0.8 %"], "%", "")],
+)  # fmt: skip
+def test_fractions_under_a_percent_sign_are_never_read_in_silence(
+    tmp_path: Path, cells: list[str], unit: str, said: str
+) -> None:
+    rows = "".join(f"Net{i},{cell}\n" for i, cell in enumerate(cells))
+    drafted = draft_file(_file(tmp_path, "t.csv", f"Model,Accuracy (%)\n{rows}"), "mine")
+    assert {c.unit for c in drafted.paper().claims} == {unit}
+    assert [said in text for text in drafted.remarks] == ([True] if said else [])

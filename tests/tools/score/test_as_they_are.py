@@ -367,3 +367,23 @@ def test_with_a_positive_class_the_mapping_that_is_offered_takes_1_for_it(tmp_pa
     mapping = ["positive=GON+", "class:0=GON-", "class:1=GON+"]
     p = load_predictions(tmp_path / "p.csv", mapping=mapping).predictions
     assert (p.label == p.predicted).all() and p.classes == ("GON-", "GON+")
+
+
+def test_the_page_names_the_average_that_stands_beside_a_claim_without_one(tmp_path: Path) -> None:
+    paper = _file(tmp_path, SMALLEST.replace("metric: recall, class: B", "metric: f1"), "paper.yaml")
+    rows = [
+        f"i{k},{'AB'[k // 20 % 3 == 0]},P{k // 20},{seed},{'AB'[(k // 20 % 3 == 0) ^ (k % 10 == seed)]}"
+        for seed in range(3)
+        for k in range(4000)
+    ]
+    path = _file(tmp_path, "image,label,patient,seed,pred\n" + "\n".join(rows) + "\n")
+    found = {row["claim"]: row for row in json.loads(score(path, paper, "json", margin=0.05))["verdicts"]["claims"]}
+    assert found["mine.accuracy"]["meant"] == ""
+    metrics = json.loads(score(path, None, "json"))["metrics"]
+    of = {"macro average": "macro_f1", "weighted average": "weighted_f1", "micro average": "accuracy",
+          "positive: A": "f1:A", "positive: B": "f1:B"}  # fmt: skip
+    meant = found["mine.recall"]["meant"]
+    assert metrics[of[meant]]["value"] == pytest.approx(found["mine.recall"]["yours"])
+    page = score(path, paper, "md", margin=0.05)
+    assert f"({meant})" in page and "does not say which average" in page
+    assert "does not say which average" not in score(path, _file(tmp_path, SMALLEST, "q.yaml"), "md", margin=0.05)

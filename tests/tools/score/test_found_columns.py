@@ -198,3 +198,17 @@ def test_several_questions_below_one_another_are_named(tmp_path: Path) -> None:
 def test_views_of_a_patient_with_one_label_are_one_question(tmp_path: Path) -> None:
     rows = "".join(f"{v},P{n},{n % 2},0.{n % 9}\n" for v in ("left", "right") for n in range(30))
     assert not any("--where" in note for note in _load(tmp_path, "view,patient_id,y_true,y_prob\n" + rows).notes)
+
+
+def test_an_auc_within_folds_says_what_it_is_over_all_rows(tmp_path: Path) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    generator = np.random.default_rng(1)
+    fold, label = np.arange(200) % 2, generator.integers(0, 2, 200)
+    scores = np.round(generator.uniform(0, 0.5, 200) + 0.2 * label + 0.3 * fold, 3)
+    rows = "".join(f"i{n},{label[n]},{scores[n]},{fold[n]}\n" for n in range(200))
+    loaded = _load(tmp_path, "image,label,prob,fold\n" + rows)
+    (said,) = [text for text in remarks_on(loaded) if "AUC is computed within" in text]
+    assert said.endswith(f"over all rows at once it is {roc_auc_score(label, scores):.3f}.")
+    one = _load(tmp_path, "image,label,prob,fold\n" + rows.replace(",1\n", ",0\n"))
+    assert not any("AUC is computed within" in text for text in remarks_on(one))
