@@ -265,13 +265,20 @@ def _ties(loaded: LoadedPredictions) -> str:
 
 
 def _auc_of_folds(loaded: LoadedPredictions) -> str:
-    """Return that the AUC is one within folds, and what it is over all rows at once, as most print it."""
+    """Return that the AUC is one within folds, where it is another one over all rows at once, as most print it."""
     p = loaded.predictions
     folds = len(np.unique(p.fold))
     if not loaded.with_scores or folds < 2:
         return ""
-    said = f"The AUC is computed within each of the {folds} folds and averaged, as each fold has a model of its own"
-    if len(p.classes) != 2 or len(np.unique(p.seed)) > 1 or len(np.unique(p.label)) < 2:
-        return f"{said}."
-    pooled = roc_auc_within(p.label, p.scores, np.zeros(len(p), dtype=np.int64))
-    return f"{said}; over all rows at once it is {pooled:.3f}."
+    of_seed = [p.seed == seed for seed in np.unique(p.seed)]
+    whole = np.zeros(len(p), dtype=np.int64)
+    within, pooled = (
+        float(np.mean([roc_auc_within(p.label[rows], p.scores[rows], fold[rows]) for rows in of_seed]))
+        for fold in (p.fold, whole)
+    )
+    if np.isnan(pooled) or f"{within:.3f}" == f"{pooled:.3f}":
+        return ""
+    return (
+        f"The AUC is computed within each of the {folds} folds and averaged, as each fold has a model of its own; over "
+        f"all rows at once it is {pooled:.3f}."
+    )
