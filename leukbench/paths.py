@@ -86,13 +86,13 @@ def replacing(path: Path, *, summed: bool = False) -> Iterator[Path]:
             os.umask(mask)
             temporary.chmod(0o666 & ~mask)
             _sync(temporary)
-            digest = sha256_of(temporary) if summed else ""
+            digest, written = sha256_of(temporary) if summed else "", temporary.stat().st_ino
             temporary.replace(path)
+        if summed and path.stat().st_ino == written:  # else another process has put its own there meanwhile
+            _write_sum(path, digest)
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)
-    if summed:
-        _write_sum(path, digest)
 
 
 def _half_written(path: Path) -> tuple[int, Path]:
@@ -199,10 +199,10 @@ def check_whole(path: Path, *, do: str, needed: bool = True) -> None:
     if not needed and not beside.exists():
         return
     try:
-        expected = beside.read_bytes()
-        state = path.stat()
-        large = state.st_size > _LARGE_BYTES
-        found = _known_sha256(path, state.st_ino, state.st_size, state.st_mtime_ns) if large else sha256_of(path)
+        expected, found = beside.read_bytes(), _found_sha256(path)
+        if expected != f"{found}  {path.name}\n".encode():
+            _wait_for_writer(path)
+            expected, found = beside.read_bytes(), _found_sha256(path)
     except OSError as error:
         missing = path if not path.exists() else beside
         raise DataError(
@@ -214,6 +214,18 @@ def check_whole(path: Path, *, do: str, needed: bool = True) -> None:
             "a file is not as it was written", where=str(path), expected=f"the sha256 in {beside.name}",
             found=f"sha256 {found}", do=do,
         )  # fmt: skip
+
+
+def _wait_for_writer(path: Path) -> None:
+    """Wait until a process that has just replaced a file has written its sum too: it holds the file until then."""
+    with path.open("rb") as opened, contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(opened, fcntl.LOCK_SH)
+
+
+def _found_sha256(path: Path) -> str:
+    state = path.stat()
+    large = state.st_size > _LARGE_BYTES
+    return _known_sha256(path, state.st_ino, state.st_size, state.st_mtime_ns) if large else sha256_of(path)
 
 
 @lru_cache(maxsize=1024)

@@ -10,11 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from leukbench import cli
+from leukbench import cli, paths
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError, InputError
 from leukbench.paths import replacing, write_text
@@ -50,6 +51,49 @@ def test_what_another_still_writes_and_what_is_called_otherwise_stays(tmp_path: 
         assert held.exists()
     write_text(tmp_path / "rows.csv", "again")
     assert sorted(f.name for f in tmp_path.iterdir()) == sorted([*others, "rows.csv"])
+
+
+def test_who_reads_a_file_between_its_bytes_and_its_sum_waits_for_the_sum(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    write_text(file, "before", summed=True)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        write_sum = paths._write_sum
+
+        def slowly(path: Path, digest: str) -> None:
+            os.write(writing, b".")
+            time.sleep(0.3)
+            write_sum(path, digest)
+
+        paths._write_sum = slowly
+        write_text(file, "after", summed=True)
+        os._exit(0)
+    os.read(reading, 1)
+    assert paths.sum_file(file).read_text() != f"{paths.sha256_of(file)}  rows.csv\n"
+    paths.check_whole(file, do="")
+    os.waitpid(pid, 0)
+    file.write_text("damaged")
+    with pytest.raises(DataError, match="not as it was written"):
+        paths.check_whole(file, do="")
+
+
+def test_of_two_that_write_a_file_the_one_that_comes_last_leaves_its_sum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, replace = tmp_path / "rows.csv", Path.replace
+
+    def overtaken(source: Path, target: Path) -> Path:
+        done = replace(source, target)
+        if target == file:
+            monkeypatch.setattr(Path, "replace", replace)
+            write_text(file, "the other's", summed=True)
+        return done
+
+    monkeypatch.setattr(Path, "replace", overtaken)
+    write_text(file, "one's", summed=True)
+    assert file.read_text() == "the other's"
+    paths.check_whole(file, do="")
 
 
 @pytest.mark.slow

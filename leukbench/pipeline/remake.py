@@ -33,9 +33,9 @@ def report_from(folder: Path, to: Path | None = None) -> str:
             write_pages(load_params())
         target, made = to or folder.parent, home / "reports"
         shutil.copytree(made, target, dirs_exist_ok=True)
-        for old in (target / record.profile / "figures").glob("*"):
+        for old in (target / record.profile / "figures").glob("[!.]*"):
             if not (made / record.profile / "figures" / old.name).exists():
-                old.unlink()  # of an earlier report
+                old.unlink(missing_ok=True)  # of an earlier report
     return f"{target / record.profile}: made again from {RECORD}"
 
 

@@ -27,6 +27,7 @@ from leukbench.evaluation.views import (
     patients_of,
 )
 from leukbench.papers.loader import load_paper
+from leukbench.paths import replacing
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment, Role
 from leukbench.report.figures import _calls_several, write_figures
 from leukbench.report.figures.accuracy import Row, forest, ladder
@@ -188,6 +189,14 @@ def test_a_network_with_one_answer_has_no_matrix_and_figures_of_earlier_results_
     (tmp_path / "old-confusion.svg").touch()
     made = write_figures([ladder("new-ladder", [row()])], tmp_path)
     assert set(tmp_path.iterdir()) == set(made) and len(made) == 2
+
+
+def test_a_figure_that_another_report_is_writing_stays(tmp_path: Path) -> None:
+    with replacing(tmp_path / "new-ladder.png") as theirs:
+        made = write_figures([ladder("new-ladder", [row()])], tmp_path)
+        assert theirs.exists()
+        theirs.write_bytes(b"theirs")
+    assert set(tmp_path.iterdir()) == set(made) and (tmp_path / "new-ladder.png").read_bytes() == b"theirs"
 
 
 def test_sensitivity_by_patient_is_the_mean_over_patients() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from leukbench.artefacts import COLOUR_HISTOGRAM
 from leukbench.evaluation.views import NetworkView
 from leukbench.papers.schema import Claim
+from leukbench.paths import remove_half_written
 from leukbench.report.data import ReportData
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
@@ -34,8 +35,9 @@ def write_figures(figures: list[Figure], folder: Path) -> list[Path]:
     and go.
     """
     made = [path for figure in figures for path in write_figure(figure, folder)]
-    for old in set(folder.glob("*.[sp][vn]g")) - set(made):
-        old.unlink()
+    for old in set(folder.glob("[!.]*.[sp][vn]g")) - set(made):  # hidden ones are another report's, half written
+        remove_half_written(old)
+        old.unlink(missing_ok=True)
     return made
 
 
