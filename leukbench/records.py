@@ -13,7 +13,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -266,12 +266,17 @@ class RunSpec:
     @cached_property
     def key(self) -> str:
         """The content address: what does not change the predictions (names of study, arm, protocol) is left out."""
-        return run_key(as_plain(self))
+        return run_key(self._plain)
 
     @cached_property
     def training_key(self) -> str:
         """The same for runs that end in the same weights, whatever they are tested on."""
-        return _digest_without("rows_sha256", as_plain(self))
+        return _digest_without("rows_sha256", self._plain)
+
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = as_plain(self)
+        return plain
 
 
 def run_key(spec: dict[str, Any]) -> str:
@@ -282,7 +287,8 @@ def run_key(spec: dict[str, Any]) -> str:
 def _digest_without(part: str, spec: dict[str, Any]) -> str:
     kept = {k: v for k, v in spec.items() if k not in {"study", "arm", "protocol", "reading", part}}
     # where the code lies does not matter: code_sha256 says what it is
-    return digest({**kept, "network": {k: v for k, v in kept["network"].items() if k != "folder"}})
+    kept["network"] = {k: v for k, v in kept["network"].items() if k != "folder"}
+    return hashlib.sha256(_text_of(kept).encode()).hexdigest()
 
 
 # ---------------------------------------------------------------------------------------------- what comes out of it
@@ -415,10 +421,21 @@ class Finding:
 # ------------------------------------------------------------------------------------------------------ canonical form
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+@lru_cache(maxsize=256)
+def _keys_of(record: type[Any]) -> tuple[tuple[str, str], ...]:
+    """Return each field of a dataclass as its key in JSON and its name."""
+    return tuple((f.metadata.get("key", f.name), f.name) for f in dataclasses.fields(record))
+
+
 def as_plain(value: Any) -> Any:
     """Return nested dicts, lists, strings, numbers: the canonical JSON value of a record."""
+    if type(value) in _PLAIN:  # first, as nearly all are: a plan of 10,000 runs asks this ten million times
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.metadata.get("key", f.name): as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {key: as_plain(getattr(value, name)) for key, name in _keys_of(type(value))}
     if isinstance(value, dict):
         return {str(k): as_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -434,7 +451,11 @@ def canonical_json(value: Any) -> str:
     >>> canonical_json({"b": (1, 2.0), "a": None})
     '{"a":null,"b":[1,2.0]}'
     """
-    return json.dumps(as_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _text_of(as_plain(value))
+
+
+def _text_of(plain: Any) -> str:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:
