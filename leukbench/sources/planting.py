@@ -184,12 +184,21 @@ def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None =
     for row, data, signal in _drawn(planned, cohort, seed=seed):
         file = folder / row.path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
+        _write_whole(file, data)
         rows.append([row.path, row.part.label, row.patient, row.part.pool, row.part.fold,
                      hashlib.sha256(data).hexdigest(), len(data)])  # fmt: skip
         truths.append([row.path, row.cell, row.repeat_of, row.duplicate_of, f"{signal:.6f}"])
     paths.write_text(folder / "truth.csv", _csv(TRUTH_COLUMNS, truths))
     paths.write_text(folder / "rows.csv", _csv(ROW_COLUMNS, rows))  # last: its presence says that all is there
+
+
+def _write_whole(file: Path, data: bytes) -> None:
+    """Write a file, or leave none where the disk takes no more. It is not synced: rows.csv, which is, comes last."""
+    try:
+        file.write_bytes(data)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _drawn(rows: list[Row], cohort: Cohort, *, seed: int) -> Iterator[tuple[Row, bytes, float]]:

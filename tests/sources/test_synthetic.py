@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from dataclasses import replace
@@ -214,3 +215,22 @@ def test_the_null_variant_repeats_no_cell() -> None:
     assert len({row.cell for row in rows}) == len(rows) == 1536
     repeated = [row for row in plan(_cohort("known_answer"), images=None, seed=0) if row.repeat_of]
     assert len(repeated) > 100
+
+
+def test_a_disk_that_takes_no_more_leaves_no_half_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = Path.write_bytes, []
+
+    def full(file: Path, data: bytes) -> int:
+        written.append(file)
+        if len(written) < 3:
+            return write(file, data)
+        write(file, data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        _make("known_answer", tmp_path / "x", images=8)
+    assert sorted((tmp_path / "x").rglob("*.png")) == sorted(written[:2])
+    monkeypatch.undo()
+    _make("known_answer", tmp_path / "x", images=8)
+    assert len([*(tmp_path / "x").rglob("*.png")]) == 8
