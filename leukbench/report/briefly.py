@@ -38,4 +38,6 @@ def briefly(finding: Finding) -> str:
     named = _TRAINING.match(finding.statement) if finding.check == "training_as_headline" else None
     if named:  # not always the figure that stands beside it
         return f"the {named[1]} quoted as its result is a training accuracy"
+    if finding.check == "matrix_scores" and "same images" in finding.statement:  # which the paper does not say
+        return "scores that do not follow from its counts, if of the same images"
     return _IN_SHORT.get(finding.check, finding.statement)

@@ -153,6 +153,7 @@ def test_the_first_page_says_each_papers_worst_finding_in_one_short_line_with_th
             assert len(words) <= LONGEST, words
             told[key, study] = words
     assert "99.73" in told["alnet", "cnmc"], "its headline is another figure, which nobody calls a training accuracy"
+    assert "if of the same images" in told["batool", "cnmc"], "the paper does not say that they are"
     assert told["ddrnet", "cnmc"] != told["ddrnet", "blood_cells"]
 
 
