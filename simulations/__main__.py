@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulations import contrasts, coverage, few, methods, verdicts
+from simulations import contrasts, coverage, few, methods, seeds, verdicts
 from simulations.pages import write
 
 
@@ -35,8 +35,9 @@ PARTS: Mapping[str, Part] = {
     "coverage": Part(_of_coverage, coverage.SEED, 300),
     "verdicts": Part(lambda n: {"verdicts": verdicts.error_rows(n)}, verdicts.SEED, 2000),
     "power": Part(lambda n: {"power": verdicts.power_rows(n)}, verdicts.SEED, 1000),
+    "seeds": Part(lambda n: {"seeds": seeds.rows(n)}, seeds.SEED, 40_000),
     "few": Part(lambda n: {"few": few.rows(n)}, few.SEED, 300),
-    "contrasts": Part(lambda n: {"contrasts": contrasts.rows(n)}, contrasts.SEED, 300),
+    "contrasts": Part(lambda n: {"contrasts": contrasts.rows(n)}, contrasts.SEED, 1000),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -25,11 +25,12 @@ from leukbench.evaluation.intervals import (
     join_notes,
     pooled_variance,
     satterthwaite,
+    with_seeds,
     without_each,
 )
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
-from leukbench.records import FloatArray, Grade, Predictions, StringArray
+from leukbench.records import FloatArray, Grade, IntArray, Predictions, StringArray
 from leukbench.seeds import generator_for
 
 _MOST_DRAWS = 10_000_000  # groups × resamples held at once
@@ -215,51 +216,88 @@ def _contrast(
     first: Predictions, second: Predictions, metric: Compared, level: float, n_resamples: int, seed: int,
     pooled: tuple[float, float] | None, trained: tuple[bool, bool], note: str = "",
 ) -> Contrast:  # fmt: skip
+    groups = np.unique(first.group)
+    found = compare_runs(
+        [_runs(p, groups) for p in (first, second)], metric=metric, level=level, n_resamples=n_resamples, seed=seed,
+        pooled=pooled, trained=trained, note=note,
+    )  # fmt: skip
+    return dataclasses.replace(found, n_images=len(np.unique(first.image_id)), p_mcnemar=mcnemar_p(first, second))
+
+
+def compare_runs(
+    runs: Sequence[Sequence[GroupedRun]],
+    *,
+    metric: Compared = "accuracy",
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+    pooled: tuple[float, float] | None = None,
+    trained: tuple[bool, bool] = (True, True),
+    note: str = "",
+) -> Contrast:
+    """Return what :func:`compare` does, from two arms' runs counted by group; without what only images can tell.
+
+    Parameters
+    ----------
+    runs
+        Of both arms, on the same groups.
+    level, n_resamples, seed, pooled
+        As in :func:`compare`.
+    trained
+        Whether each of the two is the result of training.
+    note
+        To begin the note with.
+
+    Returns
+    -------
+    The difference with its interval; ``n_images`` and ``p_mcnemar`` are not known.
+
+    Raises
+    ------
+    InputError
+        For a metric that is none of :data:`Compared`.
+    """
     if metric not in get_args(Compared):
         raise unknown_name("metric of a contrast", metric, get_args(Compared))
-    groups = np.unique(first.group)
-    runs = [_runs(p, groups) for p in (first, second)]
-    everyone = np.ones((1, len(groups)), dtype=np.int64)
-    observed = [bootstrap_runs(r, everyone, names=[metric])[metric][:, 0] for r in runs]
+    n_groups, strata = len(runs[0][0].groups), group_strata(runs[0][0])
+    affordable = max(1_000, _MOST_DRAWS // n_groups)  # with many groups the standard error needs fewer resamples
+    generator = generator_for(seed, "bootstrap", metric)
+    weights = draw_weights(n_groups, min(n_resamples, affordable), generator=generator, strata=strata)
+    observed, drawn, left_out = _weighted(runs, metric, weights, strata)
     units = PerClass.of(runs[0][0].counts.sum(axis=2).T.astype(np.float64))
     s2 = pooled or pooled_variance(
         *(values for values, of_training in zip(observed, trained, strict=True) if of_training)
     )
     a, b = (float(values.mean()) for values in observed)
     base = Contrast(
-        metric=metric,
-        first=a,
-        second=b,
-        difference=a - b,
-        n_images=len(np.unique(first.image_id)),
-        n_groups=len(groups),
-        effective_groups=units.fewest,
+        metric=metric, first=a, second=b, difference=a - b, n_groups=n_groups, effective_groups=units.fewest,
         scope=Scope.TRAININGS if s2[1] > 0 or not any(trained) else Scope.RUNS,
-        p_mcnemar=mcnemar_p(first, second),
-    )
-    if math.isnan(a - b) or len(groups) < 2:
-        reason = "one group only" if len(groups) < 2 else "the metric is undefined for one of the two"
+    )  # fmt: skip
+    if math.isnan(a - b) or n_groups < 2:
+        reason = "one group only" if n_groups < 2 else "the metric is undefined for one of the two"
         return dataclasses.replace(base, note=join_notes(reason, note))
-    strata = group_strata(runs[0][0])
-    affordable = max(1_000, _MOST_DRAWS // len(groups))  # with many groups the standard error needs fewer resamples
-    generator = generator_for(seed, "bootstrap", metric)
-    weights = draw_weights(len(groups), min(n_resamples, affordable), generator=generator, strata=strata)
-    drawn = [bootstrap_runs(r, weights, names=[metric])[metric] for r in runs]
-    spread = _Spread(drawn, _left_out(runs, metric, len(groups), strata), strata, units)
+    spread = _Spread(drawn, left_out, strata, units)
     total = _with_trainings(spread, [i for i in (0, 1) if trained[i]], s2)
     return _interval(base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), total, level, units, note)
 
 
-def _left_out(
-    runs: list[list[GroupedRun]], metric: Compared, n_groups: int, strata: npt.NDArray[np.int64] | None
-) -> list[FloatArray] | None:
-    """Return both arms' values without each group, each ``(n_runs, n_groups)``; None with more groups than is worth
-    it.
+def _weighted(
+    runs: Sequence[Sequence[GroupedRun]], metric: Compared, weights: IntArray, strata: IntArray | None
+) -> tuple[list[FloatArray], list[FloatArray], list[FloatArray] | None]:
+    """Return both arms' values for all groups ``(n_runs,)``, in each resample ``(n_runs, n_resamples)``, and without
+    each group ``(n_runs, n_groups)``: None with more groups than is worth it.
+
+    All of them at once, as the AUC's pairs of groups need counting only once then.
     """
-    if n_groups > _LEFT_OUT_UP_TO:
-        return None
-    without = without_each(np.eye(n_groups), strata).T
-    return [bootstrap_runs(r, without, names=[metric])[metric] for r in runs]
+    n_resamples, n_groups = weights.shape
+    parts = [np.ones((1, n_groups)), weights]
+    if n_groups <= _LEFT_OUT_UP_TO:
+        parts.append(without_each(np.eye(n_groups), strata).T)
+    weighted = np.concatenate(parts).astype(np.float64)
+    values = bootstrap_runs([r for arm in runs for r in arm], weighted, names=[metric])[metric]
+    arms = [values[: len(runs[0])], values[len(runs[0]) :]]
+    drawn, rest = [arm[:, 1 : n_resamples + 1] for arm in arms], [arm[:, n_resamples + 1 :] for arm in arms]
+    return [arm[:, 0] for arm in arms], drawn, rest if n_groups <= _LEFT_OUT_UP_TO else None
 
 
 @dataclass(frozen=True)
@@ -299,15 +337,17 @@ def _with_trainings(spread: _Spread, trained: list[int], s2: tuple[float, float]
     training, and how it happens to fare with these groups. V has the second already, so that it would count twice: w
     is what the runs of an arm differ by between groups. The df are Satterthwaite's of a sum with a part taken off
     (Gaylor & Hopper 1969): s² counts in full however little of it is left, as that little is no surer than s² itself.
+    Where most is left, those of :func:`with_seeds` are fewer, and hold.
     """
     own, df = spread.of(lambda arms: np.asarray(arms[0].mean(axis=0) - arms[1].mean(axis=0)))
     runs = [len(spread.drawn[i]) for i in trained]
     several = [(i, n) for i, n in zip(trained, runs, strict=True) if n > 1]
     varied = [sum(spread.of(partial(_deviation, arm=i, run=r))[0] for r in range(n)) / (n - 1) for i, n in several]
-    mean, full = sum(1 / n for n in runs), satterthwaite((own, df), (s2[0] * sum(1 / n for n in runs), s2[1]))
+    mean = sum(1 / n for n in runs)
+    full = satterthwaite((own, df), (s2[0] * mean, s2[1]))
     added = max(s2[0] - float(np.mean(varied)), 0.0) * mean if varied else s2[0] * mean
-    total = own + added
-    return total, full[1] * (total / full[0]) ** 2 if full[0] > 0 else df
+    total, least = with_seeds((own, df), (added, s2[1]))
+    return total, min(full[1] * (total / full[0]) ** 2, least) if full[0] > 0 else df
 
 
 def _deviation(arms: list[FloatArray], *, arm: int, run: int) -> FloatArray:

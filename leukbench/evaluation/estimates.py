@@ -321,7 +321,7 @@ def _jackknifed(t: Table, subject: Subject, function: _Metric, scale: Scale) -> 
         return undefined(t, subject, _why_undefined(subject, t))
     seeds, extra = subject.extra(t, per_seed)
     by_image = _jackknife(t, function, scale, by_image=True)
-    if t.names_one_class and subject.metric in ("kappa", "specificity"):
+    if t.names_one_class:  # known from the images of each class alone
         return made(t, subject, value, no_interval(CONSTANT), by_image, seeds)
     by_group = _by_model(t, function, value, -1.0 if scale == "fisher" else 0.0, extra)
     return made(t, subject, value, by_group or _jackknife(t, function, scale, extra=extra), by_image, seeds)

@@ -20,8 +20,8 @@ from leukbench.evaluation.intervals import (
     jackknife,
     join_notes,
     no_interval,
-    satterthwaite,
     t_interval,
+    with_seeds,
 )
 from leukbench.evaluation.scoring import placements
 from leukbench.records import FloatArray, IntArray
@@ -171,7 +171,7 @@ def _over_folds(
     if not 0 < value < 1:
         return flat_interval(value, len(means), level=level)
     own = (float(np.var(means, ddof=1)) / len(means), len(means) - 1.0)
-    variance, df = satterthwaite(own, extra)
+    variance, df = with_seeds(own, extra)
     made = t_interval(value, variance, df=df, scale=LOGIT, level=level, method="t over folds, on logit", groups=groups)
     note = join_notes(made.note, "a fold has one group on a side: folds are the units")
     return dataclasses.replace(made, df_groups=own[1], note=note)

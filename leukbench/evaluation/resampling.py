@@ -31,7 +31,8 @@ OF_MATRIX: Mapping[str, Callable[[Margins], FloatArray]] = {
 METRICS = ("accuracy", "mcc", "macro_f1", "balanced_accuracy", "auc")
 _CHUNK = 4  # runs at a time: keeps the arrays of 10,000 resamples in cache
 _BLOCK = 500  # resamples at a time where an array holds something per pair of groups or per image
-_PAIRS_UP_TO = 100  # groups; above, ranks are cheaper than pairs
+_PAIRS_UP_TO = 100  # groups; above, ranks are cheaper than pairs unless the images are very many
+_HELD = 2_500_000  # numbers of one array at a time
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,19 @@ def pair_wins(cell: RankedCell, *, n_groups: int) -> FloatArray:
     >>> pair_wins(cell, n_groups=2).tolist()
     [[0.5, 1.0], [0.0, 0.0]]
     """
-    negative = np.zeros((len(cell.owner) + 1, n_groups))
-    negative[1:][~cell.is_positive, cell.owner[~cell.is_positive]] = 1.0
-    below = np.cumsum(negative, axis=0)
-    rows = cell.is_positive
-    holder = np.zeros((n_groups, int(rows.sum())))
-    holder[cell.owner[rows], np.arange(holder.shape[1])] = 0.5
-    return np.asarray(holder @ (below[cell.lower[rows]] + below[cell.upper[rows]]), dtype=np.float64)
+    rows = np.flatnonzero(cell.is_positive)
+    rows = rows[np.argsort(cell.owner[rows], kind="stable")]  # by group
+    winners, starts = np.unique(cell.owner[rows], return_index=True)
+    losers, loser = np.unique(cell.owner[~cell.is_positive], return_inverse=True)
+    below = np.zeros((len(loser) + 1, len(losers)))
+    below[np.arange(1, len(loser) + 1), loser] = 1.0
+    np.cumsum(below, axis=0, out=below)
+    negatives = np.concatenate([[0], np.cumsum(~cell.is_positive)])  # among the images before each place
+    won = below[negatives[cell.lower[rows]]] + below[negatives[cell.upper[rows]]]
+    wins = np.zeros((n_groups, n_groups))
+    if len(rows):
+        wins[np.ix_(winners, losers)] = np.add.reduceat(won, starts, axis=0) / 2.0
+    return wins
 
 
 def group_run(predictions: Predictions, *, groups: npt.NDArray[np.str_] | None = None) -> GroupedRun:
@@ -255,8 +262,7 @@ def bootstrap_runs(
             if name != "auc":
                 out[name][chunk] = OF_MATRIX[name](resampled)
     if "auc" in out:
-        resample = _auc_by_pairs if weights.shape[1] <= _PAIRS_UP_TO else _auc_by_ranks
-        out["auc"] = resample(runs, draws)
+        out["auc"] = (_auc_by_pairs if _pairs_are_few(runs, weights.shape[1]) else _auc_by_ranks)(runs, draws)
     return out
 
 
@@ -271,6 +277,11 @@ def resampled_margins(counts: npt.NDArray[np.int64], draws: FloatArray) -> Margi
 def _times(part: npt.NDArray[np.int64], draws: FloatArray) -> FloatArray:
     flat = np.ascontiguousarray(part, dtype=np.float64).reshape(-1, draws.shape[0])
     return np.asarray(flat @ draws).reshape(*part.shape[:-1], draws.shape[1])
+
+
+def _pairs_are_few(runs: Sequence[GroupedRun], n_groups: int) -> bool:
+    """Return whether pairs of groups cost less than ranks of images."""
+    return n_groups <= _PAIRS_UP_TO or n_groups**2 <= 2 * sum(len(cell.owner) for run in runs for cell in run.cells)
 
 
 def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
@@ -290,16 +301,19 @@ def _auc_by_pairs(runs: Sequence[GroupedRun], draws: FloatArray) -> FloatArray:
     wins = np.stack([pair_wins(c, n_groups=n_groups) for c in cells]) if cells else np.zeros((0, n_groups, n_groups))
     first, second = np.triu_indices(n_groups)
     both = wins[:, first, second] + np.where(first == second, 0.0, wins[:, second, first])
+    met = both.any(axis=0)  # groups of one class have no pairs with each other
+    both, first, second = both[:, met], first[met], second[met]
     ends = np.cumsum([0] + [len(run.cells) for run in runs])
     out = np.full((len(runs), n_resamples), np.nan)
-    for start in range(0, n_resamples, _BLOCK):
-        w = draws[:, start : start + _BLOCK]
+    block = max(1, min(_BLOCK, _HELD // max(1, len(first))))
+    for start in range(0, n_resamples, block):
+        w = draws[:, start : start + block]
         if cells:
             won, pairs = both @ (w[first] * w[second]), (per_group[0] @ w) * (per_group[1] @ w)
             ratios = _ratio(won, pairs)
             for r, (low, high) in enumerate(itertools.pairwise(ends)):
                 if high > low:
-                    out[r, start : start + _BLOCK] = _mean_defined(ratios[low:high])
+                    out[r, start : start + block] = _mean_defined(ratios[low:high])
     return out
 
 

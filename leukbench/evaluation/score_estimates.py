@@ -10,7 +10,7 @@ import numpy as np
 from leukbench.evaluation import metrics
 from leukbench.evaluation.design import PerClass, effective_groups
 from leukbench.evaluation.grades import Family
-from leukbench.evaluation.intervals import Interval, jackknife, no_interval, satterthwaite, t_interval, without_each
+from leukbench.evaluation.intervals import Interval, jackknife, no_interval, t_interval, with_seeds, without_each
 from leukbench.evaluation.ranking import AucParts, auc_interval, auc_parts
 from leukbench.evaluation.resampling import auc_classes, draw_weights
 from leukbench.evaluation.scoring import brier_terms, log_loss_terms, reliability_bin
@@ -135,7 +135,7 @@ def _ece_bootstrap(t: Table, gap: FloatArray, bins: IntArray, value: float, extr
     smallest = max(min(int(m.sum()) for m in members), 2)
     own = float(np.var(resampled / t.n_seeds, ddof=1)) * smallest / (smallest - 1)
     df_groups = sum(effective_groups(sizes[m]) - 1 for m in members)
-    variance, df = satterthwaite((own, df_groups), extra)
+    variance, df = with_seeds((own, df_groups), extra)
     method = "group bootstrap standard error, t on logit"
     made_ = t_interval(value, variance, df=df, scale="logit", level=t.level, method=method, groups=t.units.fewest)
     return dataclasses.replace(made_, df_groups=df_groups)

@@ -76,9 +76,9 @@ class Table:
 
     @cached_property
     def names_one_class(self) -> bool:
-        """Whether every seed gives all images one class."""
-        named = self.by_group.predicted.sum(axis=-1) > 0
-        return bool((named.sum(axis=0) == 1).all())
+        """Whether every seed gives all images one class, of several that are tested."""
+        named, tested = (part.sum(axis=-1) > 0 for part in (self.by_group.predicted, self.by_group.actual))
+        return bool((named.sum(axis=0) == 1).all() and (tested.sum(axis=0) > 1).all())
 
     def seed_variance(self, per_seed: FloatArray, metric: str, class_: str, average: str) -> tuple[float, float]:
         """Return s² between seeds and its degrees of freedom; (0, 0) for one seed without a pooled variance."""

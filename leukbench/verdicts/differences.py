@@ -15,7 +15,7 @@ from typing import Literal
 
 from scipy.special import ndtri, stdtr, stdtrit
 
-from leukbench.evaluation.intervals import satterthwaite, wilson
+from leukbench.evaluation.intervals import wilson, with_seeds
 from leukbench.records import COPIES_AVERAGED, Estimate
 
 Outcome = Literal["lower", "within", "higher", "unresolved"]
@@ -314,7 +314,7 @@ def difference(question: Question, reproduced: Reproduced) -> Difference | None:
         own = [share * e.standard_error**2] * 2
     groups = [a + b - 2 * _covariance(a, b, reproduced) for a, b in zip(own, reversed(claimed), strict=True)]
     seeds = (_claim_seeds(question, reproduced) + e.seed_variance / max(e.n_seeds, 1), e.seed_df)
-    sides = [satterthwaite((max(v, 0.0), df), seeds) for v in groups]
+    sides = [with_seeds((max(v, 0.0), df), seeds) for v in groups]
     common = min(min(side[1] for side in sides), _SETTLED)
     errors, quantile = [math.sqrt(variance) for variance, _ in sides], float(stdtrit(common, 0.975))
     floor, value = _on_scale(question, reproduced)

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from leukbench.evaluation.contrasts import compare, compare_runs
 from leukbench.evaluation.intervals import korn_graubard, wilson
 from leukbench.records import Grade
 from leukbench.verdicts.differences import Overlap
 from simulations import contrasts, coverage, few, verdicts
 from simulations.patients import CNMC, Cohort
 from simulations.verdicts import Study
+
+CAUTIOUS = ("5 + 5", "11 + 3")
+"""Designs of contrasts in which equal networks differ in fewer than 3 % of studies."""
 
 
 def mostly(share: float, at_least: float, n: int) -> bool:
@@ -79,14 +83,6 @@ def test_the_same_patients_counted_once_show_more() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("groups", contrasts.DESIGNS[:2])
-def test_two_equal_networks_seldom_differ(groups: tuple[int, int]) -> None:
-    n = 300
-    for share in contrasts.rejected(groups, 0.014, 3, n).values():
-        assert mostly(1 - share / 100, 0.93, n)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("per_class", few.CLASSES)
 def test_true_claims_are_seldom_refuted_with_few_patients(per_class: tuple[int, int]) -> None:
     n = 300
@@ -95,10 +91,26 @@ def test_true_claims_are_seldom_refuted_with_few_patients(per_class: tuple[int, 
         assert {key: share for key, share in found.items() if not mostly(1 - share, 0.95, n)} == {}
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.014, 0.03])
-@pytest.mark.parametrize("groups", contrasts.DESIGNS)
-def test_equal_networks_differ_in_three_to_seven_percent_but_with_ten_patients_in_fewer(
-    groups: tuple[int, int], noise: float
-) -> None:
-    found = contrasts.rejected_by_group(groups, noise, 3, 4000)
-    assert (1.0 if sum(groups) < 20 else 3.0) - 0.8 <= found <= 7.0
+@pytest.mark.parametrize("name", ["14 + 14", "5 + 5", "28 of both classes"])
+def test_runs_counted_by_patient_compare_as_their_predictions_do(name: str) -> None:
+    cohort = next(cohort for own, cohort, _ in contrasts.CASES if own == name)
+    pair = contrasts.Pair(cohort, 0.014, 3, np.random.default_rng(1))
+    for metric in contrasts.METRICS:
+        counted = compare_runs(pair.runs(), metric=metric, n_resamples=10)
+        whole = compare(pair.predictions(0), pair.predictions(1), metric=metric, n_resamples=10)
+        assert whole.p_value == pytest.approx(counted.p_value, rel=1e-9) and 0 < whole.p_value < 1
+        assert (whole.difference, whole.df) == pytest.approx((counted.difference, counted.df), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["10 + 10", "30 + 30"])
+def test_two_equal_networks_seldom_differ(name: str) -> None:
+    n, cohort = 150, next(cohort for own, cohort, _ in contrasts.CASES if own == name)
+    assert all(mostly(1 - share / 100, 0.95, n) for share in contrasts.rejected(cohort, 0.014, n).values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "cohort", "noise"), contrasts.CASES)
+def test_two_equal_networks_differ_in_three_to_seven_percent(name: str, cohort: Cohort, noise: float) -> None:
+    n = 1000
+    for share in contrasts.rejected(cohort, noise, n, stream=3).values():
+        assert mostly(1 - share / 100, 0.93, n) and (name in CAUTIOUS or mostly(share / 100, 0.03, n))

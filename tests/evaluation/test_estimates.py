@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from leukbench.errors import InputError
-from leukbench.evaluation.estimates import calibration_estimates, estimate_predictions, majority_accuracy
+from leukbench.evaluation.estimates import (
+    CONSTANT,
+    calibration_estimates,
+    estimate_predictions,
+    majority_accuracy,
+    matrix_estimates,
+)
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions
 from simulations.patients import Cohort, predictions
@@ -60,6 +66,31 @@ def test_every_metric_is_there_with_scikit_learns_value(predictions_of: Make, n_
     assert auc == pytest.approx(np.mean(folds), abs=1e-12)
     for k in (0, 1):
         assert found["accuracy", "", "none", f"fold:{k}"].value == pytest.approx((y == q)[p.fold == k].mean())
+
+
+@pytest.mark.parametrize(
+    "cohort", [Cohort((14, 14), (0.9, 0.9)), Cohort((5, 5), (0.9, 0.9)), Cohort((9, 9, 9), (0.9,) * 3)]
+)
+def test_a_model_that_always_names_one_class_has_an_interval_of_its_accuracy_alone(cohort: Cohort) -> None:
+    p = predictions(cohort, np.random.default_rng(0))
+    p = dataclasses.replace(p, predicted=np.ones_like(p.predicted))
+    of_matrix = [e for e in matrix_estimates(p) if e.value == e.value]
+    known = {(e.metric, e.class_, e.average): (e.value, e.note) for e in of_matrix if math.isnan(e.low)}
+    share = (p.label == 1).mean()
+    assert known["f1", "", "macro"] == (pytest.approx(2 * share / (1 + share) / len(p.classes)), CONSTANT)
+    assert known["f1", "a", "none"] == (0.0, CONSTANT) and known["precision", "b", "none"][0] == pytest.approx(share)
+    assert {(e.metric, e.average) for e in of_matrix if e.low == e.low} == {
+        ("accuracy", "none"),
+        ("recall", "weighted"),
+    }
+
+
+def test_a_part_of_one_class_that_is_named_rightly_is_no_constant() -> None:
+    p = predictions(Cohort((14, 14), (0.9, 0.9)), np.random.default_rng(0))
+    p = p.take(p.label == 1)
+    p = dataclasses.replace(p, predicted=p.label)
+    [recall] = [e for e in matrix_estimates(p) if (e.metric, e.class_) == ("recall", "b")]
+    assert recall.value == recall.high == 1.0 and 0.5 < recall.low < 1.0
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -17,6 +17,7 @@ from leukbench.evaluation.design import PerClass
 from leukbench.evaluation.grades import Family, grade_of
 from leukbench.evaluation.intervals import korn_graubard, wilson
 from leukbench.records import Grade
+from simulations import seeds
 
 counts_of_groups = st.lists(st.tuples(st.integers(1, 40), st.floats(0, 1)), min_size=2, max_size=12)
 
@@ -118,12 +119,12 @@ def test_design_effect_is_one_over_independent_images_and_the_size_over_identica
 
 def test_seeds_widen_by_their_own_variance_over_their_number() -> None:
     y, n = np.array([9, 8, 10, 7, 5, 9]), np.full(6, 10)
-    alone, with_seeds = korn_graubard(y, n), korn_graubard(y, n, extra=(0.1**2 / 3, 2.0))
-    assert with_seeds.standard_error**2 == pytest.approx(alone.standard_error**2 + 0.1**2 / 3)
-    assert with_seeds.high - with_seeds.low > alone.high - alone.low
-    # V²/(V_g²/df + V_s²/2) by hand
-    a, b = alone.standard_error**2, 0.1**2 / 3
-    assert with_seeds.df == pytest.approx((a + b) ** 2 / (a**2 / alone.df + b**2 / 2))
+    alone, seeded = korn_graubard(y, n), korn_graubard(y, n, extra=(0.1**2 / 3, 2.0))
+    assert seeded.standard_error**2 == pytest.approx(alone.standard_error**2 + 0.1**2 / 3)
+    assert seeded.high - seeded.low > alone.high - alone.low
+    # by hand: two degrees of freedom of s² make it count twice, V²/(V_g²/df + V_s²/2)
+    a, b = alone.standard_error**2, 2 * 0.1**2 / 3
+    assert seeded.df == pytest.approx((a + b) ** 2 / (a**2 / alone.df + b**2 / 2))
 
 
 def test_mover_of_one_part_is_that_part_and_perfect_correlation_adds_widths() -> None:
@@ -254,3 +255,9 @@ def test_the_standard_error_of_a_proportion_is_statsmodels_cluster_robust_one() 
     )
     made = korn_graubard(right.sum(axis=1), np.full(12, 30))
     assert made.standard_error == pytest.approx(float(fitted.bse[0]) * np.sqrt(12 / 11), rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 4, 10])
+def test_few_seeds_do_not_let_errors_pass_that_satterthwaites_degrees_of_freedom_would(k: int) -> None:
+    plain, ours = seeds.wrong(k, 4.0, 20_000)
+    assert ours < min(plain, 5.5) and (k > 2 or plain > 5.7)
