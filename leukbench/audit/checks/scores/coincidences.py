@@ -203,12 +203,7 @@ def _perfect_draft(claims: list[Claim], model: str, classes: int) -> Draft | Non
     whole = all("." not in c.value for c in ones)
     if not whole and all(i.high >= Fraction(99, 100) for _, i in less):
         return None  # a rounded 1.00 leaves room for a few errors
-    sharp = [(c, score_interval(c)) for c in ones if c.metric in telling and "." in c.value]
-    proved = any(
-        j is not None and row_key(c) == row_key(d) and i.high < _least_accuracy(j, classes)
-        for c, j in sharp
-        for d, i in less
-    )
+    proved = _exclude([c for c in ones if c.metric in telling and "." in c.value], less, classes)
     return Draft(
         check="perfect_scores",
         status="inconsistent" if proved else "implausible",
@@ -220,6 +215,16 @@ def _perfect_draft(claims: list[Claim], model: str, classes: int) -> Draft | Non
         witness="A value of exactly 1 means that no image is wrong, so that accuracy would be 100 %."
         + (" Printed without decimals, 1 could be anything rounded up from 0.5." if whole else ""),
         repair="give the scores with two decimals, from the confusion matrix.",
+    )
+
+
+def _exclude(ones: list[Claim], accuracies: list[tuple[Claim, Interval]], classes: int) -> bool:
+    """Whether an accuracy lies below the least that a score of 1 of the same row leaves, with its rounding."""
+    intervals = [(c, score_interval(c)) for c in ones]
+    return any(
+        one is not None and row_key(c) == row_key(d) and accuracy.high < _least_accuracy(one, classes)
+        for c, one in intervals
+        for d, accuracy in accuracies
     )
 
 

@@ -180,10 +180,7 @@ def check_one_figure_two_studies(ledger: Ledger) -> list[Draft]:
 
 
 def _twice_draft(model: str, value: str, by_study: dict[str, list[Claim]]) -> Draft:
-    places = "; ".join(
-        f"{s} ({', '.join(dict.fromkeys(map(_part, cs)))}): {_places(cs)}"
-        for s, cs in by_study.items()
-    )
+    places = "; ".join(f"{s} ({', '.join(dict.fromkeys(map(_part, cs)))}): {_places(cs)}" for s, cs in by_study.items())
     return Draft(
         check="one_figure_two_studies",
         status="implausible",

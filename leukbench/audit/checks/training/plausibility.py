@@ -93,19 +93,10 @@ def _interval_draft(
     size, basis = n
     low, high = _wilson(p, size)
     wrong = round((1 - p) * size)
-    images, subjects = facts.get("images"), facts.get("subjects")
     words = f"{wrong} of {size} images wrong; as independent images 95 %: {100 * low:.2f} to {100 * high:.2f} %."
+    images, subjects = facts.get("images"), facts.get("subjects")
     if isinstance(images, int) and isinstance(subjects, int):
-        whole = images / subjects
-        few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
-        (l2, h2), (l3, h3) = _wilson(p, few), _wilson(p, many)
-        words += (
-            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} "
-            "they count as "
-            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at "
-            f"most {many:.0f} if "
-            f"they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
-        )
+        words += _patients_words(p, size, images, subjects)
     return Draft(
         check="honest_intervals",
         status="uncheckable",
@@ -116,6 +107,18 @@ def _interval_draft(
         "interval depends on patients.",
         witness=words,
         repair="the patient of each test image.",
+    )
+
+
+def _patients_words(p: float, size: int, images: int, subjects: int) -> str:
+    """Return the intervals of a proportion p of ``size`` images as the source's patients leave effective."""
+    whole = images / subjects
+    few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
+    (l2, h2), (l3, h3) = _wilson(p, few), _wilson(p, many)
+    return (
+        f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} they "
+        f"count as {few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at "
+        f"most {many:.0f} if they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
     )
 
 
