@@ -93,37 +93,38 @@ def _unclear(finding: Finding) -> bool:
 
 def _section(paper: Paper, findings: Sequence[Finding], facts: str) -> list[str]:
     cite = paper.citation
-    lines = [
-        f"## {paper.key}",
-        "",
-        f"{cite.authors}: *{cite.title}*. "
-        + ", ".join(p for p in (cite.venue, cite.year, f"doi {cite.doi}" if cite.doi else "") if p)
-        + ".",
-        "",
-        *_studies(paper),
-    ]
+    published = ", ".join(p for p in (cite.venue, cite.year, f"doi {cite.doi}" if cite.doi else "") if p)
+    lines = [f"## {paper.key}", "", f"{cite.authors}: *{cite.title}*. {published}.", "", *_studies(paper)]
     if paper.author_response:
         lines += ["", f"**The authors' response:** {paper.author_response}"]
-    serious = [f for f in findings if f.status in {"inconsistent", "implausible"}]
-    open_ = [f for f in findings if f.status == "uncheckable" and not _unclear(f)]
-    unclear = [f for f in findings if _unclear(f)]
-    fine = [f for f in findings if f.status == "consistent"]
     claims = {c.id: c for c in paper.claims}
-    for finding in serious:
-        lines += ["", *_entry(finding, claims)]
-    silent = [f for f in open_ if f.check == "protocol_facts" and not f.witness]
-    lines += _list("What could not be checked", [f for f in open_ if f not in silent], _open)
+    for finding in findings:
+        if finding.status in {"inconsistent", "implausible"}:
+            lines += ["", *_entry(finding, claims)]
+    lines += _open_section([f for f in findings if f.status == "uncheckable" and not _unclear(f)])
+    lines += _decisions([f for f in findings if _unclear(f)], facts)
+    return lines + _in_order([f for f in findings if f.status == "consistent"])
+
+
+def _open_section(findings: Sequence[Finding]) -> list[str]:
+    """Return what could not be checked; what is merely not said of the protocol goes into one line."""
+    silent = [f for f in findings if f.check == "protocol_facts" and not f.witness]
+    lines = _list("What could not be checked", [f for f in findings if f not in silent], _open)
     if silent:
-        lines += [] if len(silent) < len(open_) else ["", "### What could not be checked", ""]
+        lines += [] if len(silent) < len(findings) else ["", "### What could not be checked", ""]
         words = " ".join(_sentence(f.statement) for f in silent)
         lines += [f"- Of how the figures came about: {words} `{silent[0].id}` and {len(silent) - 1} more"]
-    told = [f for f in unclear if f.check == "assumed" and facts]
-    lines += _list("What a re-implementer has to decide", [f for f in unclear if f not in told], _decision)
-    if told:
+    return lines
+
+
+def _decisions(findings: Sequence[Finding], facts: str) -> list[str]:
+    """Return what a re-implementer has to decide; what was assumed stands in the sheet ``facts``, if there is one."""
+    assumed = [f for f in findings if f.check == "assumed" and facts]
+    lines = _list("What a re-implementer has to decide", [f for f in findings if f not in assumed], _decision)
+    if assumed:
         lines += [
-            f"- {len(told)} more that the paper leaves open, with what was taken here and why: [{facts}]({facts})"
+            f"- {len(assumed)} more that the paper leaves open, with what was taken here and why: [{facts}]({facts})"
         ]
-    lines += _in_order(fine)
     return lines
 
 
@@ -252,11 +253,30 @@ def _sets_lines(sets: Tally | None) -> list[str]:
 
 
 def render_power(rows: Sequence[PowerRow], *, seed: int = 0, sets: Tally | None = None) -> str:
-    """Return the power table, the rates of each check and how they were made, as a page in Markdown."""
+    """Return the power table, the rates of each check and how they were made, as a page in Markdown.
+
+    Parameters
+    ----------
+    rows
+        One a planted error, and one of honest experiments.
+    seed
+        Of the simulation.
+    sets
+        What came of figures as libraries print them, None where none were made.
+
+    Returns
+    -------
+    The page.
+    """
     n = max((r.experiments for r in rows if r.corruption != "honest"), default=0)
     honest = next((r.experiments for r in rows if r.corruption == "honest"), n)
+    head = POWER.format(n=n, honest=honest, seed=seed, sets=f" --sets {sets.sets}" if sets else "")
+    lines = [head, *_planted_table(rows), *_checks_table(rows), *_sets_lines(sets)]
+    return "\n".join(lines) + "\n"
+
+
+def _planted_table(rows: Sequence[PowerRow]) -> list[str]:
     lines = [
-        POWER.format(n=n, honest=honest, seed=seed, sets=f" --sets {sets.sets}" if sets else ""),
         "| planted | experiments | seen | rate | 95 % | by | untouched figures accused |",
         "|---|---:|---:|---:|---|---|---:|",
     ]
@@ -265,28 +285,25 @@ def render_power(rows: Sequence[PowerRow], *, seed: int = 0, sets: Tally | None 
         low, high = r.limits
         lines.append(
             f"| {name} | {r.experiments} | {r.found} | {_rate(r.rate)} | [{_rate(low)}, {_rate(high)}] | "
-            f"{', '.join(r.checks)} | "
-            f"{r.wrongly_accused} |"
+            f"{', '.join(r.checks)} | {r.wrongly_accused} |"
         )
+    return lines
+
+
+def _checks_table(rows: Sequence[PowerRow]) -> list[str]:
     rates = check_rates(tuple(rows))
-    lines += [
+    return [
         "",
         "One error is often seen by several checks; and one that a check is aimed at need not contradict anything "
-        "that this paper prints. "
-        "So the rate of a single check is lower:",
+        "that this paper prints. So the rate of a single check is lower:",
         "",
         "| check | aimed at it | seen by it | rate |",
         "|---|---:|---:|---:|",
-    ]
-    lines += [f"| {r.check} | {r.experiments} | {r.found} | {_rate(r.rate)} |" for r in rates if r.experiments]
-    lines += [
+        *(f"| {r.check} | {r.experiments} | {r.found} | {_rate(r.rate)} |" for r in rates if r.experiments),
         "",
         f"Nothing is planted for {', '.join(r.check for r in rates if not r.experiments)}: these look up what a "
-        "ledger states, or public "
-        "counts and networks, and are held by unit tests.",
+        "ledger states, or public counts and networks, and are held by unit tests.",
     ]
-    lines += _sets_lines(sets)
-    return "\n".join(lines) + "\n"
 
 
 def _rate(value: float) -> str:

@@ -107,6 +107,17 @@ def check_certificate(
 
     Without tables: the certificate is untouched and its verdicts keep the protocol's promises. With the three tables:
     also that they are the ones that were certified, and that counting again gives the same certificate.
+
+    Parameters
+    ----------
+    certificate
+        As :func:`make_certificate` made it.
+    manifest, groups, split
+        The tables that it is said to be of.
+
+    Returns
+    -------
+    Problems, in words.
     """
     if certificate.get("format") != FORMAT:
         return [f"this is not a certificate: format must be {FORMAT!r}, found {certificate.get('format')!r}"]

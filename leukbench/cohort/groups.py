@@ -66,6 +66,17 @@ def accept_near_pairs(pairs: pd.DataFrame, *, kind: str = "near_identical") -> t
 
     Pairs are taken from the closest on; identical images count as one. Two clusters join if together they have at most
     :data:`CHAIN` (of a field: :data:`FIELD_CHAIN`) members, or a member that is directly paired with all others.
+
+    Parameters
+    ----------
+    pairs
+        Of two images each, with kind and distance.
+    kind
+        Which of them are looked at.
+
+    Returns
+    -------
+    Two tables with the columns of ``pairs``: those that join, those refused.
     """
     same = _twins(pairs)
     near = pairs[pairs["kind"].eq(kind)].sort_values(["distance", "image_id_a", "image_id_b"])

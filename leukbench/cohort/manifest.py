@@ -20,7 +20,22 @@ GROUPS_WANTED = 5
 
 
 def check_manifest(manifest: pd.DataFrame, *, where: str = "manifest", classes: Collection[str] | None = None) -> None:
-    """Raise DataError unless this is a manifest: its columns, unique ids, known values, labels of ``classes`` or ""."""
+    """Raise DataError unless this is a manifest: its columns, unique ids, known values, labels of ``classes`` or "".
+
+    Parameters
+    ----------
+    manifest
+        One row an image.
+    where
+        What the error calls the table.
+    classes
+        The labels that may stand there beside ""; any where None.
+
+    Raises
+    ------
+    DataError
+        Naming the first row that is wrong, its column, and what should stand there.
+    """
     check_columns(manifest, MANIFEST_COLUMNS, where=where)
     ids = manifest["image_id"]
     _refuse(

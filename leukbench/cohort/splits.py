@@ -76,7 +76,18 @@ def make_splits(
 
 
 def check_rule(rule: SplitRule) -> None:
-    """Raise SplitError where the fields of a split rule contradict each other."""
+    """Raise SplitError where the fields of a split rule contradict each other.
+
+    Parameters
+    ----------
+    rule
+        As a paper.yaml states it.
+
+    Raises
+    ------
+    SplitError
+        With every contradiction at once.
+    """
     problems = []
     cuts = [name for name in ("k", "shares", "test_pool", "across") if getattr(rule, name)]
     if len(cuts) != 1:

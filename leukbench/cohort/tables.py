@@ -14,7 +14,22 @@ from leukbench.records import GROUP_COLUMNS, SPLIT_COLUMNS
 
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str], *, where: str) -> None:
-    """Raise DataError unless the table has exactly these columns, in any order, and no missing value."""
+    """Raise DataError unless the table has exactly these columns, in any order, and no missing value.
+
+    Parameters
+    ----------
+    table
+        As read.
+    columns
+        That it must have.
+    where
+        What the error calls the table.
+
+    Raises
+    ------
+    DataError
+        Naming the columns that are missing or too many, or where a value is missing.
+    """
     found = [str(c) for c in table.columns]
     if sorted(found) != sorted(columns):
         missing, extra = set(columns) - set(found), set(found) - set(columns)
@@ -82,16 +97,20 @@ def read_table(path: Path, columns: Sequence[str], *, integers: Collection[str] 
         )  # fmt: skip
     check_columns(table, columns, where=str(path))
     for column in integers:
-        wrong = table.loc[~table[column].str.fullmatch(r"\d{1,9}"), column]
-        if len(wrong):
-            raise DataError(
-                "a column of whole numbers holds something else",
-                where=f"{path}, column {column}, line {int(wrong.index[0]) + 2}",
-                expected="a whole number",
-                found=repr(wrong.iloc[0]),
-            )
-        table[column] = table[column].astype("int64")
+        table[column] = _whole_numbers(table[column], path)
     return table.loc[:, list(columns)]
+
+
+def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[int]:
+    wrong = column.loc[~column.str.fullmatch(r"\d{1,9}")]
+    if len(wrong):
+        raise DataError(
+            "a column of whole numbers holds something else",
+            where=f"{path}, column {column.name}, line {int(wrong.index[0]) + 2}",
+            expected="a whole number",
+            found=repr(wrong.iloc[0]),
+        )
+    return column.astype("int64")
 
 
 def read_groups(path: Path) -> pd.DataFrame:

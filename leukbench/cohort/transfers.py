@@ -108,9 +108,27 @@ def join_sources(
 ) -> Joined:
     """Return both sources as one, and the rule that trains on all of ``effective`` and tests on all of ``tested``.
 
-    ``rule`` is the study's rule by patient: its pools, its validation share and its planned training copies stay, its
-    cut and its test copies go. Training images are left out, with their group,
-    where a tested image has the same file or pixels.
+    The pools, the validation share and the planned training copies of ``rule`` stay, its cut and its test copies go.
+    Training images are left out, with their group, where a tested image has the same file or pixels.
+
+    Parameters
+    ----------
+    effective, groups
+        Rows of the training source that take part, and its groups.
+    tested, tested_groups
+        Rows of the tested source, and its groups.
+    target
+        The tested source's name, put before its ids, so that these cannot meet the training source's.
+    rule
+        The study's rule by patient.
+    classes
+        Class of the study -> labels of the training source.
+    common
+        The classes that both sources have, and as which of them each tested label counts.
+
+    Returns
+    -------
+    Manifest and groups of both, the rule, the labels of each class, and how many training images were left out.
     """
     images = study_images(tested, {label: [label] for label in common.tested_as})
     kept, n_left_out = _without_shared(effective, groups, images)

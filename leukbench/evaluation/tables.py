@@ -132,7 +132,25 @@ def made(
     by_image: Interval,
     seeds: tuple[float, float] = (0.0, 0.0),
 ) -> Estimate:
-    """Assemble an estimate with its grade and its notes; ``seeds`` is (s², its df)."""
+    """Return an estimate with its grade and its notes.
+
+    Parameters
+    ----------
+    t
+        Counts of one arm by run and group, and how many images and seeds these are.
+    subject
+        Which metric, of which class or average.
+    value
+        Of the metric, a fraction (in the metric's own unit where it is no share).
+    by_group, by_image
+        Intervals with groups, and with images, taken as independent.
+    seeds
+        Variance between seeds s² (in squared units of the metric) and its degrees of freedom.
+
+    Returns
+    -------
+    The value with both intervals, the numbers of images, groups and seeds, grade and note.
+    """
     n_groups, n_images = t.units.counts.shape[1], int(t.images.max()) + 1
     single = "every group is one image: same as image" if n_groups == n_images and n_images > 1 else ""
     effective = t.units.effective(subject.classes)

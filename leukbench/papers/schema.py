@@ -7,6 +7,7 @@ somebody who adds a paper.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -250,26 +251,14 @@ class Paper(Strict):
 def _dangling(paper: Paper) -> list[str]:
     """Return what is wrong with the names by which parts of a paper refer to each other."""
     ids = [claim.id for claim in paper.claims]
-    matrices = {matrix.id for matrix in paper.matrices}
-    problems = (
-        [f"claim id {i} stands twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
-        if len(set(ids)) < len(ids)
-        else []
-    )
     known = set(ids)
+    twice = sorted({i for i in ids if ids.count(i) > 1}) if len(known) < len(ids) else []
+    problems = [f"claim id {i} stands twice" for i in twice]
     problems += [
         f"claim id {i} must start with {paper.key!r} and a dot" for i in ids if not i.startswith(paper.key + ".")
     ]
     for name, study in paper.studies.items():
-        if study.headline not in known:
-            problems.append(f"study {name}: headline {study.headline!r} is no claim")
-        planned = [r.name for of in study.protocols.values() for r in of if r.rule.augment != "none"]
-        if planned and study.copies is None:
-            problems.append(
-                f"study {name}: readings plan copies ({', '.join(planned)}), but copies does not say how these look"
-            )
-        if study.positive is not None and study.positive not in study.classes:
-            problems.append(f"study {name}: positive {study.positive!r} is no class")
+        problems += _dangling_of_study(name, study, known)
     for name, arm in paper.arms.items():
         for kind, value, names in (
             ("study", arm.study, paper.studies),
@@ -280,27 +269,44 @@ def _dangling(paper: Paper) -> list[str]:
                 problems.append(f"arm {name}: {kind} {value!r} does not exist")
     for name, network in paper.networks.items():
         problems += [f"network {name}: {i!r} is no claim" for i in network.parameters if i not in known]
+    problems += _dangling_in_orders(paper, known)
+    for claim in paper.claims:
+        problems += [f"claim {claim.id}: {problem}" for problem in _dangling_of_claim(claim, paper, known)]
+    return problems
+
+
+def _dangling_of_study(name: str, study: Study, known: Collection[str]) -> Iterator[str]:
+    if study.headline not in known:
+        yield f"study {name}: headline {study.headline!r} is no claim"
+    planned = [r.name for of in study.protocols.values() for r in of if r.rule.augment != "none"]
+    if planned and study.copies is None:
+        yield f"study {name}: readings plan copies ({', '.join(planned)}), but copies does not say how these look"
+    if study.positive is not None and study.positive not in study.classes:
+        yield f"study {name}: positive {study.positive!r} is no class"
+
+
+def _dangling_in_orders(paper: Paper, known: Collection[str]) -> Iterator[str]:
+    """Yield what is wrong with the claims that the facts on stated and implied orders name."""
     for fact, text in paper.protocol_facts.items():
         if fact.split(".")[0] in {"stated_order", "implied_order"}:
             named = re.findall(rf"\b{paper.key}\.[A-Za-z0-9_.\-]*[A-Za-z0-9]", text.split("(")[0])
-            problems += [f"protocol_facts {fact}: {i!r} is no claim" for i in named if i not in known]
-            problems += (
-                [] if len(named) > 1 and ">" in text else [f"protocol_facts {fact}: must be 'claim > claim (place)'"]
-            )
-    parts_read = any(a.field.startswith("split of ") for a in paper.ambiguities)
-    for claim in paper.claims:
-        if claim.study and claim.study not in paper.studies:
-            problems.append(f"claim {claim.id}: study {claim.study!r} does not exist")
-        if claim.arm and claim.arm not in paper.arms:
-            problems.append(f"claim {claim.id}: arm {claim.arm!r} does not exist")
-        if claim.matrix and claim.matrix not in matrices:
-            problems.append(f"claim {claim.id}: matrix {claim.matrix!r} does not exist")
-        problems += [f"claim {claim.id}: derived_from {i!r} is no claim" for i in claim.derived_from if i not in known]
-        if claim.split_assumed and not parts_read:
-            problems.append(f"claim {claim.id}: split_assumed needs an entry 'split of ...' among the ambiguities")
-        if re.search(r"\s$|^\s", claim.value):
-            problems.append(f"claim {claim.id}: value {claim.value!r} has outer blanks")
-    return problems
+            yield from (f"protocol_facts {fact}: {i!r} is no claim" for i in named if i not in known)
+            if len(named) < 2 or ">" not in text:
+                yield f"protocol_facts {fact}: must be 'claim > claim (place)'"
+
+
+def _dangling_of_claim(claim: Claim, paper: Paper, known: Collection[str]) -> Iterator[str]:
+    if claim.study and claim.study not in paper.studies:
+        yield f"study {claim.study!r} does not exist"
+    if claim.arm and claim.arm not in paper.arms:
+        yield f"arm {claim.arm!r} does not exist"
+    if claim.matrix and claim.matrix not in {matrix.id for matrix in paper.matrices}:
+        yield f"matrix {claim.matrix!r} does not exist"
+    yield from (f"derived_from {i!r} is no claim" for i in claim.derived_from if i not in known)
+    if claim.split_assumed and not any(a.field.startswith("split of ") for a in paper.ambiguities):
+        yield "split_assumed needs an entry 'split of ...' among the ambiguities"
+    if re.search(r"\s$|^\s", claim.value):
+        yield f"value {claim.value!r} has outer blanks"
 
 
 __all__ = [

@@ -113,6 +113,17 @@ def layer_table(network: nn.Module, input_px: int) -> list[LayerRow]:
     Shapes are in Keras' order (batch, height, width, channels). Layers that only pass values through an element-wise
     function (activations) are listed too. A layer that runs twice is listed twice, its parameters the first time only.
     The network's mode and statistics are left as they were.
+
+    Parameters
+    ----------
+    network
+        On any device; it is run once, without gradients.
+    input_px
+        Side of the image, in pixels.
+
+    Returns
+    -------
+    One row a run of a leaf layer: its name, kind, output shape and values, counted as Keras does.
     """
     rows: list[LayerRow] = []
     seen: set[int] = set()

@@ -79,6 +79,17 @@ def evaluate(params: Params, name: str) -> str:
 
     Beside them what was chosen on validation images (thresholds, temperatures), the patient probe, and how much wider
     an interval would be for patients that nobody can identify.
+
+    Parameters
+    ----------
+    params
+        Of the profile.
+    name
+        Of the experiment; its predictions must be there.
+
+    Returns
+    -------
+    One line: how many models were evaluated.
     """
     from leukbench.evaluation.estimates import seed_scatter
     from leukbench.evaluation.likeness import likeness

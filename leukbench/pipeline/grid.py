@@ -138,7 +138,32 @@ def grid(
     slurm: SlurmOptions | None = None,
     dry: bool = False,
 ) -> tuple[str, bool]:
-    """Train what is missing; return what came of it, and whether a run failed. ``dry``: only say what it would cost."""
+    """Train what is missing; return what came of it, and whether a run failed.
+
+    Parameters
+    ----------
+    params
+        Of the profile.
+    choice
+        Which part of the plan.
+    executor
+        ``local`` or ``slurm``.
+    jobs
+        Runs at once; 0 for as many as the machine carries, on a cluster all.
+    slurm
+        What is asked of the cluster.
+    dry
+        Only say what it would cost.
+
+    Returns
+    -------
+    A text, and whether a run failed.
+
+    Raises
+    ------
+    InputError
+        For another executor.
+    """
     from leukbench.training.grid import cost_of, missing, plan_grid
 
     if executor not in {"local", "slurm"}:

@@ -62,6 +62,17 @@ def _each_in_a_process(params: Params, names: Sequence[str]) -> Iterator[str]:
 def train(params: Params, name: str) -> str:
     """Train what is missing of an experiment's runs; write its predictions, of validation images too, its patient probe
     and its receipt.
+
+    Parameters
+    ----------
+    params
+        Of the profile: where things lie, its experiments, seeds and devices.
+    name
+        Of the experiment; it must have been split.
+
+    Returns
+    -------
+    One line: how many runs and rows of predictions there are now.
     """
     from leukbench.cohort.tables import read_split
     from leukbench.pipeline.progress import run_progress

@@ -22,6 +22,27 @@ _LICENCE = {"name": "MIT", "title": "MIT License", "path": "https://opensource.o
 _PUBLISHED = "2026-11-28"
 """Of this form of the tables: RO-Crate asks for a day, and one of the clock would change files that hold the same."""
 
+_ABOUT = {
+    "@id": CRATE,
+    "@type": "CreativeWork",
+    "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+    "about": {"@id": "./"},
+}
+_BESIDE_TABLES = (
+    {
+        "@id": f"tables/{DESCRIPTION}",
+        "@type": "File",
+        "name": "Columns of the tables",
+        "encodingFormat": "application/json",
+    },
+    {
+        "@id": "predictions/",
+        "@type": "Dataset",
+        "name": "Predictions, one row an image",
+        "encodingFormat": "application/vnd.apache.parquet",
+    },
+)
+
 
 def write_tables(tables: Sequence[Table], folder: Path, *, profile: str) -> None:
     """Write ``tables/*.csv``, ``tables/datapackage.json`` and ``ro-crate-metadata.json`` below a profile's folder.
@@ -92,7 +113,21 @@ def _resource(table: Table, text: str) -> dict[str, Any]:
 
 
 def crate(tables: Sequence[Table], texts: dict[str, str], profile: str) -> dict[str, Any]:
-    """Return the RO-Crate of a profile's folder: the tables, their description, the record and the predictions."""
+    """Return the RO-Crate of a profile's folder: the tables, their description, the record and the predictions.
+
+    Parameters
+    ----------
+    tables
+        Of the data package.
+    texts
+        Each table's CSV text by its name, for its size in bytes.
+    profile
+        Whose results these are.
+
+    Returns
+    -------
+    The JSON-LD of ``ro-crate-metadata.json``.
+    """
     files = [
         {
             "@id": f"tables/{table.name}.csv",
@@ -103,14 +138,7 @@ def crate(tables: Sequence[Table], texts: dict[str, str], profile: str) -> dict[
         }
         for table in tables
     ]
-    files.append(
-        {"@id": f"tables/{DESCRIPTION}", "@type": "File", "name": "Columns of the tables",
-         "encodingFormat": "application/json"}
-    )  # fmt: skip
-    files.append(
-        {"@id": "predictions/", "@type": "Dataset", "name": "Predictions, one row an image",
-         "encodingFormat": "application/vnd.apache.parquet"}
-    )  # fmt: skip
+    files += _BESIDE_TABLES
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -120,11 +148,5 @@ def crate(tables: Sequence[Table], texts: dict[str, str], profile: str) -> dict[
         "license": {"@id": _LICENCE["path"]},
         "hasPart": [{"@id": file["@id"]} for file in files],
     }
-    about = {
-        "@id": CRATE,
-        "@type": "CreativeWork",
-        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
-        "about": {"@id": "./"},
-    }
     licence = {"@id": _LICENCE["path"], "@type": "CreativeWork", "name": _LICENCE["title"]}
-    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [about, root, licence, *files]}
+    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [_ABOUT, root, licence, *files]}

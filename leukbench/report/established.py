@@ -68,7 +68,23 @@ def real(reports: Sequence[ReportData], paper: str, study: str, *, networks: boo
 
 
 def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: Sequence[Finding]) -> Headline:
-    """Return a study's lines for the first screen, from the first profile that ran its network on real images."""
+    """Return a study's lines for the first screen, from the first profile that ran its network on real images.
+
+    Parameters
+    ----------
+    reports
+        Of the profiles, in the order in which they are looked through.
+    paper
+        Whose study it is.
+    study
+        Its key.
+    findings
+        Of the audit of this paper.
+
+    Returns
+    -------
+    What is printed, whether it could be true, what was reproduced as published and by patient, and without a network.
+    """
     claim = paper.claim(paper.studies[study].headline)
     worst = worst_finding(findings, paper, claim)
     unit = " %" if claim.unit == "%" else ""

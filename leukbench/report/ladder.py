@@ -42,6 +42,17 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
 
     The difference stands beside the two levels that it is of: those on the images that both splits test. A network that
     calls every image one class has its level and nothing else.
+
+    Parameters
+    ----------
+    data
+        Of one profile.
+    paper, study
+        Keys of the paper and its study.
+
+    Returns
+    -------
+    Column title -> text, scores in per cent, differences in percentage points.
     """
     rows = []
     for experiment in data.experiments_of(paper, study):
@@ -117,7 +128,19 @@ def why_silent(data: ReportData, gap: RungGap) -> str:
 
 
 def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return what keeps differences of this study from being the split's alone: each sentence only where it holds."""
+    """Return what keeps differences of this study from being the split's alone: each sentence only where it holds.
+
+    Parameters
+    ----------
+    data
+        Of one profile.
+    paper, study
+        Keys of the paper and its study.
+
+    Returns
+    -------
+    Sentences; none where nothing keeps them from it.
+    """
     mine = set(data.experiments_of(paper, study))
     gaps = [
         g for g in data.comparison.gaps if g.rung in mine and g.metric == "accuracy" and not math.isnan(g.difference)

@@ -277,7 +277,19 @@ def _study(site: Site, paper: Paper, study: str, findings: list[Finding]) -> dic
 
 
 def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
-    """Return the tables and sentences of one study in one profile, as Markdown."""
+    """Return the tables and sentences of one study in one profile, as Markdown.
+
+    Parameters
+    ----------
+    data
+        Of the profile.
+    paper, study
+        Keys of the paper and its study.
+
+    Returns
+    -------
+    What the template of a study's page asks for, by name; "" or empty where there is nothing to say.
+    """
     states = dict.fromkeys(sections.status(data, e, a) for e, a in data.networks_of(paper, study))
     return {
         "profile": data.profile,

@@ -178,30 +178,28 @@ def with_pixels(
 ) -> list[dict[str, Any]]:
     """Return the rows with sha256, pixel_sha256 and size filled in from the files that are there.
 
-    A row that already has a sha256 must match its file, in bytes or, where ``pixels`` (path -> pixel_sha256) has it, in
-    pixels. Raises DataError for a truncated, unreadable or altered file;
-    warns (LeukbenchWarning) of what of the images is not seen.
+    Warns (LeukbenchWarning) of what of the images is not seen.
+
+    Parameters
+    ----------
+    folder
+        Where the rows' paths start.
+    rows
+        Of a manifest; a row that already has a sha256 must match its file, in bytes or in pixels.
+    pixels
+        path -> pixel_sha256 of files that may have other bytes than published.
+    threads
+        How many read at once.
+
+    Returns
+    -------
+    The rows, in their order; ``present`` is 0 and the rest empty where there is no file.
+
+    Raises
+    ------
+    DataError
+        For a truncated, unreadable or altered file.
     """
-    from leukbench.sources.hashing import file_facts
-
-    def fill(row: dict[str, Any]) -> dict[str, Any]:
-        file = folder / str(row["path"])
-        if not file.is_file():
-            return {**row, "pixel_sha256": "", "present": 0, "width_px": 0, "height_px": 0}
-        facts = file_facts(file)
-        notes.extend(facts.notes)
-        same = (pixels or {}).get(str(row["path"])) == facts.pixel_sha256
-        if row.get("sha256") and row["sha256"] != facts.sha256 and not same:
-            raise DataError(
-                "a file is not the published one",
-                where=str(file),
-                expected=f"sha256 {row['sha256']}",
-                found=f"sha256 {facts.sha256}",
-                do="fetch it again; `leukbench verify` lists every altered file",
-            )
-        return {**row, "sha256": facts.sha256, "pixel_sha256": facts.pixel_sha256, "present": 1,
-                "width_px": facts.width_px, "height_px": facts.height_px}  # fmt: skip
-
     import cv2
 
     notes: list[str] = []
@@ -209,7 +207,7 @@ def with_pixels(
     cv2.setNumThreads(1)  # the pool below is the parallelism; OpenCV's own threads would spin against it
     try:
         with ThreadPoolExecutor(threads) as pool:
-            filled = list(pool.map(fill, rows))
+            filled = list(pool.map(lambda row: _with_facts(folder, row, pixels or {}, notes), rows))
     finally:
         cv2.setNumThreads(before)
     for note in sorted(set(notes)):
@@ -217,8 +215,45 @@ def with_pixels(
     return filled
 
 
+def _with_facts(folder: Path, row: dict[str, Any], pixels: Mapping[str, str], notes: list[str]) -> dict[str, Any]:
+    """Return a row with what its file holds, and add to ``notes`` what of the image is not seen."""
+    from leukbench.sources.hashing import file_facts
+
+    file = folder / str(row["path"])
+    if not file.is_file():
+        return {**row, "pixel_sha256": "", "present": 0, "width_px": 0, "height_px": 0}
+    facts = file_facts(file)
+    notes.extend(facts.notes)
+    same = pixels.get(str(row["path"])) == facts.pixel_sha256
+    if row.get("sha256") and row["sha256"] != facts.sha256 and not same:
+        raise DataError(
+            "a file is not the published one",
+            where=str(file),
+            expected=f"sha256 {row['sha256']}",
+            found=f"sha256 {facts.sha256}",
+            do="fetch it again; `leukbench verify` lists every altered file",
+        )
+    return {**row, "sha256": facts.sha256, "pixel_sha256": facts.pixel_sha256, "present": 1,
+            "width_px": facts.width_px, "height_px": facts.height_px}  # fmt: skip
+
+
 def check_labels(card: SourceCard, rows: Iterable[Mapping[str, Any]], *, where: Path) -> None:
-    """Raise DataError for a label or pool outside the card, or for an image id that stands twice."""
+    """Raise DataError for a label or pool outside the card, or for an image id that stands twice.
+
+    Parameters
+    ----------
+    card
+        Of the source: its classes and pools.
+    rows
+        Of the manifest, with ``label`` ("" where unknown), ``pool`` and ``image_id``.
+    where
+        The folder or file that they come from, for the error.
+
+    Raises
+    ------
+    DataError
+        Naming the first such row.
+    """
     seen: set[str] = set()
     for row in rows:
         label, pool, image_id = str(row["label"]), str(row["pool"]), str(row["image_id"])
@@ -250,8 +285,23 @@ def check_counts(
 ) -> None:
     """Hold the rows against the card's counts, pool by pool.
 
-    Raises DataError where a pool has more images than published, or as many with other labels. Warns (LeukbenchWarning)
-    where it has fewer, but for pools named in ``samples``, which are known to be incomplete.
+    Warns (LeukbenchWarning) where a pool has fewer images than published.
+
+    Parameters
+    ----------
+    card
+        Of the source, with the published counts by pool and class.
+    rows
+        Of the manifest, with ``pool`` and ``label``.
+    where
+        The folder or file that they come from, for the message.
+    samples
+        Pools that are known to be incomplete, of which nothing is said.
+
+    Raises
+    ------
+    DataError
+        Where a pool has more images than published, or as many with other labels.
     """
     found: dict[str, dict[str, int]] = {pool: {} for pool in card.counts}
     for row in rows:

@@ -72,8 +72,22 @@ def mirror_of(card: SourceCard, *, from_dir: Path | None) -> Path | None:
 def link_folder(card: SourceCard, folder: Path, *, from_dir: Path | None) -> None:
     """Make ``folder`` a link to the user's copy of a source, found up to three levels below the folder that they name.
 
-    Without a copy a folder that is already there is kept. Raises InputError where there is neither, where the copy is
-    not in the publisher's layout, or where a real folder is in the way.
+    Without a copy a folder that is already there is kept.
+
+    Parameters
+    ----------
+    card
+        Of the source.
+    folder
+        Where the source is looked for from now on.
+    from_dir
+        The user's copy; the folder in LEUKBENCH_MIRROR where None.
+
+    Raises
+    ------
+    InputError
+        Where there is neither a copy nor a folder, where the copy is not in the publisher's layout, or where a real
+        folder is in the way.
     """
     mirror = mirror_of(card, from_dir=from_dir)
     if mirror is None:
@@ -176,9 +190,31 @@ def download(
 
     The bytes grow in ``<file>.part`` and take the final name when they are whole and, if ``sha256`` is given, right. A
     broken transfer is taken up where it stopped (HTTP Range), also by a later call; answers 408, 425, 429 and 5xx,
-    stalls and cut connections are tried again, ``tries`` times in all, after ``wait_s`` × 2ⁿ seconds or what
-    Retry-After says. Raises InputError where the server does not deliver,
-    DataError (and the part is removed) where the hash is wrong.
+    stalls and cut connections are tried again after ``wait_s`` × 2ⁿ seconds or what Retry-After says.
+
+    Parameters
+    ----------
+    url, file
+        From where, and to where.
+    sha256
+        What it must be (hex); anything where None.
+    tries
+        In all.
+    timeout_s, wait_s
+        In seconds: without a byte, and before the second try.
+    progress
+        Called with the bytes that are here, and all bytes.
+
+    Returns
+    -------
+    The file's sha256 (hex).
+
+    Raises
+    ------
+    InputError
+        Where the server does not deliver.
+    DataError
+        Where the hash is wrong; the part is removed.
     """
     if file.is_file() and sha256 in (None, found := paths.sha256_of(file)):
         return found
@@ -287,10 +323,28 @@ def download_archive(
     wait_s: float = 1.0,
     progress: Progress | None = None,
 ) -> None:
-    """Download an archive, unpack the files that ``expected`` names (path -> sha256) into ``folder``, and verify each.
+    """Download an archive, unpack the files that ``expected`` names into ``folder``, and verify each.
 
     A folder that is already there is kept if it holds every expected path. The archive itself is not hashed: servers
-    compress anew. Raises DataError if a file is missing or altered; then nothing is left under the final name.
+    compress anew.
+
+    Parameters
+    ----------
+    url, folder
+        From where, and to where.
+    expected
+        path -> sha256 (hex) of every file.
+    size_bytes
+        Of the archive; twice as much must be free.
+    tries, timeout_s, wait_s, progress
+        As of :func:`download`.
+
+    Raises
+    ------
+    InputError
+        Where something else is in the way, or the server does not deliver.
+    DataError
+        Where a file is missing or altered; then nothing is left under the final name.
     """
     if folder.is_dir() and all((folder / path).is_file() for path in expected):
         return

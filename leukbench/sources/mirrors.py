@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from leukbench.errors import DataError
@@ -41,24 +41,22 @@ def restore_mirror(folder: Path, shards: Path, *, places: Places, published: set
 
 def read_shards(shards: Path) -> Iterator[tuple[str, bytes]]:
     """Yield (original name, bytes of the image file) of every row.
-    Raises DataError for files that are no such mirror."""
+
+    Parameters
+    ----------
+    shards
+        A folder with the mirror's Parquet files anywhere below it.
+
+    Raises
+    ------
+    DataError
+        Where files are missing, cannot be read, or are no such mirror.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     files = sorted(shards.rglob("*.parquet"))
-    if not files:
-        raise DataError("a mirror has no Parquet file", where=str(shards), expected="*.parquet", found="none")
-    stated = {int(match[1]) for file in files if (match := _OF.search(file.name))}
-    if stated and stated != {
-        len(files)
-    }:  # some versions of the library return half a folder where the hub is out of reach
-        raise DataError(
-            "shards of a mirror are missing",
-            where=str(shards),
-            found=f"{len(files)} files",
-            expected=f"{max(stated)}, as their names say",
-            do="fetch again: what is here is kept",
-        )
+    _refuse_incomplete(shards, files)
     for file in files:
         try:
             with pq.ParquetFile(file) as opened:
@@ -72,6 +70,22 @@ def read_shards(shards: Path) -> Iterator[tuple[str, bytes]]:
         except (pa.ArrowException, OSError) as error:
             raise DataError("a shard of a mirror cannot be read", where=str(file), expected="a whole Parquet file",
                             found=str(error), do="remove it and fetch again") from error  # fmt: skip
+
+
+def _refuse_incomplete(shards: Path, files: Sequence[Path]) -> None:
+    """Refuse a folder with fewer shards than their names say: some versions of the library return half a folder where
+    the hub is out of reach."""
+    if not files:
+        raise DataError("a mirror has no Parquet file", where=str(shards), expected="*.parquet", found="none")
+    stated = {int(match[1]) for file in files if (match := _OF.search(file.name))}
+    if stated and stated != {len(files)}:
+        raise DataError(
+            "shards of a mirror are missing",
+            where=str(shards),
+            found=f"{len(files)} files",
+            expected=f"{max(stated)}, as their names say",
+            do="fetch again: what is here is kept",
+        )
 
 
 def mirror_summary(tally: Tally, published: set[str]) -> str:

@@ -81,7 +81,23 @@ class Cohort:
 def shrink(parts: tuple[Part, ...], images: int | None, *, per_patient: int) -> tuple[Part, ...]:
     """Return the parts cut down to about ``images`` images in proportion, each with at least 2 images and 1 patient.
 
-    Raises InputError where ``images`` is less than two a part.
+    Parameters
+    ----------
+    parts
+        Of a cohort: each a class of a pool and fold.
+    images
+        How many in all; None for all.
+    per_patient
+        Images a patient in the result.
+
+    Returns
+    -------
+    The parts, in their order.
+
+    Raises
+    ------
+    InputError
+        Where ``images`` is less than two a part.
     """
     total = sum(part.n_images for part in parts)
     if images is None or images >= total:
@@ -157,26 +173,32 @@ def _plan_patient(
 def make_cohort(name: str, cohort: Cohort, folder: Path, *, images: int | None = None, seed: int = 0) -> None:
     """Write the PNG files, rows.csv, truth.csv and made.json of a cohort into ``folder``, the same bytes every time.
 
-    A folder that already holds this cohort is left alone; one that holds something else is refused with InputError.
+    A folder that already holds this cohort is left alone.
+
+    Parameters
+    ----------
+    name
+        Of the source, in made.json.
+    cohort
+        What to draw.
+    folder
+        An empty one, one that is not there yet, or one that holds (part of) this cohort.
+    images
+        How many images at most; None for all of the cohort.
+    seed
+        Of the drawing.
+
+    Raises
+    ------
+    InputError
+        Where ``folder`` is a file or holds something else.
     """
     planned = plan(cohort, images=images, seed=seed)
     rows_sha256 = digest([[row.path, row.cell, row.repeat_of, row.duplicate_of] for row in planned])
     made = {"source": name, "images": images, "seed": seed, "rows_sha256": rows_sha256}
     receipt = json.dumps(made, sort_keys=True) + "\n"
-    if folder.exists() and not folder.is_dir():
-        raise InputError(
-            "this is no folder", where=str(folder), expected="a folder to write images into", found="a file"
-        )
     made_file = folder / "made.json"
-    others = any(file.is_file() and not paths.is_half_written(file, made_file) for file in folder.rglob("*"))
-    if others and _read(made_file) != receipt:
-        raise InputError(
-            "this folder holds something else",
-            where=str(folder),
-            expected=f"an empty folder, or {receipt.strip()} in made.json",
-            found=_read(made_file).strip() or "no made.json",
-            do="remove the folder or give another one",
-        )
+    _refuse_other_things(folder, made_file, receipt)
     if (folder / "rows.csv").is_file() and _read(made_file) == receipt:
         return
     paths.write_text(made_file, receipt)
@@ -199,6 +221,22 @@ def _write_whole(file: Path, data: bytes) -> None:
     except OSError:
         file.unlink(missing_ok=True)
         raise
+
+
+def _refuse_other_things(folder: Path, made_file: Path, receipt: str) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            "this is no folder", where=str(folder), expected="a folder to write images into", found="a file"
+        )
+    others = any(file.is_file() and not paths.is_half_written(file, made_file) for file in folder.rglob("*"))
+    if others and _read(made_file) != receipt:
+        raise InputError(
+            "this folder holds something else",
+            where=str(folder),
+            expected=f"an empty folder, or {receipt.strip()} in made.json",
+            found=_read(made_file).strip() or "no made.json",
+            do="remove the folder or give another one",
+        )
 
 
 def _drawn(rows: list[Row], cohort: Cohort, *, seed: int) -> Iterator[tuple[Row, bytes, float]]:

@@ -168,12 +168,7 @@ def draw_blasts(row: Row, *, seed: int) -> tuple[Image, float]:
 
 def _source(name: str, title: str, cohort: Cohort, *, image_px: tuple[int, int], maps: Mapping[str, str],
             notes: tuple[str, ...]) -> Source:  # fmt: skip
-    counts: dict[str, dict[str, int]] = {}
-    patients: dict[str, int] = {}
-    for part in cohort.parts:
-        counts.setdefault(part.pool, {}).setdefault(part.label, 0)
-        counts[part.pool][part.label] += part.n_images
-        patients[part.pool] = patients.get(part.pool, 0) + part.n_patients
+    counts, patients = _sizes(cohort)
     card = SourceCard(
         name=name,
         title=title,
@@ -188,12 +183,7 @@ def _source(name: str, title: str, cohort: Cohort, *, image_px: tuple[int, int],
         image_px=image_px,
         portals=(Portal(name="made here", command=f"leukbench fetch {name}"),),
         maps=maps,
-        notes=(
-            *notes,
-            f"rates per image: repeats {cohort.repeats:g}, duplicates {cohort.duplicates:g}, "
-            f"files of the first patient among the second's, where a class and fold has five, {cohort.strangers:g}; "
-            "a repeat shows the same cell or field moved a little, with other noise; truth.csv names each",
-        ),
+        notes=(*notes, _rates(cohort)),
         synthetic=True,
         needs=("rows.csv",),
     )
@@ -203,6 +193,25 @@ def _source(name: str, title: str, cohort: Cohort, *, image_px: tuple[int, int],
         listing=partial(list_cohort, card),
         make=partial(make_cohort, name, cohort),
         optional=("made.json", "truth.csv", "rows.csv"),
+    )
+
+
+def _sizes(cohort: Cohort) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Return a cohort's images by pool and class, and its patients by pool."""
+    counts: dict[str, dict[str, int]] = {}
+    patients: dict[str, int] = {}
+    for part in cohort.parts:
+        counts.setdefault(part.pool, {}).setdefault(part.label, 0)
+        counts[part.pool][part.label] += part.n_images
+        patients[part.pool] = patients.get(part.pool, 0) + part.n_patients
+    return counts, patients
+
+
+def _rates(cohort: Cohort) -> str:
+    return (
+        f"rates per image: repeats {cohort.repeats:g}, duplicates {cohort.duplicates:g}, "
+        f"files of the first patient among the second's, where a class and fold has five, {cohort.strangers:g}; "
+        "a repeat shows the same cell or field moved a little, with other noise; truth.csv names each"
     )
 
 

@@ -106,6 +106,22 @@ def effects(found: list[tuple[Defect, Evidence]], file: Path) -> str:
     """Return a table of the metrics of a predictions file with and without the images of each defect.
 
     A defect that concerns none or all of the tested images is left out and counted.
+
+    Parameters
+    ----------
+    found
+        Defects with their evidence, the images concerned among it.
+    file
+        Predictions, one row a tested image.
+
+    Returns
+    -------
+    Markdown; fractions with their 95 % intervals, groups as the sampling unit.
+
+    Raises
+    ------
+    InputError
+        Where no defect concerns any tested image, so that the ids are probably of another source.
     """
     from leukbench.evaluation.influence import concerned_rows, influence_of
     from leukbench.report.format import table

@@ -30,6 +30,17 @@ def duplicates(source: str, folder: Path | None) -> str:
     patients, classes, official folds and pools; and of what habitual splits of an augmented release leak.
 
     Files that are not at hand take part by their published hashes.
+
+    Parameters
+    ----------
+    source
+        Its name.
+    folder
+        Where its images are; where ``leukbench fetch`` puts them if None.
+
+    Returns
+    -------
+    The summary.
     """
     from leukbench.cohort.duplicates import find_duplicates, read_greys
     from leukbench.cohort.fields import field_pairs, shipped_fields, with_fields

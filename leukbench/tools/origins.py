@@ -123,6 +123,19 @@ def _write(file: Path, table: pd.DataFrame) -> str:
 def fields_text(source: str, manifest: pd.DataFrame, pairs: pd.DataFrame) -> str:
     """Return how many photographs are joined to others of their field, and what a cut by image does with them; "" if
     none.
+
+    Parameters
+    ----------
+    source
+        Its name.
+    manifest
+        Of the source.
+    pairs
+        Of duplicates, those of one field among them.
+
+    Returns
+    -------
+    A paragraph of Markdown; "" where no pair is of one field.
     """
     from leukbench.cohort.fields import KIND
     from leukbench.cohort.groups import accept_near_pairs, make_groups

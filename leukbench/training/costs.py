@@ -143,6 +143,17 @@ def least_seconds(work: Load, limits: Device) -> tuple[float, float]:
 
     The networks are built on torch's meta device, where nothing is computed: shapes and operations are what they will
     be.
+
+    Parameters
+    ----------
+    work
+        The network, its recipe and precision.
+    limits
+        Of the device: what it computes and moves in a second.
+
+    Returns
+    -------
+    Seconds an image, of a training step and of scoring.
     """
     recipe, size = work.recipe, work.recipe.batch_size
     kind = torch.bfloat16 if work.precision == "bf16" else torch.float32

@@ -136,7 +136,27 @@ def make_spec(
     fold: int,
     seed: int,
 ) -> RunSpec:
-    """Return the spec of one run."""
+    """Return the spec of one run.
+
+    Parameters
+    ----------
+    experiment
+        One of the plan's: protocol, reading, limits, precision.
+    arm
+        Its network and recipe, with what deviates from the paper's.
+    rows
+        Of the fold, by role.
+    classes
+        In the order of the network's outputs.
+    store
+        The packed pixels.
+    fold, seed
+        Which run of the arm it is.
+
+    Returns
+    -------
+    All that decides the run's predictions, which its key is the digest of.
+    """
     return RunSpec(
         study=f"{experiment.paper}.{experiment.study}",
         arm=arm.name,
@@ -205,11 +225,36 @@ def train_experiment(
     """Return the predictions of all runs of an experiment, then those of the models without a network, and a receipt
     without times.
 
-    An experiment without arms has only the latter. ``common_of`` names the class in common of each class of the study,
-    in which a transfer's predictions are given.
+    An experiment without arms has only the latter.
 
-    The table has one row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group,
-    patient, label, predicted and ``score_<class>``.
+    Parameters
+    ----------
+    study
+        Resolved, without its claims.
+    experiment
+        One of the plan's.
+    split
+        Its rows with fold and role.
+    store
+        The packed pixels.
+    device
+        To train on.
+    limited_source
+        Whether fewer images are at hand than published, which is noted as a deviation.
+    whole_folds
+        Folds of which all images are at hand nevertheless.
+    common_of
+        Class of the study -> class in common with another source, in which a transfer's predictions are given.
+    progress
+        Called with a run's name, its epochs done, and all its epochs.
+
+    Returns
+    -------
+    predictions
+        One row per run, selection and test row; columns arm, selection, fold, seed, image_id, origin, group, patient,
+        label, predicted and ``score_<class>``.
+    receipt
+        What was run: networks, deviations, epochs chosen, folds.
     """
     shown = merge_classes(tuple(study.classes), common_of)
     tables: list[pd.DataFrame] = []

@@ -53,6 +53,19 @@ def run_locally(tasks: Sequence[Task], *, jobs: int, device: torch.device) -> Ge
 
     Runs that another process holds are tried again when all else is done, until they are finished there or can be taken
     over. Closing the iterator ends the workers; what they were training resumes from its last epoch.
+
+    Parameters
+    ----------
+    tasks
+        Runs to train, the first first.
+    jobs
+        How many at once; they share the threads.
+    device
+        Of all of them.
+
+    Yields
+    ------
+    What a worker has to say: an epoch done, a run finished, held by another process, or failed.
     """
     todo = deque((task, 0.0) for task in tasks)
     slots: list[_Worker | None] = [None] * min(jobs, len(todo))

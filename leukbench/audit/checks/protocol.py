@@ -7,7 +7,7 @@ import ast
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,53 +103,57 @@ def check_conflicting_words(ledger: Ledger) -> list[Draft]:
     found = []
     for key, value in ledger.paper.protocol_facts.items():
         head, _, subject = key.partition(".")
+        kind = _CONFLICTS.get(head)
+        if kind is None or (head == "class_name_meaning" and value == "correct"):
+            continue
         name = subject.replace("_", " ")
-        if head == "text_conflict":
-            found.append(
-                Draft(
-                    check="conflicting_words",
-                    topic=key,
-                    status="uncheckable",
-                    kind="ambiguity",
-                    claims=(),
-                    severity=1,
-                    where=_places(value),
-                    statement=f"The text says {NUMBER_WORDS[min(value.count('|'), 4)]} things about {name}.",
-                    witness=value.replace("|", "against") + ".",
-                    repair="which of these is meant.",
-                )
+        of_text = head == "text_conflict"
+        found.append(
+            Draft(
+                check="conflicting_words",
+                topic=key if of_text else head,
+                status=kind.status,
+                kind="ambiguity",
+                claims=(),
+                severity=1,
+                where=_places(value) if of_text else kind.where.format(name=name),
+                statement=kind.statement.format(name=name, number=NUMBER_WORDS[min(value.count("|"), 4)]),
+                witness=value.replace("|", "against") + "." if of_text else value,
+                repair=kind.repair,
             )
-        elif head == "caption_conflict":
-            found.append(
-                Draft(
-                    check="conflicting_words",
-                    topic=head,
-                    status="implausible",
-                    kind="ambiguity",
-                    claims=(),
-                    severity=1,
-                    where=name,
-                    statement=f"The heading or caption of {name} does not fit what is shown or said.",
-                    witness=value,
-                    repair="a caption that names what is shown.",
-                )
-            )
-        elif head == "class_name_meaning" and value != "correct":
-            found.append(
-                Draft(
-                    check="conflicting_words",
-                    topic=head,
-                    status="implausible",
-                    kind="ambiguity",
-                    claims=(),
-                    severity=1,
-                    where="text",
-                    statement=f"The class {name} is explained as something else than in the source.",
-                    witness=value,
-                    repair="the publisher's meaning of the class.",
-                )
-            )
+        )
     return found
+
+
+@dataclass(frozen=True)
+class _Conflict:
+    """What is said of a fact that names a conflict of words."""
+
+    status: str
+    statement: str
+    repair: str
+    where: str = ""
+
+
+_CONFLICTS = {
+    "text_conflict": _Conflict(
+        status="uncheckable",
+        statement="The text says {number} things about {name}.",
+        repair="which of these is meant.",
+    ),
+    "caption_conflict": _Conflict(
+        status="implausible",
+        statement="The heading or caption of {name} does not fit what is shown or said.",
+        repair="a caption that names what is shown.",
+        where="{name}",
+    ),
+    "class_name_meaning": _Conflict(
+        status="implausible",
+        statement="The class {name} is explained as something else than in the source.",
+        repair="the publisher's meaning of the class.",
+        where="text",
+    ),
+}
 
 
 def _places(text: str) -> str:
@@ -195,36 +199,33 @@ def check_formulas(ledger: Ledger) -> list[Draft]:
     found = []
     for key, text in ledger.paper.protocol_facts.items():
         head, _, metric = key.partition(".")
-        if head != "formula" or metric not in STANDARD:
-            continue
-        values = [formula_value(text, s) for s in SAMPLES]
-        if any(v is None for v in values):
-            continue
-        same = [
-            m
-            for m, usual in STANDARD.items()
-            if all(abs((formula_value(usual, s) or 0) - (v or 0)) < 1e-12 for s, v in zip(SAMPLES, values, strict=True))
-        ]
-        usual_values = [formula_value(STANDARD[metric], s) or 0 for s in SAMPLES]
-        hundred = (abs(100 * u - (v or 0)) for u, v in zip(usual_values, values, strict=True))
-        good = metric in same or max(hundred) < 1e-9  # in per cent
-        found.append(
-            Draft(
-                check="formulas",
-                status="consistent" if good else "inconsistent",
-                kind="arithmetic",
-                claims=(),
-                severity=0 if good else 1,
-                where=f"formula of {metric}",
-                statement=f"The printed formula of {metric} is "
-                + ("the usual one." if good else "not that of " + metric + (f"; it is {same[0]}." if same else ".")),
-                witness=f"Printed: {text}; usual: {STANDARD[metric]}. For TP 50, TN 30, FP 7, FN 13: "
-                f"{values[0]:.4f} against "
-                f"{formula_value(STANDARD[metric], SAMPLES[0]):.4f}.",
-                repair="" if good else "a slip in the formula; the printed scores tell which was computed.",
-            )
-        )
+        if head == "formula" and metric in STANDARD:
+            values = [v for s in SAMPLES if (v := formula_value(text, s)) is not None]
+            if len(values) == len(SAMPLES):
+                found.append(_formula_draft(metric, text, values))
     return found
+
+
+def _formula_draft(metric: str, text: str, values: list[float]) -> Draft:
+    """Return the finding on one printed formula, with its values on the samples."""
+    usual = {m: [formula_value(formula, s) or 0 for s in SAMPLES] for m, formula in STANDARD.items()}
+    same = [m for m, us in usual.items() if all(abs(u - v) < 1e-12 for u, v in zip(us, values, strict=True))]
+    in_percent = all(abs(100 * u - v) < 1e-9 for u, v in zip(usual[metric], values, strict=True))
+    good = metric in same or in_percent
+    other = f"; it is {same[0]}." if same else "."
+    return Draft(
+        check="formulas",
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(),
+        severity=0 if good else 1,
+        where=f"formula of {metric}",
+        statement=f"The printed formula of {metric} is "
+        + ("the usual one." if good else f"not that of {metric}{other}"),
+        witness=f"Printed: {text}; usual: {STANDARD[metric]}. For TP 50, TN 30, FP 7, FN 13: "
+        f"{values[0]:.4f} against {usual[metric][0]:.4f}.",
+        repair="" if good else "a slip in the formula; the printed scores tell which was computed.",
+    )
 
 
 def check_split_against_source(ledger: Ledger) -> list[Draft]:
@@ -259,36 +260,36 @@ def _no_ids(ledger: Ledger, name: str, facts: Mapping[str, Any]) -> Draft:
 
 def _ids_published(ledger: Ledger, name: str, facts: Mapping[str, Any], apart: str) -> Draft:
     """``apart``: the stated reading whose training and test pools share no patient, "" where there is none."""
-    if apart:
-        return Draft(
-            check="split_against_source",
-            status="uncheckable",
-            kind="protocol",
-            claims=_head(ledger, name),
-            severity=1,
-            statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on "
-            "any other cut "
-            "of the training images patients could cross.",
-            witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
-            repair="which images the figures were measured on.",
-        )
-    n = facts.get("subjects")
-    each = (
-        f"; {facts.get('images')} images of {n} subjects, about {facts['images'] // n} each: a random split by "
-        "image puts nearly "
-        "every subject on both sides."
-        if n and "images" in facts
-        else "."
-    )
-    return Draft(
+    draft = Draft(
         check="split_against_source",
         status="implausible",
         kind="protocol",
         claims=_head(ledger, name),
         severity=2,
         statement=f"Patients can cross the split of study {name}, although the source publishes who is who.",
-        witness=f"Patient ids: {facts['patient_ids']}{each}",
+        witness=f"Patient ids: {facts['patient_ids']}{_images_a_subject(facts)}",
         repair="split by the published ids.",
+    )
+    if not apart:
+        return draft
+    return replace(
+        draft,
+        status="uncheckable",
+        severity=1,
+        statement=f"As stated, study {name} is tested on other patients than it is trained on ({apart}); on any other "
+        "cut of the training images patients could cross.",
+        witness=f"The publisher's pools share no patient: {_subjects_words(facts)}.",
+        repair="which images the figures were measured on.",
+    )
+
+
+def _images_a_subject(facts: Mapping[str, Any]) -> str:
+    n = facts.get("subjects")
+    if not n or "images" not in facts:
+        return "."
+    return (
+        f"; {facts['images']} images of {n} subjects, about {facts['images'] // n} each: a random split by image puts "
+        "nearly every subject on both sides."
     )
 
 

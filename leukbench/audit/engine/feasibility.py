@@ -121,6 +121,17 @@ class BinaryGrid:
 
         See :func:`leukbench.audit.engine.definitions.usual_values`, whose binary case with both classes present
         this is.
+
+        Parameters
+        ----------
+        score
+            Its metric, and class and average as far as they are printed.
+        reading
+            Of the averaging, for a score that does not state its own.
+
+        Returns
+        -------
+        One array a convention, with an entry a matrix of the grid, as fractions.
         """
         named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
         if named and named not in self.classes:  # the matrix does not name its classes, so it may be either

@@ -134,23 +134,31 @@ class FoldMeans:
         self, scores: Sequence[Score], readings: Sequence[str], *, rounds: int, herd: int = 128
     ) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
         """Return a matrix a fold whose mean scores print as all scores, nothing where none was found (which proves
-        nothing)."""
+        nothing).
+
+        Random walkers step nearer to the printed means; the farther half starts again from the nearer one at times.
+
+        Parameters
+        ----------
+        scores
+            What the mean scores must print as.
+        readings
+            Of the averaging, one a score.
+        rounds
+            Steps before the search is given up.
+        herd
+            How many walkers.
+
+        Returns
+        -------
+        A 2×2 matrix of counts a fold, rows actual; empty where none was found.
+        """
         rng = generator_for(0, "audit.folds", *(n for fold in self.folds for n in fold), *readings)
         tables = [np.nan_to_num(np.stack(t)) for t in self.tables(scores, readings)]
-        kind = [self.kinds.index(f) for f in self.folds]
         top = np.array(self.folds)
         aim = next((float(s.interval.low + s.interval.high) / 2 for s in scores if s.metric == "accuracy"), 0.85)
         right = rng.binomial(top[None], np.clip(aim + rng.normal(0, 0.03, (herd, *top.shape)), 0, 1))
-        low = np.array([float(s.interval.low) for s in scores])[:, None]
-        high = np.array([float(s.interval.high) for s in scores])[:, None]
-
-        def distance(state: npt.NDArray[np.int64]) -> Array:
-            means = sum(self.weights[f] * tables[b][:, state[:, f, 0], state[:, f, 1]] for f, b in enumerate(kind))
-            off = np.maximum(np.maximum(low - means, means - high) - 1e-12, 0) / np.maximum(high - low, 1e-9)
-            found: Array = off.sum(0)
-            return found
-
-        far = distance(right)
+        far = self._distance(right, tables, scores)
         for turn in range(rounds):
             if far.min() <= 0:
                 best = right[int(np.argmin(far))]
@@ -162,14 +170,24 @@ class FoldMeans:
                 right[order[herd // 2 :]], far[order[herd // 2 :]] = right[order[: herd // 2]], far[order[: herd // 2]]
             new = right.copy()
             for _ in range(2):
-                fold, side = rng.integers(0, len(kind), herd), rng.integers(0, 2, herd)
+                fold, side = rng.integers(0, len(top), herd), rng.integers(0, 2, herd)
                 step = np.ceil(top.min() * 0.1 * rng.random(herd) ** 4).astype(np.int64) * rng.choice([-1, 0, 1], herd)
                 new[np.arange(herd), fold, side] += step
             new = np.clip(new, 0, top[None])
-            new_far = distance(new)
+            new_far = self._distance(new, tables, scores)
             nearer = new_far <= far
             right[nearer], far[nearer] = new[nearer], new_far[nearer]
         return ()
+
+    def _distance(self, right: npt.NDArray[np.int64], tables: Sequence[Array], scores: Sequence[Score]) -> Array:
+        """Return how far the mean scores of states ``(n, n_folds, 2)`` lie outside what is printed, 0 where inside."""
+        low = np.array([float(s.interval.low) for s in scores])[:, None]
+        high = np.array([float(s.interval.high) for s in scores])[:, None]
+        kind = [self.kinds.index(f) for f in self.folds]
+        means = sum(self.weights[f] * tables[b][:, right[:, f, 0], right[:, f, 1]] for f, b in enumerate(kind))
+        off = np.maximum(np.maximum(low - means, means - high) - 1e-12, 0) / np.maximum(high - low, 1e-9)
+        found: Array = off.sum(0)
+        return found
 
 
 def _defined(columns: Array) -> Array:

@@ -101,7 +101,21 @@ class _Search:
 
     def climb(self, rng: np.random.Generator, *, rounds: int, herd: int = 192) -> tuple[list[int], list[int]] | None:
         """Return one point found by a herd of random walkers that only step nearer to the printed scores; None
-        proves nothing."""
+        proves nothing.
+
+        Parameters
+        ----------
+        rng
+            Where chance comes from.
+        rounds
+            Steps before the search is given up.
+        herd
+            How many walkers.
+
+        Returns
+        -------
+        Right and called images of each class, or None.
+        """
         h, c = self._herd(rng, herd)
         far = self._distance(h, c)
         line = np.arange(herd)

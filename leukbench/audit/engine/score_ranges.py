@@ -76,7 +76,21 @@ def class_ranges(boxes: Boxes, sizes: Array, metric: str) -> Bounds:
 
 
 def range_of(boxes: Boxes, sizes: Array, metric: str, reading: str) -> Bounds:
-    """Return the least and most value of a score under a reading in each box, ``(n_boxes,)``."""
+    """Return the least and most value of a score under a reading in each box.
+
+    Parameters
+    ----------
+    boxes
+        Least and most right and called images of each class, ``(n_boxes, n_classes)``.
+    sizes
+        Images of each class, ``(n_classes,)``.
+    metric, reading
+        Of the score.
+
+    Returns
+    -------
+    Two arrays ``(n_boxes,)``, fractions.
+    """
     n, k = sizes.sum(), len(sizes)
     right_low, right_high = boxes.h_low.sum(1), boxes.h_high.sum(1)
     if metric in {"mcc", "kappa"}:

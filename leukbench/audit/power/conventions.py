@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from leukbench.audit.engine.definitions import degenerate_mcc
 from leukbench.audit.findings import every_finding
-from leukbench.audit.power.simulated import Raw
+from leukbench.audit.power.simulated import Raw, made_up_paper
 from leukbench.papers.schema import Paper
 from leukbench.seeds import generator_for
 
@@ -222,50 +222,41 @@ def figure_set(rng: np.random.Generator) -> FigureSet:
 def _paper(matrix: Array, figures: list[Figure], rng: np.random.Generator) -> Raw:
     k = len(matrix)
     names = [f"c{i}" for i in range(k)]
-    digits, percent, truncate = int(rng.integers(0, 18)), bool(rng.random() < 0.5), bool(rng.random() < 0.35)
+    style: Raw = {
+        "digits": int(rng.integers(0, 18)),
+        "percent": bool(rng.random() < 0.5),
+        "truncate": bool(rng.random() < 0.35),
+    }
     common = {"study": "s", "model": "m", "split": "test", "where": "Table 1"}
     says_average, own_n = rng.random() < 0.3, rng.random() < 0.15
-    claims: list[Raw] = []
-    for i, f in enumerate(figures):
-        correlation = f.metric in {"mcc", "kappa"}
-        text = printed(f.value, digits=digits, percent=percent and not correlation, truncate=truncate)
-        stated = f.average if f.average == "none" or (f.average and says_average) else ""
-        claims.append(
-            {
-                **common,
-                "id": f"sim.f{i}",
-                "metric": f.metric,
-                "class": f.class_,
-                "average": stated,
-                "value": text,
-                "unit": "%" if percent and not correlation else "fraction",
-            }
-        )
-        if own_n and f.metric == "accuracy" and not f.class_:
-            claims[-1] |= {"n": str(int(matrix.sum())), "aggregation": "single"}
-    study = {
-        "title": "s",
-        "source": "none",
-        "classes": {c: [c] for c in names},
-        "protocols": {},
-        "headline": claims[int(rng.integers(len(claims)))]["id"],
-        "positive": "c0" if k == 2 and rng.random() < 0.5 else None,
-        "where": "Table 1",
-    }
-    paper: Raw = {
-        "key": "sim",
-        "made_up": True,
-        "citation": {"authors": "nobody", "title": "simulated", "venue": "", "year": "2000"},
-        "studies": {"s": study},
-        "matrices": [],
-        "protocol_facts": {},
-        "claims": claims,
-    }
+    claims = [
+        {**common, "id": f"sim.f{i}", **_figure_claim(f, style, says_average=says_average)}
+        for i, f in enumerate(figures)
+    ]
+    for claim in claims:
+        if own_n and claim["metric"] == "accuracy" and not claim["class"]:
+            claim |= {"n": str(int(matrix.sum())), "aggregation": "single"}
+    headline = claims[int(rng.integers(len(claims)))]["id"]
+    paper = made_up_paper(names, headline=headline, positive="c0" if k == 2 and rng.random() < 0.5 else None)
+    paper["claims"] = claims
     if rng.random() < 0.3:
         _print_matrix(paper, matrix, names, common, rng)
     if rng.random() < 0.35:
         claims += _sizes(matrix, names, common, rng)
     return paper
+
+
+def _figure_claim(figure: Figure, style: Raw, *, says_average: bool) -> Raw:
+    """Return what a claim of one computed figure prints in this style."""
+    percent = style["percent"] and figure.metric not in {"mcc", "kappa"}
+    stated = figure.average == "none" or (figure.average and says_average)
+    return {
+        "metric": figure.metric,
+        "class": figure.class_,
+        "average": figure.average if stated else "",
+        "value": printed(figure.value, **{**style, "percent": percent}),
+        "unit": "%" if percent else "fraction",
+    }
 
 
 def _print_matrix(paper: Raw, matrix: Array, names: list[str], common: Raw, rng: np.random.Generator) -> None:

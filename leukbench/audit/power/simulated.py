@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -56,25 +57,7 @@ def plain_experiment(rng: np.random.Generator) -> tuple[Raw, list[list[int]], Ra
     }
     if not style["percent"]:
         style["digits"] = max(2, style["digits"])
-    paper: Raw = {
-        "key": "sim",
-        "made_up": True,
-        "citation": {"authors": "nobody", "title": "simulated", "venue": "", "year": "2000"},
-        "studies": {
-            "s": {
-                "title": "s",
-                "source": "none",
-                "classes": {c: [c] for c in names},
-                "protocols": {},
-                "headline": "sim.a.accuracy",
-                "positive": names[0] if classes == 2 else None,
-                "where": "Table 1",
-            }
-        },
-        "matrices": [],
-        "protocol_facts": {},
-        "claims": [],
-    }
+    paper = made_up_paper(names, headline="sim.a.accuracy", positive=names[0] if classes == 2 else None)
     n = int(rng.integers(40, 900))
     best = _add_result(paper, "a", random_matrix(rng, classes, n), names, rng, style, with_matrix=rng.random() < 0.5)
     other = _add_result(paper, "b", same_sizes(best, rng), names, rng, style, with_matrix=rng.random() < 0.3)
@@ -86,6 +69,42 @@ def plain_experiment(rng: np.random.Generator) -> tuple[Raw, list[list[int]], Ra
         _add_layers(paper, rng)
     assert other
     return paper, best, style
+
+
+def made_up_paper(names: Sequence[str], *, headline: str, positive: str | None) -> Raw:
+    """Return a paper of one study over these classes, as read from YAML, without any figure yet.
+
+    Parameters
+    ----------
+    names
+        The classes.
+    headline
+        The id of the claim that will be the study's headline.
+    positive
+        The positive class, None where the paper names none.
+
+    Returns
+    -------
+    What :meth:`leukbench.papers.schema.Paper.model_validate` takes, once the headline is among its claims.
+    """
+    study = {
+        "title": "s",
+        "source": "none",
+        "classes": {c: [c] for c in names},
+        "protocols": {},
+        "headline": headline,
+        "positive": positive,
+        "where": "Table 1",
+    }
+    return {
+        "key": "sim",
+        "made_up": True,
+        "citation": {"authors": "nobody", "title": "simulated", "venue": "", "year": "2000"},
+        "studies": {"s": study},
+        "matrices": [],
+        "protocol_facts": {},
+        "claims": [],
+    }
 
 
 def same_sizes(counts: list[list[int]], rng: np.random.Generator) -> list[list[int]]:
@@ -115,34 +134,23 @@ def _add_result(
     values = definitions(counts, names)
     readings = [f"positive:{names[0]}", f"positive:{names[-1]}"] if len(names) == 2 else []
     reading = str(rng.choice([*readings, "macro", "weighted", "macro", "weighted", "micro"]))
-    unit = "%" if style["percent"] else "fraction"
     ident = f"sim.{name}{fold}"
-    paper["claims"].append(
-        {
-            "id": f"{ident}.accuracy",
-            **key,
-            "metric": "accuracy",
-            "unit": unit,
-            "value": print_score(Fraction(values[Definition("accuracy", "overall")]), rng, **style),
-        }
-    )
+
+    def add(metric: str, value: float | Fraction, printing: Raw, **more: str) -> None:
+        unit = "%" if printing["percent"] else "fraction"
+        text = print_score(Fraction(value), rng, **printing)
+        paper["claims"].append(
+            {"id": f"{ident}.{metric}", **key, "metric": metric, "unit": unit, **more, "value": text}
+        )
+
+    add("accuracy", values[Definition("accuracy", "overall")], style)
     for metric in ("precision", "recall", "f1", "specificity", "mcc"):
-        value = values.get(Definition(metric, "overall" if metric == "mcc" else reading))
-        if value is not None and rng.random() < (0.8 if metric != "mcc" else 0.3):
+        averaged = metric != "mcc"
+        value = values.get(Definition(metric, reading if averaged else "overall"))
+        if value is not None and rng.random() < (0.8 if averaged else 0.3):
             # a paper that says nothing about averaging is the common case
-            stated = reading if metric != "mcc" and rng.random() < 0.2 else ""
-            paper["claims"].append(
-                {
-                    "id": f"{ident}.{metric}",
-                    **key,
-                    "metric": metric,
-                    "unit": unit if metric != "mcc" else "fraction",
-                    "average": stated,
-                    "value": print_score(
-                        value, rng, **(style if metric != "mcc" else {**style, "percent": False, "digits": 3})
-                    ),
-                }
-            )
+            stated = reading if averaged and rng.random() < 0.2 else ""
+            add(metric, value, style if averaged else {**style, "percent": False, "digits": 3}, average=stated)
     if with_matrix:
         _add_matrix(paper, f"m{name}{fold}", ident, counts, names, key)
     return counts
@@ -217,30 +225,19 @@ def _add_gain(paper: Raw, rng: np.random.Generator, style: Raw) -> None:
 def _add_folds(paper: Raw, rng: np.random.Generator, style: Raw, names: list[str]) -> None:
     k = int(rng.integers(2, 6))
     size = int(rng.integers(30, 300))
+    key = {"study": "s", "model": "f", "split": "test"}
     accuracies = []
-    for f in range(k):
+    for fold in map(str, range(1, k + 1)):
         counts = random_matrix(rng, len(names), size)
-        _add_result(paper, "f", counts, names, rng, style, with_matrix=False, fold=str(f + 1))
-        accuracies.append(Fraction(sum(counts[i][i] for i in range(len(names))), sum(map(sum, counts))))
-        paper["claims"].append(
-            {
-                "id": f"sim.nf{f + 1}",
-                "study": "s",
-                "model": "f",
-                "split": "test",
-                "fold": str(f + 1),
-                "metric": "n_images",
-                "value": str(sum(map(sum, counts))),
-                "unit": "count",
-                "where": "Section 2",
-            }
-        )
+        _add_result(paper, "f", counts, names, rng, style, with_matrix=False, fold=fold)
+        n = sum(map(sum, counts))
+        accuracies.append(Fraction(sum(counts[i][i] for i in range(len(names))), n))
+        stated = {"metric": "n_images", "value": str(n), "unit": "count", "where": "Section 2"}
+        paper["claims"].append({"id": f"sim.nf{fold}", **key, "fold": fold, **stated})
     paper["claims"].append(
         {
             "id": "sim.f.mean",
-            "study": "s",
-            "model": "f",
-            "split": "test",
+            **key,
             "metric": "accuracy",
             "aggregation": "mean",
             "unit": "%" if style["percent"] else "fraction",
@@ -257,30 +254,25 @@ def _add_layers(paper: Raw, rng: np.random.Generator) -> None:
     paper["claims"].append(
         {"id": "sim.l.input", **common, "metric": "image_size", "condition": "network input", "value": "64"}
     )
-
-    def add(i: int, name: str, shape: str, params: int) -> None:
-        for metric, value in (("params_layer", str(params)), ("output_shape", shape)):
-            paper["claims"].append(
-                {"id": f"sim.l{i}.{metric}", **common, "metric": metric, "condition": f"{i:02d} {name}", "value": value}
-            )
-
-    i = 0
+    layers: list[tuple[str, tuple[int, ...], int]] = []
     for _ in range(int(rng.integers(1, 4))):
         kernel, width = int(rng.choice([3, 5])), int(rng.choice([8, 16, 32]))
         params = (kernel**2 * channels + 1) * width
         side, channels = side - kernel + 1, width
-        add(i := i + 1, "Conv2D", f"(None, {side}, {side}, {channels})", params)
+        layers.append(("Conv2D", (side, side, channels), params))
         side //= 2
-        add(i := i + 1, "MaxPooling2D", f"(None, {side}, {side}, {channels})", 0)
-        add(i := i + 1, "BatchNormalization", f"(None, {side}, {side}, {channels})", 4 * channels)
+        layers.append(("MaxPooling2D", (side, side, channels), 0))
+        layers.append(("BatchNormalization", (side, side, channels), 4 * channels))
         total, frozen = total + params + 4 * channels, frozen + 2 * channels
     flat, outputs = side * side * channels, len(paper["studies"]["s"]["classes"])
-    add(i := i + 1, "Flatten", f"(None, {flat})", 0)
-    add(i := i + 1, "Dense", f"(None, {outputs})", (flat + 1) * outputs)
+    layers += [("Flatten", (flat,), 0), ("Dense", (outputs,), (flat + 1) * outputs)]
     total += (flat + 1) * outputs
-    for metric, value in (
-        ("params_total", total),
-        ("params_trainable", total - frozen),
-        ("params_nontrainable", frozen),
-    ):
-        paper["claims"].append({"id": f"sim.l.{metric}", **common, "metric": metric, "value": f"{value:,}"})
+    for i, (name, shape, params) in enumerate(layers, start=1):
+        sides = ", ".join(map(str, shape))
+        for metric, value in (("params_layer", str(params)), ("output_shape", f"(None, {sides})")):
+            paper["claims"].append(
+                {"id": f"sim.l{i}.{metric}", **common, "metric": metric, "condition": f"{i:02d} {name}", "value": value}
+            )
+    sums = {"params_total": total, "params_trainable": total - frozen, "params_nontrainable": frozen}
+    for metric, n in sums.items():
+        paper["claims"].append({"id": f"sim.l.{metric}", **common, "metric": metric, "value": f"{n:,}"})

@@ -121,9 +121,41 @@ def stated_total(ledger: Ledger, printed: Printed) -> tuple[int, Claim] | None:
 
     Of the totals stated for that part the one that the cells add up to is taken; else that of the same network,
     fold and condition; else the one nearest to a twin matrix' total; else the only one.
+
+    Parameters
+    ----------
+    ledger
+        Of the paper.
+    printed
+        One of its matrices.
+
+    Returns
+    -------
+    The number of images and the claim that states it; None where no one total is this matrix' own.
     """
-    study, model, split, fold, condition, _ = printed.key
-    sizes = [
+    sizes = _stated_for(ledger, printed)
+    totals = {count_of(c) or 0: c for c in reversed(sizes)}
+    low = sum((c.low for line in printed.cells for c in line), Fraction(0))
+    high = sum((c.high for line in printed.cells for c in line), Fraction(0))
+    fitting = [n for n in totals if low <= n <= high]
+    if fitting:
+        return fitting[0], totals[fitting[0]]
+    _, model, _, _, condition, _ = printed.key
+    for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
+        group = {count_of(c): c for c in sizes if (c.model, c.condition) == wanted}
+        if len(group) == 1 and (wanted[0] or len(totals) == 1):
+            ((n, claim),) = group.items()
+            return (n or 0, claim)
+    others = {c.matrix for c in ledger.own if c.matrix and c.matrix != printed.matrix.id}
+    twins = {_cell_sum(ledger, m, printed) for m in others}
+    known = [n for n in totals if n in twins]
+    return (known[0], totals[known[0]]) if len(known) == 1 else None
+
+
+def _stated_for(ledger: Ledger, printed: Printed) -> list[Claim]:
+    """Return the claims that state a number of images of all classes for a matrix' part."""
+    study, model, split, fold, _, _ = printed.key
+    return [
         c
         for c in ledger.own
         if c.metric == "n_images"
@@ -134,25 +166,6 @@ def stated_total(ledger: Ledger, printed: Printed) -> tuple[int, Claim] | None:
         and c.study in {study, ""}
         and c.model in {model, ""}
     ]
-    totals = {count_of(c) or 0: c for c in reversed(sizes)}
-    low = sum((c.low for line in printed.cells for c in line), Fraction(0))
-    high = sum((c.high for line in printed.cells for c in line), Fraction(0))
-    fitting = [n for n in totals if low <= n <= high]
-    if fitting:
-        return fitting[0], totals[fitting[0]]
-    for wanted in ((model, condition), (model, ""), ("", condition), ("", "")):
-        group = {count_of(c): c for c in sizes if (c.model, c.condition) == wanted}
-        if len(group) == 1 and (wanted[0] or len(totals) == 1):
-            ((n, claim),) = group.items()
-            return (n or 0, claim)
-    twins = {
-        _cell_sum(ledger, m, printed)
-        for m in {c.matrix for c in ledger.own if c.matrix and c.matrix != printed.matrix.id}
-    }
-    known = [n for n in totals if n in twins]
-    if len(known) == 1:
-        return known[0], totals[known[0]]
-    return None
 
 
 def counted_elsewhere(ledger: Ledger, printed: Printed, class_: str, n: int) -> str:

@@ -19,6 +19,21 @@ def parameter_count(claim: Claim) -> int | None:
     return count_of(claim)
 
 
+def first_counts(ledger: Ledger) -> dict[str, Claim]:
+    """Return the first whole parameter count printed for each network, in all or trainable."""
+    found: dict[str, Claim] = {}
+    for c in ledger.own:
+        if c.metric in PARAMS[:2] and c.model and parameter_count(c) is not None:
+            found.setdefault(c.model, c)
+    return found
+
+
+def proposed_networks(ledger: Ledger) -> set[str]:
+    """Return the printed names of the networks that the paper proposes."""
+    arms = ledger.paper.arms.values()
+    return {ledger.paper.networks[arm.network].printed_name for arm in arms if arm.role == "proposed"}
+
+
 def layers(ledger: Ledger, model: str) -> list[tuple[str, Claim | None, Claim | None]]:
     """Return (condition, params claim, shape claim) of a model's layer table, in its order, each layer once."""
     found: dict[str, list[Claim | None]] = {}

@@ -70,7 +70,24 @@ def check_split(
 
 
 def check_collection(collection: Collection, *, advance: Advance | None = None) -> SplitCheck:
-    """Return what crosses the parts of a collection."""
+    """Return what crosses the parts of a collection.
+
+    Parameters
+    ----------
+    collection
+        Images with part, label and patient, as far as these are known.
+    advance
+        Called with the images looked at so far, and all of them.
+
+    Returns
+    -------
+    The facts of the page, and the tables behind them.
+
+    Raises
+    ------
+    InputError
+        Where there are not two parts.
+    """
     from leukbench.cohort.duplicates import find_duplicates
     from leukbench.cohort.groups import make_groups
     from leukbench.tools.splits.crossings import find_crossings

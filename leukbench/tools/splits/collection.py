@@ -73,20 +73,28 @@ def read_collection(table: Path, images: Path | None, mapping: Sequence[str] = (
 
 
 def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collection:
-    """Return the images of a table whose files lie below ``folder``."""
+    """Return the images of a table whose files lie below ``folder``.
+
+    Parameters
+    ----------
+    table
+        With a row an image.
+    folder
+        Of the images, at any depth.
+    mapping
+        ``role=COLUMN`` pairs for columns that do not speak for themselves.
+
+    Returns
+    -------
+    Those images, which of the table's have no file, and notes on how the table was read.
+
+    Raises
+    ------
+    InputError
+        Where no column names the images, there are no rows, or none of the images is in the folder.
+    """
     columns = find_columns(table, ROLES, read_mapping(mapping, ROLES))
-    if "image_id" not in columns:
-        raise InputError(
-            "no column names the images",
-            where=f"{table.file}, line 1",
-            expected="a path, a file name or an id",
-            found=", ".join(table.header),
-            do="say which it is: --map image_id=COLUMN",
-        )
-    if not table.lines:
-        raise InputError(
-            "this table has no rows", where=str(table.file), expected="a row an image", found="a header alone"
-        )
+    _refuse_without_images(table, columns)
     files = _Files(folder)
     rows, missing = [], []
     for line in table.lines:
@@ -104,7 +112,7 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
             found=f"{len(files.paths)} images" + (f", such as {files.paths[0]}" if files.paths else ""),
             do="give the folder with --images",
         )
-    used = {row["path"] for row in rows}
+    unused = len(set(files.paths) - {row["path"] for row in rows})
     rows, of_parts = _with_parts(rows)
     notes = [
         how_read(columns),
@@ -112,9 +120,24 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
         *table.notes,
         files.notes(),
         *of_parts,
-        _count(len(set(files.paths) - used), "image of the folder is in no row", "images of the folder are in no row"),
+        _count(unused, "image of the folder is in no row", "images of the folder are in no row"),
     ]
     return Collection(folder=folder, rows=frame(rows), missing=tuple(missing), notes=tuple(t for t in notes if t))
+
+
+def _refuse_without_images(table: Table, columns: Mapping[str, str]) -> None:
+    if "image_id" not in columns:
+        raise InputError(
+            "no column names the images",
+            where=f"{table.file}, line 1",
+            expected="a path, a file name or an id",
+            found=", ".join(table.header),
+            do="say which it is: --map image_id=COLUMN",
+        )
+    if not table.lines:
+        raise InputError(
+            "this table has no rows", where=str(table.file), expected="a row an image", found="a header alone"
+        )
 
 
 def _facts(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -270,17 +293,8 @@ def _of_folder(folder: Path) -> Collection:
     rows = []
     for path in files.paths:
         part, *between, _ = path.split("/")
-        label = between[0] if between else ""
-        rows.append(
-            {
-                "image_id": path,
-                "path": path,
-                **dict.fromkeys(FACTS, ""),
-                "part": part,
-                "label": label,
-                **described.get(path, {}),
-            }
-        )
+        of_path = {"image_id": path, "path": path, **dict.fromkeys(FACTS, "")}
+        rows.append({**of_path, "part": part, "label": between[0] if between else "", **described.get(path, {})})
     return Collection(folder=folder, rows=frame(rows), notes=tuple(t for t in (files.notes(),) if t))
 
 

@@ -50,7 +50,26 @@ class _Look:
 
 
 def look_at(collection: Collection, *, advance: Callable[[int, int], None] | None = None, threads: int = 2) -> Looks:
-    """Return what the images of a collection hold. Raises DataError naming every file that is no whole image."""
+    """Return what the images of a collection hold.
+
+    Parameters
+    ----------
+    collection
+        Images by their paths below its folder.
+    advance
+        Called with the images looked at so far, and all of them.
+    threads
+        How many read at once.
+
+    Returns
+    -------
+    A manifest with hashes and sizes, small grey pictures ``(n, …)`` and features ``(n, …)`` in its order, and notes.
+
+    Raises
+    ------
+    DataError
+        Naming every file that is no whole image.
+    """
     import cv2
 
     files = [collection.folder / path for path in collection.rows["path"]]

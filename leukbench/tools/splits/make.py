@@ -65,8 +65,35 @@ def make_split(
     and frozen.
 
     A group is what must stay together: a patient, an origin, equal and near-equal pictures. The parts that the table
-    may name are not looked at. Raises InputError for a table without labels, SplitError where a fold would lack a
-    class.
+    may name are not looked at.
+
+    Parameters
+    ----------
+    table
+        A CSV, Excel or JSON file with a row an image.
+    images
+        The folder of the images; None where they lie beside the table.
+    k
+        How many folds; left out of account where ``test`` is given.
+    test, validation
+        Shares of all images, as fractions; ``test`` None where there are folds.
+    seed
+        Of the search among splits.
+    mapping
+        ``role=COLUMN`` pairs for columns that do not speak for themselves.
+    advance
+        Called with the images looked at so far, and all of them.
+
+    Returns
+    -------
+    Manifest, groups, split, certificate, and the table with the parts beside its own columns.
+
+    Raises
+    ------
+    InputError
+        For a table without labels, or with one patient in several spellings.
+    SplitError
+        Where a fold would lack a class.
     """
     from leukbench.cohort.certificate import make_certificate
     from leukbench.cohort.duplicates import find_duplicates
@@ -76,19 +103,10 @@ def make_split(
     from leukbench.tools.splits.looks import look_at
 
     collection = read_collection(table, images, mapping)
-    classes = sorted(set(collection.rows["label"]) - {""})
-    if len(classes) < 2:
-        raise InputError(
-            "a stratified split needs classes",
-            where=str(table),
-            expected="a column label with two classes at least",
-            found=", ".join(classes) or "none",
-            do="say which column it is: --map label=COLUMN",
-        )
+    classes = _classes(collection, table)
     _refuse_spellings(collection, table)
-    rule = SplitRule(
-        unit="group", k=None if test else k, shares=(1 - test, test) if test else None, validation=validation
-    )
+    shares = (1 - test, test) if test else None
+    rule = SplitRule(unit="group", k=None if test else k, shares=shares, validation=validation)
     looks = look_at(collection, advance=advance)
     manifest = as_manifest(looks.manifest.assign(pool=""))
     groups = make_groups(manifest, find_duplicates(manifest, list(manifest["image_id"]), looks.greys))
@@ -102,6 +120,19 @@ def make_split(
         table=_used_for(collection, split),
         notes=(*collection.notes, *looks.notes),
     )
+
+
+def _classes(collection: Collection, table: Path) -> list[str]:
+    classes = sorted(set(collection.rows["label"]) - {""})
+    if len(classes) < 2:
+        raise InputError(
+            "a stratified split needs classes",
+            where=str(table),
+            expected="a column label with two classes at least",
+            found=", ".join(classes) or "none",
+            do="say which column it is: --map label=COLUMN",
+        )
+    return classes
 
 
 def _used_for(collection: Collection, split: pd.DataFrame) -> pd.DataFrame:

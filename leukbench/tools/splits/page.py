@@ -20,6 +20,13 @@ _SHARED = {
     "origin": "origins",
     "spelling": "patients in spellings that differ in case, blanks, dashes or leading zeros alone",
 }
+_ABOVE_CHANCE = {
+    "class": "The class can be told in part without looking at what is shown: a network may learn that instead.",
+    "patient": "The patient can be told from the picture: where patients are on both sides, a network may name "
+    "the patient instead of the disease.",
+    "part of the split": "The parts look different, as from other devices or days: what is learned on one may not hold "
+    "on the other.",
+}
 _SHOWN = 30
 
 
@@ -136,20 +143,19 @@ def _pairs(facts: Plain) -> Iterator[Block]:
             for e in facts["examples"]
         ]  # fmt: skip
     if facts["conflicts"]:
-        yield "p", f"{len(facts['conflicts'])} pairs of equal pixels have two labels: one of each pair is wrong."
-        yield (
-            "table",
-            [
-                {
-                    "image": c["image_id_a"],
-                    "label": c["label_a"],
-                    "and image": c["image_id_b"],
-                    "labelled": c["label_b"],
-                }
-                for c in facts["conflicts"][:_SHOWN]
-            ],
-        )
-        yield from _more(facts["conflicts"])
+        yield from _conflicts(facts["conflicts"])
+
+
+def _conflicts(conflicts: list[Plain]) -> Iterator[Block]:
+    yield "p", f"{len(conflicts)} pairs of equal pixels have two labels: one of each pair is wrong."
+    yield (
+        "table",
+        [
+            {"image": c["image_id_a"], "label": c["label_a"], "and image": c["image_id_b"], "labelled": c["label_b"]}
+            for c in conflicts[:_SHOWN]
+        ],
+    )
+    yield from _more(conflicts)
 
 
 def _gain(facts: Plain) -> Iterator[Block]:
@@ -178,39 +184,27 @@ def _probes(facts: Plain) -> Iterator[Block]:
     if not facts["probes"]:
         return
     yield "h2", "What colour, border and size alone tell"
-    rows = [
-        {
-            "of": p["what"],
-            "right": f"{percent(p['value'])} %",
-            "95 % by group": _limits(p["ci95"]),
-            "chance": f"{percent(p['chance'])} %",
-            "images": p["n_images"],
-            "above chance": "yes" if p["above_chance"] else "not shown",
-        }
-        for p in facts["probes"]
-    ]
-    yield "table", rows
+    yield (
+        "table",
+        [
+            {
+                "of": p["what"],
+                "right": f"{percent(p['value'])} %",
+                "95 % by group": _limits(p["ci95"]),
+                "chance": f"{percent(p['chance'])} %",
+                "images": p["n_images"],
+                "above chance": "yes" if p["above_chance"] else "not shown",
+            }
+            for p in facts["probes"]
+        ],
+    )
     above_chance = {p["what"] for p in facts["probes"] if p["above_chance"]}
-    if "class" in above_chance:
-        yield "p", "The class can be told in part without looking at what is shown: a network may learn that instead."
-    if "patient" in above_chance:
-        yield (
-            "p",
-            "The patient can be told from the picture: where patients are on both sides, a network may name "
-            "the patient instead of the disease.",
-        )
-    if "part of the split" in above_chance:
-        yield (
-            "p",
-            "The parts look different, as from other devices or days: what is learned on one may not hold on "
-            "the other.",
-        )
+    for what, words in _ABOVE_CHANCE.items():
+        if what in above_chance:
+            yield "p", words
     for c in facts["confounded"]:
-        yield (
-            "p",
-            f"{c['one'].capitalize()} goes with {c['other']} (Cramér's V {c['cramers_v']:.2f}; 0 not at all, 1 "
-            "wholly).",
-        )
+        strength = f"(Cramér's V {c['cramers_v']:.2f}; 0 not at all, 1 wholly)"
+        yield "p", f"{c['one'].capitalize()} goes with {c['other']} {strength}."
 
 
 def _limits(limits: Sequence[float | None]) -> str:

@@ -197,8 +197,26 @@ class ColumnMapping:
 
 
 def read_mapping(texts: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
-    """Return ``--map`` options as wishes. Raises InputError for what is none.
+    """Return ``--map`` options as wishes.
 
+    Parameters
+    ----------
+    texts
+        Such as ``label=truth``, ``class:1=ALL``, ``positive=ALL``.
+    roles
+        The parts that a column can be named for.
+
+    Returns
+    -------
+    The wishes, which nothing has been held against yet.
+
+    Raises
+    ------
+    InputError
+        For an option that is none of these.
+
+    Examples
+    --------
     >>> read_mapping(["label=truth", "class:1=ALL", "positive=ALL"], ["label"])
     ColumnMapping(columns={'label': 'truth'}, classes={'1': 'ALL'}, positive='ALL')
     """

@@ -29,40 +29,36 @@ def check_few_originals(ledger: Ledger) -> list[Draft]:
     for study in dict.fromkeys(c.study for c in counted(ledger, "n_images") if c.condition == AFTER):
         originals = _by_class(ledger, study, BEFORE, {"all", ""})
         tests = _by_class(ledger, study, (AFTER,), {"test"})
-        every = {
-            name: sum(
-                count_of(c) or 0 for c in counted(ledger, "n_images") if _is(c, study, name) and c.condition == AFTER
-            )
-            for name in tests
-        }
-        shared = [name for name in tests if name in originals]
-        if not shared or not any(_ratio(tests[n], originals[n]) >= MANY for n in shared):
-            continue
-        words = "; ".join(
-            f"{n}: {tests[n].value} test images ({every[n]} in all) of {originals[n].value} originals, "
-            f"{shown(Fraction(every[n], count_of(originals[n]) or 1), 1)} images each"
-            for n in shared
-        )
-        total = sum(count_of(originals[n]) or 0 for n in shared)
-        tested = sum(count_of(tests[n]) or 0 for n in shared)
-        worst = max(shared, key=lambda n: _ratio(tests[n], originals[n]))
-        found.append(
-            Draft(
-                check="few_originals",
-                status="implausible",
-                kind="protocol",
-                claims=tuple(c for n in shared for c in (originals[n], tests[n])),
-                severity=2,
-                statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, "
-                f"{tests[worst].value}, from "
-                f"at most {originals[worst].value}.",
-                witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most "
-                f"{total} independent "
-                "observations, fewer if originals are kept apart for training.",
-                repair="scores on original test images, or one score an original.",
-            )
-        )
+        shared = {name: (originals[name], test) for name, test in tests.items() if name in originals}
+        if any(_ratio(test, original) >= MANY for original, test in shared.values()):
+            found.append(_few_originals_draft(ledger, study, shared))
     return found
+
+
+def _few_originals_draft(ledger: Ledger, study: str, shared: dict[str, tuple[Claim, Claim]]) -> Draft:
+    """Return the finding on classes with few originals; ``shared``: class -> (originals, augmented test images)."""
+    copies = [c for c in counted(ledger, "n_images") if c.condition == AFTER]
+    every = {name: sum(count_of(c) or 0 for c in copies if _is(c, study, name)) for name in shared}
+    words = "; ".join(
+        f"{name}: {test.value} test images ({every[name]} in all) of {original.value} originals, "
+        f"{shown(Fraction(every[name], count_of(original) or 1), 1)} images each"
+        for name, (original, test) in shared.items()
+    )
+    total = sum(count_of(original) or 0 for original, _ in shared.values())
+    tested = sum(count_of(test) or 0 for _, test in shared.values())
+    worst, (original, test) = max(shared.items(), key=lambda item: _ratio(item[1][1], item[1][0]))
+    return Draft(
+        check="few_originals",
+        status="implausible",
+        kind="protocol",
+        claims=tuple(c for pair in shared.values() for c in pair),
+        severity=2,
+        statement=f"The {tested} test images are made from at most {total} originals; those of {worst}, "
+        f"{test.value}, from at most {original.value}.",
+        witness=f"{words}. Copies of one image are right or wrong together, so an error rate has at most "
+        f"{total} independent observations, fewer if originals are kept apart for training.",
+        repair="scores on original test images, or one score an original.",
+    )
 
 
 def _is(c: Claim, study: str, class_: str) -> bool:
@@ -85,10 +81,7 @@ def _ratio(a: Claim, b: Claim) -> Fraction:
 def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
     """Matrices whose cells add up to the test images before augmentation, where the test images are said to be
     augmented."""
-    sizes: dict[tuple[str, str], dict[str, Claim]] = {}
-    for c in counted(ledger, "n_images"):
-        if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
-            sizes.setdefault((c.study, c.of_fold), {}).setdefault("after" if c.condition == AFTER else "before", c)
+    sizes = _before_and_after(ledger)
     lines, claims = [], []
     for m in ledger.matrices:
         pair = sizes.get((m.key[0], m.key[3]), {})
@@ -98,26 +91,33 @@ def check_scored_before_augmentation(ledger: Ledger) -> list[Draft]:
         if not low <= (count_of(pair["before"]) or 0) <= high or low <= (count_of(pair["after"]) or 0) <= high:
             return []
         sums = shown(low, 0) if low == high else f"{shown(low, 0)} to {shown(high, 0)}"
-        lines.append(
-            f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}: {sums}; before {pair['before'].value}, "
-            f"after {pair['after'].value}"
-        )
+        where = f"{m.matrix.where}{', fold ' + m.key[3] if m.key[3] else ''}"
+        lines.append(f"{where}: {sums}; before {pair['before'].value}, after {pair['after'].value}")
         claims += [pair["before"], pair["after"], *m.claims]
-    if not lines:
-        return []
-    return [
-        Draft(
-            check="scored_before_augmentation",
-            status="implausible",
-            kind="protocol",
-            claims=tuple(claims),
-            severity=1,
-            statement="Test images are said to be augmented, but the matrices count as many as there were before.",
-            witness="; ".join(lines) + ".",
-            repair="either the augmented test images were not scored, or the matrices are of another evaluation; "
-            "say which.",
-        )
-    ]
+    return [_scored_draft(lines, claims)] if lines else []
+
+
+def _before_and_after(ledger: Ledger) -> dict[tuple[str, str], dict[str, Claim]]:
+    """Return the test images stated "before" and "after" augmentation, by study and fold."""
+    sizes: dict[tuple[str, str], dict[str, Claim]] = {}
+    for c in counted(ledger, "n_images"):
+        if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
+            sizes.setdefault((c.study, c.of_fold), {}).setdefault("after" if c.condition == AFTER else "before", c)
+    return sizes
+
+
+def _scored_draft(lines: list[str], claims: list[Claim]) -> Draft:
+    return Draft(
+        check="scored_before_augmentation",
+        status="implausible",
+        kind="protocol",
+        claims=tuple(claims),
+        severity=1,
+        statement="Test images are said to be augmented, but the matrices count as many as there were before.",
+        witness="; ".join(lines) + ".",
+        repair="either the augmented test images were not scored, or the matrices are of another evaluation; "
+        "say which.",
+    )
 
 
 FIXED = {"flip_horizontal": 2, "flip_vertical": 2, "half_turn": 2, "quarter_turns": 4}
@@ -160,22 +160,24 @@ def check_copies_by_operations(ledger: Ledger) -> list[Draft]:
     for c in counted(ledger, "n_images"):
         most = most_copies(fact_of(ledger.paper, "augmentation_operations", c.study)) if c.condition == AFTER else None
         source = before.get((c.study, c.split, c.of_fold, c.class_))
-        if most is None or source is None or not count_of(source):
-            continue
-        each = _ratio(c, source)
-        over = each > most
-        found.append(
-            Draft(
-                check="copies_by_operations",
-                status="implausible" if over else "consistent",
-                kind="arithmetic",
-                claims=(source, c),
-                severity=1 if over else 0,
-                statement=f"Each {c.split or 'original'} image{' of ' + c.class_ if c.class_ else ''} became "
-                f"{shown(each, 1)}; the operations "
-                f"stated make at most {most} different ones" + (", so some files are identical." if over else "."),
-                witness=f"{c.value}/{source.value} = {shown(each, 2)}.",
-                repair="the operations that were used, with their ranges." if over else "",
-            )
-        )
+        if most is not None and source is not None and count_of(source):
+            found.append(_copies_draft(c, source, most))
     return found
+
+
+def _copies_draft(copies: Claim, source: Claim, most: int) -> Draft:
+    """Return the finding on one part's images after and before augmentation, with ``most`` different ones an image."""
+    each = _ratio(copies, source)
+    over = each > most
+    of_class = f" of {copies.class_}" if copies.class_ else ""
+    return Draft(
+        check="copies_by_operations",
+        status="implausible" if over else "consistent",
+        kind="arithmetic",
+        claims=(source, copies),
+        severity=1 if over else 0,
+        statement=f"Each {copies.split or 'original'} image{of_class} became {shown(each, 1)}; the operations stated "
+        f"make at most {most} different ones" + (", so some files are identical." if over else "."),
+        witness=f"{copies.value}/{source.value} = {shown(each, 2)}.",
+        repair="the operations that were used, with their ranges." if over else "",
+    )

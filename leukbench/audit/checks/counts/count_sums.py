@@ -266,59 +266,69 @@ def check_iterations(ledger: Ledger) -> list[Draft]:
     for e, claim in epochs.items():
         if e == 0 or (i.model and claim.model and i.model != claim.model):
             continue
-        found.append(_iterations_draft(ledger, i, claim, e))
+        found.append(_batches_draft(ledger, i, claim) if number_of(i) % e == 0 else _broken_epoch_draft(i, claim))
     return found[:3]
 
 
-def _iterations_draft(ledger: Ledger, i: Claim, claim: Claim, e: int) -> Draft:
-    if number_of(i) % e:
-        return Draft(
-            check="iterations",
-            status="implausible",
-            kind="arithmetic",
-            claims=(i, claim),
-            severity=1,
-            statement=f"{number_of(i)} iterations are no whole number per epoch over {e} epochs.",
-            witness=f"{number_of(i)}/{e} = {shown(Fraction(number_of(i), e), 3)}.",
-            repair="training was stopped within an epoch.",
-        )
-    per = number_of(i) // e
+def _broken_epoch_draft(iterations: Claim, epochs: Claim) -> Draft:
+    i, e = number_of(iterations), number_of(epochs)
+    return Draft(
+        check="iterations",
+        status="implausible",
+        kind="arithmetic",
+        claims=(iterations, epochs),
+        severity=1,
+        statement=f"{i} iterations are no whole number per epoch over {e} epochs.",
+        witness=f"{i}/{e} = {shown(Fraction(i, e), 3)}.",
+        repair="training was stopped within an epoch.",
+    )
+
+
+def _training_sizes(ledger: Ledger, study: str) -> dict[int, str]:
+    """Return the numbers of training images that the paper's counts can mean -> what they are."""
     sizes: dict[int, str] = {}
-    images = [
-        c
-        for c in counted(ledger, "n_images")
-        if not c.class_ and c.study in {i.study, ""} | ({c.study} if not i.study else set())
-    ]
+    images = [c for c in counted(ledger, "n_images") if not c.class_ and (not study or c.study in {study, ""})]
+    tests = [number_of(c) for c in images if c.split == "test"]
     for c in images:
         if c.split in {"train", "train+validation"}:
-            sizes.setdefault(number_of(c), f"the {number_of(c)} stated for {c.split}")
-            for t in images:
-                if t.split == "test" and number_of(c) > number_of(t):
-                    sizes.setdefault(
-                        number_of(c) - number_of(t),
-                        f"{number_of(c)} − {number_of(t)} (the stated training pool less the stated test images)",
-                    )
+            n = number_of(c)
+            sizes.setdefault(n, f"the {n} stated for {c.split}")
+            for t in tests:
+                if n > t:
+                    sizes.setdefault(n - t, f"{n} − {t} (the stated training pool less the stated test images)")
+    return sizes
+
+
+def _explaining(ledger: Ledger, study: str, batches: int) -> list[tuple[int, str, str]]:
+    """Return (batch size, training images in words, what of the last batch) for all that make so many batches."""
     stated = [number_of(c) for c in counted(ledger, "batch_size")]
-    hits = [
-        (b, words, "incomplete batches dropped" if n // b == per else "last batch incomplete")
+    return [
+        (b, words, "incomplete batches dropped" if n // b == batches else "last batch incomplete")
         for b in (stated or BATCHES)
-        for n, words in sizes.items()
-        if per in {n // b, -(-n // b)}
+        for n, words in _training_sizes(ledger, study).items()
+        if batches in {n // b, -(-n // b)}
     ]
+
+
+def _batches_draft(ledger: Ledger, iterations: Claim, epochs: Claim) -> Draft:
+    """Return the finding on a whole number of batches an epoch: which counts and batch sizes explain it."""
+    i, e = number_of(iterations), number_of(epochs)
+    per = i // e
+    hits = _explaining(ledger, iterations.study, per)
+    explained = "; no stated count explains that."
+    if hits:
+        b, words, last = hits[0]
+        explained = f", which {words} explain with batches of {b} ({last})."
+    stated = [number_of(c) for c in counted(ledger, "batch_size")]
     bands = ", ".join(f"{b}: {per * b}–{per * b + b - 1}" for b in (stated or (32, 64, 128)))
     return Draft(
         check="iterations",
         status="consistent" if hits else "uncheckable",
         kind="arithmetic",
-        claims=(i, claim),
+        claims=(iterations, epochs),
         severity=1,
-        statement=f"{number_of(i)} iterations over {e} epochs are {per} batches an epoch"
-        + (
-            f", which {hits[0][1]} explain with batches of {hits[0][0]} ({hits[0][2]})."
-            if hits
-            else "; no stated count explains that."
-        ),
-        witness=f"{number_of(i)}/{e} = {per}. Training images by batch size (incomplete batches dropped): {bands}."
+        statement=f"{i} iterations over {e} epochs are {per} batches an epoch{explained}",
+        witness=f"{i}/{e} = {per}. Training images by batch size (incomplete batches dropped): {bands}."
         + (" All that fit: " + "; ".join(f"{w} with batches of {b}" for b, w, _ in hits[:6]) + "." if hits else ""),
         repair="the batch size and the number of training images.",
     )

@@ -29,43 +29,46 @@ def check_exact_shares(ledger: Ledger) -> list[Draft]:
     found = []
     for name, study in ledger.paper.studies.items():
         facts = public_counts().get(study.source, {})
-        by_patient = fact_of(ledger.paper, "patient_level_split", name).startswith("yes")
         images, subjects = facts.get("images"), facts.get("subjects")
         if not images or not subjects or images < 20 * subjects:
             continue
         parts = list(_parts(ledger, name))
         for split in ("test", "validation"):
             cut = [(c, n) for c, n in parts if c.split == split]
-            share = next(
-                (s for s in USUAL_SHARES if len(cut) >= 2 and all(_is_share(count_of(c) or 0, n, s) for c, n in cut)),
-                None,
-            )
-            if share is None:
-                continue
-            lines = "; ".join(
-                f"{c.value} of {n} ({_name(c)}): {shown(100 * share, 0)} % is {shown(share * n, 1)}" for c, n in cut
-            )
-            found.append(
-                Draft(
-                    check="exact_shares",
-                    status="implausible",
-                    kind="protocol",
-                    claims=tuple(c for c, _ in cut),
-                    severity=3 if by_patient else 2,
-                    statement=f"Every {split} part of study {name} is {shown(100 * share, 0)} % of its images to "
-                    "the image, as a cut by image "
-                    "gives"
-                    + (
-                        ", although the split is said to be by patient."
-                        if by_patient
-                        else " and a cut by patient would only by accident."
-                    ),
-                    witness=f"{lines}. The source has about {images // subjects} images a patient, so whole "
-                    "patients would add up to other numbers.",
-                    repair="the list of training and test images.",
-                )
-            )
+            share = _common_share(cut) if len(cut) >= 2 else None
+            if share is not None:
+                by_patient = fact_of(ledger.paper, "patient_level_split", name).startswith("yes")
+                part = f"Every {split} part of study {name}"
+                found.append(_cut_draft(part, cut, share, images // subjects, by_patient=by_patient))
     return found
+
+
+def _common_share(cut: list[tuple[Claim, int]]) -> Fraction | None:
+    """Return the usual share that each of these parts is of its whole, None where they have none in common."""
+    return next((s for s in USUAL_SHARES if all(_is_share(count_of(c) or 0, n, s) for c, n in cut)), None)
+
+
+def _cut_draft(
+    part: str, cut: list[tuple[Claim, int]], share: Fraction, images_a_patient: int, *, by_patient: bool
+) -> Draft:
+    percent = f"{shown(100 * share, 0)} %"
+    lines = "; ".join(f"{c.value} of {n} ({_name(c)}): {percent} is {shown(share * n, 1)}" for c, n in cut)
+    return Draft(
+        check="exact_shares",
+        status="implausible",
+        kind="protocol",
+        claims=tuple(c for c, _ in cut),
+        severity=3 if by_patient else 2,
+        statement=f"{part} is {percent} of its images to the image, as a cut by image gives"
+        + (
+            ", although the split is said to be by patient."
+            if by_patient
+            else " and a cut by patient would only by accident."
+        ),
+        witness=f"{lines}. The source has about {images_a_patient} images a patient, so whole patients would add up "
+        "to other numbers.",
+        repair="the list of training and test images.",
+    )
 
 
 def _name(c: Claim) -> str:

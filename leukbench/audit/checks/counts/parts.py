@@ -129,20 +129,19 @@ def check_common_n(ledger: Ledger) -> list[Draft]:
 
 
 def _common_n_draft(ledger: Ledger, study: str, claims: list[Claim]) -> Draft | None:
-    intervals = [i for c in claims if (i := score_interval(c)) is not None]
     facts = public_counts().get(ledger.paper.studies[study].source, {}) if study in ledger.paper.studies else {}
     sizes = _source_sizes(facts, with_copies=fact_of(ledger.paper, "source_is_augmented", study).startswith("yes"))
     share = next((c for c in ledger.own if c.metric == "share" and c.split == "test" and c.study in {study, ""}), None)
     part = Fraction(printed_number(share.value) or 0) / 100 if share is not None and share.unit == "%" else None
     if not sizes:
         return None
+    intervals = [i for c in claims if (i := score_interval(c)) is not None]
     fitting = [n for n in range(2, max(sizes) + 1) if all(len(counts_printing_as(i, n)) for i in intervals)]
     if fitting and fitting[0] < 10:
         return None
     windows = {int(s * (part or 1)): words for s, words in sizes.items()}
-    odd = not fitting or (part is not None and not any(abs(n - w) <= w // 20 for n in fitting for w in windows))
-    values = ", ".join(c.value for c in claims)
-    first = fitting[0] if fitting else 0
+    of_share = part is not None and not any(abs(n - w) <= w // 20 for n in fitting for w in windows)
+    odd = not fitting or of_share
     parts = "; ".join(f"{share.value + ' % of ' if share and part else ''}{words}: {w}" for w, words in windows.items())
     return Draft(
         check="common_n",
@@ -150,28 +149,34 @@ def _common_n_draft(ledger: Ledger, study: str, claims: list[Claim]) -> Draft | 
         kind="arithmetic",
         claims=(*claims, *((share,) if share is not None else ())),
         severity=2 if odd else 0,
-        statement=(
-            "No test part of the stated share of the source (5 % more or less) makes the accuracies of all "
-            f"{len(claims)} networks whole counts."
-            if odd and fitting
-            else f"No test part of the source makes the accuracies of all {len(claims)} networks whole counts."
-            if odd
-            else f"The accuracies of {len(claims)} networks are whole counts on {len(fitting)} numbers of images "
-            "up to the size of the source."
-        ),
-        witness=f"{values} %, rounded or truncated; numbers of images that give all of them: "
-        f"{', '.join(map(str, fitting[:8])) or 'none'}"
-        + ("" if len(fitting) <= 8 else ", …")
-        + (
-            f" (at {first}: {', '.join(f'{counts_printing_as(i, first)[0]}/{first}' for i in intervals)})"
-            if fitting
-            else ""
-        )
-        + f". {parts}.",
+        statement=_common_n_words(len(claims), fitting, odd=odd),
+        witness=f"{', '.join(c.value for c in claims)} %, rounded or truncated; numbers of images that give all of "
+        f"them: {_fitting_words(fitting, intervals)}. {parts}.",
         repair="averages over runs, another share, or another number of images for each network."
         if odd
         else "the number of test images.",
     )
+
+
+def _common_n_words(n_networks: int, fitting: list[int], *, odd: bool) -> str:
+    whole = f"makes the accuracies of all {n_networks} networks whole counts."
+    if odd and fitting:
+        return f"No test part of the stated share of the source (5 % more or less) {whole}"
+    if odd:
+        return f"No test part of the source {whole}"
+    return (
+        f"The accuracies of {n_networks} networks are whole counts on {len(fitting)} numbers of images up to the size "
+        "of the source."
+    )
+
+
+def _fitting_words(fitting: list[int], intervals: list[Interval]) -> str:
+    """Return the first numbers of images that fit, and the counts at the first of them."""
+    if not fitting:
+        return "none"
+    first = fitting[0]
+    counts = ", ".join(f"{counts_printing_as(i, first)[0]}/{first}" for i in intervals)
+    return f"{', '.join(map(str, fitting[:8]))}{', …' if len(fitting) > 8 else ''} (at {first}: {counts})"
 
 
 def _source_sizes(facts: dict[str, object], *, with_copies: bool) -> dict[int, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.printed_matrices import Printed
 from leukbench.audit.readings.public_counts import (
     facts_of,
     labelled_quantities,
@@ -24,55 +26,58 @@ def check_public_counts(ledger: Ledger) -> list[Draft]:
     Equality names the pool. What the paper says of the release, or of labelled data, must be publicly there; a
     class cannot have more images than were published, unless copies are counted.
     """
-    found = []
-    for c in counted(ledger):
-        known = facts_of(ledger, c.study)
-        if known is None or c.model or c.condition == "after augmentation":
-            continue
-        facts = known[1]
-        class_ = public_class(facts, c.class_) if c.class_ else ""
-        if class_ is None:
-            continue
-        public = public_quantities(facts, c.metric, class_)
-        if c.condition == "labelled" and (labelled := labelled_quantities(facts, c.metric, class_)):
-            if number_of(c) not in labelled:
-                found.append(_not_labelled(c, facts, labelled, public, class_))
-                continue
-            public = labelled
-        what = "subjects" if c.metric == "n_subjects" else "images"
-        named = f"{what}{' of ' + c.class_ if c.class_ else ''}"
-        if number_of(c) in public:
-            found.append(
-                Draft(
-                    check="public_counts",
-                    status="consistent",
-                    kind="arithmetic",
-                    claims=(c,),
-                    statement=f"{number_of(c)} {named} is the public count of {facts['name'].split(' (')[0]}: "
-                    f"{public[number_of(c)]}.",
-                    witness=f"Public: {public[number_of(c)]} = {number_of(c)}.",
-                )
-            )
-        elif c.condition in {"public release", "labelled"} or (c.split == "all" and not c.condition and public):
-            found.append(_not_public(c, facts, public, named, class_))
-        elif c.of_fold and c.split in {"", "all"} and not c.class_ and "folds" in facts:
-            fold = facts["folds"].get(c.of_fold)
-            if fold and fold["total"] != number_of(c):
-                found.append(
-                    Draft(
-                        check="public_counts",
-                        status="implausible",
-                        kind="arithmetic",
-                        claims=(c,),
-                        severity=1,
-                        statement=f"Fold {c.of_fold} is said to have {number_of(c)} images; the official fold has "
-                        f"{fold['total']}.",
-                        witness=f"Public: {fold['total']}; stated: {number_of(c)}; a difference of "
-                        f"{number_of(c) - fold['total']}.",
-                        repair="the official fold, or another cut of the training pool.",
-                    )
-                )
-    return found
+    drafts = (_count_draft(ledger, c) for c in counted(ledger))
+    return [d for d in drafts if d is not None]
+
+
+def _count_draft(ledger: Ledger, c: Claim) -> Draft | None:
+    """Return the finding on one stated count beside the public ones; None where they do not speak of the same thing."""
+    known = facts_of(ledger, c.study)
+    if known is None or c.model or c.condition == "after augmentation":
+        return None
+    facts = known[1]
+    class_ = public_class(facts, c.class_) if c.class_ else ""
+    if class_ is None:
+        return None
+    public = public_quantities(facts, c.metric, class_)
+    if c.condition == "labelled" and (labelled := labelled_quantities(facts, c.metric, class_)):
+        if number_of(c) not in labelled:
+            return _not_labelled(c, facts, labelled, public, class_)
+        public = labelled
+    named = f"{'subjects' if c.metric == 'n_subjects' else 'images'}{' of ' + c.class_ if c.class_ else ''}"
+    if number_of(c) in public:
+        return _public_draft(c, named, facts["name"].split(" (")[0], public[number_of(c)])
+    if c.condition in {"public release", "labelled"} or (c.split == "all" and not c.condition and public):
+        return _not_public(c, facts, public, named, class_)
+    return _fold_size_draft(c, facts.get("folds", {}))
+
+
+def _public_draft(c: Claim, named: str, source: str, pool: str) -> Draft:
+    return Draft(
+        check="public_counts",
+        status="consistent",
+        kind="arithmetic",
+        claims=(c,),
+        statement=f"{number_of(c)} {named} is the public count of {source}: {pool}.",
+        witness=f"Public: {pool} = {number_of(c)}.",
+    )
+
+
+def _fold_size_draft(c: Claim, folds: Mapping[str, Any]) -> Draft | None:
+    """Return the finding on a fold's stated size that is not the official fold's; None for anything else."""
+    fold = folds.get(c.of_fold) if c.of_fold and c.split in {"", "all"} and not c.class_ else None
+    if not fold or fold["total"] == number_of(c):
+        return None
+    return Draft(
+        check="public_counts",
+        status="implausible",
+        kind="arithmetic",
+        claims=(c,),
+        severity=1,
+        statement=f"Fold {c.of_fold} is said to have {number_of(c)} images; the official fold has {fold['total']}.",
+        witness=f"Public: {fold['total']}; stated: {number_of(c)}; a difference of {number_of(c) - fold['total']}.",
+        repair="the official fold, or another cut of the training pool.",
+    )
 
 
 def _not_labelled(
@@ -133,28 +138,29 @@ def check_derived_release(ledger: Ledger) -> list[Draft]:
             continue
         for name, derived in known[1].get("derived", {}).items():
             if all((p := public_class(known[1], c)) and derived.get(p) == number_of(cl) for c, cl in counts.items()):
-                source = next(iter(known[1]["pools"].values()))
-                factors = ", ".join(
-                    f"{c}: {number_of(cl)}/{source[public_class(known[1], c) or c]} = "
-                    f"{shown(Fraction(number_of(cl), source[public_class(known[1], c) or c]), 1)}"
-                    for c, cl in counts.items()
-                )
-                found.append(
-                    Draft(
-                        check="derived_release",
-                        status="implausible",
-                        kind="protocol",
-                        claims=tuple(counts.values()),
-                        severity=3,
-                        statement=f"The {sum(number_of(c) for c in counts.values())} images are those of {name}: "
-                        f"copies of {source['total']} originals.",
-                        witness=f"Images a class against originals: {factors}. {derived.get('note', '')}.".replace(
-                            "..", "."
-                        ),
-                        repair="say which images are copies of one original, and split the originals.",
-                    )
-                )
+                found.append(_derived_draft(counts, name, derived.get("note", ""), known[1]))
     return found
+
+
+def _derived_draft(counts: dict[str, Claim], name: str, note: str, facts: dict[str, Any]) -> Draft:
+    """Return the finding on class sizes that are those of the augmented release ``name``."""
+    source = next(iter(facts["pools"].values()))
+    originals = {c: source[public_class(facts, c) or c] for c in counts}
+    factors = ", ".join(
+        f"{c}: {number_of(cl)}/{originals[c]} = {shown(Fraction(number_of(cl), originals[c]), 1)}"
+        for c, cl in counts.items()
+    )
+    return Draft(
+        check="derived_release",
+        status="implausible",
+        kind="protocol",
+        claims=tuple(counts.values()),
+        severity=3,
+        statement=f"The {sum(number_of(c) for c in counts.values())} images are those of {name}: copies of "
+        f"{source['total']} originals.",
+        witness=f"Images a class against originals: {factors}. {note}.".replace("..", "."),
+        repair="say which images are copies of one original, and split the originals.",
+    )
 
 
 def check_public_pool_is_training(ledger: Ledger) -> list[Draft]:
@@ -192,40 +198,29 @@ def _pool_draft(
     pools: dict[str, Any],
     augmented: bool,
 ) -> Draft:
-    total = sum(number_of(c) for c in counts.values())
-    tests = [
-        c
-        for c in counted(ledger, "n_images")
-        if c.split == "test" and not c.class_ and c.study in {key[1], ""} and not c.of_fold
-    ]
-    lines = "; ".join(
-        f"{c}: "
-        + " + ".join(str(pools[m].get(c.lower(), pools[m].get(c, "?"))) for m in members)
-        + f" = {number_of(cl)}"
-        for c, cl in counts.items()
-    )
-    extra = ""
-    if tests:
-        t = number_of(tests[0])
-        extra = (
-            f" A test part of {t} images is stated besides; the source has no further images of these classes, so "
-            "it was cut from "
-            f"the same {total} (leaving {total - t} to train on) or consists of further copies of them."
-        )
+    tests = [c for c in counted(ledger, "n_images") if c.split == "test" and c.study in {key[1], ""}]
+    whole = [c for c in tests if not c.class_ and not c.of_fold]
+    sums = {c: " + ".join(str(pools[m].get(c.lower(), pools[m].get(c, "?"))) for m in members) for c in counts}
+    lines = "; ".join(f"{c}: {sums[c]} = {number_of(claim)}" for c, claim in counts.items())
+    beside = _beside_pool(number_of(whole[0]), sum(number_of(c) for c in counts.values())) if whole else ""
+    own_test = augmented and len(members) > 1
     return Draft(
         check="public_pool_is_training",
         status="implausible",
         kind="protocol",
-        claims=(*counts.values(), *tests[:1]),
+        claims=(*counts.values(), *whole[:1]),
         severity=3,
         statement=f"The training images, class by class, are exactly {name}"
-        + (
-            ", an already augmented release whose own test part is counted in it."
-            if augmented and len(members) > 1
-            else "."
-        ),
-        witness=f"{lines}.{extra}",
+        + (", an already augmented release whose own test part is counted in it." if own_test else "."),
+        witness=f"{lines}.{beside}",
         repair="say from which pool training and test images came, and that no original stands on both sides.",
+    )
+
+
+def _beside_pool(n_test: int, total: int) -> str:
+    return (
+        f" A test part of {n_test} images is stated besides; the source has no further images of these classes, so it "
+        f"was cut from the same {total} (leaving {total - n_test} to train on) or consists of further copies of them."
     )
 
 
@@ -262,7 +257,7 @@ def check_oversampling(ledger: Ledger) -> list[Draft]:
 def _class_against_pools(class_: str, parts: dict[str, Claim], pools: dict[str, int]) -> Draft | None:
     """Return what the parts of one class mean beside the public pools; None where they are neither one of them nor
     more."""
-    total, largest = sum(number_of(c) for c in parts.values()), sum(pools.values())
+    total = sum(number_of(c) for c in parts.values())
     sum_ = " + ".join(str(number_of(c)) for c in parts.values())
     same = [p for p, v in pools.items() if v == total]
     if same:
@@ -275,14 +270,18 @@ def _class_against_pools(class_: str, parts: dict[str, Claim], pools: dict[str, 
             "cut of that pool.",
             witness=f"{sum_} = {total} = public {same[0]}.",
         )
-    if total <= max(pools.values()):
-        return None
+    return _enlarged_draft(class_, parts, pools, f"{sum_} = {total}") if total > max(pools.values()) else None
+
+
+def _enlarged_draft(class_: str, parts: dict[str, Claim], pools: dict[str, int], sum_: str) -> Draft:
+    """Return the finding on a class with more images than any public pool has of it; ``sum_``: its parts added up."""
+    largest = sum(pools.values())
+    pool, n_pool = max(pools.items(), key=lambda item: item[1])
     n_held_out = sum(number_of(c) for s, c in parts.items() if s != "train")
-    pool = max(pools, key=lambda p: pools[p])
-    originals = pools[pool] - n_held_out
+    originals = n_pool - n_held_out
     rest = (
         f" (all labelled pools together have {largest}, which would leave {max(largest - n_held_out, 0)})."
-        if largest != pools[pool]
+        if largest != n_pool
         else "."
     )
     return Draft(
@@ -291,11 +290,10 @@ def _class_against_pools(class_: str, parts: dict[str, Claim], pools: dict[str, 
         kind="protocol",
         claims=tuple(parts.values()),
         severity=2,
-        statement=f"Class {class_} counts {total} images, but the public {pool} pool has {pools[pool]}: training "
-        "images are "
-        f"repeated or augmented copies, at most {max(originals, 0)} are originals.",
-        witness=f"{sum_} = {total}; public {pool} pool: {pools[pool]}; {pools[pool]} − {n_held_out} held out = "
-        f"{originals} originals "
+        statement=f"Class {class_} counts {sum(number_of(c) for c in parts.values())} images, but the public {pool} "
+        f"pool has {n_pool}: training images are repeated or augmented copies, at most {max(originals, 0)} are "
+        "originals.",
+        witness=f"{sum_}; public {pool} pool: {n_pool}; {n_pool} − {n_held_out} held out = {originals} originals "
         f"for {number_of(parts['train'])} training images{rest}",
         repair="say how the class was enlarged, and that this happened after the split.",
     )
@@ -315,36 +313,35 @@ def check_class_shares(ledger: Ledger) -> list[Draft]:
         if known is None or not m.exact or not m.actual_known or not m.matrix.id or not total_is_stated(ledger, m):
             continue
         sizes = {c: sum(line) for c, line in zip(m.matrix.classes, m.counts(), strict=True)}
-        names = {c: public_class(known[1], c) for c in sizes}
-        pools = {p: {c: v.get(names[c] or "") for c in sizes} for p, v in known[1]["pools"].items()}
-        usable = {p: {c: n for c, n in v.items() if n} for p, v in pools.items() if all(v.values())}
-        n, first = sum(sizes.values()), next(iter(sizes))
-        if not usable or n == 0 or (key := (m.matrix.where, str(sizes))) in seen:
+        shares = _shares_of_first(known[1], sizes)
+        if not shares or not any(sizes.values()) or (key := (m.matrix.where, str(sizes))) in seen:
             continue
         seen.add(key)
-        shares = {p: Fraction(v[first], sum(v.values())) for p, v in usable.items()}
-        far = {
-            p: abs(Fraction(sizes[first], n) - s) > 5 * Fraction((float(s * (1 - s)) / n) ** 0.5)
-            for p, s in shares.items()
-        }
-        odd = all(far.values())
-        words = "; ".join(f"{p}: {shown(100 * s, 1)} %" for p, s in shares.items())
-        found.append(
-            Draft(
-                check="class_shares",
-                status="implausible" if odd else "consistent",
-                kind="protocol",
-                claims=m.claims,
-                severity=2 if odd else 0,
-                statement=f"{shown(Fraction(100 * sizes[first], n), 1)} % of the {n} images of {m.matrix.where} "
-                f"are {first}"
-                + (
-                    ", far from every public pool: they are no random cut of it." if odd else ", as in the public pool."
-                ),
-                witness=f"{sizes[first]}/{n}; {words}; one standard error at n = {n} is about "
-                f"{100 * (float(next(iter(shares.values())) * (1 - next(iter(shares.values())))) / n) ** 0.5:.1f} "
-                "points.",
-                repair="say which images these are." if odd else "",
-            )
-        )
+        found.append(_shares_draft(m, sizes, shares))
     return found
+
+
+def _shares_of_first(facts: dict[str, Any], sizes: Mapping[str, int]) -> dict[str, Fraction]:
+    """Return the share of the first of these classes in each public pool that has all of them."""
+    names = {c: public_class(facts, c) for c in sizes}
+    pools = {p: [v.get(names[c] or "") for c in sizes] for p, v in facts["pools"].items()}
+    return {p: Fraction(v[0], sum(v)) for p, v in pools.items() if all(v)}
+
+
+def _shares_draft(m: Printed, sizes: Mapping[str, int], shares: Mapping[str, Fraction]) -> Draft:
+    n, (first, size) = sum(sizes.values()), next(iter(sizes.items()))
+    errors = {p: (float(s * (1 - s)) / n) ** 0.5 for p, s in shares.items()}
+    odd = all(abs(Fraction(size, n) - s) > 5 * Fraction(errors[p]) for p, s in shares.items())
+    words = "; ".join(f"{p}: {shown(100 * s, 1)} %" for p, s in shares.items())
+    return Draft(
+        check="class_shares",
+        status="implausible" if odd else "consistent",
+        kind="protocol",
+        claims=m.claims,
+        severity=2 if odd else 0,
+        statement=f"{shown(Fraction(100 * size, n), 1)} % of the {n} images of {m.matrix.where} are {first}"
+        + (", far from every public pool: they are no random cut of it." if odd else ", as in the public pool."),
+        witness=f"{size}/{n}; {words}; one standard error at n = {n} is about "
+        f"{100 * next(iter(errors.values())):.1f} points.",
+        repair="say which images these are." if odd else "",
+    )

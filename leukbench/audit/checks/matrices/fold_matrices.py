@@ -93,7 +93,7 @@ def _fold_draft(
 
 def check_two_positive_classes(ledger: Ledger) -> list[Draft]:
     """Recall (or sensitivity) of one network that is one class' in one place and the other class' in another."""
-    found: dict[str, list[tuple[str, Claim, Printed]]] = {}
+    found: dict[str, dict[str, tuple[Claim, Printed]]] = {}
     printed = [m for m in ledger.matrices if len(m.matrix.classes) == 2 and m.actual_known and m.matrix.id]
     for row in ledger.rows:
         recall = next((c[0] for (m, k, _), c in row.scores.items() if m == "recall" and not k), None)
@@ -104,27 +104,22 @@ def check_two_positive_classes(ledger: Ledger) -> list[Draft]:
             same = m.key[:2] == row.key[:2] and row.key[3] in {"", m.key[3]}
             readings = _readings(ledger, others, m) if same else set()
             if len(readings) == 1 and (reading := next(iter(readings))).startswith("positive:"):
-                found.setdefault(row.key[1], []).append((reading.removeprefix("positive:"), recall, m))
-    drafts = []
-    for model, members in found.items():
-        by_class = {name: (claim, m) for name, claim, m in members}
-        if len(by_class) == 2:
-            (a, (first, m)), (b, (second, _)) = by_class.items()
-            drafts.append(
-                Draft(
-                    check="two_positive_classes",
-                    status="implausible",
-                    kind="arithmetic",
-                    claims=(first, second, *m.claims),
-                    severity=2,
-                    statement=f"{first.metric} {first.value} of {model} is that of {a} at {first.where}; "
-                    f"{second.metric} {second.value} is "
-                    f"that of {b} at {second.where}.",
-                    witness=f"{drawn(m.counts(), m.matrix.classes)}. Only with {a} as the positive class do the "
-                    f"scores at {first.where} "
-                    f"follow together, only with {b} those at {second.where}.",
-                    repair="one positive class throughout; what is called sensitivity in one place is specificity "
-                    "in the other.",
-                )
-            )
-    return drafts
+                found.setdefault(row.key[1], {})[reading.removeprefix("positive:")] = (recall, m)
+    return [_two_classes_draft(model, by_class) for model, by_class in found.items() if len(by_class) == 2]
+
+
+def _two_classes_draft(model: str, by_class: dict[str, tuple[Claim, Printed]]) -> Draft:
+    """Return the finding on a network's two recalls, each of which is another class's."""
+    (a, (first, m)), (b, (second, _)) = by_class.items()
+    return Draft(
+        check="two_positive_classes",
+        status="implausible",
+        kind="arithmetic",
+        claims=(first, second, *m.claims),
+        severity=2,
+        statement=f"{first.metric} {first.value} of {model} is that of {a} at {first.where}; "
+        f"{second.metric} {second.value} is that of {b} at {second.where}.",
+        witness=f"{drawn(m.counts(), m.matrix.classes)}. Only with {a} as the positive class do the "
+        f"scores at {first.where} follow together, only with {b} those at {second.where}.",
+        repair="one positive class throughout; what is called sensitivity in one place is specificity in the other.",
+    )

@@ -7,6 +7,7 @@ from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import completions, drawn, search_definition, value_words
 from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.row_scores import Claims
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
@@ -71,43 +72,46 @@ def check_mixed_definitions(ledger: Ledger) -> list[Draft]:
 
     For each network the readings shared by its scores are found from its own matrix, or from that of one of its folds.
     """
-    tables: dict[str, dict[str, tuple[set[str], str, tuple[Claim, ...]]]] = {}
-    printed = ledger.matrices
+    tables: dict[str, dict[str, tuple[set[str], tuple[Claim, ...]]]] = {}
     for row in ledger.rows:
         scores = [
             c for (m, k, _), c in row.scores.items() if m in {"precision", "recall", "f1", "specificity"} and not k
         ]
-        for m in printed:
+        for m in ledger.matrices:
             if len(scores) < 2 or m.key[:3] != row.key[:3] or row.key[3] not in {"", m.key[3]} or not m.actual_known:
                 continue
-            candidates = completions(m, total=(stated_total(ledger, m) or (None, None))[0]) or completions(m) or []
-            # a harmonic mean of macro precision and macro recall is a macro average too
-            shared = set.intersection(
-                *(
-                    {r.removesuffix(", harmonic") for r in search_definition(c[0], candidates, m.matrix.classes)}
-                    for c in scores
-                )
-            )
+            shared = _shared_definitions(ledger, scores, m)
             if shared:
                 name = f"{row.key[1]}{' (fold ' + m.key[3] + ')' if m.key[3] else ''}"
                 where = next((c.where for cs in scores for c in cs if c.where.startswith("Table")), scores[0][0].where)
-                tables.setdefault(where, {})[name] = (shared, row.key[1], tuple(c[0] for c in scores))
-    found = []
-    for where, members in tables.items():
-        if len(members) > 1 and not set.intersection(*(s for s, _, _ in members.values())):
-            words = "; ".join(f"{name}: {', '.join(sorted(s))}" for name, (s, _, _) in members.items())
-            found.append(
-                Draft(
-                    check="mixed_definitions",
-                    status="implausible",
-                    kind="arithmetic",
-                    severity=2,
-                    claims=tuple(c for _, _, cs in members.values() for c in cs),
-                    statement=f"Precision, recall and F1 in {where} follow from the matrices only under different "
-                    "definitions for different networks.",
-                    witness=f"Definitions that give the scores: {words}.",
-                    repair="one definition for all rows; scores of one class and averages over classes are not "
-                    "comparable.",
-                )
-            )
-    return found
+                tables.setdefault(where, {})[name] = (shared, tuple(c[0] for c in scores))
+    return [
+        _mixed_draft(where, members)
+        for where, members in tables.items()
+        if len(members) > 1 and not set.intersection(*(shared for shared, _ in members.values()))
+    ]
+
+
+def _shared_definitions(ledger: Ledger, scores: list[Claims], m: Printed) -> set[str]:
+    """Return the definitions under which all of these scores follow from a matrix."""
+    candidates = completions(m, total=(stated_total(ledger, m) or (None, None))[0]) or completions(m) or []
+    # a harmonic mean of macro precision and macro recall is a macro average too
+    found = (
+        {r.removesuffix(", harmonic") for r in search_definition(c[0], candidates, m.matrix.classes)} for c in scores
+    )
+    return set.intersection(*found)
+
+
+def _mixed_draft(where: str, members: dict[str, tuple[set[str], tuple[Claim, ...]]]) -> Draft:
+    words = "; ".join(f"{name}: {', '.join(sorted(shared))}" for name, (shared, _) in members.items())
+    return Draft(
+        check="mixed_definitions",
+        status="implausible",
+        kind="arithmetic",
+        severity=2,
+        claims=tuple(c for _, cs in members.values() for c in cs),
+        statement=f"Precision, recall and F1 in {where} follow from the matrices only under different definitions "
+        "for different networks.",
+        witness=f"Definitions that give the scores: {words}.",
+        repair="one definition for all rows; scores of one class and averages over classes are not comparable.",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.checks.matrices.matrix_sums import suspects
@@ -140,34 +141,39 @@ def _score_draft(
     head: bool,
 ) -> Draft:
     classes, claim = printed.matrix.classes, claims[0]
-    readings = search_definition(claim, candidates, classes)
-    if readings:
-        counts = next(c for c in candidates if search_definition(claim, [c], classes))
-        return Draft(
-            check="matrix_scores",
-            status="consistent",
-            kind="arithmetic",
-            claims=(*claims, *printed.claims),
-            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as "
-            f"{' or '.join(readings)}.",
-            witness=f"{drawn(counts, classes)}. {value_words(claim, counts, classes, readings[0])}",
-        )
-    counts = candidates[0]
-    near = nearest_value(claim, counts, classes)
-    nearest = f"The nearest is {shown(near[1])} ({near[0]})." if near else ""
-    return Draft(
+    draft = Draft(
         check="matrix_scores",
         status="implausible" if claim.approximate else "inconsistent",
         kind="arithmetic",
         claims=(*claims, *printed.claims),
+        statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
+    )
+    readings = search_definition(claim, candidates, classes)
+    if readings:
+        counts = next(c for c in candidates if search_definition(claim, [c], classes))
+        return replace(
+            draft,
+            status="consistent",
+            statement=f"{claim.metric} {claim.value} follows from {printed.matrix.where}, read as "
+            f"{' or '.join(readings)}.",
+            witness=f"{drawn(counts, classes)}. {value_words(claim, counts, classes, readings[0])}",
+        )
+    repair = _exchange_repair(claim, candidates[0], classes)
+    return replace(
+        draft,
         severity=3 if head else 2,
         members=() if claim.approximate else (tuple(c.id for c in claims), *block),
-        statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
-        witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both "
-        "orientations are covered "
-        f"because turning the matrix exchanges precision and recall, which are both tried by name. {nearest}",
-        repair=_exchange_repair(claim, counts, classes)
-        or "another matrix or another part of the data behind the printed score.",
+        witness=_tried_words(claim, candidates[0], classes),
+        repair=repair or "another matrix or another part of the data behind the printed score.",
+    )
+
+
+def _tried_words(claim: Claim, counts: list[list[int]], classes: Sequence[str]) -> str:
+    near = nearest_value(claim, counts, classes)
+    return (
+        f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro; both orientations are "
+        "covered because turning the matrix exchanges precision and recall, which are both tried by name. "
+        + (f"The nearest is {shown(near[1])} ({near[0]})." if near else "")
     )
 
 
@@ -203,27 +209,28 @@ def check_completed_heat_map(ledger: Ledger) -> list[Draft]:
         stated = stated_total(ledger, printed)
         if printed.exact or stated is None:
             continue
-        n, claim = stated
-        row = by_key.get(printed.key, Row(printed.key))
-        fitting = completions(printed, total=n)
-        if not fitting:
-            continue
-        scores = [c[0] for name, c in row.scores.items() if name[0] != "auc"]
-        left = [m for m in fitting if all(search_definition(c, [m], printed.matrix.classes) for c in scores)]
-        right = sorted({sum(m[i][i] for i in range(len(m))) for m in fitting})
-        values = ", ".join(f"{r}/{n} = {shown(100 * Fraction(r, n), 2)} %" for r in right[:4])
-        found.append(
-            Draft(
-                check="completed_heat_map",
-                status="consistent",
-                kind="arithmetic",
-                claims=(*printed.claims, claim, *scores),
-                statement=f"The rounded cells of {printed.matrix.where} and the total {n} leave "
-                + (f"the accuracy {values}" if len(right) <= 4 else f"{len(right)} values of the accuracy")
-                + f"; {len(fitting)} exact matrices fit, {len(left)} of them with the other printed scores too.",
-                witness="Cells without an exponent are exact; those with one carry two digits. "
-                + drawn((left or fitting)[0], printed.matrix.classes)
-                + " is one of them.",
-            )
-        )
+        fitting = completions(printed, total=stated[0])
+        if fitting:
+            row = by_key.get(printed.key, Row(printed.key))
+            found.append(_completed_draft(printed, row, fitting, *stated))
     return found
+
+
+def _completed_draft(printed: Printed, row: Row, fitting: list[Counts], n: int, claim: Claim) -> Draft:
+    """Return what the matrices that fit the rounded cells and the stated total n leave of the accuracy."""
+    scores = [c[0] for name, c in row.scores.items() if name[0] != "auc"]
+    left = [m for m in fitting if all(search_definition(c, [m], printed.matrix.classes) for c in scores)]
+    right = sorted({sum(m[i][i] for i in range(len(m))) for m in fitting})
+    values = ", ".join(f"{r}/{n} = {shown(100 * Fraction(r, n), 2)} %" for r in right[:4])
+    return Draft(
+        check="completed_heat_map",
+        status="consistent",
+        kind="arithmetic",
+        claims=(*printed.claims, claim, *scores),
+        statement=f"The rounded cells of {printed.matrix.where} and the total {n} leave "
+        + (f"the accuracy {values}" if len(right) <= 4 else f"{len(right)} values of the accuracy")
+        + f"; {len(fitting)} exact matrices fit, {len(left)} of them with the other printed scores too.",
+        witness="Cells without an exponent are exact; those with one carry two digits. "
+        + drawn((left or fitting)[0], printed.matrix.classes)
+        + " is one of them.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, shown
@@ -20,39 +21,39 @@ MOST_DIVISIONS = 5000
 def check_matrix_total(ledger: Ledger) -> list[Draft]:
     """The cells of a matrix add up to the stated number of images of that part (and a heat-map can be completed to
     it)."""
-    found = []
-    for printed in ledger.matrices:
-        stated = stated_total(ledger, printed)
-        if stated is None:
-            continue
-        n, claim = stated
-        low = sum((c.low for line in printed.cells for c in line), Fraction(0))
-        high = sum((c.high for line in printed.cells for c in line), Fraction(0))
-        fits = low <= n <= high
-        other = counted_elsewhere(ledger, printed, "", int(low)) if low == high and not fits else ""
-        cells = " + ".join(c.value for c in printed.claims)
-        sums = shown(low, 0) if low == high else f"between {shown(low, 0)} and {shown(high, 0)}"
-        found.append(
-            Draft(
-                check="matrix_total",
-                status="consistent" if fits else "implausible" if other else "inconsistent",
-                kind="arithmetic",
-                claims=(*printed.claims, claim),
-                severity=0 if fits else 1 if other else 2,
-                members=() if fits or other else (*suspects(ledger, printed), (claim.id,)),
-                statement=f"The cells of {printed.matrix.where} "
-                + (
-                    f"can add up to the {n} images stated." if fits else f"add up to {sums}, but {n} images are stated."
-                ),
-                witness=f"{cells} = {sums}; stated: {n}.",
-                repair=""
-                if fits
-                else f"the words that the matrix counts {other}."
-                if other
-                else _cell_repair(printed, n, ledger),
-            )
-        )
-    return found
+    stated = ((printed, stated_total(ledger, printed)) for printed in ledger.matrices)
+    return [_total_draft(ledger, printed, *total) for printed, total in stated if total is not None]
+
+
+def _total_draft(ledger: Ledger, printed: Printed, n: int, claim: Claim) -> Draft:
+    low = sum((c.low for line in printed.cells for c in line), Fraction(0))
+    high = sum((c.high for line in printed.cells for c in line), Fraction(0))
+    fits = low <= n <= high
+    other = counted_elsewhere(ledger, printed, "", int(low)) if low == high and not fits else ""
+    sums = shown(low, 0) if low == high else f"between {shown(low, 0)} and {shown(high, 0)}"
+    draft = Draft(
+        check="matrix_total",
+        status="consistent",
+        kind="arithmetic",
+        claims=(*printed.claims, claim),
+        statement=f"The cells of {printed.matrix.where} can add up to the {n} images stated.",
+        witness=f"{' + '.join(c.value for c in printed.claims)} = {sums}; stated: {n}.",
+    )
+    if fits:
+        return draft
+    draft = replace(
+        draft, statement=f"The cells of {printed.matrix.where} add up to {sums}, but {n} images are stated."
+    )
+    if other:
+        repair = f"the words that the matrix counts {other}."
+        return replace(draft, status="implausible", severity=1, repair=repair)
+    return replace(
+        draft,
+        status="inconsistent",
+        severity=2,
+        repair=_cell_repair(printed, n, ledger),
+        members=(*suspects(ledger, printed), (claim.id,)),
+    )
 
 
 def _suspect(ledger: Ledger, printed: Printed) -> tuple[int, int, int] | None:

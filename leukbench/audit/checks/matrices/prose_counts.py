@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.class_sizes import stated_total
 from leukbench.audit.readings.draft import Draft
@@ -35,6 +38,7 @@ def _prose_total(printed: Printed, named: dict[str, Claim], ledger: Ledger) -> l
     if stated is None or sum(values) == stated[0]:
         return []  # a matrix that adds up wrongly is told of where its cells are added
     n, claim = stated
+    where = printed.matrix.where
     fold = f", fold {printed.key[3]}" if printed.key[3] else ""
     play = sum(5 for v in values if v and v % 10 == 0)
     possible = abs(sum(values) - n) <= play
@@ -47,20 +51,13 @@ def _prose_total(printed: Printed, named: dict[str, Claim], ledger: Ledger) -> l
             kind="arithmetic",
             claims=(*named.values(), claim),
             severity=1,
-            statement=f"The four counts in the text on {printed.matrix.where}{fold} add up to {sum(values)}, not "
-            f"to the {n} images stated.",
+            statement=f"The four counts in the text on {where}{fold} add up to {sum(values)}, not to the {n} images "
+            "stated.",
             witness=f"{' + '.join(str(v) for v in values)} = {sum(values)}; stated: {n}, {sum(values) - n:+d}."
-            + (
-                f" The cells of {printed.matrix.where} carry two digits; the text gives these as counts."
-                if rounded
-                else ""
-            ),
-            repair="the exact counts"
-            + (
-                f"; those that end in 0 may be rounded, by up to {play} in all."
-                if possible
-                else ", or the number of images."
-            ),
+            + (f" The cells of {where} carry two digits; the text gives these as counts." if rounded else ""),
+            repair=f"the exact counts; those that end in 0 may be rounded, by up to {play} in all."
+            if possible
+            else "the exact counts, or the number of images.",
             members=() if possible else ((claim.id,), *((c.id,) for c in named.values())),
         )
     ]
@@ -78,105 +75,100 @@ def _named_counts(ledger: Ledger) -> dict[tuple[str, str, str, str, str, str], d
 
 def _prose_against_matrix(printed: Printed, named: dict[str, Claim], own_words: bool) -> Draft:
     """``own_words``: the paper says of a false positive what is usually said of a false negative."""
-    classes = printed.matrix.classes
-    value = {m: count_of(c) or 0 for m, c in named.items()}
-    counts = printed.counts()
-    options = {classes[0]: ((0, 0), (0, 1), (1, 0), (1, 1)), classes[1]: ((1, 1), (1, 0), (0, 1), (0, 0))}
-
-    def fits(order: tuple[str, ...], places: tuple[tuple[int, int], ...]) -> bool:
-        return all(printed.cells[i][j].contains(value[m]) for m, (i, j) in zip(order, places, strict=True))
-
-    claims = (*named.values(), *printed.claims)
     words = ", ".join(f"{m} {named[m].value}" for m in ("tp", "tn", "fp", "fn"))
-    for positive, places in options.items():
-        if fits(("tp", "fn", "fp", "tn"), places):
-            return Draft(
-                check="prose_counts",
-                status="consistent",
-                kind="arithmetic",
-                claims=claims,
-                statement=f"The counts in the text are the cells of {printed.matrix.where} with {positive} as the "
-                "positive class.",
-                witness=f"{words}; {drawn(counts, classes)}.",
-            )
-    for positive, places in options.items():
-        if fits(("tp", "fp", "fn", "tn"), places):
-            known = printed.actual_known
-            return Draft(
-                check="prose_counts",
-                topic="exchanged",
-                status="inconsistent" if known else "implausible",
-                kind="arithmetic",
-                claims=claims,
-                severity=1,
-                statement=f"The text exchanges false positives and false negatives of {printed.matrix.where}.",
-                witness=f"The text: {words}. The matrix: {drawn(counts, classes)}. With {positive} as positive, an "
-                f"actual {positive} "
-                "called otherwise is a false negative; no choice of the positive class gives the text's names."
-                + (" The paper's own definition in words exchanges them likewise." if own_words else ""),
-                repair="exchange the words false positive and false negative, or read the matrix with predicted "
-                "classes in its rows.",
-            )
-    return Draft(
+    cells = drawn(printed.counts(), printed.matrix.classes)
+    where = printed.matrix.where
+    draft = Draft(
         check="prose_counts",
         status="inconsistent",
         kind="arithmetic",
-        claims=claims,
+        claims=(*named.values(), *printed.claims),
         severity=1,
-        statement=f"The counts in the text are not the cells of {printed.matrix.where} under any naming.",
-        witness=f"The text: {words}. The matrix: {drawn(counts, classes)}.",
+        statement=f"The counts in the text are not the cells of {where} under any naming.",
+        witness=f"The text: {words}. The matrix: {cells}.",
         repair="a misprinted count.",
     )
+    if positive := _positive_if(printed, named, ("tp", "fn", "fp", "tn")):
+        return replace(
+            draft,
+            status="consistent",
+            severity=0,
+            statement=f"The counts in the text are the cells of {where} with {positive} as the positive class.",
+            witness=f"{words}; {cells}.",
+            repair="",
+        )
+    exchanged = _positive_if(printed, named, ("tp", "fp", "fn", "tn"))
+    return _exchanged_draft(draft, printed, exchanged, own_words) if exchanged else draft
+
+
+def _exchanged_draft(draft: Draft, printed: Printed, positive: str, own_words: bool) -> Draft:
+    return replace(
+        draft,
+        topic="exchanged",
+        status="inconsistent" if printed.actual_known else "implausible",
+        statement=f"The text exchanges false positives and false negatives of {printed.matrix.where}.",
+        witness=f"{draft.witness} With {positive} as positive, an actual {positive} called otherwise is a false "
+        "negative; no choice of the positive class gives the text's names."
+        + (" The paper's own definition in words exchanges them likewise." if own_words else ""),
+        repair="exchange the words false positive and false negative, or read the matrix with predicted classes in "
+        "its rows.",
+    )
+
+
+def _positive_if(printed: Printed, named: dict[str, Claim], order: tuple[str, ...]) -> str | None:
+    """Return the class whose being positive makes the named counts, in this order, the matrix row by row; else None."""
+    first, second = printed.matrix.classes
+    places = {first: ((0, 0), (0, 1), (1, 0), (1, 1)), second: ((1, 1), (1, 0), (0, 1), (0, 0))}
+    for positive, cells in places.items():
+        named_cells = zip(order, cells, strict=True)
+        if all(printed.cells[i][j].contains(count_of(named[m]) or 0) for m, (i, j) in named_cells):
+            return positive
+    return None
 
 
 def _against_totals(name: str, named: dict[str, Claim], ledger: Ledger, key: tuple[str, ...]) -> list[Draft]:
     """Hold the class sizes that the text states for a result against its tp + fn, tn + fp and its column sums."""
-    value = {m: count_of(c) or 0 for m, c in named.items()}
-    rows_ = {value["tp"] + value["fn"]: "TP + FN", value["tn"] + value["fp"]: "TN + FP"}
-    columns = {
-        value["tp"] + value["fp"]: "TP + FP, the images called positive",
-        value["tn"] + value["fn"]: "TN + FN, the images called negative",
-    }
     if any(m.matrix.id and m.key == key for m in ledger.matrices):
         return []  # the printed matrix is held against the class sizes instead
-    found = []
-    for (class_, n), claims in _stated_sizes(ledger, key).items():
-        every = (*claims, *named.values())
-        if n in rows_:
-            found.append(
-                Draft(
-                    check="prose_class_sizes",
-                    status="consistent",
-                    kind="arithmetic",
-                    claims=every,
-                    statement=f"{n} images of {class_} is {rows_[n]} of {name}.",
-                    witness=f"{_sum_words(value)}.",
-                )
-            )
-            continue
-        column = columns.get(n)
-        errors = tuple(named[m].id for m in (("fp", "fn") if column else ("tp", "fn", "fp", "tn")))
-        found.append(
-            Draft(
-                check="prose_class_sizes",
-                status="inconsistent",
-                kind="arithmetic",
-                claims=every,
-                severity=1,
-                statement=f"The {n} images stated for {class_} are not the size of a class in the counts of {name}"
-                + (f"; they are {column}." if column else "."),
-                witness=f"{_sum_words(value)}; a class of {n} is none of the first two.",
-                repair=(
-                    "the number is a column sum taken for a class size; the class has "
-                    f"{' or '.join(str(k) for k in rows_)} images, or "
-                    "the two error counts are exchanged."
-                    if column
-                    else "a misprinted count."
-                ),
-                members=(tuple(c.id for c in claims), *((e,) for e in errors)),
-            )
-        )
-    return found
+    sizes = _stated_sizes(ledger, key)
+    return [_size_draft(name, named, class_, n, tuple(claims)) for (class_, n), claims in sizes.items()]
+
+
+def _size_draft(name: str, named: dict[str, Claim], class_: str, n: int, claims: tuple[Claim, ...]) -> Draft:
+    """Return the finding on one stated class size beside the four counts of a result."""
+    tp, fp, fn, tn = (count_of(named[m]) or 0 for m in ("tp", "fp", "fn", "tn"))
+    sums = f"TP + FN = {tp} + {fn} = {tp + fn}; TN + FP = {tn} + {fp} = {tn + fp}; TP + FP = {tp + fp}; "
+    sums += f"TN + FN = {tn + fn}; all = {tp + fp + fn + tn}"
+    rows = {tp + fn: "TP + FN", tn + fp: "TN + FP"}
+    draft = Draft(
+        check="prose_class_sizes",
+        status="consistent",
+        kind="arithmetic",
+        claims=(*claims, *named.values()),
+        statement=f"{n} images of {class_} is {rows.get(n)} of {name}.",
+        witness=f"{sums}.",
+    )
+    if n in rows:
+        return draft
+    column = {tp + fp: "TP + FP, the images called positive", tn + fn: "TN + FN, the images called negative"}.get(n)
+    errors = tuple(named[m].id for m in (("fp", "fn") if column else ("tp", "fn", "fp", "tn")))
+    return replace(
+        draft,
+        status="inconsistent",
+        severity=1,
+        statement=f"The {n} images stated for {class_} are not the size of a class in the counts of {name}"
+        + (f"; they are {column}." if column else "."),
+        witness=f"{sums}; a class of {n} is none of the first two.",
+        repair=_size_repair(rows) if column else "a misprinted count.",
+        members=(tuple(c.id for c in claims), *((e,) for e in errors)),
+    )
+
+
+def _size_repair(sizes: Collection[int]) -> str:
+    return (
+        f"the number is a column sum taken for a class size; the class has {' or '.join(map(str, sizes))} images, or "
+        "the two error counts are exchanged."
+    )
 
 
 def _stated_sizes(ledger: Ledger, key: tuple[str, ...]) -> dict[tuple[str, int], list[Claim]]:
@@ -195,11 +187,3 @@ def _stated_sizes(ledger: Ledger, key: tuple[str, ...]) -> dict[tuple[str, int],
         ):
             found.setdefault((c.class_, n), []).append(c)
     return found
-
-
-def _sum_words(value: dict[str, int]) -> str:
-    tp, fp, fn, tn = (value[m] for m in ("tp", "fp", "fn", "tn"))
-    return (
-        f"TP + FN = {tp} + {fn} = {tp + fn}; TN + FP = {tn} + {fp} = {tn + fp}; TP + FP = {tp + fp}; "
-        f"TN + FN = {tn + fn}; all = {tp + fp + fn + tn}"
-    )

@@ -151,37 +151,31 @@ def check_total_split(ledger: Ledger) -> list[Draft]:
     """Total = trainable + non-trainable parameters, in Keras 3 with the values of the optimiser as well."""
     found = []
     for model in models_of(ledger):
-        values = {m: distinct_counts(ledger.own, model, m) for m in PARAMS}
-        if any(not v for v in values.values()):
-            continue
-        options = [
-            (t, a, b)
-            for t in values["params_total"]
-            for a in values["params_trainable"]
-            for b in values["params_nontrainable"]
-        ]
-        by_place = [o for o in options if o[0].where == o[1].where == o[2].where] or options
-        total, trainable, rest = by_place[0]
-        value = (parameter_count(trainable) or 0) + (parameter_count(rest) or 0)
-        stated = parameter_count(total) or 0
-        kept = optimiser_values(parameter_count(trainable) or 0).get(stated - value, "")
-        good = value == stated or bool(kept)
-        found.append(
-            Draft(
-                check="total_split",
-                status="consistent" if good else "inconsistent",
-                kind="arithmetic",
-                claims=(total, trainable, rest),
-                severity=0 if good else 1,
-                statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are "
-                "stated.",
-                witness=f"{trainable.value} + {rest.value} = {value}; total {total.value}"
-                + (f", with {kept}." if kept else "." if good else f", {stated - value:+}."),
-                repair="" if good else "two of the three belong to different versions of the network.",
-                members=() if good else ((total.id,), (trainable.id,), (rest.id,)),
-            )
-        )
+        options = list(itertools.product(*(distinct_counts(ledger.own, model, metric) for metric in PARAMS)))
+        of_one_place = [o for o in options if o[0].where == o[1].where == o[2].where]
+        if options:
+            found.append(_split_draft(model, *(of_one_place or options)[0]))
     return found
+
+
+def _split_draft(model: str, total: Claim, trainable: Claim, rest: Claim) -> Draft:
+    trained = parameter_count(trainable) or 0
+    value = trained + (parameter_count(rest) or 0)
+    stated = parameter_count(total) or 0
+    kept = optimiser_values(trained).get(stated - value, "")
+    good = value == stated or bool(kept)
+    return Draft(
+        check="total_split",
+        status="consistent" if good else "inconsistent",
+        kind="arithmetic",
+        claims=(total, trainable, rest),
+        severity=0 if good else 1,
+        statement=f"Trainable and non-trainable parameters of {model} add up to {value:,}; {stated:,} are stated.",
+        witness=f"{trainable.value} + {rest.value} = {value}; total {total.value}"
+        + (f", with {kept}." if kept else "." if good else f", {stated - value:+}."),
+        repair="" if good else "two of the three belong to different versions of the network.",
+        members=() if good else ((total.id,), (trainable.id,), (rest.id,)),
+    )
 
 
 def check_layer_parameters(ledger: Ledger) -> list[Draft]:
@@ -296,50 +290,57 @@ def check_pooling_shapes(ledger: Ledger) -> list[Draft]:
     them."""
     found = []
     for model in models_of(ledger):
-        steps = []
-        for before, (name, _, shape) in layer_steps(ledger, model, layers(ledger, model)):
-            after = shape_of(shape.value) if shape else None
-            if layer_kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
-                steps.append((before[0], after[0], shape, name))
+        steps = _pooling_steps(ledger, model)
         if not steps:
             continue
-        settings = list(itertools.product((2, 3, 4, 5), (1, 2, 3), ("no padding", "same padding")))
-        fitting = [x for x in settings if all(_pooled(a, *x) == b for a, b, _, _ in steps)]
-        stated = [
-            c
+        numbers = [
+            (re.findall(r"\d+", c.value), c)
             for c in ledger.own
             if c.metric == "kernel_size" and "pool" in c.condition.lower() and c.model in {model, ""}
         ]
-        kernels = {int(re.findall(r"\d+", c.value)[0]): c for c in stated if re.findall(r"\d+", c.value)}
-        words = ", ".join(f"{a} to {b}" for a, b, _, _ in steps)
-        for kernel, claim in sorted(kernels.items()):
-            good = any(k == kernel for k, _, _ in fitting)
-            single = {(a, b): [x for x in settings if x[0] == kernel and _pooled(a, *x) == b] for a, b, _, _ in steps}
-            never = ", ".join(f"{a} to {b}" for a, b in single if b not in pooled_sides(a, kernel))
-            options = (
-                "; ".join(f"{k}×{k} with stride {s}, {p}" for k, s, p in fitting) or "none with one setting for all"
-            )
-            found.append(
-                Draft(
-                    check="pooling_shapes",
-                    status="consistent" if good else "inconsistent" if never else "implausible",
-                    kind="arithmetic",
-                    claims=(claim, *(c for _, _, c, _ in steps)),
-                    severity=0 if good else 1,
-                    statement=f"{kernel}×{kernel} pooling, stated for {model}, "
-                    + (
-                        "gives the sides of the layer table."
-                        if good
-                        else "does not give the sides of the layer table."
-                        if never
-                        else "gives the sides of the layer table with no one stride and padding."
-                    ),
-                    witness=f"Sides: {words}. Kernels, strides and paddings that give all of them: {options}."
-                    + ("" if good else f" {kernel}×{kernel} gives {_ways(single, never)}."),
-                    repair="" if good else f"{options}.",
-                )
-            )
+        kernels = {int(n[0]): c for n, c in numbers if n}
+        found += [_kernel_draft(model, steps, kernel, claim) for kernel, claim in sorted(kernels.items())]
     return found
+
+
+def _pooling_steps(ledger: Ledger, model: str) -> list[tuple[int, int, Claim]]:
+    """Return the sides before and after each pooling layer of a network's layer table, and the claim of the latter."""
+    steps = []
+    for before, (name, _, shape) in layer_steps(ledger, model, layers(ledger, model)):
+        after = shape_of(shape.value) if shape else None
+        if layer_kind(name) == "pool" and before and after and len(before) == len(after) == 3 and shape is not None:
+            steps.append((before[0], after[0], shape))
+    return steps
+
+
+def _kernel_draft(model: str, steps: list[tuple[int, int, Claim]], kernel: int, claim: Claim) -> Draft:
+    """Return the finding on one stated pooling kernel beside the sides of the layer table."""
+    sides = [(a, b) for a, b, _ in steps]
+    settings = list(itertools.product((2, 3, 4, 5), (1, 2, 3), ("no padding", "same padding")))
+    fitting = [x for x in settings if all(_pooled(a, *x) == b for a, b in sides)]
+    good = any(k == kernel for k, _, _ in fitting)
+    single = {(a, b): [x for x in settings if x[0] == kernel and _pooled(a, *x) == b] for a, b in sides}
+    never = ", ".join(f"{a} to {b}" for a, b in single if b not in pooled_sides(a, kernel))
+    options = "; ".join(f"{k}×{k} with stride {s}, {p}" for k, s, p in fitting) or "none with one setting for all"
+    status = "consistent" if good else "inconsistent" if never else "implausible"
+    return Draft(
+        check="pooling_shapes",
+        status=status,
+        kind="arithmetic",
+        claims=(claim, *(c for _, _, c in steps)),
+        severity=0 if good else 1,
+        statement=f"{kernel}×{kernel} pooling, stated for {model}, {_POOLING_GIVES[status]}",
+        witness=f"Sides: {', '.join(f'{a} to {b}' for a, b in sides)}. Kernels, strides and paddings that give all of "
+        f"them: {options}." + ("" if good else f" {kernel}×{kernel} gives {_ways(single, never)}."),
+        repair="" if good else f"{options}.",
+    )
+
+
+_POOLING_GIVES = {
+    "consistent": "gives the sides of the layer table.",
+    "inconsistent": "does not give the sides of the layer table.",
+    "implausible": "gives the sides of the layer table with no one stride and padding.",
+}
 
 
 def _ways(single: dict[tuple[int, int], list[tuple[int, int, str]]], never: str) -> str:
@@ -364,25 +365,27 @@ def check_output_units(ledger: Ledger) -> list[Draft]:
         last = c.metric == "output_shape" and c.condition and c.model and layers(ledger, c.model)[-1][0] == c.condition
         if not (last or (c.metric == "n_units" and "output" in c.condition)):
             continue
-        if last and layer_kind(c.condition) != "dense" and not re.search("softmax|output|classif", c.condition.lower()):
+        classifies = bool(re.search("softmax|output|classif", c.condition.lower()))
+        if last and layer_kind(c.condition) != "dense" and not classifies:
             continue  # a table may end before the layer that classifies
         shape = shape_of(c.value) if last else ((int(n),) if (n := printed_number(c.value)) is not None else None)
-        if not shape or len(shape) != 1:
-            continue
-        good = shape[-1] in sizes or (shape[-1] == 1 and 2 in sizes)
-        named = not last or re.search("softmax|output|classif", c.condition.lower())
-        found.append(
-            Draft(
-                check="output_units",
-                # the last layer of a table need not be the one that classifies
-                status="consistent" if good else "inconsistent" if named else "implausible",
-                kind="arithmetic",
-                claims=(c,),
-                severity=0 if good else 1,
-                statement=f"The {'output' if named else 'last'} layer of {c.model} has {shape[-1]} units; the paper's "
-                f"problems have {' and '.join(map(str, sizes))} classes.",
-                witness=f"{c.value} at {c.where}.",
-                repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",
-            )
-        )
+        if shape and len(shape) == 1:
+            # the last layer of a table need not be the one that classifies
+            found.append(_units_draft(c, shape[0], sizes, named=not last or classifies))
     return list({(d.claims[0].model, d.claims[0].metric, d.claims[0].value): d for d in found}.values())
+
+
+def _units_draft(c: Claim, units: int, sizes: list[int], *, named: bool) -> Draft:
+    """Return the finding on one layer's units beside the numbers of classes; ``named``: it is said to classify."""
+    good = units in sizes or (units == 1 and 2 in sizes)
+    return Draft(
+        check="output_units",
+        status="consistent" if good else "inconsistent" if named else "implausible",
+        kind="arithmetic",
+        claims=(c,),
+        severity=0 if good else 1,
+        statement=f"The {'output' if named else 'last'} layer of {c.model} has {units} units; the paper's problems "
+        f"have {' and '.join(map(str, sizes))} classes.",
+        witness=f"{c.value} at {c.where}.",
+        repair="" if good else f"{' or '.join(map(str, sizes))} units; or a class that is not named.",
+    )

@@ -4,6 +4,7 @@ computing is claimed."""
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import known_network
@@ -49,35 +50,37 @@ def check_computing(ledger: Ledger) -> list[Draft]:
     timed = {c.model for c in ledger.own if c.metric == "time_s" and c.model}
     found = [] if len(timed) > 1 else [_untimed(claim)]
     models = dict.fromkeys(c.model for c in ledger.own if c.metric in {"params_total", "params_trainable"} and c.model)
-    others = {m: n["multiply_adds"] for m in models if (n := known_network(m)) and "multiply_adds" in n}
+    others = {m: int(n["multiply_adds"]) for m in models if (n := known_network(m)) and "multiply_adds" in n}
     for model in models:
         table, claims = layer_multiply_adds(ledger, model)
-        if len(table) < 2 or not others or model in others:
-            continue
-        total = sum(table.values())
-        less = {m: n for m, n in others.items() if n < total}
-        words = ", ".join(f"{m} {n / 1e9:.2f}" for m, n in sorted(others.items(), key=lambda x: x[1]))
-        found.append(
-            Draft(
-                check="computing",
-                status="implausible" if less else "consistent",
-                kind="arithmetic",
-                claims=claims,
-                severity=1 if less else 0,
-                statement=f"By its layer table {model} needs {total / 1e9:.2f} thousand million multiply-adds an "
-                "image, "
-                + (
-                    f"more than {' and '.join(less)}, although less computing is claimed."
-                    if less
-                    else "fewer than every network beside it."
-                ),
-                witness=f"{'; '.join(f'{name}: {n:,}' for name, n in table.items())}; sum {total:,}. Named "
-                f"networks, in thousand millions: {words}. "
-                f"Claimed: {claim}.",
-                repair="measured times on one machine; fewest parameters is another statement." if less else "",
-            )
-        )
+        if len(table) >= 2 and others and model not in others:
+            found.append(_counted_draft(model, table, claims, others, claim))
     return found
+
+
+def _counted_draft(
+    model: str, table: Mapping[str, int], claims: tuple[Claim, ...], others: Mapping[str, int], claimed: str
+) -> Draft:
+    """Return the finding on a layer table's multiply-adds beside those of named networks, against what is claimed."""
+    total = sum(table.values())
+    less = [m for m, n in others.items() if n < total]
+    words = ", ".join(f"{m} {n / 1e9:.2f}" for m, n in sorted(others.items(), key=lambda x: x[1]))
+    return Draft(
+        check="computing",
+        status="implausible" if less else "consistent",
+        kind="arithmetic",
+        claims=claims,
+        severity=1 if less else 0,
+        statement=f"By its layer table {model} needs {total / 1e9:.2f} thousand million multiply-adds an image, "
+        + (
+            f"more than {' and '.join(less)}, although less computing is claimed."
+            if less
+            else "fewer than every network beside it."
+        ),
+        witness=f"{'; '.join(f'{name}: {n:,}' for name, n in table.items())}; sum {total:,}. Named "
+        f"networks, in thousand millions: {words}. Claimed: {claimed}.",
+        repair="measured times on one machine; fewest parameters is another statement." if less else "",
+    )
 
 
 def _untimed(claim: str) -> Draft:

@@ -9,7 +9,7 @@ from typing import Any
 from leukbench.audit.engine.rounding import Interval, printed_interval, shown
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import known_network, known_networks
-from leukbench.audit.readings.layers import PARAMS, parameter_count
+from leukbench.audit.readings.layers import PARAMS, first_counts, parameter_count, proposed_networks
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.papers.schema import Claim
 
@@ -35,29 +35,29 @@ def check_scaling_factors(ledger: Ledger) -> list[Draft]:
         network = known_network(model)
         known = SCALING.get(str(network["names"][0]), {}) if network else {}
         stated = {c.condition: c for c in ledger.own if c.metric == "scaling_factor" and c.model == model}
-        if not known or not set(stated) <= set(known):
-            continue
-        bad = tuple(c for q, c in stated.items() if not _prints_as(c, known[q]))
-        swapped = len(bad) == 2 and all(
-            _prints_as(c, known[o.condition]) for c, o in zip(bad, reversed(bad), strict=True)
-        )
-        words = "that of the named network." if not bad else "not that of the named network"
-        found.append(
-            Draft(
-                check="scaling_factors",
-                status="inconsistent" if bad else "consistent",
-                kind="arithmetic",
-                claims=bad or tuple(stated.values()),
-                severity=1 if bad else 0,
-                statement=f"The scaling stated for {model} is {words}"
-                + ("; two factors are exchanged." if swapped else "." if bad else ""),
-                witness=f"Stated: {', '.join(f'{q} {c.value}' for q, c in stated.items())}; known: "
-                + ", ".join(f"{q} {shown(v, 2)}" for q, v in known.items())
-                + ".",
-                repair="the factors of the named network, or another network." if bad else "",
-            )
-        )
+        if known and set(stated) <= set(known):
+            found.append(_scaling_draft(model, stated, known))
     return found
+
+
+def _scaling_draft(model: str, stated: dict[str, Claim], known: dict[str, Fraction]) -> Draft:
+    bad = tuple(c for q, c in stated.items() if not _prints_as(c, known[q]))
+    exchanged = zip(bad, reversed(bad), strict=True)
+    swapped = len(bad) == 2 and all(_prints_as(c, known[o.condition]) for c, o in exchanged)
+    words = "that of the named network." if not bad else "not that of the named network"
+    return Draft(
+        check="scaling_factors",
+        status="inconsistent" if bad else "consistent",
+        kind="arithmetic",
+        claims=bad or tuple(stated.values()),
+        severity=1 if bad else 0,
+        statement=f"The scaling stated for {model} is {words}"
+        + ("; two factors are exchanged." if swapped else "." if bad else ""),
+        witness=f"Stated: {', '.join(f'{q} {c.value}' for q, c in stated.items())}; known: "
+        + ", ".join(f"{q} {shown(v, 2)}" for q, v in known.items())
+        + ".",
+        repair="the factors of the named network, or another network." if bad else "",
+    )
 
 
 def _prints_as(claim: Claim, value: Fraction) -> bool:
@@ -142,15 +142,9 @@ def check_fewest_by_heads(ledger: Ledger) -> list[Draft]:
     A rival's printed count that exceeds its known one holds a larger head (or is another network's), which the
     comparison then measures.
     """
-    by_model: dict[str, Claim] = {}
-    for c in ledger.own:
-        if c.metric in PARAMS[:2] and c.model and parameter_count(c) is not None:
-            by_model.setdefault(c.model, c)
-    proposed = {
-        ledger.paper.networks[a.network].printed_name for a in ledger.paper.arms.values() if a.role == "proposed"
-    }
+    by_model = first_counts(ledger)
     least = min(by_model.values(), key=lambda c: parameter_count(c) or 0, default=None)
-    if least is None or least.model not in proposed:
+    if least is None or least.model not in proposed_networks(ledger):
         return []
     limit = parameter_count(least) or 0
     rivals = {m: v for m in by_model if m != least.model and (v := known_network(m)) is not None}
@@ -170,8 +164,7 @@ def check_fewest_by_heads(ledger: Ledger) -> list[Draft]:
             claims=(least, *(by_model[m] for m in smaller)),
             severity=1,
             statement=f"{least.model} has the fewest parameters only beside the count printed for "
-            f"{', '.join(smaller)}; as published "
-            f"{'that is' if len(smaller) == 1 else 'these are'} smaller.",
+            f"{', '.join(smaller)}; as published {'that is' if len(smaller) == 1 else 'these are'} smaller.",
             witness=f"{least.model}: {least.value}. {words}.",
             repair="all networks with the same kind of head.",
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from leukbench.audit.engine.rounding import shown
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.known_networks import CountReading, explain_count, known_network, known_networks
-from leukbench.audit.readings.layers import PARAMS, input_sides, parameter_count
+from leukbench.audit.readings.layers import PARAMS, first_counts, input_sides, parameter_count, proposed_networks
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.papers.schema import Claim
 
@@ -110,53 +111,40 @@ def _unexplained_draft(c: Claim, n: int, network: dict[str, Any]) -> Draft:
     or open."""
     bare = network["headless_weights"]
     odd = n > 3 * network.get("keras", network["weights"]) or n < bare * 9 // 10
-    other = next((w for v in known_networks().values() if v is not network and (w := explain_count(v, n))), None)
-    if other is not None:
-        return Draft(
-            check="known_networks",
-            topic="another network",
-            status="implausible",
-            kind="arithmetic",
-            claims=(c,),
-            severity=2,
-            statement=f"{c.value} parameters of {c.model} are to the last digit those of another network: "
-            f"{other.words}.",
-            witness=f"{_reference(network)} Difference to the named network without one: {n - bare:+,}, which no "
-            "usual head on it gives.",
-            repair="the name of the network in this row, or its count.",
-        )
-    return Draft(
+    far = f"{shown(Fraction(n, bare), 1)} times those of the named network without a head."
+    draft = Draft(
         check="known_networks",
         status="implausible" if odd else "uncheckable",
         kind="arithmetic",
         claims=(c,),
         severity=2 if odd else 1,
         statement=f"{c.value} parameters of {c.model} are "
-        + (
-            f"{shown(Fraction(n, bare), 1)} times those of the named network without a head."
-            if odd
-            else "explained by no usual head on the named network."
-        ),
+        + (far if odd else "explained by no usual head on the named network."),
         witness=f"{_reference(network)} Difference to the one without head: {n - bare:+,}; heads tried: pooled or "
-        "flattened, one or two "
-        "dense layers.",
+        "flattened, one or two dense layers.",
         repair="the head that was put on it, or the layer table.",
+    )
+    other = next((w for v in known_networks().values() if v is not network and (w := explain_count(v, n))), None)
+    if other is None:
+        return draft
+    return replace(
+        draft,
+        topic="another network",
+        status="implausible",
+        severity=2,
+        statement=f"{c.value} parameters of {c.model} are to the last digit those of another network: {other.words}.",
+        witness=f"{_reference(network)} Difference to the named network without one: {n - bare:+,}, which no "
+        "usual head on it gives.",
+        repair="the name of the network in this row, or its count.",
     )
 
 
 def check_network_sizes(ledger: Ledger) -> list[Draft]:
     """A statement of fewest parameters can be held against the printed counts; without a count it cannot."""
-    found = []
-    by_model: dict[str, Claim] = {}
-    for c in ledger.own:
-        if c.metric in PARAMS[:2] and c.model and parameter_count(c) is not None:
-            by_model.setdefault(c.model, c)
-    proposed = {
-        ledger.paper.networks[a.network].printed_name for a in ledger.paper.arms.values() if a.role == "proposed"
-    }
+    by_model = first_counts(ledger)
     if len(by_model) >= 2:
         least = min(by_model.values(), key=lambda c: parameter_count(c) or 0)
-        found.append(
+        return [
             Draft(
                 check="network_sizes",
                 status="consistent",
@@ -166,19 +154,20 @@ def check_network_sizes(ledger: Ledger) -> list[Draft]:
                 "fewest.",
                 witness=", ".join(f"{m}: {c.value}" for m, c in by_model.items()) + ".",
             )
-        )
-    elif not by_model and proposed and len(ledger.paper.arms) > 1:
-        found.append(
-            Draft(
-                check="network_sizes",
-                status="uncheckable",
-                kind="arithmetic",
-                claims=(),
-                where="whole paper",
-                severity=1,
-                statement="No parameter count is printed for any network, so statements about size or simplicity "
-                "cannot be checked.",
-                repair="the number of parameters of the proposed network and of each baseline.",
-            )
-        )
-    return found
+        ]
+    unknown = not by_model and proposed_networks(ledger) and len(ledger.paper.arms) > 1
+    return [_no_counts()] if unknown else []
+
+
+def _no_counts() -> Draft:
+    return Draft(
+        check="network_sizes",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(),
+        where="whole paper",
+        severity=1,
+        statement="No parameter count is printed for any network, so statements about size or simplicity cannot be "
+        "checked.",
+        repair="the number of parameters of the proposed network and of each baseline.",
+    )

@@ -176,65 +176,106 @@ def _macro_specificity(value: Interval, k: int) -> Interval:
 
 def _against_accuracy(b: _Balanced, name: str, claims: Claims) -> Draft | None:
     """Return the finding on one macro score beside the accuracy; None where nothing can be said."""
-    a, value, k = score_interval(b.accuracy[0]), score_interval(claims[0]), b.k
+    a, value = score_interval(b.accuracy[0]), score_interval(claims[0])
     if a is None or value is None:
         return None
-    must = a if name == "recall" else _macro_specificity(a, k)
-    rivals = b.rivals(name, claims)
-    formula = "= accuracy" if name == "recall" else f"= 1 − (1 − accuracy)/{k - 1}"
-    words = (
-        f"accuracy {b.accuracy[0].value}, {claims[0].metric} {_either(claims, rivals)}, {k} classes of {b.images}. "
-        f"Then macro {name} "
-        f"{formula} = {as_percent(must)}; printed: {as_percent(value)}."
-    )
-    allowed = Interval(must.low - TIE, must.high + TIE)
-    against_rest = _from_each_against_rest(a, name, k)
+    s = _Beside(b, name, claims, b.rivals(name, claims), a, value)
+    allowed = Interval(s.must.low - TIE, s.must.high + TIE)
+    against_rest = _from_each_against_rest(a, name, b.k)
     if b.accuracy[0].average in {"", "macro"} and value.meets(against_rest):
-        return _each_against_rest(b, claims, words, against_rest)
-    if rivals and any((i := score_interval(c)) is None or i.meets(allowed) for c in rivals):
+        return _each_against_rest(b, claims, s.words, against_rest)
+    if s.rivals and any((i := score_interval(c)) is None or i.meets(allowed) for c in s.rivals):
         return None  # printed with two values, of which one fits
-    flat = (*b.accuracy, *claims, *rivals, *b.basis)
     if value.meets(allowed):
         return Draft(
             check="balanced_classes",
             status="consistent",
             kind="arithmetic",
-            claims=flat,
-            statement=f"The {claims[0].metric} of {b.row.label} is what {k} equal classes and the accuracy demand.",
-            witness=words,
+            claims=s.involved,
+            statement=f"The {claims[0].metric} of {b.row.label} is what {b.k} equal classes and the accuracy demand.",
+            witness=s.words,
         )
-    share = _needed_share(a, value, k, name)
-    # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
-    proved = b.of_this_part or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k)))
-    one_class = proved and not claims[0].average and fits_one_class(_others(b.row), a, k)
-    proved = proved and not one_class
-    uneven = one_class or (share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k)))
-    if not proved and not uneven:
+    return _unequal_draft(s)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """One macro score of a row over equally large classes beside the row's accuracy, both as intervals too."""
+
+    b: _Balanced
+    name: str
+    claims: Claims
+    rivals: Claims
+    accuracy: Interval
+    value: Interval
+
+    @property
+    def must(self) -> Interval:
+        """What the score is if the accuracy is over equally large classes."""
+        return self.accuracy if self.name == "recall" else _macro_specificity(self.accuracy, self.b.k)
+
+    @property
+    def words(self) -> str:
+        b, name = self.b, self.name
+        formula = "= accuracy" if name == "recall" else f"= 1 − (1 − accuracy)/{b.k - 1}"
+        return (
+            f"accuracy {b.accuracy[0].value}, {self.claims[0].metric} {_either(self.claims, self.rivals)}, {b.k} "
+            f"classes of {b.images}. Then macro {name} {formula} = {as_percent(self.must)}; printed: "
+            f"{as_percent(self.value)}."
+        )
+
+    @property
+    def involved(self) -> Claims:
+        return (*self.b.accuracy, *self.claims, *self.rivals, *self.b.basis)
+
+    @property
+    def conflicts(self) -> tuple[tuple[tuple[str, ...], ...], ...]:
+        """Each of two rival values is a conflict of its own, so that being printed twice makes neither guilty."""
+        values = (tuple(c.id for c in self.claims), *((c.id,) for c in self.rivals))
+        return tuple((tuple(c.id for c in self.b.accuracy), v, *((c.id,) for c in self.b.basis)) for v in values)
+
+
+_UNEQUAL = {
+    "never": ".",
+    "one class": "; the scores beside the accuracy can be those of one class against the rest, or of all but one.",
+    "uneven": ", only over somewhat unequal ones.",
+}
+
+
+def _unequal_draft(s: _Beside) -> Draft | None:
+    """Return the finding that accuracy and score are no averages over equally large classes; None where it says
+    nothing."""
+    b, k = s.b, s.b.k
+    share = _needed_share(s.accuracy, s.value, k, s.name)
+    possible = _possible_if(s, share)
+    if possible is None:
         return None
-    # each of two rival values is a conflict of its own, so that being printed twice makes neither of them guilty
-    values = (tuple(c.id for c in claims), *((c.id,) for c in rivals))
-    conflicts = tuple((tuple(c.id for c in b.accuracy), v, *((c.id,) for c in b.basis)) for v in values)
+    proved = possible == "never"
     return Draft(
         check="balanced_classes",
         status="inconsistent" if proved else "implausible",
         kind="arithmetic",
-        claims=flat,
+        claims=s.involved,
         severity=(3 if b.head else 2) if proved else 1,
-        statement=f"Accuracy and {claims[0].metric} of {b.row.label} cannot both be averages over {k} "
-        "equally large classes"
-        + (
-            "."
-            if proved
-            else "; the scores beside the accuracy can be those of one class against the rest, or of all but one."
-            if one_class
-            else ", only over somewhat unequal ones."
-        ),
-        witness=words + (" Weighted and micro recall equal the accuracy as well." if name == "recall" else ""),
+        statement=f"Accuracy and {s.claims[0].metric} of {b.row.label} cannot both be averages over {k} "
+        f"equally large classes{_UNEQUAL[possible]}",
+        witness=s.words + (" Weighted and micro recall equal the accuracy as well." if s.name == "recall" else ""),
         repair=_share_words(share, k)
         + "a binary reading (some classes pooled against the others), with the averaging stated.",
-        members=conflicts[0] if proved else (),
-        more=conflicts[1:] if proved else (),
+        members=s.conflicts[0] if proved else (),
+        more=s.conflicts[1:] if proved else (),
     )
+
+
+def _possible_if(s: _Beside, share: Fraction | None) -> str | None:
+    """Return the key of :data:`_UNEQUAL` for a score that equal classes forbid; None where slightly unequal ones do
+    not."""
+    k = s.b.k
+    # of the whole dataset only: a test part drawn from it can be somewhat unequal, but not by half
+    if s.b.of_this_part or (share is not None and (share >= Fraction(3, 2 * k) or share <= Fraction(1, 2 * k))):
+        one_class = not s.claims[0].average and fits_one_class(_others(s.b.row), s.accuracy, k)
+        return "one class" if one_class else "never"
+    return "uneven" if share is not None and (share >= Fraction(6, 5 * k) or share <= Fraction(4, 5 * k)) else None
 
 
 def _others(row: Row) -> dict[str, Interval]:

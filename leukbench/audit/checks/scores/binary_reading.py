@@ -110,23 +110,19 @@ def _fits(triples: Sequence[Triple], share: Share) -> tuple[list[int], list[Inte
 
 
 def _draft(ledger: Ledger, study: str, triples: list[Triple]) -> Draft:
-    k = len(ledger.paper.studies[study].classes) if study in ledger.paper.studies else 0
     places, shares = _fits(triples, implied_share)
     one = not shares or max(s.low for s in shares) <= min(s.high for s in shares)
-    claims = tuple(dict.fromkeys(c.id for t in triples for c in t.claims))
     by_id = {c.id: c for t in triples for c in t.claims}
     first = shares[0] if shares else Interval(Fraction(0), Fraction(1))
     words = (
         f"Share of positives = (accuracy − specificity)/(sensitivity − specificity), e.g. {_percent(first)} for "
         f"{triples[places[0] if places else 0].label}. "
     )
-    other = _precision_words(triples) if not one else ""
+    other = ""
     if not one:
-        low, high = (max(shares, key=lambda s: s.low), min(shares, key=lambda s: s.high))
-        words += (
-            f"{triples[places[shares.index(high)]].label} needs at most {shown(100 * high.high, 1)} %, "
-            f"{triples[places[shares.index(low)]].label} at least {shown(100 * low.low, 1)} % positives. "
-        )
+        other = _precision_words(triples)
+        words += _apart_words([triples[i].label for i in places], shares)
+    k = len(ledger.paper.studies[study].classes) if study in ledger.paper.studies else 0
     if k and shares and not any(all(s.contains(p) for s in shares) for p in (Fraction(1, k), Fraction(k - 1, k))):
         words += f"One class against the rest of {k} equal classes would be {shown(Fraction(100, k), 1)} % or "
         words += f"{shown(100 - Fraction(100, k), 1)} %, which not all rows allow. "
@@ -134,16 +130,23 @@ def _draft(ledger: Ledger, study: str, triples: list[Triple]) -> Draft:
         check="binary_reading",
         status="consistent" if one else "implausible",
         kind="arithmetic",
-        claims=tuple(by_id[i] for i in claims),
+        claims=tuple(by_id.values()),
         severity=0 if one else 2,
-        statement=(
-            f"Read as one pooled binary problem, all {len(triples)} rows fit a common share of positives."
-            if one
-            else f"No single binary test set explains all {len(triples)} rows of accuracy, sensitivity and specificity."
-        ),
+        statement=f"Read as one pooled binary problem, all {len(triples)} rows fit a common share of positives."
+        if one
+        else f"No single binary test set explains all {len(triples)} rows of accuracy, sensitivity and specificity.",
         witness=words + other,
         repair=("a column called specificity that is a precision, on a test set of two classes; else " if other else "")
         + "the definition of sensitivity and specificity for several classes, and the test set of each row.",
+    )
+
+
+def _apart_words(labels: list[str], shares: list[Interval]) -> str:
+    """Return which row needs the fewest and which the most positives, where no share fits both."""
+    most, least = max(shares, key=lambda s: s.low), min(shares, key=lambda s: s.high)
+    return (
+        f"{labels[shares.index(least)]} needs at most {shown(100 * least.high, 1)} %, "
+        f"{labels[shares.index(most)]} at least {shown(100 * most.low, 1)} % positives. "
     )
 
 

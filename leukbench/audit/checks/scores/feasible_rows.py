@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -68,43 +69,51 @@ def check_binary_rows(ledger: Ledger) -> list[Draft]:
 
 
 def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
-
     grid = BinaryGrid(sizes.counts)
     # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
     masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
-    everything = tuple(range(len(pairs)))
-    claims = tuple(c for _, cs in pairs for c in cs) + sizes.claims
-    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
-    if functools.reduce(np.logical_and, masks).any():
+    together = functools.reduce(np.logical_and, masks)
+    if together.any():
         one = binary_matrix(sizes.counts, [s for s, _ in pairs], grid=grid)
-        counts = one[1] if one else grid.witness(functools.reduce(np.logical_and, masks)) or []
-        return Draft(
-            check="binary_rows",
-            status="consistent",
-            kind="arithmetic",
-            claims=claims,
-            severity=0 if one else 1,
-            statement=f"The scores of {row.label} can hold together on {stated}, "
-            + (f"read as {one[0]}." if one else "but only if some are of one class and others averages."),
-            witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, everything)}.",
-            repair="" if one else "the averaging of each score.",
-        )
+        return _matrix_draft(row, pairs, sizes, one, one[1] if one else grid.witness(together) or [])
+    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
     given = _given_scores(masks)
-    conflicts = minimal_conflicts(everything, lambda subset: bool(given[list(subset)].all(axis=0).any()))
-    presumed = sizes.presumed
+    conflicts = minimal_conflicts(tuple(range(len(pairs))), lambda subset: bool(given[list(subset)].all(axis=0).any()))
     return _conflict_draft(
         "binary_rows",
         row,
         pairs,
         conflicts,
-        f"on {stated} ({sizes.basis})" + (", if it was tested on these" if presumed else ""),
+        f"on {stated} ({sizes.basis})" + (", if it was tested on these" if sizes.presumed else ""),
         f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
         "positive, macro and weighted",
-        claims,
+        tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         head,
         _fit_repair(pairs),
         sizes=sizes.claims,
-        proved=not presumed,
+        proved=not sizes.presumed,
+    )
+
+
+def _matrix_draft(
+    row: Row,
+    pairs: list[tuple[Score, tuple[Claim, ...]]],
+    sizes: Sizes,
+    one: tuple[str, Sequence[Sequence[int]]] | None,
+    counts: Sequence[Sequence[int]],
+) -> Draft:
+    """Return the finding on scores that a matrix gives; ``one``: under one reading of all, and which."""
+    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
+    reading = f"read as {one[0]}." if one else "but only if some are of one class and others averages."
+    return Draft(
+        check="binary_rows",
+        status="consistent",
+        kind="arithmetic",
+        claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+        severity=0 if one else 1,
+        statement=f"The scores of {row.label} can hold together on {stated}, {reading}",
+        witness=f"{drawn(counts, list(sizes.counts))} prints as {_list(pairs, tuple(range(len(pairs))))}.",
+        repair="" if one else "the averaging of each score.",
     )
 
 
@@ -152,50 +161,51 @@ def _fit_repair(pairs: list[tuple[Score, tuple[Claim, ...]]]) -> str:
 
 
 def _any_size(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Draft | None:
-    def feasible(subset: tuple[int, ...]) -> bool:
-        return binary_shares([pairs[i][0] for i in subset]) is not None
-
+    scores = [s for s, _ in pairs]
     everything = tuple(range(len(pairs)))
-    claims = tuple(c for _, cs in pairs for c in cs)
-    shares = binary_shares([s for s, _ in pairs])
-    if shares is not None:
-        tp, fn, fp, tn = (shown(100 * x, 2) for x in shares)
-        return Draft(
-            check="binary_rows",
-            status="consistent",
-            kind="arithmetic",
-            claims=claims,
-            statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
-            witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
-            repair="The class sizes of this test set would allow a sharper check.",
-        )
-    macro = macro_shares([s for s, _ in pairs])
-    if macro is not None:
-        share, first, second = macro
-        return Draft(
-            check="binary_rows",
-            status="consistent",
-            kind="arithmetic",
-            claims=claims,
-            severity=1,
-            statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
-            witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
-            f"{_list(pairs, everything)}.",
-            repair="say that precision, recall and F1 are macro averages.",
-        )
-    if _beyond_averages(pairs):
+    shares = binary_shares(scores)
+    if shares is None and (macro := macro_shares(scores)) is not None:
+        return _macro_draft(row, pairs, *macro)
+    if shares is None and _beyond_averages(pairs):
         return None  # said by check_f1_of_precision_recall
-    conflict = one_conflict(everything, feasible)
-    return Draft(
+    draft = Draft(
         check="binary_rows",
         status="uncheckable",
         kind="arithmetic",
-        claims=claims,
+        claims=tuple(c for _, cs in pairs for c in cs),
         severity=1,
         statement=f"The scores of {row.label} fit no single positive class; whether macro or weighted averages fit was "
         "not decided (search budget).",
-        witness=_conflict_words(pairs, conflict),
         repair="the class sizes of this test set and the averaging used.",
+    )
+    if shares is None:
+        conflict = one_conflict(everything, lambda subset: binary_shares([scores[i] for i in subset]) is not None)
+        return replace(draft, witness=_conflict_words(pairs, conflict))
+    tp, fn, fp, tn = (shown(100 * x, 2) for x in shares)
+    return replace(
+        draft,
+        status="consistent",
+        severity=0,
+        statement=f"The scores of {row.label} can come from one confusion matrix with one positive class.",
+        witness=f"For example of 100 images TP {tp}, FN {fn}, FP {fp}, TN {tn}: {_list(pairs, everything)}.",
+        repair="The class sizes of this test set would allow a sharper check.",
+    )
+
+
+def _macro_draft(
+    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], share: float, first: float, second: float
+) -> Draft:
+    """Return the finding on scores that are macro averages, with one class's share and both recalls as an example."""
+    return Draft(
+        check="binary_rows",
+        status="consistent",
+        kind="arithmetic",
+        claims=tuple(c for _, cs in pairs for c in cs),
+        severity=1,
+        statement=f"The scores of {row.label} fit no single positive class, but they can be macro averages.",
+        witness=f"With {shown(100 * share, 0)} % of one class, recalls {shown(first)} and {shown(second)}: "
+        f"{_list(pairs, tuple(range(len(pairs))))}.",
+        repair="say that precision, recall and F1 are macro averages.",
     )
 
 
@@ -257,7 +267,6 @@ def _conflict_draft(
 
 def check_fold_means(ledger: Ledger) -> list[Draft]:
     """Is there a number of right images in each fold whose mean of fold accuracies prints as the stated mean."""
-
     found = []
     for claim in ledger.own:
         interval = score_interval(claim)
@@ -269,37 +278,43 @@ def check_fold_means(ledger: Ledger) -> list[Draft]:
             or claim.condition
         ):
             continue
-        sizes = {
-            c.of_fold: (count_of(c) or 0, c)
-            for c in ledger.own
-            if c.metric == "n_images"
-            and c.split == "test"
-            and c.of_fold
-            and not c.class_
-            and c.condition in {"", "before augmentation"}
-            and c.study in {claim.study, ""}
-            and c.model in {claim.model, ""}
-        }
-        if len(sizes) < 2 or min(n for n, _ in sizes.values()) < 1:
-            continue
-        ns = [n for n, _ in sizes.values()]
-        good = fold_mean_is_possible(ns, interval)
-        found.append(
-            Draft(
-                check="fold_means",
-                status="consistent" if good else "implausible",
-                kind="arithmetic",
-                claims=(claim, *(c for _, c in sizes.values())),
-                severity=0 if good else 1,
-                statement=f"{claim.value} is "
-                + ("a possible" if good else "no possible")
-                + f" mean of accuracies on folds of {', '.join(map(str, ns))} images.",
-                witness="Mean of k/n over the folds, each k a whole number"
-                + ("." if good else "; no choice of them prints so."),
-                repair="" if good else "another aggregation or other fold sizes.",
-            )
-        )
+        sizes = _fold_sizes(ledger, claim)
+        if len(sizes) >= 2 and min(n for n, _ in sizes) >= 1:
+            found.append(_mean_draft(claim, interval, sizes))
     return found
+
+
+def _fold_sizes(ledger: Ledger, claim: Claim) -> list[tuple[int, Claim]]:
+    """Return the images of each fold's test part of a claim's result, with the claims that state them."""
+    sizes = {
+        c.of_fold: (count_of(c) or 0, c)
+        for c in ledger.own
+        if c.metric == "n_images"
+        and c.split == "test"
+        and c.of_fold
+        and not c.class_
+        and c.condition in {"", "before augmentation"}
+        and c.study in {claim.study, ""}
+        and c.model in {claim.model, ""}
+    }
+    return list(sizes.values())
+
+
+def _mean_draft(claim: Claim, interval: Interval, sizes: list[tuple[int, Claim]]) -> Draft:
+    ns = [n for n, _ in sizes]
+    good = fold_mean_is_possible(ns, interval)
+    return Draft(
+        check="fold_means",
+        status="consistent" if good else "implausible",
+        kind="arithmetic",
+        claims=(claim, *(c for _, c in sizes)),
+        severity=0 if good else 1,
+        statement=f"{claim.value} is {'a' if good else 'no'} possible mean of accuracies on folds of "
+        f"{', '.join(map(str, ns))} images.",
+        witness="Mean of k/n over the folds, each k a whole number"
+        + ("." if good else "; no choice of them prints so."),
+        repair="" if good else "another aggregation or other fold sizes.",
+    )
 
 
 def check_dataset_balance(ledger: Ledger) -> list[Draft]:
@@ -311,11 +326,11 @@ def check_dataset_balance(ledger: Ledger) -> list[Draft]:
     found = []
     for row in ledger.rows:
         study = ledger.paper.studies.get(row.key[0])
-        scores = [(s, c) for s, c in row_scores(row) if s.metric in LINEAR and not s.class_]
+        pairs = [(s, c) for s, c in row_scores(row) if s.metric in LINEAR and not s.class_]
         if (
             study is None
             or len(study.classes) != 2
-            or len(scores) < 3
+            or len(pairs) < 3
             or is_mean(row)
             or row.key[3]
             or row.key[5]
@@ -323,30 +338,37 @@ def check_dataset_balance(ledger: Ledger) -> list[Draft]:
         ):
             continue
         share, basis = _dataset_share(ledger, row.key[0], study.positive or next(iter(study.classes)))
-        if share is None or binary_shares([s for s, _ in scores]) is None:
-            continue
-        fits = [
-            p
-            for p in (share, 1 - share)
-            if binary_shares([s for s, _ in scores], prevalence=Interval(p - Fraction(1, 20), p + Fraction(1, 20)))
-        ]
-        if not fits and not any(averages_fit([s for s, _ in scores], p) for p in (share, 1 - share)):
-            found.append(
-                Draft(
-                    check="dataset_balance",
-                    status="implausible",
-                    kind="arithmetic",
-                    claims=(*(c[0] for _, c in scores), *basis),
-                    severity=2,
-                    statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
-                    witness=f"{', '.join(s.label() for s, _ in scores)}; the dataset has {shown(100 * share, 1)} % "
-                    "of one class; with 5 points of "
-                    "play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted "
-                    "averages (a search) allow them.",
-                    repair=_fit_repair(scores),
-                )
-            )
+        if share is not None and not _fit_shares([s for s, _ in pairs], share):
+            found.append(_balance_draft(row, pairs, share, basis))
     return found
+
+
+def _fit_shares(scores: list[Score], share: Fraction) -> bool:
+    """Whether scores are possible with about this share of either class, or with no one positive class at all."""
+    if binary_shares(scores) is None:
+        return True
+    play = Fraction(1, 20)
+    shares = (share, 1 - share)
+    if any(binary_shares(scores, prevalence=Interval(p - play, p + play)) for p in shares):
+        return True
+    return any(averages_fit(scores, p) for p in shares)
+
+
+def _balance_draft(
+    row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], share: Fraction, basis: tuple[Claim, ...]
+) -> Draft:
+    return Draft(
+        check="dataset_balance",
+        status="implausible",
+        kind="arithmetic",
+        claims=(*(c[0] for _, c in pairs), *basis),
+        severity=2,
+        statement=f"The scores of {row.label} fit no test part with the class shares of the dataset.",
+        witness=f"{', '.join(s.label() for s, _ in pairs)}; the dataset has {shown(100 * share, 1)} % of one class; "
+        "with 5 points of play neither class as positive (a linear program over TP, FN, FP, TN) nor macro or weighted "
+        "averages (a search) allow them.",
+        repair=_fit_repair(pairs),
+    )
 
 
 def _dataset_share(ledger: Ledger, study: str, positive: str) -> tuple[Fraction | None, tuple[Claim, ...]]:
@@ -443,43 +465,52 @@ def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], siz
     """Return the draft of a row that has a matrix, or for which neither a matrix nor a proof was found."""
     stated = ", ".join(f"{v} {n}" for n, v in sizes.counts.items())
     listed = _list(pairs, tuple(range(len(pairs))))
-    one_class = answer.reading.startswith("positive:") and not all(s.class_ or s.average for s, _ in pairs)
-    if answer.status == "feasible":
-        how = {"different": "only if they are averaged in different ways"}.get(
-            answer.reading, f"as {answer.reading} averages"
-        )
-        how = (
-            f"only as scores of one class, {answer.reading.removeprefix('positive:')}, against the rest"
-            if one_class
-            else how
-        )
-        how += f", with the accuracy as {answer.accuracy}" if answer.accuracy else ""
-        unusual = one_class or answer.mixed or bool(answer.accuracy)
-        return Draft(
-            check="multiclass_rows",
-            status="implausible" if one_class else "consistent",
-            kind="arithmetic",
-            claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
-            severity=int(unusual),
-            statement=f"The scores of {row.label} can hold together on {stated}, {how}.",
-            witness=f"{drawn([list(line) for line in answer.matrix], list(sizes.counts))} prints as {listed}.",
-            repair="the averaging of each score." if unusual else "",
-        )
-    return Draft(
+    draft = Draft(
         check="multiclass_rows",
-        status="implausible" if answer.mixed else "uncheckable",
+        status="uncheckable",
         kind="arithmetic",
         claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         severity=1,
-        statement=(
-            f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do was "
-            "not decided "
-            "(search budget)."
-            if answer.mixed
-            else f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was "
-            "found (search budget)."
-        ),
-        witness=f"{listed}; macro, weighted, micro and one-class readings"
-        + (" were refuted one by one." if answer.mixed else " were searched."),
-        repair="the averaging of each score, and the confusion matrix." if answer.mixed else "the confusion matrix.",
+        statement=f"Neither a matrix for the scores of {row.label} on {stated} nor a proof that there is none was "
+        "found (search budget).",
+        witness=f"{listed}; macro, weighted, micro and one-class readings were searched.",
+        repair="the confusion matrix.",
     )
+    if answer.status == "feasible":
+        one_class = answer.reading.startswith("positive:") and not all(s.class_ or s.average for s, _ in pairs)
+        matrix = drawn([list(line) for line in answer.matrix], list(sizes.counts))
+        draft = replace(draft, witness=f"{matrix} prints as {listed}.")
+        return _readable(draft, answer, f"{row.label} can hold together on {stated}", one_class=one_class)
+    if answer.mixed:
+        return replace(
+            draft,
+            status="implausible",
+            statement=f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do "
+            "was not decided (search budget).",
+            witness=f"{listed}; macro, weighted, micro and one-class readings were refuted one by one.",
+            repair="the averaging of each score, and the confusion matrix.",
+        )
+    return draft
+
+
+def _readable(draft: Draft, answer: Answer, can: str, *, one_class: bool) -> Draft:
+    """Return the draft of a row that has a matrix: plainly consistent only under a usual reading of the averaging."""
+    unusual = one_class or answer.mixed or bool(answer.accuracy)
+    return replace(
+        draft,
+        status="implausible" if one_class else "consistent",
+        severity=int(unusual),
+        statement=f"The scores of {can}, {_read_how(answer, one_class)}.",
+        repair="the averaging of each score." if unusual else "",
+    )
+
+
+def _read_how(answer: Answer, one_class: bool) -> str:
+    """Return under which reading of the averaging a matrix gives the scores, in words."""
+    if one_class:
+        how = f"only as scores of one class, {answer.reading.removeprefix('positive:')}, against the rest"
+    elif answer.reading == "different":
+        how = "only if they are averaged in different ways"
+    else:
+        how = f"as {answer.reading} averages"
+    return how + (f", with the accuracy as {answer.accuracy}" if answer.accuracy else "")

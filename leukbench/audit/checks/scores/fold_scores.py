@@ -10,6 +10,8 @@ program (Fazekas & Kovács 2024 do this for the linear scores only). From inside
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from leukbench.audit.engine.effort import FOLD_VALUES
 from leukbench.audit.engine.feasibility import MAX_CELLS, Score
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
@@ -104,44 +106,52 @@ def _draft(
     *,
     head: bool,
 ) -> Draft:
-    claims = (*(c for _, cs in pairs for c in cs), *sizes[1])
     listed = ", ".join(s.label() for s, _ in pairs)
-    stated = "; ".join(" + ".join(f"{n} {c}" for c, n in fold.items()) for fold in sizes[0])
-    names = list(sizes[0][0])
-    if answer.status == "feasible":
-        shown_ = "; ".join(drawn([list(line) for line in m], names) for m in answer.matrices)
-        return Draft(
-            check="fold_scores",
-            status="consistent",
-            kind="arithmetic",
-            claims=claims,
-            statement=f"The scores of {row.label} can hold together on its {len(sizes[0])} folds ({answer.how}).",
-            witness=f"{shown_} prints as {listed}.",
-        )
-    proved = answer.status == "impossible"
-    return Draft(
+    folds = sizes[0]
+    draft = Draft(
         check="fold_scores",
-        status="inconsistent" if proved else ("implausible" if answer.how == "mixed" else "uncheckable"),
+        status="consistent",
         kind="arithmetic",
-        claims=claims,
-        severity=(3 if head else 2) if proved else 1,
-        statement=(
-            f"The scores of {row.label} cannot hold together on its {len(sizes[0])} folds, neither as means nor "
-            "counted together."
-            if proved
-            else f"No one averaging gives all scores of {row.label} on its {len(sizes[0])} folds."
-            if answer.how == "mixed"
-            else f"Neither matrices for the scores of {row.label} on its {len(sizes[0])} folds nor a proof that "
-            "there are none were "
-            "found (search budget)."
-        ),
-        witness=f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program "
-        "over all matrices of each fold"
-        + (
-            " leaves a distance from the printed means under every reading."
-            if answer.status != "open" or answer.how
-            else "."
-        ),
+        claims=(*(c for _, cs in pairs for c in cs), *sizes[1]),
+        statement=f"The scores of {row.label} can hold together on its {len(folds)} folds ({answer.how}).",
+    )
+    if answer.status == "feasible":
+        matrices = "; ".join(drawn([list(line) for line in m], list(folds[0])) for m in answer.matrices)
+        return replace(draft, witness=f"{matrices} prints as {listed}.")
+    draft = replace(
+        draft,
+        severity=1,
+        witness=_tried_words(answer, listed, folds),
         repair="the matrix of each fold, and how the scores were averaged.",
-        members=(*(tuple(c.id for c in cs) for _, cs in pairs), *((c.id,) for c in sizes[1])) if proved else (),
+    )
+    if answer.status == "impossible":
+        return replace(
+            draft,
+            status="inconsistent",
+            severity=3 if head else 2,
+            statement=f"The scores of {row.label} cannot hold together on its {len(folds)} folds, neither as means "
+            "nor counted together.",
+            members=(*(tuple(c.id for c in cs) for _, cs in pairs), *((c.id,) for c in sizes[1])),
+        )
+    return _open_draft(draft, answer, f"{row.label} on its {len(folds)} folds")
+
+
+def _tried_words(answer: FoldAnswer, listed: str, folds: list[dict[str, int]]) -> str:
+    stated = "; ".join(" + ".join(f"{n} {c}" for c, n in fold.items()) for fold in folds)
+    refuted = answer.status != "open" or answer.how
+    return (
+        f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program over all "
+        "matrices of each fold" + (" leaves a distance from the printed means under every reading." if refuted else ".")
+    )
+
+
+def _open_draft(draft: Draft, answer: FoldAnswer, of: str) -> Draft:
+    """Return the draft of a row without matrices or a proof that there are none, at most that no one averaging fits."""
+    if answer.how == "mixed":
+        return replace(draft, status="implausible", statement=f"No one averaging gives all scores of {of}.")
+    return replace(
+        draft,
+        status="uncheckable",
+        statement=f"Neither matrices for the scores of {of} nor a proof that there are none were found (search "
+        "budget).",
     )

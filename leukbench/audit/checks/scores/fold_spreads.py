@@ -96,19 +96,11 @@ def check_spread_of_parts(ledger: Ledger) -> list[Draft]:
 
 
 def _spread_draft(claim: Claim, parts: list[Claim], values: list[Interval], stated: Interval) -> Draft:
-    middles = [float(i.low + i.high) / 2 for i in values]
     slack = max(float(i.high - i.low) for i in values)
-    k, mean = len(middles), sum(middles) / len(middles)
-    sd = math.sqrt(sum((m - mean) ** 2 for m in middles) / k)
-    usual = {
-        "standard deviation (n)": sd,
-        "standard deviation (n − 1)": sd * math.sqrt(k / (k - 1)),
-        "standard error": sd / math.sqrt(k - 1),
-        "1.96 standard errors": 1.96 * sd / math.sqrt(k - 1),
-        "half the range": (max(middles) - min(middles)) / 2,
-    }
+    usual = _usual_spreads([float(i.low + i.high) / 2 for i in values])
     fitting = [n for n, v in usual.items() if float(stated.low) - slack <= v <= float(stated.high) + slack]
     listed = ", ".join(f"{name} {shown(100 * v, 2)}" for name, v in usual.items())
+    k = len(values)
     return Draft(
         check="spread_of_parts",
         status="consistent" if fitting else "implausible",
@@ -124,3 +116,16 @@ def _spread_draft(claim: Claim, parts: list[Claim], values: list[Interval], stat
         witness=f"Parts {', '.join(p.value for p in parts)}; in points: {listed}.",
         repair="" if fitting else "what ± is, and over which figures.",
     )
+
+
+def _usual_spreads(values: list[float]) -> dict[str, float]:
+    """Return what ± beside a mean of k figures usually is, each by its name."""
+    k, mean = len(values), sum(values) / len(values)
+    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / k)
+    return {
+        "standard deviation (n)": sd,
+        "standard deviation (n − 1)": sd * math.sqrt(k / (k - 1)),
+        "standard error": sd / math.sqrt(k - 1),
+        "1.96 standard errors": 1.96 * sd / math.sqrt(k - 1),
+        "half the range": (max(values) - min(values)) / 2,
+    }

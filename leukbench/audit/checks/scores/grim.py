@@ -67,29 +67,26 @@ def check_range(ledger: Ledger) -> list[Draft]:
     for claim in ledger.own:
         metric = canonical(claim.metric)
         interval = printed_interval(claim.value)
-        if metric not in SHARES | CORRELATIONS or interval is None:
-            continue
-        value, low = interval.times(Fraction(1, scale_of(claim))), -1 if metric in CORRELATIONS else 0
-        if computed(value).low > 1 or computed(value).high < low:
-            found.append(
-                Draft(
-                    check="range",
-                    status="inconsistent",
-                    kind="arithmetic",
-                    claims=(claim,),
-                    severity=2,
-                    members=((claim.id,),),
-                    statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the "
-                    "metric's range.",
-                    witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at least "
-                    f"{shown(value.low, 4)}."
-                    if value.low > 1
-                    else f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is at most "
-                    f"{shown(value.high, 4)}.",
-                    repair="another unit, or a misplaced decimal point",
-                )
-            )
+        if metric in SHARES | CORRELATIONS and interval is not None:
+            value, low = interval.times(Fraction(1, scale_of(claim))), -1 if metric in CORRELATIONS else 0
+            if computed(value).low > 1 or computed(value).high < low:
+                found.append(_range_draft(claim, value, low))
     return found
+
+
+def _range_draft(claim: Claim, value: Interval, low: int) -> Draft:
+    least_or_most = f"at least {shown(value.low, 4)}" if value.low > 1 else f"at most {shown(value.high, 4)}"
+    return Draft(
+        check="range",
+        status="inconsistent",
+        kind="arithmetic",
+        claims=(claim,),
+        severity=2,
+        members=((claim.id,),),
+        statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} lies outside the metric's range.",
+        witness=f"{claim.metric} lies between {low} and 1; {claim.value} {claim.unit} is {least_or_most}.",
+        repair="another unit, or a misplaced decimal point",
+    )
 
 
 def _distinct_figures(ledger: Ledger) -> list[list[Claim]]:
@@ -110,35 +107,10 @@ def _grid_draft(
     ledger: Ledger, claims: list[Claim], interval: Interval, sizes: dict[int, tuple[str, Claim | None]]
 ) -> Draft:
     claim = claims[0]
-    hits = {n: counts_printing_as(interval, n) for n in sizes}
-    good = {n: ks for n, ks in hits.items() if len(ks)}
+    good = {n: int(ks[0]) for n in sizes if len(ks := counts_printing_as(interval, n))}
     involved = (*claims, *(c for _, c in sizes.values() if c is not None))
     if good:
-        n, ks = next(iter(good.items()))
-        k = ks[0]
-        rounded = rounded_interval(claim.value)
-        note = "" if rounded and rounded.contains(Fraction(k, n) * scale_of(claim)) else " (truncated, not rounded)"
-        return Draft(
-            check="grid",
-            status="consistent",
-            kind="arithmetic",
-            claims=involved,
-            statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of "
-            f"{n} images{note}.",
-            witness=f"{k}/{n} = {shown(100 * Fraction(k, n), 3)} %; {sizes[n][0]}."
-            + (
-                f" The stated {', '.join(str(m) for m in sizes if m not in good)} would not give it."
-                if len(good) < len(sizes)
-                else ""
-            ),
-        )
-    lines = []
-    for n, (basis, _) in sizes.items():
-        k = int(interval.low * n)
-        lines.append(
-            f"{basis}: {k}/{n} = {shown(100 * Fraction(k, n), 3)} %, {k + 1}/{n} = "
-            f"{shown(100 * Fraction(k + 1, n), 3)} %"
-        )
+        return _whole_draft(claim, involved, sizes, good)
     proved = own_size(claim) is not None and _is_one_count(ledger, claim) and not _mean_of_two(ledger, claim, interval)
     return Draft(
         check="grid",
@@ -149,11 +121,38 @@ def _grid_draft(
         statement=f"No whole number of right images prints as {claim.metric} {claim.value} of "
         f"{claim.model or 'the result'} ({claim.split}) "
         f"on {_the_parts(claim)} stated.",
-        witness="; ".join(lines)
+        witness="; ".join(_neighbours(interval, n, basis) for n, (basis, _) in sizes.items())
         + f"; the print allows {100 * float(interval.low):.3f} to {100 * float(interval.high):.3f} %.",
         repair=_other_n(interval, sizes) + _of_training(ledger, claim, interval),
         members=((claim.id,),) if proved else (),
     )
+
+
+def _whole_draft(
+    claim: Claim, involved: tuple[Claim, ...], sizes: dict[int, tuple[str, Claim | None]], good: dict[int, int]
+) -> Draft:
+    """Return the finding on a figure that is a whole count of some stated n; ``good``: n -> count."""
+    n, k = next(iter(good.items()))
+    rounded = rounded_interval(claim.value)
+    note = "" if rounded and rounded.contains(Fraction(k, n) * scale_of(claim)) else " (truncated, not rounded)"
+    others = ", ".join(str(m) for m in sizes if m not in good)
+    return Draft(
+        check="grid",
+        status="consistent",
+        kind="arithmetic",
+        claims=involved,
+        statement=f"{claim.metric} {claim.value} of {claim.model or 'the result'} ({claim.split}) is {k} of "
+        f"{n} images{note}.",
+        witness=f"{k}/{n} = {shown(100 * Fraction(k, n), 3)} %; {sizes[n][0]}."
+        + (f" The stated {others} would not give it." if others else ""),
+    )
+
+
+def _neighbours(interval: Interval, n: int, basis: str) -> str:
+    """Return the two whole counts of n between which a figure falls, in words."""
+    k = int(interval.low * n)
+    values = [f"{i}/{n} = {shown(100 * Fraction(i, n), 3)} %" for i in (k, k + 1)]
+    return f"{basis}: {', '.join(values)}"
 
 
 def _is_one_count(ledger: Ledger, claim: Claim) -> bool:

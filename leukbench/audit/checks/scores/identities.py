@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from leukbench.audit.engine.conflicts import accused
@@ -17,17 +17,36 @@ from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmoni
 from leukbench.audit.readings.rows import Row
 
 
-def _triples(row: Row) -> list[tuple[str, dict[str, Claims]]]:
-    """Return, per class and averaging, the claims of precision, recall, F1 where all three are printed."""
+@dataclass(frozen=True)
+class _Triple:
+    """Precision, recall and F1 of one class or average of a row: the claims of each, and what they stand for."""
+
+    class_: str
+    scores: dict[str, Claims]
+    values: tuple[Interval, Interval, Interval]
+
+    @property
+    def claims(self) -> Claims:
+        return tuple(c for claims in self.scores.values() for c in claims)
+
+    @property
+    def members(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(c.id for c in claims) for claims in self.scores.values())
+
+    @property
+    def one_class(self) -> bool:
+        return bool(self.class_) or all(c.average.startswith("positive:") for c in self.claims)
+
+
+def _triples(row: Row) -> list[_Triple]:
+    """Return the triples of a row, per class and averaging, where all three scores are printed as numbers."""
     found = []
     for class_, average in dict.fromkeys((c, a) for _, c, a in row.scores):
-        triple = {
-            m: row.scores[(m, class_, average)]
-            for m in ("precision", "recall", "f1")
-            if (m, class_, average) in row.scores
-        }
-        if len(triple) == 3:
-            found.append((class_, triple))
+        names = [(m, class_, average) for m in ("precision", "recall", "f1")]
+        scores = {name[0]: row.scores[name] for name in names if name in row.scores}
+        values = [i for claims in scores.values() if (i := score_interval(claims[0])) is not None]
+        if len(scores) == len(values) == 3:
+            found.append(_Triple(class_, scores, (values[0], values[1], values[2])))
     return found
 
 
@@ -40,90 +59,69 @@ def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     means over folds, are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only
     the last bound is used where the averaging is unstated or the figures are means.
     """
-    found = []
     heads = ledger.headlines
-    for row in ledger.rows:
-        for class_, triple in _triples(row):
-            value = {m: score_interval(c[0]) for m, c in triple.items()}
-            p, r, f = value["precision"], value["recall"], value["f1"]
-            if p is None or r is None or f is None:
-                continue
-            k = n_classes(ledger, row.key) or 2
-            found.append(_f1_draft(row, class_, triple, (p, r, f), heads, k))
-    return found
+    return [
+        _f1_draft(row, triple, heads, n_classes(ledger, row.key) or 2)
+        for row in ledger.rows
+        for triple in _triples(row)
+    ]
 
 
-def _f1_draft(
-    row: Row,
-    class_: str,
-    triple: dict[str, Claims],
-    values: tuple[Interval, Interval, Interval],
-    heads: frozenset[str],
-    k: int,
-) -> Draft:
-    p, r, f = values
-    claims = tuple(c for cs in triple.values() for c in cs)
-    named = f"{row.label}{', ' + class_ if class_ else ''}"
-    one_class = bool(class_) or all(c.average.startswith("positive:") for c in claims)
+def _f1_ceiling(triple: _Triple, k: int, *, mean: bool) -> Fraction:
+    """Return the largest F1 that precision and recall allow, over k classes and, with ``mean``, over folds or runs."""
+    p, r, f = triple.values
+    averages = {c.average for c in triple.claims}
+    if not triple.one_class and p.meets(r) and (len(averages) > 1 or "" in averages):
+        return Fraction(1)  # equal ones may be micro averages (Keras'), beside an F1 that is averaged otherwise
+    if triple.one_class and not mean:
+        return (p.high + r.high) / 2
+    return largest_mean_f1(p, r, f, k, over_runs=mean)
+
+
+def _f1_draft(row: Row, triple: _Triple, heads: frozenset[str], k: int) -> Draft:
+    p, r, f = triple.values
+    named = f"{row.label}{', ' + triple.class_ if triple.class_ else ''}"
     mean = is_mean(row)
     expected = harmonic(p, r)
-    ceiling = (p.high + r.high) / 2 if one_class and not mean else largest_mean_f1(p, r, f, k, over_runs=mean)
-    averages = {c.average for c in claims}
-    if not one_class and p.meets(r) and (len(averages) > 1 or "" in averages):
-        ceiling = Fraction(1)  # equal ones may be micro averages (Keras'), beside an F1 that is averaged otherwise
-    printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.items())
-    words = f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for "
-    words += f"{as_percent(f)}."
+    ceiling = _f1_ceiling(triple, k, mean=mean)
+    printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.scores.items())
     would_be = f"{shown(100 * (expected.low + expected.high) / 2, 2)} %"
-    members = tuple(tuple(c.id for c in cs) for cs in triple.values())
     draft = Draft(
         check="f1_of_precision_recall",
         status="consistent",
         kind="arithmetic",
-        claims=claims,
-        statement="",
-        witness=words,
+        claims=triple.claims,
+        statement=f"The F1 of {named} is the harmonic mean of its precision and recall.",
+        witness=f"{printed}. Harmonic mean of precision and recall: {as_percent(expected)}; printed F1 stands for "
+        f"{as_percent(f)}.",
     )
     if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
-        return replace(draft, statement=f"The F1 of {named} is the harmonic mean of its precision and recall.")
+        return draft
     if f.low > ceiling + TIE:
-        return _above_any_averaging(draft, row, class_, values, members, heads, ceiling, named, would_be)
-    if one_class and not mean and not f.contains(0):  # an F1 of 0 may be a 0/0
-        return replace(
-            draft,
-            status="inconsistent",
-            members=members,
-            severity=2,
-            statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
-            repair=f"F1 {would_be}, or figures of different results.",
-        )
+        return _above_any_averaging(draft, row, triple, heads, ceiling, named, would_be)
+    proved = triple.one_class and not mean and not f.contains(0)  # an F1 of 0 may be a 0/0
     return replace(
         draft,
-        status="uncheckable",
-        severity=1,
-        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; only a mean over classes, "
-        "folds or runs could differ so.",
-        repair="which averaging was used, or the confusion matrix.",
+        status="inconsistent" if proved else "uncheckable",
+        members=triple.members if proved else (),
+        severity=2 if proved else 1,
+        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall"
+        + ("." if proved else "; only a mean over classes, folds or runs could differ so."),
+        repair=f"F1 {would_be}, or figures of different results."
+        if proved
+        else "which averaging was used, or the confusion matrix.",
     )
 
 
 def _above_any_averaging(
-    draft: Draft,
-    row: Row,
-    class_: str,
-    values: tuple[Interval, Interval, Interval],
-    members: tuple[tuple[str, ...], ...],
-    heads: frozenset[str],
-    ceiling: Fraction,
-    named: str,
-    would_be: str,
+    draft: Draft, row: Row, triple: _Triple, heads: frozenset[str], ceiling: Fraction, named: str, would_be: str
 ) -> Draft:
     """Return the finding on an F1 that lies above ``ceiling``, the most that its precision and recall allow."""
-    p, r, f = values
+    p, r, f = triple.values
     in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
-    head = any(c.id in heads for c in draft.claims) or (not class_ and in_row)
+    head = any(c.id in heads for c in draft.claims) or (not triple.class_ and in_row)
     above = " It is above both." if f.low > max(p.high, r.high) else ""
-    conflicts = _f1_conflicts(members, values)
+    conflicts = _f1_conflicts(triple.members, triple.values)
     bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
     return replace(
         draft,
@@ -188,31 +186,26 @@ def check_accuracy_between(ledger: Ledger) -> list[Draft]:
             continue
         (a, r, s), claims = _intervals(triple)
         words = f"accuracy {claims[0][0].value}, sensitivity {claims[1][0].value}, specificity {claims[2][0].value}"
-        flat = tuple(c for cs in claims for c in cs)
         # equal recall and specificity can be macro averages, and accuracy need not lie between these
-        if not r.meets(s) and not _within(a, r, s):
-            of_both = (
-                _within(a, _other_class(r, s), s) or _within(a, r, _other_class(s, r)) or _within_weighted(a, r, s)
-            )
-            found.append(_not_between(row, claims, words, of_both))
+        if r.meets(s) or _within(a, r, s):
+            flat = tuple(c for cs in claims for c in cs)
+            found.append(_between(row, flat, words, implied_share(a, r, s)))
             continue
-        share = implied_share(a, r, s)
-        found.append(
-            Draft(
-                check="accuracy_between",
-                status="consistent",
-                kind="arithmetic",
-                claims=flat,
-                statement=f"The accuracy of {row.label} lies between its sensitivity and specificity"
-                + (
-                    f", which needs {shown(100 * share.low, 1)} to {shown(100 * share.high, 1)} % positives."
-                    if share
-                    else "."
-                ),
-                witness=f"{words}; share of positives = (accuracy − specificity)/(sensitivity − specificity).",
-            )
-        )
+        of_both = _within(a, _other_class(r, s), s) or _within(a, r, _other_class(s, r)) or _within_weighted(a, r, s)
+        found.append(_not_between(row, claims, words, of_both))
     return found
+
+
+def _between(row: Row, claims: Claims, words: str, share: Interval | None) -> Draft:
+    needs = f", which needs {shown(100 * share.low, 1)} to {shown(100 * share.high, 1)} % positives" if share else ""
+    return Draft(
+        check="accuracy_between",
+        status="consistent",
+        kind="arithmetic",
+        claims=claims,
+        statement=f"The accuracy of {row.label} lies between its sensitivity and specificity{needs}.",
+        witness=f"{words}; share of positives = (accuracy − specificity)/(sensitivity − specificity).",
+    )
 
 
 def _within(a: Interval, r: Interval, s: Interval) -> bool:

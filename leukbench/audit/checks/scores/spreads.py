@@ -135,24 +135,22 @@ def check_cited_rows(ledger: Ledger) -> list[Draft]:
     for (model, _, _), row in groups.items():
         claims = [row[m] for m in ("accuracy", "recall", "specificity") if m in row]
         values = [i for c in claims if (i := score_interval(c)) is not None]
-        if len(values) < 3:
-            continue
-        a, r, s = values
-        if a.high < min(r.low, s.low) or a.low > max(r.high, s.high):
-            found.append(
-                Draft(
-                    check="cited_rows",
-                    status="uncheckable",
-                    kind="arithmetic",
-                    claims=tuple(claims),
-                    severity=1,
-                    statement=f"The accuracy quoted for {model} does not lie between the sensitivity and "
-                    "specificity quoted with it, as it must "
-                    "in a binary problem.",
-                    witness=f"accuracy {claims[0].value}, sensitivity {claims[1].value}, specificity "
-                    f"{claims[2].value}.",
-                    repair="the number of classes and the averaging of the quoted row, or the row as its source "
-                    "prints it.",
-                )
-            )
+        if len(values) == 3:
+            a, r, s = values
+            if a.high < min(r.low, s.low) or a.low > max(r.high, s.high):
+                found.append(_cited_draft(model, *claims))
     return found
+
+
+def _cited_draft(model: str, accuracy: Claim, recall: Claim, specificity: Claim) -> Draft:
+    return Draft(
+        check="cited_rows",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(accuracy, recall, specificity),
+        severity=1,
+        statement=f"The accuracy quoted for {model} does not lie between the sensitivity and specificity quoted with "
+        "it, as it must in a binary problem.",
+        witness=f"accuracy {accuracy.value}, sensitivity {recall.value}, specificity {specificity.value}.",
+        repair="the number of classes and the averaging of the quoted row, or the row as its source prints it.",
+    )

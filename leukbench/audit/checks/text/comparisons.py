@@ -20,9 +20,10 @@ from leukbench.audit.readings.texts import epoch_of
 from leukbench.papers.schema import Claim
 
 ORDERS = ("stated_order", "implied_order")
+_Side = tuple[Interval, Fraction, str, tuple[Claim, ...]]
 
 
-def _side(text: str, by_id: Mapping[str, Claim]) -> tuple[Interval, Fraction, str, tuple[Claim, ...]] | None:
+def _side(text: str, by_id: Mapping[str, Claim]) -> _Side | None:
     """Return what one figure, or the distance of two, stands for: interval, printed value, words, claims; in
     percent for scores."""
     names = [name.strip() for name in re.split(r"\s-\s", text.strip())]
@@ -54,33 +55,33 @@ def check_stated_orders(ledger: Ledger) -> list[Draft]:
         if head not in ORDERS or match is None:
             continue
         larger, smaller = _side(match.group(1), by_id), _side(match.group(2), by_id)
-        if larger is None or smaller is None:
-            continue
-        (high, a, a_words, first), (low, b, b_words, second) = larger, smaller
-        good, proved = a > b, high.high < low.low
-        if len(first) == len(second) == 1 and first[0].model != second[0].model:
-            a_words, b_words = f"{a_words} ({first[0].model})", f"{b_words} ({second[0].model})"
-        relation = "is larger than" if good else "is not larger than"
-        found.append(
-            Draft(
-                check="stated_orders",
-                status="consistent"
-                if good
-                else ("inconsistent" if proved and head == "stated_order" else "implausible"),
-                kind="arithmetic",
-                claims=(*first, *second),
-                severity=0 if good else 1,
-                statement=f"{subject.replace('_', ' ')}: the figures {'agree with' if good else 'contradict'} the text "
-                f"({match.group(3) or 'place not given'}).",
-                witness=f"{a_words} {relation} {b_words}"
-                + ("." if good or proved else "; the printed decimals alone would leave it open."),
-                repair="" if good else "other figures than these, or other words.",
-                members=tuple((c.id,) for c in (*first, *second))
-                if not good and proved and head == "stated_order"
-                else (),
-            )
-        )
+        if larger is not None and smaller is not None:
+            place = match.group(3) or "place not given"
+            found.append(_order_draft(larger, smaller, subject, place, stated=head == "stated_order"))
     return found
+
+
+def _order_draft(larger: _Side, smaller: _Side, subject: str, place: str, *, stated: bool) -> Draft:
+    """Return the finding on two sides of an order that the text states, or (not ``stated``) implies."""
+    (high, a, a_words, first), (low, b, b_words, second) = larger, smaller
+    good, beyond_rounding = a > b, high.high < low.low
+    proved = not good and beyond_rounding and stated
+    if len(first) == len(second) == 1 and first[0].model != second[0].model:
+        a_words, b_words = f"{a_words} ({first[0].model})", f"{b_words} ({second[0].model})"
+    relation = "is larger than" if good else "is not larger than"
+    return Draft(
+        check="stated_orders",
+        status="consistent" if good else "inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=(*first, *second),
+        severity=0 if good else 1,
+        statement=f"{subject.replace('_', ' ')}: the figures {'agree with' if good else 'contradict'} the text "
+        f"({place}).",
+        witness=f"{a_words} {relation} {b_words}"
+        + ("." if good or beyond_rounding else "; the printed decimals alone would leave it open."),
+        repair="" if good else "other figures than these, or other words.",
+        members=tuple((c.id,) for c in (*first, *second)) if proved else (),
+    )
 
 
 CLOSE = Fraction(3)
@@ -99,26 +100,25 @@ def check_stated_close(ledger: Ledger) -> list[Draft]:
         if head != "stated_close" or match is None:
             continue
         left, right = _side(match.group(1), ledger.by_id), _side(match.group(2), ledger.by_id)
-        if left is None or right is None:
-            continue
-        (first, a, a_words, claims), (second, b, b_words, others) = left, right
-        apart = max(first.low - second.high, second.low - first.high, Fraction(0))
-        far = apart > CLOSE
-        found.append(
-            Draft(
-                check="stated_close",
-                status="implausible" if far else "consistent",
-                kind="arithmetic",
-                claims=(*claims, *others),
-                severity=1 if far else 0,
-                statement=f"{subject.replace('_', ' ')}: the text calls two figures close "
-                f"({match.group(3) or 'place not given'}); "
-                f"they are {shown(abs(a - b), 2)} points apart.",
-                witness=f"{a_words} and {b_words}.",
-                repair="other figures than these, or other words." if far else "",
-            )
-        )
+        if left is not None and right is not None:
+            found.append(_close_draft(left, right, subject, match.group(3) or "place not given"))
     return found
+
+
+def _close_draft(left: _Side, right: _Side, subject: str, place: str) -> Draft:
+    (first, a, a_words, claims), (second, b, b_words, others) = left, right
+    far = max(first.low - second.high, second.low - first.high, Fraction(0)) > CLOSE
+    return Draft(
+        check="stated_close",
+        status="implausible" if far else "consistent",
+        kind="arithmetic",
+        claims=(*claims, *others),
+        severity=1 if far else 0,
+        statement=f"{subject.replace('_', ' ')}: the text calls two figures close ({place}); they are "
+        f"{shown(abs(a - b), 2)} points apart.",
+        witness=f"{a_words} and {b_words}.",
+        repair="other figures than these, or other words." if far else "",
+    )
 
 
 def check_rank_on_test(ledger: Ledger) -> list[Draft]:
@@ -130,24 +130,7 @@ def check_rank_on_test(ledger: Ledger) -> list[Draft]:
     rounding interval lies above is named.
     """
     found = []
-    printed = ledger.matrices
-    proposed = {
-        (a.study, ledger.paper.networks[a.network].printed_name)
-        for a in ledger.paper.arms.values()
-        if a.role == "proposed"
-    }
-    by_arm = {(a.study, name) for name, a in ledger.paper.arms.items() if a.role == "proposed"}
-    results: dict[tuple[str, ...], list[tuple[str, bool, Interval, str, tuple[Claim, ...]]]] = {}
-    for row in ledger.rows:
-        study, model, split, fold, condition, _ = row.key
-        if split != "test" or condition or fold:
-            continue
-        value, basis, claims = _counted(ledger, row, printed)
-        if value is None or not claims:
-            continue
-        ours = (study, model) in proposed or (study, claims[0].arm) in by_arm
-        results.setdefault((study, split), []).append((model, ours, value, basis, claims))
-    for (study, _), members in results.items():
+    for study, members in _test_results(ledger).items():
         for model, ours, value, basis, claims in members:
             if not ours or basis == "printed":
                 continue
@@ -159,6 +142,26 @@ def check_rank_on_test(ledger: Ledger) -> list[Draft]:
             if above:
                 found.append(_rank_draft(model, value, basis, claims, above, len(rivals)))
     return found
+
+
+def _test_results(ledger: Ledger) -> dict[str, list[tuple[str, bool, Interval, str, tuple[Claim, ...]]]]:
+    """Return the test accuracies of each study: network, whether the paper proposes it, value, basis, claims."""
+    proposed = {
+        (a.study, ledger.paper.networks[a.network].printed_name)
+        for a in ledger.paper.arms.values()
+        if a.role == "proposed"
+    }
+    by_arm = {(a.study, name) for name, a in ledger.paper.arms.items() if a.role == "proposed"}
+    results: dict[str, list[tuple[str, bool, Interval, str, tuple[Claim, ...]]]] = {}
+    for row in ledger.rows:
+        study, model, split, fold, condition, _ = row.key
+        if split != "test" or condition or fold:
+            continue
+        value, basis, claims = _counted(ledger, row, ledger.matrices)
+        if value is not None and claims:
+            ours = (study, model) in proposed or (study, claims[0].arm) in by_arm
+            results.setdefault(study, []).append((model, ours, value, basis, claims))
+    return results
 
 
 def _counted(ledger: Ledger, row: Row, printed: Sequence[Printed]) -> tuple[Interval | None, str, tuple[Claim, ...]]:
@@ -218,49 +221,45 @@ def check_growing_gap(ledger: Ledger) -> list[Draft]:
     Where the text denies overfitting (``overfitting_denied``), a gap that has at least doubled and exceeds three
     standard errors √(p(1 − p)/n) of the validation score, or 3 points where n is unknown, is implausible.
     """
-    denied = ledger.paper.protocol_facts.get("overfitting_denied", "no").startswith("yes")
     curves: dict[tuple[str, str], dict[str, dict[int, Claim]]] = {}
     for c in ledger.own:
         e = epoch_of(c)
-        if (
-            e is not None
-            and c.metric == "accuracy"
-            and not c.class_
-            and score_interval(c) is not None
-            and not c.approximate
-        ):
+        usable = c.metric == "accuracy" and not c.class_ and not c.approximate
+        if e is not None and usable and score_interval(c) is not None:
             curves.setdefault((c.study, c.model), {}).setdefault(c.split, {}).setdefault(e, c)
     found = []
     for (_, model), by_split in curves.items():
         train, validation = by_split.get("train", {}), by_split.get("validation", {})
-        shared = sorted(set(train) & set(validation))
-        if len(shared) < 2:
-            continue
-        gaps = [_points(train[e]) - _points(validation[e]) for e in shared]
-        n = next(iter(stated_sizes(ledger, validation[shared[-1]].model_copy(update={"condition": ""}))), None)
-        p = float(_points(validation[shared[-1]])) / 100
-        error = 100 * math.sqrt(spread_of_share(p) / n) if n else None
-        large = gaps[-1] >= 2 * gaps[0] and gaps[-1] > (3 * error if error else 3)
-        rising = all(b >= a for a, b in itertools.pairwise(gaps))
-        found.append(
-            Draft(
-                check="growing_gap",
-                status="implausible" if large and denied else "consistent",
-                kind="arithmetic",
-                claims=tuple(c for e in (shared[0], shared[-1]) for c in (train[e], validation[e])),
-                severity=1 if large else 0,
-                statement=f"The gap between training and validation accuracy of {model} goes from "
-                f"{shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
-                + (", although the text says that it does not overfit." if large and denied else "."),
-                witness=f"Epoch {shared[0]}: {train[shared[0]].value} − {validation[shared[0]].value}; epoch "
-                f"{shared[-1]}: "
-                f"{train[shared[-1]].value} − {validation[shared[-1]].value}; {len(shared)} epochs are printed for both"
-                + (", and the gap never shrinks" if rising else "")
-                + (f"; one standard error of the validation accuracy at n = {n} is {error:.2f} points." if n else "."),
-                repair="the epoch that was kept, and its gap." if large and denied else "",
-            )
-        )
+        both = [(e, train[e], validation[e]) for e in sorted(set(train) & set(validation))]
+        if len(both) >= 2:
+            found.append(_gap_draft(ledger, model, both))
     return found
+
+
+def _gap_draft(ledger: Ledger, model: str, both: list[tuple[int, Claim, Claim]]) -> Draft:
+    """Return the finding on a network's training and validation accuracies at the epochs printed for both."""
+    denied = ledger.paper.protocol_facts.get("overfitting_denied", "no").startswith("yes")
+    gaps = [_points(train) - _points(validation) for _, train, validation in both]
+    (first, train, validation), (last, last_train, last_validation) = both[0], both[-1]
+    n = next(iter(stated_sizes(ledger, last_validation.model_copy(update={"condition": ""}))), None)
+    error = 100 * math.sqrt(spread_of_share(float(_points(last_validation)) / 100) / n) if n else None
+    large = gaps[-1] >= 2 * gaps[0] and gaps[-1] > (3 * error if error else 3)
+    rising = all(b >= a for a, b in itertools.pairwise(gaps))
+    return Draft(
+        check="growing_gap",
+        status="implausible" if large and denied else "consistent",
+        kind="arithmetic",
+        claims=(train, validation, last_train, last_validation),
+        severity=1 if large else 0,
+        statement=f"The gap between training and validation accuracy of {model} goes from "
+        f"{shown(gaps[0], 1)} to {shown(gaps[-1], 1)} points"
+        + (", although the text says that it does not overfit." if large and denied else "."),
+        witness=f"Epoch {first}: {train.value} − {validation.value}; epoch {last}: {last_train.value} − "
+        f"{last_validation.value}; {len(both)} epochs are printed for both"
+        + (", and the gap never shrinks" if rising else "")
+        + (f"; one standard error of the validation accuracy at n = {n} is {error:.2f} points." if n else "."),
+        repair="the epoch that was kept, and its gap." if large and denied else "",
+    )
 
 
 def _points(claim: Claim) -> Fraction:

@@ -222,40 +222,39 @@ def check_means(ledger: Ledger) -> list[Draft]:
     fits)."""
     by_id = {c.id: c for c in ledger.paper.claims}
     found = []
-    heads = ledger.headlines
     for claim in ledger.own:
         parts = [by_id[i] for i in claim.derived_from]
         stated = _quantity(claim)
         values = [i for i in (_quantity(p) for p in parts) if i is not None]
-        if claim.aggregation != "mean" or len(parts) < 2 or len(values) < len(parts) or stated is None:
-            continue
-        mean = Interval(
-            sum((i.low for i in values), Fraction(0)) / len(values),
-            sum((i.high for i in values), Fraction(0)) / len(values),
-        )
-        good = mean.meets(stated)
-        weighted = not good and _weighted_mean(ledger, parts, values, stated)
-        proved = not good and weighted is False and not claim.approximate
-        middle = sum((Fraction(printed_number(p.value) or 0) for p in parts), Fraction(0)) / len(parts)
-        found.append(
-            Draft(
-                check="means",
-                status="consistent" if good or weighted is True else "inconsistent" if proved else "implausible",
-                kind="arithmetic",
-                claims=(claim, *parts),
-                severity=0 if good or weighted is True else (2 if claim.id in heads else 1),
-                statement=f"{claim.value} is "
-                + ("" if good or weighted is True else "not ")
-                + f"the {'' if good or weighted is not True else 'weighted '}mean of "
-                f"{', '.join(p.value for p in parts)}.",
-                witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: "
-                f"{claim.value}."
-                + (" Weighted by numbers of images that are not stated it could be." if weighted is None else ""),
-                repair="" if good or weighted is True else f"{shown(middle, 2)}, or other parts than these.",
-                members=((claim.id,), *((p.id,) for p in parts)) if proved else (),
-            )
-        )
+        if claim.aggregation == "mean" and len(parts) >= 2 and len(values) == len(parts) and stated is not None:
+            found.append(_mean_draft(ledger, claim, stated, parts, values))
     return found
+
+
+def _mean_draft(ledger: Ledger, claim: Claim, stated: Interval, parts: list[Claim], values: list[Interval]) -> Draft:
+    """Return the finding on one stated mean and the figures that it is of."""
+    mean = Interval(
+        sum((i.low for i in values), Fraction(0)) / len(values),
+        sum((i.high for i in values), Fraction(0)) / len(values),
+    )
+    plain = mean.meets(stated)
+    weighted = not plain and _weighted_mean(ledger, parts, values, stated)
+    good = plain or weighted is True
+    proved = not plain and weighted is False and not claim.approximate
+    middle = sum((Fraction(printed_number(p.value) or 0) for p in parts), Fraction(0)) / len(parts)
+    return Draft(
+        check="means",
+        status="consistent" if good else "inconsistent" if proved else "implausible",
+        kind="arithmetic",
+        claims=(claim, *parts),
+        severity=0 if good else (2 if claim.id in ledger.headlines else 1),
+        statement=f"{claim.value} is {'' if good else 'not '}the {'weighted ' if good and not plain else ''}mean of "
+        f"{', '.join(p.value for p in parts)}.",
+        witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: {claim.value}."
+        + (" Weighted by numbers of images that are not stated it could be." if weighted is None else ""),
+        repair="" if good else f"{shown(middle, 2)}, or other parts than these.",
+        members=((claim.id,), *((p.id,) for p in parts)) if proved else (),
+    )
 
 
 def _weighted_mean(ledger: Ledger, parts: list[Claim], values: list[Interval], stated: Interval) -> bool | None:

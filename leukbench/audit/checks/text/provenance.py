@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import printed_number, shown
+from leukbench.audit.engine.rounding import Interval, printed_number, shown
 from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_sizes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.ledger import Ledger, Sizes
 from leukbench.audit.readings.row_scores import held_out_accuracy
 from leukbench.papers.schema import Claim
 
@@ -97,29 +97,28 @@ def _training_draft(
     others.sort(key=lambda c: -len(c.value))
     wheres = {c.where for c in group}
     quoted = [c for c in ledger.paper.claims if c.kind == "cited" and c.where in wheres]
-    lower = ""
-    if others:
-        values = ", ".join(dict.fromkeys(c.value for c in others))
-        lower = f" {others[0].split.capitalize()} accuracy printed for it: {values}."
+    figure = "as a test figure" if all(_part(c) == "test" for c in group) else "without saying on which images"
+    lower = f" {_held_out_words(others)}" if others else ""
     return Draft(
         check="training_as_headline",
         status="implausible",
         kind="protocol",
         claims=(*group, *source, *others[:3]),
         severity=3 if any(c.id in heads for c in group) or quoted else 2,
-        statement=f"The accuracy {group[0].value} given for {model or 'the proposed network'} "
-        + ("as a test figure " if all(_part(c) == "test" for c in group) else "without saying on which images ")
-        + "is its training accuracy"
-        + (", set beside figures that others measured on unseen images." if quoted else "."),
+        statement=f"The accuracy {group[0].value} given for {model or 'the proposed network'} {figure} "
+        "is its training accuracy" + (", set beside figures that others measured on unseen images." if quoted else "."),
         witness=f"{group[0].value} stands at {_places(group)}; the same figure is the training accuracy at "
         f"{_places(source)}.{lower}"
         + (f" {len(quoted)} quoted figures of other works share its table." if quoted else ""),
-        repair=(
-            f"quote {others[0].value} ({others[0].split}) instead."
-            if others
-            else "say on which images it was measured, and print the accuracy on unseen ones."
-        ),
+        repair=f"quote {others[0].value} ({others[0].split}) instead."
+        if others
+        else "say on which images it was measured, and print the accuracy on unseen ones.",
     )
+
+
+def _held_out_words(others: list[Claim]) -> str:
+    values = ", ".join(dict.fromkeys(c.value for c in others))
+    return f"{others[0].split.capitalize()} accuracy printed for it: {values}."
 
 
 def _partial(claim: Claim) -> bool:
@@ -174,57 +173,36 @@ def check_one_figure_two_studies(ledger: Ledger) -> list[Draft]:
     """The same accuracy, to at least four digits, printed for one network on two different datasets."""
     found: dict[tuple[str, str], dict[str, list[Claim]]] = {}
     for c in ledger.own:
-        if (
-            c.metric == "accuracy"
-            and c.study
-            and len(re.sub(r"\D", "", c.value).strip("0")) >= 4
-            and c.aggregation != "mean"
-        ):
+        digits = len(re.sub(r"\D", "", c.value).strip("0"))
+        if c.metric == "accuracy" and c.study and digits >= 4 and c.aggregation != "mean":
             found.setdefault((c.model, c.value.strip("%")), {}).setdefault(c.study, []).append(c)
-    drafts = []
-    for (model, value), by_study in found.items():
-        if len(by_study) > 1:
-            claims = tuple(c for cs in by_study.values() for c in cs)
-            drafts.append(
-                Draft(
-                    check="one_figure_two_studies",
-                    status="implausible",
-                    kind="arithmetic",
-                    claims=claims,
-                    severity=2,
-                    statement=f"{value} is printed as the accuracy of {model} on {len(by_study)} different datasets.",
-                    witness="; ".join(
-                        f"{s} ({', '.join(dict.fromkeys(map(_part, cs)))}): {_places(cs)}" for s, cs in by_study.items()
-                    )
-                    + ".",
-                    repair="say whether one figure was taken for the other.",
-                )
-            )
-    return drafts
+    return [_twice_draft(*key, by_study) for key, by_study in found.items() if len(by_study) > 1]
+
+
+def _twice_draft(model: str, value: str, by_study: dict[str, list[Claim]]) -> Draft:
+    places = "; ".join(f"{s} ({', '.join(dict.fromkeys(map(_part, cs)))}): {_places(cs)}" for s, cs in by_study.items())
+    return Draft(
+        check="one_figure_two_studies",
+        status="implausible",
+        kind="arithmetic",
+        claims=tuple(c for cs in by_study.values() for c in cs),
+        severity=2,
+        statement=f"{value} is printed as the accuracy of {model} on {len(by_study)} different datasets.",
+        witness=f"{places}.",
+        repair="say whether one figure was taken for the other.",
+    )
 
 
 def check_headline_above_test(ledger: Ledger) -> list[Draft]:
     """The largest accuracy printed for a network is not its test accuracy: how far the test figures lie below."""
     found = []
     for (_, model), by_split in _accuracies(ledger).items():
-        plain = {
-            s: [
-                c
-                for c in cs
-                if not c.condition.startswith("epoch") and not c.fold and not c.aggregation.startswith("fold:")
-            ]
-            for s, cs in by_split.items()
-        }
+        plain = {split: [c for c in claims if _is_final(c)] for split, claims in by_split.items()}
         train, rest = plain.get("train", []), plain.get("test", []) or plain.get("validation", [])
-        values = [(c, score_interval(c)) for c in train], [(c, score_interval(c)) for c in rest]
         if not train or not rest:
             continue
-        best = max((i.low, c.id, c) for c, i in values[0] if i)[2]
-        best_held_out = max((i.low, c.id, c) for c, i in values[1] if i)[2]
-        a, b = score_interval(best), score_interval(best_held_out)
-        if a is None or b is None:
-            continue
-        gap = 100 * (a.low - b.low)
+        (a, best), (b, best_held_out) = _largest(train), _largest(rest)
+        gap = 100 * (a - b)
         if gap >= 3:
             found.append(
                 Draft(
@@ -234,12 +212,22 @@ def check_headline_above_test(ledger: Ledger) -> list[Draft]:
                     claims=(best, best_held_out),
                     severity=1,
                     statement=f"{model or 'The network'} is {shown(gap, 2)} points more accurate on its training "
-                    "images than on "
-                    f"{best_held_out.split} images.",
+                    f"images than on {best_held_out.split} images.",
                     witness=f"{best.value} (training) against {best_held_out.value} ({best_held_out.split}).",
                 )
             )
     return found
+
+
+def _is_final(c: Claim) -> bool:
+    """Whether an accuracy is of the whole part after training, not of an epoch or a fold."""
+    return not c.condition.startswith("epoch") and not c.fold and not c.aggregation.startswith("fold:")
+
+
+def _largest(claims: list[Claim]) -> tuple[Fraction, Claim]:
+    """Return the least value that the largest of these scores stands for, and its claim."""
+    low, _, claim = max((i.low, c.id, c) for c in claims if (i := score_interval(c)) is not None)
+    return low, claim
 
 
 def check_below_majority(ledger: Ledger) -> list[Draft]:
@@ -256,30 +244,31 @@ def check_below_majority(ledger: Ledger) -> list[Draft]:
         if sizes is None or row.key[2] not in {"test", "validation"} or not sizes.total or "epoch" in row.key[4]:
             continue
         accuracy, basis, claims = held_out_accuracy(row, sizes.counts, [p for p in printed if p.key == row.key])
-        if accuracy is None:
-            continue
-        name, most = max(sizes.counts.items(), key=lambda kv: kv[1])
-        share = Fraction(most, sizes.total)
-        below = accuracy.high < share
-        top = max(tops, default=accuracy.high)
-        found.append(
-            Draft(
-                check="below_majority",
-                status="implausible" if below else "consistent",
-                kind="arithmetic",
-                claims=(*claims, *sizes.claims),
-                severity=(3 if top > Fraction(9, 10) else 2) if below else 0,
-                statement=f"The {row.key[2]} accuracy of {row.label} ({basis}) is "
-                + ("below" if below else "above" if accuracy.low > share else "about")
-                + f" what calling every image {name} would reach.",
-                witness=f"{100 * float(accuracy.low):.2f} to {100 * float(accuracy.high):.2f} % against "
-                f"{most}/{sizes.total} = "
-                f"{shown(100 * share, 2)} %."
-                + (f" The largest accuracy printed in the paper is {shown(100 * top, 1)} %." if below else ""),
-                repair="if predictions and labels were compared in a different order, the scores would look like "
-                "this; recompute them."
-                if below
-                else "",
-            )
-        )
+        if accuracy is not None:
+            of = f"The {row.key[2]} accuracy of {row.label} ({basis})"
+            top = max(tops, default=accuracy.high)
+            found.append(_majority_draft(of, accuracy, sizes, (*claims, *sizes.claims), top))
     return found
+
+
+def _majority_draft(of: str, accuracy: Interval, sizes: Sizes, claims: tuple[Claim, ...], top: Fraction) -> Draft:
+    """Return the finding on one accuracy (``of``, in words) beside the largest class; ``top``: the paper's largest."""
+    name, most = max(sizes.counts.items(), key=lambda kv: kv[1])
+    share = Fraction(most, sizes.total)
+    below = accuracy.high < share
+    where = "below" if below else "above" if accuracy.low > share else "about"
+    return Draft(
+        check="below_majority",
+        status="implausible" if below else "consistent",
+        kind="arithmetic",
+        claims=claims,
+        severity=(3 if top > Fraction(9, 10) else 2) if below else 0,
+        statement=f"{of} is {where} what calling every image {name} would reach.",
+        witness=f"{100 * float(accuracy.low):.2f} to {100 * float(accuracy.high):.2f} % against "
+        f"{most}/{sizes.total} = {shown(100 * share, 2)} %."
+        + (f" The largest accuracy printed in the paper is {shown(100 * top, 1)} %." if below else ""),
+        repair="if predictions and labels were compared in a different order, the scores would look like "
+        "this; recompute them."
+        if below
+        else "",
+    )

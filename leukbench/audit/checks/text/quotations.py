@@ -73,29 +73,30 @@ def _one_figure(printed: Claim, quoted: Claim) -> bool:
 def _quotation_draft(claim: Claim, source: Paper) -> Draft:
     printed = [c for c in source.claims if c.kind == "own" and _one_figure(c, claim)]
     same = [c for c in printed if canonical(c.metric) == canonical(claim.metric)]
-    other = [c for c in printed if c not in same]
-    own = [
-        c for c in source.claims if c.kind == "own" and canonical(c.metric) == canonical(claim.metric) and not c.class_
-    ]
-    values = ", ".join(dict.fromkeys(f"{c.value} ({c.model or 'no network named'})" for c in own)) or "none"
-    hint = f" {claim.value} stands there as {other[0].metric.replace('_', ' ')}." if other and not same else ""
-    split = {c.split for c in same}
-    trained = bool(same) and split <= {"train"}
-    status = "implausible" if not same or trained else "consistent"
+    trained = bool(same) and {c.split for c in same} <= {"train"}
+    wrong = not same or trained
+    if same:
+        there = f"printed there ({same[0].where})" + (", as a training figure." if trained else ".")
+    else:
+        there = f"not printed in that paper under {claim.metric}."
     return Draft(
         check="quoted_figures",
-        status=status,
+        status="implausible" if wrong else "consistent",
         kind="arithmetic",
         claims=(claim,),
-        severity=1 if status == "implausible" else 0,
-        statement=f"{claim.metric} {claim.value}, quoted for {claim.model}, is "
-        + (
-            f"printed there ({same[0].where})" + (", as a training figure." if trained else ".")
-            if same
-            else f"not printed in that paper under {claim.metric}."
-        ),
-        witness=f"{source.key} prints: {values[:400]}.{hint}"
-        if not same or trained
+        severity=1 if wrong else 0,
+        statement=f"{claim.metric} {claim.value}, quoted for {claim.model}, is {there}",
+        witness=_prints_words(claim, source, [c for c in printed if c not in same] if not same else [])
+        if wrong
         else f"{source.key}: {same[0].value} at {same[0].where}.",
-        repair="" if status == "consistent" else "the figure as its source prints it, measured on unseen images.",
+        repair="the figure as its source prints it, measured on unseen images." if wrong else "",
     )
+
+
+def _prints_words(claim: Claim, source: Paper, other: list[Claim]) -> str:
+    """Return what a quoted paper prints of the quoted metric; ``other``: the same figure under another metric."""
+    metric = canonical(claim.metric)
+    own = [c for c in source.claims if c.kind == "own" and canonical(c.metric) == metric and not c.class_]
+    values = ", ".join(dict.fromkeys(f"{c.value} ({c.model or 'no network named'})" for c in own)) or "none"
+    hint = f" {claim.value} stands there as {other[0].metric.replace('_', ' ')}." if other else ""
+    return f"{source.key} prints: {values[:400]}.{hint}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -70,6 +71,19 @@ SETTINGS = (
     "threshold",
     "stride",
 )
+SETTINGS_OF_A_CONDITION = (  # of a layer, a transform or a phase, so that another condition may have another value
+    "augmentation_range",
+    "kernel_size",
+    "n_units",
+    "n_filters",
+    "n_layers",
+    "frozen_layers",
+    "epochs",
+    "learning_rate",
+    "negative_slope",
+    "dropout",
+    "stride",
+)
 
 
 def _identity(c: Claim) -> tuple[str, ...]:
@@ -131,19 +145,9 @@ def check_two_values(ledger: Ledger) -> list[Draft]:
     """One quantity printed with two values that no rounding reconciles; agreeing repetitions are counted once for
     all."""
     found = []
-    groups: dict[tuple[str, ...], list[Claim]] = {}
-    for c in ledger.own:
-        if (
-            c.metric in SAME_THING
-            and not c.matrix
-            and c.metric not in SETTINGS
-            and not (c.metric == "n_classes" and c.model)
-        ):
-            groups.setdefault(_identity(c), []).append(c)
     heads = ledger.headlines
-    _join_study_free(groups)
     repeated: list[Claim] = []
-    for claims in groups.values():
+    for claims in _of_one_quantity(ledger):
         clashing = [c for c in claims if any(not compatible(c, d) for d in claims)]
         if not clashing:
             repeated += claims if len(claims) > 1 else []
@@ -154,19 +158,30 @@ def check_two_values(ledger: Ledger) -> list[Draft]:
         draft = _two_values_draft(list(values.values()), [c for c in claims if c not in clashing], heads)
         lacking = _lacking(ledger, clashing[0]) if len(values) == 2 else ""
         found.append(_one_is_the_other(draft, clashing[0].metric, lacking) if lacking else draft)
-    if repeated:
-        found.append(
-            Draft(
-                check="two_values",
-                status="consistent",
-                kind="arithmetic",
-                claims=tuple(repeated),
-                statement=f"{len(repeated)} figures that the paper prints more than once agree with their repetitions.",
-                witness="Same study, network, part, fold, condition, metric and class; values equal up to rounding.",
-                where="throughout",
-            )
-        )
-    return found
+    return [*found, _repeated_draft(repeated)] if repeated else found
+
+
+def _of_one_quantity(ledger: Ledger) -> Iterable[list[Claim]]:
+    """Return the paper's claims, those that speak of one quantity together."""
+    groups: dict[tuple[str, ...], list[Claim]] = {}
+    for c in ledger.own:
+        of_a_network = c.metric == "n_classes" and c.model
+        if c.metric in SAME_THING and not c.matrix and c.metric not in SETTINGS and not of_a_network:
+            groups.setdefault(_identity(c), []).append(c)
+    _join_study_free(groups)
+    return groups.values()
+
+
+def _repeated_draft(repeated: list[Claim]) -> Draft:
+    return Draft(
+        check="two_values",
+        status="consistent",
+        kind="arithmetic",
+        claims=tuple(repeated),
+        statement=f"{len(repeated)} figures that the paper prints more than once agree with their repetitions.",
+        witness="Same study, network, part, fold, condition, metric and class; values equal up to rounding.",
+        where="throughout",
+    )
 
 
 def _lacking(ledger: Ledger, claim: Claim) -> str:
@@ -219,31 +234,19 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
     first = clusters[0][0]
     flat = tuple(c for g in clusters for c in g)
     words = "; ".join(f"{g[0].value}{_unit(g[0])} at {', '.join(dict.fromkeys(c.where for c in g))}" for g in clusters)
-    name = ", ".join(
-        w
-        for w in (
-            first.model,
-            first.condition,
-            first.split if first.split != "unstated" else "",
-            f"fold {first.of_fold}" if first.of_fold else "",
-            first.class_,
-        )
-        if w
-    )
-    # figures that do not say on which images may speak of different ones
     alike = rounded_alike(clusters[0][0], clusters[1][0]) if len(clusters) == 2 else ""
     averaged = canonical(first.metric) in AVERAGED and not first.class_ and not first.average
+    # figures that do not say on which images may speak of different ones
     unplaced = first.split == "unstated" and not first.condition
     loose = any(c.approximate for c in flat) or unplaced or bool(alike) or averaged
     pair = next(((g, h) for i, g in enumerate(clusters) for h in clusters[i + 1 :] if not compatible(g[0], h[0])), None)
-    quantity = QUANTITIES.get(first.metric, first.metric.removesuffix("_s").replace("_", " "))
     return Draft(
         check="two_values",
         status="implausible" if loose else "inconsistent",
         kind="arithmetic",
         claims=flat + tuple(agreeing),
         severity=(2 if any(c.id in heads for c in flat) else 1),
-        statement=f"{quantity}{' of ' + name if name else ''} is printed with {len(clusters)} values: "
+        statement=f"{_quantity_words(first)} is printed with {len(clusters)} values: "
         f"{', '.join(g[0].value + _unit(g[0]) for g in clusters)}"
         + (", none of which says on which images." if unplaced else "."),
         witness=f"{words}. "
@@ -253,6 +256,16 @@ def _two_values_draft(clusters: list[list[Claim]], agreeing: list[Claim], heads:
         + "one is a slip, or they are quantities whose difference (part, run, condition) is not stated.",
         members=() if loose or pair is None or len(clusters) > 2 else tuple(tuple(c.id for c in g) for g in pair),
     )
+
+
+def _quantity_words(c: Claim) -> str:
+    """Return what a claim's figure is of: its metric, network, condition, part, fold and class, as far as it names
+    them."""
+    part = c.split if c.split != "unstated" else ""
+    names = [c.model, c.condition, part, f"fold {c.of_fold}" if c.of_fold else "", c.class_]
+    quantity = QUANTITIES.get(c.metric, c.metric.removesuffix("_s").replace("_", " "))
+    of = ", ".join(name for name in names if name)
+    return f"{quantity} of {of}" if of else quantity
 
 
 def _unit(claim: Claim) -> str:
@@ -266,51 +279,32 @@ def _unit(claim: Claim) -> str:
 def check_contradicting_settings(ledger: Ledger) -> list[Draft]:
     """A hyper-parameter printed with several values for one network: the readings a re-implementer has to choose
     from."""
-    found = []
     groups: dict[tuple[str, ...], list[Claim]] = {}
     for c in ledger.own:
         if c.metric in SETTINGS:
-            extra = (
-                c.condition
-                if c.metric
-                in {
-                    "augmentation_range",
-                    "kernel_size",
-                    "n_units",
-                    "n_filters",
-                    "n_layers",
-                    "frozen_layers",
-                    "epochs",
-                    "learning_rate",
-                    "negative_slope",
-                    "dropout",
-                    "stride",
-                }
-                else ""
-            )
-            groups.setdefault((c.metric, c.model or c.arm, extra), []).append(c)
-    for (metric, model, condition), claims in groups.items():
-        values: dict[str, list[Claim]] = {}
-        for c in claims:
-            number = printed_number(c.value)
-            values.setdefault(str(number.normalize()) if number is not None else plain_text(c), []).append(c)
-        if len(values) > 1:
-            found.append(
-                Draft(
-                    check="contradicting_settings",
-                    status="uncheckable",
-                    kind="ambiguity",
-                    claims=tuple(claims),
-                    severity=1,
-                    statement=f"{metric.replace('_', ' ')}{' of ' + model if model else ''}"
-                    + (f" ({condition})" if condition else "")
-                    + " has "
-                    f"{len(values)} values: {', '.join(v[0].value for v in values.values())}.",
-                    witness="; ".join(
-                        f"{v[0].value} at {', '.join(dict.fromkeys(c.where for c in v))}" for v in values.values()
-                    )
-                    + ".",
-                    repair="which value was used where.",
-                )
-            )
-    return found
+            condition = c.condition if c.metric in SETTINGS_OF_A_CONDITION else ""
+            groups.setdefault((c.metric, c.model or c.arm, condition), []).append(c)
+    drafts = (_setting_draft(metric, model, condition, cs) for (metric, model, condition), cs in groups.items())
+    return [d for d in drafts if d is not None]
+
+
+def _setting_draft(metric: str, model: str, condition: str, claims: list[Claim]) -> Draft | None:
+    values: dict[str, list[Claim]] = {}
+    for c in claims:
+        number = printed_number(c.value)
+        values.setdefault(str(number.normalize()) if number is not None else plain_text(c), []).append(c)
+    if len(values) < 2:
+        return None
+    places = "; ".join(f"{v[0].value} at {', '.join(dict.fromkeys(c.where for c in v))}" for v in values.values())
+    return Draft(
+        check="contradicting_settings",
+        status="uncheckable",
+        kind="ambiguity",
+        claims=tuple(claims),
+        severity=1,
+        statement=f"{metric.replace('_', ' ')}{' of ' + model if model else ''}"
+        + (f" ({condition})" if condition else "")
+        + f" has {len(values)} values: {', '.join(v[0].value for v in values.values())}.",
+        witness=f"{places}.",
+        repair="which value was used where.",
+    )

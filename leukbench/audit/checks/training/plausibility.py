@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Collection
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import printed_interval, printed_number, shown, spread_of_share
+from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown, spread_of_share
 from leukbench.audit.readings.claims import canonical, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, images_behind, n_classes
 from leukbench.audit.readings.draft import Draft
-from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.ledger import Ledger, Sizes
 from leukbench.audit.readings.public_counts import public_counts
+from leukbench.audit.readings.rows import Row
 from leukbench.audit.readings.texts import epoch_of
 from leukbench.papers.schema import Claim
 
@@ -44,28 +46,28 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
         accuracy = score_interval(claim)
         if accuracy is None or accuracy.low > 1:
             continue
+        n = images_behind(ledger, claim)
         if canonical(claim.metric) not in {"accuracy", "error_rate"} or claim.class_ or claim.average == "macro":
             found.append(_no_share(name, claim))
-            continue
-        n = images_behind(ledger, claim)
-        if n is None:
-            found.append(
-                Draft(
-                    check="honest_intervals",
-                    status="uncheckable",
-                    kind="arithmetic",
-                    claims=(claim,),
-                    severity=1,
-                    statement=f"The headline {claim.value} of study {name} has no number of images, so no error "
-                    "can be attached.",
-                    repair="the number of test images (and of patients) behind it.",
-                )
-            )
-            continue
-        p = float(printed_number(claim.value) or 0) / scale_of(claim)
-        p = 1 - p if canonical(claim.metric) == "error_rate" else p
-        found.append(_interval_draft(name, claim, p, n, public_counts().get(study.source, {})))
+        elif n is None:
+            found.append(_no_size(name, claim))
+        else:
+            p = float(printed_number(claim.value) or 0) / scale_of(claim)
+            p = 1 - p if canonical(claim.metric) == "error_rate" else p
+            found.append(_interval_draft(name, claim, p, n, public_counts().get(study.source, {})))
     return found
+
+
+def _no_size(study: str, claim: Claim) -> Draft:
+    return Draft(
+        check="honest_intervals",
+        status="uncheckable",
+        kind="arithmetic",
+        claims=(claim,),
+        severity=1,
+        statement=f"The headline {claim.value} of study {study} has no number of images, so no error can be attached.",
+        repair="the number of test images (and of patients) behind it.",
+    )
 
 
 def _no_share(study: str, claim: Claim) -> Draft:
@@ -91,19 +93,10 @@ def _interval_draft(
     size, basis = n
     low, high = _wilson(p, size)
     wrong = round((1 - p) * size)
-    images, subjects = facts.get("images"), facts.get("subjects")
     words = f"{wrong} of {size} images wrong; as independent images 95 %: {100 * low:.2f} to {100 * high:.2f} %."
+    images, subjects = facts.get("images"), facts.get("subjects")
     if isinstance(images, int) and isinstance(subjects, int):
-        whole = images / subjects
-        few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
-        (l2, h2), (l3, h3) = _wilson(p, few), _wilson(p, many)
-        words += (
-            f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} "
-            "they count as "
-            f"{few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at "
-            f"most {many:.0f} if "
-            f"they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
-        )
+        words += _patients_words(p, size, images, subjects)
     return Draft(
         check="honest_intervals",
         status="uncheckable",
@@ -114,6 +107,18 @@ def _interval_draft(
         "interval depends on patients.",
         witness=words,
         repair="the patient of each test image.",
+    )
+
+
+def _patients_words(p: float, size: int, images: int, subjects: int) -> str:
+    """Return the intervals of a proportion p of ``size`` images as the source's patients leave effective."""
+    whole = images / subjects
+    few, many = (size / (1 + (m - 1) * CORRELATION) for m in (whole, max(1.0, size / subjects)))
+    (l2, h2), (l3, h3) = _wilson(p, few), _wilson(p, many)
+    return (
+        f" The source has about {whole:.0f} images a patient; at an intra-patient correlation of {CORRELATION} they "
+        f"count as {few:.0f} independent ones if whole patients were tested: {100 * l2:.1f} to {100 * h2:.1f} %; as at "
+        f"most {many:.0f} if they come from all {subjects} patients: {100 * l3:.1f} to {100 * h3:.1f} %."
     )
 
 
@@ -171,91 +176,98 @@ def _curve_draft(
 
 def check_final_epoch(ledger: Ledger) -> list[Draft]:
     """The last row of an epoch table against the final accuracy printed elsewhere for the same network and part."""
-    found = []
     last: dict[tuple[str, str, str], tuple[int, Claim]] = {}
     for c in ledger.own:
         e = epoch_of(c)
         key = (c.study, c.model, c.split)
         if e is not None and c.metric == "accuracy" and (key not in last or e > last[key][0]):
             last[key] = (e, c)
+    drafts = []
     for key, (epoch, c) in last.items():
-        finals = {
-            d.value: d
-            for d in ledger.own
-            if d.metric == "accuracy"
-            and (d.study, d.model, d.split) == key
-            and not d.condition
-            and not d.fold
-            and not d.class_
-        }
-        a = score_interval(c)
-        for d in finals.values():
-            b = score_interval(d)
-            if a is None or b is None:
-                continue
-            same = a.meets(b)
-            found.append(
-                Draft(
-                    check="final_epoch",
-                    status="consistent" if same else "implausible",
-                    kind="arithmetic",
-                    claims=(c, d),
-                    severity=0 if same else 1,
-                    statement=f"The {PARTS.get(key[2], key[2])} accuracy of {key[1]} at its last printed epoch "
-                    f"({epoch}) is {c.value}; the final figure is {d.value}.",
-                    witness=f"{c.where}: {c.value}; {d.where}: {d.value}.",
-                    repair="" if same else "another epoch (the best one?) or another run; say which was kept.",
-                )
-            )
-    return found
+        finals = {d.value: d for d in ledger.own if (d.study, d.model, d.split) == key and _is_final_accuracy(d)}
+        drafts += [_last_epoch_draft(c, d, epoch) for d in finals.values()]
+    return [d for d in drafts if d is not None]
+
+
+def _is_final_accuracy(c: Claim) -> bool:
+    return c.metric == "accuracy" and not c.condition and not c.fold and not c.class_
+
+
+def _last_epoch_draft(c: Claim, final: Claim, epoch: int) -> Draft | None:
+    a, b = score_interval(c), score_interval(final)
+    if a is None or b is None:
+        return None
+    same = a.meets(b)
+    return Draft(
+        check="final_epoch",
+        status="consistent" if same else "implausible",
+        kind="arithmetic",
+        claims=(c, final),
+        severity=0 if same else 1,
+        statement=f"The {PARTS.get(c.split, c.split)} accuracy of {c.model} at its last printed epoch "
+        f"({epoch}) is {c.value}; the final figure is {final.value}.",
+        witness=f"{c.where}: {c.value}; {final.where}: {final.value}.",
+        repair="" if same else "another epoch (the best one?) or another run; say which was kept.",
+    )
 
 
 def check_close_race(ledger: Ledger) -> list[Draft]:
     """The lead of the headline over the best other network, against the spread printed with it or the error at its
     n."""
-    found = []
-    groups: dict[tuple[str, str, str, str], list[tuple[Fraction, Claim]]] = {}
+    groups: dict[tuple[str, str, str, str], dict[str, tuple[Fraction, Claim]]] = {}
     for row in ledger.rows:
         claims = row.scores.get(("accuracy", "", "")) or next(
             (c for (m, k, _), c in row.scores.items() if m == "accuracy" and not k), None
         )
         if claims and row.key[2] in {"test", "unstated"} and not claims[0].condition.startswith("epoch"):
             value = Fraction(printed_number(claims[0].value) or 0) / scale_of(claims[0])
-            groups.setdefault((row.key[0], row.key[2], row.key[3], claims[0].metric), []).append((value, claims[0]))
+            group = groups.setdefault((row.key[0], row.key[2], row.key[3], claims[0].metric), {})
+            group[claims[0].id] = (value, claims[0])
+    drafts = (_race_draft(ledger, list(members.values())) for members in groups.values())
+    return [d for d in drafts if d is not None]
+
+
+def _race_draft(ledger: Ledger, members: list[tuple[Fraction, Claim]]) -> Draft | None:
+    """Return the finding on the headline's lead among accuracies of one part; None where it does not lead."""
     heads = ledger.headlines
-    for members in groups.values():
-        members = sorted({c.id: (v, c) for v, c in members}.values(), key=lambda vc: vc[0], reverse=True)
-        chosen = next(((v, c) for v, c in members if c.id in heads), None)
-        if chosen is None:
-            continue
-        a, first = chosen
-        # neither another value of the same network nor its variants are competitors
-        others = [(v, c) for v, c in members if c.model != first.model]
-        if not others or others[0][0] >= a:
-            continue
-        b, second = others[0]
-        spread = next((c.spread for c in ledger.paper.claims if c.id in heads and c.spread), first.spread)
-        error = _error(
-            spread, (first, float(a), images_behind(ledger, first)), (second, float(b), images_behind(ledger, second))
-        )
-        if error is None:
-            continue
-        lead = float(a - b)
-        found.append(
-            Draft(
-                check="close_race",
-                status="implausible" if lead < error[0] else "consistent",
-                kind="arithmetic",
-                claims=(first, second),
-                severity=1 if lead < error[0] else 0,
-                statement=f"The lead of {first.model} over "
-                f"{second.model}{' (' + second.condition + ')' if second.condition else ''} is "
-                f"{100 * lead:.2f} points" + (", smaller than the error beside it." if lead < error[0] else "."),
-                witness=f"{first.value} against {second.value}; {error[1]}.",
-                repair="a paired comparison on the same test images, over runs." if lead < error[0] else "",
-            )
-        )
-    return found
+    pair = _headline_and_next(members, heads)
+    if pair is None:
+        return None
+    (a, first), (b, second) = pair
+    spread = next((c.spread for c in ledger.paper.claims if c.id in heads and c.spread), first.spread)
+    error = _error(
+        spread, (first, float(a), images_behind(ledger, first)), (second, float(b), images_behind(ledger, second))
+    )
+    if error is None:
+        return None
+    lead = float(a - b)
+    close = lead < error[0]
+    variant = f" ({second.condition})" if second.condition else ""
+    return Draft(
+        check="close_race",
+        status="implausible" if close else "consistent",
+        kind="arithmetic",
+        claims=(first, second),
+        severity=1 if close else 0,
+        statement=f"The lead of {first.model} over {second.model}{variant} is {100 * lead:.2f} points"
+        + (", smaller than the error beside it." if close else "."),
+        witness=f"{first.value} against {second.value}; {error[1]}.",
+        repair="a paired comparison on the same test images, over runs." if close else "",
+    )
+
+
+_Figure = tuple[Fraction, Claim]
+
+
+def _headline_and_next(members: list[_Figure], heads: Collection[str]) -> tuple[_Figure, _Figure] | None:
+    """Return the headline and the best other network's figure below it; None where there is none, or one above."""
+    members = sorted(members, key=lambda member: member[0], reverse=True)
+    chosen = next((member for member in members if member[1].id in heads), None)
+    if chosen is None:
+        return None
+    # neither another value of the same network nor its variants are competitors
+    best = next((member for member in members if member[1].model != chosen[1].model), None)
+    return (chosen, best) if best is not None and best[0] < chosen[0] else None
 
 
 Measured = tuple[Claim, float, tuple[int, tuple[Claim, ...]] | None]
@@ -298,34 +310,35 @@ def check_test_against_validation(ledger: Ledger) -> list[Draft]:
         if c is None or row.key[2] != "test" or sizes is None or n_classes(ledger, row.key) is None:
             continue
         implied = implied_accuracy(row, sizes.counts)
-        v = score_interval(c)
-        if implied is None or v is None:
-            continue
-        error = math.sqrt(
-            spread_of_share(float(v.low)) / sizes.total + spread_of_share(float(implied.low)) / sizes.total
-        )
-        if not error:
-            continue
-        gap = float(v.low - implied.high)
-        far = gap > 5 * error
-        found.append(
-            Draft(
-                check="test_against_validation",
-                status="implausible" if far else "consistent",
-                kind="arithmetic",
-                claims=(c, *row.claims(), *sizes.claims),
-                severity=3 if far else 0,
-                statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to "
-                f"{100 * float(implied.high):.1f} %; "
-                f"its validation accuracy is {c.value}" + ("." if "%" in c.value else f"{c.unit}."),
-                witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is "
-                f"{gap / error:.0f} standard errors, "
-                "although both parts come from one dataset.",
-                repair="validation and test scores from one set of predictions; a comparison of predictions and "
-                "labels in different orders would "
-                "give test scores at chance."
-                if far
-                else "",
-            )
-        )
+        if implied is not None and (draft := _validation_draft(row, sizes, implied, c)):
+            found.append(draft)
     return found
+
+
+def _validation_draft(row: Row, sizes: Sizes, implied: Interval, c: Claim) -> Draft | None:
+    """Return the finding on a row's implied test accuracy beside a validation accuracy; None without an error at
+    all."""
+    v = score_interval(c)
+    if v is None:
+        return None
+    error = math.sqrt(spread_of_share(float(v.low)) / sizes.total + spread_of_share(float(implied.low)) / sizes.total)
+    if not error:
+        return None
+    gap = float(v.low - implied.high)
+    far = gap > 5 * error
+    return Draft(
+        check="test_against_validation",
+        status="implausible" if far else "consistent",
+        kind="arithmetic",
+        claims=(c, *row.claims(), *sizes.claims),
+        severity=3 if far else 0,
+        statement=f"The recalls of {row.key[1]} mean a test accuracy of {100 * float(implied.low):.1f} to "
+        f"{100 * float(implied.high):.1f} %; "
+        f"its validation accuracy is {c.value}" + ("." if "%" in c.value else f"{c.unit}."),
+        witness=f"Σ (class size × recall)/{sizes.total}; the gap of {100 * gap:.1f} points is "
+        f"{gap / error:.0f} standard errors, although both parts come from one dataset.",
+        repair="validation and test scores from one set of predictions; a comparison of predictions and labels in "
+        "different orders would give test scores at chance."
+        if far
+        else "",
+    )
