@@ -14,7 +14,7 @@ from simulations import contrasts, coverage, few, verdicts
 from simulations.patients import CNMC, Cohort
 from simulations.verdicts import Study
 
-CAUTIOUS = ("5 + 5", "11 + 3")
+CAUTIOUS = ("5 + 5", "11 + 3", "30 + 30, one patient with 40 %")
 """Designs of contrasts in which equal networks differ in fewer than 3 % of studies."""
 
 
