@@ -53,7 +53,30 @@ def draft_file(file: Path, key: str, *, classes: Mapping[str, int] | None = None
 def draft_tables(
     tables: Sequence[Printed], key: str, *, sentences: Sequence[Sentence] = (), classes: Mapping[str, int], name: str
 ) -> Drafted:
-    """Return printed tables as a drafted paper file."""
+    """Return printed tables as a drafted paper file.
+
+    Parameters
+    ----------
+    tables
+        As they were read, with caption and header.
+    key
+        Of the paper, which every claim's id starts with.
+    sentences
+        Of the text that hold figures; they become notes.
+    classes
+        Class -> images tested; 0 where that is not known.
+    name
+        What the error calls the file.
+
+    Returns
+    -------
+    The text, how many figures it holds and leaves out, and remarks on what was understood.
+
+    Raises
+    ------
+    InputError
+        Where no figure of any table is understood.
+    """
     figures = read_figures(tables, key, list(classes))
     if not figures.claims:
         raise InputError(
