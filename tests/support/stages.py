@@ -6,6 +6,7 @@ but imports happens in that process, so that no thread is lost in a fork.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 import os
@@ -185,12 +186,21 @@ def content(home: Path) -> dict[str, str]:
 
 
 def _timeless(file: Path) -> str:
+    if file.suffix == ".safetensors":
+        return _tensors(file.read_bytes())
     if not file.name.endswith((".json", ".json.xz")):
         return sha256_of(file)
     if file.suffix == ".json":
         return json.dumps(_without_times(json.loads(file.read_bytes())), sort_keys=True)
     record = json.loads(lzma.decompress(file.read_bytes()))  # its files are the stages' outputs and no sums
     return json.dumps(_without_times({"outputs": record.pop("files"), **record}), sort_keys=True)
+
+
+def _tensors(data: bytes) -> str:
+    """Return the digest of a safetensors file without its notes, which hold times."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    places = {name: of for name, of in json.loads(data[8:start]).items() if name != "__metadata__"}
+    return hashlib.sha256(json.dumps(places, sort_keys=True).encode() + data[start:]).hexdigest()
 
 
 def _without_times(value: Any) -> Any:
@@ -220,9 +230,13 @@ class Pipeline:
                 folder.rmdir()
 
     def differs(self) -> list[str]:
-        """Return which files are not as undisturbed: other content, missing, or left behind."""
+        """Return which files are not as undisturbed: other content, missing, or left behind.
+
+        A finished run may lack the weights that it keeps for who looks at them: a full disk fails no finished run.
+        """
         now = content(self.home)
-        return sorted(name for name in now.keys() | self.whole.keys() if now.get(name) != self.whole.get(name))
+        different = {name for name in now.keys() | self.whole.keys() if now.get(name) != self.whole.get(name)}
+        return sorted(name for name in different if name in now or not name.endswith("/weights.safetensors"))
 
     def difference(self) -> str:
         """Return which files are not as undisturbed, in words; "" where none is."""
