@@ -174,12 +174,19 @@ def audit_papers(papers: Iterable[Paper]) -> tuple[Finding, ...]:
 def _if_same_images(draft: Draft) -> Draft:
     """Return what rests on a part that the paper does not name as implausible only, with the condition said.
 
-    It rests on it where such figures are held against others whose part is named, or scores against a matrix.
+    It rests on it where such figures are held against others whose part is named, scores against a matrix, or figures
+    of different places, none of which has them all.
     """
     loose = [c for c in draft.claims if c.split_assumed]
     named = any(c.split not in {"", "unstated"} and not c.split_assumed for c in draft.claims)
     cells = [bool(c.matrix) for c in draft.claims]
-    if draft.status != "inconsistent" or not loose or not (named or (any(cells) and not all(cells))):
+    figures = {(c.metric, c.class_, c.average, c.number) for c in draft.claims}
+    placed = [
+        {(c.metric, c.class_, c.average, c.number) for c in draft.claims if c.where == where}
+        for where in {c.where for c in draft.claims}
+    ]
+    apart = named or (any(cells) and not all(cells)) or figures not in placed
+    if draft.status != "inconsistent" or not loose or not apart:
         return draft
     places = list(dict.fromkeys(c.where for c in loose))
     named_places = "; ".join(places[:2]) + ("; and elsewhere" if len(places) > 2 else "")

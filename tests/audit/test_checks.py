@@ -776,3 +776,10 @@ def test_a_share_above_one_hundred_percent_is_accused_and_a_full_one_is_not() ->
         (("p.q0",), ("p.q0",), "inconsistent"),
         (("p.q1",), ("p.q1",), "inconsistent"),
     ]
+
+
+def test_figures_of_two_places_whose_parts_are_not_named_may_be_of_different_images() -> None:
+    row = [score(m, v, split_assumed=True) for m, v in (("precision", "80.00"), ("recall", "82.00"))]
+    elsewhere = score("f1", "95.00", split_assumed=True, where="Table 2")
+    found = [x for x in every_finding(paper(*row, elsewhere, ambiguities=READ)) if x.check == "f1_of_precision_recall"]
+    assert {x.status for x in found} == {"implausible"} and all(x.accused == () for x in found)

@@ -45,7 +45,9 @@ def check_same_names(
         expected=f"the classes of label: {', '.join(labels)}",
         found=f"{', '.join(others)} ({len(shared)} shared)",
         do=(
-            f"say which is which, as in {option({f'class:{a}': b for a, b in mapping.items()})}"
+            "label counts the classes from another number: write the names of one side anew, so that both count alike"
+            if _shifted(labels, others)
+            else f"say which is which, as in {option({f'class:{a}': b for a, b in mapping.items()})}"
             + (
                 ""
                 if alike
@@ -54,6 +56,17 @@ def check_same_names(
             )
         ),
     )
+
+
+def _shifted(labels: Sequence[str], others: Sequence[str]) -> bool:
+    """Say whether both sides are as many numbers in a row, from different ones: no name then means the same class.
+
+    >>> _shifted(["1", "2", "3"], ["class0", "1", "2"]), _shifted(["0", "1", "2"], ["0", "1", "class3"])
+    (True, False)
+    """
+    found = [[int(n[0]) for name in side if (n := re.findall(r"\d+$", name))] for side in (labels, others)]
+    runs = [list(range(min(side), max(side) + 1)) for side in found if side]
+    return [sorted(side) for side in found] == runs and len(labels) == len(others) and runs[0] != runs[1]
 
 
 def _one_numbering(labels: Sequence[str], others: Sequence[str]) -> bool:

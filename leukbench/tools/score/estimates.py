@@ -155,6 +155,27 @@ def by_patient(predictions: Predictions) -> Predictions | None:
     )
 
 
+def tied_patients(predictions: Predictions) -> int:
+    """Return how many patients have no one class ahead of the others, in one training at least.
+
+    Parameters
+    ----------
+    predictions
+        As they were loaded.
+
+    Returns
+    -------
+    A count. Such patients are taken as the class that is named first.
+    """
+    p = average_copies(predictions)
+    names, codes = np.unique(np.where(p.patient == "", p.group, p.patient), return_inverse=True)
+    seeds, of_seed = np.unique(p.seed, return_inverse=True)
+    votes = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
+    sums = np.zeros((len(seeds), len(names), len(p.classes)))
+    np.add.at(sums, (of_seed, codes), votes)
+    return int(((sums > sums.max(axis=2, keepdims=True) - 1e-9).sum(axis=2) > 1).any(axis=0).sum())
+
+
 def confusion(p: Predictions) -> dict[str, Any]:
     """Return the confusion matrix as JSON data: ``rows`` are the actual classes, mean over seeds."""
     n = len(p.classes)

@@ -23,7 +23,7 @@ _MEANING = {
     "brier": "squared error of the scores: 0 perfect; lower is better",
     "log_loss": "surprise at the truth, in nats; lower is better",
     "ece": "gap between stated confidence and accuracy; lower is better",
-    "patient_accuracy": "patients called right by the mean of their images' scores",
+    "patient_accuracy": "patients called right by the mean of their images' scores, else by the vote of calls",
 }
 _CLASSWISE = ("recall", "specificity", "precision", "f1", "auc")
 
@@ -164,8 +164,7 @@ def _worst(result: Plain) -> list[str]:
     limits = _limits("accuracy", patients["ci95"])
     sentence = (
         f"{number(patients['n_right'], digits=1).removesuffix('.0')} of {patients['n_patients']} are called "
-        "right by the mean "
-        f"score over their images: {percent(patients['accuracy'])} % [{limits}]."
+        f"right by the {patients['by']} over their images: {percent(patients['accuracy'])} % [{limits}]."
     )
     note = f" ({patients['note']})" if patients["note"] else ""
     return ["## By patient", sentence + note, "Fewest images right:", table(rows)] if rows else []

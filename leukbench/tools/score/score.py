@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from leukbench.evaluation.estimates import majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions, json_text
-from leukbench.tools.score.estimates import by_patient, confusion, estimates_of, remark_on_trainings
+from leukbench.tools.score.estimates import by_patient, confusion, estimates_of, remark_on_trainings, tied_patients
 from leukbench.tools.score.predictions import LoadedPredictions, load_predictions
 from leukbench.tools.score.remarks import remarks_on
 from leukbench.tools.tables.rows import Table
@@ -181,8 +183,10 @@ def _by_patient(predictions: Predictions) -> Plain:
 
 
 def _patients(predictions: Predictions) -> Plain:
-    results = patient_results(predictions)
+    results, tied = patient_results(predictions), tied_patients(predictions)
+    ties = f"{tied} with a tie between classes, taken as the one named first" if tied else ""
     return {
+        "by": "vote of calls" if np.isnan(predictions.scores).any() else "mean score",
         "n_patients": results.n_patients,
         "n_right": _number(results.n_right),
         "accuracy": _number(results.accuracy),
@@ -191,5 +195,5 @@ def _patients(predictions: Predictions) -> Plain:
             {"patient": w.patient, "label": w.label, "n_images": w.n_images, "images_right": _number(w.images_right)}
             for w in results.worst
         ],
-        "note": results.note,
+        "note": "; ".join(filter(None, (results.note, ties))),
     }

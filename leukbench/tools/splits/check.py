@@ -49,9 +49,10 @@ class SplitCheck:
         return html_page(self.facts) if format == "html" else markdown_page(self.facts)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write every table that has rows as CSV and return the files."""
+        """Write every table that has rows as CSV and return the files; those of an earlier check go."""
         written = []
         for name, table in self.tables.items():
+            (folder / f"{name}.csv").unlink(missing_ok=True)
             if len(table):
                 write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
                 written.append(folder / f"{name}.csv")

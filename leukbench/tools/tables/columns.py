@@ -284,11 +284,15 @@ def whole_number(name: str) -> str:
     return name.split(".")[0] if re.fullmatch(r"\d+\.0+", name) else name
 
 
+_JUDGED = frozenset({"label", "predicted"})
+
+
 def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> dict[str, str]:
     """Return part -> column for the parts that the table has a column for.
 
-    The part's own name comes first, then one of its certain synonyms, then one of the others. Raises InputError where
-    two columns fit equally well, with the option that decides, and where ``--map`` names a column that is not there;
+    The part's own name comes first, then one of its certain synonyms, then one of the others; the own name of labels
+    and calls is no better than a certain synonym, as another column is another score. Raises InputError where two
+    columns fit equally well, with the option that decides, and where ``--map`` names a column that is not there;
     ``PART=none`` says that no column is it.
     """
     found: dict[str, str] = {}
@@ -337,10 +341,10 @@ def _check_patients(table: Table, columns: Mapping[str, str]) -> None:
 
 def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
     certain, others = ROLES[role]
-    if role in free:
+    if role in free and role not in _JUDGED:
         return role
-    for names in ((role,), certain, others):
-        fitting = [c for c in free if plain_name(c) in names]
+    for names in ((role, *certain), others) if role in _JUDGED else ((role,), certain, others):
+        fitting = sorted((c for c in free if plain_name(c) in names), key=lambda c: c != role)
         if len(fitting) > 1 and not _say_the_same(table, fitting):
             raise InputError(
                 f"several columns may be {role!r}",

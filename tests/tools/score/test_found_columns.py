@@ -212,3 +212,24 @@ def test_an_auc_within_folds_says_what_it_is_over_all_rows(tmp_path: Path) -> No
     assert said.endswith(f"over all rows at once it is {roc_auc_score(label, scores):.3f}.")
     one = _load(tmp_path, "image,label,prob,fold\n" + rows.replace(",1\n", ",0\n"))
     assert not any("AUC is computed within" in text for text in remarks_on(one))
+
+
+@pytest.mark.parametrize(("labels", "first"), [("123", 0), ("012", 1)])
+def test_numbers_that_begin_elsewhere_are_not_mapped_by_halves(tmp_path: Path, labels: str, first: int) -> None:
+    rows = "\n".join(
+        f"i{i},{label},{','.join('0.8' if i == k else '0.1' for k in range(3))}" for i, label in enumerate(labels)
+    )
+    header = ",".join(f"prob_class{first + k}" for k in range(3))
+    with pytest.raises(InputError, match="from another number") as error:
+        _load(tmp_path, f"image,true_label,{header}\n{rows}\n")
+    assert "--map" not in str(error.value)
+
+
+@pytest.mark.parametrize("pair", [("label", "true_label"), ("predicted", "predicted_label")])
+def test_two_columns_of_labels_or_calls_that_differ_are_asked_for(tmp_path: Path, pair: tuple[str, str]) -> None:
+    other = "predicted" if pair[0] == "label" else "label"
+    text = f"image,{pair[0]},{pair[1]},{other}\n" + "\n".join(f"i{i},{i % 2},{i % 3 % 2},{i % 2}" for i in range(6))
+    with pytest.raises(InputError, match=f"several columns may be '{pair[0]}'"):
+        _load(tmp_path, text + "\n")
+    same = f"image,{pair[0]},{pair[1]},{other}\n" + "\n".join(f"i{i},{i % 2},{'ab'[i % 2]},{i % 2}" for i in range(6))
+    assert _names(_load(tmp_path, same + "\n"))[0] == ["0", "1"] * 3

@@ -316,3 +316,15 @@ def test_a_difference_ends_where_the_scale_does(tmp_path: Path) -> None:
     assert row["difference"]["low"] >= -0.965
     assert row["smallest_margin"] is None
     assert "none within the scale" in score(path, write_paper(tmp_path), "md", study="first")
+
+
+@pytest.mark.parametrize(("name", "right"), [("A", "1 of 3"), ("Z", "3 of 3")])
+def test_patients_whose_calls_tie_are_counted_as_the_answer_hangs_on_a_name(
+    tmp_path: Path, name: str, right: str
+) -> None:
+    rows = [("p1", "B", name), ("p1", "B", "B"), ("p2", "B", name), ("p2", "B", "B"), ("p3", name, name)]
+    text = "image,patient,label,predicted\n" + "\n".join(f"i{i},{','.join(row)}" for i, row in enumerate(rows))
+    (tmp_path / "p.csv").write_text(text + "\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["score", str(tmp_path / "p.csv")])
+    assert f"{right} are called right by the vote of calls" in result.stdout
+    assert "(2 with a tie between classes, taken as the one named first)" in result.stdout

@@ -41,6 +41,9 @@ def test_an_honest_split_passes_with_code_0_and_names_nothing(images: Path, tmp_
     )
     assert result.exit_code == 0 and "Nothing was found that crosses" in result.stdout
     assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "pairs_across.csv").write_text("of an earlier check", encoding="utf-8")
+    assert found.write(tmp_path / "out") == [] and not [*(tmp_path / "out").iterdir()]
 
 
 def test_planted_patients_copies_and_conflicts_are_named_and_written(images: Path, tmp_path: Path) -> None:
