@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from leukbench.audit.checks import protocol
 from leukbench.audit.checks.counts import copies, cuts, parts, pool_shares, public
@@ -34,7 +35,7 @@ from leukbench.audit.engine.conflicts import accused
 from leukbench.audit.folding import one_a_fact
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger, read
-from leukbench.papers.schema import Paper
+from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding
 
 Check = Callable[[Ledger], list[Draft]]
@@ -178,15 +179,7 @@ def _if_same_images(draft: Draft) -> Draft:
     of different places, none of which has them all.
     """
     loose = [c for c in draft.claims if c.split_assumed]
-    named = any(c.split not in {"", "unstated"} and not c.split_assumed for c in draft.claims)
-    cells = [bool(c.matrix) for c in draft.claims]
-    figures = {(c.metric, c.class_, c.average, c.number) for c in draft.claims}
-    placed = [
-        {(c.metric, c.class_, c.average, c.number) for c in draft.claims if c.where == where}
-        for where in {c.where for c in draft.claims}
-    ]
-    apart = named or (any(cells) and not all(cells)) or figures not in placed
-    if draft.status != "inconsistent" or not loose or not apart:
+    if draft.status != "inconsistent" or not loose or not _may_be_of_other_images(draft.claims):
         return draft
     places = list(dict.fromkeys(c.where for c in loose))
     named_places = "; ".join(places[:2]) + ("; and elsewhere" if len(places) > 2 else "")
@@ -194,6 +187,18 @@ def _if_same_images(draft: Draft) -> Draft:
     return replace(
         draft, status="implausible", statement=f"{draft.statement} {condition}", members=(), more=(), accused=()
     )
+
+
+def _may_be_of_other_images(claims: Sequence[Claim]) -> bool:
+    """Say whether figures are of parts one of which is named, of a matrix and not, or in no place all together."""
+    if any(c.split not in {"", "unstated"} and not c.split_assumed for c in claims):
+        return True
+    if len({bool(c.matrix) for c in claims}) > 1:
+        return True
+    figures: dict[str, set[tuple[str, str, str, Decimal | None]]] = {}
+    for c in claims:
+        figures.setdefault(c.where, set()).add((c.metric, c.class_, c.average, c.number))
+    return set().union(*figures.values()) not in figures.values()
 
 
 def _without_repeats(drafts: Sequence[Draft]) -> list[Draft]:

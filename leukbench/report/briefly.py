@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from leukbench.papers.schema import Paper
 from leukbench.records import Finding
 
 LONGEST = 68
@@ -25,19 +24,13 @@ _IN_SHORT = {
     "public_pool_is_training": "its training images are the whole release, test part included",
     "two_values": "one figure, printed with two values",
 }
-_TRAINING = re.compile(r"The accuracy (\d[\d.]*) ")
 
 
-def briefly(finding: Finding) -> str:
-    """Return what a finding says in a few words of its kind; of a kind that has none, its sentence.
-
-    >>> briefly(Finding(id="p.two_values.1", paper="p", check="two_values", status="inconsistent", kind="arithmetic",
-    ...                 claims=(), where="Table 1", statement="accuracy is printed with 2 values: 91, 92."))
-    'one figure, printed with two values'
-    """
-    named = _TRAINING.match(finding.statement) if finding.check == "training_as_headline" else None
-    if named:  # not always the figure that stands beside it
-        return f"the {named[1]} quoted as its result is a training accuracy"
-    if finding.check == "matrix_scores" and "same images" in finding.statement:  # which the paper does not say
+def briefly(finding: Finding, paper: Paper) -> str:
+    """Return what a finding on a paper says in a few words of its kind; of a kind that has none, its sentence."""
+    claims = [paper.claim(name) for name in finding.claims]
+    if finding.check == "training_as_headline":  # not always the figure that stands beside it
+        return f"the {claims[0].value} quoted as its result is a training accuracy"
+    if finding.check == "matrix_scores" and finding.status == "implausible" and any(c.split_assumed for c in claims):
         return "scores that do not follow from its counts, if of the same images"
     return _IN_SHORT.get(finding.check, finding.statement)

@@ -50,6 +50,10 @@ def worst_finding(findings: Sequence[Finding], paper: Paper, headline: Claim | N
     return next(iter(proved or of_claim or mine), None)
 
 
+def _linked(finding: Finding, paper: Paper) -> str:
+    return f"[**{finding.status}**](audit.md#{heading_of(finding, paper)}): {briefly(finding, paper)}"
+
+
 def _of_study(finding: Finding, paper: Paper, study: str) -> bool:
     """Say whether no other study has more of a finding's claims than this one has."""
     known = {claim.id: claim.study for claim in paper.claims}
@@ -93,7 +97,9 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         study=study,
         printed=f"{claim.metric.replace('_', ' ')} {claim.value}{unit}",
         could_be_true=f"**{worst.status}**: {named_studies(worst.statement, paper)}" if worst else _NOTHING,
-        finding=f"[**{worst.status}**](audit.md#{heading_of(worst, paper)}): {briefly(worst)}" if worst else _NOTHING,
+        finding=f"[**{worst.status}**](audit.md#{heading_of(worst, paper)}): {briefly(worst, paper)}"
+        if worst
+        else _NOTHING,
         as_published="not run",
         by_patient="not run",
         by_class="",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from leukbench.evaluation.estimates import auc_estimates, estimate_predictions
 from leukbench.evaluation.intervals import join_notes, t_quantile
 from leukbench.evaluation.patients import average_copies
-from leukbench.records import Estimate, Predictions
+from leukbench.records import Estimate, FloatArray, IntArray, Predictions, StringArray
 
 
 def estimates_of(predictions: Predictions) -> tuple[Estimate, ...]:
@@ -123,40 +123,53 @@ def by_patient(predictions: Predictions) -> Predictions | None:
     One row a patient and seed, or None.
     """
     p = average_copies(predictions)
-    owner = np.where(p.patient == "", p.group, p.patient)
-    names, codes = np.unique(owner, return_inverse=True)
-    if len(names) == len(p.images[0]):
+    found = _means_of_patients(p)
+    if len(found.label) == 0 or found.n_patients == len(p.images[0]):
         return None
-    labels = np.zeros((len(names), len(p.classes)), dtype=bool)
-    labels[codes, p.label] = True
-    kept = labels.sum(axis=1) == 1
-    votes = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
-    seeds, of_seed = np.unique(p.seed, return_inverse=True)
-    keys, rows = np.unique(of_seed * len(names) + codes, return_inverse=True)
-    seed, patient = seeds[keys // len(names)], keys % len(names)
-    means = np.zeros((len(keys), len(p.classes)))
-    np.add.at(means, rows, votes)
-    means /= np.bincount(rows)[:, None]
-    use = kept[patient]
-    if not use.any():
-        return None
-    who = names[patient[use]]
+    who = found.patient
     return Predictions(
         classes=p.classes,
         image_id=who,
-        label=labels.argmax(axis=1)[patient[use]].astype(np.int64),
-        predicted=means[use].argmax(axis=1).astype(np.int64),
-        scores=means[use] if votes is p.scores else np.full((int(use.sum()), len(p.classes)), np.nan),
+        label=found.label,
+        predicted=found.means.argmax(axis=1).astype(np.int64),
+        scores=np.full_like(found.means, np.nan) if found.of_calls else found.means,
         group=who,
         origin=who,
         patient=who,
         fold=np.zeros(len(who), dtype=np.int64),
-        seed=seed[use].astype(np.int64),
+        seed=found.seed,
     )
 
 
+class _Means(NamedTuple):
+    """Mean scores (or calls) of the images of patients with one label, one row a patient and seed."""
+
+    patient: StringArray
+    label: IntArray
+    seed: IntArray
+    means: FloatArray  # (n_rows, n_classes)
+    of_calls: bool
+    n_patients: int  # those of several labels too
+
+
+def _means_of_patients(p: Predictions) -> _Means:
+    names, codes = np.unique(np.where(p.patient == "", p.group, p.patient), return_inverse=True)
+    labels = np.zeros((len(names), len(p.classes)), dtype=bool)
+    labels[codes, p.label] = True
+    of_calls = bool(np.isnan(p.scores).any())
+    seeds, of_seed = np.unique(p.seed, return_inverse=True)
+    keys, rows = np.unique(of_seed * len(names) + codes, return_inverse=True)
+    seed, patient = seeds[keys // len(names)], keys % len(names)
+    means = np.zeros((len(keys), len(p.classes)))
+    np.add.at(means, rows, np.eye(len(p.classes))[p.predicted] if of_calls else p.scores)
+    means /= np.bincount(rows)[:, None]
+    use = labels.sum(axis=1)[patient] == 1
+    label = labels.argmax(axis=1)[patient[use]].astype(np.int64)
+    return _Means(names[patient[use]], label, seed[use].astype(np.int64), means[use], of_calls, len(names))
+
+
 def tied_patients(predictions: Predictions) -> int:
-    """Return how many patients have no one class ahead of the others, in one training at least.
+    """Return how many patients of one label have no one class ahead of the others, in one training at least.
 
     Parameters
     ----------
@@ -167,13 +180,9 @@ def tied_patients(predictions: Predictions) -> int:
     -------
     A count. Such patients are taken as the class that is named first.
     """
-    p = average_copies(predictions)
-    names, codes = np.unique(np.where(p.patient == "", p.group, p.patient), return_inverse=True)
-    seeds, of_seed = np.unique(p.seed, return_inverse=True)
-    votes = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
-    sums = np.zeros((len(seeds), len(names), len(p.classes)))
-    np.add.at(sums, (of_seed, codes), votes)
-    return int(((sums > sums.max(axis=2, keepdims=True) - 1e-9).sum(axis=2) > 1).any(axis=0).sum())
+    found = _means_of_patients(average_copies(predictions))
+    tied = (found.means > found.means.max(axis=1, keepdims=True) - 1e-9).sum(axis=1) > 1
+    return len(set(found.patient[tied].tolist()))
 
 
 def confusion(p: Predictions) -> dict[str, Any]:

@@ -285,6 +285,7 @@ def whole_number(name: str) -> str:
 
 
 _JUDGED = frozenset({"label", "predicted"})
+"""Parts of which two columns that differ are two scores, so that no name is better than another certain one."""
 
 
 def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> dict[str, str]:

@@ -19,6 +19,7 @@ from leukbench.errors import InputError
 from leukbench.evaluation.estimates import estimate_predictions
 from leukbench.records import Finding
 from leukbench.seeds import generator_for
+from leukbench.tools.score.estimates import tied_patients
 from leukbench.tools.score.predictions import load_predictions
 from leukbench.tools.score.score import score
 from tests.support.made_up_paper import write_paper
@@ -328,3 +329,10 @@ def test_patients_whose_calls_tie_are_counted_as_the_answer_hangs_on_a_name(
     result = CliRunner().invoke(app, ["score", str(tmp_path / "p.csv")])
     assert f"{right} are called right by the vote of calls" in result.stdout
     assert "(2 with a tie between classes, taken as the one named first)" in result.stdout
+
+
+def test_a_patient_of_two_labels_or_of_one_training_alone_does_not_tie(tmp_path: Path) -> None:
+    rows = ["p1,B,B,0", "p1,B,B,0", "p1,B,B,1", "p1,B,B,1", "p2,A,A,0", "p2,A,A,0", "p3,A,A,1", "p3,B,B,1"]
+    text = "image,patient,label,predicted,seed\n" + "\n".join(f"i{i % 2}{row[:2]},{row}" for i, row in enumerate(rows))
+    (tmp_path / "p.csv").write_text(text + "\n", encoding="utf-8")
+    assert tied_patients(load_predictions(tmp_path / "p.csv").predictions) == 0
