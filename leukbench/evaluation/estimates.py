@@ -260,15 +260,20 @@ def _proportion(t: Table, subject: Subject, function: _Metric, counts: _Counts) 
     if math.isnan(value):
         return undefined(t, subject, _why_undefined(subject, t))
     seeds, extra = subject.extra(t, per_seed)
+    if t.names_one_class and subject.class_:
+        return _constant(t, subject, value, seeds)
     by_image = wilson(value * totals.sum(), float(totals.sum()), level=t.level)
     majority = _majority_note(t, value) if subject.metric == "accuracy" else ""
-    if t.names_one_class and subject.class_:
-        return made(t, subject, value, no_interval(CONSTANT), by_image, seeds)
     one_class = subject.classes is not None and len(subject.classes) == 1
     strata = None if one_class else t.units.strata
-    by_group = _by_model(t, function, value, 0.0, extra) if _poor(t, subject) else None
+    # a constant's accuracy is how many patients are of its class, whatever their images: no model of rates within them
+    by_group = _by_model(t, function, value, 0.0, extra) if _poor(t, subject) and not t.names_one_class else None
     by_group = by_group or korn_graubard(successes, totals, level=t.level, value=value, extra=extra, strata=strata)
     return made(t, subject, value, noted(by_group, majority), by_image, seeds)
+
+
+def _constant(t: Table, subject: Subject, value: float, seeds: tuple[float, float]) -> Estimate:
+    return made(t, subject, value, no_interval(CONSTANT), no_interval(CONSTANT), seeds)
 
 
 def _poor(t: Table, subject: Subject) -> bool:
@@ -291,9 +296,9 @@ def _mean_of_parts(t: Table, metric: str, average: str, counts: _Counts) -> Esti
     if math.isnan(value):
         return undefined(t, subject, _why_undefined(subject, t))
     seeds, extra = subject.extra(t, per_seed)
-    by_image = _jackknife(t, function, "logit", by_image=True)
     if t.names_one_class:
-        return made(t, subject, value, no_interval(CONSTANT), by_image, seeds)
+        return _constant(t, subject, value, seeds)
+    by_image = _jackknife(t, function, "logit", by_image=True)
     by_group = _by_model(t, function, value, 0.0, extra)
     if by_group is None:
         successes, totals = (part.mean(axis=1) for part in counts(t.by_group))
@@ -320,9 +325,9 @@ def _jackknifed(t: Table, subject: Subject, function: _Metric, scale: Scale) -> 
     if math.isnan(value):
         return undefined(t, subject, _why_undefined(subject, t))
     seeds, extra = subject.extra(t, per_seed)
-    by_image = _jackknife(t, function, scale, by_image=True)
     if t.names_one_class:  # known from the images of each class alone
-        return made(t, subject, value, no_interval(CONSTANT), by_image, seeds)
+        return _constant(t, subject, value, seeds)
+    by_image = _jackknife(t, function, scale, by_image=True)
     by_group = _by_model(t, function, value, -1.0 if scale == "fisher" else 0.0, extra)
     return made(t, subject, value, by_group or _jackknife(t, function, scale, extra=extra), by_image, seeds)
 

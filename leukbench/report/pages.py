@@ -387,4 +387,6 @@ def _card(card: dict[str, Any]) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in sorted(card["versions"].items()))
     accelerator = card["accelerator"] if card["accelerator"] != "none" else "no accelerator"
     where = f"{card['processor']}, {count(card['cores'])} cores ({card['threads']} threads used), {accelerator}"
-    return f"{where}; {card['system']}, Python {card['python']}, {versions}; commit {card['commit'] or 'unknown'}"
+    earlier = [f"until epoch {old['until_epoch']} on {_card(old)}" for old in card.get("earlier", ())]
+    made = f"{where}; {card['system']}, Python {card['python']}, {versions}; commit {card['commit'] or 'unknown'}"
+    return "; ".join([made, *earlier])

@@ -268,9 +268,14 @@ class _Recorded:
 
     def _run(self, key: str, fold: int, seed: int) -> RunLink:
         card = self.measured.get(key, {}).get("hardware", {})
-        device = card.get("accelerator", "none")
-        where = device if device != "none" else card.get("processor", "")
+        begun = [f"{_device(old)} until epoch {old['until_epoch']}" for old in card.get("earlier", ())]
+        where = "; ".join([_device(card), *begun])
         return RunLink(run=key, fold=fold, seed=seed, commit=card.get("commit", ""), hardware=where)
+
+
+def _device(card: Mapping[str, str]) -> str:
+    device = card.get("accelerator", "none")
+    return device if device != "none" else card.get("processor", "")
 
 
 # -------------------------------------------------------------------------------------------------------- as it prints

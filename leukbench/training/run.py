@@ -8,6 +8,7 @@ where they look. That file may be deleted.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -192,9 +193,9 @@ def _train_run(
     for half_written in folder.glob(".*"):  # of a process that was killed, safetensors' own too; this one holds the run
         half_written.unlink()
     write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
-    write_text(folder / "environment.json", json.dumps(hardware_card(device), indent=1, sort_keys=True) + "\n")
     started = time.perf_counter()
     state, earlier_s = _start_or_resume(spec, folder, device)
+    _write_environment(folder / "environment.json", hardware_card(device), done=len(state.epochs))
     parts = {
         role: Pixels(getattr(rows, role), store, spec.recipe, device=device) for role in ("train", "validation", "test")
     }
@@ -214,6 +215,22 @@ def _train_run(
     )
     wall_s = earlier_s + time.perf_counter() - started
     return _finish(spec, state, rows, device, wall_s=wall_s)
+
+
+def _write_environment(file: Path, card: dict[str, Any], *, done: int) -> None:
+    """Write what a run goes on with; what its first epochs were made with, where that was another, stays beside it."""
+    before: Any = {}
+    if done and file.is_file():
+        with contextlib.suppress(ValueError):
+            before = json.loads(file.read_text(encoding="utf-8"))
+    if done and not (isinstance(before, dict) and before):
+        _LOG.warning("%s cannot be read: what the first %d epochs were made with is lost", file, done)
+        before = {}
+    earlier = before.pop("earlier", [])
+    if before and before != card:
+        earlier = [*earlier, {"until_epoch": done, **before}]
+    whole = {**card, "earlier": earlier} if earlier else card
+    write_text(file, json.dumps(whole, indent=1, sort_keys=True) + "\n")
 
 
 def epochs_done(key: str) -> int:

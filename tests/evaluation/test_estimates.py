@@ -79,10 +79,19 @@ def test_a_model_that_always_names_one_class_has_an_interval_of_its_accuracy_alo
     share = (p.label == 1).mean()
     assert known["f1", "", "macro"] == (pytest.approx(2 * share / (1 + share) / len(p.classes)), CONSTANT)
     assert known["f1", "a", "none"] == (0.0, CONSTANT) and known["precision", "b", "none"][0] == pytest.approx(share)
-    assert {(e.metric, e.average) for e in of_matrix if e.low == e.low} == {
-        ("accuracy", "none"),
-        ("recall", "weighted"),
-    }
+    of_images = {("accuracy", "none"), ("recall", "weighted")}
+    assert {(e.metric, e.average) for e in of_matrix if e.low == e.low} == of_images
+    assert {(e.metric, e.average) for e in of_matrix if e.low_images == e.low_images} == of_images
+
+
+@pytest.mark.parametrize(("patients", "low"), [(5, 0.187), (6, 0.211), (9, 0.260)])
+def test_the_accuracy_of_a_constant_varies_as_its_patients_do(patients: int, low: float) -> None:
+    """Clopper-Pearson of as many right patients as wrong ones, by hand; no step where patients become few."""
+    cohort = Cohort((patients, patients), (0.9, 0.9), fixed=((40,) * patients,) * 2)
+    p = predictions(cohort, np.random.default_rng(0))
+    p = dataclasses.replace(p, predicted=np.ones_like(p.predicted))
+    [accuracy] = [e for e in matrix_estimates(p) if e.metric == "accuracy"]
+    assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((0.5, low, 1 - low), abs=5e-4)
 
 
 def test_a_part_of_one_class_that_is_named_rightly_is_no_constant() -> None:

@@ -301,9 +301,20 @@ def test_committed_pages_are_of_a_size_that_hosts_show(page: Path) -> None:
 def test_the_most_memory_of_a_run_is_called_that_of_its_process() -> None:
     card: dict[str, Any] = dict.fromkeys(("processor", "accelerator", "system", "python", "commit"), "none")
     card |= {"cores": 2, "threads": 1, "versions": {}}
+    page = _runs_page(card)
+    assert "| most memory, MiB |" in page and "| 1,234 |" in page
+    assert "with whatever it had done before that run" in page
+
+
+def test_the_page_of_runs_says_which_epochs_were_made_on_another_machine() -> None:
+    card: dict[str, Any] = dict.fromkeys(("processor", "accelerator", "system", "python", "commit"), "none")
+    card |= {"cores": 2, "threads": 1, "versions": {}}
+    page = _runs_page(card | {"earlier": [{**card, "processor": "the first", "until_epoch": 6}]})
+    assert "; until epoch 6 on the first, 2 cores" in page
+
+
+def _runs_page(card: dict[str, Any]) -> str:
     of = Measured(
         train_s=(2.0, 1.0), scoring_s=(1.0, 1.0), wall_s=4.0, peak_memory_mib=1233.6, n_train_rows=9, hardware=card
     )
-    page = site_pages(site(dataclasses.replace(report_data(), measured={"k": of})))["runs.md"]
-    assert "| most memory, MiB |" in page and "| 1,234 |" in page
-    assert "with whatever it had done before that run" in page
+    return site_pages(site(dataclasses.replace(report_data(), measured={"k": of})))["runs.md"]

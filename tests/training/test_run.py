@@ -199,6 +199,23 @@ def test_a_run_stopped_after_an_epoch_resumes_from_it_to_the_same_bits(
     assert not (run_folder(spec.key) / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.parametrize("found", ["another", "same", "damaged"])
+def test_a_run_that_goes_on_elsewhere_says_what_its_first_epochs_were_made_with(
+    tmp_path: Path, found: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec, rows, store = world(tmp_path, make_recipe())
+    with pytest.raises(Killed):
+        execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    file = run_folder(spec.key) / "environment.json"
+    here = json.loads(file.read_text())
+    texts = {"another": json.dumps(here | {"processor": "another"}), "same": json.dumps(here), "damaged": "[1]"}
+    file.write_text(texts[found])
+    execute_run(spec, rows, store, device=CPU)
+    earlier = {"earlier": [here | {"processor": "another", "until_epoch": 2}]} if found == "another" else {}
+    assert json.loads(file.read_text()) == here | earlier
+    assert ("cannot be read" in caplog.text) == (found == "damaged")
+
+
 def test_a_run_stopped_after_its_last_epoch_only_finishes(tmp_path: Path) -> None:
     spec, rows, store = world(tmp_path, make_recipe(epochs=2))
     with pytest.raises(Killed):
