@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import functools
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,18 @@ def test_the_workflow_runs_the_tests_and_the_regression_check() -> None:
     steps = [step for job in plain["jobs"].values() for step in job["steps"]]
     assert {"make test", "make check"} <= {step.get("run") for step in steps}
     assert all(re.fullmatch(r"[\w/-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+
+
+def test_git_holds_the_hashes_of_no_machine_and_sees_none_after_make_repro(tmp_path: Path) -> None:
+    tracked = subprocess.run(["git", "show", ":dvc.lock"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("no checkout")
+    assert yaml.safe_load(tracked.stdout) == {"schema": "2.0"}
+
+    [line] = [x for x in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if "skip-worktree" in x]
+    (tmp_path / "dvc.lock").write_text(tracked.stdout, encoding="utf-8")
+    for command in ("git init --quiet", "git add dvc.lock", line.strip().removeprefix("@")):
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n", encoding="utf-8")
+    changed = subprocess.run(["git", "diff", "--name-only"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert changed.stdout == ""
