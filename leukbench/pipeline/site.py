@@ -18,7 +18,7 @@ from leukbench.report.pages import Site, site_pages
 from leukbench.report.pictures import Shown, pictures_text, shown_files
 from leukbench.report.site import html_site
 
-ORDER = ("first-verdicts", "real-cpu", "controls", "embedded", "baselines")
+ORDER = ("first-verdicts", "next-verdicts", "real-cpu", "controls", "embedded", "baselines")
 """Profiles in the order of reading; others stand between the real ones and those of made images."""
 AS_THEY_ARE = ("audit.md", "data.md")
 """Pages that other commands write into ``reports/``; the site shows them too."""
