@@ -94,7 +94,10 @@ def _unclear(finding: Finding) -> bool:
 def _section(paper: Paper, findings: Sequence[Finding], facts: str) -> list[str]:
     cite = paper.citation
     published = ", ".join(p for p in (cite.venue, cite.year, f"doi {cite.doi}" if cite.doi else "") if p)
-    lines = [f"## {paper.key}", "", f"{cite.authors}: *{cite.title}*. {published}.", "", *_studies(paper)]
+    lines = [f"## {paper.key}", ""]
+    if cite.venue:  # a table of someone's own has none
+        lines += [f"{cite.authors}: *{cite.title}*. {published}.", ""]
+    lines += _studies(paper)
     if paper.author_response:
         lines += ["", f"**The authors' response:** {paper.author_response}"]
     claims = {c.id: c for c in paper.claims}

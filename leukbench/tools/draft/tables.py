@@ -58,7 +58,9 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
-    return list(of_text(text)), list(_sentences(text.split("\n\n"), ""))
+    # an array has no names of classes and would hide those of a report above it
+    printed = list(_report(text, file.name)) or list(_arrays(text, file.name))
+    return [*of_text(text), *printed], list(_sentences(text.split("\n\n"), ""))
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:

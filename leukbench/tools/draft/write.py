@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from leukbench.papers.schema import Paper
 
 STUDY = "main"
+_UNNAMED = "(none)"  # the authors and the year of a table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,11 @@ class Drafted:
         """Return the draft as a paper, as the audit takes it."""
         from leukbench.papers.schema import Paper
 
-        return Paper.model_validate(yaml.safe_load(self.text))
+        plain = yaml.safe_load(self.text)
+        plain["citation"] = {"authors": _UNNAMED, "title": self.key, "venue": "", "year": _UNNAMED}
+        for study in plain["studies"].values():
+            study |= {"title": f"the data of {self.key}", "where": ""}
+        return Paper.model_validate(plain)
 
 
 def draft_file(file: Path, key: str, *, classes: Mapping[str, int] | None = None) -> Drafted:

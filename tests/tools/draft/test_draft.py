@@ -359,6 +359,22 @@ def test_a_true_report_is_not_accused_by_its_support(tmp_path: Path) -> None:
             assert result.exit_code == 0, result.stdout
 
 
+def test_a_report_and_a_matrix_are_read_as_they_were_printed(tmp_path: Path) -> None:
+    """scikit-learn's text of 90 right of 100 in one class, 40 of 50 in the other, and the same with 0.97 for 0.87."""
+    from sklearn.metrics import classification_report, confusion_matrix
+
+    truth, called = np.repeat([0, 1], [100, 50]), np.repeat([0, 1, 0, 1], [90, 10, 10, 40])
+    report = classification_report(truth, called, target_names=["HEM", "ALL"], digits=4)
+    matrix = str(confusion_matrix(truth, called))
+    text = f"{report}\n{matrix}\n"
+    for name, printed, read in (("r.txt", text, "100 HEM, 50 ALL"), ("m.txt", matrix, "class 0, class 1")):
+        result = CliRunner().invoke(app, ["audit", str(_file(tmp_path, name, printed)), "--strict"])
+        assert result.exit_code == 0 and "TODO" not in result.stdout and read in result.stdout, result.stdout
+    wrong = _file(tmp_path, "w.txt", text.replace("0.8667       150", "0.9667       150"))
+    result = CliRunner().invoke(app, ["audit", str(wrong), "--strict"])
+    assert result.exit_code == 1 and "0.9667" in result.stdout
+
+
 def test_support_says_nothing_of_scores_in_other_tables(tmp_path: Path) -> None:
     report = _REPORT.format("", "accuracy,,,0.95,1867").splitlines()
     markdown = "\n".join("|" + row.replace(",", "|") + "|" for row in [report[0], ",".join(["---"] * 5), *report[1:]])
