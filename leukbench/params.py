@@ -135,7 +135,7 @@ def load_params(file: Path | None = None) -> Params:
         Naming key and value.
     """
     file = file or workspace() / "params.yaml"
-    raw = read_yaml(file, what="params.yaml", do="run leukbench in the project's folder")
+    raw = read_yaml(file, what="params.yaml", do="run leukbench in the project's folder, or set LEUKBENCH_HOME to it")
     return params_from_plain(raw, where=str(file))
 
 
