@@ -34,7 +34,7 @@ PARTS: Mapping[str, Part] = {
     "methods": Part(lambda n: {"methods": methods.rows(n)}, methods.SEED, 1500),
     "coverage": Part(_of_coverage, coverage.SEED, 300),
     "verdicts": Part(lambda n: {"verdicts": verdicts.error_rows(n)}, verdicts.SEED, 2000),
-    "power": Part(lambda n: {"power": verdicts.power_rows(n)}, verdicts.SEED, 500),
+    "power": Part(lambda n: {"power": verdicts.power_rows(n)}, verdicts.SEED, 2000),
     "seeds": Part(lambda n: {"seeds": seeds.rows(n)}, seeds.SEED, 40_000),
     "few": Part(lambda n: {"few": few.rows(n)}, few.SEED, 300),
     "contrasts": Part(lambda n: {"contrasts": contrasts.rows(n)}, contrasts.SEED, 1000),
