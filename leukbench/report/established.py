@@ -199,7 +199,21 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     patients = (
         "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
     )
+    if unsettled_though_whole(reports, paper, study):
+        return f"another training under its own split, and as many by patient{patients}"
     return f"all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
+
+
+def unsettled_though_whole(reports: Sequence[ReportData], paper: Paper, study: str) -> str:
+    """Return why a headline has no verdict although its network ran whole, as published; "" where it did not."""
+    claim = paper.claim(paper.studies[study].headline)
+    for data in real(reports, paper.key, study):
+        verdict = data.verdict(claim.id)
+        names = _experiments(data, paper.key, study, claim, "as_published")
+        whole = any(status(data, name, claim.arm) == "full" for name in names)
+        if whole and verdict is not None and verdict.verdict == "not testable":
+            return verdict.reason
+    return ""
 
 
 def _patients_known(reports: Sequence[ReportData], paper: str, study: str) -> bool:

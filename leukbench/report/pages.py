@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,6 +212,8 @@ def verdict_sentence(site: Site) -> str:
         if settled
         else "every run is limited"
     )
+    if whole := _whole_without_verdict(site, settled):
+        limited = f"{whole}; every other run is limited or missing"
     if len(settled) == len(studies):
         return f"Verdicts on headline accuracies from runs: {counted}."
     return (
@@ -219,6 +221,16 @@ def verdict_sentence(site: Site) -> str:
         if counted
         else f"No accuracy verdict from runs yet: {limited}."
     )
+
+
+def _whole_without_verdict(site: Site, settled: Collection[tuple[str, str]]) -> str:
+    """Return which networks ran whole and have no verdict, and why; "" where there is none."""
+    found = []
+    for paper, study in site.studies():
+        why = established.unsettled_though_whole(site.profiles, site.papers[paper], study)
+        if why and (paper, study) not in settled:
+            found.append(f"{paper} on {study.replace('_', ' ')} ran as published, whole, but {why.split(':')[0]}")
+    return "; ".join(found)
 
 
 def hospital_sentence(site: Site) -> str:

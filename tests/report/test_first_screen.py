@@ -65,6 +65,12 @@ def verdict(word: str) -> Verdict:
     return Verdict(claim=HEADLINE, verdict=word, reason="so", headline=True, margin=0.1)
 
 
+def limited(data: ReportData) -> ReportData:
+    for name in data.results:
+        data = with_result(data, name, receipt=receipt(250, deviations=("limited",), epochs=5))
+    return data
+
+
 def made_images(data: ReportData) -> ReportData:
     for name in data.results:
         data = with_result(data, name, stand_in=True)
@@ -84,6 +90,12 @@ def test_a_verdict_is_told_only_where_a_run_gave_one(data: ReportData) -> None:
     assert "no network was run on the publishers' images" in sentence(site())
     for word in ("not testable", "inconsistent as printed"):
         assert sentence(site(compared(data, verdicts=(verdict(word),)))).startswith("No accuracy verdict from runs yet")
+    untold = compared(data, verdicts=(verdict("not testable"),))  # its run is whole
+    assert sentence(site(untold)) == (
+        "No accuracy verdict from runs yet: known_answer on cohort ran as published, whole, but so; "
+        "every other run is limited or missing."
+    )
+    assert sentence(site(limited(untold))) == "No accuracy verdict from runs yet: every run is limited."
     words = sentence(site(compared(data, verdicts=(verdict("reproduced"),))))
     assert words == "Verdicts on headline accuracies from runs: 1 reproduced."
 
@@ -240,6 +252,10 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     assert "a list of patient ids, which is not published" in established.to_settle([absent], paper, NAME, ())
     settled = compared(data, verdicts=(verdict("reproduced"),))
     assert established.to_settle([settled], paper, NAME, ()) == "settled: reproduced (so)"
+    untold = compared(data, verdicts=(verdict("not testable"),))
+    another = "another training under its own split, and as many by patient"
+    assert established.to_settle([untold], paper, NAME, ()) == another
+    assert "all of the paper's images" in established.to_settle([limited(untold)], paper, NAME, ())
 
 
 def test_real_results_lead_and_a_profile_with_networks_comes_before_one_without(data: ReportData) -> None:
