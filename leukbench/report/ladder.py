@@ -178,6 +178,11 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
             f"Where a row says how it was trained, the two splits trained {how}: that difference is not the split's"
             " alone."
         )
+    if any((g.rung, g.arm) in data.by_image and (g.patient, g.arm) not in data.by_image for g in gaps):
+        notes.append(
+            "Where a row counts originals, the scores of several copies of each were averaged, which"
+            f" {by_patient_or_group(data, paper, study)} were one image's: that may be part of its difference."
+        )
     if any(not g.paired for g in gaps):
         notes.append(
             "A challenge tests other patients, so its difference is between two levels of its own, not paired."

@@ -268,7 +268,7 @@ def claim_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
                 by_patient: f"no such fold {by_patient}"
                 if claim.of_fold
                 else reproduced(data, claim, question.honest) or "not run",
-                "verdict": verdict.verdict + (f": {verdict.reason}" if verdict.reason else ""),
+                "verdict": verdict.verdict.replace("_", " ") + (f": {verdict.reason}" if verdict.reason else ""),
             }
         )
     return rows

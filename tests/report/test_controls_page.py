@@ -202,6 +202,11 @@ def test_a_row_counts_originals_and_says_how_many_images_were_tested(data: Repor
 
 def test_copies_are_counted_image_by_image_too_as_papers_do(data: ReportData) -> None:
     pooled = dataclasses.replace(data, by_image={("image", NET): 0.248})
+    (note,) = (note for note in ladder.ladder_notes(pooled, *STUDY) if "averaged" in note)
+    assert note.startswith("Where a row counts originals") and "which by patient were one image's" in note
+    both = dataclasses.replace(data, by_image={("image", NET): 0.248, ("patient", NET): 0.3})
+    for other in (data, both):
+        assert not any("averaged" in note for note in ladder.ladder_notes(other, *STUDY))
     assert rows_of(pooled)["by image"]["accuracy %"] == "90.0 [85.0 to 95.0]; image by image 24.8"
     assert rows_of(pooled)["by patient"]["accuracy %"] == "70.0 [65.0 to 75.0]"
 
@@ -320,11 +325,13 @@ def test_nothing_is_called_by_patient_where_no_ids_are_published(data: ReportDat
     assert "minus by group, on the same images" in row and not any("patient" in head for head in row)
     question = Question(claim=absent.headline(*STUDY).id, metric="accuracy", value=0.9, half_unit=0.005, n=None,
         honest=(Reproduced(estimate=estimate("accuracy", 0.7), protocol="patient"),))  # fmt: skip
-    verdict = Verdict(claim=question.claim, verdict="inconclusive", reason="", headline=True, margin=0.1)
+    under = "reproduced only under as_published, random_images"
+    verdict = Verdict(claim=question.claim, verdict=under, reason="", headline=True, margin=0.1)
     for held, head in ((absent, "by group"), (data, "by patient")):
         asked = compared(held, verdicts=(verdict,), questions={question.claim: question})
         (claim,) = sections.claim_rows(asked, *STUDY)
         assert claim[head] == "70.0 [65.0 to 75.0]" and claim["as published"] == "not estimated"
+        assert claim["verdict"] == "reproduced only under as published, random images"
 
 
 def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from leukbench.artefacts import COLOUR_HISTOGRAM
 from leukbench.audit.findings import audit_paper
+from leukbench.evaluation import views
 from leukbench.evaluation.estimates import estimate_predictions
 from leukbench.evaluation.evaluated import overall
 from leukbench.evaluation.operating import calibration
@@ -30,7 +31,8 @@ from leukbench.evaluation.views import (
 from leukbench.papers.loader import load_paper
 from leukbench.paths import replacing
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment, Role
-from leukbench.report.figures import _calls_several, write_figures
+from leukbench.report import sections
+from leukbench.report.figures import _calls_several, words, write_figures
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
 from leukbench.report.figures.patients import confusion_figure
@@ -39,6 +41,7 @@ from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import CYCLE, Figure, write_figure
 from leukbench.report.figures.training import costs_figure, epoch_table, training_figure
 from leukbench.report.figures.words import counted, only_answer, status, with_limits
+from leukbench.report.format import FEWEST_GROUPS
 from tests.support.made_predictions import make_predictions
 
 KNOWN = load_paper("known_answer")
@@ -154,6 +157,11 @@ def test_each_row_of_the_ladder_tells_its_own_majority_and_who_is_ahead() -> Non
 def test_one_rule_for_too_few(n_groups: int, low: float, high: float, shown: str) -> None:
     e = accuracy(0.7, low=low, high=high, n_groups=n_groups)
     assert shown in with_limits(e, row(n_patients=n_groups).view)
+
+
+def test_figures_withhold_at_the_number_of_tables_and_call_splits_as_they_do() -> None:
+    assert views.FEWEST_GROUPS == FEWEST_GROUPS
+    assert words.PROTOCOLS == sections.PROTOCOLS
 
 
 def test_patients_that_are_joined_are_called_groups() -> None:

@@ -11,7 +11,7 @@ from leukbench.report.format import why_no_interval, with_interval
 PROTOCOLS = {
     "as_published": "as published",
     "image": "by image",
-    "augment_first": "augmented, then split",
+    "augment_first": "augmented before the split",
     "patient": "by patient",
     "challenge": "challenge",
 }
