@@ -8,9 +8,16 @@ from leukbench.artefacts import MAJORITY, is_trivial, model_name
 from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.controls import Probe, Standing
 from leukbench.report.data import ReportData
-from leukbench.report.format import interval, number, percent, points, with_interval
+from leukbench.report.format import count, interval, number, percent, points, too_few, with_interval
 from leukbench.report.sections import pick, protocol_name, status
 from leukbench.verdicts.comparison import ArmShortcut
+
+SHOWN = {
+    Standing.WITHIN: "network not ahead by the margin",
+    Standing.AHEAD: "network ahead by more",
+    Standing.UNDECIDED: Standing.UNDECIDED.value,
+}
+"""What a page says of a standing: "within the margin" holds of a network 80 points behind too, and reads otherwise."""
 
 
 def flags(data: ReportData, paper: str, study: str) -> list[str]:
@@ -84,8 +91,8 @@ def _patient_probe(data: ReportData, experiments: list[str]) -> list[Probe]:
 def probe_sentence(probe: Probe) -> str:
     """Return a probe's accuracy beside what chance and the class alone would give."""
     return (
-        f"named right for {with_interval(probe.accuracy, probe.unit)} % of {probe.n_images} images of {probe.n_units}"
-        f" {probe.unit}s, where chance gives {percent(probe.majority)} % and the class alone "
+        f"named right for {with_interval(probe.accuracy, probe.unit)} % of {count(probe.n_images)} images of "
+        f"{probe.n_units} {probe.unit}s, where chance gives {percent(probe.majority)} % and the class alone "
         f"{percent(probe.by_class)} %"
     )
 
@@ -113,11 +120,23 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
             for metric, title in (("accuracy", "accuracy %"), ("balanced_accuracy", "balanced %"), ("auc", "AUC")):
                 row[title] = with_interval(pick(arms[model].estimates, metric), unit)
             beside = [s for s in data.comparison.shortcuts if (s.experiment, s.model) == (experiment, model)]
-            row["networks ahead by, points"] = "<br>".join(f"{s.arm} {points(s.difference)}" for s in beside[:5]) or "–"
-            row["shown"] = "<br>".join(dict.fromkeys(s.standing.value for s in beside)) or "–"
-            row["flag"] = "`shortcut`" if any(s.flagged for s in beside) else ""
+            row |= _beside(beside, few=too_few(_groups(data, experiment, model), unit))
             rows.append(row)
     return rows
+
+
+def _beside(beside: list[ArmShortcut], *, few: str) -> dict[str, str]:
+    """Return how far networks are ahead of one model without one; of too few patients no difference is printed."""
+    ahead = "<br>".join(f"{s.arm} {points(s.difference)}" for s in beside[:5])
+    return {
+        "networks ahead by, points": few if few and beside else ahead or "–",
+        "shown": "<br>".join(dict.fromkeys(SHOWN[s.standing] for s in beside)) or "–",
+        "flag": "`shortcut`" if any(s.flagged for s in beside) else "",
+    }
+
+
+def _groups(data: ReportData, experiment: str, model: str) -> int:
+    return max(e.n_groups for e in data.arm(experiment, model).estimates)
 
 
 def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
@@ -128,7 +147,7 @@ def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
             row = {
                 "from": name.replace("_", " "),
                 "who": f"{probe.n_units} {probe.unit}s",
-                "images": str(probe.n_images),
+                "images": count(probe.n_images),
                 "named right %": with_interval(probe.accuracy, probe.unit),
                 "chance %": percent(probe.majority),
                 "the class alone %": percent(probe.by_class),
@@ -163,11 +182,11 @@ def unknown_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
     """Return the accuracy's interval for patients that nobody can identify, for several correlations
     within a patient.
     """
-    rows = []
+    rows: list[dict[str, str]] = []
     for experiment, arm in data.networks_of(paper, study):
         unknown = data.arm(experiment, arm).unknown_patients
-        if unknown is None:
-            continue
+        if unknown is None or not unknown.rows:
+            continue  # fewer images than patients: the note of it stays with the estimates
         accuracy = pick(data.arm(experiment, arm).estimates, "accuracy")
         row = {"split": protocol_name(data, experiment), "network": arm, "patients stated": str(unknown.n_patients)}
         row["as groups have it"] = with_interval(accuracy)

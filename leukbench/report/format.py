@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from leukbench.evaluation.contrasts import Contrast
     from leukbench.records import Estimate
 
-FRACTIONS = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "ppv", "npv"})
+FRACTIONS = frozenset(
+    {"accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "ppv", "npv"}
+)
 SIGNED = frozenset({"mcc", "kappa"})
 """Metrics on [-1, 1]; all others lie on [0, 1], but for those without a bound."""
 UNBOUNDED = frozenset({"log_loss"})
@@ -65,7 +67,9 @@ def interval(low: float | None, high: float | None, metric: str) -> str:
 
 
 FEWEST_GROUPS = 5
-"""With fewer patients (or groups) no interval and no difference is printed, of any metric: it would bound nothing."""
+"""With fewer patients (or groups) no interval and no difference is printed, of any metric: it would bound nothing. What
+single classes decide counts those of its poorest class.
+"""
 WIDEST = 0.8
 """Share of a metric's scale above which an interval is said to be too wide, and not printed."""
 
@@ -77,6 +81,44 @@ def too_few(n_groups: int, unit: str) -> str:
     ('too few: 4 patients', 'too few: 1 group', '')
     """
     return "" if n_groups >= FEWEST_GROUPS else f"too few: {n_groups} {unit}{'' if n_groups == 1 else 's'}"
+
+
+_OVER_ALL_IMAGES = frozenset({"accuracy", "patient_accuracy", "ece", "brier", "log_loss"})
+"""Means over all images, or patients, whatever their class; every other metric is no better known than one class."""
+_OF_A_CLASS = re.compile(r"(\d+) (?:patient|group)s? of .+")
+"""How :func:`leukbench.evaluation.grades.too_few` names the poorest of the classes that decide an estimate."""
+
+
+_OTHERS = " of rest"
+"""How a threshold's table of one class against all others names these."""
+
+
+def few_of_a_class(e: Estimate) -> str:
+    """Return that too few groups hold a class that decides an estimate, as "3 patients of HEM", or "".
+
+    >>> from leukbench.records import Estimate
+    >>> few_of_a_class(Estimate(metric="auc", value=0.9, n_groups=14, note="3 patients of HEM; biased upwards"))
+    '3 patients of HEM'
+    """
+    all_images = e.metric in _OVER_ALL_IMAGES or (e.metric, e.average) == ("recall", "weighted")  # that is accuracy
+    for part in () if all_images else e.note.split("; "):
+        named = _OF_A_CLASS.fullmatch(part)
+        if named and int(named[1]) < FEWEST_GROUPS:
+            return f"{part.removesuffix(_OTHERS)} of other classes" if part.endswith(_OTHERS) else part
+    return ""
+
+
+def why_no_interval(e: Estimate, unit: str = "group") -> str:
+    """Return why an estimate has no interval that is worth printing, or "": one rule, on pages and in figures."""
+    if few := too_few(e.n_groups, unit):
+        return few
+    if not math.isfinite(e.low + e.high):
+        return "no interval"
+    if few := few_of_a_class(e):
+        return f"too few: {few}"
+    scale = 2.0 if e.metric in SIGNED else 1.0
+    wide = e.high - e.low > WIDEST * scale and e.metric not in UNBOUNDED
+    return f"too wide to help: {e.n_groups:,} {unit}s" if wide else ""
 
 
 def with_interval(e: Estimate | None, unit: str = "group") -> str:
@@ -91,13 +133,8 @@ def with_interval(e: Estimate | None, unit: str = "group") -> str:
     """
     if e is None or not math.isfinite(e.value):
         return "–"
-    value, few = score(e.value, e.metric), too_few(e.n_groups, unit)
-    if few or not math.isfinite(e.low + e.high):
-        return f"{value} ({few or 'no interval'})"
-    scale = 2.0 if e.metric in SIGNED else 1.0
-    if e.high - e.low > WIDEST * scale and e.metric not in UNBOUNDED:
-        return f"{value} (too wide to help: {e.n_groups} {unit}s)"
-    return f"{value} [{interval(e.low, e.high, e.metric)}]"
+    value, why = score(e.value, e.metric), why_no_interval(e, unit)
+    return f"{value} ({why})" if why else f"{value} [{interval(e.low, e.high, e.metric)}]"
 
 
 def difference(d: Contrast, unit: str = "group") -> str:
@@ -108,12 +145,31 @@ def difference(d: Contrast, unit: str = "group") -> str:
         return "–"
     if few:
         return few
-    most = 2.0 if d.metric in SIGNED else 1.0
     if not math.isfinite(d.low + d.high):
         return f"{shown(d.difference)} (no interval)"
-    if d.high - d.low > 2 * WIDEST * most:
+    if d.high - d.low > 2 * WIDEST * most_apart(d.metric):
         return f"too few: {d.n_groups} {unit}s differ too much"
-    return f"{shown(d.difference)} [{shown(max(d.low, -most))} to {shown(min(d.high, most))}]"
+    low, high = (possible_difference(end, d.metric) for end in (d.low, d.high))
+    return f"{shown(d.difference)} [{shown(low)} to {shown(high)}]"
+
+
+def most_apart(metric: str) -> float:
+    """Return by how much two values of a metric can differ; infinitely where it has no bound.
+
+    >>> most_apart("accuracy"), most_apart("mcc"), most_apart("log_loss")
+    (1.0, 2.0, inf)
+    """
+    return math.inf if metric in UNBOUNDED else 2.0 if metric in SIGNED else 1.0
+
+
+def possible_difference(end: float, metric: str) -> float:
+    """Return the end of a difference's interval, no farther from 0 than a difference can be; NaN stays.
+
+    >>> possible_difference(-1.3, "auc"), possible_difference(1.3, "mcc")
+    (-1.0, 1.3)
+    """
+    most = most_apart(metric)
+    return end if math.isnan(end) else min(max(end, -most), most)
 
 
 def signed(value: float | None) -> str:

@@ -9,8 +9,15 @@ from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
 from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.grades import DOUBTED
 from leukbench.report.data import ReportData
-from leukbench.report.format import count, difference, percent, score, too_few, with_interval
-from leukbench.report.sections import counted, only_class, pick, protocol_name, training_rows
+from leukbench.report.format import count, difference, percent, score, with_interval
+from leukbench.report.sections import (
+    by_patient_or_group,
+    counted,
+    only_class,
+    pick,
+    protocol_name,
+    training_rows,
+)
 from leukbench.verdicts.comparison import RungGap
 
 _METRICS = (("accuracy", "accuracy %"), ("mcc", "MCC"), ("auc", "AUC"))
@@ -54,7 +61,7 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
     -------
     Column title -> text, scores in per cent, differences in percentage points.
     """
-    rows = []
+    rows, last = [], f"minus {by_patient_or_group(data, paper, study)}, on the same images"
     for experiment in data.experiments_of(paper, study):
         for arm in (*(data.experiments[experiment].arms or (COLOUR_TREES,)), COLOUR_HISTOGRAM):
             entry, unit = data.arm(experiment, arm), data.unit(experiment)
@@ -74,8 +81,8 @@ def ladder_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]
                 {"split": protocol_name(data, experiment), "model": model_name(arm), **scores}
                 | {
                     "majority %": percent(entry.majority_accuracy),
-                    "tested": f"{counted(data.results[experiment], accuracy)} of {accuracy.n_groups} {unit}s",
-                    "minus by patient, on the same images": _excess(data, experiment, arm),
+                    "tested": f"{counted(data.results[experiment], accuracy)} of {count(accuracy.n_groups)} {unit}s",
+                    last: _excess(data, experiment, arm),
                 }
             )
     return rows
@@ -95,7 +102,15 @@ def _excess(data: ReportData, experiment: str, arm: str) -> str:
     if gap is None:
         return "–"
     why = why_silent(data, gap)
-    return why or f"{levels(gap)} = {difference(gap, data.unit(gap.patient))}{_own_size(data, gap)}"
+    return why or f"{levels(gap)} = {difference(gap, data.unit(gap.patient))}{_on(data, gap)}{_reservations(data, gap)}"
+
+
+def _on(data: ReportData, gap: RungGap) -> str:
+    """Return what a difference was counted on, where that is less than its row was."""
+    accuracy = pick(data.arm(gap.rung, gap.arm).estimates, "accuracy")
+    if not gap.paired or accuracy is None or gap.n_images >= accuracy.n_images:
+        return ""
+    return f" on {count(gap.n_images)} images of {count(gap.n_groups)} {data.unit(gap.patient)}s"
 
 
 def levels(gap: RungGap) -> str:
@@ -109,18 +124,29 @@ def levels(gap: RungGap) -> str:
     return f"{score(gap.first, gap.metric)} − {score(gap.second, gap.metric)}"
 
 
-def _own_size(data: ReportData, gap: RungGap) -> str:
-    if gap.equal_size:
-        return ""
-    return f"; trained on {training_rows(data, gap.rung)}, not {training_rows(data, gap.patient)} rows"
+def _reservations(data: ReportData, gap: RungGap) -> str:
+    """Return what else differs between the two sides of a difference, and whether its interval is doubted."""
+    return "".join(f"; {words}" for words in (*unequal(data, gap), DOUBTED.get(gap.grade, "")) if words)
+
+
+def unequal(data: ReportData, gap: RungGap) -> list[str]:
+    """Return in what the budgets of the two sides differ: rows trained on, and a network's epochs."""
+    found = []
+    if not gap.equal_size:
+        found.append(f"trained on {training_rows(data, gap.rung)}, not {training_rows(data, gap.patient)} rows")
+    sides = [data.results[name].receipt.arms.get(gap.arm) for name in (gap.rung, gap.patient)]
+    if sides[0] and sides[1] and sides[0].epochs != sides[1].epochs:
+        found.append(f"trained for {sides[0].epochs}, not {sides[1].epochs} epochs")
+    return found
 
 
 def why_silent(data: ReportData, gap: RungGap) -> str:
     """Return why a difference is not printed, or "": too few groups, or a model that knows no more than
     the majority.
     """
-    if few := too_few(gap.n_groups, data.unit(gap.patient)):
-        return few
+    told = difference(gap, data.unit(gap.patient))
+    if told.startswith("too few"):
+        return told
     below = [e for e in (gap.rung, gap.patient) if not better_than_chance(data, e, gap.arm, gap.metric)]
     if gap.rung in below:
         return "not shown: no better than chance" if gap.metric == "auc" else "not shown: no better than the majority"
@@ -142,14 +168,20 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     Sentences; none where nothing keeps them from it.
     """
     mine = set(data.experiments_of(paper, study))
-    gaps = [
-        g for g in data.comparison.gaps if g.rung in mine and g.metric == "accuracy" and not math.isnan(g.difference)
-    ]
+    gaps = shown_gaps(data, paper, study)
     notes = [note] if (note := joined_sentence(data.joined_pairs(mine))) else []
-    if any(not g.equal_size for g in gaps):
+    budgets = "; ".join(words for g in gaps for words in unequal(data, g))
+    if budgets:
+        differ = ((" rows", "on unequally many rows"), (" epochs", "for unequally many epochs"))
+        how = " or ".join(words for unit, words in differ if unit in budgets)
         notes.append(
-            "Where a row says what it was trained on, the two splits trained on unequally many rows: that difference"
-            " is not the split's alone."
+            f"Where a row says how it was trained, the two splits trained {how}: that difference is not the split's"
+            " alone."
+        )
+    if any((g.rung, g.arm) in data.by_image and (g.patient, g.arm) not in data.by_image for g in gaps):
+        notes.append(
+            "Where a row counts originals, the scores of several copies of each were averaged, which"
+            f" {by_patient_or_group(data, paper, study)} were one image's: that may be part of its difference."
         )
     if any(not g.paired for g in gaps):
         notes.append(
@@ -157,16 +189,24 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
         )
     if any(g.same_as_image for g in gaps):
         notes.append("No group holds two images here: the split by group is the same as one by image.")
-    if all(g.equal_size and g.paired and not g.same_as_image for g in gaps) and gaps:
-        notes.append("Every row trained on as many images as the split by patient.")
-    if any(g.scope is Scope.RUNS for g in gaps):
+    if gaps and all(g.paired and not g.same_as_image and not unequal(data, g) for g in gaps):
+        notes.append("The two sides of every difference trained on equally many rows.")
+    if any(g.scope is Scope.RUNS and g.arm in data.experiments[g.rung].arms for g in gaps):
         notes.append(
             "One seed does not tell how much another training would differ: differences speak of these runs only."
         )
-    doubted = [words for grade, words in DOUBTED.items() if any(g.grade is grade for g in gaps)]
-    if doubted:
-        notes.append(f"Of the differences' intervals: {', '.join(doubted)}.")
     return notes
+
+
+def shown_gaps(data: ReportData, paper: str, study: str) -> list[RungGap]:
+    """Return the differences that the ladder of a study prints: of its networks, or of the trees, and the histogram."""
+    found = []
+    for experiment in data.experiments_of(paper, study):
+        for arm in (*(data.experiments[experiment].arms or (COLOUR_TREES,)), COLOUR_HISTOGRAM):
+            gap = data.gap(experiment, arm, "accuracy")
+            if gap is not None and not math.isnan(gap.difference) and not why_silent(data, gap):
+                found.append(gap)
+    return found
 
 
 def joined_sentence(found: Iterable[tuple[bool, int, int]]) -> str:
@@ -198,5 +238,5 @@ def inflation_sentence(data: ReportData, paper: str, study: str) -> str:
     return (
         f"On the same {count(gap.n_images)} images of {gap.n_groups} {unit}s, {protocol_name(data, gap.rung)} minus"
         f" {protocol_name(data, gap.patient)}: {levels(gap)} = {difference(gap, unit)} "
-        f"points{doubt}{_own_size(data, gap)}."
+        f"points{doubt}{_reservations(data, gap)}."
     )

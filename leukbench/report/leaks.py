@@ -55,9 +55,8 @@ def _copies(section: str) -> list[str]:
 
 def _fields(section: str) -> list[str]:
     found = re.search(r"^Fields: .*?(Cut 80/20 by image, .*?\.)$", section, re.MULTILINE)
-    return (
-        [found[1].replace("are in a group of a training image", "show the field of a training image")] if found else []
-    )
+    words = "are joined to a training image by fields that overlap"
+    return [found[1].replace("are in a group of a training image", words)] if found else []
 
 
 def _release(section: str) -> list[str]:

@@ -320,6 +320,7 @@ def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
         "readings": sections.reading_lines(data, paper, study),
         "claims": page_table(sections.claim_rows(data, paper, study)),
         "not_run": sections.not_run(data, paper, study),
+        "one_answer": len(sections.of_one_answer(data, paper, study)),
         "curves": page_table(chosen.curve_rows(data, paper, study)),
         "selection": page_table(sections.selection_rows(data, paper, study)),
         "patients": page_table(sections.patient_rows(data, paper, study)),

@@ -11,7 +11,7 @@ from leukbench.evaluation.times import TimeEstimate, seconds_per_epoch
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Deviation, Estimate, Finding
 from leukbench.report.data import ExperimentResult, ReportData
-from leukbench.report.format import FRACTIONS, anchor, count, number, percent, seconds, with_interval
+from leukbench.report.format import FRACTIONS, anchor, count, number, percent, score, seconds, with_interval
 from leukbench.verdicts.differences import Reproduced
 
 PROTOCOLS = {
@@ -52,6 +52,15 @@ def protocol_name(data: ReportData, experiment: str) -> str:
     return PROTOCOLS[spec.protocol]
 
 
+def by_patient_or_group(data: ReportData, paper: str, study: str) -> str:
+    """Return what a study's split by patient is called: by group where no patient ids are published, or only inferred.
+
+    "by patient" where nothing was split so.
+    """
+    names = [n for n in data.experiments_of(paper, study) if data.experiments[n].protocol == "patient"]
+    return protocol_name(data, names[0]).partition(" (")[0] if names else PROTOCOLS["patient"]
+
+
 def only_class(data: ReportData, experiment: str, arm: str) -> str:
     """Return the class that a model names for every tested image, or "": one recall is 1, all others are 0."""
     recalls = {
@@ -77,22 +86,33 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
         return ", ".join(["full", *earlier])
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
-        parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images")
+        parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
     parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
     return ", ".join([*(parts or ["limited run"]), *earlier])
 
 
+def _of_fold(result: ExperimentResult) -> str:
+    """Return which of the paper's own folds a split is, where its plan holds that one and no other; else ""."""
+    folds = [fold.fold for fold in result.certificate.folds]
+    alone = result.experiment.protocol == "as_published" and len(folds) == 1 and folds[0] > 0
+    return f" of fold {folds[0]} alone" if alone else ""
+
+
 def printed(claim: Claim) -> str:
-    """Return a claim as printed, with its metric, its share in percent where it is printed otherwise, and its place."""
+    """Return a claim as printed, with its metric and place, and in our unit too where it is printed in another."""
     unit = " %" if claim.unit == "%" else ""
-    share = f" = {percent(claim.fraction)} %" if _needs_percent(claim) else ""
-    return f"{claim.metric.replace('_', ' ')} {claim.value}{unit}{share} ({claim.where})"
+    return f"{claim.metric.replace('_', ' ')} {claim.value}{unit}{_as_ours(claim)} ({claim.where})"
 
 
-def _needs_percent(claim: Claim) -> bool:
-    return claim.unit != "%" and claim.metric in FRACTIONS and claim.fraction is not None
+def _as_ours(claim: Claim) -> str:
+    """Return a printed value in the unit of what stands beside it: shares in percent, all else as a coefficient."""
+    if claim.fraction is None or (claim.metric in FRACTIONS) == (claim.unit == "%"):
+        return ""
+    if claim.metric in FRACTIONS:
+        return f" = {percent(claim.fraction)} %"
+    return f" = {score(claim.fraction, claim.metric, more=1)}"
 
 
 def counted(result: ExperimentResult, e: Estimate) -> str:
@@ -120,8 +140,12 @@ def shared(result: ExperimentResult) -> str:
         tested = [getattr(fold.roles["test"], what, 0) for fold in folds]
         worst = max(range(len(folds)), key=here.__getitem__)
         of = f" of {count(tested[worst])} tested" if tested[worst] else ""
-        parts.append(f"{count(here[worst])}{of} {what.replace('_', ' ')}")
+        parts.append(f"{count(here[worst])}{of} {_SHARED.get(what, what).format('' if here[worst] == 1 else 's')}")
     return ", ".join(parts) + (" (in the worst fold)" if parts and len(folds) > 1 else "") or "nothing"
+
+
+_SHARED = {"identical_pixels": "tested image{} with the pixels of another file"}
+"""What a count of a certificate is of, where its name does not say it."""
 
 
 def training_rows(data: ReportData, experiment: str) -> str:
@@ -142,12 +166,18 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
                     "split": protocol_name(data, experiment),
                     "network": arm or "none",
                     "run": status(data, experiment, arm) if arm else _images(result),
-                    "folds × seeds": f"{len(result.receipt.folds)} × {seeds or '–'}",
+                    "folds × seeds": f"{_folds(result)} × {seeds or '–'}",
                     "training rows": training_rows(data, experiment),
                     "in training and test": shared(result),
                 }
             )
     return rows
+
+
+def _folds(result: ExperimentResult) -> str:
+    """Return how many folds were run, and of how many where some were not."""
+    ran, all_ = len(result.receipt.folds), len(result.certificate.folds)
+    return str(ran) if ran == all_ else f"{ran} of {all_}"
 
 
 def _images(result: ExperimentResult) -> str:
@@ -179,6 +209,8 @@ def selection_rows(data: ReportData, paper: str, study: str) -> list[dict[str, s
     """Return accuracy at the last epoch, the best on validation and the best on test, side by side."""
     rows = []
     for experiment, arm in data.networks_of(paper, study):
+        if only_class(data, experiment, arm):
+            continue  # the ladder has its one line
         entry, row = data.arm(experiment, arm), {"split": protocol_name(data, experiment), "network": arm}
         for key, name in SELECTIONS.items():
             found = pick(entry.selections[key], "accuracy") if key in entry.selections else None
@@ -196,7 +228,8 @@ def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
     rows = []
     for experiment, arm in data.networks_of(paper, study):
         p = data.arm(experiment, arm).patients
-        if p is None or data.results[experiment].certificate.evidence == "absent":
+        known = p is not None and data.results[experiment].certificate.evidence != "absent"
+        if p is None or not known or only_class(data, experiment, arm):
             continue
         worst = [
             f"{w.patient} ({percent(w.images_right, digits=0)} % of {w.n_images})" for w in p.worst if w.n_images > 1
@@ -213,8 +246,11 @@ def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
 
 
 def claim_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
-    """Return claimed beside reproduced, with its verdict, for every claim of a study that has a run."""
-    rows, ledger = [], data.papers[paper]
+    """Return claimed beside reproduced, with its verdict, for every claim of a study that has a run; of a network that
+    calls every image one class the headline and what has a verdict all the same (:func:`of_one_answer` counts others).
+    """
+    rows, ledger, by_patient = [], data.papers[paper], by_patient_or_group(data, paper, study)
+    silent = of_one_answer(data, paper, study)
     for verdict in data.comparison.verdicts:
         question = data.comparison.questions[verdict.claim]
         if not verdict.claim.startswith(f"{paper}.") or ledger.claim(verdict.claim).study != study:
@@ -222,16 +258,36 @@ def claim_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]
         if not (question.faithful or question.honest):
             continue
         claim = ledger.claim(verdict.claim)
+        if claim.id in silent:
+            continue
         rows.append(
             {
                 "claim": f"`{claim.id}`{' (headline)' if verdict.headline else ''}",
                 "printed": printed_in_short(claim),
-                "as published": _reproduced(question.faithful),
-                "by patient": _by_patient(claim, question.honest),
-                "verdict": verdict.verdict + (f": {verdict.reason}" if verdict.reason else ""),
+                "as published": reproduced(data, claim, question.faithful) or _silent(data, claim),
+                by_patient: f"no such fold {by_patient}"
+                if claim.of_fold
+                else reproduced(data, claim, question.honest) or "not run",
+                "verdict": verdict.verdict.replace("_", " ") + (f": {verdict.reason}" if verdict.reason else ""),
             }
         )
     return rows
+
+
+def of_one_answer(data: ReportData, paper: str, study: str) -> set[str]:
+    """Return the claims of a study that are held against nothing but a network that calls every image one class: all
+    but its headline and those that have a verdict without a run.
+    """
+    found = set()
+    for verdict in data.comparison.verdicts:
+        claim = next((c for c in data.papers[paper].claims if c.id == verdict.claim and c.study == study), None)
+        if claim is None or verdict.headline or verdict.verdict != "not testable":
+            continue
+        question = data.comparison.questions[claim.id]
+        held = [_experiment_of(data, claim, r) for r in (*question.faithful, *question.honest)]
+        if held and all(name and only_class(data, name, claim.arm) for name in held):
+            found.add(claim.id)
+    return found
 
 
 def not_run(data: ReportData, paper: str, study: str) -> int:
@@ -243,32 +299,65 @@ def not_run(data: ReportData, paper: str, study: str) -> int:
 
 def printed_in_short(claim: Claim) -> str:
     """Return metric, class, fold and value of a claim; a share always in percent as well."""
-    of = " ".join(
-        x
-        for x in (claim.metric.replace("_", " "), claim.class_, claim.average, claim.fold and f"fold {claim.fold}")
-        if x
-    )
-    share = f" = {percent(claim.fraction)} %" if _needs_percent(claim) else ""
-    return f"{of} {claim.value}{' %' if claim.unit == '%' else ''}{share}"
+    average = claim.average.removeprefix("positive:") if claim.average != "none" else ""
+    fold = f"fold {claim.fold}" if claim.fold else ""
+    of = " ".join(x for x in (claim.metric.replace("_", " "), claim.class_, average, fold) if x)
+    return f"{of} {claim.value}{' %' if claim.unit == '%' else ''}{_as_ours(claim)}"
 
 
-def _reproduced(found: Sequence[Reproduced]) -> str:
-    """Return one line a reading of the split: what a claim is held against, under every definition that is defined."""
+def reproduced(data: ReportData, claim: Claim, found: Sequence[Reproduced]) -> str:
+    """Return one line a reading of the split: what a claim is held against, under every definition that is defined; ""
+    where nothing answers it. A network that calls every image one class has one line that says so.
+
+    Parameters
+    ----------
+    data
+        Of one profile.
+    claim
+        A printed figure.
+    found
+        What its question holds of one split.
+
+    Returns
+    -------
+    Values in the unit of the page, with their intervals; one reading stands without its name.
+    """
     lines: dict[str, list[str]] = {}
     for r in found:
-        lines.setdefault(r.reading, [])
-        if math.isfinite(r.estimate.value):
-            of = f" ({r.definition})" if r.definition else ""
-            lines[r.reading].append(with_interval(r.estimate) + of)
+        experiment = _experiment_of(data, claim, r)
+        one = only_class(data, experiment, claim.arm) if experiment else ""
+        values = lines.setdefault(r.reading, [])
+        if one:
+            values[:] = [f"calls every image {one}"]
+        elif math.isfinite(r.estimate.value):
+            unit = data.unit(experiment) if experiment else "group"
+            values.append(with_interval(r.estimate, unit) + (f" ({r.definition})" if r.definition else ""))
     shown = {reading: "; ".join(values) or "undefined" for reading, values in lines.items()}
-    if len(shown) < 2:
-        return "".join(shown.values()) or "not run"
+    if len(set(shown.values())) < 2:  # one reading, or all of them alike
+        return next(iter(shown.values()), "")
     return "<br>".join(f"{reading.replace('_', ' ')}: {values}" for reading, values in shown.items())
 
 
-def _by_patient(claim: Claim, found: Sequence[Reproduced]) -> str:
-    """Return the result by patient; a claim on one fold has none, as the folds by patient are others."""
-    return "no such fold by patient" if claim.fold else _reproduced(found)
+def _silent(data: ReportData, claim: Claim) -> str:
+    """Return why nothing answers a claim under the paper's split: its fold, or the split, was not run, or no such
+    estimate is made of what was.
+    """
+    mine = [
+        n
+        for n in data.experiments_of(claim.id.partition(".")[0], claim.study)
+        if data.experiments[n].protocol == "as_published" and claim.arm in data.experiments[n].arms
+    ]
+    folds = {str(fold.fold) for n in mine for fold in data.results[n].receipt.folds}
+    return "not estimated" if mine and (not claim.of_fold or claim.of_fold in folds) else "not run"
+
+
+def _experiment_of(data: ReportData, claim: Claim, r: Reproduced) -> str:
+    """Return the experiment that a result is of, or "": of the claim's network, split and reading."""
+    for name in data.experiments_of(claim.id.partition(".")[0], claim.study):
+        spec, reading = data.experiments[name], data.results[name].plan.reading.name
+        if spec.protocol == r.protocol and claim.arm in spec.arms and r.reading in {"", reading}:
+            return name
+    return ""
 
 
 def assumed_rows(paper: Paper, arms: Iterable[str]) -> list[dict[str, str]]:
@@ -301,7 +390,7 @@ def parameter_rows(data: ReportData) -> list[dict[str, str]]:
             "ours, Keras": count(row["keras_total"]),
             "explained": f"yes: {row['reading']}"
             if explained
-            else f"no: {row['difference']} at best ({row['reading']})",
+            else f"no: {str(row['difference']).replace('-', '−')} at best ({row['reading']})",
         }
         rows[row["paper"], *made.values()] = {"paper": row["paper"], **made}
     return list(rows.values())

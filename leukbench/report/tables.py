@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from leukbench.evaluation.contrasts import Contrast
 from leukbench.report.data import ReportData
+from leukbench.report.format import possible_difference
 from leukbench.verdicts.differences import Difference
 
 Kind = Literal["string", "number", "integer", "boolean"]
@@ -318,8 +319,8 @@ df number its degrees of freedom
 low_images number end of the 95 % interval as if images were independent
 high_images number end of the 95 % interval as if images were independent
 images integer originals counted
-groups integer that they fall into
-effective_groups number as if all groups were equally large
+groups integer that they fall into, of all classes
+effective_groups number as if all groups were equally large, of the poorest class that decides the metric
 patients integer patients tested in the experiment; groups where no ids are published
 seeds integer that it is the mean over
 seed_variance number variance between single runs, of the value as a fraction; 0 where one seed was run
@@ -411,6 +412,8 @@ def _contrast_row(c: Contrast, kind: str) -> dict[str, Any]:
     experiment, first, second = ("rung", "arm", "arm") if of_split else ("experiment", "first_arm", "second_arm")
     names = ("metric", "first", "second", "difference", "low", "high", "p_value", "method", "note")
     return {name: getattr(c, name) for name in names} | {
+        "low": possible_difference(c.low, c.metric),
+        "high": possible_difference(c.high, c.metric),
         "kind": kind,
         "experiment": getattr(c, experiment),
         "against": getattr(c, "patient", ""),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leukbench.artefacts import TransferPlan
 from leukbench.evaluation.transfer import Gap
+from leukbench.records import Estimate
 from leukbench.report.data import ReportData
 from leukbench.report.format import (
     FEWEST_GROUPS,
@@ -15,10 +17,12 @@ from leukbench.report.format import (
     page_table,
     percent,
     points,
+    possible_difference,
     score,
     signed,
     with_interval,
 )
+from leukbench.report.sections import by_patient_or_group
 from leukbench.verdicts.comparison import TransferResult
 
 _NAMES = {
@@ -66,7 +70,7 @@ def _section(data: ReportData, row: TransferResult) -> TransferSection:
     return TransferSection(
         title=f"{row.paper} {row.arm}: {row.plan.source} → {row.plan.target}",
         facts=(*facts, f"No gap is printed: {why}.") if why else facts,
-        results=page_table(_result_rows(row, gaps=not why)),
+        results=page_table(_result_rows(data, row, gaps=not why)),
         prevalence=page_table(_prevalence_rows(row)),
         remarks=tuple(_remarks(row)),
     )
@@ -103,17 +107,36 @@ def _run(row: TransferResult) -> str:
     )
 
 
-def _result_rows(row: TransferResult, *, gaps: bool) -> list[dict[str, str]]:
-    rows = []
+def _result_rows(data: ReportData, row: TransferResult, *, gaps: bool) -> list[dict[str, str]]:
+    rows, within = [], f"within the source, {by_patient_or_group(data, row.paper, row.study)}"
+    source = data.unit(row.within) if row.within else "group"
+    target = "patient" if row.certificate.evidence == "verified" else "group"
+    here, there = ({m: getattr(of, side) for m, of in row.metrics.items()} for side in ("within", "transferred"))
     for metric, name in _NAMES.items():
         found = row.metrics[metric]
         shown = {
             "metric": name,
-            "within the source, by patient": with_interval(found.within) if found.within else "not run",
-            "on the other source": with_interval(found.transferred),
+            within: _shown(found.within, source, one=calls_one_class(here)) if found.within else "not run",
+            "on the other source": _shown(found.transferred, target, one=calls_one_class(there)),
         }
         rows.append(shown | ({"gap": gap_text(row, metric, found.gap)} if gaps else {}))
     return rows
+
+
+def _shown(e: Estimate, unit: str, *, one: bool) -> str:
+    """Return a result; of a model that calls every image one class (``one``) no interval, and that it does."""
+    if not one or e.metric in {"auc", "ece"}:
+        return with_interval(e, unit)
+    return f"{score(e.value, e.metric)} (calls every image one class)" if e.metric == "accuracy" else "–"
+
+
+def calls_one_class(side: Mapping[str, Estimate | None]) -> bool:
+    """Say whether a model calls every tested image one class: its mean recall of two is then a half and MCC undefined.
+
+    MCC alone would not tell: it is undefined too where one class only was tested, and then no recall is of the other.
+    """
+    mcc, balanced = side.get("mcc"), side.get("balanced_accuracy")
+    return mcc is not None and balanced is not None and math.isnan(mcc.value) and math.isfinite(balanced.value)
 
 
 def gap_text(row: TransferResult, metric: str, gap: Gap | None) -> str:
@@ -122,11 +145,15 @@ def gap_text(row: TransferResult, metric: str, gap: Gap | None) -> str:
         return "–"
     if metric == "accuracy" and not row.metrics["accuracy"].transferred.value > row.majority_accuracy:
         return "not shown: not above the majority class on the other source"
+    within, shares = row.metrics["accuracy"].within, row.prevalence.within
+    if metric == "accuracy" and within is not None and shares and not within.value > max(shares):
+        return "not shown: not above the majority class within the source"
     shown = points if metric in FRACTIONS else signed
     unit = " points" if metric in FRACTIONS else ""
     if not math.isfinite(gap.low + gap.high):
         return f"{shown(gap.difference)}{unit} (no interval)"
-    return f"{shown(gap.difference)}{unit} [{shown(max(gap.low, -1.0))} to {shown(min(gap.high, 1.0))}]"
+    low, high = (possible_difference(end, metric) for end in (gap.low, gap.high))
+    return f"{shown(gap.difference)}{unit} [{shown(low)} to {shown(high)}]"
 
 
 def _prevalence_rows(row: TransferResult) -> list[dict[str, str]]:
@@ -148,8 +175,6 @@ def _remarks(row: TransferResult) -> list[str]:
         "colour histogram "
         f"trained on the source on {with_interval(row.histogram)} %."
     ]
-    if math.isnan(row.metrics["mcc"].transferred.value):
-        remarks.insert(0, "There it calls every image one class, so that MCC is undefined.")
     at_source = row.accuracy_at_source_prevalence
     if at_source is not None and math.isfinite(at_source) and accuracy.value > row.majority_accuracy:
         remarks.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -146,6 +147,18 @@ def test_a_row_of_one_folds_scores_under_a_mean_accuracy_is_seen() -> None:
     )
     (draft,) = matrix_rows.check_row_is_one_fold(read(p))
     assert "fold 1" in draft.statement
+    assert draft.witness.startswith("Fold 1: actual")
+
+
+def test_a_row_of_one_folds_scores_says_where_that_fold_is_none_that_is_printed() -> None:
+    one, cells = matrix("f1", [["2e+02", "33"], ["10", "4.7e+02"]], fold="1")
+    two, more = matrix("f2", [["170", "45"], ["46", "450"]], fold="2")
+    p = paper(
+        images("717", split="test", fold="1"), score("accuracy", "91"), score("precision", "93"), score("recall", "98"),
+        *cells, *more, matrices=[one, two],
+    )  # fmt: skip
+    (draft,) = matrix_rows.check_row_is_one_fold(read(p))
+    assert re.match(r"Fold 1, one of the \d+ matrices that its rounded cells leave: actual", draft.witness)
 
 
 @pytest.mark.parametrize(("accuracy", "recall", "possible"), [("0.90", "0.75", True), ("0.90", "0.20", False)])

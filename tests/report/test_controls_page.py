@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import json
+import lzma
 import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leukbench.artefacts import COLOUR_HISTOGRAM
+from leukbench.artefacts import COLOUR_HISTOGRAM, Sizes, from_plain
 from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.controls import Standing, probe_result
-from leukbench.evaluation.evaluated import Unknown
-from leukbench.evaluation.grades import DOUBTED
+from leukbench.evaluation.design import PerClass
+from leukbench.evaluation.evaluated import Evaluation, Unknown
+from leukbench.evaluation.grades import DOUBTED, too_few
 from leukbench.evaluation.reservations import design_effect_sensitivity
 from leukbench.evaluation.views import ExperimentView
-from leukbench.records import Grade
-from leukbench.report import chosen, controls, ladder, sections
+from leukbench.papers.loader import load_paper
+from leukbench.records import Estimate, Grade
+from leukbench.report import chosen, controls, ladder, sections, tables
 from leukbench.report.data import ReportData
 from leukbench.report.format import difference, with_interval
 from leukbench.verdicts.comparison import ArmContrast
-from leukbench.verdicts.differences import Reproduced
+from leukbench.verdicts.differences import Question, Reproduced
 from leukbench.verdicts.rule import Verdict
+from tests.support.made_predictions import make_predictions
 from tests.support.made_report import (
     BORDER,
+    CLASSES,
     NET,
     STUDY,
     certificate,
@@ -38,11 +48,23 @@ from tests.support.made_report import (
 )
 
 LAST = "minus by patient, on the same images"
+REPORTS = Path(__file__).parents[2] / "reports"
 
 
 @pytest.fixture
 def data() -> ReportData:
     return report_data()
+
+
+def committed_estimates(profile: str) -> Iterator[Estimate]:
+    """Every estimate of a committed record, of every model and selection."""
+    with lzma.open(REPORTS / profile / "record.json.xz", "rt", encoding="utf-8") as file:
+        files = json.load(file)["files"]
+    for name in (name for name in files if name.startswith("estimates/")):
+        evaluation = from_plain(Evaluation, files[name], where=name)
+        for entry in evaluation.arms.values():
+            for estimates in entry.selections.values():
+                yield from estimates
 
 
 def rows_of(data: ReportData, model: str = NET) -> dict[str, dict[str, str]]:
@@ -58,7 +80,28 @@ def test_a_difference_stands_beside_its_two_levels_and_what_each_trained_on(data
     assert rows["by patient"][LAST] == "the reference"
     assert any("unequally many" in note for note in ladder.ladder_notes(data, *STUDY))
     equal = compared(data, gaps=(gap("image", "accuracy"),))
-    assert ladder.ladder_notes(equal, *STUDY) == ["Every row trained on as many images as the split by patient."]
+    assert ladder.ladder_notes(equal, *STUDY) == ["The two sides of every difference trained on equally many rows."]
+
+
+def test_notes_speak_of_the_differences_that_are_printed_and_of_no_others(data: ReportData) -> None:
+    doubted = {"equal_size": False, "scope": Scope.RUNS, "grade": Grade.UNKNOWN}
+    assert ladder.ladder_notes(compared(data, gaps=(gap("image", "accuracy", n_groups=4, **doubted),)), *STUDY) == []
+    assert ladder.ladder_notes(compared(data, gaps=(gap("image", "accuracy", arm=BORDER, **doubted),)), *STUDY) == []
+    assert len(ladder.ladder_notes(compared(data, gaps=(gap("image", "accuracy", **doubted),)), *STUDY)) == 2
+    alone = compared(data, gaps=(gap("image", "accuracy", arm=COLOUR_HISTOGRAM, scope=Scope.RUNS),))
+    assert not any("One seed" in note for note in ladder.ladder_notes(alone, *STUDY)), "no network is compared"
+
+
+def test_a_difference_says_how_many_images_it_is_of_where_that_is_fewer_than_its_row(data: ReportData) -> None:
+    few = compared(data, gaps=(gap("image", "accuracy", n_images=18, n_groups=17),))
+    assert rows_of(few)["by image"][LAST] == "90.0 − 70.0 = +20.0 [+10.0 to +30.0] on 18 images of 17 patients"
+
+
+def test_a_difference_of_networks_trained_for_unequally_many_epochs_says_so(data: ReportData) -> None:
+    short = with_result(data, "image", receipt=receipt(250, epochs=5))
+    assert rows_of(short)["by image"][LAST].endswith("; trained for 5, not 40 epochs")
+    notes = ladder.ladder_notes(compared(short, gaps=(gap("image", "accuracy"),)), *STUDY)
+    assert len(notes) == 1 and "unequally many epochs" in notes[0]
 
 
 def test_a_gap_is_not_shown_where_the_network_has_learned_nothing(data: ReportData) -> None:
@@ -84,12 +127,50 @@ def test_one_rule_for_too_few_holds_for_levels_and_differences_of_every_metric(d
     assert rows_of(few)["by image"][LAST] == "too few: 4 patients"
 
 
+def test_what_a_class_decides_is_known_no_better_than_that_class(data: ReportData) -> None:
+    units = PerClass.of(np.array([[1, 1, 1, 1, 0], [0, 0, 0, 0, 9]]))
+    four = make_predictions(n=5, n_groups=5, seed=0)
+    four = dataclasses.replace(four, classes=CLASSES, label=np.array([0, 0, 0, 0, 1]))
+    note = f"coverage unknown; {too_few(four, units, [0])}; biased upwards"
+    assert "4 " in note and note.split("; ")[1].endswith(" of normal"), "as evaluation words it"
+    for metric in ("auc", "mcc", "kappa", "recall", "specificity", "precision", "f1", "balanced_accuracy"):
+        shown = with_interval(estimate(metric, 0.5, note=note))
+        assert shown.endswith(f"(too few: {note.split('; ')[1]})"), metric
+        assert "[" in with_interval(estimate(metric, 0.5, note="5 patients of HEM"))
+    for metric in ("accuracy", "ece", "log_loss"):
+        assert "[" in with_interval(estimate(metric, 0.5, note=note)), "a mean over all images"
+    assert "[" in with_interval(estimate("recall", 0.5, average="weighted", note=note)), "which is accuracy"
+    rest = estimate("specificity", 0.9, note="3 patients of rest")
+    assert with_interval(rest) == "90.0 (too few: 3 patients of other classes)"
+
+
+@pytest.mark.parametrize("profile", ["real-cpu", "controls"])
+def test_every_committed_estimate_that_four_patients_of_a_class_decide_has_no_interval(profile: str) -> None:
+    decided, shown = 0, 0
+    for e in committed_estimates(profile):
+        held, text = re.search(r"(^|; )[1-4] (patient|group)s? of ", e.note), with_interval(e)
+        assert "[0.0 to 100.0]" not in text and "[0.000 to 1.000]" not in text
+        if held and e.metric in {"auc", "mcc", "balanced_accuracy"}:
+            decided += 1
+            shown += "[" in text
+    assert decided > 30 and not shown
+
+
 def test_no_difference_lies_beyond_what_a_difference_can_be() -> None:
     beyond = gap("image", "accuracy", difference=0.6, low=-0.1, high=1.2)
     assert difference(beyond) == "+60.0 [−10.0 to +100.0]"
     assert difference(gap("image", "auc", difference=-0.5, low=-1.3, high=0.1)) == "−0.500 [−1.000 to +0.100]"
     assert difference(gap("image", "mcc", difference=1.5, low=0.9, high=2.1)) == "+1.500 [+0.900 to +2.000]"
     assert difference(gap("image", "accuracy", low=-1.1, high=1.1)) == "too few: 20 groups differ too much"
+
+
+def test_the_tables_hold_no_difference_that_cannot_be_and_say_whose_groups_are_effective() -> None:
+    row = tables._contrast_row(gap("image", "accuracy", low=-1.3, high=1.2), "split")
+    assert (row["low"], row["high"]) == (-1.0, 1.0)
+    assert tables._contrast_row(gap("image", "mcc", low=-1.3, high=2.2), "split")["high"] == 2.0
+    assert math.isnan(tables._contrast_row(gap("image", "auc", low=math.nan), "split")["low"])
+    (line,) = (line for line in tables._ESTIMATE.splitlines() if line.startswith("effective_groups"))
+    assert "poorest class" in line, "of 14 patients with 3 of a class, 3 are effective"
 
 
 def test_groups_of_one_image_are_said_to_be_the_same_as_images(data: ReportData) -> None:
@@ -121,6 +202,11 @@ def test_a_row_counts_originals_and_says_how_many_images_were_tested(data: Repor
 
 def test_copies_are_counted_image_by_image_too_as_papers_do(data: ReportData) -> None:
     pooled = dataclasses.replace(data, by_image={("image", NET): 0.248})
+    (note,) = (note for note in ladder.ladder_notes(pooled, *STUDY) if "averaged" in note)
+    assert note.startswith("Where a row counts originals") and "which by patient were one image's" in note
+    both = dataclasses.replace(data, by_image={("image", NET): 0.248, ("patient", NET): 0.3})
+    for other in (data, both):
+        assert not any("averaged" in note for note in ladder.ladder_notes(other, *STUDY))
     assert rows_of(pooled)["by image"]["accuracy %"] == "90.0 [85.0 to 95.0]; image by image 24.8"
     assert rows_of(pooled)["by patient"]["accuracy %"] == "70.0 [65.0 to 75.0]"
 
@@ -144,13 +230,75 @@ def test_a_claim_says_which_reading_of_its_split_gave_what() -> None:
         return Reproduced(estimate=made, protocol="as_published", reading=reading, definition=definition)
 
     one = [of("random_images", 0.5, "macro average"), of("random_images", math.nan, "micro average")]
-    assert sections._reproduced(one) == "50.0 [45.0 to 55.0] (macro average)"
+    data = report_data()
+    claim = data.headline(*STUDY)
+    assert sections.reproduced(data, claim, one) == "50.0 [45.0 to 55.0] (macro average)"
     two = [*one, of("by_slide", 0.6, "macro average"), of("by_slide", 0.7, "micro average")]
-    assert sections._reproduced(two) == (
+    assert sections.reproduced(data, claim, two) == (
         "random images: 50.0 [45.0 to 55.0] (macro average)<br>"
         "by slide: 60.0 [55.0 to 65.0] (macro average); 70.0 [65.0 to 75.0] (micro average)"
     )
-    assert sections._reproduced([of("a", math.nan)]) == "undefined" and sections._reproduced([]) == "not run"
+    assert sections.reproduced(data, claim, [of("a", math.nan)]) == "undefined"
+    assert sections.reproduced(data, claim, []) == ""
+
+
+def test_a_claim_is_held_against_patients_and_a_network_with_one_answer_is_one_line(data: ReportData) -> None:
+    claim = data.headline(*STUDY)
+    few = Reproduced(estimate=estimate("accuracy", 0.7, n_groups=4), protocol="patient")
+    assert sections.reproduced(data, claim, [few]) == "70.0 (too few: 4 patients)"
+    absent = with_result(data, "patient", certificate=certificate(evidence="absent"))
+    assert sections.reproduced(absent, claim, [few]) == "70.0 (too few: 4 groups)"
+    recalls = (estimate("recall", 1.0, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    one = with_arm(data, "patient", NET, selections={"recipe": (estimate("accuracy", 0.5), *recalls)})
+    several = [dataclasses.replace(few, definition=f"{name} average") for name in ("macro", "weighted")]
+    assert sections.reproduced(one, claim, several) == "calls every image malignant"
+    other = next(c for c in data.papers[STUDY[0]].claims if c.id == "known_answer.cohort.mcc")
+    for name, verdict, left_out in (
+        (other.id, "not testable", True), (other.id, "inconsistent as printed", False),
+        (claim.id, "not testable", False),
+    ):  # fmt: skip
+        question = Question(claim=name, metric="mcc", value=0.9, half_unit=0.005, n=None, honest=(few,))
+        told = Verdict(claim=name, verdict=verdict, reason="", headline=name == claim.id, margin=0.1)
+        asked = {"verdicts": (told,), "questions": {name: question}}
+        assert sections.of_one_answer(compared(one, **asked), *STUDY) == ({name} if left_out else set())
+        assert len(sections.claim_rows(compared(one, **asked), *STUDY)) == (not left_out)
+        assert sections.of_one_answer(compared(data, **asked), *STUDY) == set(), "here it tells classes apart"
+    assert [row["split"] for row in sections.selection_rows(one, *STUDY)] == [
+        "as published (random images)",
+        "by image",
+    ]
+
+
+def test_a_claim_stands_in_the_unit_of_what_stands_beside_it() -> None:
+    claims = {claim.id: claim for key in ("alnet", "dscnet", "samhitha") for claim in load_paper(key).claims}
+    shown = {name: sections.printed_in_short(claims[name]) for name in claims}
+    assert shown["alnet.s313.sensitivity"] == "sensitivity 0.86 = 86.0 %"
+    assert shown["dscnet.s442.dscnet_kl_aug.auc"] == "auc 99.37 % = 0.9937"
+    assert shown["samhitha.t4.proposed.precision.ALL"] == "precision ALL 68 %"
+    assert shown["alnet.t7.f0.auc"] == "auc fold 0 0.972"
+
+
+def test_a_split_of_one_of_the_papers_folds_says_which_and_folds_that_were_left_out_are_counted(
+    data: ReportData,
+) -> None:
+    one = with_result(data, "as_published", certificate=certificate())
+    only = dataclasses.replace(one.results["as_published"].certificate.folds[0], fold=1)
+    made = dataclasses.replace(one.results["as_published"].certificate, folds=(only,))
+    sizes = Sizes(n_images=480, n_images_published=3581, complete=False, parts=())
+    plan = dataclasses.replace(data.results["as_published"].plan, sizes=sizes)
+    limited = receipt(300, deviations=("limited",))
+    alone = with_result(data, "as_published", certificate=made, plan=plan, receipt=limited)
+    assert sections.status(alone, "as_published", NET) == "480 of 3,581 images of fold 1 alone"
+    ours = with_result(data, "image", certificate=made, plan=plan, receipt=limited)
+    assert sections.status(ours, "image", NET) == "480 of 3,581 images", "our folds are no paper's"
+    left = with_result(data, "image", certificate=certificate(shared=({}, {}, {})))
+    rows = {row["split"]: row["folds × seeds"] for row in sections.size_rows(left, *STUDY)}
+    assert (rows["by image"], rows["by patient"]) == ("1 of 3 × 1", "1 × 1")
+
+
+def test_images_of_other_files_with_the_same_pixels_are_called_images(data: ReportData) -> None:
+    twins = with_result(data, "image", certificate=certificate(shared=({"identical_pixels": 2},)))
+    assert sections.shared(twins.results["image"]) == "2 tested images with the pixels of another file"
 
 
 def test_what_is_shared_is_counted_in_the_folds_that_were_run(data: ReportData) -> None:
@@ -174,6 +322,16 @@ def test_nothing_is_called_by_patient_where_no_ids_are_published(data: ReportDat
     row = rows_of(absent)["by group (no patient ids published)"]
     assert row["tested"] == "400 images of 20 groups"
     assert sections.patient_rows(absent, *STUDY) == []
+    assert "minus by group, on the same images" in row and not any("patient" in head for head in row)
+    question = Question(claim=absent.headline(*STUDY).id, metric="accuracy", value=0.9, half_unit=0.005, n=None,
+        honest=(Reproduced(estimate=estimate("accuracy", 0.7), protocol="patient"),))  # fmt: skip
+    under = "reproduced only under as_published, random_images"
+    verdict = Verdict(claim=question.claim, verdict=under, reason="", headline=True, margin=0.1)
+    for held, head in ((absent, "by group"), (data, "by patient")):
+        asked = compared(held, verdicts=(verdict,), questions={question.claim: question})
+        (claim,) = sections.claim_rows(asked, *STUDY)
+        assert claim[head] == "70.0 [65.0 to 75.0]" and claim["as published"] == "not estimated"
+        assert claim["verdict"] == "reproduced only under as published, random images"
 
 
 def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData) -> None:
@@ -184,8 +342,25 @@ def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData)
     ]
     rows = {row["split"]: row for row in controls.trivial_rows(flagged, *STUDY) if row["model"] == "border"}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""
-    assert rows["by image"]["shown"] == "within the margin"
+    assert rows["by image"]["shown"] == "network not ahead by the margin"
     assert rows["by image"]["networks ahead by, points"] == f"{NET} +2.0"
+    four = with_arm(flagged, "image", BORDER, selections={"recipe": (estimate("accuracy", 0.88, n_groups=4),)})
+    rows = {row["split"]: row for row in controls.trivial_rows(four, *STUDY) if row["model"] == "border"}
+    assert rows["by image"]["networks ahead by, points"] == "too few: 4 patients"
+
+
+def test_the_words_beside_the_table_of_shortcuts_hold_of_every_committed_row() -> None:
+    """A row that comes close and is not flagged must not contradict what the page says of flags."""
+    seen = set()
+    with (REPORTS / "real-cpu" / "tables" / "controls.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            shown_to_tell = row["tells"] == "true"
+            shown_close = row["standing"] == Standing.WITHIN.value
+            assert (row["flagged"] == "true") == (shown_to_tell and shown_close)
+            seen.add((float(row["difference"]) < float(row["margin"]), shown_to_tell, row["flagged"] == "true"))
+    assert (True, True, False) in seen, "close and telling, but not shown to be close: the margin alone does not flag"
+    text = (Path(controls.__file__).parent / "templates" / "paper.md.j2").read_text(encoding="utf-8")
+    assert "is shown to beat the majority class" in text and "is shown not to be ahead of it by" in text
 
 
 def test_no_flag_says_that_every_network_is_ahead_only_where_all_are_shown_to_be(data: ReportData) -> None:
@@ -205,7 +380,8 @@ def test_what_one_seed_and_doubted_intervals_cannot_say_is_said_only_where_they_
     assert not any("One seed" in note or "intervals" in note for note in ladder.ladder_notes(data, *STUDY))
     once = compared(data, gaps=(gap("image", "accuracy", scope=Scope.RUNS, grade=Grade.UNKNOWN),))
     notes = ladder.ladder_notes(once, *STUDY)
-    assert any("these runs only" in note for note in notes) and any(DOUBTED[Grade.UNKNOWN] in note for note in notes)
+    assert any("these runs only" in note for note in notes)
+    assert rows_of(once)["by image"][LAST].endswith(f"; {DOUBTED[Grade.UNKNOWN]}")
 
 
 def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data: ReportData) -> None:
@@ -251,6 +427,10 @@ def test_unknown_patients_widen_what_is_printed(data: ReportData) -> None:
     spans = [text.split(" ") for key, text in row.items() if key.startswith("correlation")]
     widths = [float(span[2]) - float(span[0]) for span in spans]
     assert widths == sorted(widths) and widths[0] < widths[-1]
+    fewer_images = Unknown(n_patients=89, evidence="absent", rows=(), note="66 images are fewer")
+    last = with_arm(data, "patient", NET, unknown_patients=unknown)
+    both = with_arm(last, "image", NET, unknown_patients=fewer_images)
+    assert controls.unknown_rows(both, *STUDY) == [row], "a split that has none must not take the columns of others"
 
 
 def test_networks_are_compared_and_models_without_one_are_not_in_that_table(data: ReportData) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from leukbench.artefacts import COLOUR_HISTOGRAM
 from leukbench.audit.findings import audit_paper
+from leukbench.evaluation import views
 from leukbench.evaluation.estimates import estimate_predictions
 from leukbench.evaluation.evaluated import overall
 from leukbench.evaluation.operating import calibration
@@ -20,6 +21,7 @@ from leukbench.evaluation.views import (
     ExperimentView,
     ModelView,
     NetworkView,
+    Roc,
     RunCurve,
     SplitShare,
     confusion,
@@ -29,7 +31,8 @@ from leukbench.evaluation.views import (
 from leukbench.papers.loader import load_paper
 from leukbench.paths import replacing
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment, Role
-from leukbench.report.figures import _calls_several, write_figures
+from leukbench.report import sections
+from leukbench.report.figures import _calls_several, words, write_figures
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
 from leukbench.report.figures.patients import confusion_figure
@@ -37,7 +40,8 @@ from leukbench.report.figures.scores import reliability_figure, roc_figure
 from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import CYCLE, Figure, write_figure
 from leukbench.report.figures.training import costs_figure, epoch_table, training_figure
-from leukbench.report.figures.words import counted, status, with_limits
+from leukbench.report.figures.words import counted, only_answer, status, with_limits
+from leukbench.report.format import FEWEST_GROUPS
 from tests.support.made_predictions import make_predictions
 
 KNOWN = load_paper("known_answer")
@@ -147,12 +151,17 @@ def test_each_row_of_the_ladder_tells_its_own_majority_and_who_is_ahead() -> Non
 
 @pytest.mark.parametrize(
     ("n_groups", "low", "high", "shown"),
-    [(4, 0.6, 0.8, "too few: 4 patients"), (5, 0.6, 0.8, "[60.0 to 80.0]"), (9, 0.05, 0.9, "too few: 9 patients"),
-     (9, float("nan"), float("nan"), "too few: 9 patients")],
+    [(4, 0.6, 0.8, "too few: 4 patients"), (5, 0.6, 0.8, "[60.0 to 80.0]"),
+     (9, 0.05, 0.9, "too wide to help: 9 patients"), (9, float("nan"), float("nan"), "no interval")],
 )  # fmt: skip
 def test_one_rule_for_too_few(n_groups: int, low: float, high: float, shown: str) -> None:
     e = accuracy(0.7, low=low, high=high, n_groups=n_groups)
     assert shown in with_limits(e, row(n_patients=n_groups).view)
+
+
+def test_figures_withhold_at_the_number_of_tables_and_call_splits_as_they_do() -> None:
+    assert views.FEWEST_GROUPS == FEWEST_GROUPS
+    assert words.PROTOCOLS == sections.PROTOCOLS
 
 
 def test_patients_that_are_joined_are_called_groups() -> None:
@@ -160,6 +169,26 @@ def test_patients_that_are_joined_are_called_groups() -> None:
     assert with_limits(joined, row(n_patients=6).view) == "70.0 (too few: 4 groups)"
     assert "the group as the sampling unit" in forest("f", CLAIM, [row(n_patients=26)]).caption
     assert "the patient as the sampling unit" in forest("f", CLAIM, [row()]).caption
+
+
+def test_a_network_with_one_answer_has_no_interval_in_the_forest() -> None:
+    one = dataclasses.replace(network(), confusion=((0.0, 200.0), (0.0, 200.0)))
+    rows = [row("as_published", value=0.5, net=one), row(value=0.48)]
+    made = forest("f", CLAIM, rows)
+    assert "as published (random images) 50.0 (calls every image b)" in made.alt
+    assert "by patient 48.0 [50.0 to 90.0]" in made.alt
+    assert only_answer(rows[0].view.models[COLOUR_HISTOGRAM], rows[0].view) == "", "no network, no matrix"
+
+
+def test_a_figure_withholds_an_auc_where_the_tables_do() -> None:
+    base = network()
+    assert base.auc is not None
+    few = dataclasses.replace(base, auc=dataclasses.replace(base.auc, note="3 patients of a"))
+    made = roc_figure("r", [(row(), few)])
+    assert made is not None and "(too few: 3 patients of a)" in made.alt
+    one = dataclasses.replace(base, roc=Roc(note="too few: 1 groups hold one of the sides"))
+    left = roc_figure("r", [(row(), base), (row("image"), one)])
+    assert left is not None and "too few: 1 group holds one of the sides" in left.alt
 
 
 def test_originals_are_not_called_images_where_copies_were_averaged() -> None:

@@ -23,6 +23,7 @@ from leukbench.report.figures.style import (
 )
 from leukbench.report.figures.words import (
     counted,
+    only_answer,
     pct,
     sampled,
     sampling_unit,
@@ -63,7 +64,7 @@ def forest(file: str, printed: Claim, rows: Sequence[Row]) -> Figure:
         Its experiments, at least one.
     """
     claimed = f"{printed.value} %" if printed.unit == "%" else printed.value
-    results = [f"{row.name} {with_limits(row.network.accuracy, row.view)}" for row in rows]
+    results = [f"{row.name} {_result(row)}" for row in rows]
     results_text = f"Printed: {claimed} ({printed.where}). Reproduced: {'; '.join(results)}."
     caption = (
         f"{results_text} Accuracy in %, brackets and lines: 95 % with the "
@@ -72,6 +73,13 @@ def forest(file: str, printed: Claim, rows: Sequence[Row]) -> Figure:
     )
     return Figure(file, caption, f"Printed accuracy beside the reproduced ones. {results_text}{_status_sentence(rows)}",
                   lambda: _draw_forest(printed, rows))  # fmt: skip
+
+
+def _result(row: Row) -> str:
+    """Return a network's accuracy with its interval; without one where it names one class for every image."""
+    one = only_answer(row.network, row.view)
+    accuracy = row.network.accuracy
+    return f"{pct(accuracy.value)} (calls every image {one})" if one else with_limits(accuracy, row.view)
 
 
 def _status_sentence(rows: Sequence[Row]) -> str:
@@ -92,13 +100,13 @@ def _draw_forest(printed: Claim, rows: Sequence[Row]) -> Any:
             accuracy = row.network.accuracy
             count = f"{counted(accuracy)}, {sampled(accuracy, row.view)}"
             row_label(ax, y, row.name, f"{count}: {pct(accuracy.value)}")
-            _point(ax, y, row.network, BLUE, "o")
+            _point(ax, y, row.network, BLUE, "o", row.view)
     return fig
 
 
-def _point(ax: Any, y: float, model: ModelView, colour: str, marker: str) -> None:
+def _point(ax: Any, y: float, model: ModelView, colour: str, marker: str, view: ExperimentView) -> None:
     e = model.accuracy
-    if not too_few(e):
+    if not (too_few(e) or only_answer(model, view)):
         ax.plot([100 * e.low, 100 * e.high], [y, y], color=colour, lw=2.0, zorder=2, solid_capstyle="butt")
     ax.plot(100 * e.value, y, marker, color=colour, ms=6, zorder=3, clip_on=False)
 
@@ -135,8 +143,8 @@ def _draw_ladder(rows: Sequence[Row]) -> Any:
         percent_axis(ax, "accuracy in %")
         for y, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
             row_label(ax, y, row.name, f"{counted(row.network.accuracy)}, {sampled(row.network.accuracy, row.view)}")
-            _point(ax, y + 0.09, row.network, BLUE, "o")
-            _point(ax, y - 0.11, _histogram(row), ORANGE, "s")
+            _point(ax, y + 0.09, row.network, BLUE, "o", row.view)
+            _point(ax, y - 0.11, _histogram(row), ORANGE, "s", row.view)
             ax.plot([100 * row.network.majority] * 2, [y - 0.3, y + 0.24], color=GREY, lw=2.2, zorder=1)
         for marker, colour, label in (
             ("o", BLUE, "network"),

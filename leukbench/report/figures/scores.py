@@ -12,7 +12,7 @@ from leukbench.evaluation.operating import Bin
 from leukbench.evaluation.views import ROC_STEPS, NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import BLUE, CYCLE, GREY, VERMILION, Figure, axes
-from leukbench.report.figures.words import pct, status
+from leukbench.report.figures.words import pct, status, with_limits
 from leukbench.report.format import FEWEST_GROUPS
 
 FEWEST_IMAGES = 20
@@ -27,8 +27,8 @@ def roc_figure(file: str, pairs: Sequence[Pair]) -> Figure | None:
     shown = [(row, network) for row, network in pairs if network.roc.sensitivity]
     if not shown:
         return None
-    listed = "; ".join(f"{row.name} {_auc(network)}" for row, network in shown)
-    left = "; ".join(f"{row.name}: {network.roc.note}" for row, network in pairs if not network.roc.sensitivity)
+    listed = "; ".join(f"{row.name} {_auc(network, row)}" for row, network in shown)
+    left = "; ".join(f"{row.name}: {_why(network)}" for row, network in pairs if not network.roc.sensitivity)
     several = len(shown[0][0].view.classes) > 2
     caption = f"AUC of {shown[0][0].arm.replace('_', ' ')}{', mean over classes' if several else ''}: {listed}."
     missing = f" Not drawn: {left}." if left else ""
@@ -41,11 +41,13 @@ def _extent(pairs: Sequence[Pair]) -> str:
     return f" Extent: {'; '.join(dict.fromkeys(status(network, row.view) for row, network in pairs))}."
 
 
-def _auc(network: NetworkView) -> str:
+def _why(network: NetworkView) -> str:
+    return network.roc.note.replace(" 1 groups hold", " 1 group holds")
+
+
+def _auc(network: NetworkView, row: Row) -> str:
     e = network.auc
-    if e is None or math.isnan(e.value):
-        return "undefined"
-    return f"{e.value:.3f}" if math.isnan(e.low) else f"{e.value:.3f} [{e.low:.3f} to {e.high:.3f}]"
+    return "undefined" if e is None or math.isnan(e.value) else with_limits(e, row.view)
 
 
 def _draw_roc(shown: Sequence[Pair]) -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from leukbench.evaluation.views import ExperimentView, NetworkView
+from leukbench.evaluation.views import ExperimentView, ModelView, NetworkView
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment
-from leukbench.report.format import FEWEST_GROUPS, WIDEST
+from leukbench.report.format import why_no_interval, with_interval
 
 PROTOCOLS = {
     "as_published": "as published",
     "image": "by image",
-    "augment_first": "augmented, then split",
+    "augment_first": "augmented before the split",
     "patient": "by patient",
     "challenge": "challenge",
 }
@@ -49,15 +49,20 @@ def pct(fraction: float, digits: int = 1) -> str:
 
 
 def too_few(e: Estimate) -> bool:
-    """Say whether an interval of a share is not shown: too few groups, none, or one that excludes next to nothing."""
-    return e.n_groups < FEWEST_GROUPS or not e.high - e.low <= WIDEST
+    """Say whether an interval is not shown, by the rule of the pages' tables."""
+    return bool(why_no_interval(e))
 
 
 def with_limits(e: Estimate, view: ExperimentView) -> str:
-    """Return a share in percent with its interval over groups, or why it has none."""
-    if too_few(e):
-        return f"{pct(e.value)} (too few: {sampled(e, view)})"
-    return f"{pct(e.value)} [{pct(e.low)} to {pct(e.high)}]"
+    """Return an estimate with its interval over groups, or why it has none, as the pages' tables have it."""
+    return with_interval(e, sampling_unit(e, view))
+
+
+def only_answer(model: ModelView, view: ExperimentView) -> str:
+    """Return the class that a network names for every tested image, or ""."""
+    counts = model.network.confusion if model.network else ()
+    named = [name for j, name in enumerate(view.classes) if any(row[j] for row in counts)]
+    return named[0] if len(named) == 1 and sum(any(row) for row in counts) > 1 else ""
 
 
 def status(network: NetworkView | None, view: ExperimentView) -> str:

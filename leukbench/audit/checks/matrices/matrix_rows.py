@@ -59,12 +59,21 @@ def _one_fold(
         severity=2,
         statement=f"In the row of {row.label}, {names} are those of fold {printed.key[3]} alone, while the accuracy "
         f"{scores['accuracy'][0].value} is not.",
-        witness=f"Fold {printed.key[3]}: {drawn(candidates[0], classes)}; read as {sorted(shared)[0]}: "
+        witness=f"Fold {printed.key[3]}{_completed(printed, len(candidates))}: {drawn(candidates[0], classes)}; "
+        f"read as {sorted(shared)[0]}: "
         + " ".join(
             value_words(c[0], candidates[0], classes, sorted(shared)[0]) for m, c in scores.items() if m != "accuracy"
         ),
         repair="all figures of a row over the same folds, by the same rule.",
     )
+
+
+def _completed(printed: Printed, n: int) -> str:
+    """Return that a matrix is none that is printed, where its cells are rounded and were completed, or ""."""
+    if printed.exact:
+        return ""
+    which = f"one of the {n} matrices" if n > 1 else "the only matrix"
+    return f", {which} that its rounded cells leave"
 
 
 def check_mixed_definitions(ledger: Ledger) -> list[Draft]:
