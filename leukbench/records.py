@@ -386,6 +386,8 @@ class Estimate:
     n_images: int = 0
     n_groups: int = 0
     effective_groups: float = float("nan")  # of the poorest class that the metric speaks of
+    poorest_class: str = ""  # of those that decide it; "" where no single class does, as for accuracy
+    poorest_groups: int = 0  # groups with images of that class
     n_seeds: int = 1
     df_groups: float = float("nan")
     seed_variance: float = 0.0

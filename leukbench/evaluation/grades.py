@@ -108,14 +108,17 @@ FEW_IN_WORDS = 8
 """Fewer groups of a class than this are named in an estimate's note."""
 
 
+def poorest_class(units: PerClass, classes: Sequence[int] | None = None) -> tuple[int, int]:
+    """Return which of some classes (all of them) has the fewest groups, and how many; 0 groups where none has any."""
+    chosen = [c for c in (range(len(units.counts)) if classes is None else classes) if units.n_units_of(c)]
+    c = min(chosen, key=units.n_units_of, default=0)
+    return c, units.n_units_of(c)
+
+
 def too_few(p: Predictions, units: PerClass, classes: Sequence[int] | None = None) -> str:
     """Return how many patients (or groups) the poorest class has, in words; "" where it has enough."""
-    chosen = [c for c in (range(len(p.classes)) if classes is None else classes) if units.n_units_of(c)]
-    if not chosen:
-        return ""
-    c = min(chosen, key=units.n_units_of)
-    count = units.n_units_of(c)
-    if count >= FEW_IN_WORDS:
+    c, count = poorest_class(units, classes)
+    if not 0 < count < FEW_IN_WORDS:
         return ""
     rows = p.label == c
     named = p.patient[rows]

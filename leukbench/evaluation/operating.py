@@ -14,7 +14,7 @@ import numpy as np
 
 from leukbench.evaluation.design import PerClass
 from leukbench.evaluation.estimates import calibration_estimates, matrix_estimates
-from leukbench.evaluation.grades import Family, grade_of, too_few
+from leukbench.evaluation.grades import Family, grade_of, poorest_class, too_few
 from leukbench.evaluation.intervals import NAN, jackknife, join_notes, korn_graubard, no_interval
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import group_codes
@@ -195,9 +195,12 @@ def _predictive(called: Predictions, metric: str, value_of: Callable[[float, flo
     ]
     seeds = (float(np.var(per_seed, ddof=1)), len(per_seed) - 1.0) if len(per_seed) > 1 else (0.0, 0.0)
     units = PerClass.of(np.stack([counts[3], counts[1]]) / len(per_seed))
+    poorest, n_of_poorest = poorest_class(units)
     base = Estimate(
         metric=metric, value=value, class_=called.classes[1], n_images=len(np.unique(called.image_id)), n_groups=n,
-        effective_groups=units.fewest, n_seeds=len(per_seed), seed_variance=seeds[0], seed_df=seeds[1],
+        effective_groups=units.fewest, poorest_class=called.classes[poorest].replace(_REST, "other classes"),
+        poorest_groups=n_of_poorest,
+        n_seeds=len(per_seed), seed_variance=seeds[0], seed_df=seeds[1],
     )  # fmt: skip
     if math.isnan(value):
         return dataclasses.replace(base, note="undefined: nothing would be called so")

@@ -14,7 +14,7 @@ import numpy as np
 
 from leukbench.evaluation import hierarchical
 from leukbench.evaluation.design import PerClass, effective_groups
-from leukbench.evaluation.grades import Family, grade_of, too_few
+from leukbench.evaluation.grades import Family, grade_of, poorest_class, too_few
 from leukbench.evaluation.intervals import NAN, Interval, join_notes, without_each
 from leukbench.evaluation.metrics import Margins
 from leukbench.evaluation.resampling import group_codes
@@ -118,6 +118,11 @@ class Subject:
     average: str = "none"
     classes: Sequence[int] | None = None  # None: all of them
 
+    @property
+    def of_classes(self) -> bool:
+        """Whether single classes decide it, so that it is no better known than the poorest of them."""
+        return self.classes is not None or self.family in (Family.MEAN, Family.MATRIX, Family.RANKING)
+
     def extra(self, t: Table, per_seed: FloatArray) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return (s², its df), and what of it the mean over seeds keeps: (s²/S, df)."""
         s2, df = t.seed_variance(per_seed, self.metric, self.class_, self.average)
@@ -156,6 +161,7 @@ def made(
     effective = t.units.effective(subject.classes)
     grade = grade_of(subject.family, effective, by_group, method_of_few=hierarchical.METHOD)
     few = too_few(t.p, t.units, subject.classes) if not math.isnan(by_group.low) else ""
+    poorest, n_of_poorest = poorest_class(t.units, subject.classes) if subject.of_classes else (0, 0)
     return Estimate(
         metric=subject.metric,
         value=value,
@@ -173,6 +179,8 @@ def made(
         n_images=n_images,
         n_groups=n_groups,
         effective_groups=min(effective, default=effective_groups(t.units.sizes)),
+        poorest_class=t.p.classes[poorest] if n_of_poorest else "",
+        poorest_groups=n_of_poorest,
         n_seeds=t.n_seeds,
         df_groups=by_group.df_groups,
         seed_variance=seeds[0],

@@ -83,29 +83,15 @@ def too_few(n_groups: int, unit: str) -> str:
     return "" if n_groups >= FEWEST_GROUPS else f"too few: {n_groups} {unit}{'' if n_groups == 1 else 's'}"
 
 
-_OVER_ALL_IMAGES = frozenset({"accuracy", "patient_accuracy", "ece", "brier", "log_loss"})
-"""Means over all images, or patients, whatever their class; every other metric is no better known than one class."""
-_OF_A_CLASS = re.compile(r"(\d+) (?:patient|group)s? of .+")
-"""How :func:`leukbench.evaluation.grades.too_few` names the poorest of the classes that decide an estimate."""
-
-
-_OTHERS = " of rest"
-"""How a threshold's table of one class against all others names these."""
-
-
-def few_of_a_class(e: Estimate) -> str:
-    """Return that too few groups hold a class that decides an estimate, as "3 patients of HEM", or "".
+def few_of_a_class(e: Estimate, unit: str) -> str:
+    """Return that too few groups hold a class that decides an estimate, or "".
 
     >>> from leukbench.records import Estimate
-    >>> few_of_a_class(Estimate(metric="auc", value=0.9, n_groups=14, note="3 patients of HEM; biased upwards"))
-    '3 patients of HEM'
+    >>> few_of_a_class(Estimate(metric="auc", value=0.9, n_groups=14, poorest_class="HEM", poorest_groups=3), "patient")
+    'too few: 3 patients of HEM'
     """
-    all_images = e.metric in _OVER_ALL_IMAGES or (e.metric, e.average) == ("recall", "weighted")  # that is accuracy
-    for part in () if all_images else e.note.split("; "):
-        named = _OF_A_CLASS.fullmatch(part)
-        if named and int(named[1]) < FEWEST_GROUPS:
-            return f"{part.removesuffix(_OTHERS)} of other classes" if part.endswith(_OTHERS) else part
-    return ""
+    few = too_few(e.poorest_groups, unit) if e.poorest_groups else ""
+    return few and f"{few} of {e.poorest_class}"
 
 
 def why_no_interval(e: Estimate, unit: str = "group") -> str:
@@ -114,8 +100,8 @@ def why_no_interval(e: Estimate, unit: str = "group") -> str:
         return few
     if not math.isfinite(e.low + e.high):
         return "no interval"
-    if few := few_of_a_class(e):
-        return f"too few: {few}"
+    if few := few_of_a_class(e, unit):
+        return few
     scale = 2.0 if e.metric in SIGNED else 1.0
     wide = e.high - e.low > WIDEST * scale and e.metric not in UNBOUNDED
     return f"too wide to help: {e.n_groups:,} {unit}s" if wide else ""
@@ -140,17 +126,20 @@ def with_interval(e: Estimate | None, unit: str = "group") -> str:
 def difference(d: Contrast, unit: str = "group") -> str:
     """Return a difference with its interval, in points for shares; never beyond what a difference can be."""
     shown = points if d.metric in FRACTIONS else signed
-    few = too_few(d.n_groups, unit)
     if not math.isfinite(d.difference):
         return "–"
-    if few:
+    if few := too_few_to_differ(d, unit):
         return few
     if not math.isfinite(d.low + d.high):
         return f"{shown(d.difference)} (no interval)"
-    if d.high - d.low > 2 * WIDEST * most_apart(d.metric):
-        return f"too few: {d.n_groups} {unit}s differ too much"
     low, high = (possible_difference(end, d.metric) for end in (d.low, d.high))
     return f"{shown(d.difference)} [{shown(low)} to {shown(high)}]"
+
+
+def too_few_to_differ(d: Contrast, unit: str) -> str:
+    """Return why a difference is not worth printing, as fewer than five groups or too wide an interval, or ""."""
+    wide = f"too few: {d.n_groups} {unit}s differ too much"
+    return too_few(d.n_groups, unit) or (wide if d.high - d.low > 2 * WIDEST * most_apart(d.metric) else "")
 
 
 def most_apart(metric: str) -> float:

@@ -9,7 +9,7 @@ from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, model_name
 from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.grades import DOUBTED
 from leukbench.report.data import ReportData
-from leukbench.report.format import count, difference, percent, score, with_interval
+from leukbench.report.format import count, difference, percent, score, too_few_to_differ, with_interval
 from leukbench.report.sections import (
     by_patient_or_group,
     counted,
@@ -134,19 +134,24 @@ def unequal(data: ReportData, gap: RungGap) -> list[str]:
     found = []
     if not gap.equal_size:
         found.append(f"trained on {training_rows(data, gap.rung)}, not {training_rows(data, gap.patient)} rows")
+    if epochs := _unequal_epochs(data, gap):
+        found.append(f"trained for {epochs[0]}, not {epochs[1]} epochs")
+    return found
+
+
+def _unequal_epochs(data: ReportData, gap: RungGap) -> tuple[int, int] | None:
     sides = [data.results[name].receipt.arms.get(gap.arm) for name in (gap.rung, gap.patient)]
     if sides[0] and sides[1] and sides[0].epochs != sides[1].epochs:
-        found.append(f"trained for {sides[0].epochs}, not {sides[1].epochs} epochs")
-    return found
+        return sides[0].epochs, sides[1].epochs
+    return None
 
 
 def why_silent(data: ReportData, gap: RungGap) -> str:
     """Return why a difference is not printed, or "": too few groups, or a model that knows no more than
     the majority.
     """
-    told = difference(gap, data.unit(gap.patient))
-    if told.startswith("too few"):
-        return told
+    if few := too_few_to_differ(gap, data.unit(gap.patient)):
+        return few
     below = [e for e in (gap.rung, gap.patient) if not better_than_chance(data, e, gap.arm, gap.metric)]
     if gap.rung in below:
         return "not shown: no better than chance" if gap.metric == "auc" else "not shown: no better than the majority"
@@ -170,13 +175,12 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     mine = set(data.experiments_of(paper, study))
     gaps = shown_gaps(data, paper, study)
     notes = [note] if (note := joined_sentence(data.joined_pairs(mine))) else []
-    budgets = "; ".join(words for g in gaps for words in unequal(data, g))
+    budgets = ["on unequally many rows"] if any(not g.equal_size for g in gaps) else []
+    budgets += ["for unequally many epochs"] if any(_unequal_epochs(data, g) for g in gaps) else []
     if budgets:
-        differ = ((" rows", "on unequally many rows"), (" epochs", "for unequally many epochs"))
-        how = " or ".join(words for unit, words in differ if unit in budgets)
         notes.append(
-            f"Where a row says how it was trained, the two splits trained {how}: that difference is not the split's"
-            " alone."
+            f"Where a row says how it was trained, the two splits trained {' or '.join(budgets)}: that difference is"
+            " not the split's alone."
         )
     if any((g.rung, g.arm) in data.by_image and (g.patient, g.arm) not in data.by_image for g in gaps):
         notes.append(

@@ -321,6 +321,8 @@ high_images number end of the 95 % interval as if images were independent
 images integer originals counted
 groups integer that they fall into, of all classes
 effective_groups number as if all groups were equally large, of the poorest class that decides the metric
+poorest_class string the one of fewest groups of the classes that decide the metric; empty where none does
+poorest_groups integer groups with images of that class
 patients integer patients tested in the experiment; groups where no ids are published
 seeds integer that it is the mean over
 seed_variance number variance between single runs, of the value as a fraction; 0 where one seed was run
@@ -363,6 +365,8 @@ def _estimates_of(data: ReportData, name: str, arm: str) -> Iterator[dict[str, A
             "images": e.n_images,
             "groups": e.n_groups,
             "effective_groups": e.effective_groups,
+            "poorest_class": e.poorest_class,
+            "poorest_groups": e.poorest_groups,
             "patients": data.views[name].n_patients,
             "seeds": e.n_seeds,
             "seed_variance": e.seed_variance,

@@ -94,6 +94,17 @@ def test_the_accuracy_of_a_constant_varies_as_its_patients_do(patients: int, low
     assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((0.5, low, 1 - low), abs=5e-4)
 
 
+def test_what_single_classes_decide_names_the_poorest_of_them() -> None:
+    p = predictions(Cohort((14, 3), (0.9, 0.9)), np.random.default_rng(0))
+    found = {(e.metric, e.class_, e.average): (e.poorest_class, e.poorest_groups) for e in estimate_predictions(p)}
+    for key in (("mcc", "", "none"), ("auc", "", "none"), ("balanced_accuracy", "", "none"), ("f1", "a", "none")):
+        assert found[key] == ("b", 3)
+    assert found["recall", "b", "none"] == found["specificity", "a", "none"] == ("b", 3)
+    assert found["recall", "a", "none"] == found["specificity", "b", "none"] == ("a", 14)
+    for key in (("accuracy", "", "none"), ("recall", "", "weighted"), ("brier", "", "none"), ("ece", "", "none")):
+        assert found[key] == ("", 0)
+
+
 def test_a_part_of_one_class_that_is_named_rightly_is_no_constant() -> None:
     p = predictions(Cohort((14, 14), (0.9, 0.9)), np.random.default_rng(0))
     p = p.take(p.label == 1)

@@ -183,7 +183,7 @@ def test_a_network_with_one_answer_has_no_interval_in_the_forest() -> None:
 def test_a_figure_withholds_an_auc_where_the_tables_do() -> None:
     base = network()
     assert base.auc is not None
-    few = dataclasses.replace(base, auc=dataclasses.replace(base.auc, note="3 patients of a"))
+    few = dataclasses.replace(base, auc=dataclasses.replace(base.auc, poorest_class="a", poorest_groups=3))
     made = roc_figure("r", [(row(), few)])
     assert made is not None and "(too few: 3 patients of a)" in made.alt
     one = dataclasses.replace(base, roc=Roc(note="too few: 1 groups hold one of the sides"))
