@@ -16,7 +16,7 @@ from leukbench.report.controls import best_without_network
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, percent, too_few, with_interval
 from leukbench.report.ladder import image_by_image
-from leukbench.report.sections import heading_of, only_class, pick, serious, status
+from leukbench.report.sections import heading_of, is_whole, only_class, pick, serious, status
 
 _NOTHING = "nothing speaks against it"
 FIRST = ("as_published", "patient")
@@ -210,7 +210,7 @@ def unsettled_though_whole(reports: Sequence[ReportData], paper: Paper, study: s
     for data in real(reports, paper.key, study):
         verdict = data.verdict(claim.id)
         names = _experiments(data, paper.key, study, claim, "as_published")
-        whole = any(status(data, name, claim.arm) == "full" for name in names)
+        whole = any(is_whole(data, name, claim.arm) for name in names)
         if whole and verdict is not None and verdict.verdict == "not testable":
             return verdict.reason
     return ""

@@ -77,13 +77,16 @@ EARLIER_RECIPE = "earlier recipe"
 
 
 def status(data: ReportData, experiment: str, arm: str) -> str:
-    """Return in a layman's words how much of the paper's experiment was run: ``full`` only where nothing deviates."""
+    """Return in a layman's words how much of the paper's experiment was run: ``full`` only where nothing deviates, with
+    ``one seed`` where one training is all there is.
+    """
     result, facts = data.results[experiment], data.results[experiment].receipt.arms[arm]
     if result.stand_in:
         return "made images"
     earlier = [EARLIER_RECIPE] if result.receipt.of_earlier_recipe(arm) else []
     if not facts.deviations:
-        return ", ".join(["full", *earlier])
+        seeds = {run.seed for run in result.receipt.runs if run.arm == arm}
+        return ", ".join(["full", *(["one seed"] if len(seeds) == 1 else []), *earlier])
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")
@@ -91,6 +94,13 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
     parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
     return ", ".join([*(parts or ["limited run"]), *earlier])
+
+
+def is_whole(data: ReportData, experiment: str, arm: str) -> bool:
+    """Return whether all of the paper's experiment was run, on the publisher's images and with the recipe of now."""
+    result = data.results[experiment]
+    deviates = result.receipt.arms[arm].deviations or result.receipt.of_earlier_recipe(arm)
+    return not (result.stand_in or deviates)
 
 
 def _of_fold(result: ExperimentResult) -> str:

@@ -295,13 +295,18 @@ def test_what_is_shared_is_counted_in_the_folds_that_were_run(data: ReportData) 
 
 
 def test_a_status_is_full_only_where_nothing_deviates(data: ReportData) -> None:
-    assert sections.status(data, "image", NET) == "full"
+    assert sections.status(data, "image", NET) == "full, one seed"
     limited = with_result(data, "image", receipt=receipt(250, deviations=("limited", "weights_absent"), epochs=5))
     assert sections.status(limited, "image", NET) == "5 of 40 epochs, no pretrained weights"
     assert sections.status(with_result(data, "image", stand_in=True), "image", NET) == "made images"
     before = data.results["image"].receipt
     kept = dataclasses.replace(before, runs=tuple(dataclasses.replace(r, epochs_selected={}) for r in before.runs))
-    assert sections.status(with_result(data, "image", receipt=kept), "image", NET) == "full, earlier recipe"
+    assert sections.status(with_result(data, "image", receipt=kept), "image", NET) == "full, one seed, earlier recipe"
+    two = dataclasses.replace(before, runs=(*before.runs, dataclasses.replace(before.runs[0], seed=1)))
+    assert sections.status(with_result(data, "image", receipt=two), "image", NET) == "full"
+    assert sections.is_whole(data, "image", NET)
+    for less in (limited, with_result(data, "image", stand_in=True), with_result(data, "image", receipt=kept)):
+        assert not sections.is_whole(less, "image", NET)
 
 
 def test_nothing_is_called_by_patient_where_no_ids_are_published(data: ReportData) -> None:
@@ -325,7 +330,7 @@ def test_a_shortcut_is_flagged_with_its_model_and_what_was_run(data: ReportData)
     assert controls.flags(data, *STUDY) == []
     flagged = compared(data, shortcuts=(shortcut(),))
     assert controls.flags(flagged, *STUDY) == [
-        f"`shortcut` by image: border 88.0 [80.0 to 95.0] %, against {NET} 90.0 % (full)"
+        f"`shortcut` by image: border 88.0 [80.0 to 95.0] %, against {NET} 90.0 % (full, one seed)"
     ]
     rows = {row["split"]: row for row in controls.trivial_rows(flagged, *STUDY) if row["model"] == "border"}
     assert rows["by image"]["flag"] == "`shortcut`" and rows["by patient"]["flag"] == ""

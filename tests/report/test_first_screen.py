@@ -189,10 +189,10 @@ def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportD
         "90.0 [85.0 to 95.0], 20 patients",
         "70.0 [65.0 to 75.0], 20 patients",
     )
-    assert made.status == "full"
+    assert made.status == "full, one seed"
     assert made.without_network == "border 88.0 (majority 50.0; 400 images of 20 patients)"
     limited = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=5))
-    assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full → 5 of 40 epochs"
+    assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full, one seed → 5 of 40 epochs"
 
 
 def test_a_papers_page_says_how_much_of_each_class_its_network_finds_by_patient_unless_it_names_only_one(
