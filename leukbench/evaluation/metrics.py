@@ -186,7 +186,7 @@ def mcc(matrix: Matrices) -> Any:
     # sums of squares of single axes instead of einsum: the class axis is short, the others are long
     covariance = m.diagonal.sum(axis=0) * n - (m.actual * m.predicted).sum(axis=0)
     spread = (n * n - (m.predicted * m.predicted).sum(axis=0)) * (n * n - (m.actual * m.actual).sum(axis=0))
-    return _out(_ratio(covariance, np.sqrt(spread)))
+    return _out(_ratio(covariance, np.sqrt(np.maximum(spread, 0.0))))  # below 0 by rounding where all are of one class
 
 
 def kappa(matrix: Matrices) -> Any:
