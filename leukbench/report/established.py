@@ -16,7 +16,7 @@ from leukbench.report.controls import best_without_network
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, percent, too_few, with_interval
 from leukbench.report.ladder import image_by_image
-from leukbench.report.sections import heading_of, is_whole, only_class, pick, serious, status
+from leukbench.report.sections import heading_of, is_whole, only_class, pick, serious, shared, status
 
 _NOTHING = "nothing speaks against it"
 FIRST = ("as_published", "patient")
@@ -34,6 +34,7 @@ class Headline:
     as_published: str
     by_patient: str
     by_class: str  # share of each class's images called right, by patient or group
+    same_test: str  # what the test as published shares with training, and what colours alone reach on it
     without_network: str
     status: str
 
@@ -103,6 +104,7 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         as_published="not run",
         by_patient="not run",
         by_class="",
+        same_test="",
         without_network=_without(reports, paper.key, study),
         status="not run",
     )
@@ -117,6 +119,7 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         as_published=_level(data, paper.key, study, claim, "as_published"),
         by_patient=_level(data, paper.key, study, claim, "patient"),
         by_class=_by_class(data, paper.key, study, claim),
+        same_test=_same_test(data, paper.key, study, claim),
         without_network=made.without_network, status=how_much(states) or "not run",
     )  # fmt: skip
 
@@ -167,6 +170,19 @@ def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:
         return ""
     recalls = [e for e in data.arm(names[0], claim.arm).estimates if e.metric == "recall" and e.class_ and not e.fold]
     return "; ".join(f"{e.class_} {with_interval(e, data.unit(names[0]))}" for e in recalls)
+
+
+def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
+    """Return what the network's test as published shares with its training, and the best model without a network on the
+    same images; of several readings the first, as in the network's own result.
+    """
+    names = _experiments(data, paper, study, claim, "as_published")
+    if not names:
+        return ""
+    told = [f"of its test images, in training too: {shared(data.results[names[0]])}"]
+    if (best := best_without_network(data, names[0])) is not None:
+        told.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
+    return "; ".join(told)
 
 
 def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:

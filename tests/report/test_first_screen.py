@@ -209,6 +209,16 @@ def test_a_papers_page_says_how_much_of_each_class_its_network_finds_by_patient_
     assert established.headline([made_images(both)], data.papers[PAPER], NAME, ()).by_class == ""
 
 
+def test_a_result_as_published_stands_with_what_its_test_shares_and_what_colours_reach_on_it(data: ReportData) -> None:
+    leaking = with_result(data, "as_published", certificate=certificate(shared=({"origins": 347},)))
+    said = established.headline([leaking], data.papers[PAPER], NAME, ()).same_test
+    assert said.startswith("of its test images, in training too: 347")
+    assert said.endswith("; without a network, on the same split, border 88.0")
+    assert f"- *What that test is worth*: {said}." in paper_page(site(leaking), site().papers[PAPER])
+    clean = established.headline([data], data.papers[PAPER], NAME, ()).same_test
+    assert clean.startswith("of its test images, in training too: nothing;")
+
+
 def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:
     made = made_images(data)
     head = established.headline([made], made.papers[PAPER], NAME, ())
