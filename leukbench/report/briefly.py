@@ -19,7 +19,7 @@ _IN_SHORT = {
     "matrix_total": "a matrix does not add up to the stated images",
     "one_figure_two_parts": "one figure, said of two parts of the images",
     "one_figure_two_studies": "one figure, printed for two datasets",
-    "perfect_scores": "scores of exactly 1 beside an accuracy below 100 %",
+    "perfect_scores": "scores printed as 1 beside an accuracy below 100 %",
     "public_counts": "counts of images that were never published",
     "public_pool_is_training": "its training images are the whole release, test part included",
     "two_values": "one figure, printed with two values",

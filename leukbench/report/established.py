@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from leukbench.audit.render import named_studies
 from leukbench.papers.schema import Claim, Paper
-from leukbench.records import Finding
+from leukbench.records import Finding, Protocol
 from leukbench.report.briefly import briefly
 from leukbench.report.controls import best_without_network
 from leukbench.report.data import ReportData
@@ -143,7 +143,7 @@ def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protoco
     return [n for n in names if data.experiments[n].protocol == protocol and claim.arm in data.experiments[n].arms]
 
 
-def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> str:
+def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Protocol) -> str:
     """Return the headline metric of the claim's network under a protocol: of several readings the first,
     and how many.
     """
@@ -157,7 +157,8 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: str
     result = f"calls every image {one}" if one else with_interval(e, data.unit(name))
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
     copies = image_by_image(data, name, claim.arm) if claim.metric == "accuracy" else ""
-    more = f" (1 of {len(names)} readings)" if len(names) > 1 else ""
+    readings = data.papers[paper].studies[study].protocols.get(protocol, ())
+    more = f" (1 of {len(readings)} readings)" if len(readings) > 1 else ""
     return f"{result}{groups}{copies}{more}"
 
 
@@ -179,7 +180,11 @@ def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
     names = _experiments(data, paper, study, claim, "as_published")
     if not names:
         return ""
-    told = [f"of its test images, in training too: {shared(data.results[names[0]])}"]
+    reading = data.results[names[0]].plan.reading
+    told = [
+        f"split read as {reading.name.replace('_', ' ')} ({reading.basis})",
+        f"of its test images, in training too: {shared(data.results[names[0]])}",
+    ]
     if (best := best_without_network(data, names[0])) is not None:
         told.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
     return "; ".join(told)
@@ -216,7 +221,9 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
         "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
     )
     if unsettled_though_whole(reports, paper, study):
-        return f"another training under its own split, and as many by patient{patients}"
+        readings = len(paper.studies[study].protocols.get("as_published", ()))
+        others = f", and under the other {readings - 1} readings of it" if readings > 1 else ""
+        return f"another training under its own split{others}, and as many by patient{patients}"
     return f"all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
 
 

@@ -229,7 +229,10 @@ def _whole_without_verdict(site: Site, settled: Collection[tuple[str, str]]) -> 
     for paper, study in site.studies():
         why = established.unsettled_though_whole(site.profiles, site.papers[paper], study)
         if why and (paper, study) not in settled:
-            found.append(f"{paper} on {study.replace('_', ' ')} ran as published, whole, but {why.split(':')[0]}")
+            found.append(
+                f"{paper} on {study.replace('_', ' ')} ran as published, whole, under one reading of its split, but"
+                f" {why.split(':')[0]}"
+            )
     return "; ".join(found)
 
 

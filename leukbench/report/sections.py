@@ -55,10 +55,14 @@ def protocol_name(data: ReportData, experiment: str) -> str:
 def by_patient_or_group(data: ReportData, paper: str, study: str) -> str:
     """Return what a study's split by patient is called: by group where no patient ids are published, or only inferred.
 
-    "by patient" where nothing was split so.
+    Where nothing was split so, the evidence of another split decides.
     """
-    names = [n for n in data.experiments_of(paper, study) if data.experiments[n].protocol == "patient"]
-    return protocol_name(data, names[0]).partition(" (")[0] if names else PROTOCOLS["patient"]
+    ran = data.experiments_of(paper, study)
+    names = [n for n in ran if data.experiments[n].protocol == "patient"]
+    if names:
+        return protocol_name(data, names[0]).partition(" (")[0]
+    known = all(data.results[n].certificate.evidence == "verified" for n in ran)
+    return PROTOCOLS["patient"] if known else "by group"
 
 
 def only_class(data: ReportData, experiment: str, arm: str) -> str:
@@ -86,7 +90,8 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
     earlier = [EARLIER_RECIPE] if result.receipt.of_earlier_recipe(arm) else []
     if not facts.deviations:
         seeds = {run.seed for run in result.receipt.runs if run.arm == arm}
-        return ", ".join(["full", *(["one seed"] if len(seeds) == 1 else []), *earlier])
+        one, half = ["one seed"] if len(seeds) == 1 else [], ["bfloat16"] if facts.precision == "bf16" else []
+        return ", ".join(["full", *one, *half, *earlier])
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")

@@ -200,6 +200,8 @@ def _would_change(question: Question | None, verdict: Verdict | None, findings: 
         yield f"an estimate of its kind ({question.untestable})"
     for reading in question.not_run:
         yield f"a run of the reading {reading.replace('_', ' ')}"
+    if any(r.trained_once for r in (*question.faithful, *question.honest)):
+        yield "another training, of another seed"
     for reproduced in (*question.faithful, *question.honest):
         for deviation in reproduced.deviations:
             yield _WOULD.get(deviation, deviation)
@@ -268,7 +270,10 @@ class _Recorded:
 
     def _run(self, key: str, fold: int, seed: int) -> RunLink:
         card = self.measured.get(key, {}).get("hardware", {})
-        begun = [f"{_device(old)} until epoch {old['until_epoch']}" for old in card.get("earlier", ())]
+        begun = [
+            f"until epoch {old['until_epoch']} {_device(old)}, commit {old['commit'] or 'unknown'}"
+            for old in card.get("earlier", ())
+        ]
         where = "; ".join([_device(card), *begun])
         return RunLink(run=key, fold=fold, seed=seed, commit=card.get("commit", ""), hardware=where)
 

@@ -220,13 +220,14 @@ def _train_run(
 def _write_environment(file: Path, card: dict[str, Any], *, done: int) -> None:
     """Write what a run goes on with; what its first epochs were made with, where that was another, stays beside it."""
     before: Any = {}
-    if done and file.is_file():
-        with contextlib.suppress(ValueError):
+    if done:
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             before = json.loads(file.read_text(encoding="utf-8"))
     if done and not (isinstance(before, dict) and before):
         _LOG.warning("%s cannot be read: what the first %d epochs were made with is lost", file, done)
         before = {}
     earlier = before.pop("earlier", [])
+    earlier = earlier if isinstance(earlier, list) else []
     if before and before != card:
         earlier = [*earlier, {"until_epoch": done, **before}]
     whole = {**card, "earlier": earlier} if earlier else card

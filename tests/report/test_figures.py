@@ -146,7 +146,7 @@ def test_each_row_of_the_ladder_tells_its_own_majority_and_who_is_ahead() -> Non
     made = ladder("l", [row("image", value=0.7, histogram=0.8, majority=0.4), row(value=0.7, majority=0.55)])
     assert "majority 40.0" in made.alt and "majority 55.0" in made.alt
     assert "level or ahead under: by image." in made.alt
-    assert "ahead of the histogram under every split" in ladder("l", [row()]).alt
+    assert "ahead of the histogram under this split" in ladder("l", [row()]).alt
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ def test_a_verdict_is_told_only_where_a_run_gave_one(data: ReportData) -> None:
         assert sentence(site(compared(data, verdicts=(verdict(word),)))).startswith("No accuracy verdict from runs yet")
     untold = compared(data, verdicts=(verdict("not testable"),))  # its run is whole
     assert sentence(site(untold)) == (
-        "No accuracy verdict from runs yet: known_answer on cohort ran as published, whole, but so; "
-        "every other run is limited or missing."
+        "No accuracy verdict from runs yet: known_answer on cohort ran as published, whole, under one reading of its"
+        " split, but so; every other run is limited or missing."
     )
     assert sentence(site(limited(untold))) == "No accuracy verdict from runs yet: every run is limited."
     words = sentence(site(compared(data, verdicts=(verdict("reproduced"),))))
@@ -212,11 +212,11 @@ def test_a_papers_page_says_how_much_of_each_class_its_network_finds_by_patient_
 def test_a_result_as_published_stands_with_what_its_test_shares_and_what_colours_reach_on_it(data: ReportData) -> None:
     leaking = with_result(data, "as_published", certificate=certificate(shared=({"origins": 347},)))
     said = established.headline([leaking], data.papers[PAPER], NAME, ()).same_test
-    assert said.startswith("of its test images, in training too: 347")
+    assert said.startswith("split read as random images (stated); of its test images, in training too: 347")
     assert said.endswith("; without a network, on the same split, border 88.0")
     assert f"- *What that test is worth*: {said}." in paper_page(site(leaking), site().papers[PAPER])
     clean = established.headline([data], data.papers[PAPER], NAME, ()).same_test
-    assert clean.startswith("of its test images, in training too: nothing;")
+    assert "in training too: nothing;" in clean
 
 
 def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:

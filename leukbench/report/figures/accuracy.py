@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leukbench.artefacts import COLOUR_HISTOGRAM
+from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES
 from leukbench.evaluation.views import ExperimentView, ModelView
 from leukbench.papers.schema import Claim
 from leukbench.records import Experiment
@@ -125,12 +126,19 @@ def ladder(file: str, rows: Sequence[Row]) -> Figure:
     ahead = (
         f" The histogram is level or ahead under: {', '.join(behind)}."
         if behind
-        else " The network is ahead of the histogram under every split."
+        else f" The network is ahead of the histogram under {'every' if len(rows) > 1 else 'this'} split."
     )
+    trees = [row.name for row in rows if _trees(row) >= row.network.accuracy.value]
+    ahead += f" Trees on the same histogram are level or ahead under: {', '.join(trees)}." if trees else ""
     caption = f"{'; '.join(parts)} (accuracy in %).{ahead}"
     key = "Circle: network; square: colour histogram; tick: share of the most frequent class among the tested images."
     return Figure(file, f"{caption} {key}{_status_sentence(rows)}", f"{caption}{_status_sentence(rows)}",
                   lambda: _draw_ladder(rows))  # fmt: skip
+
+
+def _trees(row: Row) -> float:
+    model = row.view.models.get(COLOUR_TREES)
+    return model.accuracy.value if model else math.nan
 
 
 def _histogram(row: Row) -> ModelView:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from leukbench.tools.draft.figures import without_totals
+from leukbench.errors import InputError
+from leukbench.tools.draft.figures import AVERAGES, report_labels, without_totals
+from leukbench.tools.draft.headers import read_header
+from leukbench.tools.draft.tables import read_tables
 from leukbench.tools.draft.write import Drafted, draft_file, draft_tables, read_classes, read_matrix
 
 
@@ -40,7 +43,33 @@ def audit_drafts(
 
 def draft_of(file: Path, classes: str = "") -> Drafted:
     """Return the draft of a file that is no paper file, under a key made from its name."""
+    _check_reports(file)
     return draft_file(file, _key(file), classes=read_classes(classes))
+
+
+def _check_reports(file: Path) -> None:
+    """Refuse what would be held together and need not: several classification reports, or one of some labels alone."""
+    reports = [labels for table in read_tables(file)[0] if (labels := report_labels(table))]
+    if len(reports) > 1:
+        raise InputError(
+            "several classification reports in one file, which may be of other models or images",
+            where=str(file), expected="one", found=str(len(reports)),
+            do="audit each as a file of its own",
+        )  # fmt: skip
+    summary = {"accuracy", *AVERAGES}
+    named = [label for labels in reports for label in labels[1:] if label not in summary]
+    if odd := [label for label in named if read_header(label).metric or label in {"weighted", "std"}]:
+        raise InputError(
+            "a class is called as a line of a classification report is", where=str(file),
+            expected="names of classes", found=odd[0], do="give the class another name",
+        )  # fmt: skip
+    part = next((label for labels in reports for label in labels if label in {"micro avg", "samples avg"}), "")
+    if part:
+        raise InputError(
+            "a classification report of some of the classes, or of several labels an image",
+            where=str(file), expected="a line accuracy, which scikit-learn prints for all classes of one label",
+            found=part, do="print the report of all classes",
+        )  # fmt: skip
 
 
 def _key(file: Path) -> str:

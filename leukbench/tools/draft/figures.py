@@ -28,13 +28,15 @@ _NAMES = re.compile(
 _CITED = re.compile(r"\[\s*\d+|et al\.?|\(\d{4}\)", re.IGNORECASE)
 _OURS = re.compile(r"propos|ours|this (work|study|paper)|our ", re.IGNORECASE)
 _MEANS = {"average": "mean", "mean": "mean", "avg": "mean", "overall": "pooled"}
-_AVERAGES = {
+AVERAGES = {
     "macro avg": "macro",
     "macro average": "macro",
     "weighted avg": "weighted",
     "weighted average": "weighted",
     "micro avg": "micro",
+    "samples avg": "samples",
 }
+"""Lines of scikit-learn's classification report that are means."""
 _SPREAD = re.compile(
     r"(st\.?d\.?|s\.?d\.?|st(andard|d?\.?) ?dev(iation)?\.?|variance|var\.?|σ)( ?\(.*\))?", re.IGNORECASE
 )
@@ -75,10 +77,19 @@ def _turned(table: Printed) -> Printed:
     """Return a table with the metrics in its header: turned where they stand in the first column."""
     heads = [read_header(text) for text in joined_headers(table.rows, header_rows(table.rows))]
     first = [read_header(row[0]) for row in table.rows[1:] if row]
-    averages = any(h.rest.lower() in _AVERAGES for h in heads)  # a report of classes has a column "accuracy" too
+    averages = any(h.rest.lower() in AVERAGES for h in heads)  # a report of classes has a column "accuracy" too
     if (any(h.metric for h in heads[1:]) and not averages) or sum(bool(h.metric) for h in first) < 2:
         return table
     return replace(table, rows=tuple(zip(*table.rows, strict=True)))
+
+
+def report_labels(table: Printed) -> list[str]:
+    """Return the first column of scikit-learn's classification report, in small letters; [] of any other table."""
+    metrics = ["precision", "recall", "f1", "n_images"]
+    if not table.rows or [read_header(h).metric for h in table.rows[0][1:]] != metrics:
+        return []
+    labels = [row[0].lower() for row in table.rows]
+    return labels if set(labels) & {*AVERAGES, "accuracy"} else []
 
 
 def _as_report(table: Printed) -> Printed:
@@ -86,15 +97,8 @@ def _as_report(table: Printed) -> Printed:
 
     Its line ``accuracy`` has one value, which stands under f1-score, or under every column where it was a data frame.
     """
-    if not table.rows or [read_header(h).metric for h in table.rows[0][1:]] != [
-        "precision",
-        "recall",
-        "f1",
-        "n_images",
-    ]:
-        return table
-    labels = [row[0].lower() for row in table.rows]
-    if not set(labels) & {*_AVERAGES, "accuracy"}:
+    labels = report_labels(table)
+    if not labels:
         return table
     rows = [("class", *table.rows[0][1:], "accuracy")]
     for label, row in zip(labels[1:], table.rows[1:], strict=True):
@@ -239,7 +243,7 @@ class _Label:
         self.model = (named or [cell for _, cell in cells[:1]] or [""])[0]
         head = read_header(self.model)
         low = self.model.lower()
-        self.average = _AVERAGES.get(low, "")
+        self.average = AVERAGES.get(low, "")
         self.aggregation = next((_MEANS[cell.lower()] for _, cell in cells if cell.lower() in _MEANS), "")
         self.condition = f"epoch {self.model}" if cells and read_header(cells[0][0]).metric == "epochs" else ""
         self.fold, self.part = head.fold, "" if named else head.part

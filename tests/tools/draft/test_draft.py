@@ -16,7 +16,7 @@ from leukbench.cli.app import app
 from leukbench.errors import InputError
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper, read_paper
-from leukbench.tools.draft.audit import scores_of
+from leukbench.tools.draft.audit import draft_of, scores_of
 from leukbench.tools.draft.figures import read_figures, sentence_figures
 from leukbench.tools.draft.tables import read_tables
 from leukbench.tools.draft.write import draft_file, read_classes, read_matrix
@@ -373,6 +373,23 @@ def test_a_report_and_a_matrix_are_read_as_they_were_printed(tmp_path: Path) -> 
     wrong = _file(tmp_path, "w.txt", text.replace("0.8667       150", "0.9667       150"))
     result = CliRunner().invoke(app, ["audit", str(wrong), "--strict"])
     assert result.exit_code == 1 and "0.9667" in result.stdout
+
+
+def test_reports_that_need_not_hold_together_are_refused_and_accuse_nobody(tmp_path: Path) -> None:
+    """Two reports may be of other models; with micro avg some classes are left out, and calls lie outside of them."""
+    from sklearn.metrics import classification_report
+
+    generator = np.random.default_rng(1)
+    truth = generator.integers(0, 3, 300)
+    called = np.where(generator.random(300) < 0.8, truth, generator.integers(0, 3, 300))
+    whole, part = classification_report(truth, called), classification_report(truth, called, labels=[0, 1])
+    assert "micro avg" in part
+    for text, said in ((f"A\n{whole}\nB\n{whole}", "several classification reports"), (part, "some of the classes")):
+        with pytest.raises(InputError, match=said):
+            draft_of(_file(tmp_path, "r.txt", text))
+    named = classification_report(truth, called, target_names=["accuracy cells", "b", "c"])
+    with pytest.raises(InputError, match="accuracy cells"):
+        draft_of(_file(tmp_path, "n.txt", named))
 
 
 def test_support_says_nothing_of_scores_in_other_tables(tmp_path: Path) -> None:
