@@ -181,13 +181,13 @@ def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
     if not names:
         return ""
     reading = data.results[names[0]].plan.reading
-    told = [
+    parts = [
         f"split read as {reading.name.replace('_', ' ')} ({reading.basis})",
         f"of its test images, in training too: {shared(data.results[names[0]])}",
     ]
     if (best := best_without_network(data, names[0])) is not None:
-        told.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
-    return "; ".join(told)
+        parts.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
+    return "; ".join(parts)
 
 
 def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:

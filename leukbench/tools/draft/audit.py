@@ -11,8 +11,8 @@ import numpy as np
 from leukbench.errors import InputError
 from leukbench.tools.draft.figures import AVERAGES, report_labels, without_totals
 from leukbench.tools.draft.headers import read_header
-from leukbench.tools.draft.tables import read_tables
-from leukbench.tools.draft.write import Drafted, draft_file, draft_tables, read_classes, read_matrix
+from leukbench.tools.draft.tables import Printed, read_tables
+from leukbench.tools.draft.write import Drafted, draft_tables, read_classes, read_matrix
 
 
 def audit_drafts(
@@ -43,20 +43,21 @@ def audit_drafts(
 
 def draft_of(file: Path, classes: str = "") -> Drafted:
     """Return the draft of a file that is no paper file, under a key made from its name."""
-    _check_reports(file)
-    return draft_file(file, _key(file), classes=read_classes(classes))
+    tables, sentences = read_tables(file)
+    _check_reports(tables, file)
+    return draft_tables(tables, _key(file), sentences=sentences, classes=read_classes(classes), name=file.name)
 
 
-def _check_reports(file: Path) -> None:
+def _check_reports(tables: Sequence[Printed], file: Path) -> None:
     """Refuse what would be held together and need not: several classification reports, or one of some labels alone."""
-    reports = [labels for table in read_tables(file)[0] if (labels := report_labels(table))]
+    reports = [labels for table in tables if (labels := report_labels(table))]
     if len(reports) > 1:
         raise InputError(
             "several classification reports in one file, which may be of other models or images",
             where=str(file), expected="one", found=str(len(reports)),
             do="audit each as a file of its own",
         )  # fmt: skip
-    summary = {"accuracy", *AVERAGES}
+    summary = {"accuracy", "samples avg", *AVERAGES}
     named = [label for labels in reports for label in labels[1:] if label not in summary]
     if odd := [label for label in named if read_header(label).metric or label in {"weighted", "std"}]:
         raise InputError(

@@ -34,7 +34,6 @@ AVERAGES = {
     "weighted avg": "weighted",
     "weighted average": "weighted",
     "micro avg": "micro",
-    "samples avg": "samples",
 }
 """Lines of scikit-learn's classification report that are means."""
 _SPREAD = re.compile(
@@ -89,7 +88,7 @@ def report_labels(table: Printed) -> list[str]:
     if not table.rows or [read_header(h).metric for h in table.rows[0][1:]] != metrics:
         return []
     labels = [row[0].lower() for row in table.rows]
-    return labels if set(labels) & {*AVERAGES, "accuracy"} else []
+    return labels if set(labels) & {*AVERAGES, "samples avg", "accuracy"} else []
 
 
 def _as_report(table: Printed) -> Printed:
