@@ -1,5 +1,5 @@
 # make repro: environment, then the pipeline of the profile in params.yaml · make test: environment, then every check
-# make quick: style, types and all tests that train nothing · make help: the other targets
+# make quick: the tests of a minute and a half · make help: the other targets
 PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
@@ -39,8 +39,8 @@ style: env
 test: style  ## style, types, import rules and all default tests
 	$(PYTEST) $(SPREAD)
 
-quick: env  ## all tests but those that train, need minutes or a GPU
-	$(PYTEST) $(SPREAD) -m "not slow and not gpu and not trains"
+quick: env  ## all tests but those that train, take more than some seconds, or need a GPU
+	$(PYTEST) $(SPREAD) -m "not slow and not gpu and not trains and not long"
 
 slow: env  ## the tests that take minutes
 	$(PYTEST) -m "slow and not gpu"

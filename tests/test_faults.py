@@ -162,6 +162,7 @@ def test_a_limit_of_memory_that_no_command_could_work_with_is_refused_before_any
 # ----------------------------------------------------------------------------------------------------- mutated inputs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("share", [0.01, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_mutated_inputs_are_taken_or_refused_by_their_file(name: str, share: float) -> None:

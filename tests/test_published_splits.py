@@ -117,6 +117,7 @@ def test_dscnets_collection_has_5000_images_a_class() -> None:
         assert set(Counter(table["label"][table["fold"].eq(0)]).values()) == {5000}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("paper", "study"), STUDIES)
 def test_augment_first_trains_on_as_many_rows_as_image_and_patient(paper: str, study: str) -> None:
     protocols = load_paper(paper).studies[study].protocols

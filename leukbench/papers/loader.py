@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from leukbench.errors import InputError
 from leukbench.papers.files import is_file_name, paper_file, paper_keys, read_mapping
 from leukbench.papers.schema import Paper
 from leukbench.papers.slips import claim_lines, claim_problems, problem_text, run_slips, slips, with_lines
+from leukbench.paths import sha256_of
 
 SHOWN = 40
 """Things of one file that are named at most."""
@@ -35,8 +37,14 @@ def read_paper(file: Path, *, run: bool = False) -> Paper:
     """Return the validated paper in a file; with ``run`` one that can be trained as well as audited.
 
     Raises InputError where it is missing, no YAML, against the schema, or where something in it would be dropped or
-    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once.
+    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once. The same bytes under the same
+    name are read once in a process.
     """
+    return _read(file, sha256_of(file) if file.is_file() else "", run)
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, sha256: str, run: bool) -> Paper:
     raw = read_mapping(file)
     lines = claim_lines(file.read_text(encoding="utf-8"))
     problems = claim_problems(raw.get("claims"), lines)

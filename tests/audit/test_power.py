@@ -22,6 +22,7 @@ def test_honest_experiments_raise_no_alarm() -> None:
     assert (row.found, row.checks) == (0, ())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "at_least"),
     [

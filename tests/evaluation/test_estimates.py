@@ -144,9 +144,10 @@ def test_repeating_every_image_fools_the_image_interval_and_not_the_group_interv
     q = dataclasses.replace(q, image_id=names, origin=names)
     for a, b in zip(estimate_predictions(p), estimate_predictions(q), strict=True):
         if a.metric in ("accuracy", "mcc", "f1", "auc") and a.aggregation in ("pooled", "mean"):
-            # the model of few patients learns a little of how alike images are from their number
-            assert b.high - b.low == pytest.approx(a.high - a.low, rel=0.12), a.metric
-            assert b.high_images - b.low_images == pytest.approx((a.high_images - a.low_images) / 2, rel=0.1), a.metric
+            # the model of few patients learns a little of how alike images are from their number: of seeds 0 to 500 the
+            # most is 13.4 % by group and 11.1 % by image
+            assert b.high - b.low == pytest.approx(a.high - a.low, rel=0.15), a.metric
+            assert b.high_images - b.low_images == pytest.approx((a.high_images - a.low_images) / 2, rel=0.12), a.metric
 
 
 def test_groups_of_one_image_say_same_as_image_and_are(predictions_of: Make) -> None:

@@ -63,6 +63,7 @@ def test_nothing_is_stale_where_nothing_was_edited(copy: Copy) -> None:
 ROOMS = [f"leukbench/pipeline/{stage}.py" for stage in STAGES]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", [*ROOMS, "leukbench/evaluation/intervals.py", "leukbench/cli/app.py"])
 def test_dvc_runs_the_stages_whose_code_was_edited_and_no_other(copy: Copy, file: str) -> None:
     before = (copy.folder / file).read_bytes()

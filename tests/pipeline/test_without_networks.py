@@ -21,6 +21,7 @@ from leukbench.report.pages import study_run
 from leukbench.verdicts.frozen import frozen_digest
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
+pytestmark = pytest.mark.long
 PROTOCOLS = ("as_published", "image", "patient")
 
 

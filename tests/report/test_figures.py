@@ -110,6 +110,7 @@ def every_figure() -> list[Figure]:
     return [figure for figure in made if figure is not None]
 
 
+@pytest.mark.long
 def test_every_figure_is_made_in_both_forms_with_the_same_bytes_and_no_date(tmp_path: Path) -> None:
     figures = every_figure()
     assert len(figures) == 9

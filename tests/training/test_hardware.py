@@ -43,6 +43,7 @@ print(before, after, peak_memory_mib(cpu))
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="this system counts from a process' start")
 def test_the_peak_of_a_run_is_counted_from_its_start_and_not_from_earlier_runs_of_its_process() -> None:
     done = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
@@ -64,6 +65,7 @@ def faults(how: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc can be told")
 def test_tensors_that_follow_each_other_share_their_pages_once_the_process_keeps_them() -> None:
     assert 10 * faults("kept") < faults("as it is")

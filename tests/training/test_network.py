@@ -115,6 +115,7 @@ def test_the_training_path_is_part_of_the_digest(tiny: NetworkSpec, monkeypatch:
         assert (network._PACKAGE / name).is_file()
 
 
+@pytest.mark.long
 def test_training_imports_neither_pydantic_nor_the_papers_schema() -> None:
     code = (
         "import sys; from leukbench.records import NetworkSpec; from leukbench.training.network import build_network;"
