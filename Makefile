@@ -4,6 +4,8 @@ PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
+# containers set it, and every process that a test starts would then compile the package anew: twice the time
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 # a module's tests stay in one process, as they share what is expensive to make
 SPREAD := -n $(JOBS) --dist loadscope --no-loadscope-reorder
