@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leukbench.cli import limit_threads
+from leukbench.process import limit_threads
 
 if __name__ == "__main__":
     limit_threads()

@@ -19,7 +19,7 @@ from pathlib import Path
 import grimp
 
 FOLDER = Path(__file__).parent
-FLOOR = ("records", "errors", "paths", "seeds")
+FLOOR = ("records", "errors", "paths", "seeds", "process")
 """What everything stands on."""
 Graph = Mapping[str, frozenset[str]]
 _MARK = "drawn from "

@@ -2,7 +2,7 @@
 
 import os
 
-from leukbench.cli import limit_threads
+from leukbench.process import limit_threads
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")

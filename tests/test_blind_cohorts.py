@@ -95,7 +95,7 @@ def test_fresh_cohorts_get_no_wrong_verdict(tmp_path: Path, monkeypatch: pytest.
 
 
 if __name__ == "__main__":
-    from leukbench.cli import limit_threads
+    from leukbench.process import limit_threads
 
     limit_threads()
     for number in range(int(sys.argv[1]), int(sys.argv[2]) + 1):
