@@ -299,8 +299,8 @@ def of_one_answer(data: ReportData, paper: str, study: str) -> set[str]:
         if claim is None or verdict.headline or verdict.verdict != "not testable":
             continue
         question = data.comparison.questions[claim.id]
-        held = [_experiment_of(data, claim, r) for r in (*question.faithful, *question.honest)]
-        if held and all(name and only_class(data, name, claim.arm) for name in held):
+        experiments = [_experiment_of(data, claim, r) for r in (*question.faithful, *question.honest)]
+        if experiments and all(name and only_class(data, name, claim.arm) for name in experiments):
             found.add(claim.id)
     return found
 

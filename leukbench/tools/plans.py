@@ -133,8 +133,8 @@ def _frozen(verdicts: Any, papers: list[str], *, where: str) -> dict[str, Any]:
     from leukbench.papers.loader import load_paper
     from leukbench.pipeline.frozen import frozen_now
 
-    given = _parsed(VerdictParams, verdicts, where=f"{where}, verdicts")
-    return {"margin": given.margin, "alpha": given.alpha, "sha256": frozen_now(given, map(load_paper, papers))}
+    parsed = _parsed(VerdictParams, verdicts, where=f"{where}, verdicts")
+    return {"margin": parsed.margin, "alpha": parsed.alpha, "sha256": frozen_now(parsed, map(load_paper, papers))}
 
 
 def _of_every(raw: Any, plain: dict[str, Any], *, where: str) -> Iterator[dict[str, Any]]:

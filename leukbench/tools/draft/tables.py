@@ -215,9 +215,9 @@ def _notebook(plain: Any, file: Path) -> list[list[Any]]:
     return [outputs or [] for outputs in found]
 
 
-def _text(given: Any) -> str:
+def _text(value: Any) -> str:
     """Return what a notebook gives as text or as a list of lines; "" for anything else."""
-    lines = given if isinstance(given, list) else [given]
+    lines = value if isinstance(value, list) else [value]
     return "".join(line for line in lines if isinstance(line, str))
 
 

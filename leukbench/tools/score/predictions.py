@@ -416,7 +416,7 @@ def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, uni
             raise InputError(
                 "an image stands twice within a fold and seed",
                 where=f"{table.file}, lines {table.lines[before].number} and {table.lines[row].number}",
-                expected="one row per image, fold and seed", found=f"image {image!r}", do=_told_apart(table, columns),
+                expected="one row per image, fold and seed", found=f"image {image!r}", do=_unique_by(table, columns),
             )  # fmt: skip
         other = first.setdefault(image, row)
         for what, values in (("label", p.label), (unit, p.group)):
@@ -431,7 +431,7 @@ def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, uni
                 )
 
 
-def _told_apart(table: Table, columns: Mapping[str, str]) -> str:
+def _unique_by(table: Table, columns: Mapping[str, str]) -> str:
     """Return what to do about an image that stands twice: another column may name it, or two share a name."""
     free = [c for c in table.header if c not in columns.values() and plain_name(c) in {*IS["image_id"], "path"}]
     unique = [c for c in free if len(set(table.values(c))) == len(table.lines)]

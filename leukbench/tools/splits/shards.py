@@ -34,11 +34,11 @@ def unpack(shards: Sequence[Path], folder: Path) -> list[dict[str, str]]:
         match = _NAME.fullmatch(file.name)
         part = match["part"] if match else file.stem
         for number, row in enumerate(_rows_of(file)):
-            data, given = row.pop(""), row.pop("path")
-            place = PurePosixPath(part, f"{file.stem}-{number:06d}", PurePosixPath(given.replace("\\", "/")).name)
+            data, path = row.pop(""), row.pop("path")
+            place = PurePosixPath(part, f"{file.stem}-{number:06d}", PurePosixPath(path.replace("\\", "/")).name)
             if not isinstance(data, bytes):
                 raise InputError(
-                    "a row holds no image", where=f"{file}, row {number}", expected="bytes", found=given or "nothing",
+                    "a row holds no image", where=f"{file}, row {number}", expected="bytes", found=path or "nothing",
                     do="write the shards with the images in them, or give a table and the folder of files",
                 )  # fmt: skip
             target = folder / place.with_suffix(place.suffix or ".png")

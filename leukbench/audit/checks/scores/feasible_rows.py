@@ -77,8 +77,8 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         one = binary_matrix(sizes.counts, [s for s, _ in pairs], grid=grid)
         return _matrix_draft(row, pairs, sizes, one, one[1] if one else grid.witness(together) or [])
     stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
-    given = _given_scores(masks)
-    conflicts = minimal_conflicts(tuple(range(len(pairs))), lambda subset: bool(given[list(subset)].all(axis=0).any()))
+    joint = _patterns(masks)
+    conflicts = minimal_conflicts(tuple(range(len(pairs))), lambda subset: bool(joint[list(subset)].all(axis=0).any()))
     return _conflict_draft(
         "binary_rows",
         row,
@@ -117,7 +117,7 @@ def _matrix_draft(
     )
 
 
-def _given_scores(masks: list[Mask]) -> Mask:
+def _patterns(masks: list[Mask]) -> Mask:
     """Return which scores a matrix gives, ``(n_scores, n_kinds)``, once for all matrices that give the same ones."""
     flat = np.stack([m.ravel() for m in masks])
     codes = np.zeros(flat.shape[1], dtype=np.uint64)
