@@ -13,10 +13,19 @@ from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Finding, Protocol
 from leukbench.report.briefly import briefly
 from leukbench.report.controls import best_without_network
-from leukbench.report.data import ReportData
+from leukbench.report.data import ExperimentResult, ReportData
 from leukbench.report.format import count, percent, too_few, with_interval
 from leukbench.report.ladder import image_by_image
-from leukbench.report.sections import heading_of, is_whole, only_class, pick, serious, shared, status
+from leukbench.report.sections import (
+    folds_run,
+    heading_of,
+    is_whole,
+    only_class,
+    pick,
+    serious,
+    shared,
+    status,
+)
 
 _NOTHING = "nothing speaks against it"
 FIRST = ("as_published", "patient")
@@ -156,10 +165,23 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
     one = only_class(data, name, claim.arm)
     result = f"calls every image {one}" if one else with_interval(e, data.unit(name))
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
+    if groups and not one:
+        groups += _seen_in_training(data.results[name], data.unit(name))
     copies = image_by_image(data, name, claim.arm) if claim.metric == "accuracy" else ""
     readings = data.papers[paper].studies[study].protocols.get(protocol, ())
     more = f" (1 of {len(readings)} readings)" if len(readings) > 1 else ""
     return f"{result}{groups}{copies}{more}"
+
+
+def _seen_in_training(result: ExperimentResult, unit: str) -> str:
+    """Return how many of the tested patients (or groups) have images in training too, of several folds in the worst;
+    "" where none has.
+    """
+    folds = [result.certificate.folds[i] for i in folds_run(result)]
+    seen, tested = max((fold.shared.get(f"{unit}s", 0), getattr(fold.roles["test"], f"{unit}s")) for fold in folds)
+    if not seen:
+        return ""
+    return f" ({'all' if seen == tested else count(seen)} of them in training too)"
 
 
 def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:

@@ -219,6 +219,20 @@ def test_a_result_as_published_stands_with_what_its_test_shares_and_what_colours
     assert "in training too: nothing;" in clean
 
 
+@pytest.mark.parametrize(("shared", "said"), [
+    (({},), ""),
+    (({"patients": 20},), " (all of them in training too)"),
+    (({"patients": 3}, {"patients": 7}), " (3 of them in training too)"),  # the second fold was not run
+])  # fmt: skip
+def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
+    data: ReportData, shared: tuple[dict[str, int], ...], said: str
+) -> None:
+    leaking = with_result(data, "as_published", certificate=certificate(shared=shared))
+    head = established.headline([leaking], data.papers[PAPER], NAME, ())
+    assert f" patients{said}" in head.as_published and ("training" in head.as_published) == bool(said)
+    assert "training" not in head.by_patient
+
+
 def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:
     made = made_images(data)
     head = established.headline([made], made.papers[PAPER], NAME, ())
