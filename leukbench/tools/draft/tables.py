@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from leukbench.errors import InputError, visible
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
+_REPORT_LINE = re.compile(r"\s*(.+?)(?:\s{2,}|\t)((?:[\d.]+\s+)*[\d.]+)\s*")
 _FAR = 12  # lines by which a caption may stand above its table
 
 
@@ -60,7 +61,7 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         ) from error
     # an array has no names of classes and would hide those of a report above it
     printed = list(_report(text, file.name)) or list(_arrays(text, file.name))
-    return [*of_text(text), *printed], list(_sentences(text.split("\n\n"), ""))
+    return [*of_text(_without_tabs(text)), *printed], list(_sentences(text.split("\n\n"), ""))
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -238,17 +239,30 @@ def _of_notebook(cells: Sequence[Sequence[Any]]) -> Iterator[Printed]:
 def _report(text: str, where: str) -> Iterator[Printed]:
     """Yield scikit-learn's classification report as a table."""
     lines = text.splitlines()
+    for start, end in _reports(lines):
+        rows = [["class", *lines[start].split()]]
+        for match in filter(None, map(_REPORT_LINE.fullmatch, lines[start + 1 : end])):
+            values = match[2].split()
+            rows.append([match[1], *([""] * (4 - len(values))), *values])
+        yield _printed(where, "classification report", rows)
+
+
+def _reports(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the first line of each classification report and that after its last."""
     for start, line in enumerate(lines):
         if line.split() == ["precision", "recall", "f1-score", "support"]:
-            rows = [["class", *line.split()]]
-            for body in lines[start + 1 :]:
-                match = re.fullmatch(r"\s*(.+?)\s{2,}((?:[\d.]+\s+)*[\d.]+)\s*", body)
-                if match is not None:
-                    values = match[2].split()
-                    rows.append([match[1], *([""] * (4 - len(values))), *values])
-                elif body.strip():
-                    break
-            yield _printed(where, "classification report", rows)
+            end = start + 1
+            while end < len(lines) and (not lines[end].strip() or _REPORT_LINE.fullmatch(lines[end])):
+                end += 1
+            yield start, end
+
+
+def _without_tabs(text: str) -> str:
+    """Return a text whose classification reports are no tables of cells between tabs: they are read as reports."""
+    lines = text.splitlines()
+    for start, end in _reports(lines):
+        lines[start:end] = [line.replace("\t", "  ") for line in lines[start:end]]
+    return "\n".join(lines)
 
 
 def _arrays(text: str, where: str) -> Iterator[Printed]:
