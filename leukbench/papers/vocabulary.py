@@ -72,6 +72,9 @@ METRICS: dict[str, str] = {
 }
 """Metric name -> meaning. ``detection_rate`` and ``other`` need a ``note``."""
 
+AUGMENTED = "after augmentation"
+"""The condition of a count that includes augmented copies."""
+
 SCORES = frozenset(
     [
         "accuracy",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from leukbench.evaluation.likeness import Likeness
 from leukbench.papers.schema import Claim, Paper
-from leukbench.papers.vocabulary import SCORES
+from leukbench.papers.vocabulary import AUGMENTED, SCORES
 from leukbench.records import Estimate, Experiment
 from leukbench.verdicts.differences import Overlap, Question, Reproduced
 
@@ -99,9 +99,10 @@ def find_estimate(estimates: Sequence[Estimate], definition: Definition, *, fold
 def counted_on(claim: Claim, paper: Paper) -> int | None:
     """Return the number of images a claim was counted on: its own n, else the test images that the paper prints.
 
-    The latter are those with the same study and fold and no condition: the one figure of all classes, or the sum of one
-    figure for each class. None where there is not exactly one. Also a claim about one class gets the images of all
-    classes: design effects are told for these (:func:`leukbench.verdicts.differences.design_effect`).
+    The latter are those with the same study and fold and no condition, else those after augmentation: the one figure of
+    all classes, or the sum of one figure for each class. None where there is not exactly one. Also a claim about one
+    class gets the images of all classes: design effects are told for these
+    (:func:`leukbench.verdicts.differences.design_effect`).
 
     Parameters
     ----------
@@ -114,9 +115,13 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     """
     if claim.n:
         return int(claim.n.replace(",", ""))
+    return _test_size(claim, paper, "") or _test_size(claim, paper, AUGMENTED)
+
+
+def _test_size(claim: Claim, paper: Paper, condition: str) -> int | None:
     sizes: dict[str, set[int]] = {}
     for c in paper.claims:
-        test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", "")
+        test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", condition)
         if test_size and (c.study, c.of_fold) == (claim.study, claim.of_fold) and c.number is not None:
             sizes.setdefault(c.class_, set()).add(int(c.number))
     if "" in sizes:

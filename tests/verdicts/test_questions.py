@@ -356,6 +356,8 @@ SIZE = "metric: n_images, unit: count, split: test"
             ],
             100,
         ),
+        ([f'{{id: planted.n, {SIZE}, value: "3,734", condition: after augmentation}}'], 3734),  # as ddrnet prints it
+        ([f'{{id: planted.n, {SIZE}, value: "2,586", condition: public release}}'], None),
         ([f'{{id: planted.n, {SIZE}, value: "100", fold: "1"}}'], None),
         ([f'{{id: planted.n, {SIZE}, value: "100", study: second}}'], None),
         ([f'{{id: planted.n, {SIZE}, value: "100", kind: cited}}'], None),

@@ -11,8 +11,8 @@ from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import counted
 from leukbench.papers.schema import Claim
+from leukbench.papers.vocabulary import AUGMENTED
 
-AFTER = "after augmentation"
 BEFORE = ("public release", "before augmentation", "")
 MANY = 3
 """Test images an original from which on the images of a class are called copies of few."""
@@ -26,9 +26,9 @@ def check_few_originals(ledger: Ledger) -> list[Draft]:
     more if some originals are kept for training.
     """
     found = []
-    for study in dict.fromkeys(c.study for c in counted(ledger, "n_images") if c.condition == AFTER):
+    for study in dict.fromkeys(c.study for c in counted(ledger, "n_images") if c.condition == AUGMENTED):
         originals = _by_class(ledger, study, BEFORE, {"all", ""})
-        tests = _by_class(ledger, study, (AFTER,), {"test"})
+        tests = _by_class(ledger, study, (AUGMENTED,), {"test"})
         shared = {name: (originals[name], test) for name, test in tests.items() if name in originals}
         if any(_ratio(test, original) >= MANY for original, test in shared.values()):
             found.append(_few_originals_draft(ledger, study, shared))
@@ -37,7 +37,7 @@ def check_few_originals(ledger: Ledger) -> list[Draft]:
 
 def _few_originals_draft(ledger: Ledger, study: str, shared: dict[str, tuple[Claim, Claim]]) -> Draft:
     """Return the finding on classes with few originals; ``shared``: class -> (originals, augmented test images)."""
-    copies = [c for c in counted(ledger, "n_images") if c.condition == AFTER]
+    copies = [c for c in counted(ledger, "n_images") if c.condition == AUGMENTED]
     every = {name: sum(count_of(c) or 0 for c in copies if _is(c, study, name)) for name in shared}
     words = "; ".join(
         f"{name}: {test.value} test images ({every[name]} in all) of {original.value} originals, "
@@ -101,8 +101,8 @@ def _before_and_after(ledger: Ledger) -> dict[tuple[str, str], dict[str, Claim]]
     """Return the test images stated "before" and "after" augmentation, by study and fold."""
     sizes: dict[tuple[str, str], dict[str, Claim]] = {}
     for c in counted(ledger, "n_images"):
-        if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AFTER}:
-            sizes.setdefault((c.study, c.of_fold), {}).setdefault("after" if c.condition == AFTER else "before", c)
+        if c.split == "test" and not c.class_ and not c.model and c.condition in {"", "before augmentation", AUGMENTED}:
+            sizes.setdefault((c.study, c.of_fold), {}).setdefault("after" if c.condition == AUGMENTED else "before", c)
     return sizes
 
 
@@ -158,7 +158,8 @@ def check_copies_by_operations(ledger: Ledger) -> list[Draft]:
         (c.study, c.split, c.of_fold, c.class_): c for c in counted(ledger, "n_images") if c.condition in BEFORE[1:]
     }
     for c in counted(ledger, "n_images"):
-        most = most_copies(fact_of(ledger.paper, "augmentation_operations", c.study)) if c.condition == AFTER else None
+        operations = fact_of(ledger.paper, "augmentation_operations", c.study)
+        most = most_copies(operations) if c.condition == AUGMENTED else None
         source = before.get((c.study, c.split, c.of_fold, c.class_))
         if most is not None and source is not None and count_of(source):
             found.append(_copies_draft(c, source, most))

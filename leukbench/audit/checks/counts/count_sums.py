@@ -12,6 +12,7 @@ from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import fact_of
 from leukbench.audit.readings.whole_numbers import COUNTED, claim_groups, counted, number_of
 from leukbench.papers.schema import Claim
+from leukbench.papers.vocabulary import AUGMENTED
 
 BATCHES = (4, 8, 10, 16, 20, 24, 32, 40, 48, 50, 64, 96, 100, 128, 200, 256, 512)
 
@@ -146,7 +147,7 @@ def check_multipliers(ledger: Ledger) -> list[Draft]:
     }
     for c in counted(ledger, "n_images"):
         source = before.get((c.study, c.split, c.of_fold, c.class_))
-        if c.condition != "after augmentation" or source is None or number_of(source) == 0:
+        if c.condition != AUGMENTED or source is None or number_of(source) == 0:
             continue
         ratio = Fraction(number_of(c), number_of(source))
         good = ratio.denominator == 1

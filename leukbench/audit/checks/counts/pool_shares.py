@@ -11,6 +11,7 @@ from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.public_counts import facts_of, public_class
 from leukbench.audit.readings.whole_numbers import counted, number_of
 from leukbench.papers.schema import Claim
+from leukbench.papers.vocabulary import AUGMENTED
 
 USUAL_PERCENT = (5, 10, 15, 20, 25, 30, 40, 50)
 SMALLEST_POOL = 500
@@ -27,7 +28,7 @@ def check_pool_shares(ledger: Ledger) -> list[Draft]:
     found = []
     for c in counted(ledger, "n_images"):
         known = facts_of(ledger, c.study)
-        if known is None or c.split not in {"test", "validation"} or c.of_fold or c.condition == "after augmentation":
+        if known is None or c.split not in {"test", "validation"} or c.of_fold or c.condition == AUGMENTED:
             continue
         name = public_class(known[1], c.class_) if c.class_ else "total"
         pools = {

@@ -18,6 +18,7 @@ from leukbench.audit.readings.public_counts import (
 )
 from leukbench.audit.readings.whole_numbers import Key, claim_groups, counted, number_of
 from leukbench.papers.schema import Claim
+from leukbench.papers.vocabulary import AUGMENTED
 
 
 def check_public_counts(ledger: Ledger) -> list[Draft]:
@@ -33,7 +34,7 @@ def check_public_counts(ledger: Ledger) -> list[Draft]:
 def _count_draft(ledger: Ledger, c: Claim) -> Draft | None:
     """Return the finding on one stated count beside the public ones; None where they do not speak of the same thing."""
     known = facts_of(ledger, c.study)
-    if known is None or c.model or c.condition == "after augmentation":
+    if known is None or c.model or c.condition == AUGMENTED:
         return None
     facts = known[1]
     class_ = public_class(facts, c.class_) if c.class_ else ""
@@ -240,7 +241,7 @@ def check_oversampling(ledger: Ledger) -> list[Draft]:
             and c.split in {"train", "validation", "test"}
             and not c.of_fold
             and not c.model
-            and c.condition != "after augmentation"
+            and c.condition != AUGMENTED
         ):
             groups.setdefault((c.study, c.condition, c.class_), {}).setdefault(c.split, c)
     for (study, _, class_), parts in groups.items():
