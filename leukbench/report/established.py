@@ -14,7 +14,7 @@ from leukbench.records import Finding, Protocol
 from leukbench.report.briefly import briefly
 from leukbench.report.controls import best_without_network
 from leukbench.report.data import ExperimentResult, ReportData
-from leukbench.report.format import count, percent, too_few, with_interval
+from leukbench.report.format import count, percent, points, too_few, with_interval
 from leukbench.report.ladder import image_by_image
 from leukbench.report.sections import (
     folds_run,
@@ -26,6 +26,7 @@ from leukbench.report.sections import (
     shared,
     status,
 )
+from leukbench.verdicts.rule import Verdict
 
 _NOTHING = "nothing speaks against it"
 FIRST = ("as_published", "patient")
@@ -46,6 +47,16 @@ class Headline:
     same_test: str  # what the test as published shares with training, and what colours alone reach on it
     without_network: str
     status: str
+    verdict: str = ""  # of its runs, with the difference from what is printed
+
+
+def tested_verdict(reports: Sequence[ReportData], paper: Paper, study: str) -> Verdict | None:
+    """Return the verdict on a study's headline from runs on a publisher's images, None where it could not be tested."""
+    for data in real(reports, paper.key, study):
+        verdict = data.verdict(paper.studies[study].headline)
+        if verdict is not None and verdict.verdict not in {"not testable", "inconsistent as printed"}:
+            return verdict
+    return None
 
 
 def worst_finding(findings: Sequence[Finding], paper: Paper, headline: Claim | None = None) -> Finding | None:
@@ -130,7 +141,18 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         by_class=_by_class(data, paper.key, study, claim),
         same_test=_same_test(data, paper.key, study, claim),
         without_network=made.without_network, status=how_much(states) or "not run",
+        verdict=_verdict(tested_verdict(reports, paper, study)),
     )  # fmt: skip
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    if verdict is None or verdict.faithful is None:
+        return ""
+    d = verdict.faithful
+    return (
+        f"**{verdict.verdict}**: {points(d.value)} points from what is printed [{points(d.low)} to {points(d.high)}], "
+        f"at a margin of {100 * verdict.margin:g}"
+    )
 
 
 def how_much(states: Sequence[str]) -> str:
@@ -235,17 +257,19 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     claim = paper.claim(paper.studies[study].headline)
     if any(claim.id in f.accused for f in findings if f.status == "inconsistent"):
         return "nothing that is run: the figure is impossible as printed, so the paper itself has to be corrected"
-    for data in real(reports, paper.key, study):
-        verdict = data.verdict(claim.id)
-        if verdict is not None and verdict.verdict not in {"not testable", "inconclusive"}:
-            return f"settled: {verdict.verdict}" + (f" ({verdict.reason})" if verdict.reason else "")
+    verdict = tested_verdict(reports, paper, study)
+    if verdict is not None and verdict.verdict != "inconclusive":
+        return f"settled: {verdict.verdict}" + (f" ({verdict.reason})" if verdict.reason else "")
     patients = (
         "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
     )
+    readings = len(paper.studies[study].protocols.get("as_published", ()))
+    others = f" under the other {readings - 1} readings of its split, and as many by patient" if readings > 1 else ""
+    if verdict is not None:
+        within = f"its test can show agreement within {100 * verdict.smallest_margin:.1f} points at best"
+        return f"trainings{others or ' by patient'}{patients}; {within}"
     if unsettled_though_whole(reports, paper, study):
-        readings = len(paper.studies[study].protocols.get("as_published", ()))
-        others = f", and under the other {readings - 1} readings of it" if readings > 1 else ""
-        return f"another training under its own split{others}, and as many by patient{patients}"
+        return f"another training under its own split, and{others or ' as many by patient'}{patients}"
     return f"all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
 
 

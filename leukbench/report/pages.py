@@ -190,14 +190,11 @@ def _settle(site: Site) -> list[tuple[str, str]]:
 
 def _headline_verdicts(site: Site) -> dict[tuple[str, str], str]:
     """Return the verdict on each study's headline from runs on a publisher's images, where there is one."""
-    found: dict[tuple[str, str], str] = {}
-    for paper, study in site.studies():
-        headline = site.papers[paper].studies[study].headline
-        for data in established.real(site.profiles, paper, study):
-            verdict = data.verdict(headline)
-            if verdict is not None and verdict.verdict not in {"not testable", "inconsistent as printed"}:
-                found.setdefault((paper, study), verdict.verdict)
-    return found
+    tested = {
+        (paper, study): established.tested_verdict(site.profiles, site.papers[paper], study)
+        for paper, study in site.studies()
+    }
+    return {key: verdict.verdict for key, verdict in tested.items() if verdict is not None}
 
 
 def verdict_sentence(site: Site) -> str:

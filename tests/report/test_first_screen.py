@@ -22,6 +22,7 @@ from leukbench.report.leaks import leaks_of
 from leukbench.report.pages import Site, hospital_sentence, index_page, metrics, paper_page, profile_page, site_pages
 from leukbench.report.pages import verdict_sentence as sentence
 from leukbench.report.sections import finding_rows
+from leukbench.verdicts.differences import Difference, Question
 from leukbench.verdicts.rule import Verdict
 from tests.support.made_report import (
     BORDER,
@@ -276,10 +277,27 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     assert "a list of patient ids, which is not published" in established.to_settle([absent], paper, NAME, ())
     settled = compared(data, verdicts=(verdict("reproduced"),))
     assert established.to_settle([settled], paper, NAME, ()) == "settled: reproduced (so)"
+    unsure = compared(data, verdicts=(dataclasses.replace(verdict("inconclusive"), smallest_margin=0.06016),))
+    wanted = "trainings by patient; its test can show agreement within 6.0 points at best"
+    assert established.to_settle([unsure], paper, NAME, ()) == wanted
     untold = compared(data, verdicts=(verdict("not testable"),))
     another = "another training under its own split, and as many by patient"
     assert established.to_settle([untold], paper, NAME, ()) == another
     assert "all of the paper's images" in established.to_settle([limited(untold)], paper, NAME, ())
+
+
+def test_a_verdict_of_runs_stands_on_the_first_screen_with_the_difference_and_the_margin(data: ReportData) -> None:
+    difference = Difference(value=0.04572, low=0.00446, high=0.0844, se_low=0.01, se_high=0.01, df=9.0)
+    question = Question(claim=HEADLINE, metric="accuracy", value=0.955, half_unit=0.0005, n=400, headline=True)
+    asked = compared(data, questions={HEADLINE: question})
+    tested = compared(asked, verdicts=(dataclasses.replace(verdict("inconclusive"), faithful=difference),))
+    said = established.headline([tested], data.papers[PAPER], NAME, ()).verdict
+    assert said == "**inconclusive**: +4.6 points from what is printed [+0.4 to +8.4], at a margin of 10"
+    assert f"- *Verdict of these runs*: {said}." in paper_page(site(tested), site().papers[PAPER])
+    assert f". {said} |" in index_page(site(tested))
+    untold = compared(asked, verdicts=(dataclasses.replace(verdict("not testable"), faithful=difference),))
+    assert established.headline([untold], data.papers[PAPER], NAME, ()).verdict == ""
+    assert "Verdict of these runs" not in paper_page(site(untold), site().papers[PAPER])
 
 
 def test_real_results_lead_and_a_profile_with_networks_comes_before_one_without(data: ReportData) -> None:
