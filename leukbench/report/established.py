@@ -26,6 +26,7 @@ from leukbench.report.sections import (
     shared,
     status,
 )
+from leukbench.verdicts.questions import counted_on
 from leukbench.verdicts.rule import Verdict
 
 _NOTHING = "nothing speaks against it"
@@ -270,7 +271,8 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
         return f"trainings{others or ' by patient'}{patients}; {within}"
     if unsettled_though_whole(reports, paper, study):
         return f"another training under its own split, and{others or ' as many by patient'}{patients}"
-    return f"all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
+    n = "" if counted_on(claim, paper) else "the number of images behind the figure, which is not printed, and "
+    return f"{n}all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
 
 
 def unsettled_though_whole(reports: Sequence[ReportData], paper: Paper, study: str) -> str:

@@ -272,7 +272,12 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     paper = data.papers[PAPER]
     accused = finding("inconsistent", 3, accused=(HEADLINE,))
     assert "impossible as printed" in established.to_settle([data], paper, NAME, (accused,))
-    assert "patient ids" not in established.to_settle([data], paper, NAME, ())
+    lacking = established.to_settle([data], paper, NAME, ())
+    assert lacking == "all of the paper's images, epochs and starting weights under its own split and by patient"
+    without_n = [c.model_copy(update={"n": ""}) for c in paper.claims if c.metric != "n_images"]
+    unknown_n = paper.model_copy(update={"claims": tuple(without_n)})
+    first = "the number of images behind the figure, which is not printed, and all of the paper's images"
+    assert established.to_settle([data], unknown_n, NAME, ()).startswith(first)
     absent = with_result(data, "patient", certificate=certificate(evidence="absent"))
     assert "a list of patient ids, which is not published" in established.to_settle([absent], paper, NAME, ())
     settled = compared(data, verdicts=(verdict("reproduced"),))
