@@ -267,8 +267,8 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     readings = len(paper.studies[study].protocols.get("as_published", ()))
     others = f" under the other {readings - 1} readings of its split, and as many by patient" if readings > 1 else ""
     if verdict is not None:
-        within = f"its test can show agreement within {100 * verdict.smallest_margin:.1f} points at best"
-        return f"trainings{others or ' by patient'}{patients}; {within}"
+        within = f"those there are can show agreement within {100 * verdict.smallest_margin:.1f} points at best"
+        return f"more trainings, {f'also{others}' if others else 'and as many by patient'}{patients}; {within}"
     if unsettled_though_whole(reports, paper, study):
         return f"another training under its own split, and{others or ' as many by patient'}{patients}"
     n = "" if counted_on(claim, paper) else "the number of images behind the figure, which is not printed, and "

@@ -283,7 +283,7 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     settled = compared(data, verdicts=(verdict("reproduced"),))
     assert established.to_settle([settled], paper, NAME, ()) == "settled: reproduced (so)"
     unsure = compared(data, verdicts=(dataclasses.replace(verdict("inconclusive"), smallest_margin=0.06016),))
-    wanted = "trainings by patient; its test can show agreement within 6.0 points at best"
+    wanted = "more trainings, and as many by patient; those there are can show agreement within 6.0 points at best"
     assert established.to_settle([unsure], paper, NAME, ()) == wanted
     untold = compared(data, verdicts=(verdict("not testable"),))
     another = "another training under its own split, and as many by patient"
