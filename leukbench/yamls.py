@@ -30,19 +30,24 @@ def read_yaml(file: Path, *, what: str = "a file", do: str = "") -> Any:
         Where it cannot be read, is no YAML in UTF-8, nests or multiplies beyond reason, gives a key twice, or holds a
         number out of range or a control character.
     """
+    return yaml_of(text_of(file, what=what, do=do), where=str(file), what=what)
+
+
+def text_of(file: Path, *, what: str = "a file", do: str = "") -> str:
+    """Return the text of a YAML file. Raises InputError where it cannot be read, is too large or not in UTF-8."""
     try:
         data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {what}", where=str(file), found=error.strerror or str(error), do=do) from error
+    except (OSError, ValueError) as error:  # a name that cannot be one
+        found = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {what}", where=str(file), found=found, do=do) from error
     if len(data) > MAX_BYTES:
         raise InputError(
             f"{what} is too large", where=str(file), expected=f"{MAX_BYTES:,} bytes at most", found=f"{len(data):,}"
         )
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{what} is no YAML in UTF-8", where=str(file), found=str(error)) from error
-    return yaml_of(text, where=str(file), what=what)
 
 
 def yaml_of(text: str, *, where: str, what: str = "a file") -> Any:

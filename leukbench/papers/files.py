@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from leukbench.errors import InputError, unknown_name
-from leukbench.yamls import read_yaml
+from leukbench.yamls import text_of, yaml_of
 
 _FOLDER = Path(__file__).parent
+PAPER_FILE = "a paper file"
 
 
 def paper_keys(*, made_up: bool = False) -> list[str]:
@@ -39,7 +40,12 @@ def is_file_name(key_or_file: str) -> bool:
 
 def read_mapping(file: Path) -> dict[str, Any]:
     """Return what a paper file holds, unvalidated. Raises InputError where it is missing, no YAML, or no mapping."""
-    raw = read_yaml(file, what="a paper file")
+    return mapping_of(text_of(file, what=PAPER_FILE), file)
+
+
+def mapping_of(text: str, file: Path) -> dict[str, Any]:
+    """Return what the text of a paper file holds. Raises InputError as :func:`read_mapping`."""
+    raw = yaml_of(text, where=str(file), what=PAPER_FILE)
     if not isinstance(raw, dict):
         raise InputError("a paper file holds a mapping", where=str(file), found=type(raw).__name__)
     return raw

@@ -9,10 +9,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from leukbench.errors import InputError
-from leukbench.papers.files import is_file_name, paper_file, paper_keys, read_mapping
+from leukbench.papers.files import PAPER_FILE, is_file_name, mapping_of, paper_file, paper_keys, read_mapping
 from leukbench.papers.schema import Paper
 from leukbench.papers.slips import claim_lines, claim_problems, problem_text, run_slips, slips, with_lines
-from leukbench.paths import sha256_of
+from leukbench.yamls import text_of
 
 SHOWN = 40
 """Things of one file that are named at most."""
@@ -37,16 +37,18 @@ def read_paper(file: Path, *, run: bool = False) -> Paper:
     """Return the validated paper in a file; with ``run`` one that can be trained as well as audited.
 
     Raises InputError where it is missing, no YAML, against the schema, or where something in it would be dropped or
-    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once. The same bytes under the same
-    name are read once in a process.
+    misread in silence (:mod:`leukbench.papers.slips`): all such places of a file at once. The same text under the same
+    name is validated once in a process.
     """
-    return _read(file, sha256_of(file) if file.is_file() else "", run)
+    paper = _read(file, text_of(file, what=PAPER_FILE), run)
+    mappings = {name: dict(value) for name, value in paper if isinstance(value, dict)}  # whose change stays with whom
+    return paper.model_copy(update=mappings)
 
 
-@lru_cache(maxsize=64)
-def _read(file: Path, sha256: str, run: bool) -> Paper:
-    raw = read_mapping(file)
-    lines = claim_lines(file.read_text(encoding="utf-8"))
+@lru_cache(maxsize=32)
+def _read(file: Path, text: str, run: bool) -> Paper:
+    raw = mapping_of(text, file)
+    lines = claim_lines(text)
     problems = claim_problems(raw.get("claims"), lines)
     try:
         paper = Paper.model_validate(raw)

@@ -142,17 +142,20 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         by_class=_by_class(data, paper.key, study, claim),
         same_test=_same_test(data, paper.key, study, claim),
         without_network=made.without_network, status=how_much(states) or "not run",
-        verdict=_verdict(tested_verdict(reports, paper, study)),
+        verdict=_verdict(data, claim, tested_verdict(reports, paper, study), shown[:1]),
     )  # fmt: skip
 
 
-def _verdict(verdict: Verdict | None) -> str:
-    if verdict is None or verdict.faithful is None:
+def _verdict(data: ReportData, claim: Claim, verdict: Verdict | None, experiments: Sequence[str]) -> str:
+    """Return a verdict with its difference; where copies of originals were tested, with what a paper counts too."""
+    if verdict is None or verdict.faithful is None or claim.fraction is None:
         return ""
     d = verdict.faithful
+    shares = [data.by_image[name, claim.arm] for name in experiments if (name, claim.arm) in data.by_image]
+    counted = [f" by original, {points(share - claim.fraction)} image by image" for share in shares]
     return (
-        f"**{verdict.verdict}**: {points(d.value)} points from what is printed [{points(d.low)} to {points(d.high)}], "
-        f"at a margin of {100 * verdict.margin:g}"
+        f"**{verdict.verdict}**: {points(d.value)} points from what is printed [{points(d.low)} to {points(d.high)}]"
+        f"{''.join(counted)}, at a margin of {100 * verdict.margin:g}"
     )
 
 
@@ -267,8 +270,9 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     readings = len(paper.studies[study].protocols.get("as_published", ()))
     others = f" under the other {readings - 1} readings of its split, and as many by patient" if readings > 1 else ""
     if verdict is not None:
-        within = f"those there are can show agreement within {100 * verdict.smallest_margin:.1f} points at best"
-        return f"more trainings, {f'also{others}' if others else 'and as many by patient'}{patients}; {within}"
+        within = f"those there are could show agreement within {100 * verdict.smallest_margin:.1f} points (80 % power)"
+        stays = "and the error of the printed figure itself, of one training, stays"
+        return f"more trainings, {f'also{others}' if others else 'and as many by patient'}{patients}; {within}, {stays}"
     if unsettled_though_whole(reports, paper, study):
         return f"another training under its own split, and{others or ' as many by patient'}{patients}"
     n = "" if counted_on(claim, paper) else "the number of images behind the figure, which is not printed, and "

@@ -1,5 +1,5 @@
-"""A finished run as a whole: its receipt seals every file of its folder, and whoever reads one holds all against it. No
-torch.
+"""A finished run as a whole: its receipt seals every file of its folder but weights, which may be deleted, and whoever
+reads one holds all against it. No torch.
 """
 
 from __future__ import annotations

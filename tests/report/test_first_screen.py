@@ -283,8 +283,11 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     settled = compared(data, verdicts=(verdict("reproduced"),))
     assert established.to_settle([settled], paper, NAME, ()) == "settled: reproduced (so)"
     unsure = compared(data, verdicts=(dataclasses.replace(verdict("inconclusive"), smallest_margin=0.06016),))
-    wanted = "more trainings, and as many by patient; those there are can show agreement within 6.0 points at best"
-    assert established.to_settle([unsure], paper, NAME, ()) == wanted
+    wanted = (
+        "more trainings, and as many by patient; those there are could show agreement within 6.0 points (80 % power)"
+    )
+    stays = "and the error of the printed figure itself, of one training, stays"
+    assert established.to_settle([unsure], paper, NAME, ()) == f"{wanted}, {stays}"
     untold = compared(data, verdicts=(verdict("not testable"),))
     another = "another training under its own split, and as many by patient"
     assert established.to_settle([untold], paper, NAME, ()) == another
@@ -300,6 +303,9 @@ def test_a_verdict_of_runs_stands_on_the_first_screen_with_the_difference_and_th
     assert said == "**inconclusive**: +4.6 points from what is printed [+0.4 to +8.4], at a margin of 10"
     assert f"- *Verdict of these runs*: {said}." in paper_page(site(tested), site().papers[PAPER])
     assert f". {said} |" in index_page(site(tested))
+    copies = dataclasses.replace(tested, by_image={("as_published", NET): 0.985})
+    counted = established.headline([copies], data.papers[PAPER], NAME, ()).verdict
+    assert counted.endswith("[+0.4 to +8.4] by original, +3.0 image by image, at a margin of 10")
     untold = compared(asked, verdicts=(dataclasses.replace(verdict("not testable"), faithful=difference),))
     assert established.headline([untold], data.papers[PAPER], NAME, ()).verdict == ""
     assert "Verdict of these runs" not in paper_page(site(untold), site().papers[PAPER])

@@ -15,7 +15,12 @@ from xml.etree import ElementTree
 from leukbench.errors import InputError, visible
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
-_REPORT_LINE = re.compile(r"\s*(.+?)(?:\s{2,}|\t)((?:[\d.]+\s+)*[\d.]+)\s*")
+_SCORE, _COUNT = r"(?:\d*\.\d+|\d+\.?|nan)", r"(?:\d{1,3}(?:,\d{3})+|\d+)"
+_REPORT_LINE = re.compile(
+    rf"\s*(?:(accuracy)\s+({_SCORE}\s+{_COUNT})"
+    rf"|(\S+(?: \S+)*)(?:\s{{2,}}|\t)({_SCORE}(?:\s+{_SCORE}){{2}}\s+{_COUNT}))\s*"
+)
+_LAST_LINES = frozenset(["weighted avg", "samples avg"])
 _FAR = 12  # lines by which a caption may stand above its table
 
 
@@ -237,23 +242,40 @@ def _of_notebook(cells: Sequence[Sequence[Any]]) -> Iterator[Printed]:
 
 
 def _report(text: str, where: str) -> Iterator[Printed]:
-    """Yield scikit-learn's classification report as a table."""
+    """Yield scikit-learn's classification report as a table; a score that is not defined is an empty cell.
+
+    Raises InputError where a line within a report is none of its lines.
+    """
     lines = text.splitlines()
     for start, end in _reports(lines):
         rows = [["class", *lines[start].split()]]
-        for match in filter(None, map(_REPORT_LINE.fullmatch, lines[start + 1 : end])):
-            values = match[2].split()
-            rows.append([match[1], *([""] * (4 - len(values))), *values])
+        for name, values in filter(None, map(_report_line, lines[start + 1 : end])):
+            rows.append([name, *([""] * (4 - len(values))), *("" if v == "nan" else v for v in values)])
+        odd = lines[end].strip() if end < len(lines) else ""
+        if rows[-1][0] not in _LAST_LINES and re.search(r"\d\s+\S*\d", odd) and not odd.startswith("["):
+            raise InputError(
+                "a line of a classification report is not understood", where=f"{where}, line {end + 1}",
+                expected="a class, three scores and a whole number of images, between spaces or tabs", found=odd[:60],
+                do="print the report as scikit-learn does, or give the table as CSV",
+            )  # fmt: skip
         yield _printed(where, "classification report", rows)
 
 
+def _report_line(line: str) -> tuple[str, list[str]] | None:
+    match = _REPORT_LINE.fullmatch(line)
+    return (match[1] or match[3], (match[2] or match[4]).split()) if match else None
+
+
 def _reports(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the first line of each classification report and that after its last."""
+    """Yield the first line of each classification report and that after its last: its averages end it."""
     for start, line in enumerate(lines):
         if line.split() == ["precision", "recall", "f1-score", "support"]:
-            end = start + 1
-            while end < len(lines) and (not lines[end].strip() or _REPORT_LINE.fullmatch(lines[end])):
-                end += 1
+            end, last = start + 1, ""
+            while end < len(lines):
+                read = _report_line(lines[end])
+                if lines[end].strip() and (read is None or (last in _LAST_LINES and read[0] not in _LAST_LINES)):
+                    break
+                last, end = read[0] if read else last, end + 1
             yield start, end
 
 

@@ -379,6 +379,25 @@ def test_a_report_and_a_matrix_are_read_as_they_were_printed(tmp_path: Path) -> 
     assert result.exit_code == 1 and "0.9667" in result.stdout
 
 
+def test_what_stands_after_a_report_or_is_no_line_of_it_is_no_class(tmp_path: Path) -> None:
+    from sklearn.metrics import classification_report
+
+    truth, called = np.repeat([0, 1], [1200, 100]), np.repeat([0, 1, 0, 1], [1000, 200, 10, 90])
+    report = classification_report(truth, called, target_names=["HEM", "ALL"], digits=4)
+    tabs = "\n".join(re.sub(r"\s{2,}", "\t", line) for line in report.splitlines())
+
+    def classes(text: str) -> set[str]:
+        drafted = draft_of(_file(tmp_path, "r.txt", text)).paper().claims
+        return {c.class_ for c in drafted if c.class_}
+
+    assert classes(f"{tabs}\n\n1000\t200\t0\n10\t90\t0\n7\t95.0\t93.0\t91.0\t300\n") == {"HEM", "ALL"}
+    assert classes(report.replace("1300", "1,300").replace("1200", "1,200")) == {"HEM", "ALL"}
+    undefined = draft_of(_file(tmp_path, "n.txt", report.replace("0.3103", "   nan"))).paper().claims
+    assert "0.3103" in report and len(undefined) == 16 and {c.class_ for c in undefined} == {"", "HEM", "ALL"}
+    with pytest.raises(InputError, match="0,9901"):
+        classes(report.replace("0.", "0,"))
+
+
 def test_reports_that_need_not_hold_together_are_refused_and_accuse_nobody(tmp_path: Path) -> None:
     """Two reports may be of other models; with micro avg some classes are left out, and calls lie outside of them."""
     from sklearn.metrics import classification_report
