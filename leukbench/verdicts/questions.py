@@ -115,19 +115,21 @@ def counted_on(claim: Claim, paper: Paper) -> int | None:
     """
     if claim.n:
         return int(claim.n.replace(",", ""))
-    return _test_size(claim, paper, "") or _test_size(claim, paper, AUGMENTED)
+    sizes = _test_sizes(claim, paper, "") or _test_sizes(claim, paper, AUGMENTED)
+    if "" in sizes:
+        return sizes[""].pop() if len(sizes[""]) == 1 else None
+    classes = [sizes.get(c, set()) for c in paper.studies[claim.study].classes]
+    return sum(found.pop() for found in classes) if all(len(found) == 1 for found in classes) else None
 
 
-def _test_size(claim: Claim, paper: Paper, condition: str) -> int | None:
+def _test_sizes(claim: Claim, paper: Paper, condition: str) -> dict[str, set[int]]:
+    """Return the test images printed for a claim's study and fold under a condition: class, "" for all -> numbers."""
     sizes: dict[str, set[int]] = {}
     for c in paper.claims:
         test_size = (c.metric, c.kind, c.split, c.condition) == ("n_images", "own", "test", condition)
         if test_size and (c.study, c.of_fold) == (claim.study, claim.of_fold) and c.number is not None:
             sizes.setdefault(c.class_, set()).add(int(c.number))
-    if "" in sizes:
-        return sizes[""].pop() if len(sizes[""]) == 1 else None
-    classes = [sizes.get(c, set()) for c in paper.studies[claim.study].classes]
-    return sum(found.pop() for found in classes) if all(len(found) == 1 for found in classes) else None
+    return sizes
 
 
 def comparable(claim: Claim) -> bool:

@@ -358,6 +358,13 @@ SIZE = "metric: n_images, unit: count, split: test"
         ),
         ([f'{{id: planted.n, {SIZE}, value: "3,734", condition: after augmentation}}'], 3734),  # as ddrnet prints it
         ([f'{{id: planted.n, {SIZE}, value: "2,586", condition: public release}}'], None),
+        (  # two figures that differ are no reason to take a third
+            [
+                f'{{id: planted.n{k}, {SIZE}, value: "{k}00", condition: {c}}}'
+                for k, c in enumerate(('""', '""', "after augmentation"), 1)
+            ],
+            None,
+        ),
         ([f'{{id: planted.n, {SIZE}, value: "100", fold: "1"}}'], None),
         ([f'{{id: planted.n, {SIZE}, value: "100", study: second}}'], None),
         ([f'{{id: planted.n, {SIZE}, value: "100", kind: cited}}'], None),
