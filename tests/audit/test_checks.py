@@ -692,6 +692,15 @@ def test_a_headline_is_counted_on_what_was_tested_not_on_what_the_publisher_offe
     assert "189 errors on 2134 images" in draft.statement and "all 118 patients" in draft.witness
 
 
+def test_a_headline_of_no_named_part_is_counted_on_the_test_part_with_a_reservation() -> None:
+    rows = [score("accuracy", "91.98", split="unstated"), images("3734", split="test")]
+    (draft,) = plausibility.check_honest_intervals(read(paper(*rows)))
+    assert "299 errors on the 3734 test images that are printed, if it is of these" in draft.statement
+    assert draft.repair.startswith("the part that it was counted on")
+    (draft,) = plausibility.check_honest_intervals(read(paper(rows[0], images("3734", split="train"))))
+    assert "has no number of images" in draft.statement
+
+
 def test_an_exchange_that_leaves_scores_unexplained_is_not_alleged() -> None:
     """Of a true 80, 20, 10, 90: with 70 for 80, exchanged error counts would give one of three scores, by chance."""
     declared = {"id": "m1", "where": "Figure 1", "rows": "unstated", "classes": ["ill", "well"], "positive": "ill"}

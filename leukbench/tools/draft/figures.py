@@ -20,7 +20,7 @@ from leukbench.tools.draft.headers import (
     read_header,
     writes_commas,
 )
-from leukbench.tools.draft.tables import Printed
+from leukbench.tools.draft.tables import BESIDE_A_REPORT, Printed
 
 _NAMES = re.compile(
     r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE
@@ -133,6 +133,11 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
 def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> None:
     if not table.rows or len(table.rows[0]) < 2:
         found.left.append(f"{table.where}: a table of one column")
+        return
+    if table.caption == BESIDE_A_REPORT:
+        found.remarks.append(
+            f"{table.where}: the confusion matrix is left out, as a report stands beside it; audit it by itself."
+        )
         return
     whole, remark = without_totals(table)
     if remark and _is_matrix(whole, whole.rows[0], whole.rows[1:]):

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ _REPORT_LINE = re.compile(
     rf"|(\S+(?: \S+)*)(?:\s{{2,}}|\t)({_SCORE}(?:\s+{_SCORE}){{2}}\s+{_COUNT}))\s*"
 )
 _LAST_LINES = frozenset(["weighted avg", "samples avg"])
+BESIDE_A_REPORT = "confusion matrix beside a classification report"
+"""The caption of an array that is left out: it has no names of classes, and may be of another model."""
 _FAR = 12  # lines by which a caption may stand above its table
 
 
@@ -64,9 +66,10 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
-    # an array has no names of classes and would hide those of a report above it
-    printed = list(_report(text, file.name)) or list(_arrays(text, file.name))
-    return [*of_text(_without_tabs(text)), *printed], list(_sentences(text.split("\n\n"), ""))
+    reports, arrays = list(_report(text, file.name)), list(_arrays(text, file.name))
+    if reports:
+        arrays = [replace(array, caption=BESIDE_A_REPORT) for array in arrays]
+    return [*of_text(_without_tabs(text)), *reports, *arrays], list(_sentences(text.split("\n\n"), ""))
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:

@@ -38,7 +38,8 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
 
     Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n
     images count as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole
-    patients are tested, and no less than n over all its patients. Without an n, the missing number is named.
+    patients are tested, and no less than n over all its patients. A figure whose part is unstated is held to be
+    of the test part, and the finding says so. Without an n, the missing number is named.
     """
     found = []
     for name, study in ledger.paper.studies.items():
@@ -47,6 +48,9 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
         if accuracy is None or accuracy.low > 1:
             continue
         n = images_behind(ledger, claim)
+        assumed = n is None and claim.split == "unstated"
+        if assumed:
+            n = images_behind(ledger, claim.model_copy(update={"split": "test"}))
         if canonical(claim.metric) not in {"accuracy", "error_rate"} or claim.class_ or claim.average == "macro":
             found.append(_no_share(name, claim))
         elif n is None:
@@ -54,7 +58,8 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
         else:
             p = float(printed_number(claim.value) or 0) / scale_of(claim)
             p = 1 - p if canonical(claim.metric) == "error_rate" else p
-            found.append(_interval_draft(name, claim, p, n, public_counts().get(study.source, {})))
+            facts = public_counts().get(study.source, {})
+            found.append(_interval_draft(name, claim, p, n, facts, assumed=assumed))
     return found
 
 
@@ -88,7 +93,7 @@ def _no_share(study: str, claim: Claim) -> Draft:
 
 
 def _interval_draft(
-    study: str, claim: Claim, p: float, n: tuple[int, tuple[Claim, ...]], facts: dict[str, object]
+    study: str, claim: Claim, p: float, n: tuple[int, tuple[Claim, ...]], facts: dict[str, object], *, assumed: bool
 ) -> Draft:
     size, basis = n
     low, high = _wilson(p, size)
@@ -97,16 +102,17 @@ def _interval_draft(
     images, subjects = facts.get("images"), facts.get("subjects")
     if isinstance(images, int) and isinstance(subjects, int):
         words += _patients_words(p, size, images, subjects)
+    part = f"the {size} test images that are printed, if it is of these" if assumed else f"{size} images"
     return Draft(
         check="honest_intervals",
         status="uncheckable",
         kind="arithmetic",
         claims=(claim, *basis),
         severity=0,
-        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {size} images; its "
-        "interval depends on patients.",
+        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {part}; its interval depends "
+        "on patients.",
         witness=words,
-        repair="the patient of each test image.",
+        repair=("the part that it was counted on, and " if assumed else "") + "the patient of each test image.",
     )
 
 
