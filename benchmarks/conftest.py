@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 _ROWS = pytest.StashKey[list["Row"]]()
+ROOFLINE = "its operations one by one at the machine's measured limits"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Compare(Protocol):
         goals: dict[str, float] | None = None,
         rounds: int = 5,
         limit_s: float = math.nan,
+        least_s: float = math.nan,
     ) -> list[Row]: ...
 
 
@@ -78,6 +80,7 @@ def compare(request: pytest.FixtureRequest, benchmark: Any) -> Compare:
         goals: dict[str, float] | None = None,
         rounds: int = 5,
         limit_s: float = math.nan,
+        least_s: float = math.nan,  # of one call of ours, which no way undercuts
     ) -> list[Row]:
         taken: dict[str, list[float]] = {name: [] for name in others}
 
@@ -97,6 +100,9 @@ def compare(request: pytest.FixtureRequest, benchmark: Any) -> Compare:
             paired = [(t / way.units) / (o / ours.units) for t, o in zip(times, own, strict=True)]
             rate, goal = way.units / statistics.median(times), (goals or {}).get(name, math.nan)
             rows.append(Row(what, name, unit, rate, statistics.median(paired), goal, rounds))
+        if not math.isnan(least_s):
+            share, goal = least_s / call_s, (goals or {}).get(ROOFLINE, math.nan)
+            rows.append(Row(what, ROOFLINE, unit, ours.units / least_s, share, goal, rounds))
         benchmark.extra_info["ratios"] = {row.way: row.ratio for row in rows}
         request.config.stash[_ROWS].extend(rows)
         return rows
@@ -133,6 +139,8 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         if math.isnan(row.ratio) or row.way == "leukbench":
             ratio = ""
+        elif row.way == ROOFLINE:
+            ratio = f"{row.ratio:.0%} of it"
         else:
             ratio = f"{row.ratio:.2f} times faster" if row.ratio >= 1 else f"{1 / row.ratio:.2f} times slower"
         if not math.isnan(row.limit_s):

@@ -1,4 +1,5 @@
-"""One training step of a paper's network, over and over, in a process of its own: a line on standard input asks for it.
+"""One training step of a paper's network, over and over, in a process of its own: a line on standard input asks for it,
+or for the least seconds that its operations need at the limits of the machine.
 
 ``python -m benchmarks.step_worker NETWORK WAY``; ways: ``eager`` (fp32, NCHW, as a tutorial writes it), ``fp32`` and
 ``bf16`` (a worker of leukbench, which keeps the pages that tensors free). A process each, because how memory is kept
@@ -23,6 +24,7 @@ from leukbench.training.engine import _train_epoch, set_up
 from leukbench.training.hardware import keep_pages, use_threads
 from leukbench.training.network import build_network
 from leukbench.training.recipe import make_loss
+from leukbench.training.roofline import Work, measure_device
 
 ARMS = {
     "alnet": ("alnet", "alnet"),
@@ -71,13 +73,21 @@ def make_step(name: str, way: str) -> Callable[[], object]:
     return lambda: _train_epoch(state, pixels, np.arange(size), loss_of, [], seed=0, epoch=0, precision=way)
 
 
+def least_s(step: Callable[[], object], way: str) -> float:
+    """Return the eager roofline of a step: for each operation the slower of computing and moving, as measured now."""
+    step()
+    with Work() as work:
+        step()
+    kind = torch.bfloat16 if way == "bf16" else torch.float32
+    return float(work.least_s(measure_device(CPU, side=2048, kind=kind)))
+
+
 def main(name: str, way: str) -> None:
-    """Answer each line with a step."""
+    """Answer each line: ``roofline`` with seconds, any other with a step."""
     use_threads(224)
     step = make_step(name, way)
-    for _ in sys.stdin:
-        step()
-        print("done", flush=True)
+    for line in sys.stdin:
+        print(least_s(step, way) if line.strip() == "roofline" else step() or "done", flush=True)
 
 
 if __name__ == "__main__":

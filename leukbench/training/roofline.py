@@ -46,11 +46,13 @@ class Device:
     launch_s: float = 0.0  # the least time of one operation
 
 
-def measure_device(device: torch.device, *, side: int = 8192, seconds: float = 1.0) -> Device:
-    """Return the device's limits, measured by a square product (bf16; on a CPU fp32) and a copy of sixteen times its
-    elements in bytes.
+def measure_device(
+    device: torch.device, *, side: int = 8192, seconds: float = 1.0, kind: torch.dtype | None = None
+) -> Device:
+    """Return the device's limits, measured by a square product (of ``kind``, else bf16; on a CPU fp32) and a copy of
+    sixteen times its elements in bytes.
     """
-    kind = torch.float32 if device.type == "cpu" else torch.bfloat16
+    kind = kind or (torch.float32 if device.type == "cpu" else torch.bfloat16)
     a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
     product_s = seconds_of(lambda: a @ b, device, at_least_s=seconds)
     source = torch.empty(side * side * 4, device=device, dtype=torch.float32)
