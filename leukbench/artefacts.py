@@ -201,6 +201,7 @@ class RunReceipt:
     n_train_rows: int
     n_validation_rows: int
     n_test_rows: int
+    n_steps: int | None = None  # updates of the weights; None in a receipt from before they were counted
 
 
 @dataclass(frozen=True, kw_only=True)

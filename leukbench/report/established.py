@@ -189,7 +189,9 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
     average = None if claim.class_ or claim.metric in {"accuracy", "auc", "mcc", "kappa"} else "macro"
     e = pick(data.arm(name, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
     one = only_class(data, name, claim.arm)
-    result = f"calls every image {one}" if one else with_interval(e, data.unit(name))
+    result = (
+        f"calls every image {one}{_after_steps(data, name, claim.arm)}" if one else with_interval(e, data.unit(name))
+    )
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
     if groups and not one:
         groups += _seen_in_training(data.results[name], data.unit(name))
@@ -197,6 +199,15 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
     readings = data.papers[paper].studies[study].protocols.get(protocol, ())
     more = f" (1 of {len(readings)} readings)" if len(readings) > 1 else ""
     return f"{result}{groups}{copies}{more}"
+
+
+def _after_steps(data: ReportData, experiment: str, arm: str) -> str:
+    """Return after how many updates of its weights a network has learned no more than that; "" where that was not
+    counted.
+    """
+    steps = [run.n_steps for run in data.results[experiment].receipt.runs if run.arm == arm]
+    counted = [n for n in steps if n is not None]
+    return f" after {count(max(counted))} steps" if counted else ""
 
 
 def _seen_in_training(result: ExperimentResult, unit: str) -> str:

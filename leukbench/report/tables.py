@@ -240,6 +240,7 @@ training_rows integer images and planned copies trained on
 test_rows integer images and copies tested on
 epochs integer trained for at most
 epochs_published integer of the paper
+steps integer updates of the weights; empty where they were not counted
 parameters integer of the network
 deviations string from what the paper did, parted by blanks
 commit string that it was trained at, + where files differed from it; empty where unknown
@@ -258,6 +259,7 @@ def _runs(data: ReportData) -> Table:
             "test_rows": run.n_test_rows,
             "epochs": receipt.arms[run.arm].epochs,
             "epochs_published": receipt.arms[run.arm].epochs_published,
+            "steps": run.n_steps,
             "parameters": receipt.arms[run.arm].n_parameters,
             "deviations": receipt.arms[run.arm].deviations,
             "commit": _commit(data, run.key),

@@ -5,6 +5,7 @@ predictions.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from leukbench.artefacts import TRIVIAL, ResolvedStudy
 from leukbench.errors import InputError, unknown_name
 from leukbench.pixels.store import Store
 from leukbench.records import Experiment, NetworkSpec, Recipe, RunSpec
-from leukbench.training.data import Pixels, Rows, rows_of
+from leukbench.training.data import Pixels, Rows, rows_in_batches, rows_of
 from leukbench.training.merging import Merged, merge_classes
 from leukbench.training.network import code_digest
 from leukbench.training.run import Finished, FoldRows, execute_run
@@ -289,8 +290,17 @@ def _run_receipt(
         "seed": spec.seed,
         "epochs_selected": chosen,
         "train_accuracy": done.history["train_accuracy"][-1],
+        "n_steps": len(done.test) * math.ceil(epoch_rows(rows, spec.recipe) / spec.recipe.batch_size),
         **_sizes(rows),
     }
+
+
+def epoch_rows(rows: FoldRows, recipe: Recipe) -> int:
+    """Return how many rows one training epoch shows, those drawn again by oversampling included."""
+    if recipe.balance != "oversample":
+        return rows_in_batches(len(rows.train), recipe)
+    counts = np.bincount(rows.train.label)
+    return rows_in_batches(int(counts.max() * len(counts)), recipe)
 
 
 def _sizes(rows: FoldRows) -> dict[str, int]:

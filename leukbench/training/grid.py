@@ -17,7 +17,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -29,9 +28,8 @@ from leukbench.pixels.joined import open_stores
 from leukbench.pixels.store import Store
 from leukbench.records import Experiment, NetworkSpec, Recipe
 from leukbench.training.costs import Estimator, Load, Speed, planned_seconds, work_of
-from leukbench.training.data import rows_in_batches
-from leukbench.training.experiment import fold_rows, make_spec, plan_arm, plan_experiment
-from leukbench.training.run import FoldRows, epochs_done, execute_run, run_folder
+from leukbench.training.experiment import epoch_rows, fold_rows, make_spec, plan_arm, plan_experiment
+from leukbench.training.run import epochs_done, execute_run, run_folder
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
                     network=arm.network,
                     recipe=arm.recipe,
                     n_classes=len(spec.classes),
-                    epoch_rows=_epoch_rows(rows, arm.recipe),
+                    epoch_rows=epoch_rows(rows, arm.recipe),
                     scored_rows=len(rows.validation) + len(rows.test),
                 ),
             )
@@ -142,13 +140,6 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
         key for same in tested.values() for key, rows in same.items() if any(rows < others for others in same.values())
     }
     return sorted((task for key, task in tasks.items() if key not in superseded), key=lambda task: task.seed)
-
-
-def _epoch_rows(rows: FoldRows, recipe: Recipe) -> int:
-    if recipe.balance != "oversample":
-        return rows_in_batches(len(rows.train), recipe)
-    counts = np.bincount(rows.train.label)
-    return rows_in_batches(int(counts.max() * len(counts)), recipe)
 
 
 def is_finished(key: str) -> bool:

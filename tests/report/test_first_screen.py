@@ -353,6 +353,12 @@ def test_a_network_with_one_answer_is_called_that_on_the_first_screen(data: Repo
         established.headline([one], data.papers[PAPER], NAME, ()).by_patient
         == "calls every image malignant, 20 patients"
     )
+    (run,) = one.results["patient"].receipt.runs
+    receipt = dataclasses.replace(one.results["patient"].receipt, runs=(dataclasses.replace(run, n_steps=1250),))
+    result = dataclasses.replace(one.results["patient"], receipt=receipt)
+    one = dataclasses.replace(one, results={**one.results, "patient": result})
+    row = established.headline([one], data.papers[PAPER], NAME, ())
+    assert row.by_patient == "calls every image malignant after 1,250 steps, 20 patients"
 
 
 @pytest.mark.parametrize("page", sorted(REPORTS.glob("**/*.md")), ids=lambda page: str(page.relative_to(REPORTS)))

@@ -183,6 +183,7 @@ def test_a_experiment_is_collected_into_one_table_of_predictions(tmp_path: Path)
     assert (table["label"].to_numpy() == truth[table["image_id"]].to_numpy()).all()
     assert seen[0] == ("wet fold 0 seed 0", 1, 3) and len(seen) == 2 * 2 * 2 * 3
     assert len(receipt["runs"]) == 8 and set(receipt["arms"]) == {"wet", "dry"}
+    assert {(run["n_train_rows"], run["n_steps"]) for run in receipt["runs"]} == {(16, 3 * 2)}  # 3 epochs in eights
     assert receipt["arms"]["wet"]["epochs"] == receipt["arms"]["wet"]["epochs_published"] == 3
 
 
