@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
-from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown, spread_of_share
-from leukbench.audit.readings.claims import canonical, scale_of, score_interval
+from leukbench.audit.engine.rounding import (
+    Interval,
+    counts_printing_as,
+    printed_interval,
+    printed_number,
+    shown,
+    spread_of_share,
+)
+from leukbench.audit.readings.claims import canonical, count_of, scale_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, images_behind, n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger, Sizes
@@ -38,8 +45,9 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
 
     Images of one patient share its peculiarities: with m images a patient and an intra-patient correlation ρ the n
     images count as n/(1 + (m − 1)ρ); ρ = 0.1 is taken as an example. m is the source's images a patient where whole
-    patients are tested, and no less than n over all its patients. A figure whose part is unstated is held to be
-    of the test part, and the finding says so. Without an n, the missing number is named.
+    patients are tested, and no less than n over all its patients. A figure whose part is unstated is taken as one of
+    the only test part that is printed, if it can be a share of it, and the finding says so. Without an n, the missing
+    number is named.
     """
     found = []
     for name, study in ledger.paper.studies.items():
@@ -48,13 +56,15 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
         if accuracy is None or accuracy.low > 1:
             continue
         n = images_behind(ledger, claim)
-        assumed = n is None and claim.split == "unstated"
+        printed = _test_sizes(ledger, claim) if n is None and claim.split == "unstated" else []
+        fitting = [size for size in printed if counts_printing_as(accuracy, count_of(size) or 0)]
+        assumed = len(printed) == len(fitting) == 1
         if assumed:
-            n = images_behind(ledger, claim.model_copy(update={"split": "test"}))
+            n = count_of(printed[0]) or 0, (printed[0],)
         if canonical(claim.metric) not in {"accuracy", "error_rate"} or claim.class_ or claim.average == "macro":
             found.append(_no_share(name, claim))
         elif n is None:
-            found.append(_no_size(name, claim))
+            found.append(_no_size(name, claim, printed if not fitting else []))
         else:
             p = float(printed_number(claim.value) or 0) / scale_of(claim)
             p = 1 - p if canonical(claim.metric) == "error_rate" else p
@@ -63,14 +73,30 @@ def check_honest_intervals(ledger: Ledger) -> list[Draft]:
     return found
 
 
-def _no_size(study: str, claim: Claim) -> Draft:
+def _test_sizes(ledger: Ledger, claim: Claim) -> list[Claim]:
+    """Return the numbers of test images that a paper prints for a figure's study and network, a claim for each."""
+    same = {
+        count_of(c): c
+        for c in ledger.own
+        if (c.metric, c.class_, c.split, c.of_fold) == ("n_images", "", "test", claim.of_fold)
+        and c.study in {claim.study, ""} and c.model in {claim.model, ""} and c.dataset in {claim.dataset, ""}
+        and not c.condition.startswith("public release")  # what the publisher offers
+    }  # fmt: skip
+    return [c for n, c in same.items() if n]
+
+
+def _no_size(study: str, claim: Claim, others: Sequence[Claim]) -> Draft:
+    """Return the finding on a headline without an n; ``others``: test images that are printed, of which it is no
+    share."""
+    words = f"The headline {claim.value} of study {study} has no number of images, so no error can be attached."
+    sizes = " or ".join(str(count_of(c)) for c in others)
     return Draft(
         check="honest_intervals",
         status="uncheckable",
         kind="arithmetic",
-        claims=(claim,),
+        claims=(claim, *others),
         severity=1,
-        statement=f"The headline {claim.value} of study {study} has no number of images, so no error can be attached.",
+        statement=f"{words} It is no share of the {sizes} test images that are printed." if others else words,
         repair="the number of test images (and of patients) behind it.",
     )
 
@@ -98,7 +124,10 @@ def _interval_draft(
     size, basis = n
     low, high = _wilson(p, size)
     wrong = round((1 - p) * size)
-    words = f"{wrong} of {size} images wrong; as independent images 95 %: {100 * low:.2f} to {100 * high:.2f} %."
+    exact = score_interval(claim)
+    about = "" if exact is not None and counts_printing_as(exact, size) else "about "
+    words = f"{about.capitalize()}{wrong} of {size} images wrong; as independent images 95 %: "
+    words += f"{100 * low:.2f} to {100 * high:.2f} %."
     images, subjects = facts.get("images"), facts.get("subjects")
     if isinstance(images, int) and isinstance(subjects, int):
         words += _patients_words(p, size, images, subjects)
@@ -109,8 +138,8 @@ def _interval_draft(
         kind="arithmetic",
         claims=(claim, *basis),
         severity=0,
-        statement=f"The headline {claim.value} of study {study} allows {wrong} errors on {part}; its interval depends "
-        "on patients.",
+        statement=f"The headline {claim.value} of study {study} allows {about}{wrong} error{'' if wrong == 1 else 's'} "
+        f"on {part}; its interval depends on patients.",
         witness=words,
         repair=("the part that it was counted on, and " if assumed else "") + "the patient of each test image.",
     )
