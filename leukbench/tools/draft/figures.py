@@ -135,9 +135,8 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
         found.left.append(f"{table.where}: a table of one column")
         return
     if table.caption == BESIDE_A_REPORT:
-        found.remarks.append(
-            f"{table.where}: the confusion matrix is left out, as a report stands beside it; audit it by itself."
-        )
+        left = f"{table.where}: a confusion matrix is left out, as a report stands beside it; audit it by itself."
+        found.remarks += [left] if left not in found.remarks else []
         return
     whole, remark = without_totals(table)
     if remark and _is_matrix(whole, whole.rows[0], whole.rows[1:]):

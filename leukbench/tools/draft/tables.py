@@ -292,7 +292,7 @@ def _without_tabs(text: str) -> str:
 
 def _arrays(text: str, where: str) -> Iterator[Printed]:
     """Yield square arrays of whole numbers as confusion matrices."""
-    for found in re.findall(r"\[\[[\d\s,\[\]]+\]\]", text):
+    for found in re.findall(r"\[\[[\d\s,\[\]]+?\]\]", text):
         cells = [re.findall(r"\d+", row) for row in re.findall(r"\[([\d\s,]+)\]", found)]
         if len(cells) > 1 and all(len(row) == len(cells) for row in cells):
             names = [f"class {i}" for i in range(len(cells))]

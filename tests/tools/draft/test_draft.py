@@ -370,7 +370,11 @@ def test_a_report_and_a_matrix_are_read_as_they_were_printed(tmp_path: Path) -> 
     for name, printed, read in (("r.txt", text, "100 HEM, 50 ALL"), ("m.txt", matrix, "class 0, class 1")):
         result = CliRunner().invoke(app, ["audit", str(_file(tmp_path, name, printed)), "--strict"])
         assert result.exit_code == 0 and "TODO" not in result.stdout and read in result.stdout, result.stdout
-        assert ("the confusion matrix is left out" in result.stdout) == (name == "r.txt")
+        assert result.stdout.count("a confusion matrix is left out") == (name == "r.txt")
+    several = CliRunner().invoke(app, ["audit", str(_file(tmp_path, "s.txt", f"{text}{matrix}\n{matrix}\n"))])
+    assert several.stdout.count("a confusion matrix is left out") == 1
+    alone = draft_of(_file(tmp_path, "a.txt", f"{matrix}\n{matrix.replace('90', '91')}\n")).paper().claims
+    assert len(alone) == 8, "two matrices of four cells"
     tabs = "\n".join(re.sub(r"\s{2,}", "\t", line) for line in report.splitlines())
     assert "\t0.9000\t" in tabs
     (first, second) = (draft_of(_file(tmp_path, "t.txt", way)).paper().claims for way in (report, tabs))
