@@ -104,6 +104,7 @@ class ExperimentView:
     n_images_published: int
     models: dict[str, ModelView]
     split: tuple[SplitShare, ...]
+    folds: tuple[int, int] = (1, 1)  # run, of so many that the split has
 
 
 def confusion(predictions: Predictions) -> tuple[tuple[float, ...], ...]:

@@ -61,6 +61,7 @@ def _view(params: Params, result: Result, kept: ExperimentView | None) -> Experi
         n_images_published=result.plan.sizes.n_images_published,
         models={arm: _model(params, result, arm, entry, kept) for arm, entry in result.evaluation.arms.items()},
         split=_split(params, result.name, unit, kept),
+        folds=(len(result.receipt.folds), len(result.certificate.folds)),
     )
 
 

@@ -22,6 +22,7 @@ from leukbench.report.sections import (
     is_whole,
     only_class,
     pick,
+    protocol_name,
     serious,
     shared,
     status,
@@ -31,6 +32,8 @@ from leukbench.verdicts.rule import Verdict
 
 _NOTHING = "nothing speaks against it"
 FIRST = ("as_published", "patient")
+_LAST = 5
+"""Epochs at the end of a run that tell whether it has come to rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,8 @@ class Headline:
     as_published: str
     by_patient: str
     by_class: str  # share of each class's images called right, by patient or group
-    same_test: str  # what the test as published shares with training, and what colours alone reach on it
+    same_test: str  # what the test as published shares with training, and what colours alone reach on the same images
+    last_epochs: str  # of runs that ended before the paper's: how much their accuracy still moved
     without_network: str
     status: str
     verdict: str = ""  # of its runs, with the difference from what is printed
@@ -126,6 +130,7 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         by_patient="not run",
         by_class="",
         same_test="",
+        last_epochs="",
         without_network=_without(reports, paper.key, study),
         status="not run",
     )
@@ -141,6 +146,7 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         by_patient=_level(data, paper.key, study, claim, "patient"),
         by_class=_by_class(data, paper.key, study, claim),
         same_test=_same_test(data, paper.key, study, claim),
+        last_epochs="; ".join(filter(None, (_last_epochs(data, name, claim.arm) for name in shown))),
         without_network=made.without_network, status=how_much(states) or "not run",
         verdict=_verdict(data, claim, tested_verdict(reports, paper, study), shown[:1]),
     )  # fmt: skip
@@ -232,9 +238,22 @@ def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:
     return "; ".join(f"{e.class_} {with_interval(e, data.unit(names[0]))}" for e in recalls)
 
 
+def _last_epochs(data: ReportData, experiment: str, arm: str) -> str:
+    """Return between which accuracies, of every tested image, runs lay in their last epochs where these were not the
+    paper's last; "" where they were, or where a run kept no curve.
+    """
+    receipt = data.results[experiment].receipt.arms[arm]
+    model = data.views[experiment].models.get(arm) if experiment in data.views else None
+    curves = [run.test[-_LAST:] for run in model.network.runs if run.test] if model and model.network else []
+    if receipt.epochs >= receipt.epochs_published or only_class(data, experiment, arm) or not curves:
+        return ""
+    low, high = min(map(min, curves)), max(map(max, curves))
+    return f"{protocol_name(data, experiment)} {percent(low)} to {percent(high)}" if len(curves[0]) == _LAST else ""
+
+
 def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
     """Return what the network's test as published shares with its training, and the best model without a network on the
-    same images; of several readings the first, as in the network's own result.
+    same images, also by patient; of several readings the first, as in the network's own result.
     """
     names = _experiments(data, paper, study, claim, "as_published")
     if not names:
@@ -246,6 +265,9 @@ def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
     ]
     if (best := best_without_network(data, names[0])) is not None:
         parts.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
+    for name in _experiments(data, paper, study, claim, "patient")[:1]:
+        if (best := best_without_network(data, name)) is not None:
+            parts.append(f"{protocol_name(data, name)}, on the network's images, {best[0]} {percent(best[1])}")
     return "; ".join(parts)
 
 
@@ -275,19 +297,29 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     verdict = tested_verdict(reports, paper, study)
     if verdict is not None and verdict.verdict != "inconclusive":
         return f"settled: {verdict.verdict}" + (f" ({verdict.reason})" if verdict.reason else "")
-    patients = (
-        "" if _patients_known(reports, paper.key, study) else ", and a list of patient ids, which is not published"
-    )
+    known = _patients_known(reports, paper.key, study)
+    patients = "" if known else ", and a list of patient ids, which is not published"
+    many = f"as many by {'patient' if known else 'group'}{_so_far(reports, paper, study)}"
     readings = len(paper.studies[study].protocols.get("as_published", ()))
-    others = f" under the other {readings - 1} readings of its split, and as many by patient" if readings > 1 else ""
+    others = f" under the other {readings - 1} readings of its split, and {many}" if readings > 1 else ""
     if verdict is not None:
-        within = f"those there are could show agreement within {100 * verdict.smallest_margin:.1f} points (80 % power)"
+        margin = 100 * verdict.smallest_margin
+        within = f"the trainings that there are could show agreement within {margin:.1f} points (80 % power)"
         stays = "and the error of the printed figure itself, of one training, stays"
-        return f"more trainings, {f'also{others}' if others else 'and as many by patient'}{patients}; {within}, {stays}"
+        return f"more trainings, {f'also{others}' if others else f'and {many}'}{patients}; {within}, {stays}"
     if unsettled_though_whole(reports, paper, study):
-        return f"another training under its own split, and{others or ' as many by patient'}{patients}"
+        return f"another training under its own split, and{others or f' {many}'}{patients}"
     n = "" if counted_on(claim, paper) else "the number of images behind the figure, which is not printed, and "
     return f"{n}all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
+
+
+def _so_far(reports: Sequence[ReportData], paper: Paper, study: str) -> str:
+    """Return how much of the headline's network was run by patient, in brackets, where that is not all; or ""."""
+    claim = paper.claim(paper.studies[study].headline)
+    for data in real(reports, paper.key, study)[:1]:
+        for name in _experiments(data, paper.key, study, claim, "patient")[:1]:
+            return "" if is_whole(data, name, claim.arm) else f" (so far {status(data, name, claim.arm)})"
+    return ""
 
 
 def unsettled_though_whole(reports: Sequence[ReportData], paper: Paper, study: str) -> str:

@@ -110,7 +110,13 @@ def _on(data: ReportData, gap: RungGap) -> str:
     accuracy = pick(data.arm(gap.rung, gap.arm).estimates, "accuracy")
     if not gap.paired or accuracy is None or gap.n_images >= accuracy.n_images:
         return ""
-    return f" on {count(gap.n_images)} images of {count(gap.n_groups)} {data.unit(gap.patient)}s"
+    return f" on {count(gap.n_images)} {_compared(data, gap)} of {count(gap.n_groups)} {data.unit(gap.patient)}s"
+
+
+def _compared(data: ReportData, gap: RungGap) -> str:
+    """Return what both sides of a difference test: images, or originals whose copies were averaged."""
+    copied = any((side, gap.arm) in data.by_image for side in (gap.rung, gap.patient))
+    return "originals" if copied else "images"
 
 
 def levels(gap: RungGap) -> str:
@@ -130,12 +136,14 @@ def _reservations(data: ReportData, gap: RungGap) -> str:
 
 
 def unequal(data: ReportData, gap: RungGap) -> list[str]:
-    """Return in what the budgets of the two sides differ: rows trained on, and a network's epochs."""
+    """Return in what the budgets of the two sides differ: rows trained on, a network's epochs and trainings."""
     found = []
     if not gap.equal_size:
         found.append(f"trained on {training_rows(data, gap.rung)}, not {training_rows(data, gap.patient)} rows")
     if epochs := _unequal_epochs(data, gap):
         found.append(f"trained for {epochs[0]}, not {epochs[1]} epochs")
+    if trainings := _unequal_trainings(data, gap):
+        found.append(f"the mean of {trainings[0]}, not {trainings[1]} trainings")
     return found
 
 
@@ -144,6 +152,15 @@ def _unequal_epochs(data: ReportData, gap: RungGap) -> tuple[int, int] | None:
     if sides[0] and sides[1] and sides[0].epochs != sides[1].epochs:
         return sides[0].epochs, sides[1].epochs
     return None
+
+
+def _unequal_trainings(data: ReportData, gap: RungGap) -> tuple[int, int] | None:
+    """Return how many seeds each side was trained with, where they differ."""
+    first, second = (
+        len({run.seed for run in data.results[name].receipt.runs if run.arm == gap.arm})
+        for name in (gap.rung, gap.patient)
+    )
+    return (first, second) if first and second and first != second else None
 
 
 def why_silent(data: ReportData, gap: RungGap) -> str:
@@ -177,6 +194,7 @@ def ladder_notes(data: ReportData, paper: str, study: str) -> list[str]:
     notes = [note] if (note := joined_sentence(data.joined_pairs(mine))) else []
     budgets = ["on unequally many rows"] if any(not g.equal_size for g in gaps) else []
     budgets += ["for unequally many epochs"] if any(_unequal_epochs(data, g) for g in gaps) else []
+    budgets += ["unequally many times"] if any(_unequal_trainings(data, g) for g in gaps) else []
     if budgets:
         notes.append(
             f"Where a row says how it was trained, the two splits trained {' or '.join(budgets)}: that difference is"
@@ -240,7 +258,7 @@ def inflation_sentence(data: ReportData, paper: str, study: str) -> str:
     unit = data.unit(gap.patient)
     doubt = "" if gap.low > 0 or gap.high < 0 else ", which cannot be told from none"
     return (
-        f"On the same {count(gap.n_images)} images of {gap.n_groups} {unit}s, {protocol_name(data, gap.rung)} minus"
-        f" {protocol_name(data, gap.patient)}: {levels(gap)} = {difference(gap, unit)} "
-        f"points{doubt}{_reservations(data, gap)}."
+        f"On the same {count(gap.n_images)} {_compared(data, gap)} of {gap.n_groups} {unit}s,"
+        f" {protocol_name(data, gap.rung)} minus {protocol_name(data, gap.patient)}: {levels(gap)} ="
+        f" {difference(gap, unit)} points{doubt}{_reservations(data, gap)}."
     )

@@ -88,17 +88,20 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
     if result.stand_in:
         return "made images"
     earlier = [EARLIER_RECIPE] if result.receipt.of_earlier_recipe(arm) else []
+    half = ["bfloat16"] if facts.precision == "bf16" else []
     if not facts.deviations:
         seeds = {run.seed for run in result.receipt.runs if run.arm == arm}
-        one, half = ["one seed"] if len(seeds) == 1 else [], ["bfloat16"] if facts.precision == "bf16" else []
+        one = ["one seed"] if len(seeds) == 1 else []
         return ", ".join(["full", *one, *half, *earlier])
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
+    if 0 < (ran := len(folds_run(result))) < (planned := len(result.certificate.folds)):
+        parts.append(f"{ran} of {planned} folds")
     parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
-    return ", ".join([*(parts or ["limited run"]), *earlier])
+    return ", ".join([*(parts or ["limited run"]), *half, *earlier])
 
 
 def is_whole(data: ReportData, experiment: str, arm: str) -> bool:

@@ -92,6 +92,15 @@ def shares(*places: tuple[str, Role, str]) -> tuple[SplitShare, ...]:
 LEAK = shares(("p1", "train", "a"), ("p1", "test", "a"), ("p2", "train", "b"), ("p3", "test", "b"))
 
 
+def test_each_split_has_its_own_extent_where_they_differ() -> None:
+    whole, part = row("as_published"), row("patient", net=network(deviations=("limited",)))
+    part = dataclasses.replace(part, view=dataclasses.replace(part.view, folds=(1, 5)))
+    for figure in (forest("f", CLAIM, [whole, part]), ladder("l", [whole, part])):
+        assert figure.caption.endswith("Extent: as published (random images) full; by patient 1 of 5 folds."), (
+            figure.caption
+        )
+
+
 def every_figure() -> list[Figure]:
     rows = [row("as_published", value=0.93, split=LEAK), row("patient", value=0.48, split=LEAK)]
     net = rows[1].network.network

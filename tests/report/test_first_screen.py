@@ -14,7 +14,7 @@ from leukbench.audit.render import render_markdown
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
 from leukbench.records import Finding
-from leukbench.report import established
+from leukbench.report import established, ladder
 from leukbench.report.briefly import LONGEST
 from leukbench.report.data import Measured, ReportData
 from leukbench.report.format import anchor
@@ -24,6 +24,7 @@ from leukbench.report.pages import verdict_sentence as sentence
 from leukbench.report.sections import finding_rows
 from leukbench.verdicts.differences import Difference, Question
 from leukbench.verdicts.rule import Verdict
+from tests.report.test_figures import network, row
 from tests.support.made_report import (
     BORDER,
     NAME,
@@ -214,7 +215,9 @@ def test_a_result_as_published_stands_with_what_its_test_shares_and_what_colours
     leaking = with_result(data, "as_published", certificate=certificate(shared=({"origins": 347},)))
     said = established.headline([leaking], data.papers[PAPER], NAME, ()).same_test
     assert said.startswith("split read as random images (stated); of its test images, in training too: 347")
-    assert said.endswith("; without a network, on the same split, border 88.0")
+    assert said.endswith(
+        "; without a network, on the same split, border 88.0; by patient, on the network's images, border 88.0"
+    )
     assert f"- *What that test is worth*: {said}." in paper_page(site(leaking), site().papers[PAPER])
     clean = established.headline([data], data.papers[PAPER], NAME, ()).same_test
     assert "in training too: nothing;" in clean
@@ -268,6 +271,28 @@ def test_the_gain_of_a_split_stands_with_its_interval_and_is_not_claimed_across_
     assert "which cannot be told from none" in paper_page(site(crossing), site().papers[PAPER])
 
 
+def test_a_difference_says_what_it_compares_and_how_often_each_side_was_trained(data: ReportData) -> None:
+    copies = dataclasses.replace(data, by_image={("as_published", NET): 0.985})
+    assert "On the same 400 originals of 20 patients," in ladder.inflation_sentence(copies, PAPER, NAME)
+    alone = data.results["as_published"].receipt
+    twice = dataclasses.replace(alone, runs=(*alone.runs, dataclasses.replace(alone.runs[0], seed=1)))
+    said = ladder.inflation_sentence(with_result(data, "as_published", receipt=twice), PAPER, NAME)
+    assert said.endswith("; the mean of 2, not 1 trainings.")
+
+
+def test_a_run_that_ended_early_says_how_much_it_still_moved(data: ReportData) -> None:
+    assert established.headline([data], data.papers[PAPER], NAME, ()).last_epochs == ""
+    short = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=17))
+    assert established.headline([short], data.papers[PAPER], NAME, ()).last_epochs == "", "no curve was kept"
+    moving = network(epochs=6)
+    curve = dataclasses.replace(moving.runs[0], test=(0.2, 0.871, 0.858, 0.899, 0.873, 0.921))
+    view = row(net=dataclasses.replace(moving, runs=(curve,))).view
+    short = dataclasses.replace(short, views={"patient": dataclasses.replace(view, models={NET: view.models["net0"]})})
+    said = established.headline([short], data.papers[PAPER], NAME, ()).last_epochs
+    assert said == "by patient 85.8 to 92.1"
+    assert f"image by image, %*: {said}." in paper_page(site(short), site().papers[PAPER])
+
+
 def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportData) -> None:
     paper = data.papers[PAPER]
     accused = finding("inconsistent", 3, accused=(HEADLINE,))
@@ -284,10 +309,13 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     assert established.to_settle([settled], paper, NAME, ()) == "settled: reproduced (so)"
     unsure = compared(data, verdicts=(dataclasses.replace(verdict("inconclusive"), smallest_margin=0.06016),))
     wanted = (
-        "more trainings, and as many by patient; those there are could show agreement within 6.0 points (80 % power)"
+        "more trainings, and as many by patient; the trainings that there are could show agreement within 6.0 points "
+        "(80 % power)"
     )
     stays = "and the error of the printed figure itself, of one training, stays"
     assert established.to_settle([unsure], paper, NAME, ()) == f"{wanted}, {stays}"
+    begun = with_result(unsure, "patient", receipt=receipt(250, deviations=("limited",), epochs=17))
+    assert "as many by patient (so far 17 of 40 epochs);" in established.to_settle([begun], paper, NAME, ())
     untold = compared(data, verdicts=(verdict("not testable"),))
     another = "another training under its own split, and as many by patient"
     assert established.to_settle([untold], paper, NAME, ()) == another

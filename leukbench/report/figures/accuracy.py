@@ -24,6 +24,7 @@ from leukbench.report.figures.style import (
 )
 from leukbench.report.figures.words import (
     counted,
+    extents,
     only_answer,
     pct,
     sampled,
@@ -84,8 +85,8 @@ def _result(row: Row) -> str:
 
 
 def _status_sentence(rows: Sequence[Row]) -> str:
-    found = dict.fromkeys(status(row.network.network, row.view) for row in rows)
-    return f" Extent: {'; '.join(filter(None, found))}." if any(found) else ""
+    found = extents([(row.name, status(row.network.network, row.view)) for row in rows])
+    return f" Extent: {found}." if found else ""
 
 
 def _draw_forest(printed: Claim, rows: Sequence[Row]) -> Any:

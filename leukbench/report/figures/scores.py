@@ -12,7 +12,7 @@ from leukbench.evaluation.operating import Bin
 from leukbench.evaluation.views import ROC_STEPS, NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import BLUE, CYCLE, GREY, VERMILION, Figure, axes
-from leukbench.report.figures.words import pct, status, with_limits
+from leukbench.report.figures.words import extents, pct, status, with_limits
 from leukbench.report.format import FEWEST_GROUPS
 
 FEWEST_IMAGES = 20
@@ -38,7 +38,7 @@ def roc_figure(file: str, pairs: Sequence[Pair]) -> Figure | None:
 
 
 def _extent(pairs: Sequence[Pair]) -> str:
-    return f" Extent: {'; '.join(dict.fromkeys(status(network, row.view) for row, network in pairs))}."
+    return f" Extent: {extents([(row.name, status(network, row.view)) for row, network in pairs])}."
 
 
 def _why(network: NetworkView) -> str:
