@@ -101,6 +101,13 @@ def test_each_split_has_its_own_extent_where_they_differ() -> None:
         )
 
 
+def test_a_confusion_matrix_says_how_many_groups_of_several_classes_it_leaves_out() -> None:
+    noted = dataclasses.replace(network(), patients_note="by group; 8 with images of several classes left out")
+    assert (
+        "below half; 8 with images of several classes left out. Matrix" in confusion_figure("c", row(), noted).caption
+    )
+
+
 def every_figure() -> list[Figure]:
     rows = [row("as_published", value=0.93, split=LEAK), row("patient", value=0.48, split=LEAK)]
     net = rows[1].network.network

@@ -26,7 +26,8 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         if empty.any()
         else ""
     )
-    by_patient = "; ".join(filter(None, (_by_patient(c, network, row) for c in row.view.classes)))
+    left = [words for words in network.patients_note.split("; ") if "left out" in words]  # of several classes
+    by_patient = "; ".join([*filter(None, (_by_patient(c, network, row) for c in row.view.classes)), *left])
     caption = (
         f"{row.arm.replace('_', ' ')}, {row.name}, images called right: {'; '.join(recalls)}.{one} "
         f"{_unit(row)}: {by_patient}."
