@@ -302,10 +302,9 @@ def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
     -------
     What the template of a study's page asks for, by name; "" or empty where there is nothing to say.
     """
-    states = dict.fromkeys(sections.status(data, e, a) for e, a in data.networks_of(paper, study))
     return {
         "profile": data.profile,
-        "status": "; ".join(states) or "models without a network only",
+        "status": sections.extents(data, paper, study) or "models without a network only",
         "figures": _figures(data, paper, study),
         "ladder": page_table(ladder.ladder_rows(data, paper, study)),
         "ladder_notes": ladder.ladder_notes(data, paper, study),

@@ -283,6 +283,9 @@ def test_a_split_of_one_of_the_papers_folds_says_which_and_folds_that_were_left_
     assert (rows["by image"], rows["by patient"]) == ("1 of 3 × 1", "1 × 1")
     one_fold = with_result(left, "image", receipt=receipt(300, deviations=("limited",), precision="bf16"))
     assert sections.status(one_fold, "image", NET) == "1 of 3 folds, bfloat16"
+    whole = "as published (random images), by patient: full, one seed"
+    assert sorted(sections.extents(one_fold, *STUDY).split("; ")) == [whole, "by image: 1 of 3 folds, bfloat16"]
+    assert sections.extents(data, *STUDY) == "full, one seed"
 
 
 def test_images_of_other_files_with_the_same_pixels_are_called_images(data: ReportData) -> None:
