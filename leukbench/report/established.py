@@ -17,6 +17,7 @@ from leukbench.report.data import ExperimentResult, ReportData
 from leukbench.report.format import count, percent, points, too_few, with_interval
 from leukbench.report.ladder import image_by_image
 from leukbench.report.sections import (
+    by_patient_or_group,
     folds_run,
     heading_of,
     is_whole,
@@ -248,7 +249,8 @@ def _last_epochs(data: ReportData, experiment: str, arm: str) -> str:
     if receipt.epochs >= receipt.epochs_published or only_class(data, experiment, arm) or not curves:
         return ""
     low, high = min(map(min, curves)), max(map(max, curves))
-    return f"{protocol_name(data, experiment)} {percent(low)} to {percent(high)}" if len(curves[0]) == _LAST else ""
+    split = protocol_name(data, experiment).partition(" (no ")[0]
+    return f"{split} {percent(low)} to {percent(high)}" if len(curves[0]) == _LAST else ""
 
 
 def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
@@ -267,7 +269,8 @@ def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
         parts.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
     for name in _experiments(data, paper, study, claim, "patient")[:1]:
         if (best := best_without_network(data, name)) is not None:
-            parts.append(f"{protocol_name(data, name)}, on the network's images, {best[0]} {percent(best[1])}")
+            split = by_patient_or_group(data, paper, study)
+            parts.append(f"{split}, on the network's images, {best[0]} {percent(best[1])}")
     return "; ".join(parts)
 
 
