@@ -26,11 +26,9 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         if empty.any()
         else ""
     )
-    left = [words for words in network.patients_note.split("; ") if "left out" in words]  # of several classes
-    by_patient = "; ".join([*filter(None, (_by_patient(c, network, row) for c in row.view.classes)), *left])
     caption = (
         f"{row.arm.replace('_', ' ')}, {row.name}, images called right: {'; '.join(recalls)}.{one} "
-        f"{_unit(row)}: {by_patient}."
+        f"{_unit(row)}: {_by_patients(network, row)}."
     )
     extent = f" Extent: {status(network, row.view)}."
     key = (
@@ -57,6 +55,11 @@ def _unit(row: Row) -> str:
 
 def _of_class(network: NetworkView, label: str) -> list[PatientResult]:
     return [p for p in network.patients if p.label == label]
+
+
+def _by_patients(network: NetworkView, row: Row) -> str:
+    left = [words for words in network.patients_note.split("; ") if "left out" in words]  # of several classes
+    return "; ".join([*filter(None, (_by_patient(c, network, row) for c in row.view.classes)), *left])
 
 
 def _by_patient(label: str, network: NetworkView, row: Row) -> str:
