@@ -96,12 +96,22 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")
+    if planned_rows := _class_size(data, result):
+        parts.append(planned_rows)
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
     if 0 < (ran := len(folds_run(result))) < (planned := len(result.certificate.folds)):
         parts.append(f"{ran} of {planned} folds")
     parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
     return ", ".join([*(parts or ["limited run"]), *half, *earlier])
+
+
+def _class_size(data: ReportData, result: ExperimentResult) -> str:
+    """Return how many of the copies that the paper's split plans for a class were made, where a limit made fewer."""
+    experiment, limit = result.experiment, result.experiment.limits.class_size
+    readings = data.papers[experiment.paper].studies[experiment.study].protocols.get(experiment.protocol, ())
+    published = next((r.rule.class_size for r in readings if r.name == result.plan.reading.name), None)
+    return f"{count(limit)} of {count(published)} files a class" if limit and published and limit < published else ""
 
 
 def extents(data: ReportData, paper: str, study: str) -> str:

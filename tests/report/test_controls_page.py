@@ -21,7 +21,7 @@ from leukbench.evaluation.grades import DOUBTED
 from leukbench.evaluation.reservations import design_effect_sensitivity
 from leukbench.evaluation.views import ExperimentView
 from leukbench.papers.loader import load_paper
-from leukbench.records import Estimate, Grade
+from leukbench.records import Estimate, Grade, Limits
 from leukbench.report import chosen, controls, ladder, sections, tables
 from leukbench.report.data import ReportData
 from leukbench.report.format import difference, with_interval
@@ -30,7 +30,9 @@ from leukbench.verdicts.differences import Question, Reproduced
 from leukbench.verdicts.rule import Verdict
 from tests.support.made_report import (
     BORDER,
+    NAME,
     NET,
+    PAPER,
     STUDY,
     certificate,
     compared,
@@ -286,6 +288,21 @@ def test_a_split_of_one_of_the_papers_folds_says_which_and_folds_that_were_left_
     whole = "as published (random images), by patient: full, one seed"
     assert sorted(sections.extents(one_fold, *STUDY).split("; ")) == [whole, "by image: 1 of 3 folds, bfloat16"]
     assert sections.extents(data, *STUDY) == "full, one seed"
+
+
+def test_a_status_says_how_many_of_the_planned_copies_were_made(data: ReportData) -> None:
+    result = data.results["image"]
+    experiment = dataclasses.replace(result.experiment, limits=Limits(class_size=1000))
+    study = data.papers[PAPER].studies[NAME]
+    reading = study.protocols["image"][0]
+    larger = dataclasses.replace(reading, rule=dataclasses.replace(reading.rule, class_size=5000))
+    studies = {NAME: study.model_copy(update={"protocols": {**study.protocols, "image": (larger,)}})}
+    made = dataclasses.replace(data, papers={PAPER: data.papers[PAPER].model_copy(update={"studies": studies})})
+    plan = dataclasses.replace(result.plan, reading=dataclasses.replace(result.plan.reading, name=reading.name))
+    few = with_result(
+        made, "image", experiment=experiment, plan=plan, receipt=receipt(300, deviations=("limited",), epochs=8)
+    )
+    assert sections.status(few, "image", NET) == "1,000 of 5,000 files a class, 8 of 40 epochs"
 
 
 def test_images_of_other_files_with_the_same_pixels_are_called_images(data: ReportData) -> None:
