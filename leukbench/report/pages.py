@@ -53,6 +53,9 @@ def write_report(data: ReportData, folder: Path) -> None:
     for file in data.predictions:
         with replacing(folder / "predictions" / file.name) as temporary:
             shutil.copyfile(file, temporary)
+    left = {file.name for file in (folder / "predictions").glob("*.parquet")} - {file.name for file in data.predictions}
+    for name in left:  # of experiments that the profile no longer has
+        (folder / "predictions" / name).unlink()
     measured = {key: dataclasses.asdict(of) for key, of in data.measured.items()}
     write_text(folder / "metrics.json", json.dumps(metrics(data), indent=1) + "\n")
     write_text(folder / "measured.json", json.dumps(measured, indent=1, sort_keys=True) + "\n", summed=True)

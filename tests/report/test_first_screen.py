@@ -19,7 +19,16 @@ from leukbench.report.briefly import LONGEST
 from leukbench.report.data import Measured, ReportData
 from leukbench.report.format import anchor
 from leukbench.report.leaks import leaks_of
-from leukbench.report.pages import Site, hospital_sentence, index_page, metrics, paper_page, profile_page, site_pages
+from leukbench.report.pages import (
+    Site,
+    hospital_sentence,
+    index_page,
+    metrics,
+    paper_page,
+    profile_page,
+    site_pages,
+    write_report,
+)
 from leukbench.report.pages import verdict_sentence as sentence
 from leukbench.report.sections import finding_rows
 from leukbench.verdicts.differences import Difference, Question
@@ -291,6 +300,15 @@ def test_a_run_that_ended_early_says_how_much_it_still_moved(data: ReportData) -
     said = established.headline([short], data.papers[PAPER], NAME, ()).last_epochs
     assert said == "by patient 85.8 to 92.1"
     assert f"image by image, %*: {said}." in paper_page(site(short), site().papers[PAPER])
+
+
+def test_a_report_keeps_no_predictions_of_what_left_its_profile(data: ReportData, tmp_path: Path) -> None:
+    made, folder = tmp_path / "image.parquet", tmp_path / "report"
+    made.write_bytes(b"rows")
+    (folder / "predictions").mkdir(parents=True)
+    (folder / "predictions" / "left.parquet").write_bytes(b"old")
+    write_report(dataclasses.replace(data, predictions=(made,)), folder)
+    assert [file.name for file in (folder / "predictions").iterdir()] == ["image.parquet"]
 
 
 def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportData) -> None:
