@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
@@ -280,3 +280,21 @@ def _cell(value: Any) -> str:
     """Return a cell's text: no name in it begins another cell or row, or is taken for HTML; our own ``<br>`` stays."""
     text = visible(" ".join(str(value).splitlines())).replace("|", "\\|")
     return _TAG.sub(lambda found: found[0] if found[0].startswith("`") else r"\<", text)
+
+
+def extents(found: Iterable[tuple[str, str]]) -> str:
+    """Return how much of the published experiment was run under each split, (split, extent), those of one extent
+    together; without names where all are alike.
+
+    >>> extents([("as published", "full"), ("by patient", "full")])
+    'full'
+    >>> extents([("as published", "full"), ("by image", "1 of 5 folds"), ("by patient", "1 of 5 folds")])
+    'as published: full; by image, by patient: 1 of 5 folds'
+    """
+    splits: dict[str, list[str]] = {}
+    for split, extent in dict.fromkeys(found):
+        if extent:
+            splits.setdefault(extent, []).append(split)
+    if len(splits) < 2:
+        return "".join(splits)
+    return "; ".join(f"{', '.join(names)}: {extent}" for extent, names in splits.items())

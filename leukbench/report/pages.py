@@ -20,7 +20,7 @@ from leukbench.records import Finding
 from leukbench.report import chosen, controls, established, ladder, sections
 from leukbench.report.data import ReportData
 from leukbench.report.figures import Figure, figures_of, write_figures
-from leukbench.report.format import FEWEST_GROUPS, WIDEST, count, page_table, percent
+from leukbench.report.format import FEWEST_GROUPS, WIDEST, count, extents, page_table, percent
 from leukbench.report.leaks import SourceLeaks
 from leukbench.report.transfer import transfer_sections
 
@@ -305,9 +305,10 @@ def study_run(data: ReportData, paper: str, study: str) -> dict[str, Any]:
     -------
     What the template of a study's page asks for, by name; "" or empty where there is nothing to say.
     """
+    ran = [(sections.protocol_name(data, e), sections.status(data, e, a)) for e, a in data.networks_of(paper, study)]
     return {
         "profile": data.profile,
-        "status": sections.extents(data, paper, study) or "models without a network only",
+        "status": extents(ran) or "models without a network only",
         "figures": _figures(data, paper, study),
         "ladder": page_table(ladder.ladder_rows(data, paper, study)),
         "ladder_notes": ladder.ladder_notes(data, paper, study),

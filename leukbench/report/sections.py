@@ -114,18 +114,6 @@ def _class_size(data: ReportData, result: ExperimentResult) -> str:
     return f"{count(limit)} of {count(published)} files a class" if limit and published and limit < published else ""
 
 
-def extents(data: ReportData, paper: str, study: str) -> str:
-    """Return how much of the paper's experiment each split's networks ran, the splits of one extent together and
-    named where there is another; "" where no network ran.
-    """
-    found: dict[str, dict[str, None]] = {}
-    for experiment, arm in data.networks_of(paper, study):
-        found.setdefault(status(data, experiment, arm), {})[protocol_name(data, experiment)] = None
-    if len(found) == 1:
-        return next(iter(found))
-    return "; ".join(f"{', '.join(splits)}: {how}" for how, splits in found.items())
-
-
 def is_whole(data: ReportData, experiment: str, arm: str) -> bool:
     """Return whether all of the paper's experiment was run, on the publisher's images and with the recipe of now."""
     result = data.results[experiment]

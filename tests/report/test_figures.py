@@ -96,7 +96,7 @@ def test_each_split_has_its_own_extent_where_they_differ() -> None:
     whole, part = row("as_published"), row("patient", net=network(deviations=("limited",)))
     part = dataclasses.replace(part, view=dataclasses.replace(part.view, folds=(1, 5)))
     for figure in (forest("f", CLAIM, [whole, part]), ladder("l", [whole, part])):
-        assert figure.caption.endswith("Extent: as published (random images) full; by patient 1 of 5 folds."), (
+        assert figure.caption.endswith("Extent: as published (random images): full; by patient: 1 of 5 folds."), (
             figure.caption
         )
 

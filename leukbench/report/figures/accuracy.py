@@ -24,7 +24,6 @@ from leukbench.report.figures.style import (
 )
 from leukbench.report.figures.words import (
     counted,
-    extents,
     only_answer,
     pct,
     sampled,
@@ -34,6 +33,7 @@ from leukbench.report.figures.words import (
     too_few,
     with_limits,
 )
+from leukbench.report.format import extents
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from leukbench.evaluation.operating import Bin
 from leukbench.evaluation.views import ROC_STEPS, NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import BLUE, CYCLE, GREY, VERMILION, Figure, axes
-from leukbench.report.figures.words import extents, pct, status, with_limits
-from leukbench.report.format import FEWEST_GROUPS
+from leukbench.report.figures.words import pct, status, with_limits
+from leukbench.report.format import FEWEST_GROUPS, extents
 
 FEWEST_IMAGES = 20
 """Images a bin must hold, in ``FEWEST_GROUPS`` groups, to be drawn."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from leukbench.evaluation.views import ExperimentView, ModelView, NetworkView
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment
@@ -87,17 +86,3 @@ def status(network: NetworkView | None, view: ExperimentView) -> str:
     if short:
         return ", ".join(short)
     return "limited run" if "limited" in network.deviations else "full"
-
-
-def extents(named: Sequence[tuple[str, str]]) -> str:
-    """Return how much of the published experiment was run under each split, (split, status): once where all are alike.
-
-    >>> extents([("as published", "full"), ("by patient", "full")])
-    'full'
-    >>> extents([("as published", "full"), ("by patient", "1 of 5 folds")])
-    'as published full; by patient 1 of 5 folds'
-    """
-    found = [(split, how) for split, how in named if how]
-    if len({how for _, how in found}) < 2:
-        return "".join(how for _, how in found[:1])
-    return "; ".join(f"{split} {how}" for split, how in found)
