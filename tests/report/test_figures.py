@@ -40,7 +40,7 @@ from leukbench.report.figures.scores import reliability_figure, roc_figure
 from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import CYCLE, Figure, write_figure
 from leukbench.report.figures.training import costs_figure, epoch_table, training_figure
-from leukbench.report.figures.words import counted, only_answer, status, with_limits
+from leukbench.report.figures.words import counted, only_answer, with_limits
 from leukbench.report.format import FEWEST_GROUPS
 from tests.support.made_predictions import make_predictions
 
@@ -48,7 +48,7 @@ KNOWN = load_paper("known_answer")
 CLAIM = KNOWN.claim("known_answer.cohort.accuracy")
 
 
-def network(seed: int = 1, *, n_groups: int = 20, deviations: tuple[str, ...] = (), epochs: int = 3) -> NetworkView:
+def network(seed: int = 1, *, n_groups: int = 20, epochs: int = 3) -> NetworkView:
     p = make_predictions(n=400, n_groups=n_groups, seed=seed)
     patients, note = patients_of(p)
     curve = RunCurve(
@@ -58,7 +58,7 @@ def network(seed: int = 1, *, n_groups: int = 20, deviations: tuple[str, ...] = 
     return NetworkView(
         confusion=confusion(p), patients=patients, patients_note=note, roc=mean_roc(p),
         auc=overall(estimate_predictions(p), "auc"), calibration=calibration(p, make_predictions(n=400, seed=9)),
-        runs=(curve,), n_parameters=1_000_000 * seed, epochs=epochs, epochs_published=3, deviations=deviations,
+        runs=(curve,), n_parameters=1_000_000 * seed,
     )  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def accuracy(value: float, *, low: float = 0.5, high: float = 0.9, n_groups: int
 def row(
     protocol: str = "patient", *, value: float = 0.7, histogram: float = 0.6, majority: float = 0.5,
     n_patients: int = 20, net: NetworkView | None = None, networks: int = 1, split: tuple[SplitShare, ...] = (),
+    extent: str = "full",
 ) -> Row:  # fmt: skip
     models = {
         f"net{i}": ModelView(accuracy=accuracy(value), majority=majority, network=net or network(i + 1))
@@ -76,13 +77,13 @@ def row(
     }
     models[COLOUR_HISTOGRAM] = ModelView(accuracy=accuracy(histogram), majority=majority)
     view = ExperimentView(
-        classes=("a", "b"), unit="patient", n_patients=n_patients, reading="random_images", n_images=400,
-        n_images_published=400, models=models, split=split,
+        classes=("a", "b"), unit="patient", n_patients=n_patients, reading="random_images",
+        models=models, split=split,
     )  # fmt: skip
     spec = Experiment(
         paper="known_answer", study="cohort", protocol=protocol, source="s", store="s", arms=tuple(models)[:-1]  # type: ignore[arg-type]
     )  # fmt: skip
-    return Row(spec, view, "net0")
+    return Row(spec, view, "net0", extent)
 
 
 def shares(*places: tuple[str, Role, str]) -> tuple[SplitShare, ...]:
@@ -93,8 +94,7 @@ LEAK = shares(("p1", "train", "a"), ("p1", "test", "a"), ("p2", "train", "b"), (
 
 
 def test_each_split_has_its_own_extent_where_they_differ() -> None:
-    whole, part = row("as_published"), row("patient", net=network(deviations=("limited",)))
-    part = dataclasses.replace(part, view=dataclasses.replace(part.view, folds=(1, 5)))
+    whole, part = row("as_published"), row("patient", extent="1 of 5 folds")
     for figure in (forest("f", CLAIM, [whole, part]), ladder("l", [whole, part])):
         assert figure.caption.endswith("Extent: as published (random images): full; by patient: 1 of 5 folds."), (
             figure.caption
@@ -118,7 +118,7 @@ def every_figure() -> list[Figure]:
         confusion_figure("confusion", rows[1], net),
         roc_figure("roc", [(r, net) for r in rows]),
         reliability_figure("reliability", rows[1], net),
-        training_figure("training", rows[1], net, KNOWN.claims),
+        training_figure("training", [(r, net) for r in rows], KNOWN.claims),
         costs_figure("costs", row(networks=4)),
         split_figure("split", rows),
         feasible_figure("feasible", load_paper("batool"), "cnmc", audit_paper(load_paper("batool"))),
@@ -213,15 +213,6 @@ def test_originals_are_not_called_images_where_copies_were_averaged() -> None:
     assert counted(dataclasses.replace(accuracy(0.7), note=f"{COPIES_AVERAGED}; x")) == "400 originals"
 
 
-def test_made_images_are_said_first_and_a_limited_run_in_counts() -> None:
-    view = row().view
-    assert status(network(deviations=("surrogate_data", "limited")), view) == "made images: shows only that it runs"
-    assert status(network(deviations=("limited",), epochs=2), view) == "2 of 3 epochs"
-    fewer = dataclasses.replace(view, n_images=480, n_images_published=3581)
-    assert status(network(deviations=("limited",)), fewer) == "480 of 3,581 images"
-    assert status(network(), view) == "full"
-
-
 def test_a_network_that_never_calls_a_class_is_said_to() -> None:
     one_answer = dataclasses.replace(network(), confusion=((0.0, 200.0), (0.0, 200.0)))
     made = confusion_figure("c", row(), one_answer)
@@ -275,10 +266,20 @@ def test_the_papers_own_epochs_stand_over_the_curves() -> None:
     printed = epoch_table(load_paper("samhitha").claims, "cnmc", "proposed")
     assert (printed["train"][0][:2], printed["validation"][-1][:2]) == ((2, 0.872), (60, 0.935))
     samhitha = Experiment(paper="samhitha", study="cnmc", protocol="patient", source="s", store="s", arms=("proposed",))
-    shown = Row(samhitha, row().view, "proposed")
-    made = training_figure("t", shown, network(), load_paper("samhitha").claims)
+    shown = Row(samhitha, row().view, "proposed", "full")
+    made = training_figure("t", [(shown, network())], load_paper("samhitha").claims)
     assert made is not None and "The paper prints train 87.2 % at epoch 2, 97.9 % at epoch 60" in made.alt
-    assert training_figure("t", row(), network(epochs=1), ()) is None, "one epoch is no curve"
+    assert training_figure("t", [(row(), network(epochs=1))], ()) is None, "one epoch is no curve"
+
+
+def test_curves_show_each_split_at_its_own_extent() -> None:
+    whole, part = row("as_published"), row("patient", extent="2 of 30 epochs")
+    made = training_figure("t", [(whole, network()), (part, network(epochs=2))], ())
+    assert made is not None
+    assert "as published (random images), after the last of 3 epochs: training 70.0 %; validation 60.0 %" in made.alt
+    assert "by patient, after the last of 2 epochs: training 60.0 %" in made.alt
+    assert made.alt.endswith("Extent: as published (random images): full; by patient: 2 of 30 epochs.")
+    assert len(made.draw().axes) == 2
 
 
 def test_costs_need_three_networks() -> None:

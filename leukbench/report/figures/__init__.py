@@ -17,6 +17,7 @@ from leukbench.report.figures.scores import Pair, reliability_figure, roc_figure
 from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import Figure, write_figure
 from leukbench.report.figures.training import costs_figure, training_figure
+from leukbench.report.sections import status
 
 __all__ = ["Figure", "figures_of", "write_figures"]
 
@@ -59,21 +60,25 @@ def _figures(data: ReportData, paper: str, study: str) -> Iterator[Figure]:
 
 def _rows(data: ReportData, paper: str, study: str, arm: str) -> list[Row]:
     """Return the experiments of a study with the headline's network, or the first that was run."""
-    return [
-        Row(spec := data.experiments[name], data.views[name], arm if arm in spec.arms else spec.arms[0])
-        for name in data.experiments_of(paper, study)
-    ]
+    found = []
+    for name in data.experiments_of(paper, study):
+        spec, view = data.experiments[name], data.views[name]
+        shown = arm if arm in spec.arms else spec.arms[0]
+        trained = view.models[shown].network is not None
+        found.append(Row(spec, view, shown, status(data, name, shown) if trained else ""))
+    return found
 
 
 def _of_networks(rows: list[Row], stem: str, claims: tuple[Claim, ...]) -> Iterator[Figure]:
     pairs: list[Pair] = [(row, network) for row in rows if (network := row.network.network) is not None]
     honest = next((pair for pair in pairs if pair[0].spec.protocol == "patient"), pairs[0])
     faithful = next((pair for pair in pairs if pair[0].spec.protocol == "as_published"), pairs[0])
+    curves = [faithful] + [honest] * (honest is not faithful)
     found = (
         confusion_figure(f"{stem}-confusion", *honest) if _calls_several(honest[1]) else None,
         roc_figure(f"{stem}-roc", pairs),
         reliability_figure(f"{stem}-reliability", *honest),
-        training_figure(f"{stem}-training", *faithful, claims),
+        training_figure(f"{stem}-training", curves, claims),
         costs_figure(f"{stem}-costs", honest[0]),
     )
     yield from (figure for figure in found if figure is not None)

@@ -29,7 +29,6 @@ from leukbench.report.figures.words import (
     sampled,
     sampling_unit,
     split_name,
-    status,
     too_few,
     with_limits,
 )
@@ -43,6 +42,7 @@ class Row:
     spec: Experiment
     view: ExperimentView
     arm: str
+    extent: str  # how much of the paper's experiment was run, in the pages' words
 
     @property
     def network(self) -> ModelView:
@@ -85,7 +85,7 @@ def _result(row: Row) -> str:
 
 
 def _status_sentence(rows: Sequence[Row]) -> str:
-    found = extents([(row.name, status(row.network.network, row.view)) for row in rows])
+    found = extents([(row.name, row.extent) for row in rows])
     return f" Extent: {found}." if found else ""
 
 

@@ -10,7 +10,7 @@ from leukbench.evaluation.patients import PatientResult
 from leukbench.evaluation.views import NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import CYCLE, Figure, axes
-from leukbench.report.figures.words import pct, status, units
+from leukbench.report.figures.words import pct, units
 
 
 def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
@@ -30,7 +30,7 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         f"{row.arm.replace('_', ' ')}, {row.name}, images called right: {'; '.join(recalls)}.{one} "
         f"{_unit(row)}: {_by_patients(network, row)}."
     )
-    extent = f" Extent: {status(network, row.view)}."
+    extent = f" Extent: {row.extent}."
     key = (
         " Matrix: originals, rows the true class, copies averaged. Below: one point a "
         + row.view.unit

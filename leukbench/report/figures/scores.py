@@ -12,7 +12,7 @@ from leukbench.evaluation.operating import Bin
 from leukbench.evaluation.views import ROC_STEPS, NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import BLUE, CYCLE, GREY, VERMILION, Figure, axes
-from leukbench.report.figures.words import pct, status, with_limits
+from leukbench.report.figures.words import pct, with_limits
 from leukbench.report.format import FEWEST_GROUPS, extents
 
 FEWEST_IMAGES = 20
@@ -38,7 +38,7 @@ def roc_figure(file: str, pairs: Sequence[Pair]) -> Figure | None:
 
 
 def _extent(pairs: Sequence[Pair]) -> str:
-    return f" Extent: {extents([(row.name, status(network, row.view)) for row, network in pairs])}."
+    return f" Extent: {extents([(row.name, row.extent) for row, _ in pairs])}."
 
 
 def _why(network: NetworkView) -> str:
@@ -86,7 +86,7 @@ def reliability_figure(file: str, row: Row, network: NetworkView) -> Figure | No
     )
     caption = f"Scores of {row.arm.replace('_', ' ')}, {row.name}. {listed}."
     key = f" Bars: 95 % over groups; bins of fewer than {FEWEST_IMAGES} images or {FEWEST_GROUPS} groups are left out."
-    extent = f" Extent: {status(network, row.view)}."
+    extent = f" Extent: {row.extent}."
     return Figure(file, caption + key + extent, f"Reliability. {caption}{extent}", lambda: _draw_reliability(series))
 
 

@@ -7,12 +7,16 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from leukbench.artefacts import model_name
 from leukbench.evaluation.views import ModelView, NetworkView, RunCurve
 from leukbench.papers.schema import Claim
 from leukbench.report.figures.accuracy import Row
+from leukbench.report.figures.scores import Pair
 from leukbench.report.figures.style import BLUE, CYCLE, GREEN, GREY, MARKERS, VERMILION, Figure, axes
-from leukbench.report.figures.words import pct, status
+from leukbench.report.figures.words import pct
+from leukbench.report.format import extents
 
 _PARTS: tuple[tuple[str, str, str, Any, str], ...] = (
     ("train", "training", BLUE, "-", "o"),
@@ -34,30 +38,40 @@ def epoch_table(claims: Sequence[Claim], study: str, arm: str) -> dict[str, list
     return {part: sorted(points) for part, points in found.items() if points}
 
 
-def training_figure(file: str, row: Row, network: NetworkView, claims: Sequence[Claim]) -> Figure | None:
-    """Return accuracy by epoch, each run a line, and the epochs that the paper prints as points; None where the runs
-    have one epoch, or none was kept.
+def training_figure(file: str, pairs: Sequence[Pair], claims: Sequence[Claim]) -> Figure | None:
+    """Return accuracy by epoch, a panel a split, each run a line, and the epochs that the paper prints as points over
+    the first; None where the runs have one epoch, or none was kept.
     """
-    runs = [run for run in network.runs if len(run.train) >= _FEWEST_EPOCHS]
-    if not runs:
+    panels = [(row, runs) for row, network in pairs if (runs := _curves(network))]
+    if not panels:
         return None
-    printed = epoch_table(claims, row.spec.study, row.arm)
-    ends = "; ".join(f"{name} {_ends(runs, part)}" for part, name, *_ in _PARTS if any(getattr(r, part) for r in runs))
+    (first, _), printed = panels[0], epoch_table(claims, panels[0][0].spec.study, panels[0][0].arm)
     table = "; ".join(f"{part} {_printed_range(points)}" for part, points in printed.items())
-    caption = (
-        f"{row.arm.replace('_', ' ')}, {row.name}: accuracy after the last of {len(runs[0].train)} epochs: {ends}."
+    ends = ". ".join(
+        f"{row.name}, after the last of {len(runs[0].train)} epochs: {_ends(runs)}" for row, runs in panels
     )
+    caption = f"{first.arm.replace('_', ' ')}, accuracy {ends}."
     beside = f" The paper prints {table}." if table else ""
-    extent = f" Extent: {status(network, row.view)}."
-    key = f" One line a run ({len(runs)}); points: as printed." if table else f" One line a run ({len(runs)})."
+    extent = f" Extent: {extents([(row.name, row.extent) for row, _ in panels])}."
+    key = f" One line a run ({', '.join(str(len(runs)) for _, runs in panels)})" + (
+        "; points: as printed." if table else "."
+    )
     return Figure(file, caption + beside + key + extent, f"Training curves. {caption}{beside}{extent}",
-                  lambda: _draw_training(runs, printed))  # fmt: skip
+                  lambda: _draw_training(panels, printed))  # fmt: skip
 
 
-def _ends(runs: Sequence[RunCurve], part: str) -> str:
-    values = [getattr(run, part)[-1] for run in runs if getattr(run, part)]
-    low, high = pct(min(values)), pct(max(values))
-    return f"{low} %" if low == high else f"{low} to {high} %"
+def _curves(network: NetworkView) -> list[RunCurve]:
+    return [run for run in network.runs if len(run.train) >= _FEWEST_EPOCHS]
+
+
+def _ends(runs: Sequence[RunCurve]) -> str:
+    """Return the last accuracy of each part, over the runs."""
+    found = []
+    for part, name, *_ in _PARTS:
+        if values := [getattr(run, part)[-1] for run in runs if getattr(run, part)]:
+            low, high = pct(min(values)), pct(max(values))
+            found.append(f"{name} {low} %" if low == high else f"{name} {low} to {high} %")
+    return "; ".join(found)
 
 
 def _printed_range(points: Sequence[tuple[int, float, str]]) -> str:
@@ -65,22 +79,30 @@ def _printed_range(points: Sequence[tuple[int, float, str]]) -> str:
     return f"{pct(low)} % at epoch {first}" + (f", {pct(high)} % at epoch {last}" if last != first else "")
 
 
-def _draw_training(runs: Sequence[RunCurve], printed: dict[str, list[tuple[int, float, str]]]) -> Any:
-    with axes(3.9) as (fig, ax):
-        for part, name, colour, dashes, marker in _PARTS:
-            for i, run in enumerate(r for r in runs if getattr(r, part)):
-                y = [100 * v for v in getattr(run, part)]
-                label = f"{name}, ours" if i == 0 else None
-                ax.plot(range(1, len(y) + 1), y, color=colour, ls=dashes, lw=1.3, alpha=0.8, label=label)
-            if part in printed:
-                x, y = [e for e, _, _ in printed[part]], [100 * v for _, v, _ in printed[part]]
-                ax.plot(x, y, marker, color=colour, ms=4.5, mfc="white", mew=1.3, label=f"{name}, printed")
-        ax.set_ylim(0, 101)
+def _draw_training(
+    panels: Sequence[tuple[Row, Sequence[RunCurve]]], printed: dict[str, list[tuple[int, float, str]]]
+) -> Any:
+    with axes(0.9 + 3.0 * len(panels), rows=len(panels)) as (fig, found):
+        for i, ((row, runs), ax) in enumerate(zip(panels, np.atleast_1d(found), strict=True)):
+            _draw_curves(ax, runs, printed if i == 0 else {})
+            ax.set_title(row.name, loc="left", fontsize=9)
         ax.set_xlabel("epoch")
-        ax.set_ylabel("accuracy in %")
-        ax.grid(axis="y", color="#dddddd", lw=0.6)
-        fig.legend(loc="outside upper left", ncols=2)
+        fig.legend(*np.atleast_1d(found)[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return fig
+
+
+def _draw_curves(ax: Any, runs: Sequence[RunCurve], printed: dict[str, list[tuple[int, float, str]]]) -> None:
+    for part, name, colour, dashes, marker in _PARTS:
+        for i, run in enumerate(r for r in runs if getattr(r, part)):
+            y = [100 * v for v in getattr(run, part)]
+            label = f"{name}, ours" if i == 0 else None
+            ax.plot(range(1, len(y) + 1), y, color=colour, ls=dashes, lw=1.3, alpha=0.8, label=label)
+        if part in printed:
+            x, y = [e for e, _, _ in printed[part]], [100 * v for _, v, _ in printed[part]]
+            ax.plot(x, y, marker, color=colour, ms=4.5, mfc="white", mew=1.3, label=f"{name}, printed")
+    ax.set_ylim(0, 101)
+    ax.set_ylabel("accuracy in %")
+    ax.grid(axis="y", color="#dddddd", lw=0.6)
 
 
 # -------------------------------------------------------------------------------------------------------------- costs
@@ -100,7 +122,7 @@ def costs_figure(file: str, row: Row) -> Figure | None:
     )
     timed = [(model, s) for _, model, network in networks if (s := _seconds(network)) is not None]
     key = " Lines: 95 % over groups. Seconds were measured on one machine and differ on others."
-    extent = f" Extent: {status(best[2], row.view)}."
+    extent = f" Extent: {row.extent}."
     return Figure(file, caption + key + extent, f"Accuracy against size and time. {caption}{extent}",
                   lambda: _draw_costs(networks, timed))  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from leukbench.evaluation.views import ExperimentView, ModelView, NetworkView
+from leukbench.evaluation.views import ExperimentView, ModelView
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment
 from leukbench.report.format import why_no_interval, with_interval
 
@@ -63,26 +63,3 @@ def only_answer(model: ModelView, view: ExperimentView) -> str:
     counts = model.network.confusion if model.network else ()
     named = [name for j, name in enumerate(view.classes) if any(row[j] for row in counts)]
     return named[0] if len(named) == 1 and sum(any(row) for row in counts) > 1 else ""
-
-
-def status(network: NetworkView | None, view: ExperimentView) -> str:
-    """Return how much of the published experiment a run is, as a layman reads it.
-
-    The images come first: a made image says nothing about a publication's result.
-    """
-    if network is None:
-        return ""
-    if "surrogate_data" in network.deviations:
-        return "made images: shows only that it runs"
-    short = [
-        f"{ours:,} of {theirs:,} {what}"
-        for ours, theirs, what in (
-            (view.n_images, view.n_images_published, "images"),
-            (network.epochs, network.epochs_published, "epochs"),
-            (*view.folds, "folds"),
-        )
-        if ours < theirs
-    ]
-    if short:
-        return ", ".join(short)
-    return "limited run" if "limited" in network.deviations else "full"
