@@ -65,6 +65,7 @@ CHECKS: tuple[Check, ...] = (
     grid.check_grid,
     counts.check_stated_sums,
     counts.check_class_sums,
+    counts.check_own_totals,
     counts.check_fold_sums,
     counts.check_split_sums,
     counts.check_multipliers,

@@ -28,7 +28,7 @@ from leukbench.audit.checks.scores import (
 from leukbench.audit.checks.text import prose, provenance, repeats
 from leukbench.audit.checks.training import losses, plausibility
 from leukbench.audit.engine import feasibility as f
-from leukbench.audit.findings import every_finding
+from leukbench.audit.findings import audit_paper, every_finding
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import read
 from tests.support.mlscorecheck_oracle import mlscorecheck_agrees
@@ -349,6 +349,21 @@ def test_truncated_percentages_are_on_the_grid() -> None:
     p = paper(score("accuracy", "92.20"), images("706", split="test"))
     (draft,) = grid.check_grid(read(p))
     assert draft.status == "consistent" and "truncated" in draft.statement  # 651/706 = 92.2096 %
+
+
+def test_class_counts_are_not_of_a_network_that_was_counted_on_another_number() -> None:
+    scores = [score(m, v) for m, v in (("accuracy", "90.0"), ("sensitivity", "95.0"), ("specificity", "80.0"))]
+    parts = [images("648", split="test", **{"class": "well"}), images("1219", split="test", **{"class": "ill"})]
+    own = images("1000", split="test", model="m")
+    assert "inconsistent" in statuses(audit_paper(paper(*scores, *parts)))
+    for own_n in ([*scores, own], [{**scores[0], "n": "1000"}, *scores[1:]]):
+        found = audit_paper(paper(*own_n, *parts))
+        assert "inconsistent" not in statuses(found), [f.statement for f in found]
+        (told,) = (f for f in found if f.check == "own_totals")
+        assert told.status == "uncheckable" and "counted on 1000 images" in told.statement
+        assert "648 well + 1219 ill = 1867, not 1000" in told.witness
+    equal = images("1867", split="test", model="m")
+    assert not counts.check_own_totals(read(paper(*scores, equal, *parts)))
 
 
 def test_sums_of_classes_folds_and_parts() -> None:

@@ -50,7 +50,8 @@ def class_sizes(ledger: Ledger, key: RowKey) -> Sizes | None:
     """Return the class sizes behind a result: its exact matrix, stated counts, or the matrix of another network on
     that part.
 
-    A matrix whose total is not the stated number of images of its part is not used.
+    A matrix whose total is not the stated number of images of its part is not used, nor are counts of no network of
+    their own where another number is printed for this one.
     """
     if key not in ledger.sizes:
         ledger.sizes[key] = _class_sizes(ledger, key)
@@ -65,11 +66,33 @@ def _class_sizes(ledger: Ledger, key: RowKey) -> Sizes | None:
     if over_folds(ledger, key):
         return None  # one stated part is not what its folds are
     _, model, _, _, condition, _ = key
-    return (
-        _stated(ledger, key, ((model, condition), (model, "")))
-        or _of_twin(ledger, key, every)
-        or _stated(ledger, key, (("", condition), ("", "")))
-    )
+    own_sizes = _stated(ledger, key, ((model, condition), (model, "")))
+    if own_sizes is not None:
+        return own_sizes
+    totals = own_totals(ledger, key)
+    shared = (_of_twin(ledger, key, every), sizes_of_part(ledger, key))
+    return next((s for s in shared if s is not None and (not totals or s.total in totals)), None)
+
+
+def sizes_of_part(ledger: Ledger, key: RowKey) -> Sizes | None:
+    """Return the class counts that are stated for the part of a result without naming a network."""
+    return _stated(ledger, key, (("", key[4]), ("", "")))
+
+
+def own_totals(ledger: Ledger, key: RowKey) -> dict[int, Claim]:
+    """Return the numbers of images that are printed for a result's own network, or with its accuracy -> where."""
+    study, model, split, fold, _, _ = key
+    found: dict[int, Claim] = {}
+    for c in ledger.own:
+        if row_key(c) == key and canonical(c.metric) == "accuracy" and not c.class_:
+            n = own_size(c)
+        elif c.metric == "n_images" and not c.class_ and (c.model, c.split, c.of_fold) == (model, split, fold):
+            n = count_of(c) if model and c.study in {study, ""} else None
+        else:
+            n = None
+        if n:
+            found.setdefault(n, c)
+    return found
 
 
 def _stated(ledger: Ledger, key: RowKey, wanted: Iterable[tuple[str, str]]) -> Sizes | None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, shown
 from leukbench.audit.readings.claims import count_of
+from leukbench.audit.readings.class_sizes import class_sizes, own_totals, sizes_of_part
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.texts import fact_of
@@ -82,6 +83,29 @@ def check_class_sums(ledger: Ledger) -> list[Draft]:
                     _sum_draft("class_sums", total, [c[0] for c in classes.values()], f"Classes of {_place(total)}")
                 )
     return found
+
+
+def check_own_totals(ledger: Ledger) -> list[Draft]:
+    """A network's own number of images against the class counts of its part, which name no network."""
+    found: dict[Claim, Draft] = {}
+    for row in ledger.rows:
+        sizes, totals = sizes_of_part(ledger, row.key), own_totals(ledger, row.key)
+        if sizes is None or not totals or sizes.total in totals or class_sizes(ledger, row.key) is not None:
+            continue
+        n, claim = next(iter(totals.items()))
+        counts = " + ".join(f"{count} {name}" for name, count in sizes.counts.items())
+        found[claim] = Draft(
+            check="own_totals",
+            status="uncheckable",
+            kind="arithmetic",
+            claims=(claim, *sizes.claims),
+            severity=1,
+            statement=f"{row.label} is counted on {n} images, the class counts stated for that part add up to "
+            f"{sizes.total}; what needs its class counts was not checked.",
+            witness=f"{counts} = {sizes.total}, not {n}.",
+            repair="the class counts of its own images, or one of the numbers corrected.",
+        )
+    return list(found.values())
 
 
 def _distinct(claims: list[Claim]) -> list[Claim]:
