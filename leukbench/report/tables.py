@@ -386,7 +386,7 @@ kind string split (one model under two splits) or model (two models on the same 
 experiment string the first one
 against string the experiment by patient; empty where kind is model
 first_arm string model whose figure stands first
-second_arm string model whose figure is taken from it
+second_arm string model whose figure is taken from it; trivial:majority names the class most frequent in training
 metric string what was measured
 first number a fraction
 second number a fraction
