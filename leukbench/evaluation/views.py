@@ -78,6 +78,9 @@ class NetworkView:
     calibration: Calibration | None
     runs: tuple[RunCurve, ...]
     n_parameters: int
+    epochs: int
+    epochs_published: int
+    deviations: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +100,11 @@ class ExperimentView:
     unit: str  # patient or group
     n_patients: int
     reading: str
+    n_images: int
+    n_images_published: int
     models: dict[str, ModelView]
     split: tuple[SplitShare, ...]
+    folds: tuple[int, int] = (1, 1)  # run, of so many that the split has
 
 
 def confusion(predictions: Predictions) -> tuple[tuple[float, ...], ...]:

@@ -57,8 +57,11 @@ def _view(params: Params, result: Result, kept: ExperimentView | None) -> Experi
         unit=unit,
         n_patients=int(tested[unit].nunique()),
         reading=result.plan.reading.name,
+        n_images=result.plan.sizes.n_images,
+        n_images_published=result.plan.sizes.n_images_published,
         models={arm: _model(params, result, arm, entry, kept) for arm, entry in result.evaluation.arms.items()},
         split=_split(params, result.name, unit, kept),
+        folds=(len(result.receipt.folds), len(result.certificate.folds)),
     )
 
 
@@ -82,6 +85,9 @@ def _network(
         calibration=entry.calibration,
         runs=_curves(runs, kept, arm),
         n_parameters=receipt.n_parameters,
+        epochs=receipt.epochs,
+        epochs_published=receipt.epochs_published,
+        deviations=receipt.deviations,
     )
 
 

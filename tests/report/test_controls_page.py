@@ -202,7 +202,9 @@ def test_copies_are_counted_image_by_image_too_as_papers_do(data: ReportData) ->
 
 
 def test_patients_that_are_joined_are_called_groups_and_counted_once(data: ReportData) -> None:
-    view = ExperimentView(classes=(), unit="patient", n_patients=27, reading="", models={}, split=())
+    view = ExperimentView(
+        classes=(), unit="patient", n_patients=27, reading="", n_images=400, n_images_published=400, models={}, split=()
+    )
     joined = dataclasses.replace(data, views={"image": view})
     assert rows_of(joined)["by image"]["tested"] == "400 images of 20 groups"
     assert rows_of(joined)["by patient"]["tested"] == "400 images of 20 patients"

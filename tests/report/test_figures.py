@@ -58,7 +58,7 @@ def network(seed: int = 1, *, n_groups: int = 20, epochs: int = 3) -> NetworkVie
     return NetworkView(
         confusion=confusion(p), patients=patients, patients_note=note, roc=mean_roc(p),
         auc=overall(estimate_predictions(p), "auc"), calibration=calibration(p, make_predictions(n=400, seed=9)),
-        runs=(curve,), n_parameters=1_000_000 * seed,
+        runs=(curve,), n_parameters=1_000_000 * seed, epochs=epochs, epochs_published=3, deviations=(),
     )  # fmt: skip
 
 
@@ -77,8 +77,8 @@ def row(
     }
     models[COLOUR_HISTOGRAM] = ModelView(accuracy=accuracy(histogram), majority=majority)
     view = ExperimentView(
-        classes=("a", "b"), unit="patient", n_patients=n_patients, reading="random_images",
-        models=models, split=split,
+        classes=("a", "b"), unit="patient", n_patients=n_patients, reading="random_images", n_images=400,
+        n_images_published=400, models=models, split=split,
     )  # fmt: skip
     spec = Experiment(
         paper="known_answer", study="cohort", protocol=protocol, source="s", store="s", arms=tuple(models)[:-1]  # type: ignore[arg-type]
