@@ -14,7 +14,7 @@ from leukbench.records import Finding, Protocol
 from leukbench.report.briefly import briefly
 from leukbench.report.controls import best_without_network
 from leukbench.report.data import ExperimentResult, ReportData
-from leukbench.report.format import count, percent, points, too_few, with_interval
+from leukbench.report.format import count, one_answer, percent, points, too_few, with_interval
 from leukbench.report.ladder import image_by_image
 from leukbench.report.sections import (
     by_patient_or_group,
@@ -196,9 +196,7 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
     average = None if claim.class_ or claim.metric in {"accuracy", "auc", "mcc", "kappa"} else "macro"
     e = pick(data.arm(name, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
     one = only_class(data, name, claim.arm)
-    result = (
-        f"calls every image {one}{_after_steps(data, name, claim.arm)}" if one else with_interval(e, data.unit(name))
-    )
+    result = f"{one_answer(e, one)}{_after_steps(data, name, claim.arm)}" if one else with_interval(e, data.unit(name))
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
     if groups and not one:
         groups += _seen_in_training(data.results[name], data.unit(name))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from leukbench.errors import visible
+from leukbench.records import COPIES_AVERAGED
 
 if TYPE_CHECKING:
     from leukbench.evaluation.contrasts import Contrast
@@ -280,6 +281,13 @@ def _cell(value: Any) -> str:
     """Return a cell's text: no name in it begins another cell or row, or is taken for HTML; our own ``<br>`` stays."""
     text = visible(" ".join(str(value).splitlines())).replace("|", "\\|")
     return _TAG.sub(lambda found: found[0] if found[0].startswith("`") else r"\<", text)
+
+
+def one_answer(e: Estimate | None, class_: str) -> str:
+    """Return what is said of a network that names one class for all that it was tested on: originals, where an estimate
+    averaged the copies of each, single ones of which may be called otherwise.
+    """
+    return f"calls every {'original' if e is not None and COPIES_AVERAGED in e.note else 'image'} {class_}"
 
 
 def extents(found: Iterable[tuple[str, str]]) -> str:

@@ -11,7 +11,7 @@ from leukbench.evaluation.times import TimeEstimate, seconds_per_epoch
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Deviation, Estimate, Finding
 from leukbench.report.data import ExperimentResult, ReportData
-from leukbench.report.format import FRACTIONS, anchor, count, number, percent, score, seconds, with_interval
+from leukbench.report.format import FRACTIONS, anchor, count, number, one_answer, percent, score, seconds, with_interval
 from leukbench.verdicts.differences import Reproduced
 
 PROTOCOLS = {
@@ -356,7 +356,7 @@ def reproduced(data: ReportData, claim: Claim, found: Sequence[Reproduced]) -> s
         one = only_class(data, experiment, claim.arm) if experiment else ""
         values = lines.setdefault(r.reading, [])
         if one:
-            values[:] = [f"calls every image {one}"]
+            values[:] = [one_answer(r.estimate, one)]
         elif math.isfinite(r.estimate.value):
             unit = data.unit(experiment) if experiment else "group"
             values.append(with_interval(r.estimate, unit) + (f" ({r.definition})" if r.definition else ""))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from leukbench.errors import InputError
-from leukbench.evaluation.controls import find_shortcut, probe_result
+from leukbench.evaluation.controls import Standing, find_shortcut, probe_result
 from leukbench.evaluation.estimates import estimate_predictions, majority_accuracy
 from leukbench.records import Predictions
 
@@ -45,6 +45,14 @@ def test_a_model_without_a_network_that_keeps_up_is_a_shortcut(
     made = find_shortcut(a, b, limits=limits(b), majority=majority_accuracy(b), margin=0.05, n_resamples=1000)
     assert made.flagged is flagged
     assert made.difference == pytest.approx(made.network - made.trivial) and made.low < made.difference < made.high
+
+
+def test_a_model_that_comes_close_is_no_shortcut_until_that_is_shown(predictions_of: Make) -> None:
+    p = predictions_of(n=120, n_groups=12)
+    a, b = right_in(p, 0.86, seed=1), right_in(p, 0.86, seed=2)
+    made = find_shortcut(a, b, limits=limits(b), majority=majority_accuracy(b), margin=0.05, n_resamples=1000)
+    assert made.difference < 0.05 and made.tells
+    assert made.standing is Standing.UNDECIDED and not made.flagged
 
 
 def test_the_margin_decides_how_close_is_close(predictions_of: Make) -> None:

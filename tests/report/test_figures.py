@@ -41,7 +41,7 @@ from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import CYCLE, Figure, write_figure
 from leukbench.report.figures.training import costs_figure, epoch_table, training_figure
 from leukbench.report.figures.words import counted, only_answer, with_limits
-from leukbench.report.format import FEWEST_GROUPS
+from leukbench.report.format import FEWEST_GROUPS, one_answer
 from tests.support.made_predictions import make_predictions
 
 KNOWN = load_paper("known_answer")
@@ -209,8 +209,11 @@ def test_a_figure_withholds_an_auc_where_the_tables_do() -> None:
 
 
 def test_originals_are_not_called_images_where_copies_were_averaged() -> None:
+    averaged = dataclasses.replace(accuracy(0.7), note=f"{COPIES_AVERAGED}; x")
+    assert one_answer(averaged, "b") == "calls every original b", "one of its copies may be called otherwise"
+    assert one_answer(accuracy(0.7), "b") == one_answer(None, "b") == "calls every image b"
     assert counted(accuracy(0.7)) == "400 images"
-    assert counted(dataclasses.replace(accuracy(0.7), note=f"{COPIES_AVERAGED}; x")) == "400 originals"
+    assert counted(averaged) == "400 originals"
 
 
 def test_a_network_that_never_calls_a_class_is_said_to() -> None:

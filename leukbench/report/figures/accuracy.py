@@ -32,7 +32,7 @@ from leukbench.report.figures.words import (
     too_few,
     with_limits,
 )
-from leukbench.report.format import extents
+from leukbench.report.format import extents, one_answer
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _result(row: Row) -> str:
     """Return a network's accuracy with its interval; without one where it names one class for every image."""
     one = only_answer(row.network, row.view)
     accuracy = row.network.accuracy
-    return f"{pct(accuracy.value)} (calls every image {one})" if one else with_limits(accuracy, row.view)
+    return f"{pct(accuracy.value)} ({one_answer(accuracy, one)})" if one else with_limits(accuracy, row.view)
 
 
 def _status_sentence(rows: Sequence[Row]) -> str:
