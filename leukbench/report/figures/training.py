@@ -101,6 +101,7 @@ def _draw_curves(ax: Any, runs: Sequence[RunCurve], printed: dict[str, list[tupl
             x, y = [e for e, _, _ in printed[part]], [100 * v for _, v, _ in printed[part]]
             ax.plot(x, y, marker, color=colour, ms=4.5, mfc="white", mew=1.3, label=f"{name}, printed")
     ax.set_ylim(0, 101)
+    ax.locator_params(axis="x", integer=True)  # there is no epoch 1.25
     ax.set_ylabel("accuracy in %")
     ax.grid(axis="y", color="#dddddd", lw=0.6)
 
