@@ -68,7 +68,10 @@ class SplitShare:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkView:
-    """What only networks have: ``confusion[i][j]`` counts originals of class i called j, the mean over seeds."""
+    """What only networks have: ``confusion[i][j]`` counts originals of class i called j, the mean over seeds.
+
+    No figure asks for the epochs and deviations any more; they stay for the records of reports that hold them.
+    """
 
     confusion: tuple[tuple[float, ...], ...]
     patients: tuple[PatientResult, ...]
@@ -94,7 +97,10 @@ class ModelView:
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentView:
-    """One experiment; ``n_patients`` of the tested images, ``unit`` what stands for a patient."""
+    """One experiment; ``n_patients`` of the tested images, ``unit`` what stands for a patient.
+
+    The numbers of images and folds stay for the records of reports that hold them.
+    """
 
     classes: tuple[str, ...]
     unit: str  # patient or group
