@@ -81,12 +81,12 @@ def sizes_of_part(ledger: Ledger, key: RowKey) -> Sizes | None:
 
 def own_totals(ledger: Ledger, key: RowKey) -> dict[int, Claim]:
     """Return the numbers of images that are printed for a result's own network, or with its accuracy -> where."""
-    study, model, split, fold, _, _ = key
+    study, model = key[:2]
     found: dict[int, Claim] = {}
     for c in ledger.own:
         if row_key(c) == key and canonical(c.metric) == "accuracy" and not c.class_:
             n = own_size(c)
-        elif c.metric == "n_images" and not c.class_ and (c.model, c.split, c.of_fold) == (model, split, fold):
+        elif c.metric == "n_images" and not c.class_ and (c.model or c.arm, c.split, c.of_fold) == key[1:4]:
             n = count_of(c) if model and c.study in {study, ""} else None
         else:
             n = None
