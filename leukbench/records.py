@@ -207,6 +207,7 @@ class Limits:
 
     images: int | None = None  # original images, drawn by group and class, before the split
     class_size: int | None = None  # planned rows a class, where the split rule plans more
+    training_rows: int | None = None  # of each fold, drawn by class after the split; all of its test part is scored
     epochs: int | None = None
     folds: int | None = None  # the first so many folds are run
     seeds: int = 1

@@ -72,7 +72,9 @@ def make_splits(
         folds = _cut(rows, rule, seed=seed, classes=tuple(classes), n_searched=n_searched)
     parts = [_with_roles(fold, rule, seed=seed, classes=tuple(classes), n_searched=n_searched) for fold in folds]
     table = _ordered(pd.concat([_with_copies(part, rule, seed=seed) for part in parts], ignore_index=True))
-    return table if rule.keep_train == 1 else _thinned(table, rule.keep_train, seed=seed)
+    if rule.keep_train == 1:
+        return table
+    return trim_training(table, {f: round(n * rule.keep_train) for f, n in training_sizes(table).items()}, seed=seed)
 
 
 def check_rule(rule: SplitRule) -> None:
@@ -350,7 +352,7 @@ def subsample_training(split: pd.DataFrame, n: int, *, seed: int) -> pd.DataFram
         labels = split["label"].to_numpy(dtype=str)[rows]
         names, counts = np.unique(labels, return_counts=True)
         quotas = _proportional(counts, n)
-        if (quotas == 0).any():
+        if (quotas < 1).any():
             raise SplitError(
                 "too few training rows to keep every class",
                 where=f"fold {fold}",
@@ -362,11 +364,15 @@ def subsample_training(split: pd.DataFrame, n: int, *, seed: int) -> pd.DataFram
     return split.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)
 
 
-def _thinned(split: pd.DataFrame, share: float, *, seed: int) -> pd.DataFrame:
-    """Return the split with a share of each fold's training rows, drawn by class in proportion; other roles stay."""
-    folds = [split[split["fold"].eq(fold)] for fold in training_sizes(split)]
-    sizes = training_sizes(split).values()
-    kept = [subsample_training(part, round(n * share), seed=seed) for part, n in zip(folds, sizes, strict=True)]
+def trim_training(split: pd.DataFrame, sizes: Mapping[int, int], *, seed: int) -> pd.DataFrame:
+    """Return the split with ``sizes`` training rows by fold, drawn by class in proportion; other roles stay.
+
+    Raises
+    ------
+    SplitError
+        Where a fold has fewer, or a class would vanish.
+    """
+    kept = [subsample_training(split[split["fold"].eq(fold)], n, seed=seed) for fold, n in sizes.items()]
     return pd.concat(kept, ignore_index=True)
 
 

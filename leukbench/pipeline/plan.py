@@ -65,12 +65,25 @@ class PlannedSplits:
 
     def of(self, experiment: Experiment) -> _Planned:
         """Return an experiment's split; experiments that differ in arms, epochs, folds or seeds share one."""
-        limits = Limits(images=experiment.limits.images, class_size=experiment.limits.class_size)
+        own = experiment.limits
+        limits = Limits(images=own.images, class_size=own.class_size, training_rows=own.training_rows)
         key = dataclasses.replace(experiment, store="", arms=(), pretrained=None, precision="fp32", limits=limits)
         if key not in self._made:
             plan = _planned_transfer if experiment.protocol == "transfer" else _planned_split
-            self._made[key] = plan(self.params, experiment)
+            self._made[key] = _within_training_rows(plan(self.params, experiment), seed=self.params.seed)
         return self._made[key]
+
+
+def _within_training_rows(planned: _Planned, *, seed: int) -> _Planned:
+    """Return a split with no more training rows a fold than its experiment's limit; what is tested stays."""
+    from leukbench.cohort.splits import training_sizes, trim_training
+
+    limit, sizes = planned.plan.experiment.limits.training_rows, training_sizes(planned.table)
+    if limit is None or limit >= max(sizes.values()):
+        return planned
+    table = trim_training(planned.table, {fold: min(n, limit) for fold, n in sizes.items()}, seed=seed)
+    told = dataclasses.replace(planned.plan.sizes, n_training_rows=max(sizes.values()))
+    return dataclasses.replace(planned, table=table, plan=dataclasses.replace(planned.plan, sizes=told))
 
 
 def _planned_split(params: Params, experiment: Experiment) -> _Planned:

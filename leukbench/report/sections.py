@@ -98,6 +98,9 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")
     if planned_rows := _class_size(data, result):
         parts.append(planned_rows)
+    if sizes.n_training_rows:
+        ran = max(result.certificate.folds[k].roles["train"].rows for k in folds_run(result))
+        parts.append(f"{count(ran)} of {count(sizes.n_training_rows)} training rows")
     if facts.epochs < facts.epochs_published:
         parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
     if 0 < (ran := len(folds_run(result))) < (planned := len(result.certificate.folds)):

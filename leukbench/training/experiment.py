@@ -35,7 +35,7 @@ class Lacks:
     that are not whole.
     """
 
-    budget: bool = False  # fewer epochs, images or planned copies
+    budget: bool = False  # fewer epochs, images, planned copies or training rows
     source: bool = False  # of the published images some are not at hand
     folds: bool = False  # fewer folds than the split has
     whole_folds: frozenset[int] = (
@@ -105,7 +105,7 @@ def plan_arm(
         assert limits.epochs is not None
         recipe = dataclasses.replace(recipe, epochs=limits.epochs)
     lacks = Lacks(
-        budget=fewer_epochs or (limits.images, limits.class_size) != (None, None),
+        budget=fewer_epochs or (limits.images, limits.class_size, limits.training_rows) != (None,) * 3,
         source=limited_source,
         folds=limits.folds is not None,
         whole_folds=frozenset(whole_folds),

@@ -243,6 +243,9 @@ def test_rungs_can_be_made_of_equal_training_size() -> None:
     assert np.allclose(whole, part, atol=0.01)
     with pytest.raises(SplitError, match="fewer training rows"):
         subsample_training(split, 10_000, seed=0)
+    for too_few in (-5, 0, 1):
+        with pytest.raises(SplitError, match="too few training rows to keep every class"):
+            subsample_training(split, too_few, seed=0)
 
 
 def test_a_rule_keeps_a_share_of_each_folds_training_rows_by_class_and_leaves_the_others() -> None:

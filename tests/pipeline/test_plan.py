@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from leukbench.artefacts import ResolvedStudy
 from leukbench.cohort.duplicates import PAIR_COLUMNS
 from leukbench.cohort.groups import make_groups
-from leukbench.cohort.splits import make_splits
-from leukbench.pipeline.plan import effective_rows, sizes_of, whole_folds
+from leukbench.cohort.splits import make_splits, training_sizes
+from leukbench.params import Params, load_params
+from leukbench.pipeline.plan import PlannedSplits, effective_rows, sizes_of, whole_folds
 from leukbench.records import Experiment, SplitRule
 from leukbench.sources import load_source
+from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 STUDY = ResolvedStudy(
     paper="alnet", study="cnmc", source="cnmc_2019", classes={"HEM": ("HEM",), "ALL": ("ALL",)}, positive="ALL",
@@ -63,3 +66,30 @@ def test_where_no_official_fold_is_named_none_is_whole_by_itself(published: pd.D
     rule = dataclasses.replace(WITHIN, within=None)
     rows, table = planned(published, rule)
     assert whole_folds(published, rows, STUDY, rule, table) == ()
+
+
+@pytest.fixture
+def cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """A plan with a split as it is, two with fewer training rows, and one whose limit is above what there is."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
+    limited = {
+        f"{protocol}-{rows}": known_experiment(protocol, limits={"training_rows": rows})
+        for protocol, rows in (("patient", 40), ("as_published", 30), ("patient", 1000))
+    }
+    write_plan(tmp_path, known_plan("rows", {"patient": known_experiment("patient"), **limited}))
+    params = load_params()
+    prepare(params)
+    return params
+
+
+def test_fewer_training_rows_leave_all_that_is_tested(cohort: Params) -> None:
+    splits = PlannedSplits(cohort)
+    whole, few, published, all_of_it = (splits.of(experiment) for experiment in cohort.experiments.values())
+    assert set(training_sizes(few.table).values()) == {40} and set(training_sizes(published.table).values()) == {30}
+    rest = [s.table[s.table["role"].ne("train")].reset_index(drop=True) for s in (whole, few)]
+    pd.testing.assert_frame_equal(*rest)
+    most = max(training_sizes(whole.table).values())
+    assert most > 40 and few.plan.sizes.n_training_rows == most
+    assert few.plan.sizes.n_images == whole.plan.sizes.n_images
+    pd.testing.assert_frame_equal(whole.table, all_of_it.table)
+    assert whole.plan.sizes.n_training_rows == all_of_it.plan.sizes.n_training_rows == 0

@@ -306,6 +306,14 @@ def test_a_status_says_how_many_of_the_planned_copies_were_made(data: ReportData
     assert sections.status(few, "image", NET) == "1,000 of 5,000 files a class, 8 of 40 epochs"
 
 
+def test_a_status_says_on_how_many_of_the_training_rows_a_network_was_trained(data: ReportData) -> None:
+    plan = data.results["image"].plan
+    fewer = dataclasses.replace(plan, sizes=dataclasses.replace(plan.sizes, n_training_rows=6000))
+    few = with_result(data, "image", plan=fewer, receipt=receipt(300, deviations=("limited",)))
+    rows = few.results["image"].certificate.folds[0].roles["train"].rows
+    assert sections.status(few, "image", NET) == f"{rows} of 6,000 training rows"
+
+
 def test_images_of_other_files_with_the_same_pixels_are_called_images(data: ReportData) -> None:
     twins = with_result(data, "image", certificate=certificate(shared=({"identical_pixels": 2},)))
     assert sections.shared(twins.results["image"]) == "2 tested images with the pixels of another file"

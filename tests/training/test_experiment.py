@@ -92,6 +92,7 @@ def test_deviations_say_how_a_run_differs_from_the_paper(
         (Limits(folds=1), False, (), ("limited",), ((), ())),
         (Limits(epochs=1), True, (0, 1), ("limited",), (("limited",), ("limited",))),
         (Limits(class_size=9), False, (), ("limited",), (("limited",), ("limited",))),
+        (Limits(training_rows=9), False, (), ("limited",), (("limited",), ("limited",))),
     ],
 )
 def test_a_run_is_limited_for_a_claim_not_as_such(
