@@ -20,7 +20,7 @@ from leukbench.tools.draft.headers import (
     read_header,
     writes_commas,
 )
-from leukbench.tools.draft.tables import BESIDE_A_REPORT, Printed
+from leukbench.tools.draft.tables import Printed
 
 _NAMES = re.compile(
     r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE
@@ -131,12 +131,12 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
 
 
 def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> None:
+    if table.left_out:
+        left = f"{table.where}: {table.left_out}."
+        found.remarks += [left] if left not in found.remarks else []
+        return
     if not table.rows or len(table.rows[0]) < 2:
         found.left.append(f"{table.where}: a table of one column")
-        return
-    if table.caption == BESIDE_A_REPORT:
-        left = f"{table.where}: a confusion matrix is left out, as a report stands beside it; audit it by itself."
-        found.remarks += [left] if left not in found.remarks else []
         return
     whole, remark = without_totals(table)
     if remark and _is_matrix(whole, whole.rows[0], whole.rows[1:]):

@@ -21,18 +21,24 @@ _REPORT_LINE = re.compile(
     rf"|(\S+(?: \S+)*)(?:\s{{2,}}|\t)({_SCORE}(?:\s+{_SCORE}){{2}}\s+{_COUNT}))\s*"
 )
 _LAST_LINES = frozenset(["weighted avg", "samples avg"])
-BESIDE_A_REPORT = "confusion matrix beside a classification report"
-"""The caption of an array that is left out: it has no names of classes, and may be of another model."""
+_BESIDE_A_REPORT = "a confusion matrix is left out, as a report stands beside it; audit it by itself"
+_ONE_HOT = "an array of zeros and ones with at most one in a row is left out: labels of images, no confusion matrix"
+_SHARES = "an array that holds no counts is left out; give a confusion matrix as counts of images"
+_SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
+_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?:\s{2,}[-+]?\d[\d.,]*%?){2,}\s*")
 _FAR = 12  # lines by which a caption may stand above its table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Printed:
-    """A table as printed: ``where`` it stands, its caption, and its cells row by row, all of one width."""
+    """A table as printed: ``where`` it stands, its caption, and its cells row by row, all of one width; ``left_out``
+    says why none of them is taken as a figure, where that is so.
+    """
 
     where: str
     caption: str
     rows: tuple[tuple[str, ...], ...]
+    left_out: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +74,9 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         ) from error
     reports, arrays = list(_report(text, file.name)), list(_arrays(text, file.name))
     if reports:
-        arrays = [replace(array, caption=BESIDE_A_REPORT) for array in arrays]
-    return [*of_text(_without_tabs(text)), *reports, *arrays], list(_sentences(text.split("\n\n"), ""))
+        arrays = [replace(array, left_out=array.left_out or _BESIDE_A_REPORT) for array in arrays]
+    tables = [*of_text(_without_tabs(text)), *reports, *arrays, *_spaced(text)]
+    return tables, list(_sentences(text.split("\n\n"), ""))
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -291,10 +298,30 @@ def _without_tabs(text: str) -> str:
 
 
 def _arrays(text: str, where: str) -> Iterator[Printed]:
-    """Yield square arrays of whole numbers as confusion matrices."""
-    for found in re.findall(r"\[\[[\d\s,\[\]]+?\]\]", text):
-        cells = [re.findall(r"\d+", row) for row in re.findall(r"\[([\d\s,]+)\]", found)]
+    """Yield square arrays as confusion matrices; those that are not of counts are left out."""
+    for found in re.findall(r"\[\[[-+.e\d\s,\[\]]+?\]\]", text):
+        cells = [re.findall(r"[^\s,]+", row) for row in re.findall(r"\[([^\[\]]+)\]", found)]
         if len(cells) > 1 and all(len(row) == len(cells) for row in cells):
             names = [f"class {i}" for i in range(len(cells))]
             rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
-            yield _printed(where, "confusion matrix", [["", *names], *rows])
+            table = _printed(where, "confusion matrix", [["", *names], *rows])
+            yield replace(table, left_out=_no_counts(cells))
+
+
+def _no_counts(cells: Sequence[Sequence[str]]) -> str:
+    """Return why a square array is no confusion matrix of counts; "" where it can be one."""
+    if not all(cell.isdigit() for row in cells for cell in row):
+        return _SHARES
+    return _ONE_HOT if all({*row} <= {"0", "1"} and row.count("1") <= 1 for row in cells) else ""
+
+
+def _spaced(text: str) -> Iterator[Printed]:
+    """Yield what is left out of a text: lines with two figures and more between spaces, outside of its reports."""
+    lines = text.splitlines()
+    for start, end in _reports(lines):
+        lines[start:end] = [""] * (end - start)
+    like = "".join("x" if _SPACED_LINE.fullmatch(line) else " " for line in lines)
+    places = [f"lines {found.start() + 1} to {found.end()}" for found in re.finditer("xx+", like)]
+    if places:
+        where = ", ".join(places[:3]) + (" and more" if len(places) > 3 else "")
+        yield Printed(where=where, caption="", rows=(), left_out=_SPACED)

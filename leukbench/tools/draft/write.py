@@ -88,7 +88,7 @@ def draft_tables(
             "no figure of any table is understood",
             where=name,
             expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP",
-            found="; ".join(figures.left[:5]) or f"{len(tables)} tables",
+            found="; ".join([*figures.left[:5], *figures.remarks[:5]]) or f"{len(tables)} tables",
             do="name the columns by their metrics",
         )
     support = _support(figures, classes)

@@ -403,6 +403,32 @@ def test_what_stands_after_a_report_or_is_no_line_of_it_is_no_class(tmp_path: Pa
         classes(report.replace("0.", "0,"))
 
 
+_FRAME = pd.DataFrame({"Model": ["ALNet", "VGG16"], "Accuracy": [91.13, 88.0], "F1": [0.96, 0.9]})
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        (str(np.array([[0.91, 0.09], [0.2, 0.8]])), "r.txt: an array that holds no counts"),
+        (str(np.eye(3, dtype=int)), "r.txt: an array of zeros and ones"),
+        ("Ours:\n" + _FRAME.to_string(), "lines 3 to 4: these lines look like a table between spaces"),
+    ],
+)  # fmt: skip
+def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        draft_of(_file(tmp_path, "r.txt", f"{printed}\n"))
+    drafted = draft_of(_file(tmp_path, "r.txt", f"{printed}\n\n| Model | Accuracy |\n|---|---|\n| Net | 0.9 |\n"))
+    assert drafted.n_claims == 1 and [said in text for text in drafted.remarks] == [True]
+
+
+def test_a_report_and_a_diagonal_matrix_are_not_told_to_be_unread(tmp_path: Path) -> None:
+    from sklearn.metrics import classification_report
+
+    report = classification_report([0, 0, 1, 1], [0, 1, 1, 1], digits=4)
+    assert draft_of(_file(tmp_path, "r.txt", report)).remarks == ()
+    assert draft_of(_file(tmp_path, "m.txt", "[[3 0]\n [0 4]]\n")).paper().claims
+
+
 def test_reports_that_need_not_hold_together_are_refused_and_accuse_nobody(tmp_path: Path) -> None:
     """Two reports may be of other models; with micro avg some classes are left out, and calls lie outside of them."""
     from sklearn.metrics import classification_report
