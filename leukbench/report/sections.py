@@ -93,6 +93,19 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
         seeds = {run.seed for run in result.receipt.runs if run.arm == arm}
         one = ["one seed"] if len(seeds) == 1 else []
         return ", ".join(["full", *one, *half, *earlier])
+    parts = _rows_taken(data, result)
+    if facts.epochs < facts.epochs_published:
+        parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
+    if 0 < (ran := len(folds_run(result))) < (planned := len(result.certificate.folds)):
+        parts.append(f"{ran} of {planned} folds")
+    parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
+    return ", ".join([*(parts or ["limited run"]), *half, *earlier])
+
+
+def _rows_taken(data: ReportData, result: ExperimentResult) -> list[str]:
+    """Return how many of the published images, of the planned copies and of the training rows took part, where some did
+    not.
+    """
     sizes, parts = result.plan.sizes, []
     if sizes.n_images < sizes.n_images_published:
         parts.append(f"{count(sizes.n_images)} of {count(sizes.n_images_published)} images{_of_fold(result)}")
@@ -101,12 +114,7 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
     if sizes.n_training_rows:
         ran = max(result.certificate.folds[k].roles["train"].rows for k in folds_run(result))
         parts.append(f"{count(ran)} of {count(sizes.n_training_rows)} training rows")
-    if facts.epochs < facts.epochs_published:
-        parts.append(f"{facts.epochs} of {facts.epochs_published} epochs")
-    if 0 < (ran := len(folds_run(result))) < (planned := len(result.certificate.folds)):
-        parts.append(f"{ran} of {planned} folds")
-    parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
-    return ", ".join([*(parts or ["limited run"]), *half, *earlier])
+    return parts
 
 
 def _class_size(data: ReportData, result: ExperimentResult) -> str:
