@@ -72,9 +72,8 @@ def make_splits(
         folds = _cut(rows, rule, seed=seed, classes=tuple(classes), n_searched=n_searched)
     parts = [_with_roles(fold, rule, seed=seed, classes=tuple(classes), n_searched=n_searched) for fold in folds]
     table = _ordered(pd.concat([_with_copies(part, rule, seed=seed) for part in parts], ignore_index=True))
-    if rule.keep_train == 1:
-        return table
-    return trim_training(table, {f: round(n * rule.keep_train) for f, n in training_sizes(table).items()}, seed=seed)
+    kept = {fold: round(n * rule.keep_train) for fold, n in training_sizes(table).items()}
+    return table if rule.keep_train == 1 else trim_training(table, kept, seed=seed)
 
 
 def check_rule(rule: SplitRule) -> None:
