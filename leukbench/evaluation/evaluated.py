@@ -53,6 +53,13 @@ class ArmEvaluation:
         """The estimates at the epoch that the recipe chooses."""
         return self.selections["recipe"]
 
+    @property
+    def n_groups(self) -> int:
+        """How many groups the tested images make up: fewer than patients, where some of these are joined, whose own
+        accuracy (``patient_accuracy``) is counted by patient.
+        """
+        return max(e.n_groups for e in self.estimates if e.metric != "patient_accuracy")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeedVariance:

@@ -49,7 +49,7 @@ def calibration_rows(data: ReportData, paper: str, study: str) -> list[dict[str,
     rows = []
     for experiment, arm in data.networks_of(paper, study):
         found = data.arm(experiment, arm).calibration
-        if found is None or only_class(data, experiment, arm) or too_few(_groups(data, experiment, arm), "group"):
+        if found is None or only_class(data, experiment, arm) or too_few(data.arm(experiment, arm).n_groups, "group"):
             continue
         row = {"split": protocol_name(data, experiment), "network": arm}
         after = {e.metric: e for e in found.after}
@@ -60,10 +60,6 @@ def calibration_rows(data: ReportData, paper: str, study: str) -> list[dict[str,
         row["temperature"] = ", ".join(number(t, digits=2) for t in found.temperatures[:3]) or "–"
         rows.append(row)
     return rows
-
-
-def _groups(data: ReportData, experiment: str, arm: str) -> int:
-    return max(e.n_groups for e in data.arm(experiment, arm).estimates)
 
 
 def contrast_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:

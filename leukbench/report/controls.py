@@ -120,7 +120,7 @@ def trivial_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
             for metric, title in (("accuracy", "accuracy %"), ("balanced_accuracy", "balanced %"), ("auc", "AUC")):
                 row[title] = with_interval(pick(arms[model].estimates, metric), unit)
             beside = [s for s in data.comparison.shortcuts if (s.experiment, s.model) == (experiment, model)]
-            row |= _beside(beside, few=too_few(_groups(data, experiment, model), unit))
+            row |= _beside(beside, few=too_few(data.arm(experiment, model).n_groups, unit))
             rows.append(row)
     return rows
 
@@ -133,10 +133,6 @@ def _beside(beside: list[ArmShortcut], *, few: str) -> dict[str, str]:
         "shown": "<br>".join(dict.fromkeys(SHOWN[s.standing] for s in beside)) or "–",
         "flag": "`shortcut`" if any(s.flagged for s in beside) else "",
     }
-
-
-def _groups(data: ReportData, experiment: str, model: str) -> int:
-    return max(e.n_groups for e in data.arm(experiment, model).estimates)
 
 
 def probe_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:

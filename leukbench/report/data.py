@@ -102,7 +102,7 @@ class ReportData:
     def joined(self, experiment: str) -> tuple[int, int] | None:
         """Return how many tested patients make up how many groups, or None where each makes up one."""
         view = self.views.get(experiment)
-        groups = max(e.n_groups for arm in self.results[experiment].evaluation.arms.values() for e in arm.estimates)
+        groups = max(arm.n_groups for arm in self.results[experiment].evaluation.arms.values())
         return (view.n_patients, groups) if view and view.unit == "patient" and view.n_patients > groups else None
 
     def joined_pairs(self, experiments: Iterable[str]) -> list[tuple[bool, int, int]]:

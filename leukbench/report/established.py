@@ -280,7 +280,7 @@ def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:
             if data.experiments[name].protocol == "patient" and (best := best_without_network(data, name)):
                 majority = next(iter(data.results[name].evaluation.arms.values())).majority_accuracy
                 accuracy = max(e.n_images for a in data.results[name].evaluation.arms.values() for e in a.estimates)
-                groups = max(e.n_groups for a in data.results[name].evaluation.arms.values() for e in a.estimates)
+                groups = max(a.n_groups for a in data.results[name].evaluation.arms.values())
                 found.append((accuracy, best, majority, groups, data.unit(name)))
     if not found:
         return "not run"

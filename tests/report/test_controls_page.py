@@ -210,6 +210,9 @@ def test_patients_that_are_joined_are_called_groups_and_counted_once(data: Repor
     assert rows_of(joined)["by patient"]["tested"] == "400 images of 20 patients"
     assert "27 patients are 20 groups" in ladder.ladder_notes(joined, *STUDY)[0]
     assert not any("groups" in note for note in ladder.ladder_notes(data, *STUDY))
+    by_patient = estimate("patient_accuracy", 0.7, n_groups=27)  # of patients, which are more than the groups
+    both = with_arm(joined, "image", NET, selections={"recipe": (*data.arm("image", NET).estimates, by_patient)})
+    assert both.joined("image") == (27, 20) and rows_of(both)["by image"]["tested"] == "400 images of 20 groups"
     alone = dataclasses.replace(data, views={"image": dataclasses.replace(view, n_patients=20)})
     assert rows_of(alone)["by image"]["tested"] == "400 images of 20 patients"
 
