@@ -26,6 +26,7 @@ _ONE_HOT = "an array of zeros and ones with at most one in a row is left out: la
 _SHARES = "an array that holds no counts is left out; give a confusion matrix as counts of images"
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
 _SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?:\s{2,}[-+]?\d[\d.,]*%?){2,}\s*")
+_WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
 
@@ -122,7 +123,7 @@ def _cells(line: str) -> list[str] | None:
     """Return the cells of a line of a table, None where it is none."""
     if line.strip().startswith("|") and line.count("|") > 2:
         return re.split(r"(?<!\\)\|", line.strip().strip("|"))
-    return line.split("\t") if "\t" in line and len(line) < 600 else None
+    return line.split("\t") if "\t" in line and len(line) < _WIDEST else None
 
 
 def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
@@ -320,7 +321,7 @@ def _spaced(text: str) -> Iterator[Printed]:
     lines = text.splitlines()
     for start, end in _reports(lines):
         lines[start:end] = [""] * (end - start)
-    like = "".join("x" if _SPACED_LINE.fullmatch(line) else " " for line in lines)
+    like = "".join("x" if len(line) < _WIDEST and _SPACED_LINE.fullmatch(line) else " " for line in lines)
     places = [f"lines {found.start() + 1} to {found.end()}" for found in re.finditer("xx+", like)]
     if places:
         where = ", ".join(places[:3]) + (" and more" if len(places) > 3 else "")

@@ -421,6 +421,13 @@ def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str,
     assert drafted.n_claims == 1 and [said in text for text in drafted.remarks] == [True]
 
 
+def test_lines_too_long_for_a_table_are_not_searched_for_one(tmp_path: Path) -> None:
+    """The search takes seconds for a line of 60,000 characters."""
+    for n, said in ((100, "table between spaces"), (20_000, "1 tables")):
+        with pytest.raises(InputError, match=said):
+            draft_of(_file(tmp_path, "r.txt", f"a{'  1' * n}\nb{'  2' * n}\n\n|a|b|\n|c|d|\n"))
+
+
 def test_a_report_and_a_diagonal_matrix_are_not_told_to_be_unread(tmp_path: Path) -> None:
     from sklearn.metrics import classification_report
 
