@@ -102,7 +102,7 @@ class Sizes:
         int, ...
     ] = ()  # folds of which none is missing, where official folds are cut or tested by themselves
     parts: tuple[str, ...]  # official folds or pools
-    n_training_rows: int = 0  # of the largest fold, where ``limits.training_rows`` left fewer of them
+    n_training_rows: int = 0  # a fold would have, where a limit, its own or that of another rung, left fewer of them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -212,6 +212,12 @@ class Limits:
     folds: int | None = None  # the first so many folds are run
     seeds: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse what leaves nothing to run. Raises ValueError."""
+        for name, value in vars(self).items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value} and must be at least 1")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:

@@ -82,8 +82,7 @@ def _within_training_rows(planned: _Planned, *, seed: int) -> _Planned:
     if limit is None or limit >= max(sizes.values()):
         return planned
     table = trim_training(planned.table, {fold: min(n, limit) for fold, n in sizes.items()}, seed=seed)
-    told = dataclasses.replace(planned.plan.sizes, n_training_rows=max(sizes.values()))
-    return dataclasses.replace(planned, table=table, plan=dataclasses.replace(planned.plan, sizes=told))
+    return dataclasses.replace(planned, table=table)
 
 
 def _planned_split(params: Params, experiment: Experiment) -> _Planned:

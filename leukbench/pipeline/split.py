@@ -9,7 +9,7 @@ from leukbench.params import Params
 from leukbench.paths import write_text
 from leukbench.pipeline.layout import experiment_file
 from leukbench.pipeline.plan import RUNGS, PlannedSplits, one_ladder
-from leukbench.records import json_text
+from leukbench.records import Experiment, Limits, json_text
 
 
 def split(params: Params, names: Sequence[str]) -> list[str]:
@@ -25,7 +25,7 @@ def split(params: Params, names: Sequence[str]) -> list[str]:
 
 def _write_split(params: Params, name: str, planned: PlannedSplits) -> str:
     from leukbench.cohort.certificate import check_certificate, make_certificate
-    from leukbench.cohort.splits import subsample_training, training_sizes
+    from leukbench.cohort.splits import subsample_training
     from leukbench.cohort.tables import write_split
     from leukbench.errors import SplitError
 
@@ -33,9 +33,7 @@ def _write_split(params: Params, name: str, planned: PlannedSplits) -> str:
     mine = planned.of(experiment)
     table = mine.table
     if experiment.protocol in RUNGS:
-        rungs = [planned.of(other).table for other in params.experiments.values() if one_ladder(experiment, other)]
-        equal = min(size for rung in rungs for size in training_sizes(rung).values())
-        table = subsample_training(table, equal, seed=params.seed)
+        table = subsample_training(table, _training_rows(params, experiment, planned), seed=params.seed)
     certificate = make_certificate(mine.effective, mine.groups, table, rule=mine.rule, protocol=experiment.protocol)
     violations = check_certificate(certificate)
     if violations:
@@ -44,6 +42,36 @@ def _write_split(params: Params, name: str, planned: PlannedSplits) -> str:
         )
     write_split(table, experiment_file(params, "splits", name, ".csv"), summed=True)
     write_text(experiment_file(params, "splits", name, ".certificate.json"), json_text(certificate), summed=True)
-    plan = dataclasses.replace(mine.plan, experiment=experiment)  # experiments that differ in arms or epochs share one
+    rows, left = _training_rows(params, experiment, planned), _rows_without_limits(params, experiment, planned)
+    sizes = dataclasses.replace(mine.plan.sizes, n_training_rows=left if rows < left else 0)
+    # experiments that differ in arms or epochs share one
+    plan = dataclasses.replace(mine.plan, experiment=experiment, sizes=sizes)
     write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan), summed=True)
-    return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows"
+    cut = f", {rows:,} of {left:,} training rows" if sizes.n_training_rows else ""
+    return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows{cut}"
+
+
+def _training_rows(params: Params, experiment: Experiment, planned: PlannedSplits, *, limited: bool = True) -> int:
+    """Return the training rows of an experiment's largest fold; of a rung those of the smallest fold of its ladder.
+
+    ``limited``: within the limits of the experiments, else as if they had none.
+    """
+    from leukbench.cohort.splits import training_sizes
+
+    def sizes(of: Experiment) -> list[int]:
+        whole = of if limited else dataclasses.replace(of, limits=Limits())
+        return list(training_sizes(planned.of(whole).table).values())
+
+    if experiment.protocol not in RUNGS:
+        return max(sizes(experiment))
+    return min(n for other in params.experiments.values() if one_ladder(experiment, other) for n in sizes(other))
+
+
+def _rows_without_limits(params: Params, experiment: Experiment, planned: PlannedSplits) -> int:
+    """Return the training rows that it would have without limits; 0 where a limit of images or copies is told instead.
+
+    So a rung that another one's limit cuts down says so too.
+    """
+    if (experiment.limits.images, experiment.limits.class_size) != (None, None):
+        return 0
+    return _training_rows(params, experiment, planned, limited=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from leukbench.artefacts import SplitPlan
 from leukbench.errors import LeukbenchError
 from leukbench.params import Params
 from leukbench.paths import write_text
@@ -80,6 +82,7 @@ def train(params: Params, name: str) -> str:
 
     experiment = params.experiment(name)
     study, plan = read_study(params, experiment), read_plan(params, name)
+    experiment = as_split(experiment, plan)
     table = read_split(whole(experiment_file(params, "splits", name, ".csv"), stage="split"))
     device, store = _ready(params, experiment)
     with run_progress(name) as progress:
@@ -99,6 +102,16 @@ def train(params: Params, name: str) -> str:
         tables |= _beside(receipt, table, store, classes=tuple(study.classes))
     _write(params, name, tables, {**receipt, "sizes": plan.sizes})
     return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"
+
+
+def as_split(experiment: Experiment, plan: SplitPlan) -> Experiment:
+    """Return an experiment with a limit of training rows where it has fewer than a fold holds, be it by the limit of
+    another rung of its ladder: so its runs are limited.
+    """
+    if not plan.sizes.n_training_rows:
+        return experiment
+    limits = dataclasses.replace(experiment.limits, training_rows=plan.sizes.n_training_rows)
+    return dataclasses.replace(experiment, limits=limits)
 
 
 def _ready(params: Params, experiment: Experiment) -> tuple[torch.device, Store]:

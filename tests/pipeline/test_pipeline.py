@@ -695,6 +695,8 @@ def made_image(home: Path) -> Path:
         ("images: 16", "images: sixteen", "sources.known_answer.images"),
         ("side_px: 32", "side_px: large", "stores.s.side_px"),
         ("    arms:", "    limits: {epochs: [1]}\n    arms:", "experiments.by-patient.limits.epochs"),
+        ("    arms:", "    limits: {training_rows: 0}\n    arms:", "training_rows is 0 and must be at least 1"),
+        ("    arms:", "    limits: {folds: -1}\n    arms:", "folds is -1 and must be at least 1"),
         ("margin: 0.05", "margin: 5", "verdicts.margin"),
         ("profile: small", "profil: small", "profil"),
         ("protocol: patient", "protocol: patients", "experiments.by-patient.protocol"),

@@ -12,10 +12,15 @@ from leukbench.artefacts import ResolvedStudy
 from leukbench.cohort.duplicates import PAIR_COLUMNS
 from leukbench.cohort.groups import make_groups
 from leukbench.cohort.splits import make_splits, training_sizes
+from leukbench.cohort.tables import read_split
 from leukbench.params import Params, load_params
+from leukbench.pipeline.layout import experiment_file, read_plan, read_study
 from leukbench.pipeline.plan import PlannedSplits, effective_rows, sizes_of, whole_folds
-from leukbench.records import Experiment, SplitRule
+from leukbench.pipeline.split import split
+from leukbench.pipeline.train import as_split
+from leukbench.records import Experiment, Limits, SplitRule
 from leukbench.sources import load_source
+from leukbench.training.experiment import plan_arm
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 
 STUDY = ResolvedStudy(
@@ -68,28 +73,42 @@ def test_where_no_official_fold_is_named_none_is_whole_by_itself(published: pd.D
     assert whole_folds(published, rows, STUDY, rule, table) == ()
 
 
-@pytest.fixture
-def cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
-    """A plan with a split as it is, two with fewer training rows, and one whose limit is above what there is."""
-    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
-    limited = {
-        f"{protocol}-{rows}": known_experiment(protocol, limits={"training_rows": rows})
-        for protocol, rows in (("patient", 40), ("as_published", 30), ("patient", 1000))
-    }
-    write_plan(tmp_path, known_plan("rows", {"patient": known_experiment("patient"), **limited}))
+def cohort(home: Path, monkeypatch: pytest.MonkeyPatch, **limits: dict[str, int]) -> Params:
+    """Return a plan of experiments ``<protocol>`` or ``<protocol>_<more>`` with their limits, ready to be split."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(home))
+    experiments = {n: known_experiment(n.removesuffix("_few"), limits=of) for n, of in limits.items()}
+    write_plan(home, known_plan("rows", experiments))
     params = load_params()
     prepare(params)
     return params
 
 
-def test_fewer_training_rows_leave_all_that_is_tested(cohort: Params) -> None:
-    splits = PlannedSplits(cohort)
-    whole, few, published, all_of_it = (splits.of(experiment) for experiment in cohort.experiments.values())
+def test_fewer_training_rows_leave_all_that_is_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"patient": {}, "patient_few": {"training_rows": 40}, "as_published": {"training_rows": 30}}
+    params = cohort(tmp_path, monkeypatch, **limits, image={"training_rows": 1000})
+    splits = PlannedSplits(params)
+    whole, few, published, image = (splits.of(experiment) for experiment in params.experiments.values())
     assert set(training_sizes(few.table).values()) == {40} and set(training_sizes(published.table).values()) == {30}
     rest = [s.table[s.table["role"].ne("train")].reset_index(drop=True) for s in (whole, few)]
     pd.testing.assert_frame_equal(*rest)
-    most = max(training_sizes(whole.table).values())
-    assert most > 40 and few.plan.sizes.n_training_rows == most
-    assert few.plan.sizes.n_images == whole.plan.sizes.n_images
-    pd.testing.assert_frame_equal(whole.table, all_of_it.table)
-    assert whole.plan.sizes.n_training_rows == all_of_it.plan.sizes.n_training_rows == 0
+    assert min(training_sizes(image.table).values()) > 40
+
+
+def test_a_rung_that_anothers_limit_cuts_down_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rungs train on equally many rows: the whole one has as few as the other, and says of how many."""
+    for limit in ({"training_rows": 20}, {"images": 48}):
+        params = cohort(tmp_path, monkeypatch, patient={}, image=limit, as_published={"seeds": 2})
+        most = min(n for p in ("patient", "image") for n in _rows_of(params, p))
+        said = split(params, [*params.experiments])
+        ran = training_sizes(read_split(experiment_file(params, "splits", "patient", ".csv")))[0]
+        assert ran < most and f", {ran} of {most} training rows" in said[0]
+        told = {name: read_plan(params, name).sizes.n_training_rows for name in params.experiments}
+        as_run = as_split(params.experiments["patient"], read_plan(params, "patient"))
+        study = read_study(params, as_run)
+        assert plan_arm(study, "cohort_cnn", as_run, limited_source=False).deviations == ("limited",)
+        assert told == {"patient": most, "image": most if "training_rows" in limit else 0, "as_published": 0}
+
+
+def _rows_of(params: Params, protocol: str) -> list[int]:
+    whole = dataclasses.replace(params.experiments[protocol], limits=Limits())
+    return list(training_sizes(PlannedSplits(params).of(whole).table).values())
