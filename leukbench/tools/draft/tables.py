@@ -24,8 +24,11 @@ _LAST_LINES = frozenset(["weighted avg", "samples avg"])
 _BESIDE_A_REPORT = "a confusion matrix is left out, as a report stands beside it; audit it by itself"
 _ONE_HOT = "an array of zeros and ones with at most one in a row is left out: labels of images, no confusion matrix"
 _SHARES = "an array that holds no counts is left out; give a confusion matrix as counts of images"
+_NOT_SQUARE = "an array that is not square is left out: no confusion matrix"
+_DEEP = "an array of three dimensions is left out; give one confusion matrix"
+_DEEP_ARRAY = re.compile(r"\[\s*\[\[[-+.e\d\s,\[\]]+?\]\]\s*\]")
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
-_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?:\s{2,}[-+]?\d[\d.,]*%?){2,}\s*")
+_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?:\s+[-+]?\d[\d.,]*%?){2,}\s*")
 _WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
@@ -299,21 +302,25 @@ def _without_tabs(text: str) -> str:
 
 
 def _arrays(text: str, where: str) -> Iterator[Printed]:
-    """Yield square arrays as confusion matrices; those that are not of counts are left out."""
-    for found in re.findall(r"\[\[[-+.e\d\s,\[\]]+?\]\]", text):
+    """Yield square arrays of counts as confusion matrices; other arrays are left out."""
+    if _DEEP_ARRAY.search(text):
+        yield Printed(where=where, caption="", rows=(), left_out=_DEEP)
+    for found in re.findall(r"\[\[[-+.e\d\s,\[\]]+?\]\]", _DEEP_ARRAY.sub(" ", text)):
         cells = [re.findall(r"[^\s,]+", row) for row in re.findall(r"\[([^\[\]]+)\]", found)]
-        if len(cells) > 1 and all(len(row) == len(cells) for row in cells):
-            names = [f"class {i}" for i in range(len(cells))]
-            rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
-            table = _printed(where, "confusion matrix", [["", *names], *rows])
-            yield replace(table, left_out=_no_counts(cells))
+        if all(re.fullmatch(r"\d+\.?0*", cell) for row in cells for cell in row):  # counts, perhaps in floats
+            cells = [[cell.partition(".")[0] for cell in row] for row in cells]
+        names = [f"class {i}" for i in range(len(cells))]
+        rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
+        yield replace(_printed(where, "confusion matrix", [["", *names], *rows]), left_out=_no_matrix(cells))
 
 
-def _no_counts(cells: Sequence[Sequence[str]]) -> str:
-    """Return why a square array is no confusion matrix of counts; "" where it can be one."""
-    if not all(cell.isdigit() for row in cells for cell in row):
-        return _SHARES
-    return _ONE_HOT if all({*row} <= {"0", "1"} and row.count("1") <= 1 for row in cells) else ""
+def _no_matrix(cells: Sequence[Sequence[str]]) -> str:
+    """Return why an array is no confusion matrix of counts; "" where it can be one."""
+    if all({*row} <= {"0", "1"} and row.count("1") <= 1 for row in cells):
+        return _ONE_HOT
+    if len(cells) < 2 or any(len(row) != len(cells) for row in cells):
+        return _NOT_SQUARE
+    return "" if all(cell.isdigit() for row in cells for cell in row) else _SHARES
 
 
 def _spaced(text: str) -> Iterator[Printed]:

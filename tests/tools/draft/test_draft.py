@@ -412,6 +412,10 @@ _FRAME = pd.DataFrame({"Model": ["ALNet", "VGG16"], "Accuracy": [91.13, 88.0], "
         (str(np.array([[0.91, 0.09], [0.2, 0.8]])), "r.txt: an array that holds no counts"),
         (str(np.eye(3, dtype=int)), "r.txt: an array of zeros and ones"),
         ("Ours:\n" + _FRAME.to_string(), "lines 3 to 4: these lines look like a table between spaces"),
+        ("Ours:\n" + _FRAME.to_string(index=False), "lines 3 to 4: these lines look like a table between spaces"),
+        (str(np.eye(4, dtype=int)[[0, 1, 1, 2, 3]]), "r.txt: an array of zeros and ones"),
+        (str(np.arange(6).reshape(3, 2)), "r.txt: an array that is not square"),
+        (str(np.arange(8).reshape(2, 2, 2)), "r.txt: an array of three dimensions"),
     ],
 )  # fmt: skip
 def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str, said: str) -> None:
@@ -433,7 +437,9 @@ def test_a_report_and_a_diagonal_matrix_are_not_told_to_be_unread(tmp_path: Path
 
     report = classification_report([0, 0, 1, 1], [0, 1, 1, 1], digits=4)
     assert draft_of(_file(tmp_path, "r.txt", report)).remarks == ()
-    assert draft_of(_file(tmp_path, "m.txt", "[[3 0]\n [0 4]]\n")).paper().claims
+    for counts in (np.diag([3, 4]), np.diag([3.0, 4.0])):
+        claims = draft_of(_file(tmp_path, "m.txt", f"{counts}\n")).paper().claims
+        assert [c.value for c in claims] == ["3", "0", "0", "4"]
 
 
 def test_reports_that_need_not_hold_together_are_refused_and_accuse_nobody(tmp_path: Path) -> None:
