@@ -353,12 +353,11 @@ def subsample_training(split: pd.DataFrame, n: int, *, seed: int) -> pd.DataFram
         quotas = _proportional(counts, n)
         if (quotas < 1).any():
             raise SplitError(
-                "too few training rows to keep every class, drawn in proportion",
-                where=f"fold {fold}",
+                "too few training rows to keep every class, drawn in proportion", where=f"fold {fold}",
                 expected=f"a row at least of each of {len(names)} classes",
                 found=f"{n} rows, none of {', '.join(names[quotas < 1])}",
                 do="raise limits.training_rows, limits.images or limits.class_size",
-            )
+            )  # fmt: skip
         for name, quota in zip(names, quotas, strict=True):
             kept.append(generator_for(seed, "split.subsample", fold, name).permutation(rows[labels == name])[:quota])
     return split.iloc[np.sort(np.concatenate(kept))].reset_index(drop=True)

@@ -42,13 +42,19 @@ def _write_split(params: Params, name: str, planned: PlannedSplits) -> str:
         )
     write_split(table, experiment_file(params, "splits", name, ".csv"), summed=True)
     write_text(experiment_file(params, "splits", name, ".certificate.json"), json_text(certificate), summed=True)
-    rows, left = _training_rows(params, experiment, planned), _rows_without_limits(params, experiment, planned)
-    sizes = dataclasses.replace(mine.plan.sizes, n_training_rows=left if rows < left else 0)
-    # experiments that differ in arms or epochs share one
-    plan = dataclasses.replace(mine.plan, experiment=experiment, sizes=sizes)
-    write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan), summed=True)
-    cut = f", {rows:,} of {left:,} training rows" if sizes.n_training_rows else ""
+    cut = _write_plan(params, name, planned)
     return f"{name}: {table['fold'].nunique()} fold(s), {table['image_id'].nunique()} rows{cut}"
+
+
+def _write_plan(params: Params, name: str, planned: PlannedSplits) -> str:
+    """Write what a split was planned from, and return how many training rows limits left of how many, if they did."""
+    experiment = params.experiment(name)
+    rows, left = _training_rows(params, experiment, planned), _rows_without_limits(params, experiment, planned)
+    plan = planned.of(experiment).plan  # experiments that differ in arms or epochs share one
+    sizes = dataclasses.replace(plan.sizes, n_training_rows=left if rows < left else 0)
+    plan = dataclasses.replace(plan, experiment=experiment, sizes=sizes)
+    write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan), summed=True)
+    return f", {rows:,} of {left:,} training rows" if sizes.n_training_rows else ""
 
 
 def _training_rows(params: Params, experiment: Experiment, planned: PlannedSplits, *, limited: bool = True) -> int:

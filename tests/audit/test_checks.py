@@ -707,6 +707,13 @@ def test_a_headline_is_counted_on_what_was_tested_not_on_what_the_publisher_offe
     assert "about 189 errors on 2134 images" in draft.statement and "all 118 patients" in draft.witness
 
 
+@pytest.mark.parametrize(("value", "errors"), [("0.8", "30 to 75"), ("1", "0 to 150"), ("0.997", "1")])
+def test_a_headline_of_few_decimals_allows_a_range_of_errors(value: str, errors: str) -> None:
+    """0.8 is a share from 0.75 on, rounded, and below 0.9, cut off."""
+    (draft,) = plausibility.check_honest_intervals(read(paper(score("accuracy", value, unit="fraction", n="300"))))
+    assert f"allows {errors} error" in draft.statement and draft.witness.startswith(f"{errors} of 300 images wrong")
+
+
 def test_a_headline_of_no_named_part_is_counted_on_the_test_part_with_a_reservation() -> None:
     """Of 586 images 539 right print as 91.98; of 3734 no number does."""
 

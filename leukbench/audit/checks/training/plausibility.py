@@ -123,10 +123,8 @@ def _interval_draft(
 ) -> Draft:
     size, basis = n
     low, high = _wilson(p, size)
-    wrong = round((1 - p) * size)
-    exact = score_interval(claim)
-    about = "" if exact is not None and counts_printing_as(exact, size) else "about "
-    words = f"{about.capitalize()}{wrong} of {size} images wrong; as independent images 95 %: "
+    wrong = _wrong(claim, p, size)
+    words = f"{wrong.capitalize()} of {size} images wrong; as independent images 95 %: "
     words += f"{100 * low:.2f} to {100 * high:.2f} %."
     images, subjects = facts.get("images"), facts.get("subjects")
     if isinstance(images, int) and isinstance(subjects, int):
@@ -138,11 +136,22 @@ def _interval_draft(
         kind="arithmetic",
         claims=(claim, *basis),
         severity=0,
-        statement=f"The headline {claim.value} of study {study} allows {about}{wrong} error{'' if wrong == 1 else 's'} "
+        statement=f"The headline {claim.value} of study {study} allows {wrong} error{'' if wrong == '1' else 's'} "
         f"on {part}; its interval depends on patients.",
         witness=words,
         repair=("the part that it was counted on, and " if assumed else "") + "the patient of each test image.",
     )
+
+
+def _wrong(claim: Claim, p: float, size: int) -> str:
+    """Return how many of ``size`` images a headline calls wrong: all numbers that print so, rounded or cut off, or
+    about how many, where none does.
+    """
+    exact = score_interval(claim)
+    right = counts_printing_as(exact, size) if exact is not None else range(0)
+    if len(right) > 1:
+        return f"{size - right[-1]} to {size - right[0]}"
+    return f"{'' if right else 'about '}{round((1 - p) * size)}"
 
 
 def _patients_words(p: float, size: int, images: int, subjects: int) -> str:
