@@ -74,7 +74,7 @@ def test_where_no_official_fold_is_named_none_is_whole_by_itself(published: pd.D
 
 
 def cohort(home: Path, monkeypatch: pytest.MonkeyPatch, **limits: dict[str, int]) -> Params:
-    """Return a plan of experiments ``<protocol>`` or ``<protocol>_<more>`` with their limits, ready to be split."""
+    """Return a plan of experiments ``<protocol>`` or ``<protocol>_few`` with their limits, ready to be split."""
     monkeypatch.setenv("LEUKBENCH_HOME", str(home))
     experiments = {n: known_experiment(n.removesuffix("_few"), limits=of) for n, of in limits.items()}
     write_plan(home, known_plan("rows", experiments))
