@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from leukbench.errors import InputError, unknown_name
 from leukbench.paths import workspace
@@ -16,7 +16,7 @@ from leukbench.yamls import read_yaml
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)  # true and "10" are no numbers
 
 
 class SourceParams(_Strict):
@@ -49,8 +49,10 @@ class VerdictParams(_Strict):
 class Params(_Strict):
     """One profile of the plan."""
 
+    model_config = ConfigDict(strict=False)  # YAML's lists are taken for tuples
+
     profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    seed: int = 0
+    seed: int = Field(default=0, strict=True)
     papers: tuple[str, ...]
     verdicts: VerdictParams
     sources: dict[str, SourceParams]
@@ -60,6 +62,18 @@ class Params(_Strict):
     transfers: dict[str, Experiment] = Field(
         default_factory=dict
     )  # trained on one source, tested on another; no claim is held against them
+
+    @field_validator("experiments", "transfers", mode="before")
+    @classmethod
+    def _limits_are_numbers(cls, raw: Any) -> Any:
+        """Refuse what pydantic would take for numbers: true for 1, "10" for 10."""
+        rows = raw.items() if isinstance(raw, dict) else ()
+        limits = {name: row.get("limits") for name, row in rows if isinstance(row, dict)}
+        for name, of_row in limits.items():
+            for key, value in of_row.items() if isinstance(of_row, dict) else ():
+                if isinstance(value, bool | str):
+                    raise ValueError(f"{name}.limits.{key} is {value!r} and must be a whole number")
+        return raw
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:

@@ -41,9 +41,8 @@ _SPREAD = re.compile(
 )
 _FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE)
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
-_COUNTS = frozenset(
-    {"n_images", "n_subjects", "tp", "fp", "fn", "tn", "params_total", "params_trainable", "params_nontrainable"}
-)
+_CELLS = frozenset({"tp", "fp", "fn", "tn"})
+_COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"})
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
@@ -363,14 +362,29 @@ def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequen
 
 
 def sentence_figures(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (metric, percentage) for the percentages of a sentence that stand beside the name of a metric.
+    """Yield (metric, figure) for the figures of a sentence beside which the name of a metric stands: percentages, other
+    scores right behind it, counts right behind ``TP =`` and the like.
 
-    >>> list(sentence_figures("The model reached an accuracy of 91.3% and a recall of 88 %."))
-    [('accuracy', '91.3'), ('recall', '88')]
+    >>> list(sentence_figures("The model reached an accuracy of 91.3% and a recall of 88 %. MCC: 0.81, TP = 50"))
+    [('accuracy', '91.3 %'), ('recall', '88 %'), ('mcc', '0.81'), ('tp', '50')]
     """
     text = decimal_points(text, counts=False, commas=False)
-    for match in re.finditer(r"(?<![\d.,])(\d*\.?\d+)\s?%", text):
-        before = re.split(r"[.,;]\s|\band\b", text[max(0, match.start() - 60) : match.start()])[-1]
-        metric = read_header(before).metric or read_header(text[match.end() : match.end() + 25]).metric
-        if metric in SCORES:
-            yield metric, match[1]
+    for match in re.finditer(r"(?<![\w.,])(\d*\.?\d+)(?!\w|\.\d)(\s?%)?", text):
+        before = text[max(0, match.start() - 60) : match.start()]
+        if match[2]:
+            near = re.split(r"[.,;]\s|\band\b", before)[-1]
+            metric = read_header(near).metric or read_header(text[match.end() : match.end() + 25]).metric
+        else:
+            metric = _right_before(before, counts="." not in match[1])
+        if metric in SCORES or metric in _CELLS:
+            yield metric, match[1] + (" %" if match[2] else "")
+
+
+def _right_before(text: str, *, counts: bool) -> str:
+    """Return the metric whose name ends a text, but for a word such as "of"; "" where none does."""
+    name = re.sub(r"(\s*[:=]|\s(of|is|was|are|were|at|reached|a|an))+\s*$", "", text)
+    words = re.split(r"(?<![A-Za-z])\d|[.,;]\s|\band\b", name)[-1].split()
+    if counts and not re.search(r"[:=]\s*$", text):
+        return ""
+    heads = [read_header(" ".join(words[-n:])) for n in range(1, 5)]
+    return next((h.metric for h in heads if h.metric and not h.rest and counts == (h.metric in _CELLS)), "")

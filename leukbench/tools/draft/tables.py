@@ -26,9 +26,13 @@ _ONE_HOT = "an array of zeros and ones with at most one in a row is left out: la
 _SHARES = "an array that holds no counts is left out; give a confusion matrix as counts of images"
 _NOT_SQUARE = "an array that is not square is left out: no confusion matrix"
 _DEEP = "an array of three dimensions is left out; give one confusion matrix"
+_ARRAY = re.compile(r"\[\[[-+.e\d\s,\[\]]+?\]\]")
 _DEEP_ARRAY = re.compile(r"\[\s*\[\[[-+.e\d\s,\[\]]+?\]\]\s*\]")
+_FLAT = "an array of one dimension is left out; give a confusion matrix"
+_FLAT_ARRAY = re.compile(r"(?m)^[^\d\[\]|]*\[\s*\d[\d.]*(?:[,\s]+[\d.]+)+\s*\][\s,)]*$")
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
 _SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?:\s+[-+]?\d[\d.,]*%?){2,}\s*")
+_IN_TEXT = re.compile(r"\d\s?%|\.\d|[:=]\s*\d")  # what may be a figure of running text
 _WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
@@ -47,14 +51,14 @@ class Printed:
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence:
-    """A sentence with percentages, and where it stands."""
+    """A sentence that may hold figures, and where it stands."""
 
     where: str
     text: str
 
 
 def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
-    """Return the tables and the sentences with percentages of a file, by its suffix.
+    """Return the tables and the sentences with figures of a file, by its suffix.
 
     Raises InputError where it cannot be read.
     """
@@ -80,7 +84,7 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
     if reports:
         arrays = [replace(array, left_out=array.left_out or _BESIDE_A_REPORT) for array in arrays]
     tables = [*of_text(_without_tabs(text)), *reports, *arrays, *_spaced(text)]
-    return tables, list(_sentences(text.split("\n\n"), ""))
+    return tables, list(_sentences(_without_reports(text).split("\n\n"), ""))
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -101,7 +105,7 @@ def _of_csv(file: Path, text: str) -> Printed:
 def of_text(text: str) -> Iterator[Printed]:
     """Yield the tables of plain text: lines of cells between bars or tabs, under the last caption above them."""
     lines = text.splitlines()
-    caption, number, at = "", "", -_FAR
+    caption, number, at = "", "", -_FAR - 1
     start = 0
     while start < len(lines):
         match = _CAPTION.match(lines[start].strip())
@@ -131,10 +135,9 @@ def _cells(line: str) -> list[str] | None:
 
 def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
     for n, paragraph in enumerate(paragraphs, start=1):
-        if _cells(paragraph.splitlines()[0] if paragraph.strip() else "") is not None:
-            continue
-        for text in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(paragraph.split())):
-            if re.search(r"\d\s?%", text):
+        running = " ".join(line for line in paragraph.splitlines() if _cells(line) is None)
+        for text in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(running.split())):
+            if _IN_TEXT.search(text):
                 yield Sentence(where=where or f"paragraph {n}", text=visible(text))
 
 
@@ -142,7 +145,7 @@ def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
 
 
 def _of_jats(root: ElementTree.Element) -> tuple[list[Printed], list[Sentence]]:
-    """Return the tables of an article in JATS, as journals and PMC give it, and its sentences with percentages."""
+    """Return the tables of an article in JATS, as journals and PMC give it, and its sentences with figures."""
     for element in root.iter():  # journals differ in namespaces
         element.tag = str(element.tag).rpartition("}")[2]
     tables = []
@@ -270,7 +273,7 @@ def _report(text: str, where: str) -> Iterator[Printed]:
             raise InputError(
                 "a line of a classification report is not understood", where=f"{where}, line {end + 1}",
                 expected="a class, three scores and a whole number of images, between spaces or tabs", found=odd[:60],
-                do="print the report as scikit-learn does, or give the table as CSV",
+                do="print the report as scikit-learn does without sample weights, or give the table as CSV",
             )  # fmt: skip
         yield _printed(where, "classification report", rows)
 
@@ -301,11 +304,20 @@ def _without_tabs(text: str) -> str:
     return "\n".join(lines)
 
 
+def _without_reports(text: str) -> str:
+    lines = text.splitlines()
+    for start, end in _reports(lines):
+        lines[start:end] = [""] * (end - start)
+    return "\n".join(lines)
+
+
 def _arrays(text: str, where: str) -> Iterator[Printed]:
     """Yield square arrays of counts as confusion matrices; other arrays are left out."""
-    if _DEEP_ARRAY.search(text):
-        yield Printed(where=where, caption="", rows=(), left_out=_DEEP)
-    for found in re.findall(r"\[\[[-+.e\d\s,\[\]]+?\]\]", _DEEP_ARRAY.sub(" ", text)):
+    flat = _DEEP_ARRAY.sub(" ", text)
+    for odd, why in ((flat != text, _DEEP), (_FLAT_ARRAY.search(_ARRAY.sub(" ", flat)), _FLAT)):
+        if odd:
+            yield Printed(where=where, caption="", rows=(), left_out=why)
+    for found in _ARRAY.findall(flat):
         cells = [re.findall(r"[^\s,]+", row) for row in re.findall(r"\[([^\[\]]+)\]", found)]
         if all(re.fullmatch(r"\d+\.?0*", cell) for row in cells for cell in row):  # counts, perhaps in floats
             cells = [[cell.partition(".")[0] for cell in row] for row in cells]
@@ -325,9 +337,7 @@ def _no_matrix(cells: Sequence[Sequence[str]]) -> str:
 
 def _spaced(text: str) -> Iterator[Printed]:
     """Yield what is left out of a text: lines with two figures and more between spaces, outside of its reports."""
-    lines = text.splitlines()
-    for start, end in _reports(lines):
-        lines[start:end] = [""] * (end - start)
+    lines = _without_reports(text).splitlines()
     like = "".join("x" if len(line) < _WIDEST and _SPACED_LINE.fullmatch(line) else " " for line in lines)
     places = [f"lines {found.start() + 1} to {found.end()}" for found in re.finditer("xx+", like)]
     if places:

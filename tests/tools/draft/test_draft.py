@@ -94,7 +94,7 @@ def test_bounds_and_broken_numbers_are_left_and_a_point_may_come_first(tmp_path:
     assert _found(file) == {("Net", "", "", "unstated", "accuracy"): "0.952fraction"}
     assert [text.rsplit(": ", 1)[1] for text in read_figures(read_tables(file)[0], "mine").left] == [">95", "0.9.5"]
     sentence = "The accuracy was 95,2 % and the recall 93·5%."
-    assert list(sentence_figures(sentence)) == [("accuracy", "95.2"), ("recall", "93.5")]
+    assert list(sentence_figures(sentence)) == [("accuracy", "95.2 %"), ("recall", "93.5 %")]
 
 
 def test_numbered_folds_are_folds_and_spreads_are_no_models(tmp_path: Path) -> None:
@@ -416,6 +416,14 @@ _FRAME = pd.DataFrame({"Model": ["ALNet", "VGG16"], "Accuracy": [91.13, 88.0], "
         (str(np.eye(4, dtype=int)[[0, 1, 1, 2, 3]]), "r.txt: an array of zeros and ones"),
         (str(np.arange(6).reshape(3, 2)), "r.txt: an array that is not square"),
         (str(np.arange(8).reshape(2, 2, 2)), "r.txt: an array of three dimensions"),
+        ("[[50, 10], [5]]", "r.txt: an array that is not square"),
+        (str(np.arange(1200)), "r.txt: an array of one dimension"),
+        ("counts: [50 10 5 35]", "r.txt: an array of one dimension"),
+        ("tn, fp = array([50, 10]),", "r.txt: an array of one dimension"),
+        ("Accuracy: 0.50\nF1-score = 0.61", "accuracy 0.50 (paragraph 1), f1 0.61 (paragraph 1); give them"),
+        ("The accuracy is 91.2 % and MCC was .8.", "accuracy 91.2 % (paragraph 1), mcc .8 (paragraph 1); give them"),
+        ("TP = 50, FN=10 of TN 3", "left out: tp 50 (paragraph 1), fn 10 (paragraph 1); give them"),
+        ("\n\n".join(f"Recall 0.{n}" for n in range(1, 8)), "recall 0.5 (paragraph 5) and 2 more; give them"),
     ],
 )  # fmt: skip
 def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str, said: str) -> None:
@@ -423,6 +431,17 @@ def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str,
         draft_of(_file(tmp_path, "r.txt", f"{printed}\n"))
     drafted = draft_of(_file(tmp_path, "r.txt", f"{printed}\n\n| Model | Accuracy |\n|---|---|\n| Net | 0.9 |\n"))
     assert drafted.n_claims == 1 and [said in text for text in drafted.remarks] == [True]
+
+
+def test_a_table_at_the_top_without_a_caption_is_named_by_its_line(tmp_path: Path) -> None:
+    tables, _ = read_tables(_file(tmp_path, "r.md", "|  | A | B |\n|---|---|---|\n| A | 50 | 10 |\n| B | 5 | 35 |\n"))
+    assert [table.where for table in tables] == ["line 1"]
+
+
+def test_other_numbers_of_a_text_are_no_figures_and_those_of_its_tables_are_read(tmp_path: Path) -> None:
+    prose = "See [1, 2] and Table 3. Accuracy improved with dropout 0.5; p = 0.03, a rate of 0.001, runs of 0.5 GB."
+    table = "Accuracy of all models\n| Model | Accuracy: 0.5 |\n|---|---|\n| Net | 0.9 |\n"
+    assert draft_of(_file(tmp_path, "r.md", f"{prose}\n\n{table}")).remarks == ()
 
 
 def test_lines_too_long_for_a_table_are_not_searched_for_one(tmp_path: Path) -> None:
