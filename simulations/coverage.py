@@ -18,7 +18,7 @@ from simulations.patients import Cohort, Mechanism, predictions, truth
 
 SEED = 20261128
 METRICS = ("accuracy", "balanced_accuracy", "recall b", "precision b", "mcc", "macro f1", "auc", "brier")
-_MECHANISMS: tuple[Mechanism, ...] = ("probit", "t3", "size")
+_MECHANISMS: tuple[Mechanism, ...] = ("probit", "t3", "size", "easier")
 _MADE_FOR: dict[str, Cohort] = {
     f"{a} + {b}, recalls {p:g}, {q:g}, {mechanism}": Cohort((a, b), (p, q), mechanism)
     for (a, b), (p, q), mechanism in product(
@@ -39,7 +39,7 @@ COHORTS: dict[str, Cohort] = {
     "5 classes, 10 patients each": Cohort((10,) * 5, (0.8, 0.9, 0.7, 0.8, 0.85)),
     "4 classes, 3 + 13 + 6 + 6": Cohort((3, 13, 6, 6), (0.7, 0.8, 0.6, 0.7)),
 }
-"""Designs and mechanisms; ``probit``, ``t3`` and ``size`` are none that an interval here was made for."""
+"""Designs and mechanisms; ``probit``, ``t3``, ``size`` and ``easier`` are none that an interval here was made for."""
 
 
 @dataclass(frozen=True)

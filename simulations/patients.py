@@ -15,9 +15,9 @@ from leukbench.evaluation import metrics
 from leukbench.evaluation.scoring import brier_terms
 from leukbench.records import FloatArray, IntArray, Predictions
 
-Mechanism = Literal["beta", "probit", "t3", "size"]
+Mechanism = Literal["beta", "probit", "t3", "size", "easier"]
 """beta: beta-binomial rates; probit: normal effects on a latent score; t3: t effects with 3 df, of the same variance;
-size: normal effects, patients with many images harder (correlation 0.6 with the log size)."""
+size, easier: normal effects, patients with many images harder or easier (correlation 0.6 with the log size)."""
 CORRELATION = 0.2
 """Of the latent scores of two images of a patient; of their being right it is about 0.1."""
 _LOG_SD = 0.6
@@ -73,8 +73,8 @@ def effects(cohort: Cohort, n: int, rng: np.random.Generator) -> tuple[FloatArra
     z, log = rng.normal(size=n), rng.normal(size=n)
     if cohort.mechanism == "t3":
         z = rng.standard_t(3, size=n) / np.sqrt(3.0)
-    if cohort.mechanism == "size":
-        z = -0.6 * log + 0.8 * z
+    if cohort.mechanism in ("size", "easier"):
+        z = (0.6 if cohort.mechanism == "easier" else -0.6) * log + 0.8 * z
     return np.sqrt(cohort.correlation) * z, np.exp(_LOG_SD * log - _LOG_SD**2 / 2)
 
 

@@ -1,10 +1,13 @@
 """Few patients of a class: intervals from a beta-binomial model of each class, for patients of one label.
 
-A class's images are right at a rate of their own in each patient, beta distributed with mean μ and intra-class
-correlation ρ. Priors: Jeffreys' for μ (Beta(1/2, 1/2)), Beta(1, 3) for ρ, in each class apart, because two or three
-patients cannot say how much they differ and a correlation shared with the other class would be an assumption that fails
-where it matters. ``leukbench/evaluation/README.md`` tabulates the coverage beside that of the jackknife. Gelman et al.,
-Bayesian Data Analysis (2013), ch. 5; Kleinman 1973, JASA 68:46.
+A class's images are right at a rate of their own in each patient, beta distributed with intra-class correlation ρ about
+a mean whose logit is linear in the logarithm of the patient's number of images: patients with many images are often
+called right more often (a random split trains on most of them), and a mean over patients is then not what a share of
+images estimates. Priors: Jeffreys' (Beta(1/2, 1/2)) for the mean in the middle of the images, normal with
+:data:`SLOPE` for the slope, Beta(1, 3) for ρ, in each class apart, because two or three patients cannot say how much
+they differ and a correlation shared with the other class would be an assumption that fails where it matters.
+``leukbench/evaluation/README.md`` tabulates the coverage. Gelman et al., Bayesian Data Analysis (2013), ch. 5; Kleinman
+1973, JASA 68:46; Rubin 1981, Ann. Stat. 9:130 (Bayesian bootstrap).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from scipy.special import betaln
+from scipy.special import betaln, expit, logit
 
 from leukbench.evaluation.design import PerClass
 from leukbench.evaluation.intervals import Interval
@@ -31,7 +34,9 @@ DRAWS = 4000
 METHOD = "beta-binomial by class"
 SETTLED = 1e6
 """Degrees of freedom: how little is known of ρ is in the spread itself, so that tails are a normal's."""
-_MEANS, _CORRELATIONS = 120, 30
+SLOPE = 1.0
+"""Standard deviation of the slope's prior, in logits for e times as many images of a patient."""
+_MEANS, _SLOPES, _CORRELATIONS = 120, 13, 15
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,8 @@ def posterior(right: FloatArray, totals: FloatArray) -> Posterior:
     rates, images = [], []
     for c in range(len(totals)):
         there = totals[c] > 0
-        grid, weights = _marginal(right[c][there], totals[c][there])
         generator = generator_for(0, "hierarchical", str(c))
-        u = generator.permutation((np.arange(DRAWS) + 0.5) / DRAWS)
-        rates.append(np.interp(u, np.cumsum(weights) - weights / 2, grid))
+        rates.append(_rates(right[c][there], totals[c][there], generator))
         images.append(_images(totals[c][there], generator))
     return Posterior(np.array(rates), np.array(images))
 
@@ -97,17 +100,38 @@ def _images(totals: FloatArray, generator: np.random.Generator) -> FloatArray:
     return np.asarray(totals.sum() * np.exp(np.clip(sigma * z, -2, 2)))
 
 
-def _marginal(right: FloatArray, totals: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a grid of mean rates, at equal steps of Jeffreys' prior, and the posterior's weight of each."""
-    mean = np.sin((np.arange(_MEANS) + 0.5) / _MEANS * np.pi / 2) ** 2
+def _rates(right: FloatArray, totals: FloatArray, generator: np.random.Generator) -> FloatArray:
+    """Return draws of the share of right images, of patients whose sizes are drawn as these by the Bayesian
+    bootstrap.
+    """
+    logs = np.log(totals)
+    centred = logs - np.average(logs, weights=totals)
+    slopes = np.linspace(-2.5, 2.5, _SLOPES) * SLOPE
+    weights = _weights(right, totals, centred, slopes)
+    u = generator.permutation((np.arange(DRAWS) + 0.5) / DRAWS)
+    cells = np.searchsorted(np.cumsum(weights), u)
+    middle = logit(_mean(cells // _SLOPES + generator.random(DRAWS)))
+    chances = expit(middle[:, None] + slopes[cells % _SLOPES][:, None] * centred)
+    drawn = generator.exponential(size=chances.shape) * totals
+    return np.asarray((drawn * chances).sum(axis=1) / drawn.sum(axis=1))
+
+
+def _mean(step: FloatArray) -> FloatArray:
+    """Return the mean rate at a step (0 to _MEANS), steps being equally likely by Jeffreys' prior."""
+    return np.asarray(np.sin(step / _MEANS * np.pi / 2) ** 2)
+
+
+def _weights(right: FloatArray, totals: FloatArray, centred: FloatArray, slopes: FloatArray) -> FloatArray:
+    """Return the posterior's weight of every mean and slope, ``(_MEANS * _SLOPES,)``."""
     correlation = 1 - (1 - (np.arange(_CORRELATIONS) + 0.5) / _CORRELATIONS) ** (1 / 3)  # quantiles of Beta(1, 3)
-    a = mean[:, None] * (1 / correlation - 1)
-    b = (1 - mean)[:, None] * (1 / correlation - 1)
-    log = np.zeros_like(a)
-    for y, n in zip(right, totals, strict=True):
+    middle = logit(_mean(np.arange(_MEANS) + 0.5))
+    log = np.zeros((_MEANS, _SLOPES, _CORRELATIONS)) - (slopes[:, None] / SLOPE) ** 2 / 2
+    for y, n, z in zip(right, totals, centred, strict=True):
+        chance = expit(middle[:, None] + slopes * z)[:, :, None]
+        a, b = chance * (1 / correlation - 1), (1 - chance) * (1 / correlation - 1)
         log += betaln(y + a, n - y + b) - betaln(a, b)
-    weights = np.exp(log - log.max()).sum(axis=1)
-    return mean, weights / weights.sum()
+    weights = np.exp(log - log.max()).sum(axis=2).ravel()
+    return np.asarray(weights / weights.sum())
 
 
 def _densest(draws: FloatArray, level: float) -> tuple[float, float]:
