@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 from scipy.special import betaln, expit, logit
 
@@ -116,7 +118,7 @@ def _rates(right: FloatArray, totals: FloatArray, generator: np.random.Generator
     return np.asarray((drawn * chances).sum(axis=1) / drawn.sum(axis=1))
 
 
-def _mean(step: FloatArray) -> FloatArray:
+def _mean(step: npt.NDArray[Any]) -> FloatArray:
     """Return the mean rate at a step (0 to _MEANS), steps being equally likely by Jeffreys' prior."""
     return np.asarray(np.sin(step / _MEANS * np.pi / 2) ** 2)
 
