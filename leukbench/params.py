@@ -66,12 +66,12 @@ class Params(_Strict):
     @field_validator("experiments", "transfers", mode="before")
     @classmethod
     def _limits_are_numbers(cls, raw: Any) -> Any:
-        """Refuse what pydantic would take for numbers: true for 1, "10" for 10."""
+        """Refuse what pydantic would take for whole numbers: true for 1, "10" and 10.0 for 10."""
         rows = raw.items() if isinstance(raw, dict) else ()
         limits = {name: row.get("limits") for name, row in rows if isinstance(row, dict)}
         for name, of_row in limits.items():
             for key, value in of_row.items() if isinstance(of_row, dict) else ():
-                if isinstance(value, bool | str):
+                if isinstance(value, bool | str | float):
                     raise ValueError(f"{name}.limits.{key} is {value!r} and must be a whole number")
         return raw
 
@@ -165,7 +165,8 @@ def params_from_plain(raw: Any, *, where: str) -> Params:
         return Params.model_validate(raw)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']} (found {str(e.get('input'))[:60]!r})"
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            + ("" if isinstance(e.get("input"), dict) else f" (found {str(e.get('input'))[:60]!r})")
             for e in error.errors()[:6]
         )
         raise InputError(

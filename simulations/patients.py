@@ -62,6 +62,11 @@ class Cohort:
     fixed: tuple[tuple[int, ...], ...] = ()
     correlation: float = CORRELATION
 
+    def __post_init__(self) -> None:
+        """Refuse patients of several classes whose effects would have to go with their sizes. Raises ValueError."""
+        if self.shared and self.mechanism in ("size", "easier"):
+            raise ValueError("patients of several classes have effects apart from their sizes")
+
     @property
     def n_classes(self) -> int:
         return len(self.recalls)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from leukbench.evaluation import hierarchical
 from leukbench.evaluation.contrasts import compare, compare_runs
-from leukbench.evaluation.intervals import korn_graubard, wilson
+from leukbench.evaluation.intervals import korn_graubard, proportion_variance, wilson
 from leukbench.records import Grade
 from leukbench.verdicts.differences import Overlap
 from simulations import contrasts, coverage, few, verdicts
@@ -62,9 +62,21 @@ def test_the_model_of_few_follows_the_images_and_not_the_mean_of_patients() -> N
     low, high = np.quantile(rates, [0.025, 0.975])
     assert abs(np.median(rates) - right.sum() / images.sum()) < 0.03
     assert low < 0.5 and high > 0.6 and (right / images).mean() < low + 0.05
+    for one_sided in ([1.0, 57_000.0], [1.0, 60_000.0]):  # a slope that leaves no chance of an error to the small one
+        drawn = hierarchical.posterior(np.array([one_sided]), np.array([[1.0, 60_000.0]])).rates[0]
+        assert np.isfinite(drawn).all() and 0.8 < np.median(drawn) < 1
     alike = np.full(15, 40.0)
     plain = hierarchical.posterior(np.round(alike * 0.8)[None], alike[None]).rates[0]
     assert abs(np.median(plain) - 0.8) < 0.01
+
+
+def test_a_class_of_many_patients_beside_one_of_few_is_drawn_as_the_jackknife_has_it() -> None:
+    rng = np.random.default_rng(1)
+    images = np.maximum(np.rint(np.exp(rng.normal(3, 0.6, 800))), 1)
+    right = rng.binomial(images.astype(int), rng.beta(8, 2, 800)).astype(np.float64)
+    drawn = hierarchical.posterior(right[None], images[None]).rates[0]
+    error = np.sqrt(proportion_variance(right, images)[0])
+    assert abs(np.median(drawn) - right.sum() / images.sum()) < error and 0.8 < np.std(drawn) / error < 1.5
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from leukbench.tools.draft.headers import (
     read_header,
     writes_commas,
 )
-from leukbench.tools.draft.tables import Printed
+from leukbench.tools.draft.tables import Printed, Sentence
 
 _NAMES = re.compile(
     r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE
@@ -43,6 +43,9 @@ _FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECAS
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
 _COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
+_IN_TEXT = re.compile(
+    r"(?<![\w.,])(?:\d*\.\d+|\d+(?=\s?%))|[:=]\s*\d+(?![\d.])|\d+(?=\s+(?:true|false)\b)", re.IGNORECASE
+)
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"})
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
@@ -362,29 +365,42 @@ def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequen
 
 
 def sentence_figures(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (metric, figure) for the figures of a sentence beside which the name of a metric stands: percentages, other
-    scores right behind it, counts right behind ``TP =`` and the like.
+    """Yield (metric, percentage) for the percentages of a sentence that stand beside the name of a metric.
 
-    >>> list(sentence_figures("The model reached an accuracy of 91.3% and a recall of 88 %. MCC: 0.81, TP = 50"))
-    [('accuracy', '91.3 %'), ('recall', '88 %'), ('mcc', '0.81'), ('tp', '50')]
+    >>> list(sentence_figures("The model reached an accuracy of 91.3% and a recall of 88 %."))
+    [('accuracy', '91.3'), ('recall', '88')]
     """
     text = decimal_points(text, counts=False, commas=False)
-    for match in re.finditer(r"(?<![\w.,])(\d*\.?\d+)(?!\w|\.\d)(\s?%)?", text):
-        before = text[max(0, match.start() - 60) : match.start()]
-        if match[2]:
-            near = re.split(r"[.,;]\s|\band\b", before)[-1]
-            metric = read_header(near).metric or read_header(text[match.end() : match.end() + 25]).metric
-        else:
-            metric = _right_before(before, counts="." not in match[1])
-        if metric in SCORES or metric in _CELLS:
-            yield metric, match[1] + (" %" if match[2] else "")
+    for match in re.finditer(r"(?<![\d.,])(\d*\.?\d+)\s?%", text):
+        before = re.split(r"[.,;]\s|\band\b", text[max(0, match.start() - 60) : match.start()])[-1]
+        metric = read_header(before).metric or read_header(text[match.end() : match.end() + 25]).metric
+        if metric in SCORES:
+            yield metric, match[1]
 
 
-def _right_before(text: str, *, counts: bool) -> str:
-    """Return the metric whose name ends a text, but for a word such as "of"; "" where none does."""
-    name = re.sub(r"(\s*[:=]|\s(of|is|was|are|were|at|reached|a|an))+\s*$", "", text)
-    words = re.split(r"(?<![A-Za-z])\d|[.,;]\s|\band\b", name)[-1].split()
-    if counts and not re.search(r"[:=]\s*$", text):
-        return ""
-    heads = [read_header(" ".join(words[-n:])) for n in range(1, 5)]
-    return next((h.metric for h in heads if h.metric and not h.rest and counts == (h.metric in _CELLS)), "")
+def unread(sentences: Sequence[Sentence]) -> list[str]:
+    """Return the remark on scores of running text, which are no figures of a draft; [] where there are none."""
+    found = [(shown, s.where) for s in sentences if (shown := _score_in(s.text))]
+    if not found:
+        return []
+    (shown, where), n = found[0], len(found)
+    places = "A sentence of running text names a score" if n == 1 else f"{n} sentences of running text name scores"
+    return [
+        f"{places} beside a number and {'is' if n == 1 else 'are'} not read, the first: {shown!r} ({where}). "
+        "Give such figures in a table to have them checked."
+    ]
+
+
+def _score_in(text: str) -> str:
+    """Return the part of a sentence in which a score's name stands near a number, "" where there is none.
+
+    >>> _score_in("We trained for 30 epochs. The val_accuracy was as high as 0.91."), _score_in("A rate of 0.001.")
+    ('The val_accuracy was as high as 0.91', '')
+    """
+    for match in _IN_TEXT.finditer(text):
+        before, after = text[max(0, match.start() - 40) : match.start()], text[match.end() : match.end() + 16]
+        for near in (re.split(r"[.;]\s", before)[-1], after):
+            metric = read_header(re.sub(r"[\W_]+", " ", near)).metric
+            if metric in SCORES or metric in _CELLS:
+                return (re.split(r"[.;]\s", before)[-1] + match.group() + (after if near is after else "")).strip()
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,13 +27,13 @@ _ONE_HOT = "an array of zeros and ones with at most one in a row is left out: la
 _SHARES = "an array that holds no counts is left out; give a confusion matrix as counts of images"
 _NOT_SQUARE = "an array that is not square is left out: no confusion matrix"
 _DEEP = "an array of three dimensions is left out; give one confusion matrix"
-_ARRAY = re.compile(r"\[\[[-+.e\d\s,\[\]]+?\]\]")
-_DEEP_ARRAY = re.compile(r"\[\s*\[\[[-+.e\d\s,\[\]]+?\]\]\s*\]")
-_FLAT = "an array of one dimension is left out; give a confusion matrix"
-_FLAT_ARRAY = re.compile(r"(?m)^[^\d\[\]|]*\[\s*\d[\d.]*(?:[,\s]+[\d.]+)+\s*\][\s,)]*$")
+_FLAT = "counts in one row of brackets are left out; give a confusion matrix, a row in brackets each"
+_SHORT = "an abbreviated array is left out; print all of it"
+_OPEN = "an array without its last bracket is left out"
+_BRACKETS = re.compile(r"\[[-+.e\d\s,\[\]]*+")  # possessive: no text is searched twice
+_NAMED_ROW = re.compile(r"(?:[A-Za-z_]\w*\s*[:=]\s*)?(?:[\w.]*array\()?(\[[\d\s,]+\])[\s,.)]*(?:#.*)?")
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
-_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?:\s+[-+]?\d[\d.,]*%?){2,}\s*")
-_IN_TEXT = re.compile(r"\d\s?%|\.\d|[:=]\s*\d")  # what may be a figure of running text
+_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?: +[-+]?\d[\d.,]*%?){2,}\s*")
 _WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
@@ -68,7 +69,8 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         if suffix in {".csv", ".tsv"}:
             return [_of_csv(file, text)], []
         if suffix == ".ipynb":
-            return list(_of_notebook(_notebook(json.loads(text), file))), []
+            cells = _notebook(json.loads(text), file)
+            return list(_of_notebook(cells)), list(_said_in(cells))
         if suffix in {".xml", ".nxml"}:
             return _of_jats(ElementTree.fromstring(text))  # nosec B314 # expat bounds what entities multiply
         if suffix in {".html", ".htm"}:
@@ -135,9 +137,9 @@ def _cells(line: str) -> list[str] | None:
 
 def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
     for n, paragraph in enumerate(paragraphs, start=1):
-        running = " ".join(line for line in paragraph.splitlines() if _cells(line) is None)
+        running = " ".join(line for line in paragraph.splitlines() if _cells(line) is None and not _is_spaced(line))
         for text in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(running.split())):
-            if _IN_TEXT.search(text):
+            if re.search(r"\d", text):
                 yield Sentence(where=where or f"paragraph {n}", text=visible(text))
 
 
@@ -253,9 +255,22 @@ def _of_notebook(cells: Sequence[Sequence[Any]]) -> Iterator[Printed]:
             if "text/html" in data:
                 yield from _of_html(_text(data["text/html"]), f"cell {n}, table")
                 continue
-            text = _text(data.get("text/plain", output.get("text", "")))
+            text = _plain(output)
             yield from _report(text, f"cell {n}")
             yield from _arrays(text, f"cell {n}")
+
+
+def _said_in(cells: Sequence[Sequence[Any]]) -> Iterator[Sentence]:
+    for n, outputs in enumerate(cells, start=1):
+        for output in outputs:
+            yield from _sentences(_without_reports(_plain(output)).splitlines(), f"cell {n}")
+
+
+def _plain(output: Any) -> str:
+    """Return what an output of a notebook shows as text, "" where it shows a page instead."""
+    data = output.get("data")
+    data = data if isinstance(data, dict) else {}
+    return "" if "text/html" in data else _text(data.get("text/plain", output.get("text", "")))
 
 
 def _report(text: str, where: str) -> Iterator[Printed]:
@@ -313,17 +328,38 @@ def _without_reports(text: str) -> str:
 
 def _arrays(text: str, where: str) -> Iterator[Printed]:
     """Yield square arrays of counts as confusion matrices; other arrays are left out."""
-    flat = _DEEP_ARRAY.sub(" ", text)
-    for odd, why in ((flat != text, _DEEP), (_FLAT_ARRAY.search(_ARRAY.sub(" ", flat)), _FLAT)):
-        if odd:
+    for depth, found in _bracketed(text):
+        if depth != 2 or "..." in found:
+            why = {0: _OPEN, 2: _SHORT}.get(depth, _DEEP)
             yield Printed(where=where, caption="", rows=(), left_out=why)
-    for found in _ARRAY.findall(flat):
+            continue
         cells = [re.findall(r"[^\s,]+", row) for row in re.findall(r"\[([^\[\]]+)\]", found)]
         if all(re.fullmatch(r"\d+\.?0*", cell) for row in cells for cell in row):  # counts, perhaps in floats
             cells = [[cell.partition(".")[0] for cell in row] for row in cells]
         names = [f"class {i}" for i in range(len(cells))]
         rows = [[name, *row] for name, row in zip(names, cells, strict=True)]
         yield replace(_printed(where, "confusion matrix", [["", *names], *rows]), left_out=_no_matrix(cells))
+    lines = _BRACKETS.sub(lambda run: " " if re.search(r"\[\s*\[", run[0]) else run[0], text).splitlines()
+    rows_alone = (match[1] for line in lines if (match := _NAMED_ROW.fullmatch(line.strip())))
+    if any(n > 3 and math.isqrt(n) ** 2 == n for n in (len(re.findall(r"\d+", row)) for row in rows_alone)):
+        yield Printed(where=where, caption="", rows=(), left_out=_FLAT)
+
+
+def _bracketed(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the arrays of numbers of a text with their dimensions, from two on; 0 for one that does not end."""
+    for run in _BRACKETS.findall(text):
+        start = depth = deepest = 0
+        for at, sign in enumerate(run):
+            if sign == "[":
+                start, deepest = (at, 0) if depth == 0 else (start, deepest)
+                depth += 1
+                deepest = max(deepest, depth)
+            elif sign == "]" and depth:
+                depth -= 1
+                if depth == 0 and deepest > 1 and re.search(r"\d", run[start:at]):
+                    yield deepest, run[start : at + 1]
+        if depth and deepest > 1 and re.search(r"\d", run[start:]):
+            yield 0, run[start:]
 
 
 def _no_matrix(cells: Sequence[Sequence[str]]) -> str:
@@ -335,10 +371,14 @@ def _no_matrix(cells: Sequence[Sequence[str]]) -> str:
     return "" if all(cell.isdigit() for row in cells for cell in row) else _SHARES
 
 
+def _is_spaced(line: str) -> bool:
+    return len(line) < _WIDEST and _SPACED_LINE.fullmatch(line) is not None
+
+
 def _spaced(text: str) -> Iterator[Printed]:
     """Yield what is left out of a text: lines with two figures and more between spaces, outside of its reports."""
     lines = _without_reports(text).splitlines()
-    like = "".join("x" if len(line) < _WIDEST and _SPACED_LINE.fullmatch(line) else " " for line in lines)
+    like = "".join("x" if _is_spaced(line) else " " for line in lines)
     places = [f"lines {found.start() + 1} to {found.end()}" for found in re.finditer("xx+", like)]
     if places:
         where = ", ".join(places[:3]) + (" and more" if len(places) > 3 else "")

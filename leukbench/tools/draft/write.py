@@ -12,7 +12,7 @@ import yaml
 
 from leukbench.errors import InputError
 from leukbench.papers.vocabulary import SCORES
-from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, without_totals
+from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def draft_tables(
         Where no figure of any table is understood.
     """
     figures = read_figures(tables, key, list(classes))
-    running = [(s, of_text) for s in sentences if (of_text := list(sentence_figures(s.text)))]
-    figures.remarks += _not_read(running)
+    figures.remarks += unread(sentences)
     if not figures.claims:
         raise InputError(
             "no figure of any table is understood",
@@ -103,7 +102,7 @@ def draft_tables(
     if any(classes.values()) or support:
         rows = [_tested(row) for row in rows]
     text = "\n".join(
-        [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, running)]
+        [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )
     return Drafted(
         key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left), remarks=tuple(figures.remarks)
@@ -205,20 +204,16 @@ def _flow(value: Any) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def _not_read(running: Sequence[tuple[Sentence, list[tuple[str, str]]]]) -> list[str]:
-    """Return the remark on figures of running text, which are no figures of the draft; [] where there are none."""
-    said = [f"{metric} {value} ({s.where})" for s, of_text in running for metric, value in of_text]
-    more = f" and {len(said) - 5} more" if len(said) > 5 else ""
-    left = f"Figures of running text are left out: {', '.join(said[:5])}{more}"
-    return [f"{left}; give them in a table to have them checked."] if said else []
-
-
-def _notes(figures: Figures, running: Sequence[tuple[Sentence, list[tuple[str, str]]]]) -> list[str]:
+def _notes(figures: Figures, sentences: Sequence[Sentence]) -> list[str]:
+    found = [(s, list(sentence_figures(s.text))) for s in sentences]
     lines = [
-        f"#   {s.where}: {'; '.join(f'{metric} {value}' for metric, value in of_text)}: {s.text[:200]}"
-        for s, of_text in running
+        f"#   {s.where}: {'; '.join(f'{metric} {value} %' for metric, value in figures_of)}: {s.text[:200]}"
+        for s, figures_of in found
+        if figures_of
     ]
-    parts = ["#", "# To be confirmed: figures in sentences, beside which a metric is named.", *lines] if lines else []
+    parts = (
+        ["#", "# To be confirmed: percentages in sentences, beside which a metric is named.", *lines] if lines else []
+    )
     if figures.remarks:
         parts += ["#", *(f"# {' '.join(text.split())}" for text in figures.remarks)]
     if figures.left:
