@@ -44,8 +44,9 @@ _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORE
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
 _COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
 _IN_TEXT = re.compile(
-    r"(?<![\w.,])(?:\d*\.\d+|\d+(?=\s?%))|[:=]\s*\d+(?![\d.])|\d+(?=\s+(?:true|false)\b)", re.IGNORECASE
+    r"(?<![\w.,])(?:\d*\.\d+(?:\s?%)?|\d+\s?%)|[:=]\s*\d+(?![\d.])|\d+(?=\s+(?:true|false)\b)", re.IGNORECASE
 )
+"""What may be a figure of running text: a decimal, a percentage, a whole number behind ``=``, or of true positives."""
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"})
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
