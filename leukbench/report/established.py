@@ -4,13 +4,14 @@ data, of the split.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leukbench.audit.render import named_studies
 from leukbench.papers.schema import Claim, Paper
-from leukbench.records import Finding, Protocol
+from leukbench.records import Estimate, Finding, Protocol
 from leukbench.report.briefly import briefly
 from leukbench.report.controls import best_without_network
 from leukbench.report.data import ExperimentResult, ReportData
@@ -197,6 +198,7 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
     e = pick(data.arm(name, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
     one = only_class(data, name, claim.arm)
     result = f"{one_answer(e, one)}{_after_steps(data, name, claim.arm)}" if one else with_interval(e, data.unit(name))
+    result += _trainings(e) if e is not None and not one else ""
     groups = f", {e.n_groups} {data.unit(name)}s" if e is not None and not too_few(e.n_groups, "") else ""
     if groups and not one:
         groups += _seen_in_training(data.results[name], data.unit(name))
@@ -204,6 +206,12 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
     readings = data.papers[paper].studies[study].protocols.get(protocol, ())
     more = f" (1 of {len(readings)} readings)" if len(readings) > 1 else ""
     return f"{result}{groups}{copies}{more}"
+
+
+def _trainings(e: Estimate) -> str:
+    """Return how much the trainings differ whose mean an estimate is: with two of them that decides its limits."""
+    spread = f"standard deviation {percent(math.sqrt(e.seed_variance))} points"
+    return f", mean of {e.n_seeds} trainings ({spread})" if e.n_seeds > 1 else ""
 
 
 def _after_steps(data: ReportData, experiment: str, arm: str) -> str:

@@ -246,6 +246,15 @@ def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
     assert "training" not in head.by_patient
 
 
+def test_a_mean_of_trainings_says_how_much_they_differ(data: ReportData) -> None:
+    twice = estimate("accuracy", 0.7323, n_seeds=2, seed_variance=0.0023805)  # 69.79 and 76.69
+    head = established.headline(
+        [with_arm(data, "as_published", NET, selections={"recipe": (twice,)})], data.papers[PAPER], NAME, ()
+    )
+    assert ", mean of 2 trainings (standard deviation 4.9 points), " in head.as_published
+    assert "trainings" not in head.by_patient
+
+
 def test_made_images_are_no_results_of_a_publication(data: ReportData) -> None:
     made = made_images(data)
     head = established.headline([made], made.papers[PAPER], NAME, ())

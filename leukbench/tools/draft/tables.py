@@ -69,8 +69,7 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         if suffix in {".csv", ".tsv"}:
             return [_of_csv(file, text)], []
         if suffix == ".ipynb":
-            cells = _notebook(json.loads(text), file)
-            return list(_of_notebook(cells)), list(_said_in(cells))
+            return _of_notebook(_notebook(json.loads(text), file))
         if suffix in {".xml", ".nxml"}:
             return _of_jats(ElementTree.fromstring(text))  # nosec B314 # expat bounds what entities multiply
         if suffix in {".html", ".htm"}:
@@ -246,31 +245,26 @@ def _text(value: Any) -> str:
     return "".join(line for line in lines if isinstance(line, str))
 
 
-def _of_notebook(cells: Sequence[Sequence[Any]]) -> Iterator[Printed]:
-    """Yield the tables among a notebook's outputs: data frames, classification reports, confusion matrices."""
+def _of_notebook(cells: Sequence[Sequence[Any]]) -> tuple[list[Printed], list[Sentence]]:
+    """Return the tables among a notebook's outputs: data frames, classification reports, confusion matrices; and the
+    sentences of its other output.
+    """
+    tables, said = [], []
     for n, outputs in enumerate(cells, start=1):
         for output in outputs:
-            data = output.get("data")
-            data = data if isinstance(data, dict) else {}
-            if "text/html" in data:
-                yield from _of_html(_text(data["text/html"]), f"cell {n}, table")
-                continue
-            text = _plain(output)
-            yield from _report(text, f"cell {n}")
-            yield from _arrays(text, f"cell {n}")
+            page, text = _shown(output)
+            tables += [*_of_html(page, f"cell {n}, table"), *_report(text, f"cell {n}"), *_arrays(text, f"cell {n}")]
+            said += list(_sentences(_without_reports(text).splitlines(), f"cell {n}"))
+    return tables, said
 
 
-def _said_in(cells: Sequence[Sequence[Any]]) -> Iterator[Sentence]:
-    for n, outputs in enumerate(cells, start=1):
-        for output in outputs:
-            yield from _sentences(_without_reports(_plain(output)).splitlines(), f"cell {n}")
-
-
-def _plain(output: Any) -> str:
-    """Return what an output of a notebook shows as text, "" where it shows a page instead."""
+def _shown(output: Any) -> tuple[str, str]:
+    """Return what an output of a notebook shows: a page, or else text."""
     data = output.get("data")
     data = data if isinstance(data, dict) else {}
-    return "" if "text/html" in data else _text(data.get("text/plain", output.get("text", "")))
+    if "text/html" in data:
+        return _text(data["text/html"]), ""
+    return "", _text(data.get("text/plain", output.get("text", "")))
 
 
 def _report(text: str, where: str) -> Iterator[Printed]:
