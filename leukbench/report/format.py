@@ -104,8 +104,10 @@ def why_no_interval(e: Estimate, unit: str = "group") -> str:
     if few := few_of_a_class(e, unit):
         return few
     scale = 2.0 if e.metric in SIGNED else 1.0
-    wide = e.high - e.low > WIDEST * scale and e.metric not in UNBOUNDED
-    return f"too wide to help: {e.n_groups:,} {unit}s" if wide else ""
+    if e.metric in UNBOUNDED or e.high - e.low <= WIDEST * scale:
+        return ""
+    by_trainings = e.n_seeds > 1 and 2 * e.seed_variance / e.n_seeds > e.standard_error**2
+    return f"too wide to help: {f'{e.n_seeds} training' if by_trainings else f'{e.n_groups:,} {unit}'}s"
 
 
 def with_interval(e: Estimate | None, unit: str = "group") -> str:
@@ -139,8 +141,11 @@ def difference(d: Contrast, unit: str = "group") -> str:
 
 def too_few_to_differ(d: Contrast, unit: str) -> str:
     """Return why a difference is not worth printing, as fewer than five groups or too wide an interval, or ""."""
-    wide = f"too few: {d.n_groups} {unit}s differ too much"
-    return too_few(d.n_groups, unit) or (wide if d.high - d.low > 2 * WIDEST * most_apart(d.metric) else "")
+    widest = 2 * WIDEST * most_apart(d.metric)
+    if (few := too_few(d.n_groups, unit)) or not d.high - d.low > widest:
+        return few
+    by_trainings = d.high_percentile - d.low_percentile < widest / 2  # these limits are of the groups alone
+    return f"too few: {'the trainings' if by_trainings else f'{d.n_groups} {unit}s'} differ too much"
 
 
 def most_apart(metric: str) -> float:

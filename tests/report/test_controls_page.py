@@ -121,6 +121,8 @@ def test_one_rule_for_too_few_holds_for_levels_and_differences_of_every_metric(d
         assert difference(gap("image", metric, n_groups=4), "patient") == "too few: 4 patients"
         assert "[" in difference(gap("image", metric, n_groups=5), "patient")
     assert with_interval(estimate("accuracy", 0.5, low=0.0, high=1.0)) == "50.0 (too wide to help: 20 groups)"
+    wide = estimate("accuracy", 0.5, low=0.0, high=1.0, n_seeds=2, seed_variance=0.01, standard_error=0.08)
+    assert with_interval(wide) == "50.0 (too wide to help: 2 trainings)"
     assert with_interval(estimate("accuracy", 0.5, low=float("nan"), high=float("nan"))) == "50.0 (no interval)"
     few = compared(data, gaps=(gap("image", "accuracy", n_groups=4),))
     assert rows_of(few)["by image"][LAST] == "too few: 4 patients"
@@ -152,6 +154,8 @@ def test_no_difference_lies_beyond_what_a_difference_can_be() -> None:
     assert difference(gap("image", "auc", difference=-0.5, low=-1.3, high=0.1)) == "−0.500 [−1.000 to +0.100]"
     assert difference(gap("image", "mcc", difference=1.5, low=0.9, high=2.1)) == "+1.500 [+0.900 to +2.000]"
     assert difference(gap("image", "accuracy", low=-1.1, high=1.1)) == "too few: 20 groups differ too much"
+    by_trainings = gap("image", "accuracy", low=-1.1, high=1.1, low_percentile=-0.05, high_percentile=0.05)
+    assert difference(by_trainings) == "too few: the trainings differ too much"
 
 
 def test_the_tables_hold_no_difference_that_cannot_be_and_say_whose_groups_are_effective() -> None:
