@@ -379,7 +379,7 @@ def sentence_figures(text: str) -> Iterator[tuple[str, str]]:
             yield metric, match[1]
 
 
-def unread(sentences: Sequence[Sentence]) -> list[str]:
+def unread_scores(sentences: Sequence[Sentence]) -> list[str]:
     """Return the remark on scores of running text, which are no figures of a draft; [] where there are none."""
     found = [(shown, s.where) for s in sentences if (shown := _score_in(s.text))]
     if not found:
@@ -399,9 +399,10 @@ def _score_in(text: str) -> str:
     ('The val_accuracy was as high as 0.91', '')
     """
     for match in _IN_TEXT.finditer(text):
-        before, after = text[max(0, match.start() - 40) : match.start()], text[match.end() : match.end() + 16]
-        for near in (re.split(r"[.;]\s", before)[-1], after):
+        before = re.split(r"[.;]\s", text[max(0, match.start() - 40) : match.start()])[-1]
+        after = text[match.end() : match.end() + 16]
+        for near, shown in ((before, before + match.group()), (after, before + match.group() + after)):
             metric = read_header(re.sub(r"[\W_]+", " ", near)).metric
             if metric in SCORES or metric in _CELLS:
-                return (re.split(r"[.;]\s", before)[-1] + match.group() + (after if near is after else "")).strip()
+                return shown.strip()
     return ""

@@ -314,6 +314,7 @@ def _without_tabs(text: str) -> str:
 
 
 def _without_reports(text: str) -> str:
+    """Return a text with the lines of its classification reports emptied."""
     lines = text.splitlines()
     for start, end in _reports(lines):
         lines[start:end] = [""] * (end - start)

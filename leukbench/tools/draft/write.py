@@ -12,7 +12,7 @@ import yaml
 
 from leukbench.errors import InputError
 from leukbench.papers.vocabulary import SCORES
-from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread, without_totals
+from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread_scores, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def draft_tables(
         Where no figure of any table is understood.
     """
     figures = read_figures(tables, key, list(classes))
-    figures.remarks += unread(sentences)
+    figures.remarks += unread_scores(sentences)
     if not figures.claims:
         raise InputError(
             "no figure of any table is understood",
