@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.feasibility import MAX_CELLS, READINGS, BinaryGrid, Score, binary_matrix
+from leukbench.audit.engine.multiclass import decide, usable
 from leukbench.audit.engine.rounding import Interval
 from leukbench.seeds import generator_for
 
@@ -281,7 +282,7 @@ def _pooled(total: dict[str, int], scores: Sequence[Score]) -> FoldAnswer:
     readings."""
     p, q = total.values()
     if (p + 1) * (q + 1) > MAX_CELLS:
-        return FoldAnswer("open")
+        return _searched(total, scores)
     found = binary_matrix(total, scores)
     if found is not None:
         (a, b), (c, d) = found[1]
@@ -289,6 +290,18 @@ def _pooled(total: dict[str, int], scores: Sequence[Score]) -> FoldAnswer:
     grid = BinaryGrid(total)
     masks = [np.logical_or.reduce([grid.mask(s, r) for r in (*READINGS, "micro")]) for s in scores]
     return FoldAnswer("open", "mixed") if np.logical_and.reduce(masks).any() else FoldAnswer("impossible")
+
+
+def _searched(total: dict[str, int], scores: Sequence[Score]) -> FoldAnswer:
+    """Return what a search says of a matrix with class sizes of which not every matrix is tried."""
+    answer = decide(list(total.values()), scores, names=list(total))
+    if answer.status == "impossible":
+        return FoldAnswer("impossible")
+    if answer.status == "open" or answer.mixed or not all(usable(s, total) for s in scores):
+        return FoldAnswer("open", "mixed" if answer.mixed else "")
+    ((a, b), (c, d)) = answer.matrix
+    accuracy = f", with the accuracy as {answer.accuracy}" if answer.accuracy else ""
+    return FoldAnswer("feasible", f"all folds counted together, {answer.reading}{accuracy}", (((a, b), (c, d)),))
 
 
 def _with_harmonic(scores: Sequence[Score]) -> list[tuple[list[int], str]]:

@@ -17,7 +17,8 @@ out first, nothing is said.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -359,9 +360,13 @@ def matrix_with_margins(
     return tuple(tuple(line) for line in counts)
 
 
-def usable(score: Score) -> bool:
-    """Whether the search knows the score: a class' accuracy has no settled meaning."""
-    return score.metric in USED and not (score.class_ and score.metric not in AVERAGED)
+def usable(score: Score, names: Collection[str] | None = None) -> bool:
+    """Whether the search knows the score: a class' accuracy has no settled meaning, and what is called like none of
+    the classes may be several of them; without ``names`` every class is taken as one of them.
+    """
+    named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
+    known = not named or names is None or named in names
+    return known and score.metric in USED and not (score.class_ and score.metric not in AVERAGED)
 
 
 def _readings(score: Score, names: Sequence[str], joint: str) -> tuple[str, ...]:
@@ -390,10 +395,10 @@ def decide(
 ) -> Answer:
     """Return whether a matrix with these class sizes (all ≥ 1) prints as all scores.
 
-    First the row is read in one way: macro, weighted, micro, F1 from the averaged precision and recall, one class
-    against the rest, or all classes but one against it; a quick local search, then the exact one with ``budget`` boxes
-    a reading. If all these are refuted, each score may be read in a way of its own (``mixed``). Each search takes from
-    ``effort``; without any left nothing is said.
+    Scores of a class that is none of ``names`` are left out. First the row is read in one way: macro, weighted, micro,
+    F1 from the averaged precision and recall, one class against the rest, or all classes but one against it; a quick
+    local search, then the exact one with ``budget`` boxes a reading. If all these are refuted, each score may be read
+    in a way of its own (``mixed``). Each search takes from ``effort``; without any left nothing is said.
 
     Parameters
     ----------
@@ -424,7 +429,7 @@ def decide(
     scores = [
         replace(s, metric="balanced_accuracy") if (s.metric, s.average) == ("accuracy", "macro") else s
         for s in scores
-        if usable(s)
+        if usable(s, names)
     ]
     effort = effort or Effort()
     answer = _decide(sizes, scores, names, budget, tries, effort)
@@ -452,10 +457,8 @@ def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[S
         else:
             mean.append(s)
             rest.append(s)
-    return [
-        ("the mean of the class recalls", mean),
-        ("the mean accuracy of each class against the rest", rest),
-    ]
+    of_rest = [("the mean accuracy of each class against the rest", rest)]  # of two classes the accuracy itself
+    return [("the mean of the class recalls", mean), *(of_rest if k > 2 else [])]
 
 
 def _decide(
@@ -471,7 +474,7 @@ def _decide(
         joints = [j for j in joints if not j.endswith(HARMONIC)]
     open_ = False
     for joint in joints:
-        if open_ and joint.startswith(("class:", "rest:")):
+        if open_ and joint.startswith(("class:", "rest:")) and len(sizes) > 2:
             break  # an average may still give the scores, so nothing is said of one class
         search = _Search(sizes, [(s, _readings(s, names, joint)) for s in scores])
         status, point = search.run(BATCH) if effort.take(1) else ("open", None)  # most wrong ones are refuted at once
@@ -492,28 +495,48 @@ def _decide(
 
 
 def _mixed(sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], budget: int, effort: Effort) -> Answer:
-    """Return whether the scores can hold together when each is averaged in a way of its own; at most ``MIXTURES``
-    are tried."""
-    ways: list[list[str]] = []
+    """Return whether the scores can hold together when each is averaged in a way of its own: all ways at once, and
+    where that ends at its bound each mixture alone, at most ``MIXTURES``.
+    """
+    ways = _ways(sizes, scores, names, effort)
+    if ways is None or not effort.take(SEARCH):
+        return Answer("open", mixed=True)
+    answer = _read_so(sizes, scores, ways, budget)
+    mixtures = math.prod(map(len, ways))
+    if answer.status != "open" or mixtures > MIXTURES or not effort.take(SEARCH * mixtures // 2):
+        return answer
+    answers = (_read_so(sizes, scores, [(way,) for way in chosen], budget) for chosen in itertools.product(*ways))
+    left = Answer("impossible")
+    for answer in answers:
+        if answer.status == "feasible":
+            return answer
+        left = answer if answer.status == "open" else left
+    return left
+
+
+def _ways(
+    sizes: Sequence[int], scores: Sequence[Score], names: Sequence[str], effort: Effort
+) -> list[tuple[str, ...]] | None:
+    """Return the readings of each score that are not refuted beside the accuracy; None without effort left."""
+    ways = []
     base = [(s, _readings(s, names, "macro")) for s in scores if s.metric == "accuracy" or s.class_]
     for score in scores:
         every = _readings(score, names, "any")
         if not effort.take(len(every)):
-            return Answer("open", mixed=True)
+            return None
         alone = [r for r in every if _Search(sizes, [*base, (score, (r,))]).run(BATCH)[0] != "impossible"]
-        ways.append(alone if len(every) > 1 else list(every))
+        ways.append(tuple(alone) if len(every) > 1 else every)
+    return ways
+
+
+def _read_so(sizes: Sequence[int], scores: Sequence[Score], ways: Sequence[tuple[str, ...]], budget: int) -> Answer:
+    """Return whether the scores can hold together with each read in one of its ways."""
     if not all(ways):
         return Answer("impossible")
-    mixtures = int(np.prod([len(w) for w in ways]))
-    if mixtures > MIXTURES or not effort.take(SEARCH * mixtures // 2):
-        return Answer("open", mixed=True)
-    status: Literal["impossible", "open"] = "impossible"
-    for chosen in itertools.product(*ways):
-        found, point = _Search(sizes, [(s, (r,)) for s, r in zip(scores, chosen, strict=True)]).run(budget)
-        if point is not None:
-            return Answer("feasible", "different", matrix_with_margins(sizes, *point), mixed=True)
-        status = "open" if found == "open" else status
-    return Answer(status, mixed=status == "open")
+    found, point = _Search(sizes, list(zip(scores, ways, strict=True))).run(budget)
+    if point is not None:
+        return Answer("feasible", "different", matrix_with_margins(sizes, *point), mixed=True)
+    return Answer("open", mixed=True) if found == "open" else Answer("impossible")
 
 
 def _named(reading: str, names: Sequence[str]) -> str:

@@ -95,12 +95,12 @@ def range_of(boxes: Boxes, sizes: Array, metric: str, reading: str) -> Bounds:
     right_low, right_high = boxes.h_low.sum(1), boxes.h_high.sum(1)
     if metric in {"mcc", "kappa"}:
         return _agreement_range(boxes, sizes, metric)
+    if metric == "balanced_accuracy":
+        metric, reading = "recall", "macro"
     if metric == "specificity" and reading == "micro":
         return 1 - (n - right_low) / ((k - 1) * n), 1 - (n - right_high) / ((k - 1) * n)
     if metric == "accuracy" or reading == "micro":
         return right_low / n, right_high / n
-    if metric == "balanced_accuracy":
-        metric, reading = "recall", "macro"
     if metric == "f1" and reading.endswith(HARMONIC):
         plain = reading.removesuffix(HARMONIC)
         p, r = range_of(boxes, sizes, "precision", plain), range_of(boxes, sizes, "recall", plain)

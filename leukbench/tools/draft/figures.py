@@ -402,7 +402,8 @@ def _score_in(text: str) -> str:
         before = re.split(r"[.;]\s", text[max(0, match.start() - 40) : match.start()])[-1]
         after = text[match.end() : match.end() + 16]
         for near, shown in ((before, before + match.group()), (after, before + match.group() + after)):
-            metric = read_header(re.sub(r"[\W_]+", " ", near)).metric
+            words = re.sub(r"[\W_]+", " ", near)
+            metric = read_header(words).metric if re.search(r"[^\W\d]", words) else ""
             if metric in SCORES or metric in _CELLS:
                 return shown.strip()
     return ""

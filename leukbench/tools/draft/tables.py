@@ -30,10 +30,17 @@ _DEEP = "an array of three dimensions is left out; give one confusion matrix"
 _FLAT = "counts in one row of brackets are left out; give a confusion matrix, a row in brackets each"
 _SHORT = "an abbreviated array is left out; print all of it"
 _OPEN = "an array without its last bracket is left out"
+_OTHER = "an array called {name} is left out; call a confusion matrix cm, conf or confusion, or give it without a name"
+_ASSIGNED = re.compile(r"([A-Za-z_][\w.]*)\s*=\s*(?:[\w.]*\()?\s*$")
+_OF_CALLS = re.compile(r"conf|cnf|contingency|(?:^|[_.\d])(?:cm|cmat|mat|matrix)(?:[_\d]|$)", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[-+.e\d\s,\[\]]*+")  # possessive: no text is searched twice
 _NAMED_ROW = re.compile(r"(?:[A-Za-z_]\w*\s*[:=]\s*)?(?:[\w.]*array\()?(\[[\d\s,]+\])[\s,.)]*(?:#.*)?")
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
 _SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?: +[-+]?\d[\d.,]*%?){2,}\s*")
+_BLOCKS = frozenset(
+    ["p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "table", "br", "section", "figcaption"]
+)
+_OF_TABLES = frozenset(["table", "tr", "td", "th"])
 _WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
@@ -73,7 +80,7 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         if suffix in {".xml", ".nxml"}:
             return _of_jats(ElementTree.fromstring(text))  # nosec B314 # expat bounds what entities multiply
         if suffix in {".html", ".htm"}:
-            return list(_of_html(text, "")), []
+            return _of_html(text)
     except (OSError, ValueError, RecursionError, ElementTree.ParseError, csv.Error) as error:
         raise InputError(
             "cannot read tables",
@@ -184,16 +191,24 @@ def _whole(text: str) -> int:
     return min(int(text), 100) if text.isdigit() and int(text) else 1
 
 
-class _Tables(HTMLParser):
-    """Collects the cells of every table of an HTML page."""
+class _Page(HTMLParser):
+    """Collects the cells of every table of an HTML page, and its running text, blocks apart."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.running: list[str] = []
+        self.hidden = ""
         self.tables: list[list[list[tuple[str, str, str]]]] = []
         self.cell: list[str] | None = None
         self.spans = ("1", "1")
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag in {"script", "style"}:
+            self.hidden = tag
+        elif tag in _BLOCKS:
+            self.running.append("\n\n")
+        if tag in _OF_TABLES:
+            self._end_cell()
         if tag == "table":
             self.tables.append([])
         elif tag == "tr" and self.tables:
@@ -203,19 +218,40 @@ class _Tables(HTMLParser):
             self.cell, self.spans = [], (values.get("colspan") or "1", values.get("rowspan") or "1")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in {"td", "th"} and self.cell is not None:
-            self.tables[-1][-1].append((" ".join("".join(self.cell).split()), *self.spans))
-            self.cell = None
+        if tag in _OF_TABLES:
+            self._end_cell()
+        if tag in _BLOCKS:
+            self.running.append("\n\n")
+        elif tag == self.hidden:
+            self.hidden = ""
 
     def handle_data(self, data: str) -> None:
         if self.cell is not None:
             self.cell.append(data)
+        elif not self.hidden:
+            self.running.append(" ".join(data.split("\n")))
+
+    def _end_cell(self) -> None:
+        """Keep the cell that is open, whose own end need not be written."""
+        if self.cell is not None:
+            self.tables[-1][-1].append((" ".join("".join(self.cell).split()), *self.spans))
+            self.cell = None
 
 
-def _of_html(text: str, where: str) -> Iterator[Printed]:
-    parser = _Tables()
-    parser.feed(text)
-    for n, rows in enumerate(parser.tables, start=1):
+def _of_html(text: str) -> tuple[list[Printed], list[Sentence]]:
+    page = _page(text)
+    return list(_of_page(page, "")), list(_sentences("".join(page.running).split("\n\n"), ""))
+
+
+def _page(text: str) -> _Page:
+    page = _Page()
+    page.feed(text)
+    page.close()
+    return page
+
+
+def _of_page(page: _Page, where: str) -> Iterator[Printed]:
+    for n, rows in enumerate(page.tables, start=1):
         yield _printed(f"{where or 'table'} {n}".strip(), "", _spread(rows))
 
 
@@ -253,7 +289,11 @@ def _of_notebook(cells: Sequence[Sequence[Any]]) -> tuple[list[Printed], list[Se
     for n, outputs in enumerate(cells, start=1):
         for output in outputs:
             page, text = _shown(output)
-            tables += [*_of_html(page, f"cell {n}, table"), *_report(text, f"cell {n}"), *_arrays(text, f"cell {n}")]
+            tables += [
+                *_of_page(_page(page), f"cell {n}, table"),
+                *_report(text, f"cell {n}"),
+                *_arrays(text, f"cell {n}"),
+            ]
             said += list(_sentences(_without_reports(text).splitlines(), f"cell {n}"))
     return tables, said
 
@@ -323,9 +363,11 @@ def _without_reports(text: str) -> str:
 
 def _arrays(text: str, where: str) -> Iterator[Printed]:
     """Yield square arrays of counts as confusion matrices; other arrays are left out."""
-    for depth, found in _bracketed(text):
-        if depth != 2 or "..." in found:
-            why = {0: _OPEN, 2: _SHORT}.get(depth, _DEEP)
+    for depth, start, end in _bracketed(text):
+        found, name = text[start:end], _ASSIGNED.search(text[max(0, start - 80) : start])
+        other = _OTHER.format(name=name[1][:40]) if name and not _OF_CALLS.search(name[1]) else ""
+        if depth != 2 or "..." in found or other:
+            why = other or {0: _OPEN, 2: _SHORT}.get(depth, _DEEP)
             yield Printed(where=where, caption="", rows=(), left_out=why)
             continue
         cells = [re.findall(r"[^\s,]+", row) for row in re.findall(r"\[([^\[\]]+)\]", found)]
@@ -340,21 +382,23 @@ def _arrays(text: str, where: str) -> Iterator[Printed]:
         yield Printed(where=where, caption="", rows=(), left_out=_FLAT)
 
 
-def _bracketed(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the arrays of numbers of a text with their dimensions, from two on; 0 for one that does not end."""
-    for run in _BRACKETS.findall(text):
+def _bracketed(text: str) -> Iterator[tuple[int, int, int]]:
+    """Yield the dimensions of each array of numbers of a text, from two on and 0 for one that does not end, its place
+    and its end.
+    """
+    for run in _BRACKETS.finditer(text):
         start = depth = deepest = 0
-        for at, sign in enumerate(run):
+        for at, sign in enumerate(run[0], start=run.start()):
             if sign == "[":
                 start, deepest = (at, 0) if depth == 0 else (start, deepest)
                 depth += 1
                 deepest = max(deepest, depth)
             elif sign == "]" and depth:
                 depth -= 1
-                if depth == 0 and deepest > 1 and re.search(r"\d", run[start:at]):
-                    yield deepest, run[start : at + 1]
-        if depth and deepest > 1 and re.search(r"\d", run[start:]):
-            yield 0, run[start:]
+                if depth == 0 and deepest > 1 and re.search(r"\d", text[start:at]):
+                    yield deepest, start, at + 1
+        if depth and deepest > 1 and re.search(r"\d", text[start : run.end()]):
+            yield 0, start, run.end()
 
 
 def _no_matrix(cells: Sequence[Sequence[str]]) -> str:

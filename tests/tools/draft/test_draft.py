@@ -421,6 +421,8 @@ _FRAME = pd.DataFrame({"Model": ["ALNet", "VGG16"], "Accuracy": [91.13, 88.0], "
         ("[[50, 10], [5, 4]", "r.txt: an array without its last bracket"),
         (str(np.arange(2000).reshape(2, 1000)), "r.txt: an abbreviated array"),
         ("[[50 10]\n ...\n [5 40]]", "r.txt: an abbreviated array"),
+        ("kernel = [[1, 2], [2, 1]]", "r.txt: an array called kernel is left out"),
+        ("w: int = np.array(\n[[1, 2], [2, 1]])", "r.txt: an array called int is left out"),
         ("[50 10 5 35].", "r.txt: counts in one row of brackets"),
         ("cm = array([50, 10, 5, 35])  # tn fp fn tp", "r.txt: counts in one row of brackets"),
         ("\n\n".join(f"Recall 0.{n}" for n in range(1, 8)), "7 sentences of running text name scores beside a number"),
@@ -431,6 +433,24 @@ def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str,
         draft_of(_file(tmp_path, "r.txt", f"{printed}\n"))
     drafted = draft_of(_file(tmp_path, "r.txt", f"{printed}\n\n| Model | Accuracy |\n|---|---|\n| Net | 0.9 |\n"))
     assert drafted.n_claims == 1 and [said in text for text in drafted.remarks] == [True]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Ours: ", "cm = ", "test_cm=", "conf_mat = np.array(", "fold1.confusion = ", "accuracy = 0.9\n"]
+)
+def test_an_array_without_a_name_or_called_a_confusion_matrix_is_one(tmp_path: Path, name: str) -> None:
+    (table,) = read_tables(_file(tmp_path, "r.txt", f"{name}[[50, 10], [5, 35]]\n"))[0]
+    assert table.caption == "confusion matrix" and not table.left_out
+
+
+def test_the_running_text_of_a_page_is_told_and_its_scripts_are_not(tmp_path: Path) -> None:
+    page = (
+        "<html><style>p {x: 0.5%}</style><script>accuracy = 0.4;</script><p>We reached an accuracy of\n\n91.3 %.</p>"
+        "<table><tr><th>Model<th>Accuracy</th></tr><tr><td>A recall of 0.7</td><td>0.95</td></tr></table>"
+        "<p>Fine.<p>A <b>recall</b> of 0.88"
+    )
+    (remark,) = draft_of(_file(tmp_path, "p.html", page)).remarks
+    assert remark.startswith("2 sentences") and "'We reached an accuracy of 91.3 %' (paragraph " in remark
 
 
 def test_a_table_at_the_top_without_a_caption_is_named_by_its_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -35,6 +36,10 @@ from leukbench.audit.readings.row_scores import is_mean, row_scores
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
 
+_REPAIR_OF_MANY = (
+    "another class balance in the test set, a binary reading (some classes pooled against the others), or an accuracy "
+    "that is a mean of one-against-rest accuracies."
+)
 MOST_IMAGES = 1_000_000
 """Test images beyond which no search for a matrix is begun."""
 
@@ -53,19 +58,27 @@ def check_binary_rows(ledger: Ledger) -> list[Draft]:
             continue
         sizes = class_sizes(ledger, row.key)
         head = any(c.id in heads for _, claims in pairs for c in claims)
-        if (
-            sizes is not None
-            and len(sizes.counts) == 2
-            and min(sizes.counts.values()) > 0
-            and (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1) <= MAX_CELLS
-        ):
-            cells = (min(sizes.counts.values()) + 1) * (max(sizes.counts.values()) + 1)
-            enough = ledger.effort.take(cells * len(pairs) // SCORE_VALUES)
-            found.append(_with_sizes(row, pairs, sizes, head) if enough else _not_tried(row, pairs, sizes))
+        counted = sizes is not None and len(sizes.counts) == 2 and min(sizes.counts.values()) > 0
+        if sizes is not None and counted and sizes.total <= MOST_IMAGES:
+            found += _counted_row(ledger.effort, row, pairs, sizes, head)
         elif len([p for p in pairs if p[0].metric in LINEAR and not p[0].class_]) >= 3:
             draft = _any_size(row, [p for p in pairs if p[0].metric in LINEAR and not p[0].class_])
             found += [draft] if draft is not None else []
     return found
+
+
+def _counted_row(
+    effort: Effort, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool
+) -> list[Draft]:
+    """Return the finding on a row of two classes of these sizes: every matrix tried, or a search where they are many;
+    [] where too few scores are of a known class.
+    """
+    cells = math.prod(n + 1 for n in sizes.counts.values())
+    if cells <= MAX_CELLS:
+        enough = effort.take(cells * len(pairs) // SCORE_VALUES)
+        return [_with_sizes(row, pairs, sizes, head) if enough else _not_tried(row, pairs, sizes)]
+    known = [p for p in pairs if usable(p[0], sizes.counts)]
+    return [_searched("binary_rows", effort, row, known, sizes, head)] if len(known) > 1 else []
 
 
 def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
@@ -76,7 +89,6 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
     if together.any():
         one = binary_matrix(sizes.counts, [s for s, _ in pairs], grid=grid)
         return _matrix_draft(row, pairs, sizes, one, one[1] if one else grid.witness(together) or [])
-    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
     joint = _patterns(masks)
     conflicts = minimal_conflicts(tuple(range(len(pairs))), lambda subset: bool(joint[list(subset)].all(axis=0).any()))
     return _conflict_draft(
@@ -84,7 +96,7 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         row,
         pairs,
         conflicts,
-        f"on {stated} ({sizes.basis})" + (", if it was tested on these" if sizes.presumed else ""),
+        _on(sizes),
         f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
         "positive, macro and weighted",
         tuple(c for _, cs in pairs for c in cs) + sizes.claims,
@@ -93,6 +105,12 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         sizes=sizes.claims,
         proved=not sizes.presumed,
     )
+
+
+def _on(sizes: Sizes) -> str:
+    """Return class sizes, whence they are, and whether they are presumed, in words."""
+    stated = ", ".join(f"{v} {k}" for k, v in sizes.counts.items())
+    return f"on {stated} ({sizes.basis})" + (", if it was tested on these" if sizes.presumed else "")
 
 
 def _matrix_draft(
@@ -397,17 +415,17 @@ def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
     heads = ledger.headlines
     for row in ledger.rows:
         k = n_classes(ledger, row.key)
-        pairs = [(s, c) for s, c in row_scores(row) if usable(s)]
+        sizes = class_sizes(ledger, row.key)
+        pairs = [(s, c) for s, c in row_scores(row) if usable(s, sizes.counts if sizes else None)]
         if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
             continue
-        sizes = class_sizes(ledger, row.key)
         head = any(c.id in heads for _, cs in pairs for c in cs)
         if sizes is None:
             found.append(_sizes_missing(row, pairs))
         elif min(sizes.counts.values()) < 1 or sizes.total > MOST_IMAGES:
             continue  # averages over a class without images are defined in too many ways to search
         else:
-            found.append(_multiclass(ledger.effort, row, pairs, sizes, head))
+            found.append(_searched("multiclass_rows", ledger.effort, row, pairs, sizes, head))
     return found
 
 
@@ -423,30 +441,30 @@ def _sizes_missing(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> Dr
     )
 
 
-def _multiclass(
-    effort: Effort, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool
+def _searched(
+    check: str, effort: Effort, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool
 ) -> Draft:
+    """Return the finding on a row whose matrices are too many to try each."""
     scores, counts = [s for s, _ in pairs], list(sizes.counts.values())
     answer = decide(counts, scores, names=list(sizes.counts), effort=effort)
+    if answer.status == "feasible" and len(counts) == 2:
+        one = None if answer.mixed else (answer.reading, answer.matrix)
+        return _matrix_draft(row, pairs, sizes, one, answer.matrix)
     if answer.status != "impossible":
-        return _multiclass_open(row, pairs, sizes, answer)
-    presumed = sizes.presumed
+        return replace(_multiclass_open(row, pairs, sizes, answer), check=check)
     return _conflict_draft(
-        "multiclass_rows",
+        check,
         row,
         pairs,
         [_smallest_conflict(effort, sizes, scores)],
-        f"on {', '.join(f'{v} {n}' for n, v in sizes.counts.items())} ({sizes.basis})"
-        + (", if it was tested on these" if presumed else ""),
+        _on(sizes),
         "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class "
         "readings of each",
         tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         head,
-        "another class balance in the test set, a binary reading (some classes pooled against the others), or an "
-        "accuracy that is "
-        "a mean of one-against-rest accuracies.",
+        _fit_repair(pairs) if len(counts) == 2 else _REPAIR_OF_MANY,
         sizes=sizes.claims,
-        proved=not presumed,
+        proved=not sizes.presumed,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from leukbench.audit.engine.effort import FOLD_VALUES
+from leukbench.audit.engine.effort import FOLD_VALUES, SEARCH, Effort
 from leukbench.audit.engine.feasibility import MAX_CELLS, Score
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
 from leukbench.audit.readings.claims import count_of
@@ -66,17 +66,27 @@ def check_fold_scores(ledger: Ledger) -> list[Draft]:
         if sizes is None:
             found += _sizes_missing(ledger, row, pairs)
             continue
-        if max((a + 1) * (b + 1) for a, b in (s.values() for s in sizes[0])) > MAX_CELLS or not all(
-            min(s.values()) for s in sizes[0]
-        ):
+        if not all(min(s.values()) for s in sizes[0]):
             continue
-        scores = [s for s, _ in pairs]
-        kinds = dict.fromkeys(tuple(s.values()) for s in sizes[0])
-        cells = sum((a + 1) * (b + 1) for a, b in kinds) * (1 + (len({sum(k) for k in kinds}) > 1))
-        enough = ledger.effort.take(cells * len(scores) // FOLD_VALUES)
-        answer = decide_folds(sizes[0], scores, pooled_only=row.key[5] == "pooled") if enough else FoldAnswer("open")
+        answer = _decided(ledger.effort, row, [s for s, _ in pairs], sizes[0])
         found.append(_draft(row, pairs, sizes, answer, head=any(c.id in heads for _, cs in pairs for c in cs)))
     return found
+
+
+def _decided(effort: Effort, row: Row, scores: list[Score], folds: list[dict[str, int]]) -> FoldAnswer:
+    """Return whether scores can be those of the folds; where their matrices are too many, whether they can be those of
+    the counts taken together, and "untried" if not.
+    """
+    kinds = dict.fromkeys(tuple(s.values()) for s in folds)
+    cells = [(a + 1) * (b + 1) for a, b in kinds]
+    units = sum(cells) * (1 + (len({sum(k) for k in kinds}) > 1)) * len(scores) // FOLD_VALUES
+    pooled = row.key[5] == "pooled"
+    if not pooled and max(cells) <= MAX_CELLS and effort.take(units):
+        return decide_folds(folds, scores)
+    together = FoldAnswer("open", "untried")
+    if effort.take(SEARCH * len(scores)):
+        together = decide_folds(folds, scores, pooled_only=True)
+    return together if pooled or together.status == "feasible" else FoldAnswer("open", "untried")
 
 
 def _sizes_missing(ledger: Ledger, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]]) -> list[Draft]:
@@ -121,7 +131,7 @@ def _draft(
     draft = replace(
         draft,
         severity=1,
-        witness=_tried_words(answer, listed, folds),
+        witness=_tried_words(answer, row, listed, folds),
         repair="the matrix of each fold, and how the scores were averaged.",
     )
     if answer.status == "impossible":
@@ -136,12 +146,17 @@ def _draft(
     return _open_draft(draft, answer, f"{row.label} on its {len(folds)} folds")
 
 
-def _tried_words(answer: FoldAnswer, listed: str, folds: list[dict[str, int]]) -> str:
+def _tried_words(answer: FoldAnswer, row: Row, listed: str, folds: list[dict[str, int]]) -> str:
     stated = "; ".join(" + ".join(f"{n} {c}" for c, n in fold.items()) for fold in folds)
+    if answer.how == "untried":
+        return f"{listed}; folds of {stated}. Matrices of each fold were not tried: they are too many."
     refuted = answer.status != "open" or answer.how
+    means = ", and a linear program over all matrices of each fold" + (
+        " leaves a distance from the printed means under every reading" if refuted else ""
+    )
     return (
-        f"{listed}; folds of {stated}. All matrices of the summed sizes were tried, and a linear program over all "
-        "matrices of each fold" + (" leaves a distance from the printed means under every reading." if refuted else ".")
+        f"{listed}; folds of {stated}. The matrices of the summed sizes were searched"
+        f"{'' if row.key[5] == 'pooled' else means}."
     )
 
 
