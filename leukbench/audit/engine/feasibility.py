@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -35,6 +35,12 @@ class Score:
     def label(self) -> str:
         """A name for sentences."""
         return self.name or " ".join(p for p in (self.metric, self.class_, self.average) if p)
+
+
+def of_known_class(score: Score, names: Collection[str]) -> bool:
+    """Whether a score is of all classes or of one of these: another name may be that of several of them."""
+    named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
+    return not named or named in names
 
 
 class BinaryGrid:

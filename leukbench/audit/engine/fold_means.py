@@ -297,7 +297,7 @@ def _searched(total: dict[str, int], scores: Sequence[Score]) -> FoldAnswer:
     answer = decide(list(total.values()), scores, names=list(total))
     if answer.status == "impossible":
         return FoldAnswer("impossible")
-    if answer.status == "open" or answer.mixed or not all(usable(s, total) for s in scores):
+    if answer.status == "open" or answer.mixed or not all(usable(s) for s in scores):
         return FoldAnswer("open", "mixed" if answer.mixed else "")
     ((a, b), (c, d)) = answer.matrix
     accuracy = f", with the accuracy as {answer.accuracy}" if answer.accuracy else ""

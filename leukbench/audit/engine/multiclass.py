@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leukbench.audit.engine.effort import SEARCH, Effort
-from leukbench.audit.engine.feasibility import Score
+from leukbench.audit.engine.feasibility import Score, of_known_class
 from leukbench.audit.engine.rounding import Interval
 from leukbench.audit.engine.score_ranges import (
     HARMONIC,
@@ -360,13 +360,9 @@ def matrix_with_margins(
     return tuple(tuple(line) for line in counts)
 
 
-def usable(score: Score, names: Collection[str] | None = None) -> bool:
-    """Whether the search knows the score: a class' accuracy has no settled meaning, and what is called like none of
-    the classes may be several of them; without ``names`` every class is taken as one of them.
-    """
-    named = score.class_ or score.average.removeprefix("positive:") * score.average.startswith("positive:")
-    known = not named or names is None or named in names
-    return known and score.metric in USED and not (score.class_ and score.metric not in AVERAGED)
+def usable(score: Score) -> bool:
+    """Whether the search knows the score: a class' accuracy has no settled meaning."""
+    return score.metric in USED and not (score.class_ and score.metric not in AVERAGED)
 
 
 def _readings(score: Score, names: Sequence[str], joint: str) -> tuple[str, ...]:
@@ -429,7 +425,7 @@ def decide(
     scores = [
         replace(s, metric="balanced_accuracy") if (s.metric, s.average) == ("accuracy", "macro") else s
         for s in scores
-        if usable(s, names)
+        if usable(s) and of_known_class(s, names)
     ]
     effort = effort or Effort()
     answer = _decide(sizes, scores, names, budget, tries, effort)

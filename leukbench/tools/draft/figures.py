@@ -12,6 +12,7 @@ from leukbench.tools.draft.headers import (
     FIGURE,
     WHOLE,
     Header,
+    average_of,
     decimal_points,
     header_rows,
     is_figure,
@@ -57,6 +58,8 @@ Fields = dict[str, str]
 class Figures:
     """Claims as the rows of a paper file, matrices, one line each for what was not understood, and remarks.
 
+    A claim's key ``guessed``: its class is what a header says beside the metric.
+
     ``supports``: table -> class -> the images that its column ``support`` counts, where it counts every class.
     """
 
@@ -79,7 +82,7 @@ def _turned(table: Printed) -> Printed:
     """Return a table with the metrics in its header: turned where they stand in the first column."""
     heads = [read_header(text) for text in joined_headers(table.rows, header_rows(table.rows))]
     first = [read_header(row[0]) for row in table.rows[1:] if row]
-    averages = any(h.rest.lower() in AVERAGES for h in heads)  # a report of classes has a column "accuracy" too
+    averages = any(average_of(h.rest) for h in heads)  # a report of classes has a column "accuracy" too
     if (any(h.metric for h in heads[1:]) and not averages) or sum(bool(h.metric) for h in first) < 2:
         return table
     return replace(table, rows=tuple(zip(*table.rows, strict=True)))
@@ -157,7 +160,12 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
     if commas:
         found.remarks.append(f"{table.where}: decimal commas are read as points.")
-    fractions = _fractions_of_percent(found, table, headers, heads, body, commas)
+    small = {
+        c: _small_values([_pointed(row[c], head, commas) for row in body])
+        for c, head in enumerate(heads)
+        if head.metric in _SHARES and (head.percent or "percentage" in table.caption.lower())
+    }
+    fractions, unsure = _fractions_of_percent(found, table.where, headers, small)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
     for r, row in enumerate(body, start=1):
         label = _Label(row, headers, names, classes)
@@ -169,7 +177,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
                 claim: Fields | None = _of_layer(heads[c].metric, label, cell)
             else:
                 claim = _claim(heads[c], label, _pointed(cell, heads[c], commas), table, counting=counting is not None)
-            if claim is None:
+            if claim is None or c in unsure:
                 found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
             else:
                 unit = {"unit": "fraction"} if c in fractions else {}
@@ -178,34 +186,37 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
 
 
 def _fractions_of_percent(
-    found: Figures,
-    table: Printed,
-    headers: Sequence[str],
-    heads: Sequence[Header],
-    body: Sequence[Sequence[str]],
-    commas: bool,
-) -> set[int]:
-    """Return the columns that are said to be percentages and hold fractions, each with a remark.
+    found: Figures, where: str, headers: Sequence[str], small: dict[int, list[float] | None]
+) -> tuple[set[int], set[int]]:
+    """Return the columns that are said to be percentages and hold fractions, and those of which either can be meant,
+    each with a remark; ``small``: column -> its values, as :func:`_small_values` gives them.
 
     All of a column lie in [0, 1] and one is a half at least: nobody prints an accuracy of 0.97 per cent. With none
-    that large either may be meant, and percentages are read, which is said as well.
+    that large either may be meant, and percentages are read, which is said as well. Beside a column of percentages
+    above 1 a small one may be either, and is not read: a precision may be 0.6 per cent where a recall is 99.
     """
-    fractions = set()
-    for c, head in enumerate(heads):
-        cells = [_pointed(row[c], head, commas) for row in body]
-        values = [float(m.group().strip("≈~ ")) for cell in cells if (m := re.match(r"[≈~ ]*\d*\.\d+", cell))]
-        percent = head.percent or "percentage" in table.caption.lower()
-        others = [
-            cell for cell in cells if is_figure(cell) and not re.match(r"[≈~ ]*(0?\.\d+|[01](\.0*)?)(?![\d.,])", cell)
-        ]
-        if head.metric not in _SHARES or not percent or not values or others or any("%" in cell for cell in cells):
+    fractions, unsure = set(), set()
+    for c, values in small.items():
+        if not values:
             continue
-        large = max(values) >= 0.5
-        said = "they are read as fractions" if large else "they are read as percentages; write fractions without the %"
+        said = "they are read as percentages; write fractions without the %"
+        if None in small.values():
+            said = "other columns do not, so that they are not read; write all as percentages"
+            unsure.add(c)
+        elif max(values) >= 0.5:
+            said = "they are read as fractions"
+            fractions.add(c)
         shown = f"{min(values):g} to {max(values):g}" if len(values) > 1 else f"{values[0]:g}"
-        found.remarks.append(f"{table.where}, {headers[c]}: {shown} under a percent sign look like fractions; {said}.")
-        fractions |= {c} if large else set()
-    return fractions
+        found.remarks.append(f"{where}, {headers[c]}: {shown} under a percent sign look like fractions; {said}.")
+    return fractions, unsure
+
+
+def _small_values(cells: Sequence[str]) -> list[float] | None:
+    """Return the decimals of a column whose figures all lie in [0, 1] and bear no percent sign; None of another one."""
+    small = re.compile(r"[≈~ ]*(0?\.\d+|[01](\.0*)?)(?![\d.,])")
+    if any("%" in cell or (is_figure(cell) and not small.match(cell)) for cell in cells):
+        return None
+    return [float(m.group().strip("≈~ ")) for cell in cells if (m := re.match(r"[≈~ ]*\d*\.\d+", cell))]
 
 
 def _keep_support(found: Figures, table: Printed, headers: Sequence[str]) -> None:
@@ -249,7 +260,7 @@ class _Label:
         self.model = (named or [cell for _, cell in cells[:1]] or [""])[0]
         head = read_header(self.model)
         low = self.model.lower()
-        self.average = AVERAGES.get(low, "")
+        self.average = average_of(self.model)
         self.aggregation = next((_MEANS[cell.lower()] for _, cell in cells if cell.lower() in _MEANS), "")
         self.condition = f"epoch {self.model}" if cells and read_header(cells[0][0]).metric == "epochs" else ""
         self.fold, self.part = head.fold, "" if named else head.part
@@ -260,7 +271,8 @@ class _Label:
         by_class = bool(cells) and (
             cells[0][0].lower() in {"class", "classes", "cell type", "category", "label"} or self.model in classes
         )
-        self.class_ = self.model if by_class and not self.average and not read_header(self.model).metric else ""
+        other = self.average or self.aggregation or read_header(self.model).metric
+        self.class_ = self.model if by_class and not other else ""
         self.cited = bool(_CITED.search(self.text)) and not _OURS.search(self.text)
         if by_class or self.condition or head.fold or self.part or low in _MEANS or self.average:
             self.model = ""
@@ -277,7 +289,7 @@ def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: 
     match = FIGURE.match(cell)
     if label.spread or _SPREAD.fullmatch(head.rest):
         return None
-    if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d", cell[match.end() :]):
+    if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d|\^", cell[match.end() :]):
         return None
     value = match.group().lstrip("≈~ ")
     value = f"0{value}" if value.startswith(".") else value
@@ -293,15 +305,16 @@ def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: 
         "model": label.model,
         "condition": label.condition,
         "metric": metric,
-        "class": label.class_ or _class(head, label, metric),
+        "class": label.class_ or (of_header := _class(head, label, metric)),
+        "guessed": "true" if not label.class_ and of_header else "",
     }
     claim |= {
         "fold": head.fold or label.fold,
         "split": head.part or label.part or _part_of(metric, table),
-        "aggregation": label.aggregation,
+        "aggregation": label.aggregation or ("mean" if head.mean else ""),
     }
     claim |= {
-        "average": label.average if metric in SCORES else "",
+        "average": "" if metric not in SCORES or claim["class"] else label.average or head.average,
         "value": value.replace("−", "-"),
         "unit": _unit(metric, value, cell, head, table),
     }

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from leukbench.papers.vocabulary import SCORES
+
 _METRICS: tuple[tuple[str, str], ...] = (
     (r"balanced[\s_-]*acc(uracy)?|bacc", "balanced_accuracy"),
     (r"error[\s_-]*rate", "error_rate"),
@@ -38,18 +40,31 @@ _PARTS = (
     (r"valid(ation)?|val\.?( set| data)?", "validation"),
     (r"test(ing)?( set| data)?", "test"),
 )
+_AVERAGES = ((r"mac(?:ro)?", "macro"), (r"w(?:eighted|td|gt|t)?", "weighted"), (r"mic(?:ro)?", "micro"))
+_AVERAGED = re.compile(
+    rf"(?<![A-Za-z])(?:{'|'.join(f'({words})' for words, _ in _AVERAGES)})"
+    r"(?:[\s_.-]*(?:averaged?|avg|mean))?(?![A-Za-z\d])",
+    re.IGNORECASE,
+)
+_MEAN = re.compile(r"(?<![A-Za-z])(?:averaged?|avg|mean)(?![A-Za-z])", re.IGNORECASE)
+_OF_ALL = re.compile(r"(?<![A-Za-z])(?:overall|total)(?![A-Za-z])", re.IGNORECASE)
+_NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
 _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
 _FOLD = re.compile(r"(?:fold|k)\s*[-_=#]?\s*(\d+)|(\d+)(?:st|nd|rd|th)?\s*fold", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A header understood: ``metric`` "" where it names none; ``rest`` is what it says besides."""
+    """A header understood: ``metric`` "" where it names none; ``rest`` is what it says besides. ``average`` is that of
+    a score over classes, ``mean`` says of one that it is a mean, not of what.
+    """
 
     metric: str = ""
     part: str = ""
     fold: str = ""
     percent: bool = False
+    average: str = ""
+    mean: bool = False
     rest: str = ""
 
 
@@ -57,9 +72,11 @@ def read_header(text: str) -> Header:
     """Return what a header says.
 
     >>> read_header("Testing Accuracy (%)")
-    Header(metric='accuracy', part='test', fold='', percent=True, rest='')
+    Header(metric='accuracy', part='test', fold='', percent=True, average='', mean=False, rest='')
     >>> read_header("F1 Score (%) ALL").metric, read_header("F1 Score (%) ALL").rest, read_header("Fold 2").fold
     ('f1', 'ALL', '2')
+    >>> [read_header(text).average for text in ("Macro-F1", "recall_weighted (%)", "F1 (micro avg.)", "F1 ALL")]
+    ['macro', 'weighted', 'micro', '']
     """
     percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
     left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
@@ -67,8 +84,30 @@ def read_header(text: str) -> Header:
     if (match := _FOLD.search(left)) is not None:
         fold, left = match[1] or match[2], (left[: match.start()] + left[match.end() :]).strip()
     metric, left = _taken(left, _METRICS)
+    if not metric and (word := _AVERAGED.search(left)) is not None:  # as in Macro-F1, which is one word
+        metric, other = _taken(_AVERAGED.sub(" ", left).replace("_", " ").replace("-", " "), _METRICS)
+        left = f"{word[0]} {other}" if metric else left
+    average, mean = "", False
+    if metric in SCORES - _NOT_AVERAGED and (match := _AVERAGED.search(left)) is not None:
+        average = _AVERAGES[(match.lastindex or 1) - 1][1]
+        left = left[: match.start()] + left[match.end() :]
+    if metric in SCORES:
+        left, n = _MEAN.subn(" ", _OF_ALL.sub(" ", left))
+        mean = n > 0
     part, left = _taken(left, _PARTS)
-    return Header(metric=metric, part=part, fold=fold, percent=percent, rest=left.strip(" -:,()[]"))
+    return Header(
+        metric=metric, part=part, fold=fold, percent=percent, average=average, mean=mean, rest=left.strip(" -:,.()[]_")
+    )
+
+
+def average_of(label: str) -> str:
+    """Return the averaging over classes that a row is named by.
+
+    >>> average_of("Macro-average"), average_of("weighted avg."), average_of("W"), average_of("Macrophage")
+    ('macro', 'weighted', '', '')
+    """
+    match = _AVERAGED.fullmatch(label.strip().rstrip("."))
+    return _AVERAGES[(match.lastindex or 1) - 1][1] if match is not None and len(label) > 2 else ""
 
 
 def _taken(text: str, names: tuple[tuple[str, str], ...]) -> tuple[str, str]:

@@ -31,16 +31,27 @@ _FLAT = "counts in one row of brackets are left out; give a confusion matrix, a 
 _SHORT = "an abbreviated array is left out; print all of it"
 _OPEN = "an array without its last bracket is left out"
 _OTHER = "an array called {name} is left out; call a confusion matrix cm, conf or confusion, or give it without a name"
-_ASSIGNED = re.compile(r"([A-Za-z_][\w.]*)\s*=\s*(?:[\w.]*\()?\s*$")
-_OF_CALLS = re.compile(r"conf|cnf|contingency|(?:^|[_.\d])(?:cm|cmat|mat|matrix)(?:[_\d]|$)", re.IGNORECASE)
+_CALLED = re.compile(
+    r"([A-Za-z_][\w.]*(?:\[[^\]\n]*\])*)(?:[\"']?\s*(:)\s*|\s*(?::\s*[\w.\[\], ]+)?[+*/-]?=\s*"
+    r"(?:[\w.*+/ -]*\(\s*(?:#[^\n]*\s*)?|[\w.*+/ -]*))\Z"
+)
+_OF_CALLS = re.compile(
+    r"conf(?!i[dg])|cnf|conting|crosstab|matri[xz]|(?:^|[^a-z])(?:cm|cf|mat)(?![a-z])|cm$|^cm", re.IGNORECASE
+)
+_OF_OTHERS = re.compile(
+    r"kernel|filter|weight|rotat|transl|affine|transf|homogr|project|intrins|calib|distan|simil|adjac|corr|cov|cost|loss|"
+    r"penalt|shape|coord|bbox|box|label|image|config|confid",
+    re.IGNORECASE,
+)
 _BRACKETS = re.compile(r"\[[-+.e\d\s,\[\]]*+")  # possessive: no text is searched twice
 _NAMED_ROW = re.compile(r"(?:[A-Za-z_]\w*\s*[:=]\s*)?(?:[\w.]*array\()?(\[[\d\s,]+\])[\s,.)]*(?:#.*)?")
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
 _SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?: +[-+]?\d[\d.,]*%?){2,}\s*")
 _BLOCKS = frozenset(
-    ["p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "table", "br", "section", "figcaption"]
+    ["p", "div", "li", "br", "pre", "section", "article", "figcaption", *(f"h{n}" for n in range(1, 7))]
 )
 _OF_TABLES = frozenset(["table", "tr", "td", "th"])
+_MARKED = frozenset(["script", "style", "sup", "pre"])
 _WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
@@ -80,7 +91,7 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         if suffix in {".xml", ".nxml"}:
             return _of_jats(ElementTree.fromstring(text))  # nosec B314 # expat bounds what entities multiply
         if suffix in {".html", ".htm"}:
-            return _of_html(text)
+            return _of_html(text, file.name)
     except (OSError, ValueError, RecursionError, ElementTree.ParseError, csv.Error) as error:
         raise InputError(
             "cannot read tables",
@@ -88,11 +99,8 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
-    reports, arrays = list(_report(text, file.name)), list(_arrays(text, file.name))
-    if reports:
-        arrays = [replace(array, left_out=array.left_out or _BESIDE_A_REPORT) for array in arrays]
-    tables = [*of_text(_without_tabs(text)), *reports, *arrays, *_spaced(text)]
-    return tables, list(_sentences(_without_reports(text).split("\n\n"), ""))
+    found, sentences = _of_running(text, file.name)
+    return [*of_text(_without_tabs(text)), *found, *_spaced(text)], sentences
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -168,7 +176,19 @@ def _of_jats(root: ElementTree.Element) -> tuple[list[Printed], list[Sentence]]:
 
 
 def _words(element: ElementTree.Element | None) -> str:
-    return " ".join("".join(element.itertext()).split()) if element is not None else ""
+    """Return the text of an element, its blocks apart and without marks of footnotes; a power of ten with a ``^``."""
+    return " ".join("".join(_pieces(element)).split()) if element is not None else ""
+
+
+def _pieces(element: ElementTree.Element) -> Iterator[str]:
+    said = element.text or ""
+    yield said
+    for child in element:
+        text = "".join(_pieces(child))
+        if child.tag == "sup":
+            text = f"^{text}" if said.rstrip().endswith("10") else ""
+        said = f"{text}{child.tail or ''}"
+        yield f" {said}" if child.tag in {"break", "p"} else said
 
 
 def _spread(rows: Sequence[Sequence[tuple[str, str, str]]]) -> list[list[str]]:
@@ -192,55 +212,78 @@ def _whole(text: str) -> int:
 
 
 class _Page(HTMLParser):
-    """Collects the cells of every table of an HTML page, and its running text, blocks apart."""
+    """Collects the cells of every table of an HTML page, and its running text with blocks apart."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.running: list[str] = []
-        self.hidden = ""
         self.tables: list[list[list[tuple[str, str, str]]]] = []
+        self.running: list[str] = []
+        self.open: list[tuple[list[list[tuple[str, str, str]]], list[str] | None, tuple[str, str]]] = []
+        self.table: list[list[tuple[str, str, str]]] = []
         self.cell: list[str] | None = None
         self.spans = ("1", "1")
+        self.inside: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag in {"script", "style"}:
-            self.hidden = tag
-        elif tag in _BLOCKS:
-            self.running.append("\n\n")
-        if tag in _OF_TABLES:
-            self._end_cell()
+        if tag in _MARKED:
+            self.inside.append(tag)
+        if tag in _BLOCKS:
+            self.handle_data(" ") if self.cell is not None else self.running.append("\n\n")
         if tag == "table":
-            self.tables.append([])
-        elif tag == "tr" and self.tables:
-            self.tables[-1].append([])
-        elif tag in {"td", "th"} and self.tables and self.tables[-1]:
-            values = dict(attrs)
-            self.cell, self.spans = [], (values.get("colspan") or "1", values.get("rowspan") or "1")
+            self.open.append((self.table, self.cell, self.spans))
+            self.table, self.cell = [], None
+            self.tables.append(self.table)
+        elif tag in _OF_TABLES and self.open:
+            self._end_cell()
+            if tag == "tr" or not self.table:
+                self.table.append([])
+            if tag != "tr":
+                values = dict(attrs)
+                self.cell, self.spans = [], (values.get("colspan") or "1", values.get("rowspan") or "1")
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in self.inside:
+            self.inside.remove(tag)
         if tag in _OF_TABLES:
             self._end_cell()
+        if tag == "table" and self.open:
+            self.table, self.cell, self.spans = self.open.pop()
         if tag in _BLOCKS:
-            self.running.append("\n\n")
-        elif tag == self.hidden:
-            self.hidden = ""
+            self.handle_data(" ") if self.cell is not None else self.running.append("\n\n")
 
     def handle_data(self, data: str) -> None:
-        if self.cell is not None:
-            self.cell.append(data)
-        elif not self.hidden:
-            self.running.append(" ".join(data.split("\n")))
+        if {"script", "style"} & {*self.inside}:
+            return
+        if self.cell is None:
+            self.running.append(data if "pre" in self.inside else " ".join(data.split("\n")))
+        elif "sup" not in self.inside or "".join(self.cell).rstrip().endswith("10"):
+            self.cell.append(f"^{data}" if "sup" in self.inside else data)
+
+    def close(self) -> None:
+        super().close()
+        self._end_cell()
 
     def _end_cell(self) -> None:
         """Keep the cell that is open, whose own end need not be written."""
         if self.cell is not None:
-            self.tables[-1][-1].append((" ".join("".join(self.cell).split()), *self.spans))
+            self.table[-1].append((" ".join("".join(self.cell).split()), *self.spans))
             self.cell = None
 
 
-def _of_html(text: str) -> tuple[list[Printed], list[Sentence]]:
+def _of_html(text: str, name: str) -> tuple[list[Printed], list[Sentence]]:
     page = _page(text)
-    return list(_of_page(page, "")), list(_sentences("".join(page.running).split("\n\n"), ""))
+    found, sentences = _of_running("".join(page.running), name)
+    return [*_of_page(page, ""), *found], sentences
+
+
+def _of_running(text: str, name: str) -> tuple[list[Printed], list[Sentence]]:
+    """Return the classification reports and arrays of a text, which are not held against each other, and its sentences
+    with figures.
+    """
+    reports, arrays = list(_report(text, name)), list(_arrays(text, name))
+    if reports:
+        arrays = [replace(array, left_out=array.left_out or _BESIDE_A_REPORT) for array in arrays]
+    return [*reports, *arrays], list(_sentences(_without_reports(text).split("\n\n"), ""))
 
 
 def _page(text: str) -> _Page:
@@ -364,8 +407,7 @@ def _without_reports(text: str) -> str:
 def _arrays(text: str, where: str) -> Iterator[Printed]:
     """Yield square arrays of counts as confusion matrices; other arrays are left out."""
     for depth, start, end in _bracketed(text):
-        found, name = text[start:end], _ASSIGNED.search(text[max(0, start - 80) : start])
-        other = _OTHER.format(name=name[1][:40]) if name and not _OF_CALLS.search(name[1]) else ""
+        found, other = text[start:end], _other_name(text[max(0, start - 120) : start])
         if depth != 2 or "..." in found or other:
             why = other or {0: _OPEN, 2: _SHORT}.get(depth, _DEEP)
             yield Printed(where=where, caption="", rows=(), left_out=why)
@@ -380,6 +422,17 @@ def _arrays(text: str, where: str) -> Iterator[Printed]:
     rows_alone = (match[1] for line in lines if (match := _NAMED_ROW.fullmatch(line.strip())))
     if any(n > 3 and math.isqrt(n) ** 2 == n for n in (len(re.findall(r"\d+", row)) for row in rows_alone)):
         yield Printed(where=where, caption="", rows=(), left_out=_FLAT)
+
+
+def _other_name(before: str) -> str:
+    """Return the remark on an array whose name, in what stands before it, is that of something else than a confusion
+    matrix; "" where it has no name or may be one. What stands before a colon may be any name of a network.
+    """
+    match = _CALLED.search(before)
+    if match is None or (match[2] and not _OF_OTHERS.search(match[1])):
+        return ""
+    matrix = _OF_CALLS.search(match[1]) and not _OF_OTHERS.search(match[1])
+    return "" if matrix else _OTHER.format(name=match[1][:40])
 
 
 def _bracketed(text: str) -> Iterator[tuple[int, int, int]]:

@@ -95,8 +95,7 @@ def draft_tables(
     support = _support(figures, classes)
     names = list(classes) or next((list(m["classes"]) for m in figures.matrices), list(support))
     rows = [*figures.claims, *_class_sizes(key, classes)]
-    if names:
-        rows = [_in_study(row, names) for row in rows]
+    rows = [_in_study(row, names) for row in rows]
     if support:
         rows = [_counted(row) for row in rows]
     if any(classes.values()) or support:
@@ -130,7 +129,16 @@ def _counted(row: Fields) -> Fields:
 
 
 def _in_study(row: Fields, names: Sequence[str]) -> Fields:
-    """Return a figure as one of the study, its class named as the study names it where only the case differs."""
+    """Return a figure as one of the study of these classes, if any, whose name is put as the study has it.
+
+    What a header says beside a score need be no class: without names it is the condition of the score.
+    """
+    guessed = row.get("guessed") and row["metric"] in SCORES
+    row = {k: v for k, v in row.items() if k != "guessed"}
+    if not names and guessed:
+        row["condition"] = " ".join(filter(None, (row.get("condition"), row.pop("class"))))
+    if not names:
+        return row
     same = {name.casefold(): name for name in names}
     named = {"class": same.get(str(row["class"]).casefold(), row["class"])} if row.get("class") else {}
     return {**row, **named, "study": STUDY}

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import classification_report
 from typer.testing import CliRunner
 
+from leukbench.audit.findings import audit_papers
 from leukbench.cli.app import app
 from leukbench.errors import InputError
 from leukbench.papers.files import paper_keys
@@ -344,8 +346,6 @@ def test_the_support_of_a_report_counts_its_classes(tmp_path: Path) -> None:
 
 
 def test_a_true_report_is_not_accused_by_its_support(tmp_path: Path) -> None:
-    from sklearn.metrics import classification_report
-
     generator = np.random.default_rng(0)
     for n_classes in (2, 4):
         truth = generator.integers(0, n_classes, 300)
@@ -362,7 +362,7 @@ def test_a_true_report_is_not_accused_by_its_support(tmp_path: Path) -> None:
 
 def test_a_report_and_a_matrix_are_read_as_they_were_printed(tmp_path: Path) -> None:
     """scikit-learn's text of 90 right of 100 in one class, 40 of 50 in the other, and the same with 0.97 for 0.87."""
-    from sklearn.metrics import classification_report, confusion_matrix
+    from sklearn.metrics import confusion_matrix
 
     truth, called = np.repeat([0, 1], [100, 50]), np.repeat([0, 1, 0, 1], [90, 10, 10, 40])
     report = classification_report(truth, called, target_names=["HEM", "ALL"], digits=4)
@@ -386,8 +386,6 @@ def test_a_report_and_a_matrix_are_read_as_they_were_printed(tmp_path: Path) -> 
 
 
 def test_what_stands_after_a_report_or_is_no_line_of_it_is_no_class(tmp_path: Path) -> None:
-    from sklearn.metrics import classification_report
-
     truth, called = np.repeat([0, 1], [1200, 100]), np.repeat([0, 1, 0, 1], [1000, 200, 10, 90])
     report = classification_report(truth, called, target_names=["HEM", "ALL"], digits=4)
     tabs = "\n".join(re.sub(r"\s{2,}", "\t", line) for line in report.splitlines())
@@ -422,7 +420,10 @@ _FRAME = pd.DataFrame({"Model": ["ALNet", "VGG16"], "Accuracy": [91.13, 88.0], "
         (str(np.arange(2000).reshape(2, 1000)), "r.txt: an abbreviated array"),
         ("[[50 10]\n ...\n [5 40]]", "r.txt: an abbreviated array"),
         ("kernel = [[1, 2], [2, 1]]", "r.txt: an array called kernel is left out"),
-        ("w: int = np.array(\n[[1, 2], [2, 1]])", "r.txt: an array called int is left out"),
+        ("w: int = np.array(  # 3 x 3\n[[1, 2], [2, 1]])", "r.txt: an array called w is left out"),
+        ("'kernel': [[1, 2], [2, 1]]", "r.txt: an array called kernel is left out"),
+        ("rotation_matrix[:] = 2 * np.array([[1, 2], [2, 1]])", "r.txt: an array called rotation_matrix[:] is left"),
+        ("config = [[1, 2], [2, 1]]", "r.txt: an array called config is left out"),
         ("[50 10 5 35].", "r.txt: counts in one row of brackets"),
         ("cm = array([50, 10, 5, 35])  # tn fp fn tp", "r.txt: counts in one row of brackets"),
         ("\n\n".join(f"Recall 0.{n}" for n in range(1, 8)), "7 sentences of running text name scores beside a number"),
@@ -436,8 +437,10 @@ def test_what_a_text_holds_and_is_not_read_is_told(tmp_path: Path, printed: str,
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Ours: ", "cm = ", "test_cm=", "conf_mat = np.array(", "fold1.confusion = ", "accuracy = 0.9\n"]
-)
+    "name",
+    ["", "Ours: ", "cm = ", "test_cm=", "conf_mat = np.array(", "fold1.confusion = ", "accuracy = 0.9\n", "cmTest = ",
+     "cm: np.ndarray = np.array(", "results['cm'] = ", "Accuracy = 0.9, DenseNet121: ", '{"valcm": '],
+)  # fmt: skip
 def test_an_array_without_a_name_or_called_a_confusion_matrix_is_one(tmp_path: Path, name: str) -> None:
     (table,) = read_tables(_file(tmp_path, "r.txt", f"{name}[[50, 10], [5, 35]]\n"))[0]
     assert table.caption == "confusion matrix" and not table.left_out
@@ -451,6 +454,78 @@ def test_the_running_text_of_a_page_is_told_and_its_scripts_are_not(tmp_path: Pa
     )
     (remark,) = draft_of(_file(tmp_path, "p.html", page)).remarks
     assert remark.startswith("2 sentences") and "'We reached an accuracy of 91.3 %' (paragraph " in remark
+
+
+def test_a_cell_of_a_page_keeps_its_parts_apart_and_no_mark_of_a_footnote(tmp_path: Path) -> None:
+    cells = ("90<br>91", "0.9<sup>8</sup>", "0.9<script>var a=5;</script>", "3 x 10<sup>-3</sup>", "0.<b>91</b>")
+    page = "<table><td>Model<td>Accuracy<tr>" + "<tr>".join(f"<td>N<td>{cell}" for cell in cells)
+    (table,) = read_tables(_file(tmp_path, "p.html", page))[0]
+    assert [row[1] for row in table.rows] == ["Accuracy", "90 91", "0.9", "0.9", "3 x 10^-3", "0.91"]
+    row = "<tr><td>N</td><td>0.9<sup>a</sup></td><td>10<sup>-3</sup></td><td>90<break/>91</td></tr>"
+    jats = f"<article><table-wrap><label>Table 1</label><table>{row}</table></table-wrap></article>"
+    (table,) = read_tables(_file(tmp_path, "p.xml", jats))[0]
+    assert table.rows == (("N", "0.9", "10^-3", "90 91"),)
+    powers = draft_of(_file(tmp_path, "q.csv", "Model,Accuracy,Learning rate\nNet,0.9,10^-3\n"))
+    assert (powers.n_claims, powers.n_left) == (1, 1)
+
+
+def test_a_table_within_a_cell_is_a_table_of_its_own(tmp_path: Path) -> None:
+    inner = "<table><tr><th>Model<th>F1<th>Recall<tr><td>z<td>0.84<td>0.8</table>"
+    page = f"<table><tr><th>Model<th>Recall<th>F1</tr><tr><td>A{inner}</td><td>0.8<td>0.84</tr><tr><td>B<td>.7<td>.78"
+    outer, within = read_tables(_file(tmp_path, "p.html", page))[0]
+    assert outer.rows == (("Model", "Recall", "F1"), ("A", "0.8", "0.84"), ("B", ".7", ".78"))
+    assert within.rows == (("Model", "F1", "Recall"), ("z", "0.84", "0.8"))
+
+
+def test_matrices_and_reports_of_a_page_are_read(tmp_path: Path) -> None:
+    report = str(classification_report([0, 0, 1, 1], [0, 1, 1, 1], digits=4))
+    tables, _ = read_tables(_file(tmp_path, "p.html", f"<p>Model A</p><pre>{report}</pre>"))
+    assert [table.caption for table in tables] == ["classification report"]
+    (matrix,) = read_tables(_file(tmp_path, "p.html", "<p>Confusion matrix:</p><pre>[[50 10]\n [ 5 35]]</pre>"))[0]
+    assert matrix.rows[1:] == (("class 0", "50", "10"), ("class 1", "5", "35")) and not matrix.left_out
+
+
+@pytest.mark.parametrize(
+    ("header", "average"),
+    [("Macro F1", "macro"), ("F1 (macro)", "macro"), ("Macro-F1", "macro"), ("f1_macro", "macro"), ("F1-W", "weighted"),
+     ("Weighted avg. F1", "weighted"), ("F1 (micro-averaged) (%)", "micro"), ("F1", ""), ("Overall F1", "")],
+)  # fmt: skip
+def test_the_averaging_that_a_header_names_is_no_class(tmp_path: Path, header: str, average: str) -> None:
+    """A matrix [[15, 5], [1, 43]] has a macro F1 of 0.8841 and a weighted and micro one of 0.9031 and 0.9062."""
+    value = {"macro": "0.884", "weighted": "0.903", "micro": "0.906"}.get(average, "0.884")
+    value = f"{float(value) * 100:.1f}" if "%" in header else value
+    file = _file(tmp_path, "t.csv", f"Model,Accuracy,{header}\nOurs,0.906,{value}\n")
+    paper = draft_of(file, "ALL=20,HEM=44").paper()
+    (claim,) = [c for c in paper.claims if c.metric == "f1"]
+    assert (claim.average, claim.class_) == (average, "")
+    assert not [f for f in audit_papers([paper]) if f.status == "inconsistent"]
+    false = draft_of(_file(tmp_path, "t.csv", f"Model,Accuracy,{header}\nOurs,0.906,0.4\n"), "ALL=20,HEM=44").paper()
+    refuted = [f for f in audit_papers([false]) if f.check == "binary_rows" and f.status == "inconsistent"]
+    assert len(refuted) == 1
+
+
+def test_a_mean_in_a_header_and_averages_named_by_rows_are_no_classes(tmp_path: Path) -> None:
+    table = "Class,Average recall,Recall\nALL,0.9,0.8\nMacro-average,0.9,0.85\nMean,0.7,0.8\n"
+    claims = draft_of(_file(tmp_path, "t.csv", table), "ALL=20,HEM=44").paper().claims
+    shown = [(c.class_, c.average, c.aggregation) for c in claims if c.metric == "recall"]
+    assert shown == [("ALL", "", "mean"), ("ALL", "", ""), ("", "macro", "mean"), ("", "macro", ""), ("", "", "mean"),
+                     ("", "", "mean")]  # fmt: skip
+
+
+@pytest.mark.parametrize("classes", ["", "ALL=200,HEM=440", "A=200,B=440,C=100"])
+def test_what_a_header_says_beside_a_score_and_is_no_class_refutes_nothing(tmp_path: Path, classes: str) -> None:
+    """Macro averages of two networks in columns: their F1 are no harmonic means."""
+    table = "Data,Early Recall,Net Precision,Net Recall,Net F1,Accuracy\nOurs,0.306,0.90,0.70,0.60,0.906\n"
+    paper = draft_of(_file(tmp_path, "t.csv", table), classes).paper()
+    assert not [f for f in audit_papers([paper]) if f.status == "inconsistent"]
+
+
+def test_small_percentages_beside_large_ones_are_read_neither_way(tmp_path: Path) -> None:
+    file = _file(tmp_path, "t.csv", "Model,Precision (%),Recall (%),F1 (%)\nOurs,0.60,99.00,1.19\n")
+    drafted = draft_of(file, "ALL=20000,HEM=120")
+    assert {c.value for c in drafted.paper().claims if c.metric != "n_images"} == {"99.00", "1.19"}
+    assert "not read; write all as percentages" in drafted.remarks[0] and drafted.n_left == 1
+    assert not [f for f in audit_papers([drafted.paper()]) if f.status == "inconsistent"]
 
 
 def test_a_table_at_the_top_without_a_caption_is_named_by_its_line(tmp_path: Path) -> None:
@@ -501,8 +576,6 @@ def test_lines_too_long_for_a_table_are_not_searched_for_one(tmp_path: Path) -> 
 
 
 def test_a_report_and_a_diagonal_matrix_are_not_told_to_be_unread(tmp_path: Path) -> None:
-    from sklearn.metrics import classification_report
-
     report = classification_report([0, 0, 1, 1], [0, 1, 1, 1], digits=4)
     assert draft_of(_file(tmp_path, "r.txt", report)).remarks == ()
     for counts in (np.diag([3, 4]), np.diag([3.0, 4.0])):
@@ -512,8 +585,6 @@ def test_a_report_and_a_diagonal_matrix_are_not_told_to_be_unread(tmp_path: Path
 
 def test_reports_that_need_not_hold_together_are_refused_and_accuse_nobody(tmp_path: Path) -> None:
     """Two reports may be of other models; with micro avg some classes are left out, and calls lie outside of them."""
-    from sklearn.metrics import classification_report
-
     generator = np.random.default_rng(1)
     truth = generator.integers(0, 3, 300)
     called = np.where(generator.random(300) < 0.8, truth, generator.integers(0, 3, 300))

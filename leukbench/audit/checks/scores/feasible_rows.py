@@ -24,6 +24,7 @@ from leukbench.audit.engine.feasibility import (
     binary_shares,
     fold_mean_is_possible,
     macro_shares,
+    of_known_class,
 )
 from leukbench.audit.engine.multiclass import Answer, decide, usable
 from leukbench.audit.engine.rounding import Interval, shown
@@ -73,11 +74,12 @@ def _counted_row(
     """Return the finding on a row of two classes of these sizes: every matrix tried, or a search where they are many;
     [] where too few scores are of a known class.
     """
+    pairs = [p for p in pairs if of_known_class(p[0], sizes.counts)]
     cells = math.prod(n + 1 for n in sizes.counts.values())
-    if cells <= MAX_CELLS:
+    if len(pairs) > 1 and cells <= MAX_CELLS:
         enough = effort.take(cells * len(pairs) // SCORE_VALUES)
         return [_with_sizes(row, pairs, sizes, head) if enough else _not_tried(row, pairs, sizes)]
-    known = [p for p in pairs if usable(p[0], sizes.counts)]
+    known = [p for p in pairs if usable(p[0])]
     return [_searched("binary_rows", effort, row, known, sizes, head)] if len(known) > 1 else []
 
 
@@ -416,7 +418,7 @@ def check_multiclass_rows(ledger: Ledger) -> list[Draft]:
     for row in ledger.rows:
         k = n_classes(ledger, row.key)
         sizes = class_sizes(ledger, row.key)
-        pairs = [(s, c) for s, c in row_scores(row) if usable(s, sizes.counts if sizes else None)]
+        pairs = [(s, c) for s, c in row_scores(row) if usable(s) and (sizes is None or of_known_class(s, sizes.counts))]
         if k is None or k < 3 or len(pairs) < 2 or is_mean(row):
             continue
         head = any(c.id in heads for _, cs in pairs for c in cs)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from leukbench.audit.engine.effort import FOLD_VALUES, SEARCH, Effort
-from leukbench.audit.engine.feasibility import MAX_CELLS, Score
+from leukbench.audit.engine.feasibility import MAX_CELLS, Score, of_known_class
 from leukbench.audit.engine.fold_means import FoldAnswer, decide_folds
 from leukbench.audit.readings.claims import count_of
 from leukbench.audit.readings.class_sizes import n_classes
@@ -66,7 +66,8 @@ def check_fold_scores(ledger: Ledger) -> list[Draft]:
         if sizes is None:
             found += _sizes_missing(ledger, row, pairs)
             continue
-        if not all(min(s.values()) for s in sizes[0]):
+        pairs = [p for p in pairs if of_known_class(p[0], sizes[0][0])]
+        if len(pairs) < 2 or not all(min(s.values()) for s in sizes[0]):
             continue
         answer = _decided(ledger.effort, row, [s for s, _ in pairs], sizes[0])
         found.append(_draft(row, pairs, sizes, answer, head=any(c.id in heads for _, cs in pairs for c in cs)))

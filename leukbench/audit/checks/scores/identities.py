@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -24,6 +24,7 @@ class _Triple:
     class_: str
     scores: dict[str, Claims]
     values: tuple[Interval, Interval, Interval]
+    known: bool
 
     @property
     def claims(self) -> Claims:
@@ -35,18 +36,21 @@ class _Triple:
 
     @property
     def one_class(self) -> bool:
-        return bool(self.class_) or all(c.average.startswith("positive:") for c in self.claims)
+        return (bool(self.class_) and self.known) or all(c.average.startswith("positive:") for c in self.claims)
 
 
-def _triples(row: Row) -> list[_Triple]:
-    """Return the triples of a row, per class and averaging, where all three scores are printed as numbers."""
+def _triples(row: Row, classes: Collection[str]) -> list[_Triple]:
+    """Return the triples of a row, per class and averaging, where all three scores are printed as numbers.
+
+    ``classes``: the study's, if it names them; what is called otherwise may be an average.
+    """
     found = []
     for class_, average in dict.fromkeys((c, a) for _, c, a in row.scores):
         names = [(m, class_, average) for m in ("precision", "recall", "f1")]
         scores = {name[0]: row.scores[name] for name in names if name in row.scores}
         values = [i for claims in scores.values() if (i := score_interval(claims[0])) is not None]
         if len(scores) == len(values) == 3:
-            found.append(_Triple(class_, scores, (values[0], values[1], values[2])))
+            found.append(_Triple(class_, scores, (values[0], values[1], values[2]), not classes or class_ in classes))
     return found
 
 
@@ -59,11 +63,11 @@ def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     means over folds, are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only
     the last bound is used where the averaging is unstated or the figures are means.
     """
-    heads = ledger.headlines
+    heads, studies = ledger.headlines, ledger.paper.studies
     return [
         _f1_draft(row, triple, heads, n_classes(ledger, row.key) or 2)
         for row in ledger.rows
-        for triple in _triples(row)
+        for triple in _triples(row, studies[row.key[0]].classes if row.key[0] in studies else ())
     ]
 
 
