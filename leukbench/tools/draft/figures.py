@@ -21,14 +21,9 @@ from leukbench.tools.draft.headers import (
     read_header,
     writes_commas,
 )
+from leukbench.tools.draft.labels import CITED, SPREAD, Label, row_labels
 from leukbench.tools.draft.tables import Printed, Sentence
 
-_NAMES = re.compile(
-    r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE
-)
-_CITED = re.compile(r"\[\s*\d+|et al\.?|\(\d{4}\)", re.IGNORECASE)
-_OURS = re.compile(r"propos|ours|this (work|study|paper)|our ", re.IGNORECASE)
-_MEANS = {"average": "mean", "mean": "mean", "avg": "mean", "overall": "pooled"}
 AVERAGES = {
     "macro avg": "macro",
     "macro average": "macro",
@@ -37,10 +32,6 @@ AVERAGES = {
     "micro avg": "micro",
 }
 """Lines of scikit-learn's classification report that are means."""
-_SPREAD = re.compile(
-    r"(st\.?d\.?|s\.?d\.?|st(andard|d?\.?) ?dev(iation)?\.?|variance|var\.?|σ)( ?\(.*\))?", re.IGNORECASE
-)
-_FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE)
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
 _COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
@@ -49,7 +40,9 @@ _IN_TEXT = re.compile(
 )
 """What may be a figure of running text: a decimal, a percentage, a whole number behind ``=``, or of true positives."""
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
-_SHARES = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"})
+_SHARES = frozenset(
+    {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
+)
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
@@ -58,7 +51,8 @@ Fields = dict[str, str]
 class Figures:
     """Claims as the rows of a paper file, matrices, one line each for what was not understood, and remarks.
 
-    A claim's key ``guessed``: its class is what a header says beside the metric.
+    A claim's key ``guessed``: its class is what a header says beside the metric, "group" where it says so of an
+    accuracy too, which a class has none of.
 
     ``supports``: table -> class -> the images that its column ``support`` counts, where it counts every class.
     """
@@ -154,7 +148,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     if _is_matrix(table, headers, body):
         _matrix(found, table, headers, body, ident)
         return
-    heads = [read_header(text) for text in headers]
+    heads = [read_header(text, classes) for text in headers]
     names = _name_columns(headers, heads, body)
     layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
@@ -167,8 +161,9 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     }
     fractions, unsure = _fractions_of_percent(found, table.where, headers, small)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
-    for r, row in enumerate(body, start=1):
-        label = _Label(row, headers, names, classes)
+    groups = {head.rest.casefold() for head in heads if head.metric == "accuracy"}
+    labels = row_labels([[row[c] for c in names] for row in body], [headers[c] for c in names], classes)
+    for r, (row, label) in enumerate(zip(body, labels, strict=True), start=1):
         for c, cell in enumerate(row):
             shape = heads[c].metric == "output_shape" and bool(re.search(r"\d", cell))
             if c in names or not (shape or is_figure(cell)):
@@ -180,8 +175,9 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
             if claim is None or c in unsure:
                 found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
             else:
-                unit = {"unit": "fraction"} if c in fractions else {}
-                found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **unit, "where": table.where})
+                more = {"unit": "fraction"} if c in fractions else {}
+                more |= {"guessed": "group"} if claim.get("guessed") and heads[c].rest.casefold() in groups else {}
+                found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **more, "where": table.where})
     _keep_support(found, table, headers)
 
 
@@ -191,11 +187,13 @@ def _fractions_of_percent(
     """Return the columns that are said to be percentages and hold fractions, and those of which either can be meant,
     each with a remark; ``small``: column -> its values, as :func:`_small_values` gives them.
 
-    All of a column lie in [0, 1] and one is a half at least: nobody prints an accuracy of 0.97 per cent. With none
-    that large either may be meant, and percentages are read, which is said as well. Beside a column of percentages
-    above 1 a small one may be either, and is not read: a precision may be 0.6 per cent where a recall is 99.
+    All of these columns lie in [0, 1] and one figure is a half at least: nobody prints an accuracy of 0.97 per cent.
+    With none that large either may be meant, and percentages are read, which is said as well. Beside a column of
+    percentages above 1 a small one may be either, and is not read: a precision may be 0.6 per cent where a recall is
+    99.
     """
     fractions, unsure = set(), set()
+    most = max((value for values in small.values() for value in values or ()), default=0.0)
     for c, values in small.items():
         if not values:
             continue
@@ -203,7 +201,7 @@ def _fractions_of_percent(
         if None in small.values():
             said = "other columns do not, so that they are not read; write all as percentages"
             unsure.add(c)
-        elif max(values) >= 0.5:
+        elif most >= 0.5:
             said = "they are read as fractions"
             fractions.add(c)
         shown = f"{min(values):g} to {max(values):g}" if len(values) > 1 else f"{values[0]:g}"
@@ -241,41 +239,11 @@ def _name_columns(headers: Sequence[str], heads: Sequence[Header], body: Sequenc
     texts = [
         c for c in range(len(headers))
         if not heads[c].metric
-        and 2 * sum(is_figure(row[c]) and not _CITED.match(row[c]) for row in body) <= len(body)
+        and 2 * sum(is_figure(row[c]) and not CITED.match(row[c]) for row in body) <= len(body)
     ]  # fmt: skip
     counter = heads[0].metric == "epochs" and any(head.metric for head in heads[1:])
     first = [0] if counter or (not heads[0].metric and not heads[0].fold) else []
     return sorted({*texts, *first})
-
-
-class _Label:
-    """Whose a row is: model, class, fold, part, average, cited or own."""
-
-    def __init__(
-        self, row: Sequence[str], headers: Sequence[str], names: Sequence[int], classes: Sequence[str]
-    ) -> None:
-        cells = [(headers[c], plain_cell(row[c])) for c in names if row[c]]
-        self.text = ", ".join(cell for _, cell in cells)
-        named = [cell for head, cell in cells if _NAMES.search(head)]
-        self.model = (named or [cell for _, cell in cells[:1]] or [""])[0]
-        head = read_header(self.model)
-        low = self.model.lower()
-        self.average = average_of(self.model)
-        self.aggregation = next((_MEANS[cell.lower()] for _, cell in cells if cell.lower() in _MEANS), "")
-        self.condition = f"epoch {self.model}" if cells and read_header(cells[0][0]).metric == "epochs" else ""
-        self.fold, self.part = head.fold, "" if named else head.part
-        if cells and _FOLDS.fullmatch(cells[0][0]):
-            self.fold = cells[0][1] if cells[0][1].isdigit() else read_header(cells[0][1]).fold
-            self.model = "" if self.fold and not named else self.model
-        self.spread = any(_SPREAD.fullmatch(cell) for _, cell in cells)
-        by_class = bool(cells) and (
-            cells[0][0].lower() in {"class", "classes", "cell type", "category", "label"} or self.model in classes
-        )
-        other = self.average or self.aggregation or read_header(self.model).metric
-        self.class_ = self.model if by_class and not other else ""
-        self.cited = bool(_CITED.search(self.text)) and not _OURS.search(self.text)
-        if by_class or self.condition or head.fold or self.part or low in _MEANS or self.average:
-            self.model = ""
 
 
 def _pointed(cell: str, head: Header, commas: bool) -> str:
@@ -284,10 +252,10 @@ def _pointed(cell: str, head: Header, commas: bool) -> str:
     return decimal_points(plain_cell(cell), counts=counts, commas=commas)
 
 
-def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
+def _claim(head: Header, label: Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
     """Return a figure as a claim, None where its header names no metric, for a spread, a bound (``>95``), no number."""
     match = FIGURE.match(cell)
-    if label.spread or _SPREAD.fullmatch(head.rest):
+    if label.spread or SPREAD.fullmatch(head.rest):
         return None
     if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d|\^", cell[match.end() :]):
         return None
@@ -300,21 +268,24 @@ def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: 
         metric = "n_images"
     if not metric or metric not in METRICS:
         return None
+    score = metric in SCORES
+    of_row = "" if score and label.of_all else label.class_
+    guess = "" if of_row else _class(head, metric)
     claim: Fields = {"kind": "cited"} if label.cited else {}
     claim |= {
         "model": label.model,
-        "condition": label.condition,
+        "condition": " ".join(filter(None, (label.condition, head.rest if score and of_row else ""))),
         "metric": metric,
-        "class": label.class_ or (of_header := _class(head, label, metric)),
-        "guessed": "true" if not label.class_ and of_header else "",
+        "class": of_row or guess,
+        "guessed": "class" if guess else "",
     }
     claim |= {
         "fold": head.fold or label.fold,
         "split": head.part or label.part or _part_of(metric, table),
-        "aggregation": label.aggregation or ("mean" if head.mean else ""),
+        "aggregation": label.aggregation or ("mean" if head.mean or (score and label.of_all) else ""),
     }
     claim |= {
-        "average": "" if metric not in SCORES or claim["class"] else label.average or head.average,
+        "average": label.average or head.average if score and not claim["class"] else "",
         "value": value.replace("−", "-"),
         "unit": _unit(metric, value, cell, head, table),
     }
@@ -323,7 +294,7 @@ def _claim(head: Header, label: _Label, cell: str, table: Printed, *, counting: 
     return {k: v for k, v in claim.items() if v}
 
 
-def _of_layer(metric: str, label: _Label, cell: str) -> Fields:
+def _of_layer(metric: str, label: Label, cell: str) -> Fields:
     """Return a figure of a table of layers: the shape of one's output, as printed, or the number of its parameters."""
     if metric == "output_shape":
         return {"metric": metric, "condition": label.text, "value": cell.strip()}
@@ -332,9 +303,9 @@ def _of_layer(metric: str, label: _Label, cell: str) -> Fields:
     return {"metric": "params_layer", "condition": label.text, "value": match.group(), "unit": "count"}
 
 
-def _class(head: Header, label: _Label, metric: str) -> str:
-    rest = head.rest.strip("\"'“”‘’ ")
-    return rest if metric in SCORES | _COUNTS and rest and len(rest) <= 24 and not label.class_ else ""
+def _class(head: Header, metric: str) -> str:
+    rest = re.sub(r"^(?:of|for|on) (?=\w)|\bclass (?=\w)", "", head.rest).strip("\"'“”‘’ ")
+    return rest if metric in SCORES | _COUNTS and rest and len(rest) <= 24 else ""
 
 
 def _part_of(metric: str, table: Printed) -> str:

@@ -43,13 +43,15 @@ _PARTS = (
 _AVERAGES = ((r"mac(?:ro)?", "macro"), (r"w(?:eighted|td|gt|t)?", "weighted"), (r"mic(?:ro)?", "micro"))
 _AVERAGED = re.compile(
     rf"(?<![A-Za-z])(?:{'|'.join(f'({words})' for words, _ in _AVERAGES)})"
-    r"(?:[\s_.-]*(?:averaged?|avg|mean))?(?![A-Za-z\d])",
+    r"(?:[\s_.-]*(?:averaged?|avg|mean))?(?![A-Za-z\d/])",
     re.IGNORECASE,
 )
 _MEAN = re.compile(r"(?<![A-Za-z])(?:averaged?|avg|mean)(?![A-Za-z])", re.IGNORECASE)
 _OF_ALL = re.compile(r"(?<![A-Za-z])(?:overall|total)(?![A-Za-z])", re.IGNORECASE)
+_ENDS = " -:,.()[]_"
 _NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
 _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
+_INTERVAL = re.compile(r"[(\[,]?\s*\d+\s*%\s*(?:CI|confidence intervals?)\s*[)\]]?", re.IGNORECASE)
 _FOLD = re.compile(r"(?:fold|k)\s*[-_=#]?\s*(\d+)|(\d+)(?:st|nd|rd|th)?\s*fold", re.IGNORECASE)
 
 
@@ -68,8 +70,20 @@ class Header:
     rest: str = ""
 
 
-def read_header(text: str) -> Header:
-    """Return what a header says.
+def class_named(text: str, classes: Iterable[str], *, counted: bool = False) -> str:
+    """Return the class that a text names, written as it is or in other case; "all" in other case may be all classes,
+    but where classes are ``counted``.
+
+    >>> class_named("hem", ["ALL", "HEM"]), class_named("All", ["ALL", "HEM"])
+    ('HEM', '')
+    """
+    same = {name.casefold(): name for name in classes}
+    name = same.get(text.casefold(), "")
+    return name if counted or text in same.values() or text.casefold() != "all" else ""
+
+
+def read_header(text: str, classes: Iterable[str] = ()) -> Header:
+    """Return what a header says; what is called like one of ``classes`` is no average.
 
     >>> read_header("Testing Accuracy (%)")
     Header(metric='accuracy', part='test', fold='', percent=True, average='', mean=False, rest='')
@@ -78,6 +92,7 @@ def read_header(text: str) -> Header:
     >>> [read_header(text).average for text in ("Macro-F1", "recall_weighted (%)", "F1 (micro avg.)", "F1 ALL")]
     ['macro', 'weighted', 'micro', '']
     """
+    text = _INTERVAL.sub(" ", text)
     percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
     left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
     fold = ""
@@ -88,15 +103,16 @@ def read_header(text: str) -> Header:
         metric, other = _taken(_AVERAGED.sub(" ", left).replace("_", " ").replace("-", " "), _METRICS)
         left = f"{word[0]} {other}" if metric else left
     average, mean = "", False
-    if metric in SCORES - _NOT_AVERAGED and (match := _AVERAGED.search(left)) is not None:
+    named = class_named(left.strip(_ENDS), classes)
+    if not named and metric in SCORES - _NOT_AVERAGED and (match := _AVERAGED.search(left)) is not None:
         average = _AVERAGES[(match.lastindex or 1) - 1][1]
         left = left[: match.start()] + left[match.end() :]
-    if metric in SCORES:
+    if not named and metric in SCORES:
         left, n = _MEAN.subn(" ", _OF_ALL.sub(" ", left))
         mean = n > 0
     part, left = _taken(left, _PARTS)
     return Header(
-        metric=metric, part=part, fold=fold, percent=percent, average=average, mean=mean, rest=left.strip(" -:,.()[]_")
+        metric=metric, part=part, fold=fold, percent=percent, average=average, mean=mean, rest=left.strip(_ENDS)
     )
 
 

@@ -145,7 +145,7 @@ def of_text(text: str) -> Iterator[Printed]:
 def _cells(line: str) -> list[str] | None:
     """Return the cells of a line of a table, None where it is none."""
     if line.strip().startswith("|") and line.count("|") > 2:
-        return re.split(r"(?<!\\)\|", line.strip().strip("|"))
+        return re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
     return line.split("\t") if "\t" in line and len(line) < _WIDEST else None
 
 

@@ -13,6 +13,7 @@ import yaml
 from leukbench.errors import InputError
 from leukbench.papers.vocabulary import SCORES
 from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread_scores, without_totals
+from leukbench.tools.draft.headers import class_named
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
 if TYPE_CHECKING:
@@ -133,15 +134,14 @@ def _in_study(row: Fields, names: Sequence[str]) -> Fields:
 
     What a header says beside a score need be no class: without names it is the condition of the score.
     """
-    guessed = row.get("guessed") and row["metric"] in SCORES
+    guessed = row.get("guessed", "") if row["metric"] in SCORES else ""
     row = {k: v for k, v in row.items() if k != "guessed"}
     if not names and guessed:
         row["condition"] = " ".join(filter(None, (row.get("condition"), row.pop("class"))))
-    if not names:
-        return row
-    same = {name.casefold(): name for name in names}
-    named = {"class": same.get(str(row["class"]).casefold(), row["class"])} if row.get("class") else {}
-    return {**row, **named, "study": STUDY}
+    if not names or not row.get("class"):
+        return {**row, "study": STUDY} if names else row
+    named = class_named(row["class"], names, counted=row["metric"] not in SCORES) or row["class"]
+    return {**row, "class": f"{named} (group)" if guessed == "group" else named, "study": STUDY}
 
 
 def _tested(row: Fields) -> Fields:

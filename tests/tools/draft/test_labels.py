@@ -1,0 +1,93 @@
+"""Honest tables as papers print them, by what says whose a figure is: none is accused, and a false figure still is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leukbench.audit.findings import audit_papers
+from leukbench.papers.schema import Claim
+from leukbench.tools.draft.audit import draft_of
+
+SIZES = "ALL=20,HEM=44"
+"""A matrix [[15, 5], [3, 41]]: accuracy 87.5, recalls 75.0 and 93.2, precisions 83.3 and 89.1."""
+MEANS = ("Avg.", "Average:", "Mean (SD)", "Mean ± SD", "Mean of folds", "CV mean", "5-fold mean", "Total", "All")
+
+
+def audited(folder: Path, rows: list[str], classes: str = "") -> tuple[list[str], tuple[Claim, ...]]:
+    """Return the checks that accuse a Markdown table of these rows, cells between bars, and its claims."""
+    lines = [f"|{row}|" for row in rows]
+    lines.insert(1, "|" + "---|" * (rows[0].count("|") + 1))
+    (folder / "t.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    paper = draft_of(folder / "t.md", classes).paper()
+    claims = tuple(c for c in paper.claims if c.metric != "n_images")
+    return [f.check for f in audit_papers([paper]) if f.status == "inconsistent"], claims
+
+
+OF_CLASSES = ["ALL|83.3|75.0|78.9|90|90|90", "HEM|89.1|93.2|91.1|95.5|95.5|95.5"]
+
+
+@pytest.mark.parametrize("classes", ["", SIZES])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["|Accuracy|Recall|Specificity", "Fold 1|95.3|90.0|97.7"],
+        ["|R|||V||", "Class|Precision|Recall|F1|Precision|Recall|F1", *OF_CLASSES],
+        ["Model|Class|Precision|Recall|F1", "R|ALL|83.3|75.0|78.9", "|HEM|89.1|93.2|91.1", "V|ALL|90.0|90.0|90.0",
+         "|HEM|95.5|95.5|95.5"],
+        ["Class|Model|Precision|Recall|F1", "ALL|R|83.3|75.0|78.9", "|V|90.0|90.0|90.0", "HEM|R|89.1|93.2|91.1",
+         "|V|95.5|95.5|95.5"],
+        ["Model|Augmentation|Accuracy", "R|no|87.5", "R|yes|90.6"],
+        ["Model|Learning rate|Epochs|Accuracy", "R|0.01|5|87.5", "R|0.001|5|90.6"],
+        ["Model|Set|Accuracy", "R|Train|96.9", "R|Test|90.6"],
+        ["Model|Accuracy|Recall (all)|Recall HEM", "R|87.5|84.1|93.2"],
+        ["|ALL||", "Model|Accuracy|Recall|F1", "R|87.5|84.1|84.8"],
+        ["Class|Precision|Recall|F1", "ALL|83.3|75.0|78.9", "HEM|89.1|93.2|91.1", "All|87.3|87.5|87.3"],
+        ["Model|Precision (95% CI)|Recall (95% CI)|F1 (95% CI)", "R|0.83|0.75|0.79"],
+        ["Model|Precision (%)|Recall (%)|F1 (%)", "R|0.90|0.45|0.600"],
+        ["Model|Accuracy (%)|Error rate (%)", "R|0.875|0.125"],
+    ],
+)  # fmt: skip
+def test_an_honest_table_is_not_accused(tmp_path: Path, rows: list[str], classes: str) -> None:
+    assert audited(tmp_path, rows, classes)[0] == []
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_a_row_of_means_is_no_fold_and_no_class(tmp_path: Path, name: str) -> None:
+    for head, folds in (("", ("Fold 1", "Fold 2")), ("Fold", ("1", "2"))):
+        rows = [f"{head}|Accuracy|Recall|Specificity", f"{folds[0]}|95.3|90.0|97.7", f"{folds[1]}|93.8|85.0|97.7",
+                f"{name}|94.8|88.3|97.7"]  # fmt: skip
+        accused, claims = audited(tmp_path, rows, SIZES)
+        assert accused == [] and [c.aggregation for c in claims[-3:]] == ["mean"] * 3
+    rows = ["Class|Precision|Recall|F1", "ALL|50.0|90.0|64.3", "HEM|90.0|50.0|64.3", f"{name}|75.7|64.3|64.3"]
+    for classes in ("", "ALL=10,HEM=18"):
+        accused, claims = audited(tmp_path, rows, classes)
+        assert accused == [] and {c.class_ for c in claims} == {"ALL", "HEM", ""}
+
+
+def test_names_of_classes_win_over_words_of_averaging(tmp_path: Path) -> None:
+    for one, classes in (("W", "W=20,B=44"), ("macro", "Macro=20,B=44"), ("Mean", "Mean=20,B=44")):
+        rows = [f"Model|Accuracy|Recall {one}|{one} precision|Recall of B", "R|87.5|75.0|83.3|93.2"]
+        accused, claims = audited(tmp_path, rows, classes)
+        name = classes.partition("=")[0]
+        assert accused == [] and [c.class_ for c in claims] == ["", name, name, "B"]
+        accused, _ = audited(tmp_path, [rows[0], "R|97.5|75.0|83.3|93.2"], classes)
+        assert accused == ["binary_rows"]
+    _, claims = audited(tmp_path, ["|Precision|Recall|F1", "Mac|83.3|75.0|78.9", "B|89.1|93.2|91.1"], "Mac=20,B=44")
+    assert [c.class_ for c in claims] == ["Mac"] * 3 + ["B"] * 3
+
+
+def test_a_false_figure_under_these_labels_is_still_told(tmp_path: Path) -> None:
+    rows = ["Model|Class|Precision|Recall|F1", "R|ALL|83.3|75.0|88.9", "|HEM|89.1|93.2|91.1"]
+    accused, claims = audited(tmp_path, rows)
+    assert accused == ["f1_of_precision_recall"] and {c.model for c in claims} == {"R"}
+    rows = ["Model|Class|Precision|Recall|F1", "R|ALL|83.3|75.0|78.9", "|HEM|89.1|83.2|91.1"]
+    assert set(audited(tmp_path, rows, SIZES)[0]) >= {"f1_of_precision_recall"}
+
+
+def test_what_else_names_a_row_is_its_condition(tmp_path: Path) -> None:
+    rows = ["Model|Dataset|Optimiser|Accuracy", "R|Aria|Adam|87.5", "R||SGD|90.6", "R|C-NMC|SGD|90.6", "R|C-NMC|SGD|89"]
+    _, claims = audited(tmp_path, rows)
+    assert {c.model for c in claims} == {"R"}
+    assert [c.condition for c in claims] == ["Aria Adam", "Aria SGD", "C-NMC SGD", "C-NMC SGD row 4"]
