@@ -36,7 +36,7 @@ _CALLED = re.compile(
     r"(?:[\w.*+/ -]*\(\s*(?:#[^\n]*\s*)?|[\w.*+/ -]*))\Z"
 )
 _OF_CALLS = re.compile(
-    r"conf(?!i[dg])|cnf|conting|crosstab|matri[xz]|(?:^|[^a-z])(?:cm|cf|mat)(?![a-z])|cm$|^cm", re.IGNORECASE
+    r"conf|cnf|conting|crosstab|matri[xz]|(?:^|[^a-z])(?:cm|cf|mat)(?![a-z])|cm$|^cm", re.IGNORECASE
 )
 _OF_OTHERS = re.compile(
     r"kernel|filter|weight|rotat|transl|affine|transf|homogr|project|intrins|calib|distan|simil|adjac|corr|cov|cost|loss|"
