@@ -32,8 +32,9 @@ def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | N
             found.setdefault(n, (f"{n} images stated ({c.where})", c))
     sizes = class_sizes(ledger, row_key(claim))
     if sizes is not None:
-        n = sizes.counts.get(_class_counted(claim), 0) if _class_counted(claim) else sizes.total
-        if n:
+        of_class = sizes.counts.get(_class_counted(claim), 0) if _class_counted(claim) else 0
+        against_rest = counted_on_all or not _class_counted(claim)  # an accuracy of a class may be over all images
+        for n in filter(None, (of_class, sizes.total if against_rest else 0)):
             found.setdefault(n, (f"{n} from {sizes.basis}", None))
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from leukbench.errors import InputError
 from leukbench.tools.draft.figures import AVERAGES, report_labels, without_totals
-from leukbench.tools.draft.headers import read_header
+from leukbench.tools.draft.headers import average_of, read_header
 from leukbench.tools.draft.tables import Printed, read_tables
 from leukbench.tools.draft.write import Drafted, draft_tables, read_classes, read_matrix
 
@@ -59,7 +59,7 @@ def _check_reports(tables: Sequence[Printed], file: Path) -> None:
         )  # fmt: skip
     summary = {"accuracy", "samples avg", *AVERAGES}
     named = [label for labels in reports for label in labels[1:] if label not in summary]
-    if odd := [label for label in named if read_header(label).metric or label in {"weighted", "std"}]:
+    if odd := [label for label in named if read_header(label).metric or average_of(label) or label == "std"]:
         raise InputError(
             "a class is called as a line of a classification report is", where=str(file),
             expected="names of classes", found=odd[0], do="give the class another name",

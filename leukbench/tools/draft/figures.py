@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leukbench.papers.vocabulary import METRICS, SCORES
 from leukbench.tools.draft.headers import (
     FIGURE,
+    NOT_AVERAGED,
     WHOLE,
     Header,
     average_of,
@@ -39,6 +40,7 @@ _IN_TEXT = re.compile(
     r"(?<![\w.,])(?:\d*\.\d+(?:\s?%)?|\d+\s?%)|[:=]\s*\d+(?![\d.])|\d+(?=\s+(?:true|false)\b)", re.IGNORECASE
 )
 """What may be a figure of running text: a decimal, a percentage, a whole number behind ``=``, or of true positives."""
+_MANY = re.compile(r"\s*(?:[KMBG]|[×x]? ?10\^?\d|thousands?|millions?|billions?)\b", re.IGNORECASE)
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset(
     {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
@@ -69,7 +71,29 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     found = Figures()
     for number, table in enumerate(tables, start=1):
         _read(found, _as_report(_turned(table)), f"{key}.t{number}", list(classes))
+    _tell_apart(found, {table.where: table.caption for table in tables})
     return found
+
+
+def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
+    """Give the scores of tables their places as a condition where tables of different captions print different figures
+    of what they call alike: they need not be of one thing, such as a network or a dataset that a caption names.
+    """
+    others = {"id", "value", "unit", "where", "spread", "approximate"}
+    values: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    for claim in found.claims:
+        if claim["metric"] in SCORES and captions.get(claim["where"]):
+            named = tuple((k, v) for k, v in sorted(claim.items()) if k not in others)
+            values.setdefault(named, {}).setdefault(claim["where"], claim["value"])
+    apart = {
+        where
+        for of_table in values.values()
+        if len({*of_table.values()}) > 1 and len({captions[where] for where in of_table}) > 1
+        for where in of_table
+    }
+    for claim in found.claims:
+        if claim["where"] in apart and claim["metric"] in SCORES:
+            claim["condition"] = " ".join(filter(None, (claim.get("condition"), claim["where"])))
 
 
 def _turned(table: Printed) -> Printed:
@@ -162,7 +186,8 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     fractions, unsure = _fractions_of_percent(found, table.where, headers, small)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
     groups = {head.rest.casefold() for head in heads if head.metric == "accuracy"}
-    labels = row_labels([[row[c] for c in names] for row in body], [headers[c] for c in names], classes)
+    titles = [not any(map(is_figure, row)) and len({*filter(None, row)}) == 1 for row in body]
+    labels = row_labels([[row[c] for c in names] for row in body], [headers[c] for c in names], classes, titles)
     for r, (row, label) in enumerate(zip(body, labels, strict=True), start=1):
         for c, cell in enumerate(row):
             shape = heads[c].metric == "output_shape" and bool(re.search(r"\d", cell))
@@ -254,44 +279,54 @@ def _pointed(cell: str, head: Header, commas: bool) -> str:
 
 def _claim(head: Header, label: Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
     """Return a figure as a claim, None where its header names no metric, for a spread, a bound (``>95``), no number."""
+    figure = None if label.spread or SPREAD.fullmatch(head.rest) else _figure(head, cell, counting=counting)
+    if figure is None:
+        return None
+    metric, value = figure
+    claim = ({"kind": "cited"} if label.cited else {}) | _whose(head, label, metric)
+    claim["split"] = head.part or label.part or _part_of(metric, table)
+    claim |= {"value": value, "unit": _unit(metric, value, cell, head, table)}
+    spread = re.search(r"±\s*([\d.]+)", cell)
+    claim |= {"spread": spread[1] if spread else "", "approximate": "true" if cell.startswith(("≈", "~")) else ""}
+    return {k: v for k, v in claim.items() if v}
+
+
+def _figure(head: Header, cell: str, *, counting: bool) -> tuple[str, str] | None:
+    """Return the metric and the number of a cell; None where either is not understood."""
     match = FIGURE.match(cell)
-    if label.spread or SPREAD.fullmatch(head.rest):
+    if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d|\^|\s*/\s*\d", cell[match.end() :]):
         return None
-    if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d|\^", cell[match.end() :]):
-        return None
-    value = match.group().lstrip("≈~ ")
+    value = match.group().lstrip("≈~ ").replace("−", "-")
     value = f"0{value}" if value.startswith(".") else value
     metric = head.metric
     if metric in _COUNTS:
         value = re.sub(r"\.0+$", "", value)  # as a data frame writes a count
     if not metric and counting and WHOLE.fullmatch(value):
         metric = "n_images"
-    if not metric or metric not in METRICS:
-        return None
-    score = metric in SCORES
+    many = metric.startswith("params") and (_MANY.match(cell[match.end() :]) or _MANY.fullmatch(head.rest))
+    return (metric, value) if metric in METRICS and not many else None
+
+
+def _whose(head: Header, label: Label, metric: str) -> Fields:
+    """Return the fields of a claim that say of what its figure is, "" where nothing does."""
+    score, averaged = metric in SCORES, metric in SCORES - NOT_AVERAGED
     of_row = "" if score and label.of_all else label.class_
     guess = "" if of_row else _class(head, metric)
-    claim: Fields = {"kind": "cited"} if label.cited else {}
-    claim |= {
+    conditions = [label.condition]
+    if score and of_row:
+        conditions.append(head.rest)
+    if score and label.average and not averaged:  # as an accuracy in a row of macro averages, of which kind is not said
+        conditions.append(f"{label.average} average")
+    return {
         "model": label.model,
-        "condition": " ".join(filter(None, (label.condition, head.rest if score and of_row else ""))),
+        "condition": " ".join(filter(None, conditions)),
         "metric": metric,
         "class": of_row or guess,
         "guessed": "class" if guess else "",
-    }
-    claim |= {
         "fold": head.fold or label.fold,
-        "split": head.part or label.part or _part_of(metric, table),
         "aggregation": label.aggregation or ("mean" if head.mean or (score and label.of_all) else ""),
+        "average": label.average or head.average if averaged and not (of_row or guess) else "",
     }
-    claim |= {
-        "average": label.average or head.average if score and not claim["class"] else "",
-        "value": value.replace("−", "-"),
-        "unit": _unit(metric, value, cell, head, table),
-    }
-    spread = re.search(r"±\s*([\d.]+)", cell)
-    claim |= {"spread": spread[1] if spread else "", "approximate": "true" if cell.startswith(("≈", "~")) else ""}
-    return {k: v for k, v in claim.items() if v}
 
 
 def _of_layer(metric: str, label: Label, cell: str) -> Fields:

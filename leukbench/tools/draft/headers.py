@@ -49,7 +49,7 @@ _AVERAGED = re.compile(
 _MEAN = re.compile(r"(?<![A-Za-z])(?:averaged?|avg|mean)(?![A-Za-z])", re.IGNORECASE)
 _OF_ALL = re.compile(r"(?<![A-Za-z])(?:overall|total)(?![A-Za-z])", re.IGNORECASE)
 _ENDS = " -:,.()[]_"
-_NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
+NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
 _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
 _INTERVAL = re.compile(r"[(\[,]?\s*\d+\s*%\s*(?:CI|confidence intervals?)\s*[)\]]?", re.IGNORECASE)
 _FOLD = re.compile(r"(?:fold|k)\s*[-_=#]?\s*(\d+)|(\d+)(?:st|nd|rd|th)?\s*fold", re.IGNORECASE)
@@ -104,7 +104,7 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
         left = f"{word[0]} {other}" if metric else left
     average, mean = "", False
     named = class_named(left.strip(_ENDS), classes)
-    if not named and metric in SCORES - _NOT_AVERAGED and (match := _AVERAGED.search(left)) is not None:
+    if not named and metric in SCORES - NOT_AVERAGED and (match := _AVERAGED.search(left)) is not None:
         average = _AVERAGES[(match.lastindex or 1) - 1][1]
         left = left[: match.start()] + left[match.end() :]
     if not named and metric in SCORES:
@@ -136,9 +136,9 @@ def _taken(text: str, names: tuple[tuple[str, str], ...]) -> tuple[str, str]:
 
 
 def header_rows(rows: tuple[tuple[str, ...], ...]) -> int:
-    """Return how many rows at the top are header: those without a figure beyond the first column."""
+    """Return how many rows at the top are header: those without a figure beyond the first column, and no title."""
     n = 1
-    while n < len(rows) - 1 and n < 4 and not any(is_figure(cell) for cell in rows[n][1:]) and any(rows[n]):
+    while n < len(rows) - 1 and n < 4 and not any(map(is_figure, rows[n][1:])) and len({*filter(None, rows[n])}) > 1:
         n += 1
     return n
 

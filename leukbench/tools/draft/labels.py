@@ -22,13 +22,24 @@ _TOTAL = re.compile(r"(?i:(?:sub|grand )?totals?|sums?)|[Aa]ll (?:classes|folds|
 SPREAD = re.compile(
     r"(st\.?d\.?|s\.?d\.?|st(andard|d?\.?) ?dev(iation)?\.?|variance|var\.?|σ)( ?\(.*\))?", re.IGNORECASE
 )
+_NO_RESULT = re.compile(
+    r"p(?:[ -]?values?)?|(?:improvements?|gains?|diff(?:erence)?s?|delta|Δ)\b.*|"
+    r"(?:\d+ ?% ?)?(?:CI|confidence intervals?)|(?:lower|upper)(?: (?:bound|limit))?|"
+    r"min(?:imum)?\.?|max(?:imum)?\.?|range",
+    re.IGNORECASE,
+)
+"""Rows of what is no result: of a test, a difference or a bound."""
+_MARKS = frozenset("✓✔√☑●•+xX×")
+_NO_MARKS = frozenset(["", "-", "–", "—", "✗", "✘", "○"])
+_COUNTERS = frozenset(["", "#", "no", "no.", "index", "unnamed: 0", "rank", "s.no", "s. no."])
 _FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
     """Whose a row is: ``text`` as printed; model, condition, class, fold, part, average and aggregation as a claim
-    names them; ``of_all`` for a total, whose scores are a mean of some kind; ``spread`` and ``cited``.
+    names them; ``of_all`` for a total, whose scores are a mean of some kind; ``spread`` for what is no result, and
+    ``cited``.
     """
 
     text: str
@@ -44,12 +55,14 @@ class Label:
     cited: bool = False
 
 
-def row_labels(rows: Sequence[Sequence[str]], headers: Sequence[str], classes: Sequence[str]) -> list[Label]:
+def row_labels(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], classes: Sequence[str], titles: Sequence[bool] = ()
+) -> list[Label]:
     """Return the label of each row.
 
-    A cell that is empty in all but the last of several such columns stands for that above it. Rows of one label are
-    told apart by their places: they need not be of one thing. "All" in the last row is a total, elsewhere it may be a
-    class.
+    A cell that is empty in all but the last of several such columns stands for that above it, but under check marks. A
+    row that is a title names the model of those below, or what more there is to say of them. Rows of one label are told
+    apart by their places: they need not be of one thing. "All" in the last row is a total, elsewhere it may be a class.
 
     Parameters
     ----------
@@ -59,6 +72,8 @@ def row_labels(rows: Sequence[Sequence[str]], headers: Sequence[str], classes: S
         Of their columns.
     classes
         Names of classes, where they are known.
+    titles
+        Which rows hold a name and no figure.
 
     Returns
     -------
@@ -71,23 +86,41 @@ def row_labels(rows: Sequence[Sequence[str]], headers: Sequence[str], classes: S
     [('Net', 'ALL', ''), ('Net', 'HEM', ''), ('Net', '', 'mean')]
     """
     found: list[Label] = []
-    above = [""] * len(headers)
-    for r, row in enumerate(rows, start=1):
-        cells = [plain_cell(cell) for cell in row]
-        if any(cells):
-            cells = [cell or above[c] if c < len(headers) - 1 else cell for c, cell in enumerate(cells)]
-        above = cells
+    title = ""
+    for r, cells in enumerate(_filled([[plain_cell(cell) for cell in row] for row in rows], headers), start=1):
         label = _label([pair for pair in zip(headers, cells, strict=True) if pair[1]], classes)
-        if r == len(rows) and {"All", "all"} & {*cells} - {*classes}:
-            label = replace(label, of_all=True)
-        if (
-            label.text
-            and not label.spread
-            and any(label == replace(other, condition=label.condition) for other in found)
-        ):
-            label = replace(label, condition=f"{label.condition} row {r}".strip())
-        found.append(label)
+        if titles and titles[r - 1]:
+            title, label = label.text, Label(text=label.text, spread=True)
+        elif r == len(rows) and {"All", "all"} & {*cells} - {*classes}:
+            label = replace(label, of_all=True, class_="total" if label.class_ else "")
+        found.append(_apart(label, title, found) if not label.spread else label)
     return found
+
+
+def _apart(label: Label, title: str, above: Sequence[Label]) -> Label:
+    """Return a label under a title, told by its place from those above that are alike."""
+    if title and not label.model:
+        label = replace(label, model=title)
+    elif title:
+        label = replace(label, condition=f"{label.condition} {title}".strip())
+    alike = any(label == replace(other, condition=label.condition) for other in above)
+    return replace(label, condition=f"{label.condition} row {len(above) + 1}".strip()) if alike else label
+
+
+def _filled(rows: list[list[str]], headers: Sequence[str]) -> list[list[str]]:
+    """Return cells with empty ones filled from above, check marks as the names of their columns, and no counters."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    for c, column in enumerate(columns):
+        numbers = [str(i) for i in range(len(column))], [str(i + 1) for i in range(len(column))]
+        if {*column} <= _MARKS | _NO_MARKS and {*column} & _MARKS:
+            columns[c] = [f"with {headers[c]}" if cell in _MARKS else "" for cell in column]
+        elif len(columns) > 1 and headers[c].lower() in _COUNTERS and column in numbers:
+            columns[c] = [""] * len(column)
+        elif c < len(columns) - 1:
+            for r in range(1, len(column)):
+                empty_row = not any(rows[r])
+                column[r] = column[r] or ("" if empty_row else column[r - 1])
+    return [list(row) for row in zip(*columns, strict=True)] if columns else rows
 
 
 def _label(cells: Sequence[tuple[str, str]], classes: Sequence[str]) -> Label:
@@ -99,15 +132,17 @@ def _label(cells: Sequence[tuple[str, str]], classes: Sequence[str]) -> Label:
         fields |= role or {}
         left += [(head, cell)] if role is None else []
     model = next((cell for head, cell in left if _NAMES.search(head)), "")
-    model = model or (left[0][1] if left and not fields.get("class_") else "")
+    plain = [cell for head, cell in left if cell != f"with {head}"]
+    model = model or (plain[0] if plain and not fields.get("class_") else "")
     others = " ".join(cell for _, cell in left if cell != model)
     fields["condition"] = " ".join(filter(None, (fields.get("condition", ""), others)))
     text = ", ".join(cell for _, cell in cells)
     cited = bool(CITED.search(text)) and not _OURS.search(text)
-    spread, of_all = (
-        any(pattern.fullmatch(cell) and cell not in classes for _, cell in cells) for pattern in (SPREAD, _TOTAL)
+    spread, none, of_all = (
+        any(pattern.fullmatch(cell) and cell not in classes for _, cell in cells)
+        for pattern in (SPREAD, _NO_RESULT, _TOTAL)
     )
-    return Label(text=text, model=model, of_all=of_all, spread=spread, cited=cited, **fields)
+    return Label(text=text, model=model, of_all=of_all, spread=spread or none, cited=cited, **fields)
 
 
 def _role(head: str, cell: str, classes: Sequence[str]) -> dict[str, str] | None:

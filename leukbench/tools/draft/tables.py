@@ -35,9 +35,7 @@ _CALLED = re.compile(
     r"([A-Za-z_][\w.]*(?:\[[^\]\n]*\])*)(?:[\"']?\s*(:)\s*|\s*(?::\s*[\w.\[\], ]+)?[+*/-]?=\s*"
     r"(?:[\w.*+/ -]*\(\s*(?:#[^\n]*\s*)?|[\w.*+/ -]*))\Z"
 )
-_OF_CALLS = re.compile(
-    r"conf|cnf|conting|crosstab|matri[xz]|(?:^|[^a-z])(?:cm|cf|mat)(?![a-z])|cm$|^cm", re.IGNORECASE
-)
+_OF_CALLS = re.compile(r"conf|cnf|conting|crosstab|matri[xz]|(?:^|[^a-z])(?:cm|cf|mat)(?![a-z])|cm$|^cm", re.IGNORECASE)
 _OF_OTHERS = re.compile(
     r"kernel|filter|weight|rotat|transl|affine|transf|homogr|project|intrins|calib|distan|simil|adjac|corr|cov|cost|loss|"
     r"penalt|shape|coord|bbox|box|label|image|config|confid",

@@ -47,10 +47,48 @@ OF_CLASSES = ["ALL|83.3|75.0|78.9|90|90|90", "HEM|89.1|93.2|91.1|95.5|95.5|95.5"
         ["Model|Precision (95% CI)|Recall (95% CI)|F1 (95% CI)", "R|0.83|0.75|0.79"],
         ["Model|Precision (%)|Recall (%)|F1 (%)", "R|0.90|0.45|0.600"],
         ["Model|Accuracy (%)|Error rate (%)", "R|0.875|0.125"],
+        ["Aug|SE|Accuracy|Recall|Specificity", "✓||87.5|75.0|93.2", "✓|✓|93.8|90.0|95.5", "✓||90.6|80.0|95.5"],
+        ["Class|Accuracy|Precision|Recall|F1", "ALL||83.3|75.0|78.9", "HEM||89.1|93.2|91.1",
+         "Macro avg|87.5|86.2|84.1|85.0", "Weighted|87.5|87.3|87.5|87.3"],
+        ["Class|Precision|Recall|F1|Images", "ALL|83.3|75.0|78.9|20", "HEM|89.1|93.2|91.1|44", "All|87.3|87.5|87.3|64"],
+        ["Class|Precision|Recall|F1", "ResNet50|||", "ALL|83.3|75.0|78.9", "HEM|89.1|93.2|91.1",
+         "Macro avg|86.2|84.1|85.0", "VGG16|||", "ALL|90|90|90", "HEM|95.5|95.5|95.5",
+         "Macro avg|92.7|92.7|92.7", "Weighted avg|93.8|93.8|93.8"],
+        ["Model|Accuracy|Recall|Specificity", "R|87.5|75.0|93.2", "p-value|0.03|0.01|0.2", "95% CI|77–94|51–91|81–99",
+         "Lower|77|51|81", "Improvement (%)|6.3|15.0|1.1"],
+        ["Model|Precision|Recall|F1", "R|83.3|75.0|78.9", "p-value|0.04|0.01|0.2", "Min|90|80|77"],
+        ["Model|Accuracy|Recall|Specificity|Kappa", "V|56/64|15/20|41/44|.70"],
+        ["Model|Class|Precision|Recall|F1|Accuracy", "R|ALL|83.3|75.0|78.9|87.5", "|HEM|89.1|93.2|91.1|87.5"],
     ],
 )  # fmt: skip
 def test_an_honest_table_is_not_accused(tmp_path: Path, rows: list[str], classes: str) -> None:
     assert audited(tmp_path, rows, classes)[0] == []
+
+
+def test_tables_of_different_captions_need_not_be_of_one_thing(tmp_path: Path) -> None:
+    """As Table 1 of one network or dataset and Table 2 of another; the same figures twice stay together."""
+    tables = [
+        f"Table {n}. Results of {name}.\n\n|Class|Precision|Recall|F1|\n|---|---|---|---|\n|ALL|{a}|\n|HEM|{b}|\n"
+        for n, name, a, b in ((1, "ResNet50", "83.3|75.0|78.9", "89.1|93.2|91.1"), (2, "VGG16", "90|90|90", "95|95|95"))
+    ]
+    (tmp_path / "t.md").write_text("\n".join(tables), encoding="utf-8")
+    paper = draft_of(tmp_path / "t.md", SIZES).paper()
+    assert not [f for f in audit_papers([paper]) if f.status == "inconsistent"]
+    assert {c.condition for c in paper.claims if c.metric == "recall"} == {"Table 1", "Table 2"}
+    (tmp_path / "t.md").write_text("\n".join([tables[0], tables[0].replace("Table 1", "Table 3")]), encoding="utf-8")
+    assert {c.condition for c in draft_of(tmp_path / "t.md", SIZES).paper().claims} == {""}
+
+
+def test_ticks_titles_and_differences_are_what_they_are(tmp_path: Path) -> None:
+    _, claims = audited(tmp_path, ["Aug|SE|Accuracy", "✓||87.5", "✓|✓|93.8", "||81.2"])
+    assert [(c.model, c.condition) for c in claims] == [("", "with Aug"), ("", "with Aug with SE"), ("", "")]
+    _, claims = audited(tmp_path, ["|Accuracy|MCC", "ResNet50||", "ALL-IDB|87.5|−0.12", "VGG16||", "C-NMC|90.6|0.5"])
+    assert [(c.model, c.condition, c.value) for c in claims] == [
+        ("ALL-IDB", "ResNet50", "87.5"), ("ALL-IDB", "ResNet50", "-0.12"), ("C-NMC", "VGG16", "90.6"),
+        ("C-NMC", "VGG16", "0.5"),
+    ]  # fmt: skip
+    _, claims = audited(tmp_path, ["Model|Accuracy|Params|Params (M)", "R|87.5|25.6M|25.6", "V|90.6|138,357,544|138"])
+    assert [(c.metric, c.value) for c in claims if "params" in c.metric] == [("params_total", "138,357,544")]
 
 
 @pytest.mark.parametrize("name", MEANS)
