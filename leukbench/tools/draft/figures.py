@@ -22,7 +22,7 @@ from leukbench.tools.draft.headers import (
     read_header,
     writes_commas,
 )
-from leukbench.tools.draft.labels import CITED, SPREAD, Label, row_labels
+from leukbench.tools.draft.labels import CITED, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.tables import Printed, Sentence
 
 AVERAGES = {
@@ -40,6 +40,10 @@ _IN_TEXT = re.compile(
     r"(?<![\w.,])(?:\d*\.\d+(?:\s?%)?|\d+\s?%)|[:=]\s*\d+(?![\d.])|\d+(?=\s+(?:true|false)\b)", re.IGNORECASE
 )
 """What may be a figure of running text: a decimal, a percentage, a whole number behind ``=``, or of true positives."""
+_OTHER_DATA = re.compile(
+    r"data ?(?:set|base)s?|cohort|cent(?:re|er)|site|source|(?:test )?sets?|level|(?:no\.?|number) of classes",
+    re.IGNORECASE,
+)
 _MANY = re.compile(r"\s*(?:[KMBG]|[×x]? ?10\^?\d|thousands?|millions?|billions?)\b", re.IGNORECASE)
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset(
@@ -54,7 +58,8 @@ class Figures:
     """Claims as the rows of a paper file, matrices, one line each for what was not understood, and remarks.
 
     A claim's key ``guessed``: its class is what a header says beside the metric, "group" where it says so of an
-    accuracy too, which a class has none of.
+    accuracy too, which a class has none of; ``other_data``: the column in which its table names
+    several datasets.
 
     ``supports``: table -> class -> the images that its column ``support`` counts, where it counts every class.
     """
@@ -185,6 +190,9 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     }
     fractions, unsure = _fractions_of_percent(found, table.where, headers, small)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
+    several = next(
+        (h for c, h in enumerate(headers) if _OTHER_DATA.fullmatch(h) and len({row[c] for row in body}) > 1), ""
+    )
     groups = {head.rest.casefold() for head in heads if head.metric == "accuracy"}
     titles = [not any(map(is_figure, row)) and len({*filter(None, row)}) == 1 for row in body]
     labels = row_labels([[row[c] for c in names] for row in body], [headers[c] for c in names], classes, titles)
@@ -201,6 +209,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
                 found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
             else:
                 more = {"unit": "fraction"} if c in fractions else {}
+                more |= {"other_data": several} if several and claim["metric"] in SCORES else {}
                 more |= {"guessed": "group"} if claim.get("guessed") and heads[c].rest.casefold() in groups else {}
                 found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **more, "where": table.where})
     _keep_support(found, table, headers)
@@ -286,8 +295,13 @@ def _claim(head: Header, label: Label, cell: str, table: Printed, *, counting: b
     claim = ({"kind": "cited"} if label.cited else {}) | _whose(head, label, metric)
     claim["split"] = head.part or label.part or _part_of(metric, table)
     claim |= {"value": value, "unit": _unit(metric, value, cell, head, table)}
-    spread = re.search(r"±\s*([\d.]+)", cell)
-    claim |= {"spread": spread[1] if spread else "", "approximate": "true" if cell.startswith(("≈", "~")) else ""}
+    if metric in SCORES and RUNS.search(table.caption) and not claim["fold"]:
+        claim["aggregation"] = claim["aggregation"] or "mean"
+    spread = re.search(r"±\s*([\d.]+)|\(\s*(\d*\.\d+)\s*%?\s*\)$", cell)
+    claim |= {
+        "spread": spread[1] or spread[2] if spread else "",
+        "approximate": "true" if cell.startswith(("≈", "~")) else "",
+    }
     return {k: v for k, v in claim.items() if v}
 
 

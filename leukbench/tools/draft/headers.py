@@ -52,6 +52,8 @@ _ENDS = " -:,.()[]_"
 NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
 _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
 _INTERVAL = re.compile(r"[(\[,]?\s*\d+\s*%\s*(?:CI|confidence intervals?)\s*[)\]]?", re.IGNORECASE)
+_BESIDE = re.compile(r"\(?\s*\bn\s*=\s*[\d,]+\s*\)?|±\s*(?:SD|std\.?|standard deviation)?", re.IGNORECASE)
+"""A number of images and the mark of a spread, which a header may have beside its name."""
 _FOLD = re.compile(r"(?:fold|k)\s*[-_=#]?\s*(\d+)|(\d+)(?:st|nd|rd|th)?\s*fold", re.IGNORECASE)
 
 
@@ -92,7 +94,7 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
     >>> [read_header(text).average for text in ("Macro-F1", "recall_weighted (%)", "F1 (micro avg.)", "F1 ALL")]
     ['macro', 'weighted', 'micro', '']
     """
-    text = _INTERVAL.sub(" ", text)
+    text = _BESIDE.sub(" ", _INTERVAL.sub(" ", text))
     percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
     left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
     fold = ""

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from leukbench.tools.draft.headers import average_of, class_named, plain_cell, read_header
+from leukbench.papers.vocabulary import SCORES
+from leukbench.tools.draft.headers import Header, average_of, class_named, plain_cell, read_header
 
 _NAMES = re.compile(
-    r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work", re.IGNORECASE
+    r"model|method|network|classifier|architecture|approach|algorithm|technique|author|study|work|ensemble|fusion",
+    re.IGNORECASE,
 )
 _CLASSES = frozenset({"class", "classes", "cell type", "category", "label"})
 CITED = re.compile(r"\[\s*\d+|et al\.?|\(\d{4}\)", re.IGNORECASE)
@@ -18,6 +20,13 @@ _MEAN = re.compile(
     r"(?:[\w-]+ )?(?:averaged?|mean|avg\.?)(?: (?:of|over|across|scores?|values?|folds?|cv)\b.*)?\s*(?:[(±/+].*)?:?",
     re.IGNORECASE,
 )
+RUNS = re.compile(
+    r"(?:\d+|k|three|four|five|ten)[ -]?(?:folds?|runs?|seeds?|times|repeats?|repetitions?)\b|cross[ -]?validat|\bCV\b|"
+    r"\b(?:mean|averaged?)\b.*\b(?:folds|runs|seeds|splits|repetitions)\b",
+    re.IGNORECASE,
+)
+"""Words of a caption or a name that say that scores are over folds or runs."""
+_COUNT_OF = re.compile(r"[(,]?\s*\bn\s*=\s*[\d,]+\s*\)?", re.IGNORECASE)
 _TOTAL = re.compile(r"(?i:(?:sub|grand )?totals?|sums?)|[Aa]ll (?:classes|folds|images|cells)|Σ|∑")
 SPREAD = re.compile(
     r"(st\.?d\.?|s\.?d\.?|st(andard|d?\.?) ?dev(iation)?\.?|variance|var\.?|σ)( ?\(.*\))?", re.IGNORECASE
@@ -25,7 +34,7 @@ SPREAD = re.compile(
 _NO_RESULT = re.compile(
     r"p(?:[ -]?values?)?|(?:improvements?|gains?|diff(?:erence)?s?|delta|Δ)\b.*|"
     r"(?:\d+ ?% ?)?(?:CI|confidence intervals?)|(?:lower|upper)(?: (?:bound|limit))?|"
-    r"min(?:imum)?\.?|max(?:imum)?\.?|range",
+    r"min(?:imum)?\.?|max(?:imum)?\.?|range|best|worst|highest|lowest|median\b.*|relative change|[↑↓]",
     re.IGNORECASE,
 )
 """Rows of what is no result: of a test, a difference or a bound."""
@@ -87,7 +96,8 @@ def row_labels(
     """
     found: list[Label] = []
     title = ""
-    for r, cells in enumerate(_filled([[plain_cell(cell) for cell in row] for row in rows], headers), start=1):
+    plain = [[_COUNT_OF.sub("", plain_cell(cell)).strip() for cell in row] for row in rows]
+    for r, cells in enumerate(_filled(plain, headers), start=1):
         label = _label([pair for pair in zip(headers, cells, strict=True) if pair[1]], classes)
         if titles and titles[r - 1]:
             title, label = label.text, Label(text=label.text, spread=True)
@@ -142,7 +152,16 @@ def _label(cells: Sequence[tuple[str, str]], classes: Sequence[str]) -> Label:
         any(pattern.fullmatch(cell) and cell not in classes for _, cell in cells)
         for pattern in (SPREAD, _NO_RESULT, _TOTAL)
     )
-    return Label(text=text, model=model, of_all=of_all, spread=spread or none, cited=cited, **fields)
+    metric = any(_is_metric(cell) for _, cell in cells)  # whose figure stands under another one
+    if RUNS.search(text) and not fields.get("fold"):
+        fields.setdefault("aggregation", "mean")
+    spread |= none or metric
+    return Label(text=text, model=model, of_all=of_all, spread=spread, cited=cited, **fields)
+
+
+def _is_metric(cell: str) -> bool:
+    head = read_header(cell)
+    return head.metric in SCORES and head == Header(metric=head.metric)
 
 
 def _role(head: str, cell: str, classes: Sequence[str]) -> dict[str, str] | None:
@@ -156,7 +175,7 @@ def _role(head: str, cell: str, classes: Sequence[str]) -> dict[str, str] | None
         return {"condition": f"epoch {cell}"}
     if known:
         return {"class_": known}
-    if average := average_of(cell):
+    if not named and (average := average_of(cell)):
         return {"average": average}
     if cell.lower() == "overall" or _MEAN.fullmatch(cell):
         return {"aggregation": "pooled" if cell.lower() == "overall" else "mean"}

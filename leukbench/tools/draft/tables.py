@@ -183,7 +183,7 @@ def _pieces(element: ElementTree.Element) -> Iterator[str]:
     yield said
     for child in element:
         text = "".join(_pieces(child))
-        if child.tag == "sup":
+        if child.tag == "sup" or "fn" in child.get("ref-type", ""):
             text = f"^{text}" if said.rstrip().endswith("10") else ""
         said = f"{text}{child.tail or ''}"
         yield f" {said}" if child.tag in {"break", "p"} else said

@@ -101,6 +101,8 @@ def draft_tables(
         rows = [_counted(row) for row in rows]
     if any(classes.values()) or support:
         rows = [_tested(row) for row in rows]
+    figures.remarks += _of_other_data(rows) if any(classes.values()) else []
+    rows = [{k: v for k, v in row.items() if k != "other_data"} for row in rows]
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )
@@ -146,8 +148,18 @@ def _in_study(row: Fields, names: Sequence[str]) -> Fields:
 
 def _tested(row: Fields) -> Fields:
     """Return a figure that names no part, no fold and no mean as one of the tested images, whose number is given."""
-    other = row.get("kind") == "cited" or row.get("fold") or row.get("aggregation")
+    other = row.get("kind") == "cited" or any(row.get(key) for key in ("fold", "aggregation", "other_data"))
     return {**row, "split": "test"} if row.get("split") == "unstated" and not other else row
+
+
+def _of_other_data(rows: Sequence[Fields]) -> list[str]:
+    """Return the remark on scores that class sizes are not held against; [] where there are none."""
+    columns = {(row["where"], row["other_data"]): None for row in rows if row.get("other_data")}
+    return [
+        f"{where}: the column {column} has several values, so the images given for the classes are held against none "
+        "of its rows; give the rows of one in a file of their own."
+        for where, column in columns
+    ]
 
 
 def _class_sizes(key: str, classes: Mapping[str, int]) -> list[Fields]:

@@ -58,6 +58,16 @@ OF_CLASSES = ["ALL|83.3|75.0|78.9|90|90|90", "HEM|89.1|93.2|91.1|95.5|95.5|95.5"
          "Lower|77|51|81", "Improvement (%)|6.3|15.0|1.1"],
         ["Model|Precision|Recall|F1", "R|83.3|75.0|78.9", "p-value|0.04|0.01|0.2", "Min|90|80|77"],
         ["Model|Accuracy|Recall|Specificity|Kappa", "V|56/64|15/20|41/44|.70"],
+        ["Class|Precision|Recall|F1|Support", "ALL|83.3|75.0|78.9|20", "HEM|89.1|93.2|91.1|44", "Kappa|0.70|||",
+         "AUC|95.0|95.0|95.0|", "Overall accuracy|87.5|||"],
+        ["Ensemble|Accuracy|Precision|Recall|F1", "Majority voting|87.5|83.3|75.0|78.9",
+         "Weighted average|93.8|90.0|90.0|90.0"],
+        ["Fold|Accuracy|Recall|Specificity", "1|87.5|75.0|93.2", "2|93.8|90.0|95.5", "3|92.2|80.0|97.7",
+         "Median (IQR)|92.2|80.0|95.5", "Best|93.8|90.0|97.7"],
+        ["Model|Accuracy|Recall|Specificity", "V (5-fold mean)|90.7|83.4|94.0", "V, 5-fold CV|90.7|83.4|94.0",
+         "V (10 runs average)|90.7|83.4|94.0", "W|90.7 (2.2)|83.4 (5.0)|94.0 (1.0)"],
+        ["Model|Dataset|Accuracy|Recall|Specificity", "V|C-NMC|87.5|75.0|93.2", "V|ALL-IDB|89.9|91.8|88.3"],
+        ["Model|No. of classes|Accuracy|Recall|Specificity", "V|2|87.5|75.0|93.2", "V|4|91.5|92.2|97.1"],
         ["Model|Class|Precision|Recall|F1|Accuracy", "R|ALL|83.3|75.0|78.9|87.5", "|HEM|89.1|93.2|91.1|87.5"],
     ],
 )  # fmt: skip
@@ -124,7 +134,25 @@ def test_a_false_figure_under_these_labels_is_still_told(tmp_path: Path) -> None
     assert set(audited(tmp_path, rows, SIZES)[0]) >= {"f1_of_precision_recall"}
 
 
+def test_a_caption_of_means_and_numbers_of_images_beside_names_are_understood(tmp_path: Path) -> None:
+    row = "|V|90.7|83.4|94.0|\n"
+    text = "Table 2. Average results of five-fold cross-validation.\n\n|Model|Accuracy|Recall|Specificity|\n"
+    text += "|---|---|---|---|\n"
+    (tmp_path / "t.md").write_text(text + row, encoding="utf-8")
+    paper = draft_of(tmp_path / "t.md", SIZES).paper()
+    assert not [f for f in audit_papers([paper]) if f.status == "inconsistent"]
+    assert {c.aggregation for c in paper.claims if c.metric == "recall"} == {"mean"}
+    accused, claims = audited(
+        tmp_path, ["Class|Recall|Accuracy (mean ± SD)", "ALL (n = 20)|77.0|", "HEM (n=44)|94.0|90"], SIZES
+    )
+    assert [(c.class_, c.condition) for c in claims] == [("ALL", ""), ("HEM", ""), ("HEM", "")]
+    assert accused == ["binary_rows"]
+
+
 def test_what_else_names_a_row_is_its_condition(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("Model,Dataset,Accuracy\nV,C-NMC,87.5\nV,ALL-IDB,89.9\n", encoding="utf-8")
+    (remark,) = draft_of(tmp_path / "d.csv", SIZES).remarks
+    assert "d.csv: the column Dataset has several values" in remark
     rows = ["Model|Dataset|Optimiser|Accuracy", "R|Aria|Adam|87.5", "R||SGD|90.6", "R|C-NMC|SGD|90.6", "R|C-NMC|SGD|89"]
     _, claims = audited(tmp_path, rows)
     assert {c.model for c in claims} == {"R"}
