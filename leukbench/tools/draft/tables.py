@@ -220,11 +220,11 @@ class _Page(HTMLParser):
         self.table: list[list[tuple[str, str, str]]] = []
         self.cell: list[str] | None = None
         self.spans = ("1", "1")
-        self.inside: list[str] = []
+        self.inside: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         if tag in _MARKED:
-            self.inside.append(tag)
+            self.inside.add(tag)
         if tag in _BLOCKS:
             self.handle_data(" ") if self.cell is not None else self.running.append("\n\n")
         if tag == "table":
@@ -240,8 +240,7 @@ class _Page(HTMLParser):
                 self.cell, self.spans = [], (values.get("colspan") or "1", values.get("rowspan") or "1")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self.inside:
-            self.inside.remove(tag)
+        self.inside.discard(tag)
         if tag in _OF_TABLES:
             self._end_cell()
         if tag == "table" and self.open:
@@ -250,7 +249,7 @@ class _Page(HTMLParser):
             self.handle_data(" ") if self.cell is not None else self.running.append("\n\n")
 
     def handle_data(self, data: str) -> None:
-        if {"script", "style"} & {*self.inside}:
+        if {"script", "style"} & self.inside:
             return
         if self.cell is None:
             self.running.append(data if "pre" in self.inside else " ".join(data.split("\n")))
@@ -262,7 +261,8 @@ class _Page(HTMLParser):
         self._end_cell()
 
     def _end_cell(self) -> None:
-        """Keep the cell that is open, whose own end need not be written."""
+        """Keep the cell that is open, whose own end need not be written, nor that of a footnote's mark in it."""
+        self.inside.discard("sup")
         if self.cell is not None:
             self.table[-1].append((" ".join("".join(self.cell).split()), *self.spans))
             self.cell = None

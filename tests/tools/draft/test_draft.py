@@ -457,10 +457,17 @@ def test_the_running_text_of_a_page_is_told_and_its_scripts_are_not(tmp_path: Pa
 
 
 def test_a_cell_of_a_page_keeps_its_parts_apart_and_no_mark_of_a_footnote(tmp_path: Path) -> None:
-    cells = ("90<br>91", "0.9<sup>8</sup>", "0.9<script>var a=5;</script>", "3 x 10<sup>-3</sup>", "0.<b>91</b>")
+    cells = (
+        "90<br>91",
+        "0.9<sup>8</sup>",
+        "0.8<sup>a",
+        "0.9<script>var a=5;</script>",
+        "3 x 10<sup>-3</sup>",
+        "0.<b>91</b>",
+    )
     page = "<table><td>Model<td>Accuracy<tr>" + "<tr>".join(f"<td>N<td>{cell}" for cell in cells)
     (table,) = read_tables(_file(tmp_path, "p.html", page))[0]
-    assert [row[1] for row in table.rows] == ["Accuracy", "90 91", "0.9", "0.9", "3 x 10^-3", "0.91"]
+    assert [row[1] for row in table.rows] == ["Accuracy", "90 91", "0.9", "0.8", "0.9", "3 x 10^-3", "0.91"]
     row = "<tr><td>N</td><td>0.9<sup>a</sup></td><td>10<sup>-3</sup></td><td>90<break/>91</td></tr>"
     jats = f"<article><table-wrap><label>Table 1</label><table>{row}</table></table-wrap></article>"
     (table,) = read_tables(_file(tmp_path, "p.xml", jats))[0]
@@ -565,6 +572,12 @@ def test_texts_of_one_kind_take_no_minutes(tmp_path: Path, text: str) -> None:
     """Each took time by the square of its length: minutes for a megabyte."""
     start = time.process_time()
     read_tables(_file(tmp_path, "r.txt", text))
+    assert time.process_time() - start < 5
+
+
+def test_a_page_of_marks_takes_no_minutes(tmp_path: Path) -> None:
+    start = time.process_time()
+    read_tables(_file(tmp_path, "p.html", "<table><tr><td>a" + "<sup>1<td>2<table>" * 20_000 + "<pre>3" * 50_000))
     assert time.process_time() - start < 5
 
 
