@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from leukbench.audit.checks.scores import feasible_rows, fold_scores
 from leukbench.audit.engine import multiclass
 from leukbench.audit.engine.feasibility import READINGS, BinaryGrid, Score, binary_matrix
 from leukbench.audit.engine.rounding import Interval, printed_interval
+from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import read
 from leukbench.tools.draft.audit import draft_of
 from tests.support.printed_papers import images, paper, score
@@ -75,7 +77,7 @@ weighted avg       0.91      0.91      0.91      3000
 
 
 @pytest.mark.parametrize(("accuracy", "status"), [("0.91", "consistent"), ("0.71", "inconsistent")])
-def test_a_report_of_three_thousand_images_is_decided(tmp_path, accuracy: str, status: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_report_of_three_thousand_images_is_decided(tmp_path: Path, accuracy: str, status: str) -> None:
     (tmp_path / "report.txt").write_text(REPORT.format(accuracy=accuracy))
     (found,) = feasible_rows.check_binary_rows(read(draft_of(tmp_path / "report.txt").paper()))
     assert found.status == status and found.check == "binary_rows"
@@ -114,7 +116,7 @@ def test_folds_of_many_images_counted_together_are_decided_and_their_means_said_
         for c in ("ill", "well")
     ]
 
-    def row(f1: str, aggregation: str):  # type: ignore[no-untyped-def]
+    def row(f1: str, aggregation: str) -> Draft:
         scores = (score("accuracy", "90.0", aggregation=aggregation),
                   score("f1", f1, aggregation=aggregation, average="macro"))  # fmt: skip
         (found,) = fold_scores.check_fold_scores(read(paper(*scores, *sizes)))

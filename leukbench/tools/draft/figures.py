@@ -25,13 +25,7 @@ from leukbench.tools.draft.headers import (
 from leukbench.tools.draft.labels import CITED, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.tables import Printed, Sentence
 
-AVERAGES = {
-    "macro avg": "macro",
-    "macro average": "macro",
-    "weighted avg": "weighted",
-    "weighted average": "weighted",
-    "micro avg": "micro",
-}
+AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg"])
 """Lines of scikit-learn's classification report that are means."""
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})

@@ -37,8 +37,8 @@ _CALLED = re.compile(
 )
 _OF_CALLS = re.compile(r"conf|cnf|conting|crosstab|matri[xz]|(?:^|[^a-z])(?:cm|cf|mat)(?![a-z])|cm$|^cm", re.IGNORECASE)
 _OF_OTHERS = re.compile(
-    r"kernel|filter|weight|rotat|transl|affine|transf|homogr|project|intrins|calib|distan|simil|adjac|corr|cov|cost|loss|"
-    r"penalt|shape|coord|bbox|box|label|image|config|confid",
+    r"kernel|filter|weight|rotat|transl|affine|transf|homogr|project|intrins|calib|distan|simil|adjac|corr|cov|cost|"
+    r"loss|penalt|shape|coord|bbox|box|label|image|config|confid",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"\[[-+.e\d\s,\[\]]*+")  # possessive: no text is searched twice
