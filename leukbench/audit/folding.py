@@ -17,6 +17,7 @@ ROWS = frozenset(
         "balanced_classes",
         "below_majority",
         "binary_rows",
+        "class_averages",
         "conflicting_words",
         "f1_of_precision_recall",
         "final_epoch",
@@ -60,6 +61,8 @@ CAUSES: tuple[Cause, ...] = (
     Cause("prose_class_sizes", ("class_sums",), "claims"),
     # figures that are not those of the matrix beside them break every other relation too
     Cause("matrix_scores", ("accuracy_between", "grid", "binary_rows", "rank_on_test", "perfect_scores"), "scores"),
+    # averages that the classes beside them do not allow: no matrix does either
+    Cause("class_averages", ("multiclass_rows", "binary_rows"), "scores"),
     # predictions without a look at the image: below the largest class, far from the validation figure, independent
     Cause(
         "informedness",

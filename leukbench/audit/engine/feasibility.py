@@ -119,7 +119,8 @@ class BinaryGrid:
         if score.class_ in self.classes:
             return f"positive:{score.class_}"
         stated = score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}
-        return score.average if stated else reading
+        harmonic = (score.metric, score.average, reading) == ("f1", "macro", "macro, harmonic F1")
+        return score.average if stated and not harmonic else reading
 
     def usual_values(self, score: Score, reading: str) -> list[npt.NDArray[np.float64]]:
         """Return the score of every matrix under each usual convention: what is 0/0 as 0, as 1, or left out of the

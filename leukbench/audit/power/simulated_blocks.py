@@ -165,16 +165,21 @@ def _fold_scores(paper: Raw, counts: Counts, names: list[str], rng: np.random.Ge
 
 
 def _class_scores(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
-    """Precision, recall and F1 of every class of another network on the same test set, with its accuracy."""
+    """Precision, recall and F1 of every class of another network on the same test set, with its accuracy and, now and
+    then, their averages."""
     values = definitions(same_sizes(counts, rng), names)
     keys = {"model": "p", "split": "test", "unit": _unit(style)}
     _claim(
         paper, "p.accuracy", "accuracy", print_score(values[Definition("accuracy", "overall")], rng, **style), **keys
     )
-    for c in names:
-        for metric in ("precision", "recall", "f1"):
+    averages = ("macro", "weighted") if rng.random() < 0.5 else ()
+    for metric in ("precision", "recall", "f1"):
+        for c in names:
             if (value := values.get(Definition(metric, f"positive:{c}"))) is not None:
                 _claim(paper, f"p.{metric}.{c}", metric, print_score(value, rng, **style), **keys, **{"class": c})
+        for how in averages:
+            if (value := values.get(Definition(metric, how))) is not None:
+                _claim(paper, f"p.{metric}.{how}", metric, print_score(value, rng, **style), **keys, average=how)
 
 
 def _table(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:

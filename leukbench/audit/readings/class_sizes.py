@@ -230,11 +230,17 @@ def _complete(ledger: Ledger, study: str, counts: dict[str, int]) -> bool:
     return len(counts) == len(ledger.paper.studies[study].classes) if study in ledger.paper.studies else True
 
 
+def class_names(ledger: Ledger, key: RowKey) -> tuple[str, ...] | None:
+    """Return the classes of a result's study."""
+    studies = ledger.paper.studies
+    study = studies.get(key[0]) or (next(iter(studies.values())) if len(studies) == 1 else None)
+    return None if study is None else tuple(study.classes)
+
+
 def n_classes(ledger: Ledger, key: RowKey) -> int | None:
     """Return the number of classes of a result's study."""
-    if key[0] in ledger.paper.studies:
-        return len(ledger.paper.studies[key[0]].classes)
-    return len(next(iter(ledger.paper.studies.values())).classes) if len(ledger.paper.studies) == 1 else None
+    names = class_names(ledger, key)
+    return None if names is None else len(names)
 
 
 def images_behind(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]] | None:

@@ -25,7 +25,7 @@ from leukbench.tools.draft.headers import (
 from leukbench.tools.draft.labels import CITED, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.tables import Printed, Sentence
 
-AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg"])
+AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
 """Lines of scikit-learn's classification report that are means."""
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
@@ -69,7 +69,14 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
     for number, table in enumerate(tables, start=1):
-        _read(found, _as_report(_turned(table)), f"{key}.t{number}", list(classes))
+        inner, margins = _without_scores(table)
+        _read(found, _as_report(_turned(inner)), f"{key}.t{number}", list(classes))
+        if margins is not None:
+            n = len(found.claims)
+            _read(found, margins, f"{key}.t{number}_margins", list(classes) or list(inner.rows[0][1:]))
+            found.claims[n:] = [claim | {"split": "test"} for claim in found.claims[n:]]  # as the cells
+            corner = [cell for row in table.rows[len(inner.rows) :] for cell in row[len(inner.rows[0]) :] if cell]
+            found.left += [f"{table.where}, in the corner: {cell}" for cell in corner]
     _tell_apart(found, {table.where: table.caption for table in tables})
     return found
 
@@ -100,7 +107,8 @@ def _turned(table: Printed) -> Printed:
     heads = [read_header(text) for text in joined_headers(table.rows, header_rows(table.rows))]
     first = [read_header(row[0]) for row in table.rows[1:] if row]
     averages = any(average_of(h.rest) for h in heads)  # a report of classes has a column "accuracy" too
-    if (any(h.metric for h in heads[1:]) and not averages) or sum(bool(h.metric) for h in first) < 2:
+    folds = sum(bool(h.fold) for h in heads) > 1
+    if (any(h.metric for h in heads[1:]) and not averages) or sum(bool(h.metric) for h in first) < (1 if folds else 2):
         return table
     return replace(table, rows=tuple(zip(*table.rows, strict=True)))
 
@@ -153,6 +161,36 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
     return replace(table, rows=rows), f"{table.where}: the last row and column {said}; they are left out."
 
 
+def _without_scores(table: Printed) -> tuple[Printed, Printed | None]:
+    """Return a confusion matrix without scores of its classes beside and below it, and these as a table of their own;
+    any other table as it is.
+
+    >>> rows = [("", "A", "B", "Recall"), ("A", "5", "1", "83.3"), ("B", "2", "4", "66.7"), ("PPV", "71.4", "80", "")]
+    >>> matrix, scores = _without_scores(Printed(where="t", caption="", rows=tuple(rows)))
+    >>> matrix.rows
+    (('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4'))
+    >>> scores.rows
+    (('Class', 'Recall', 'PPV'), ('A', '83.3', '71.4'), ('B', '66.7', '80'))
+    """
+    if not table.rows or len({len(row) for row in table.rows}) > 1:
+        return table, None
+    beside = sum(_is_class_score(text) for text in table.rows[0][1:])
+    below = sum(_is_class_score(row[0]) for row in table.rows[1:])
+    inner = tuple(row[: len(row) - beside] for row in table.rows[: len(table.rows) - below])
+    if not beside + below or not inner or not _is_matrix(table, inner[0], inner[1:]):
+        return table, None
+    width, last = len(inner[0]), table.rows[len(inner) :]
+    head = ("Class", *table.rows[0][width:], *(row[0] for row in last))
+    scores = [(name, *table.rows[r][width:], *(row[r] for row in last)) for r, name in enumerate(inner[0][1:], start=1)]
+    return replace(table, rows=inner), replace(table, rows=(head, *scores))
+
+
+def _is_class_score(text: str) -> bool:
+    """Whether a header names a score that each class has, and nothing else."""
+    head = read_header(text)
+    return head.metric in SCORES and head == Header(metric=head.metric, percent=head.percent)
+
+
 def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> None:
     if table.left_out:
         left = f"{table.where}: {table.left_out}."
@@ -171,7 +209,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     if _is_matrix(table, headers, body):
         _matrix(found, table, headers, body, ident)
         return
-    heads = [read_header(text, classes) for text in headers]
+    heads = _by_caption([read_header(text, classes) for text in headers], headers, table.caption)
     names = _name_columns(headers, heads, body)
     layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
@@ -207,6 +245,18 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
                 more |= {"guessed": "group"} if claim.get("guessed") and heads[c].rest.casefold() in groups else {}
                 found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **more, "where": table.where})
     _keep_support(found, table, headers)
+
+
+def _by_caption(heads: list[Header], headers: Sequence[str], caption: str) -> list[Header]:
+    """Return the headers of a table of folds with the score that its caption names, if they name none."""
+    said = read_header(caption)
+    if any(head.metric for head in heads) or sum(bool(head.fold) for head in heads) < 2 or said.metric not in SCORES:
+        return heads
+    scored = [read_header(f"{said.metric} {text}") for text in headers]
+    return [
+        replace(new, percent=said.percent) if old.fold or (new.mean and not new.rest) else old
+        for old, new in zip(heads, scored, strict=True)
+    ]
 
 
 def _fractions_of_percent(
@@ -325,6 +375,7 @@ def _whose(head: Header, label: Label, metric: str) -> Fields:
         conditions.append(head.rest)
     if score and label.average and not averaged:  # as an accuracy in a row of macro averages, of which kind is not said
         conditions.append(f"{label.average} average")
+    aggregation = label.aggregation or ("mean" if head.mean or (score and label.of_all) else "")
     return {
         "model": label.model,
         "condition": " ".join(filter(None, conditions)),
@@ -332,7 +383,9 @@ def _whose(head: Header, label: Label, metric: str) -> Fields:
         "class": of_row or guess,
         "guessed": "class" if guess else "",
         "fold": head.fold or label.fold,
-        "aggregation": label.aggregation or ("mean" if head.mean or (score and label.of_all) else ""),
+        # a mean of the classes' accuracies, each against the rest or not, weighted or not, may be of many kinds
+        "aggregation": "" if label.mean_of == "classes" and averaged else aggregation,
+        "mean_of": label.mean_of or ("folds" if head.mean and not head.rest and not label.aggregation else ""),
         "average": label.average or head.average if averaged and not (of_row or guess) else "",
     }
 
@@ -382,8 +435,8 @@ def _is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[s
 def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]], ident: str) -> None:
     names = [plain_cell(row[0]) or f"class {i}" for i, row in enumerate(body)]
     name = ident.rsplit(".", 1)[-1]
-    rows = "predicted" if re.search(r"predict", headers[0], re.IGNORECASE) else "unstated"
-    found.matrices.append({"id": name, "where": table.where, "rows": rows, "classes": names})
+    # a corner "Actual / Predicted" or "Predicted" may speak of the rows or of the columns
+    found.matrices.append({"id": name, "where": table.where, "rows": "unstated", "classes": names})
     for r, row in enumerate(body):
         for c, cell in enumerate(row[1 : len(body) + 1]):
             found.claims.append({

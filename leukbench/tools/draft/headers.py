@@ -76,10 +76,12 @@ def class_named(text: str, classes: Iterable[str], *, counted: bool = False) -> 
     """Return the class that a text names, written as it is or in other case; "all" in other case may be all classes,
     but where classes are ``counted``.
 
-    >>> class_named("hem", ["ALL", "HEM"]), class_named("All", ["ALL", "HEM"])
-    ('HEM', '')
+    >>> [class_named(text, ["ALL", "HEM"]) for text in ("hem", "Class: ALL", "All")]
+    ['HEM', 'ALL', '']
     """
     same = {name.casefold(): name for name in classes}
+    if text.casefold() not in same:
+        text = re.sub(r"class:?\s+", "", text, count=1, flags=re.IGNORECASE)  # as caret prints it
     name = same.get(text.casefold(), "")
     return name if counted or text in same.values() or text.casefold() != "all" else ""
 

@@ -17,9 +17,20 @@ _CLASSES = frozenset({"class", "classes", "cell type", "category", "label"})
 CITED = re.compile(r"\[\s*\d+|et al\.?|\(\d{4}\)", re.IGNORECASE)
 _OURS = re.compile(r"propos|ours|this (work|study|paper)|our ", re.IGNORECASE)
 _MEAN = re.compile(
-    r"(?:[\w-]+ )?(?:averaged?|mean|avg\.?)(?: (?:of|over|across|scores?|values?|folds?|cv)\b.*)?\s*(?:[(±/+].*)?:?",
+    r"(?:[\w-]+ )?(?:averages?|averaged|means?|avg\.?)"
+    r"(?: (?:of|over|across|accuracy|scores?|values?|results?|folds?|cv)\b.*)?\s*(?:[(±/+].*)?:?",
     re.IGNORECASE,
 )
+_NUMBERS = {
+    word: n for n, word in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2)
+}
+_MEANS = frozenset(["mean", "means", "average", "averages", "averaged", "avg"])
+_PARTS_OF = {"folds": frozenset(["fold", "folds", "cv", "k"]), "classes": frozenset(["class", "classes"])}
+_BESIDE_MEAN = frozenset({
+    "overall", "over", "all", "of", "the", "across", "total", "grand", "arithmetic", "unweighted", "simple", "accuracy",
+    "score", "scores", "value", "values", "result", "results", "sd", "s", "d", "std", "dev", "standard", "deviation",
+})  # fmt: skip
+"""What may stand beside "mean" where a row is that of the rows above it: other words may say that it is of others."""
 RUNS = re.compile(
     r"(?:\d+|k|three|four|five|ten)[ -]?(?:folds?|runs?|seeds?|times|repeats?|repetitions?)\b|cross[ -]?validat|\bCV\b|"
     r"\b(?:mean|averaged?)\b.*\b(?:folds|runs|seeds|splits|repetitions)\b",
@@ -47,8 +58,8 @@ _FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECAS
 @dataclass(frozen=True, kw_only=True)
 class Label:
     """Whose a row is: ``text`` as printed; model, condition, class, fold, part, average and aggregation as a claim
-    names them; ``of_all`` for a total, whose scores are a mean of some kind; ``spread`` for what is no result, and
-    ``cited``.
+    names them; ``of_all`` for a total, whose scores are a mean of some kind; ``mean_of``: the "folds" or
+    "classes" above it; ``spread`` for what is no result, and ``cited``.
     """
 
     text: str
@@ -60,6 +71,7 @@ class Label:
     average: str = ""
     aggregation: str = ""
     of_all: bool = False
+    mean_of: str = ""
     spread: bool = False
     cited: bool = False
 
@@ -104,7 +116,29 @@ def row_labels(
         elif r == len(rows) and {"All", "all"} & {*cells} - {*classes}:
             label = replace(label, of_all=True, class_="total" if label.class_ else "")
         found.append(_apart(label, title, found) if not label.spread else label)
-    return found
+    return [_mean_of(label, found[:r], found[r + 1 :]) for r, label in enumerate(found)]
+
+
+def _mean_of(label: Label, above: Sequence[Label], below: Sequence[Label]) -> Label:
+    """Return a mean with what it is of, if it is the last of its kind and named by nothing else.
+
+    >>> rows = [Label(text=str(i), fold=str(i)) for i in (1, 2)]
+    >>> [_mean_of(Label(text=t, aggregation="mean"), rows, []).mean_of for t in ("Mean (2 folds)", "Test mean")]
+    ['folds', '']
+    """
+    if not (label.of_all or label.aggregation):
+        return label
+    of = (label.model, label.condition, label.part)
+    alike, later = ([x for x in some if (x.model, x.condition, x.part) == of] for some in (above, below))
+    kind = "folds" if any(x.fold for x in alike) else "classes"
+    n = sum(bool(x.fold if kind == "folds" else x.class_) for x in alike)
+    said = re.findall(r"[a-z]+|\d+", label.text.rsplit(", ")[-1].lower())
+    numbers = {_NUMBERS.get(word) or int(word) for word in said if word in _NUMBERS or word.isdigit()}
+    words = {word for word in said if word not in _NUMBERS and not word.isdigit()}
+    mean = bool(words & _MEANS) or (kind == "classes" and label.aggregation != "mean")  # as a total
+    plain = mean and words <= _MEANS | _BESIDE_MEAN | _PARTS_OF[kind] and numbers <= {n}
+    last = n > 1 and not any(x.fold or x.class_ for x in later)
+    return replace(label, mean_of=kind) if plain and last else label
 
 
 def _apart(label: Label, title: str, above: Sequence[Label]) -> Label:

@@ -14,6 +14,7 @@ from leukbench.errors import InputError
 from leukbench.papers.vocabulary import SCORES
 from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread_scores, without_totals
 from leukbench.tools.draft.headers import class_named
+from leukbench.tools.draft.means import with_folds
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def draft_tables(
     if any(classes.values()) or support:
         rows = [_tested(row) for row in rows]
     figures.remarks += _of_other_data(rows) if any(classes.values()) else []
-    rows = [{k: v for k, v in row.items() if k != "other_data"} for row in rows]
+    rows = [{k: v for k, v in row.items() if k not in {"other_data", "mean_of"}} for row in with_folds(rows)]
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )

@@ -231,6 +231,17 @@ def test_a_matrix_from_the_command_line_is_scored(tmp_path: Path) -> None:
     assert f"mcc {matthews_corrcoef(label, called):.3f}" in scores_of(np.array([[5, 1], [2, 4]]), ["A", "B"])
 
 
+@pytest.mark.parametrize("corner", ["", "Actual / Predicted", "Predicted", "True class"])
+@pytest.mark.parametrize("classes", ["", "ALL,HEM", "ALL=20,HEM=44"])
+def test_a_matrix_is_held_against_the_scores_in_its_margins(tmp_path: Path, corner: str, classes: str) -> None:
+    head, columns = "| ALL | HEM | Recall (%) |\n|---|---|---|---|\n", "| Precision (%) | {} | 89.1 | 87.5 |\n"
+    for precision, told in (("83.3", []), ("85.3", ["matrix_scores"])):
+        rows = f"|{corner} {head}| ALL | 15 | 5 | 75.0 |\n| HEM | 3 | 41 | 93.2 |\n{columns.format(precision)}"
+        draft = draft_of(_file(tmp_path, "t.md", f"Table 1. Confusion matrix.\n\n{rows}"), classes)
+        assert draft.n_left == 1 and "in the corner: 87.5" in draft.text
+        assert [f.check for f in audit_papers([draft.paper()]) if f.status == "inconsistent"] == told
+
+
 def test_sums_of_a_matrix_are_no_class_and_a_third_class_is_none(tmp_path: Path) -> None:
     said = "the last row and column are sums and no class"
     summed = "600 48 648; 30 1189 1219; 630 1237 1867"

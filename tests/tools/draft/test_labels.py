@@ -122,7 +122,7 @@ def test_names_of_classes_win_over_words_of_averaging(tmp_path: Path) -> None:
         name = classes.partition("=")[0]
         assert accused == [] and [c.class_ for c in claims] == ["", name, name, "B"]
         accused, _ = audited(tmp_path, [rows[0], "R|97.5|75.0|83.3|93.2"], classes)
-        assert accused == ["binary_rows"]
+        assert accused == ["class_averages"]
     _, claims = audited(tmp_path, ["|Precision|Recall|F1", "Mac|83.3|75.0|78.9", "B|89.1|93.2|91.1"], "Mac=20,B=44")
     assert [c.class_ for c in claims] == ["Mac"] * 3 + ["B"] * 3
 

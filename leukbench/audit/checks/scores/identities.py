@@ -65,7 +65,7 @@ def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     """
     heads, studies = ledger.headlines, ledger.paper.studies
     return [
-        _f1_draft(row, triple, heads, n_classes(ledger, row.key) or 2)
+        _f1_draft(row, triple, heads, n_classes(ledger, row.key) or max(2, len({c for _, c, _ in row.scores if c})))
         for row in ledger.rows
         for triple in _triples(row, studies[row.key[0]].classes if row.key[0] in studies else ())
     ]

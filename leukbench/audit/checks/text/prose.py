@@ -11,10 +11,13 @@ from leukbench.audit.readings.claims import SCORE_METRICS, canonical, score_inte
 from leukbench.audit.readings.class_sizes import images_behind
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
+from leukbench.audit.readings.row_scores import harmonic
 from leukbench.audit.readings.texts import TIMES, plain_text, seconds
 from leukbench.papers.schema import Claim
 
 GAINS = ("improvement", "reduction")
+_NOT_WEIGHTED = frozenset({"f1", "auc", "mcc", "kappa", "balanced_accuracy"})
+"""Scores that, of counts added up, are no weighted mean of those of the parts, or that are means of other scores."""
 
 
 def _quantity(claim: Claim) -> Interval | None:
@@ -219,7 +222,10 @@ def _over_others(
 
 def check_means(ledger: Ledger) -> list[Draft]:
     """A stated mean is the mean of the figures it is said to come from (plain, or weighted by images where that
-    fits)."""
+    fits; of F1 also the harmonic mean of mean precision and recall).
+
+    Taken from counts that were added up, a score of :data:`_NOT_WEIGHTED` may lie outside of its parts.
+    """
     by_id = {c.id: c for c in ledger.paper.claims}
     found = []
     for claim in ledger.own:
@@ -231,30 +237,42 @@ def check_means(ledger: Ledger) -> list[Draft]:
     return found
 
 
+def _mean(values: list[Fraction]) -> Fraction:
+    return sum(values, Fraction(0)) / len(values)
+
+
 def _mean_draft(ledger: Ledger, claim: Claim, stated: Interval, parts: list[Claim], values: list[Interval]) -> Draft:
     """Return the finding on one stated mean and the figures that it is of."""
-    mean = Interval(
-        sum((i.low for i in values), Fraction(0)) / len(values),
-        sum((i.high for i in values), Fraction(0)) / len(values),
-    )
-    plain = mean.meets(stated)
+    plain = Interval(*(_mean([getattr(i, end) for i in values]) for end in ("low", "high"))).meets(stated)
     weighted = not plain and _weighted_mean(ledger, parts, values, stated)
-    good = plain or weighted is True
-    proved = not plain and weighted is False and not claim.approximate
-    middle = sum((Fraction(printed_number(p.value) or 0) for p in parts), Fraction(0)) / len(parts)
+    of_means = _f1_of_means(ledger, claim) if claim.metric == "f1" else None
+    of_scores = not plain and of_means is not None and of_means.meets(stated)
+    good = plain or weighted is True or of_scores
+    loose = claim.metric in _NOT_WEIGHTED and of_means is None
+    proved = not good and weighted is False and not loose and not claim.approximate
+    middle = _mean([Fraction(printed_number(p.value) or 0) for p in parts])
     return Draft(
         check="means",
         status="consistent" if good else "inconsistent" if proved else "implausible",
         kind="arithmetic",
         claims=(claim, *parts),
         severity=0 if good else (2 if claim.id in ledger.headlines else 1),
-        statement=f"{claim.value} is {'' if good else 'not '}the {'weighted ' if good and not plain else ''}mean of "
-        f"{', '.join(p.value for p in parts)}.",
+        statement=f"{claim.value} is {'' if plain or weighted else 'not '}the {'weighted ' if weighted else ''}mean of "
+        f"{', '.join(p.value for p in parts)}{', but the F1 of mean precision and recall' if of_scores else ''}.",
         witness=f"({' + '.join(p.value for p in parts)})/{len(parts)} = {shown(middle, 4)}; printed: {claim.value}."
         + (" Weighted by numbers of images that are not stated it could be." if weighted is None else ""),
         repair="" if good else f"{shown(middle, 2)}, or other parts than these.",
         members=((claim.id,), *((p.id,) for p in parts)) if proved else (),
     )
+
+
+def _f1_of_means(ledger: Ledger, claim: Claim) -> Interval | None:
+    """Return the harmonic mean of the precision and recall beside an F1; None where they are not both printed."""
+    row = next((r for r in ledger.rows if any(claim in claims for claims in r.scores.values())), None)
+    names = [(metric, claim.class_, claim.average) for metric in ("precision", "recall")]
+    scores = [score_interval(row.scores[name][0]) for name in names if row is not None and name in row.scores]
+    values = [i for i in scores if i is not None]
+    return harmonic(*values).times(100) if len(values) == 2 else None
 
 
 def _weighted_mean(ledger: Ledger, parts: list[Claim], values: list[Interval], stated: Interval) -> bool | None:
