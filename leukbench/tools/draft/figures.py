@@ -10,6 +10,7 @@ from typing import Any
 from leukbench.papers.vocabulary import METRICS, SCORES
 from leukbench.tools.draft.headers import (
     FIGURE,
+    METRIC_WORDS,
     NOT_AVERAGED,
     WHOLE,
     Header,
@@ -22,7 +23,7 @@ from leukbench.tools.draft.headers import (
     read_header,
     writes_commas,
 )
-from leukbench.tools.draft.labels import CITED, RUNS, SPREAD, Label, row_labels
+from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.tables import Printed, Sentence
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
@@ -69,16 +70,33 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
     for number, table in enumerate(tables, start=1):
-        inner, margins = _without_scores(table)
+        inner, scores = _without_scores(table)
         _read(found, _as_report(_turned(inner)), f"{key}.t{number}", list(classes))
-        if margins is not None:
-            n = len(found.claims)
-            _read(found, margins, f"{key}.t{number}_margins", list(classes) or list(inner.rows[0][1:]))
-            found.claims[n:] = [claim | {"split": "test"} for claim in found.claims[n:]]  # as the cells
-            corner = [cell for row in table.rows[len(inner.rows) :] for cell in row[len(inner.rows[0]) :] if cell]
-            found.left += [f"{table.where}, in the corner: {cell}" for cell in corner]
+        if scores:
+            _read_margins(found, table, scores, f"{key}.t{number}_margins", list(inner.rows[0][1:]))
+    beside = {claim["where"] for claim in found.claims if "_margins_" in claim["id"]}
+    if len(found.matrices) > 1:  # each is held against the scores beside it, and no others
+        for claim in found.claims:
+            claim |= {"condition": claim["where"]} if claim["where"] in beside else {}
     _tell_apart(found, {table.where: table.caption for table in tables})
     return found
+
+
+def _read_margins(
+    found: Figures, table: Printed, scores: Sequence[Sequence[str]], ident: str, names: list[str]
+) -> None:
+    """Read the scores beside a matrix as ones of its test; a line that is not of every class is listed.
+
+    Every class has its own, so that they are not all alike, as those of merged cells are.
+    """
+    size, n = len(names) + 1, len(found.claims)
+    good = [m for m in scores if _is_class_score(m[0]) and all(map(is_figure, m[1:size])) and len({*m[1:size]}) > 1]
+    if good:
+        rows = [("Class", *(m[0] for m in good)), *((names[r - 1], *(m[r] for m in good)) for r in range(1, size))]
+        _read(found, replace(table, rows=tuple(rows)), ident, names)
+        found.claims[n:] = [claim | {"split": "test"} for claim in found.claims[n:]]
+    left = [(m[0], cell) for m in scores for cell in (m[size:] if m in good else m[1:]) if is_figure(cell)]
+    found.left += dict.fromkeys(f"{table.where}, beside the matrix, {head}: {cell}" for head, cell in left)
 
 
 def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
@@ -161,34 +179,40 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
     return replace(table, rows=rows), f"{table.where}: the last row and column {said}; they are left out."
 
 
-def _without_scores(table: Printed) -> tuple[Printed, Printed | None]:
-    """Return a confusion matrix without scores of its classes beside and below it, and these as a table of their own;
-    any other table as it is.
+def _without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
+    """Return a confusion matrix without the scores beside and below it, and these, each with its name first; any other
+    table as it is. Its cells are counts of one test, no percentages and not several folds together.
 
     >>> rows = [("", "A", "B", "Recall"), ("A", "5", "1", "83.3"), ("B", "2", "4", "66.7"), ("PPV", "71.4", "80", "")]
     >>> matrix, scores = _without_scores(Printed(where="t", caption="", rows=tuple(rows)))
     >>> matrix.rows
     (('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4'))
-    >>> scores.rows
-    (('Class', 'Recall', 'PPV'), ('A', '83.3', '71.4'), ('B', '66.7', '80'))
+    >>> scores
+    [('Recall', '83.3', '66.7'), ('PPV', '71.4', '80', '')]
     """
-    if not table.rows or len({len(row) for row in table.rows}) > 1:
-        return table, None
-    beside = sum(_is_class_score(text) for text in table.rows[0][1:])
-    below = sum(_is_class_score(row[0]) for row in table.rows[1:])
-    inner = tuple(row[: len(row) - beside] for row in table.rows[: len(table.rows) - below])
-    if not beside + below or not inner or not _is_matrix(table, inner[0], inner[1:]):
-        return table, None
-    width, last = len(inner[0]), table.rows[len(inner) :]
-    head = ("Class", *table.rows[0][width:], *(row[0] for row in last))
-    scores = [(name, *table.rows[r][width:], *(row[r] for row in last)) for r, name in enumerate(inner[0][1:], start=1)]
-    return replace(table, rows=inner), replace(table, rows=(head, *scores))
+    rows = table.rows
+    if not rows or len({len(row) for row in rows}) > 1 or RUNS.search(table.caption):
+        return table, []
+    size = 1 + sum(read_header(row[0]).metric not in SCORES for row in rows[1:])
+    inner = tuple(row[:size] for row in rows[:size])
+    scores = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
+    if not scores or not _is_matrix(table, inner[0], inner[1:]) or _of_percent(inner):
+        return table, []
+    totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
+    named = all(read_header(line[0]).metric in SCORES for line in scores)
+    return (table, []) if totals or not named else (replace(table, rows=inner), scores)
+
+
+def _of_percent(matrix: Sequence[Sequence[str]]) -> bool:
+    """Whether all rows or all columns of whole cells come to about a hundred."""
+    counts = [[int(plain_cell(cell).replace(",", "")) for cell in row[1:]] for row in matrix[1:]]
+    return any(all(99 <= sum(line) <= 101 for line in lines) for lines in (counts, [*zip(*counts, strict=True)]))
 
 
 def _is_class_score(text: str) -> bool:
     """Whether a header names a score that each class has, and nothing else."""
     head = read_header(text)
-    return head.metric in SCORES and head == Header(metric=head.metric, percent=head.percent)
+    return head.metric in SCORES - NOT_AVERAGED and head == Header(metric=head.metric, percent=head.percent)
 
 
 def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> None:
@@ -209,7 +233,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     if _is_matrix(table, headers, body):
         _matrix(found, table, headers, body, ident)
         return
-    heads = _by_caption([read_header(text, classes) for text in headers], headers, table.caption)
+    heads = _by_caption([read_header(text, classes) for text in headers], headers, table)
     names = _name_columns(headers, heads, body)
     layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
@@ -247,10 +271,23 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     _keep_support(found, table, headers)
 
 
-def _by_caption(heads: list[Header], headers: Sequence[str], caption: str) -> list[Header]:
-    """Return the headers of a table of folds with the score that its caption names, if they name none."""
-    said = read_header(caption)
-    if any(head.metric for head in heads) or sum(bool(head.fold) for head in heads) < 2 or said.metric not in SCORES:
+def _by_caption(heads: list[Header], headers: Sequence[str], table: Printed) -> list[Header]:
+    """Return the headers of a table of folds with the score that its caption starts with, if they name none.
+
+    Not where the caption or the name of a row speaks of anything else that could be counted or measured.
+    """
+    caption = re.sub(r"^\s*(?:table|tab\.?)\s*[\w.-]+\s*[.:]\s*", "", table.caption, flags=re.IGNORECASE)
+    said = read_header(" ".join(caption.split()[:3]))
+    names = " ".join([caption, *(row[0] for row in table.rows[1:])])
+    if (
+        any(head.metric for head in heads)
+        or sum(bool(head.fold) for head in heads) < 2
+        or said.metric not in SCORES
+        or len({name for pattern, name in METRIC_WORDS if re.search(rf"\b(?:{pattern})\b", names, re.IGNORECASE)}) > 1
+        or re.search(
+            r"\b(?:number|images?|cells?|patients?|samples?|n|times?|seconds?|epochs?)\b", names, re.IGNORECASE
+        )
+    ):
         return heads
     scored = [read_header(f"{said.metric} {text}") for text in headers]
     return [
@@ -321,7 +358,8 @@ def _name_columns(headers: Sequence[str], heads: Sequence[Header], body: Sequenc
     ]  # fmt: skip
     counter = heads[0].metric == "epochs" and any(head.metric for head in heads[1:])
     first = [0] if counter or (not heads[0].metric and not heads[0].fold) else []
-    return sorted({*texts, *first})
+    folds = [c for c, text in enumerate(headers) if FOLDS.fullmatch(text.strip())]
+    return sorted({*texts, *first, *folds})
 
 
 def _pointed(cell: str, head: Header, commas: bool) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from leukbench.papers.vocabulary import SCORES
 
-_METRICS: tuple[tuple[str, str], ...] = (
+METRIC_WORDS: tuple[tuple[str, str], ...] = (
     (r"balanced[\s_-]*acc(uracy)?|bacc", "balanced_accuracy"),
     (r"error[\s_-]*rate", "error_rate"),
     (r"(top[\s-]?1[\s-]*)?acc(uracy)?(uracies)?\.?", "accuracy"),
@@ -102,10 +102,7 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
     fold = ""
     if (match := _FOLD.search(left)) is not None:
         fold, left = match[1] or match[2], (left[: match.start()] + left[match.end() :]).strip()
-    metric, left = _taken(left, _METRICS)
-    if not metric and (word := _AVERAGED.search(left)) is not None:  # as in Macro-F1, which is one word
-        metric, other = _taken(_AVERAGED.sub(" ", left).replace("_", " ").replace("-", " "), _METRICS)
-        left = f"{word[0]} {other}" if metric else left
+    metric, left = _metric_in(left)
     average, mean = "", False
     named = class_named(left.strip(_ENDS), classes)
     if not named and metric in SCORES - NOT_AVERAGED and (match := _AVERAGED.search(left)) is not None:
@@ -118,6 +115,18 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
     return Header(
         metric=metric, part=part, fold=fold, percent=percent, average=average, mean=mean, rest=left.strip(_ENDS)
     )
+
+
+def _metric_in(text: str) -> tuple[str, str]:
+    """Return the metric that a header names, and what is left of it."""
+    metric, left = _taken(text, METRIC_WORDS)
+    if not metric and (word := _AVERAGED.search(text)) is not None:  # as in Macro-F1, which is one word
+        metric, other = _taken(_AVERAGED.sub(" ", text).replace("_", " ").replace("-", " "), METRIC_WORDS)
+        left = f"{word[0]} {other}" if metric else text
+    if not metric and "_" in text:  # as in test_accuracy
+        metric, other = _taken(text.replace("_", " "), METRIC_WORDS)
+        left = other if metric else text
+    return metric, left
 
 
 def average_of(label: str) -> str:

@@ -52,7 +52,7 @@ _NO_RESULT = re.compile(
 _MARKS = frozenset("✓✔√☑●•+xX×")
 _NO_MARKS = frozenset(["", "-", "–", "—", "✗", "✘", "○"])
 _COUNTERS = frozenset(["", "#", "no", "no.", "index", "unnamed: 0", "rank", "s.no", "s. no."])
-_FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE)
+FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +109,39 @@ def row_labels(
     found: list[Label] = []
     title = ""
     plain = [[_COUNT_OF.sub("", plain_cell(cell)).strip() for cell in row] for row in rows]
+    headers = ["Fold"] if _are_folds(plain, headers) else headers
+    described = any(
+        {"count", "mean", "std"} <= {cell.lower() for cell in column} for column in zip(*plain, strict=True)
+    )
     for r, cells in enumerate(_filled(plain, headers), start=1):
         label = _label([pair for pair in zip(headers, cells, strict=True) if pair[1]], classes)
         if titles and titles[r - 1]:
             title, label = label.text, Label(text=label.text, spread=True)
+        elif described and any(re.fullmatch(r"count|\d+%", cell) for cell in cells):  # of pandas' describe()
+            label = replace(label, spread=True)
         elif r == len(rows) and {"All", "all"} & {*cells} - {*classes}:
             label = replace(label, of_all=True, class_="total" if label.class_ else "")
         found.append(_apart(label, title, found) if not label.spread else label)
-    return [_mean_of(label, found[:r], found[r + 1 :]) for r, label in enumerate(found)]
+    found = [_mean_of(label, found[:r], found[r + 1 :]) for r, label in enumerate(found)]
+    folded, averaged = (
+        {_group(x) for x in found if of(x)} for of in (lambda x: x.fold, lambda x: x.mean_of == "folds")
+    )
+    # one mean below several sets of folds may be of them all
+    return found if folded == averaged else [replace(x, mean_of=x.mean_of.replace("folds", "")) for x in found]
+
+
+def _are_folds(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> bool:
+    """Whether the one column of names counts rows, as a data frame's index does, above a mean."""
+    if len(headers) != 1 or headers[0].lower() not in _COUNTERS:
+        return False
+    cells = [cell for (cell,) in rows]
+    n = sum(cell.isdigit() for cell in cells)
+    counted = cells[:n] in ([str(i) for i in range(n)], [str(i + 1) for i in range(n)])
+    return n > 1 and counted and any(_MEAN.fullmatch(cell) for cell in cells[n:])
+
+
+def _group(label: Label) -> tuple[str, str, str]:
+    return label.model, label.condition, label.part
 
 
 def _mean_of(label: Label, above: Sequence[Label], below: Sequence[Label]) -> Label:
@@ -128,8 +153,7 @@ def _mean_of(label: Label, above: Sequence[Label], below: Sequence[Label]) -> La
     """
     if not (label.of_all or label.aggregation):
         return label
-    of = (label.model, label.condition, label.part)
-    alike, later = ([x for x in some if (x.model, x.condition, x.part) == of] for some in (above, below))
+    alike, later = ([x for x in some if _group(x) == _group(label)] for some in (above, below))
     kind = "folds" if any(x.fold for x in alike) else "classes"
     n = sum(bool(x.fold if kind == "folds" else x.class_) for x in alike)
     said = re.findall(r"[a-z]+|\d+", label.text.rsplit(", ")[-1].lower())
@@ -213,7 +237,7 @@ def _role(head: str, cell: str, classes: Sequence[str]) -> dict[str, str] | None
         return {"average": average}
     if cell.lower() == "overall" or _MEAN.fullmatch(cell):
         return {"aggregation": "pooled" if cell.lower() == "overall" else "mean"}
-    if _FOLDS.fullmatch(head) and (cell.isdigit() or said.fold):
+    if FOLDS.fullmatch(head) and (cell.isdigit() or said.fold):
         return {"fold": cell if cell.isdigit() else said.fold}
     if by_class:
         return {"class_": "" if said.metric else cell}

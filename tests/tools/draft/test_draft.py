@@ -238,7 +238,7 @@ def test_a_matrix_is_held_against_the_scores_in_its_margins(tmp_path: Path, corn
     for precision, told in (("83.3", []), ("85.3", ["matrix_scores"])):
         rows = f"|{corner} {head}| ALL | 15 | 5 | 75.0 |\n| HEM | 3 | 41 | 93.2 |\n{columns.format(precision)}"
         draft = draft_of(_file(tmp_path, "t.md", f"Table 1. Confusion matrix.\n\n{rows}"), classes)
-        assert draft.n_left == 1 and "in the corner: 87.5" in draft.text
+        assert draft.n_left == 1 and "beside the matrix, Precision (%): 87.5" in draft.text
         assert [f.check for f in audit_papers([draft.paper()]) if f.status == "inconsistent"] == told
 
 

@@ -1,0 +1,97 @@
+"""Folds with their mean, and matrices with scores in their margins, as frames and papers print them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leukbench.audit.findings import audit_papers
+from leukbench.tools.draft.audit import draft_of
+
+BARS = {2: "---|---", 3: "---|---|---", 4: "---|---|---|---", 5: "---|---|---|---|---", 7: "---|" * 6 + "---"}
+
+
+def told(folder: Path, rows: list[str], classes: str = "", caption: str = "") -> set[str]:
+    """Return the checks that accuse Markdown tables of these rows; a row without a bar is a heading above the next."""
+    lines, new = [f"Table 1. {caption}\n"] if caption else [], True
+    for row in rows:
+        lines.append(f"|{row}|" if "|" in row else f"\n## {row}\n")
+        if new and "|" in row:
+            lines.append(f"|{BARS[row.count('|') + 1]}|")
+        new = "|" not in row
+    (folder / "t.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    findings = audit_papers([draft_of(folder / "t.md", classes).paper()])
+    return {f.check for f in findings if f.status == "inconsistent"}
+
+
+LONG = ["Model|Fold|Accuracy|F1", "A|1|90.1|88.0", "A|2|91.3|89.0", "A|Mean|90.7|88.5", "B|1|80.1|78.0",
+        "B|2|81.3|79.0", "B|Mean|80.7|78.5"]  # fmt: skip
+INDEX = ["|accuracy|f1", "0|0.901|0.88", "1|0.913|0.89", "2|0.92|0.90", "mean|0.911|0.89"]
+SCORES = ["|fit_time|test_accuracy", "0|1.2|0.90", "1|1.2|0.92", "mean|1.2|0.91"]
+TWO = ["A", "|X|Y|Recall", "X|9|1|90.0", "Y|2|8|80.0", "B", "|X|Y|Recall", "X|8|2|80.0", "Y|3|7|70.0"]
+THREE = ["|X|Y|Z|Recall", "X|9|1|0|90.0", "Y|2|6|2|60", "Z|1|0|9|90", "Precision|75.0|85.7|81.8|"]
+MATRIX = ["|X|Y|Z", "X|9|1|0", "Y|2|6|2", "Z|1|0|9"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "true", "false", "check"),
+    [
+        (LONG, "90.7|88.5", "95.7|88.5", "means"),
+        (INDEX, "mean|0.911", "mean|0.951", "means"),
+        (SCORES, "1.2|0.91", "1.2|0.95", "means"),
+        (TWO, "X|8|2|80.0", "X|8|2|84.0", "matrix_scores"),
+        (THREE, "85.7", "88.7", "matrix_scores"),
+    ],
+)
+@pytest.mark.parametrize("classes", ["", "X=10,Y=10"])
+def test_a_false_mean_or_score_is_told_and_a_true_one_is_not(
+    tmp_path: Path, rows: list[str], true: str, false: str, check: str, classes: str
+) -> None:
+    classes = classes if rows[0] != THREE[0] else ""
+    assert told(tmp_path, rows, classes) == set()
+    assert told(tmp_path, [row.replace(true, false) for row in rows], classes) == {check}
+
+
+@pytest.mark.parametrize("classes", ["", "X=10,Y=10"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Fold|Accuracy", "1|90.1", "2|91.3", "1|94.1", "2|95.3", "Mean|92.7"],
+        ["Fold|Accuracy", "Run 1|", "1|90.1", "2|91.3", "Run 2|", "1|94.1", "2|95.3", "Mean|92.7"],
+        ["Repeat|Fold|Accuracy|F1", "1|1|90.1|88.0", "1|2|91.3|89.0", "2|1|94.1|88.0", "2|2|95.3|89.0",
+         "Mean||92.7|88.5"],
+        ["|precision|recall|f1", "count|5|5|5", "mean|0.90|0.90|0.90", "std|0.01|0.01|0.01", "min|0.88|0.87|0.89",
+         "25%|0.89|0.89|0.895", "50%|0.88|0.88|0.91", "75%|0.91|0.91|0.92", "max|0.93|0.93|0.93"],
+        ["|X|Y|Total|Recall", "X|9|1|10|90.0", "Y|2|8|10|80.0", "Total|11|9|20|85.0"],
+        ["|X|Y|Recall|Precision|F1-Score|Support", "X|9|1|90.0|81.8|85.7|10", "Y|2|8|80.0|88.9|84.2|10"],
+    ],
+)  # fmt: skip
+def test_repeated_folds_descriptions_and_totals_are_not_accused(tmp_path: Path, rows: list[str], classes: str) -> None:
+    assert told(tmp_path, rows, classes) == set()
+
+
+@pytest.mark.parametrize(
+    "margins",
+    [
+        ["Precision|80.3|80.3|80.3", "Recall|80.0|80.0|80.0"],  # one macro average each, in merged cells
+        ["Precision|80.3||"],
+        ["Specificity||95.0|"],
+        ["Accuracy|80.0||"],
+    ],
+)
+def test_what_is_no_score_of_every_class_is_not_held_against_a_matrix(tmp_path: Path, margins: list[str]) -> None:
+    assert told(tmp_path, [*MATRIX, *margins]) == set()
+
+
+@pytest.mark.parametrize(
+    "caption",
+    ["Images in each fold of the cross-validation whose accuracy is given in Table 3",
+     "Best epoch by accuracy per fold", "Accuracy and number of images per fold"],
+)  # fmt: skip
+def test_folds_are_scores_only_where_the_caption_speaks_of_nothing_else(tmp_path: Path, caption: str) -> None:
+    rows = ["Model|Fold 1|Fold 2|Accuracy", "V|311|290|90.0"]
+    assert told(tmp_path, rows, caption=caption) == set()
+    file = tmp_path / "t.md"
+    file.write_text(f"Table 1. {caption}\n\n|Model|Fold 1|Fold 2|Mean|F1|\n|---|---|---|---|---|\n|V|311|290|95|0.9|\n")
+    assert [c.metric for c in draft_of(file).paper().claims if c.metric == "accuracy"] == []
