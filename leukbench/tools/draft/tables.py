@@ -49,7 +49,7 @@ _BLOCKS = frozenset(
     ["p", "div", "li", "br", "pre", "section", "article", "figcaption", *(f"h{n}" for n in range(1, 7))]
 )
 _OF_TABLES = frozenset(["table", "tr", "td", "th"])
-_MARKED = frozenset(["script", "style", "sup", "pre"])
+_MARKED = frozenset(["caption", "script", "style", "sup", "pre"])
 _WIDEST = 600  # characters of a line of a table
 _FAR = 12  # lines by which a caption may stand above its table
 
@@ -215,6 +215,7 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tables: list[list[list[tuple[str, str, str]]]] = []
+        self.captions: dict[int, str] = {}
         self.running: list[str] = []
         self.open: list[tuple[list[list[tuple[str, str, str]]], list[str] | None, tuple[str, str]]] = []
         self.table: list[list[tuple[str, str, str]]] = []
@@ -251,7 +252,9 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if {"script", "style"} & self.inside:
             return
-        if self.cell is None:
+        if "caption" in self.inside and self.open and self.cell is None:
+            self.captions[id(self.table)] = self.captions.get(id(self.table), "") + data
+        elif self.cell is None:
             self.running.append(data if "pre" in self.inside else " ".join(data.split("\n")))
         elif "sup" not in self.inside or "".join(self.cell).rstrip().endswith("10"):
             self.cell.append(f"^{data}" if "sup" in self.inside else data)
@@ -293,7 +296,8 @@ def _page(text: str) -> _Page:
 
 def _of_page(page: _Page, where: str) -> Iterator[Printed]:
     for n, rows in enumerate(page.tables, start=1):
-        yield _printed(f"{where or 'table'} {n}".strip(), "", _spread(rows))
+        caption = " ".join(page.captions.get(id(rows), "").split())
+        yield _printed(f"{where or 'table'} {n}".strip(), caption, _spread(rows))
 
 
 # ----------------------------------------------------------------------------------------------------------- notebooks

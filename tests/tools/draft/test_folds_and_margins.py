@@ -95,3 +95,13 @@ def test_folds_are_scores_only_where_the_caption_speaks_of_nothing_else(tmp_path
     file = tmp_path / "t.md"
     file.write_text(f"Table 1. {caption}\n\n|Model|Fold 1|Fold 2|Mean|F1|\n|---|---|---|---|---|\n|V|311|290|95|0.9|\n")
     assert [c.metric for c in draft_of(file).paper().claims if c.metric == "accuracy"] == []
+
+
+def test_a_page_tells_what_its_captions_say(tmp_path: Path) -> None:
+    file = tmp_path / "t.html"
+    row = "<tr><td>V<td>91.1<td>92.1<td>{}</tr>"
+    head = "<table><caption>Table 2. Accuracy (%) per fold</caption><tr><th>Model<th>Fold 1<th>Fold 2<th>Mean</tr>"
+    for mean, accused in (("91.6", []), ("95.0", ["means"])):
+        file.write_text(f"<p>Text.</p>{head}{row.format(mean)}</table>", encoding="utf-8")
+        findings = audit_papers([draft_of(file).paper()])
+        assert [f.check for f in findings if f.status == "inconsistent"] == accused
