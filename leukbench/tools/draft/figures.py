@@ -205,7 +205,7 @@ def _without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
 
 def _of_percent(matrix: Sequence[Sequence[str]]) -> bool:
     """Whether all rows or all columns of whole cells come to about a hundred."""
-    counts = [[int(plain_cell(cell).replace(",", "")) for cell in row[1:]] for row in matrix[1:]]
+    counts = [[float(plain_cell(cell).replace(",", "")) for cell in row[1:]] for row in matrix[1:]]
     return any(all(99 <= sum(line) <= 101 for line in lines) for lines in (counts, [*zip(*counts, strict=True)]))
 
 
