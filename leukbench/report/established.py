@@ -187,15 +187,14 @@ def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protoco
 
 
 def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Protocol) -> str:
-    """Return the headline metric of the claim's network under a protocol: of several readings the first,
-    and how many.
+    """Return the headline metric of the claim's network under a protocol: of several readings the first, how many there
+    are, and what the others that ran came to.
     """
     names = _experiments(data, paper, study, claim, protocol)
     if not names:
         return "not run"
     name = names[0]
-    average = None if claim.class_ or claim.metric in {"accuracy", "auc", "mcc", "kappa"} else "macro"
-    e = pick(data.arm(name, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
+    e = _estimate(data, name, claim)
     one = only_class(data, name, claim.arm)
     result = f"{one_answer(e, one)}{_after_steps(data, name, claim.arm)}" if one else with_interval(e, data.unit(name))
     result += _trainings(e) if e is not None and not one else ""
@@ -204,8 +203,27 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
         groups += _seen_in_training(data.results[name], data.unit(name))
     copies = image_by_image(data, name, claim.arm) if claim.metric == "accuracy" else ""
     readings = data.papers[paper].studies[study].protocols.get(protocol, ())
-    more = f" (1 of {len(readings)} readings)" if len(readings) > 1 else ""
+    others = "".join(_other_reading(data, other, name, claim) for other in names[1:])
+    more = f" (1 of {len(readings)} readings{others})" if len(readings) > 1 else ""
     return f"{result}{groups}{copies}{more}"
+
+
+def _other_reading(data: ReportData, experiment: str, first: str, claim: Claim) -> str:
+    """Return what the claim's network came to by another reading of a split, and how much was run if that differs from
+    the first; "" where it names one class alone.
+    """
+    if only_class(data, experiment, claim.arm):
+        return ""
+    name = data.results[experiment].plan.reading.name.replace("_", " ")
+    result = with_interval(_estimate(data, experiment, claim), data.unit(experiment))
+    ran, of_first = (status(data, n, claim.arm) for n in (experiment, first))
+    return f"; by {name} {result}{'' if ran == of_first else f', {ran}'}"
+
+
+def _estimate(data: ReportData, experiment: str, claim: Claim) -> Estimate | None:
+    """Return the headline's metric of its network in an experiment."""
+    average = None if claim.class_ or claim.metric in {"accuracy", "auc", "mcc", "kappa"} else "macro"
+    return pick(data.arm(experiment, claim.arm).estimates, claim.metric, class_=claim.class_, average=average)
 
 
 def _trainings(e: Estimate) -> str:
@@ -309,8 +327,8 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     known = _patients_known(reports, paper.key, study)
     patients = "" if known else ", and a list of patient ids, which is not published"
     many = f"as many by {'patient' if known else 'group'}{_so_far(reports, paper, study)}"
-    readings = len(paper.studies[study].protocols.get("as_published", ()))
-    others = f" under the other {readings - 1} readings of its split, and {many}" if readings > 1 else ""
+    others = _other_readings(reports, paper, study)
+    others = f"{others}, and {many}" if others else ""
     if verdict is not None:
         margin = 100 * verdict.smallest_margin
         within = f"the trainings that there are could show agreement within {margin:.1f} points (80 % power)"
@@ -320,6 +338,15 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
         return f"another training under its own split, and{others or f' {many}'}{patients}"
     n = "" if counted_on(claim, paper) else "the number of images behind the figure, which is not printed, and "
     return f"{n}all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
+
+
+def _other_readings(reports: Sequence[ReportData], paper: Paper, study: str) -> str:
+    """Return the readings of a published split beside the first, and how many of them were run; "" where it has one."""
+    claim = paper.claim(paper.studies[study].headline)
+    n = len(paper.studies[study].protocols.get("as_published", ())) - 1
+    ran = [_experiments(data, paper.key, study, claim, "as_published")[1:] for data in real(reports, paper.key, study)]
+    so_far = f" (so far {len(ran[0])} of them)" if ran and ran[0] else ""
+    return f" under the other {n} readings of its split{so_far}" if n > 0 else ""
 
 
 def _so_far(reports: Sequence[ReportData], paper: Paper, study: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,17 @@ def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
     head = established.headline([leaking], data.papers[PAPER], NAME, ())
     assert f" patients{said}" in head.as_published and ("training" in head.as_published) == bool(said)
     assert "training" not in head.by_patient
+
+
+def test_every_reading_of_a_split_that_was_run_stands_on_the_first_screen() -> None:
+    with (REPORTS / "first-verdicts" / "tables" / "estimates.csv").open(encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if r["metric"] == "accuracy" and r["arm"] == "ddrnet"]
+    (pool,) = [r for r in rows if r["experiment"] == "ddrnet-released_pool" and r["aggregation"] == "pooled"]
+    value, low, high = (f"{100 * float(pool[key]):.1f}" for key in ("value", "low", "high"))
+    line = f"(1 of 5 readings; by released pool {value} [{low} to {high}], full, one seed, bfloat16)"
+    index = (REPORTS / "index.md").read_text(encoding="utf-8")
+    assert line in index and line in (REPORTS / "papers" / "ddrnet.md").read_text(encoding="utf-8")
+    assert "also under the other 4 readings of its split (so far 1 of them)" in index
 
 
 def test_a_mean_of_trainings_says_how_much_they_differ(data: ReportData) -> None:
