@@ -195,7 +195,7 @@ def _without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
         return table, []
     size = 1 + sum(read_header(row[0]).metric not in SCORES for row in rows[1:])
     inner = tuple(row[:size] for row in rows[:size])
-    scores = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
+    scores: list[Sequence[str]] = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
     if not scores or not _is_matrix(table, inner[0], inner[1:]) or _of_percent(inner):
         return table, []
     totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]

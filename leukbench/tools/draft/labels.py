@@ -123,9 +123,7 @@ def row_labels(
             label = replace(label, of_all=True, class_="total" if label.class_ else "")
         found.append(_apart(label, title, found) if not label.spread else label)
     found = [_mean_of(label, found[:r], found[r + 1 :]) for r, label in enumerate(found)]
-    folded, averaged = (
-        {_group(x) for x in found if of(x)} for of in (lambda x: x.fold, lambda x: x.mean_of == "folds")
-    )
+    folded, averaged = {_group(x) for x in found if x.fold}, {_group(x) for x in found if x.mean_of == "folds"}
     # one mean below several sets of folds may be of them all
     return found if folded == averaged else [replace(x, mean_of=x.mean_of.replace("folds", "")) for x in found]
 
