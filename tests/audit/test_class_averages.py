@@ -151,6 +151,12 @@ def test_another_row_below_classes_need_not_be_an_average_of_them(tmp_path: Path
     assert seen(tmp_path, [*CLASSES, f"|{label}|0.98|0.99|"], "ill,well") == []
 
 
+def test_no_average_of_f1_lies_below_the_classes_and_of_unknown_precision_it_may_lie_above(tmp_path: Path) -> None:
+    rows = ["|Class|F1|", "|---|---|", "|ill|90.1|", "|well|88.3|"]
+    assert seen(tmp_path, [*rows, "|Macro avg|70.2|"], "ill,well") == ["class_averages"]
+    assert seen(tmp_path, [*rows, "|Macro avg|90.5|"], "ill,well") == []
+
+
 def test_a_class_may_be_called_average(tmp_path: Path) -> None:
     rows = ["|Class|Precision|Recall|", "|---|---|---|", "|Average|0.91|0.90|", "|Good|0.81|0.82|", "|Poor|0.76|0.70|"]
     assert seen(tmp_path, rows) == []

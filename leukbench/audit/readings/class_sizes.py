@@ -23,7 +23,7 @@ def stated_sizes(ledger: Ledger, claim: Claim) -> dict[int, tuple[str, Claim | N
         return {}
     if (n := own_size(claim)) is not None:
         return {n: ("the number printed with the figure", None)}
-    for c in ledger.own:
+    for c in ledger.counted:
         n = count_of(c)
         parts = {claim.split} if claim.split != "unstated" else {"test", "validation", "unstated"}
         if c.metric != "n_images" or not n or c.study not in {claim.study, ""} or c.split not in parts:
@@ -84,7 +84,7 @@ def own_totals(ledger: Ledger, key: RowKey) -> dict[int, Claim]:
     """Return the numbers of images that are printed for a result's own network, or with its accuracy -> where."""
     study, model = key[:2]
     found: dict[int, Claim] = {}
-    for c in ledger.own:
+    for c in ledger.counted:
         if row_key(c) == key and canonical(c.metric) == "accuracy" and not c.class_:
             n = own_size(c)
         elif c.metric == "n_images" and not c.class_ and (c.model or c.arm, c.split, c.of_fold) == key[1:4]:
@@ -101,7 +101,7 @@ def _stated(ledger: Ledger, key: RowKey, wanted: Iterable[tuple[str, str]]) -> S
     study, _, split, fold, _, _ = key
     stated = [
         c
-        for c in ledger.own
+        for c in ledger.counted
         if c.metric == "n_images" and c.class_ and c.split == split and c.of_fold == fold and c.study in {study, ""}
     ]
     for pair in wanted:
@@ -181,7 +181,7 @@ def _stated_for(ledger: Ledger, printed: Printed) -> list[Claim]:
     study, model, split, fold, _, _ = printed.key
     return [
         c
-        for c in ledger.own
+        for c in ledger.counted
         if c.metric == "n_images"
         and not c.class_
         and count_of(c) is not None
@@ -250,7 +250,7 @@ def images_behind(ledger: Ledger, claim: Claim) -> tuple[int, tuple[Claim, ...]]
         return own_n, ()
     stated = [
         c
-        for c in ledger.own
+        for c in ledger.counted
         if c.metric == "n_images"
         and not c.class_
         and c.split == claim.split

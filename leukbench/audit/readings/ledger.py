@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leukbench.audit.engine.effort import Effort
-from leukbench.audit.readings.claims import RowKey, own
+from leukbench.audit.readings.claims import RowKey, own, own_size
 from leukbench.audit.readings.printed_matrices import Printed, matrices
 from leukbench.audit.readings.rows import Row, headlines, rows
 from leukbench.papers.schema import Claim, Paper
@@ -46,6 +47,11 @@ class Ledger:
     headlines: frozenset[str]
     sizes: dict[RowKey, Sizes | None] = field(default_factory=dict, compare=False, repr=False)
     effort: Effort = field(default_factory=Effort, compare=False, repr=False)
+
+    @functools.cached_property
+    def counted(self) -> tuple[Claim, ...]:
+        """Own claims that say a number of images: as such, or beside a score."""
+        return tuple(c for c in self.own if c.metric == "n_images" or own_size(c) is not None)
 
 
 def read(paper: Paper) -> Ledger:

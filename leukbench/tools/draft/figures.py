@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +37,9 @@ _IN_TEXT = re.compile(
 )
 """What may be a figure of running text: a decimal, a percentage, a whole number behind ``=``, or of true positives."""
 _OTHER_DATA = re.compile(
-    r"data ?(?:set|base)s?|cohort|cent(?:re|er)|site|source|(?:test )?sets?|level|(?:no\.?|number) of classes",
+    r"data ?(?:set|base)s?|cohort|cent(?:re|er)|site|source|(?:test )?sets?|level|(?:no\.?|number) of classes|"
+    r"hospital|(?:patient|subject|case|slide)(?: (?:id|no\.?|number))?|magnification|zoom|(?:left|held)[ -]?out\b.*|"
+    r"scanner|stain",
     re.IGNORECASE,
 )
 _MANY = re.compile(r"\s*(?:[KMBG]|[×x]? ?10\^?\d|thousands?|millions?|billions?)\b", re.IGNORECASE)
@@ -44,6 +47,8 @@ _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset(
     {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
 )
+_RATES = re.compile(r"(?:f[npdo]r|npv|(?:miss|error) rate|false .* rate)(?: ?\(%\))?|\(?%\)?", re.IGNORECASE)
+"""What else may stand beside or below a matrix, as MATLAB prints it, and is not read."""
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
@@ -69,7 +74,7 @@ class Figures:
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
-    for number, table in enumerate(tables, start=1):
+    for number, table in enumerate(itertools.chain.from_iterable(map(_by_metric, tables)), start=1):
         inner, scores = _without_scores(table)
         _read(found, _as_report(_turned(inner)), f"{key}.t{number}", list(classes))
         if scores:
@@ -80,6 +85,25 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
             claim |= {"condition": claim["where"]} if claim["where"] in beside else {}
     _tell_apart(found, {table.where: table.caption for table in tables})
     return found
+
+
+def _by_metric(table: Printed) -> list[Printed]:
+    """Return a table of folds in columns with a column of metrics as one table a metric, its caption naming it; any
+    other table as it is.
+
+    >>> rows = (("Model", "Metric", "Fold 1", "Fold 2"), ("V", "F1", "90", "91"), ("V", "Recall", "92", "93"))
+    >>> [(part.caption, part.rows[1:]) for part in _by_metric(Printed(where="t", caption="", rows=rows))]
+    [('F1', (('V', '90', '91'),)), ('Recall', (('V', '92', '93'),))]
+    """
+    head, *body = table.rows or ((),)
+    if sum(bool(read_header(text).fold) for text in head) < 2:
+        return [table]
+    for c in range(1, len(head)):
+        names = dict.fromkeys(row[c] for row in body)
+        if all(read_header(name).metric in SCORES for name in names) and names:
+            rows = {name: [row[:c] + row[c + 1 :] for row in body if row[c] == name] for name in names}
+            return [replace(table, caption=n, rows=(head[:c] + head[c + 1 :], *of)) for n, of in rows.items()]
+    return [table]
 
 
 def _read_margins(
@@ -191,16 +215,21 @@ def _without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
     [('Recall', '83.3', '66.7'), ('PPV', '71.4', '80', '')]
     """
     rows = table.rows
-    if not rows or len({len(row) for row in rows}) > 1 or RUNS.search(table.caption):
+    square = [row[0] for row in rows[1:]] == list(rows[0][1:]) if rows else True
+    if square or len({len(row) for row in rows}) > 1 or RUNS.search(table.caption):
         return table, []
-    size = 1 + sum(read_header(row[0]).metric not in SCORES for row in rows[1:])
+    size = 1 + sum(not _is_rate(row[0]) for row in rows[1:])
     inner = tuple(row[:size] for row in rows[:size])
     scores: list[Sequence[str]] = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
     if not scores or not _is_matrix(table, inner[0], inner[1:]) or _of_percent(inner):
         return table, []
     totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
-    named = all(read_header(line[0]).metric in SCORES for line in scores)
+    named = all(_is_rate(line[0]) for line in scores)
     return (table, []) if totals or not named else (replace(table, rows=inner), scores)
+
+
+def _is_rate(text: str) -> bool:
+    return read_header(text).metric in SCORES or _RATES.fullmatch(text) is not None
 
 
 def _of_percent(matrix: Sequence[Sequence[str]]) -> bool:
@@ -279,8 +308,12 @@ def _by_caption(heads: list[Header], headers: Sequence[str], table: Printed) -> 
     caption = re.sub(r"^\s*(?:table|tab\.?)\s*[\w.-]+\s*[.:]\s*", "", table.caption, flags=re.IGNORECASE)
     said = read_header(" ".join(caption.split()[:3]))
     names = " ".join([caption, *(row[0] for row in table.rows[1:])])
+    numbers = [
+        float(m[1].replace(",", "")) for row in table.rows[1:] for c in row[1:] if (m := FIGURE.match(plain_cell(c)))
+    ]
     if (
-        any(head.metric for head in heads)
+        any(n > 100 for n in numbers)
+        or any(head.metric for head in heads)
         or sum(bool(head.fold) for head in heads) < 2
         or said.metric not in SCORES
         or len({name for pattern, name in METRIC_WORDS if re.search(rf"\b(?:{pattern})\b", names, re.IGNORECASE)}) > 1
@@ -374,6 +407,8 @@ def _claim(head: Header, label: Label, cell: str, table: Printed, *, counting: b
     if figure is None:
         return None
     metric, value = figure
+    if metric in _COUNTS and label.aggregation == "mean" and "total" not in label.text.lower():
+        return None  # as the mean of the numbers of images that a frame's mean() gives
     claim = ({"kind": "cited"} if label.cited else {}) | _whose(head, label, metric)
     claim["split"] = head.part or label.part or _part_of(metric, table)
     claim |= {"value": value, "unit": _unit(metric, value, cell, head, table)}

@@ -54,7 +54,13 @@ _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)
 _INTERVAL = re.compile(r"[(\[,]?\s*\d+\s*%\s*(?:CI|confidence intervals?)\s*[)\]]?", re.IGNORECASE)
 _BESIDE = re.compile(r"\(?\s*\bn\s*=\s*[\d,]+\s*\)?|±\s*(?:SD|std\.?|standard deviation)?", re.IGNORECASE)
 """A number of images and the mark of a spread, which a header may have beside its name."""
-_FOLD = re.compile(r"(?:fold|k)\s*[-_=#]?\s*(\d+)|(\d+)(?:st|nd|rd|th)?\s*fold", re.IGNORECASE)
+_FOLDS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?<![A-Za-z])(?:fold|k)\s*[-_=#]?\s*(\d+)",
+        r"(?<![A-Za-z\d])(\d+)(?:st|nd|rd|th)?\s*fold(?!\s*\d)",
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +106,8 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
     percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
     left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
     fold = ""
-    if (match := _FOLD.search(left)) is not None:
-        fold, left = match[1] or match[2], (left[: match.start()] + left[match.end() :]).strip()
+    if (match := next(filter(None, (pattern.search(left) for pattern in _FOLDS)), None)) is not None:
+        fold, left = match[1], (left[: match.start()] + left[match.end() :]).strip()
     metric, left = _metric_in(left)
     average, mean = "", False
     named = class_named(left.strip(_ENDS), classes)

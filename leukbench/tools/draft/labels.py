@@ -107,6 +107,7 @@ def row_labels(
     [('Net', 'ALL', ''), ('Net', 'HEM', ''), ('Net', '', 'mean')]
     """
     found: list[Label] = []
+    seen: set[Label] = set()
     title = ""
     plain = [[_COUNT_OF.sub("", plain_cell(cell)).strip() for cell in row] for row in rows]
     headers = ["Fold"] if _are_folds(plain, headers) else headers
@@ -121,7 +122,7 @@ def row_labels(
             label = replace(label, spread=True)
         elif r == len(rows) and {"All", "all"} & {*cells} - {*classes}:
             label = replace(label, of_all=True, class_="total" if label.class_ else "")
-        found.append(_apart(label, title, found) if not label.spread else label)
+        found.append(_apart(label, title, seen, r) if not label.spread else label)
     found = [_mean_of(label, found[:r], found[r + 1 :]) for r, label in enumerate(found)]
     folded, averaged = {_group(x) for x in found if x.fold}, {_group(x) for x in found if x.mean_of == "folds"}
     # one mean below several sets of folds may be of them all
@@ -163,14 +164,17 @@ def _mean_of(label: Label, above: Sequence[Label], below: Sequence[Label]) -> La
     return replace(label, mean_of=kind) if plain and last else label
 
 
-def _apart(label: Label, title: str, above: Sequence[Label]) -> Label:
-    """Return a label under a title, told by its place from those above that are alike."""
+def _apart(label: Label, title: str, seen: set[Label], number: int) -> Label:
+    """Return a label under a title, told by its place from those ``seen`` above that are alike but for a condition."""
     if title and not label.model:
         label = replace(label, model=title)
     elif title:
         label = replace(label, condition=f"{label.condition} {title}".strip())
-    alike = any(label == replace(other, condition=label.condition) for other in above)
-    return replace(label, condition=f"{label.condition} row {len(above) + 1}".strip()) if alike else label
+    plain = replace(label, condition="")
+    if plain in seen:
+        return replace(label, condition=f"{label.condition} row {number}".strip())
+    seen.add(plain)
+    return label
 
 
 def _filled(rows: list[list[str]], headers: Sequence[str]) -> list[list[str]]:
@@ -239,4 +243,6 @@ def _role(head: str, cell: str, classes: Sequence[str]) -> dict[str, str] | None
         return {"fold": cell if cell.isdigit() else said.fold}
     if by_class:
         return {"class_": "" if said.metric else cell}
-    return {"fold": said.fold, "part": said.part} if said.fold or (said.part and not named) else None
+    if not said.fold and (named or not said.part):
+        return None
+    return {key: value for key, value in (("fold", said.fold), ("part", said.part)) if value}

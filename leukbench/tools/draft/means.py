@@ -15,15 +15,16 @@ def with_folds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return figures with the ids of the folds that a mean is of, where its table prints all of them.
 
     That is folds 1 to k, or 0 to k − 1, each once, and one mean that is said to be of these. Scores alone: of a count a
-    total may be meant.
+    total may be meant; and not where each fold's images stand beside them, by which the mean may be weighted.
 
     >>> folds = [{"id": f"t.{k}", "metric": "accuracy", "fold": str(k)} for k in (1, 2)]
     >>> with_folds([*folds, {"id": "t.mean", "metric": "accuracy", "mean_of": "folds"}])[-1]["derived_from"]
     ['t.1', 't.2']
     """
     results: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    counted = {row["where"] for row in rows if row["metric"] == "n_images" and row.get("fold")}
     for row in rows:
-        if row["metric"] in SCORES:
+        if row["metric"] in SCORES and row.get("where") not in counted:
             results.setdefault(tuple(row.get(key, "") for key in _OF), []).append(row)
     parts: dict[str, list[str]] = {}
     for found in results.values():

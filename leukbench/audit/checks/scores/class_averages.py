@@ -57,7 +57,7 @@ def _outside(ledger: Ledger, row: Row, metric: str, average: str, claims: Claims
     parts = [part for found in of for part in found.values()]
     k = len(of[0])
     allowed = _allowed(row, metric, average, parts, k)
-    if allowed is None or stated.meets(Interval(allowed.low - TIE, allowed.high + TIE)):
+    if stated.meets(Interval(allowed.low - TIE, allowed.high + TIE)):
         return None
     one_kind = bool(average) or k == 2 or (metric == "accuracy" and stated.high < allowed.low)
     proved = one_kind and names is not None and not is_mean(row)
@@ -77,8 +77,8 @@ def _outside(ledger: Ledger, row: Row, metric: str, average: str, claims: Claims
     )
 
 
-def _allowed(row: Row, metric: str, average: str, parts: Sequence[Claims], k: int) -> Interval | None:
-    """Return what an average of these classes can be; None where nothing is known."""
+def _allowed(row: Row, metric: str, average: str, parts: Sequence[Claims], k: int) -> Interval:
+    """Return what an average of these classes can be."""
     values = [i for part in parts if (i := score_interval(part[0])) is not None]
     low, high = min(i.low for i in values), max(i.high for i in values)
     if average == "macro" and low > 0 and metric != "accuracy":  # no class is left out
@@ -93,7 +93,7 @@ def _allowed(row: Row, metric: str, average: str, parts: Sequence[Claims], k: in
         return Interval(low, high)
     precision, recall = (_average_or_classes(row, name, average) for name in ("precision", "recall"))
     if precision is None or recall is None:
-        return None
+        return Interval(low, Fraction(1))  # the harmonic mean of two means is no less than the mean of harmonic means
     of_means = harmonic(precision, recall)
     return Interval(min(low, of_means.low), max(high, of_means.high))
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from statistics import median
 
 from leukbench.audit.engine.rounding import Interval, printed_interval, printed_number, shown
-from leukbench.audit.readings.claims import SCORE_METRICS, canonical, score_interval
+from leukbench.audit.readings.claims import SCORE_METRICS, canonical, row_key, score_interval
 from leukbench.audit.readings.class_sizes import images_behind
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
@@ -268,7 +268,8 @@ def _mean_draft(ledger: Ledger, claim: Claim, stated: Interval, parts: list[Clai
 
 def _f1_of_means(ledger: Ledger, claim: Claim) -> Interval | None:
     """Return the harmonic mean of the precision and recall beside an F1; None where they are not both printed."""
-    row = next((r for r in ledger.rows if any(claim in claims for claims in r.scores.values())), None)
+    key = row_key(claim)
+    row = next((r for r in ledger.rows if r.key == key and any(claim in cs for cs in r.scores.values())), None)
     names = [(metric, claim.class_, claim.average) for metric in ("precision", "recall")]
     scores = [score_interval(row.scores[name][0]) for name in names if row is not None and name in row.scores]
     values = [i for i in scores if i is not None]
