@@ -13,7 +13,7 @@ from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmonic, is_mean
 from leukbench.audit.readings.rows import Row
 
-METRICS = ("accuracy", "precision", "recall", "specificity", "f1")
+_METRICS = ("accuracy", "precision", "recall", "specificity", "f1")
 
 
 def check_class_averages(ledger: Ledger) -> list[Draft]:
@@ -33,7 +33,7 @@ def check_class_averages(ledger: Ledger) -> list[Draft]:
         _outside(ledger, row, metric, average, claims)
         for row in ledger.rows
         for (metric, class_, average), claims in row.scores.items()
-        if metric in METRICS and not class_ and not average.startswith("positive:")
+        if metric in _METRICS and not class_ and not average.startswith("positive:")
     ]
     return [draft for draft in found if draft is not None]
 
@@ -46,11 +46,8 @@ def _of_classes(row: Row, metric: str) -> dict[str, Claims]:
 def _outside(ledger: Ledger, row: Row, metric: str, average: str, claims: Claims) -> Draft | None:
     """Return the finding on an average that its classes do not allow; None where they do, or are not all printed."""
     names = class_names(ledger, row.key)
-    of = [
-        found
-        for name in (("recall", "accuracy") if metric == "accuracy" else (metric,))
-        if (found := _of_classes(row, name))
-    ]
+    metrics = ("recall", "accuracy") if metric == "accuracy" else (metric,)
+    of = [found for name in metrics if (found := _of_classes(row, name))]
     stated = score_interval(claims[0])
     if stated is None or not of or any({*found} != {*(names or of[0])} for found in of) or len(of[0]) < 2:
         return None
@@ -100,6 +97,7 @@ def _allowed(row: Row, metric: str, average: str, parts: Sequence[Claims], k: in
 
 def _average_or_classes(row: Row, metric: str, average: str) -> Interval | None:
     """Return the average of a metric, else what lies between its classes; None where neither is printed."""
-    printed = [row.scores[name] for name in [(metric, "", average)] if name in row.scores]
-    values = [i for part in printed or _of_classes(row, metric).values() if (i := score_interval(part[0])) is not None]
+    printed = row.scores.get((metric, "", average))
+    parts = [printed] if printed else _of_classes(row, metric).values()
+    values = [i for part in parts if (i := score_interval(part[0])) is not None]
     return Interval(min(i.low for i in values), max(i.high for i in values)) if values else None

@@ -270,9 +270,9 @@ def _f1_of_means(ledger: Ledger, claim: Claim) -> Interval | None:
     """Return the harmonic mean of the precision and recall beside an F1; None where they are not both printed."""
     key = row_key(claim)
     row = next((r for r in ledger.rows if r.key == key and any(claim in cs for cs in r.scores.values())), None)
+    scores = {} if row is None else row.scores
     names = [(metric, claim.class_, claim.average) for metric in ("precision", "recall")]
-    scores = [score_interval(row.scores[name][0]) for name in names if row is not None and name in row.scores]
-    values = [i for i in scores if i is not None]
+    values = [i for name in names if name in scores and (i := score_interval(scores[name][0])) is not None]
     return harmonic(*values).times(100) if len(values) == 2 else None
 
 
