@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from leukbench.audit.engine.rounding import Interval, heat_map_interval
@@ -15,13 +16,16 @@ UNNAMED = ("positive", "negative")
 
 @dataclass(frozen=True)
 class Printed:
-    """A printed confusion matrix, rows actual: cell intervals, claims, and the row key of its result."""
+    """A printed confusion matrix, rows actual: cell intervals, claims, and the row key of its result; ``turned`` where
+    only the stated class sizes say that its printed rows are the predicted classes.
+    """
 
     matrix: Matrix
     key: RowKey
     cells: tuple[tuple[Interval, ...], ...]
     claims: tuple[Claim, ...]
     actual_known: bool
+    turned: bool = False
 
     @property
     def exact(self) -> bool:
@@ -54,7 +58,7 @@ def matrices(paper: Paper) -> list[Printed]:
             lines = list(zip(*grid, strict=True)) if matrix.rows == "predicted" else [tuple(line) for line in grid]
             known = matrix.rows != "unstated"
             found.append(Printed(matrix, row_key(claims[0]), tuple(lines), tuple(claims), known))
-    found = [_known_by_twins(m, found) for m in found]
+    found = [_turned_by_sizes(_known_by_twins(m, found), own(paper)) for m in found]
     keys = {m.key for m in found}
     return found + [m for m in _matrices_in_prose(paper) if m.key not in keys]
 
@@ -79,6 +83,41 @@ def _known_by_twins(printed: Printed, others: list[Printed]) -> Printed:
     rows_agree = any(_sums(a) == _sums(b) and _sums(_turned(a)) != _sums(_turned(b)) for a, b in pairs)
     columns_agree = any(_sums(_turned(a)) == _sums(_turned(b)) and _sums(a) != _sums(b) for a, b in pairs)
     return replace(printed, actual_known=True) if rows_agree and not columns_agree else printed
+
+
+def stated_sizes(printed: Printed, claims: Iterable[Claim]) -> list[tuple[Claim, int]]:
+    """Return the claims that say how many tested images a class of the matrix has, each with its number."""
+    study, model, split, fold, condition, *_ = printed.key
+    return [
+        (claim, n)
+        for claim in claims
+        if claim.metric == "n_images"
+        and claim.class_ in printed.matrix.classes
+        and (claim.split, claim.of_fold) == (split, fold)
+        and claim.study in {study, ""}
+        and claim.model in {model, ""}
+        and claim.condition in {condition, ""}
+        and (n := count_of(claim)) is not None
+    ]
+
+
+def _turned_by_sizes(printed: Printed, claims: Iterable[Claim]) -> Printed:
+    """Return the matrix with rows and columns exchanged where it does not say what its rows are, and every stated class
+    size is a sum of a column, not all of them sums of rows: its rows are the predicted classes.
+    """
+    if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
+        return printed
+    sizes = {claim.class_: n for claim, n in stated_sizes(printed, claims)}
+    rows, columns = (
+        {name: sums[name] for name in sizes}
+        for sums in (
+            dict(zip(printed.matrix.classes, _sums(counts), strict=True))
+            for counts in (printed.counts(), _turned(printed.counts()))
+        )
+    )
+    if rows == sizes or columns != sizes:
+        return printed
+    return replace(printed, cells=tuple(zip(*printed.cells, strict=True)), turned=True)
 
 
 def _sums(counts: list[list[int]]) -> list[int]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from leukbench.errors import InputError
-from leukbench.tools.draft.figures import AVERAGES, report_labels, without_totals
+from leukbench.tools.draft.figures import AVERAGES, report_labels
 from leukbench.tools.draft.headers import average_of, read_header
+from leukbench.tools.draft.matrices import without_totals
 from leukbench.tools.draft.tables import Printed, read_tables
 from leukbench.tools.draft.write import Drafted, draft_tables, read_classes, read_matrix
 

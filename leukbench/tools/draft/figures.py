@@ -25,11 +25,11 @@ from leukbench.tools.draft.headers import (
     writes_commas,
 )
 from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
+from leukbench.tools.draft.matrices import is_matrix, with_axes, without_scores, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
 """Lines of scikit-learn's classification report that are means."""
-_TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
 _COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
 _IN_TEXT = re.compile(
@@ -47,8 +47,6 @@ _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset(
     {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
 )
-_RATES = re.compile(r"(?:f[npdo]r|npv|(?:miss|error) rate|false .* rate)(?: ?\(%\))?|\(?%\)?", re.IGNORECASE)
-"""What else may stand beside or below a matrix, as MATLAB prints it, and is not read."""
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
@@ -74,8 +72,9 @@ class Figures:
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
-    for number, table in enumerate(itertools.chain.from_iterable(map(_by_metric, tables)), start=1):
-        inner, scores = _without_scores(table)
+    apart = itertools.chain.from_iterable(_by_metric(_wide(table)) for table in tables)
+    for number, table in enumerate(map(with_axes, apart), start=1):
+        inner, scores = without_scores(table)
         _read(found, _as_report(_turned(inner)), f"{key}.t{number}", list(classes))
         if scores:
             _read_margins(found, table, scores, f"{key}.t{number}_margins", list(inner.rows[0][1:]))
@@ -104,6 +103,36 @@ def _by_metric(table: Printed) -> list[Printed]:
             rows = {name: [row[:c] + row[c + 1 :] for row in body if row[c] == name] for name in names}
             return [replace(table, caption=n, rows=(head[:c] + head[c + 1 :], *of)) for n, of in rows.items()]
     return [table]
+
+
+def _wide(table: Printed) -> Printed:
+    """Return a long table, of one column of metrics and one of values, with a column a metric; any other as it is.
+
+    >>> rows = (("Model", "Metric", "Value"), ("V", "F1", "90"), ("V", "Recall", "92"), ("R", "F1", "91"))
+    >>> _wide(Printed(where="t", caption="", rows=rows)).rows
+    (('Model', 'F1', 'Recall'), ('V', '90', '92'), ('R', '91', ''))
+    """
+    head, *body = table.rows or ((),)
+    columns = range(len(head))
+    metrics = [c for c in columns if body and all(read_header(row[c]).metric for row in body)]
+    values = [c for c in columns if body and all(is_figure(row[c]) for row in body)]
+    plain = [
+        c for c in values if re.fullmatch(r"(?:values?|scores?|results?|estimates?)?[ (%)]*", head[c], re.IGNORECASE)
+    ]
+    if len(metrics) != 1 or values != plain or len(values) != 1 or len({row[metrics[0]] for row in body}) < 2:
+        return table
+    (m,), (v,) = metrics, values
+    keys = [c for c in columns if c not in {m, v}]
+    names = list(dict.fromkeys(row[m] for row in body))
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in body:
+        cells.setdefault(tuple(row[c] for c in keys), {}).setdefault(row[m], row[v])
+    if sum(map(len, cells.values())) != len(body) or not keys:
+        return table
+    percent = " (%)" if "%" in head[v] else ""
+    header = (*(head[c] for c in keys), *(name + percent for name in names))
+    rows = [(*key, *(of.get(name, "") for name in names)) for key, of in cells.items()]
+    return replace(table, rows=(header, *rows))
 
 
 def _read_margins(
@@ -179,65 +208,6 @@ def _as_report(table: Printed) -> Printed:
     return replace(table, rows=tuple(rows))
 
 
-def without_totals(table: Printed) -> tuple[Printed, str]:
-    """Return a table of counts without a last row and column that are the sums of the others, and what was left out.
-
-    >>> table = Printed(where="t", caption="", rows=(("", "A", "B", "All"), *(tuple(r.split()) for r in
-    ...     ("A 5 1 6", "B 2 4 6", "All 7 5 12"))))
-    >>> without_totals(table)[0].rows
-    (('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4'))
-    """
-    cells = [[plain_cell(cell) for cell in row[1:]] for row in table.rows[1:]]
-    if len(cells) < 3 or any(
-        len(r) != len(cells) or not all(WHOLE.fullmatch(c) and len(c) < 20 for c in r) for r in cells
-    ):
-        return table, ""
-    counts = [[int(cell.replace(",", "")) for cell in row] for row in cells]
-    *lines, last = [[*row[:-1], sum(row[:-1])] for row in counts[:-1]] + [counts[-1]]
-    fit = lines == counts[:-1] and last == [sum(column) for column in zip(*lines, strict=True)] and last[-1] > 0
-    named = all(_TOTAL.fullmatch(plain_cell(cell)) for cell in (table.rows[0][-1], table.rows[-1][0]))
-    if not fit and not named:
-        return table, ""
-    rows = tuple(row[:-1] for row in table.rows[:-1])
-    said = "are sums and no class" if fit else "are called totals, yet are not the sums of the cells"
-    return replace(table, rows=rows), f"{table.where}: the last row and column {said}; they are left out."
-
-
-def _without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
-    """Return a confusion matrix without the scores beside and below it, and these, each with its name first; any other
-    table as it is. Its cells are counts of one test, no percentages and not several folds together.
-
-    >>> rows = [("", "A", "B", "Recall"), ("A", "5", "1", "83.3"), ("B", "2", "4", "66.7"), ("PPV", "71.4", "80", "")]
-    >>> matrix, scores = _without_scores(Printed(where="t", caption="", rows=tuple(rows)))
-    >>> matrix.rows
-    (('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4'))
-    >>> scores
-    [('Recall', '83.3', '66.7'), ('PPV', '71.4', '80', '')]
-    """
-    rows = table.rows
-    square = [row[0] for row in rows[1:]] == list(rows[0][1:]) if rows else True
-    if square or len({len(row) for row in rows}) > 1 or RUNS.search(table.caption):
-        return table, []
-    size = 1 + sum(not _is_rate(row[0]) for row in rows[1:])
-    inner = tuple(row[:size] for row in rows[:size])
-    scores: list[Sequence[str]] = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
-    if not scores or not _is_matrix(table, inner[0], inner[1:]) or _of_percent(inner):
-        return table, []
-    totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
-    named = all(_is_rate(line[0]) for line in scores)
-    return (table, []) if totals or not named else (replace(table, rows=inner), scores)
-
-
-def _is_rate(text: str) -> bool:
-    return read_header(text).metric in SCORES or _RATES.fullmatch(text) is not None
-
-
-def _of_percent(matrix: Sequence[Sequence[str]]) -> bool:
-    """Whether all rows or all columns of whole cells come to about a hundred."""
-    counts = [[float(plain_cell(cell).replace(",", "")) for cell in row[1:]] for row in matrix[1:]]
-    return any(all(99 <= sum(line) <= 101 for line in lines) for lines in (counts, [*zip(*counts, strict=True)]))
-
-
 def _is_class_score(text: str) -> bool:
     """Whether a header names a score that each class has, and nothing else."""
     head = read_header(text)
@@ -253,13 +223,13 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
         found.left.append(f"{table.where}: a table of one column")
         return
     whole, remark = without_totals(table)
-    if remark and _is_matrix(whole, whole.rows[0], whole.rows[1:]):
+    if remark and is_matrix(whole, whole.rows[0], whole.rows[1:]):
         found.remarks.append(remark)
         table = whole
     n = header_rows(table.rows)
     headers = joined_headers(table.rows, n)
     body = table.rows[n:]
-    if _is_matrix(table, headers, body):
+    if is_matrix(table, headers, body):
         _matrix(found, table, headers, body, ident)
         return
     heads = _by_caption([read_header(text, classes) for text in headers], headers, table)
@@ -494,22 +464,11 @@ def _unit(metric: str, value: str, cell: str, head: Header, table: Printed) -> s
     return "%" if ((printed or large) and metric not in {"mcc", "kappa"}) or large else "fraction"
 
 
-def _is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Say whether rows and columns bear the same names over whole numbers, or the caption says so of a square."""
-    size = len(body)
-    if size < 2 or len(headers) < size + 1:
-        return False
-    whole = all(WHOLE.fullmatch(plain_cell(cell)) for row in body for cell in row[1 : size + 1])
-    names = [plain_cell(row[0]).lower() for row in body]
-    same = [h.lower() for h in headers[1 : size + 1]] == names
-    return whole and len(headers) <= size + 2 and (same or "confusion" in table.caption.lower())
-
-
 def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]], ident: str) -> None:
     names = [plain_cell(row[0]) or f"class {i}" for i, row in enumerate(body)]
     name = ident.rsplit(".", 1)[-1]
     # a corner "Actual / Predicted" or "Predicted" may speak of the rows or of the columns
-    found.matrices.append({"id": name, "where": table.where, "rows": "unstated", "classes": names})
+    found.matrices.append({"id": name, "where": table.where, "rows": table.rows_are, "classes": names})
     for r, row in enumerate(body):
         for c, cell in enumerate(row[1 : len(body) + 1]):
             found.claims.append({

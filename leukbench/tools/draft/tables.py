@@ -57,13 +57,15 @@ _FAR = 12  # lines by which a caption may stand above its table
 @dataclass(frozen=True, kw_only=True)
 class Printed:
     """A table as printed: ``where`` it stands, its caption, and its cells row by row, all of one width; ``left_out``
-    says why none of them is taken as a figure, where that is so.
+    says why none of them is taken as a figure, where that is so; ``rows_are``: of a confusion matrix, "actual",
+    "predicted" or "unstated".
     """
 
     where: str
     caption: str
     rows: tuple[tuple[str, ...], ...]
     left_out: str = ""
+    rows_are: str = "unstated"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,9 @@ import yaml
 
 from leukbench.errors import InputError
 from leukbench.papers.vocabulary import SCORES
-from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread_scores, without_totals
+from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread_scores
 from leukbench.tools.draft.headers import class_named
+from leukbench.tools.draft.matrices import without_totals
 from leukbench.tools.draft.means import with_folds
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
@@ -285,7 +286,7 @@ def read_matrix(text: str, names: Sequence[str]) -> Printed:
     classes = list(names) or [f"class {i + 1}" for i in range(len(rows))]
     labels = [*classes, *[""] * (len(rows) - len(classes))]
     body = [(name, *row) for name, row in zip(labels, rows, strict=False)]
-    table = Printed(where="--matrix", caption="confusion matrix", rows=(("", *labels), *body))
+    table = Printed(where="--matrix", caption="confusion matrix", rows=(("", *labels), *body), rows_are="actual")
     if len(classes) not in {len(rows), len(without_totals(table)[0].rows) - 1}:
         raise InputError(
             "classes and matrix do not fit", where="--classes", expected=f"{len(rows)} names", found=", ".join(names)

@@ -12,7 +12,7 @@ from leukbench.audit.readings.class_sizes import counted_elsewhere, stated_total
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
 from leukbench.audit.readings.matrix_search import Counts, drawn, search_definition
-from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.printed_matrices import Printed, stated_sizes
 from leukbench.papers.schema import Claim
 
 MOST_DIVISIONS = 5000
@@ -203,16 +203,7 @@ def check_matrix_class_sizes(ledger: Ledger) -> list[Draft]:
         counts, classes = printed.counts(), printed.matrix.classes
         line = {name: sum(counts[i]) for i, name in enumerate(classes)}
         column = {name: sum(c[i] for c in counts) for i, name in enumerate(classes)}
-        for claim in ledger.own:
-            if claim.metric != "n_images" or claim.class_ not in line or (n := count_of(claim)) is None:
-                continue
-            if (claim.split, claim.of_fold) != (printed.key[2], printed.key[3]) or claim.study not in {
-                printed.key[0],
-                "",
-            }:
-                continue
-            if claim.model not in {printed.key[1], ""} or claim.condition not in {printed.key[4], ""}:
-                continue
+        for claim, n in stated_sizes(printed, ledger.own):
             other = counted_elsewhere(ledger, printed, claim.class_, line[claim.class_])
             found.append(_class_size_draft(printed, claim, n, line, column, other if line[claim.class_] != n else ""))
     return found
@@ -237,7 +228,12 @@ def _class_size_draft(
         claims=(claim, *printed.claims),
         severity=0 if good else 1,
         statement=f"{printed.matrix.where} has {line[name]} images of actual {name}; {n} are stated."
-        + (f" That is its column sum: {what} are exchanged." if turned else ""),
+        + (f" That is its column sum: {what} are exchanged." if turned else "")
+        + (
+            " Its rows, of which it does not say what they are, are taken as the predicted classes."
+            if printed.turned
+            else ""
+        ),
         witness=f"{drawn(counts, printed.matrix.classes)}. Row of {name}: {line[name]}; column of {name}: "
         f"{column[name]}.",
         repair=""
