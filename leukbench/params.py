@@ -65,12 +65,14 @@ class Params(_Strict):
 
     @field_validator("experiments", "transfers", mode="before")
     @classmethod
-    def _limits_are_numbers(cls, raw: Any) -> Any:
-        """Refuse what pydantic would take for whole numbers: true for 1, "10" and 10.0 for 10."""
-        rows = raw.items() if isinstance(raw, dict) else ()
-        limits = {name: row.get("limits") for name, row in rows if isinstance(row, dict)}
-        for name, of_row in limits.items():
-            for key, value in of_row.items() if isinstance(of_row, dict) else ():
+    def _nothing_is_converted(cls, raw: Any) -> Any:
+        """Refuse what pydantic would take for whole numbers, true for 1, "10" and 10.0 for 10, and 0 for false."""
+        rows = {k: row for k, row in raw.items() if isinstance(row, dict)} if isinstance(raw, dict) else {}
+        for name, row in rows.items():
+            if not isinstance(row.get("pretrained"), bool | None):
+                raise ValueError(f"{name}.pretrained is {row['pretrained']!r} and must be true or false")
+            limits = row.get("limits")
+            for key, value in limits.items() if isinstance(limits, dict) else ():
                 if isinstance(value, bool | str | float):
                     raise ValueError(f"{name}.limits.{key} is {value!r} and must be a whole number")
         return raw

@@ -699,6 +699,7 @@ def made_image(home: Path) -> Path:
         ("    arms:", "    limits: {folds: -1}\n    arms:", "folds is -1 and must be at least 1"),
         ("    arms:", "    limits: {folds: true}\n    arms:", "by-patient.limits.folds is True and must be"),
         ("    arms:", "    limits: {epochs: '10'}\n    arms:", "by-patient.limits.epochs is '10' and must be"),
+        ("    arms:", "    pretrained: 0\n    arms:", "by-patient.pretrained is 0 and must be true or false"),
         ("side_px: 32", "side_px: '32'", "stores.s.side_px"),
         ("profile: small", "seed: true\nprofile: small", "seed: Input should be a valid integer"),
         ("margin: 0.05", "margin: 5", "verdicts.margin"),
