@@ -38,6 +38,7 @@ _IN_TEXT = re.compile(
 """What may be a figure of running text: a decimal, a percentage, a whole number behind ``=``, or of true positives."""
 _OTHER_DATA = re.compile(
     r"data ?(?:set|base)s?|cohort|cent(?:re|er)|site|source|(?:test )?sets?|level|(?:no\.?|number) of classes|"
+    r"(?:train|test)(?:ing|ed)? (?:data|set|on|domain|source)|"
     r"hospital|(?:patient|subject|case|slide)(?: (?:id|no\.?|number))?|magnification|zoom|(?:left|held)[ -]?out\b.*|"
     r"scanner|stain",
     re.IGNORECASE,
@@ -47,6 +48,13 @@ _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset(
     {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
 )
+_BESIDE_VALUES = re.compile(
+    r"(?:95 ?%? ?)?(?:ci|confidence interval)s?(?: ?\(?95 ?%\)?)?|"
+    r"(?:ci )?(?:lower|upper|low|high)(?: (?:ci|bound|limit))?|"
+    r"std\.?(?: ?dev(?:iation)?\.?)?|sd|s\.?e\.?|n|±|#|no\.?|index|unnamed: 0",
+    re.IGNORECASE,
+)
+"""Headers of a long table's columns that are neither values nor what these are of."""
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
@@ -57,7 +65,7 @@ class Figures:
 
     A claim's key ``guessed``: its class is what a header says beside the metric, "group" where it says so of an
     accuracy too, which a class has none of; ``other_data``: the column in which its table names
-    several datasets.
+    several datasets; ``apart``: it is of other images than those that are given for the classes.
 
     ``supports``: table -> class -> the images that its column ``support`` counts, where it counts every class.
     """
@@ -73,7 +81,8 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
     apart = itertools.chain.from_iterable(_by_metric(_wide(table)) for table in tables)
-    for number, table in enumerate(map(with_axes, apart), start=1):
+    for number, (table, remarks) in enumerate(map(with_axes, apart), start=1):
+        found.remarks += remarks
         inner, scores = without_scores(table)
         _read(found, _as_report(_turned(inner)), f"{key}.t{number}", list(classes))
         if scores:
@@ -108,18 +117,23 @@ def _by_metric(table: Printed) -> list[Printed]:
 def _wide(table: Printed) -> Printed:
     """Return a long table, of one column of metrics and one of values, with a column a metric; any other as it is.
 
+    A cell left empty stands for the one above; intervals, deviations, numbers of rows beside the values are left out.
+
     >>> rows = (("Model", "Metric", "Value"), ("V", "F1", "90"), ("V", "Recall", "92"), ("R", "F1", "91"))
     >>> _wide(Printed(where="t", caption="", rows=rows)).rows
     (('Model', 'F1', 'Recall'), ('V', '90', '92'), ('R', '91', ''))
     """
     head, *body = table.rows or ((),)
-    columns = range(len(head))
-    metrics = [c for c in columns if body and all(read_header(row[c]).metric for row in body)]
+    counted = [str(n) for n in range(len(body))]
+    columns = [
+        c for c, name in enumerate(head)
+        if not _BESIDE_VALUES.fullmatch(name) and (name or [row[c] for row in body] != counted)
+    ]  # fmt: skip
     values = [c for c in columns if body and all(is_figure(row[c]) for row in body)]
-    plain = [
-        c for c in values if re.fullmatch(r"(?:values?|scores?|results?|estimates?)?[ (%)]*", head[c], re.IGNORECASE)
-    ]
-    if len(metrics) != 1 or values != plain or len(values) != 1 or len({row[metrics[0]] for row in body}) < 2:
+    body = _filled_down(body, [c for c in columns if c not in values])
+    metrics = [c for c in columns if body and all(read_header(row[c]).metric for row in body)]
+    plain = re.compile(r"(?:values?|scores?|results?|estimates?)?[ (%)]*", re.IGNORECASE)
+    if (len(metrics), len(values)) != (1, 1) or not plain.fullmatch(head[values[0]]):
         return table
     (m,), (v,) = metrics, values
     keys = [c for c in columns if c not in {m, v}]
@@ -127,12 +141,21 @@ def _wide(table: Printed) -> Printed:
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in body:
         cells.setdefault(tuple(row[c] for c in keys), {}).setdefault(row[m], row[v])
-    if sum(map(len, cells.values())) != len(body) or not keys:
+    if sum(map(len, cells.values())) != len(body) or not keys or len(names) < 2:
         return table
     percent = " (%)" if "%" in head[v] else ""
     header = (*(head[c] for c in keys), *(name + percent for name in names))
     rows = [(*key, *(of.get(name, "") for name in names)) for key, of in cells.items()]
     return replace(table, rows=(header, *rows))
+
+
+def _filled_down(body: Sequence[tuple[str, ...]], columns: Sequence[int]) -> list[tuple[str, ...]]:
+    """Return rows in which an empty cell of these columns holds what stands above it."""
+    filled: list[tuple[str, ...]] = []
+    for row in body:
+        above = filled[-1] if filled else row
+        filled.append(tuple(cell or (above[c] if c in columns else "") for c, cell in enumerate(row)))
+    return filled
 
 
 def _read_margins(
@@ -147,14 +170,15 @@ def _read_margins(
     if good:
         rows = [("Class", *(m[0] for m in good)), *((names[r - 1], *(m[r] for m in good)) for r in range(1, size))]
         _read(found, replace(table, rows=tuple(rows)), ident, names)
-        found.claims[n:] = [claim | {"split": "test"} for claim in found.claims[n:]]
+        found.claims[n:] = [claim | _part_of_matrix(table) for claim in found.claims[n:]]
     left = [(m[0], cell) for m in scores for cell in (m[size:] if m in good else m[1:]) if is_figure(cell)]
     found.left += dict.fromkeys(f"{table.where}, beside the matrix, {head}: {cell}" for head, cell in left)
 
 
 def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
     """Give the scores of tables their places as a condition where tables of different captions print different figures
-    of what they call alike: they need not be of one thing, such as a network or a dataset that a caption names.
+    of what they call alike, or name another thing than the caption of a matrix does: they need not be of one thing,
+    such as a network or a dataset.
     """
     others = {"id", "value", "unit", "where", "spread", "approximate"}
     values: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
@@ -168,9 +192,31 @@ def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
         if len({*of_table.values()}) > 1 and len({captions[where] for where in of_table}) > 1
         for where in of_table
     }
+    matrices = {matrix["where"] for matrix in found.matrices}
+    apart |= {
+        where
+        for where, caption in captions.items()
+        if matrices and where not in matrices and all(_name_others(caption, captions[m]) for m in matrices)
+    }
     for claim in found.claims:
         if claim["where"] in apart and claim["metric"] in SCORES:
             claim["condition"] = " ".join(filter(None, (claim.get("condition"), claim["where"])))
+
+
+def _name_others(caption: str, other: str) -> bool:
+    """Whether two captions name networks, or data, that have no word in common.
+
+    >>> _name_others("Confusion matrix of VGG", "Scores of ResNet"), _name_others("Matrix of VGG", "Scores on C-NMC")
+    (True, False)
+    """
+    for words in ("of|for|by|using|with", "on|from"):
+        names = re.compile(rf"\b(?:{words}) (?:the )?((?:[A-Z][\w-]*|[\w-]*\d[\w-]*)(?: [A-Z\d][\w-]*)*)")
+        first, second = (
+            {w.casefold() for name in names.findall(text) for w in name.split()} for text in (caption, other)
+        )
+        if first and second and not first & second:
+            return True
+    return False
 
 
 def _turned(table: Printed) -> Printed:
@@ -473,8 +519,26 @@ def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequen
         for c, cell in enumerate(row[1 : len(body) + 1]):
             found.claims.append({
                 "id": f"{ident}_{r}_{c}", "metric": "matrix_cell", "matrix": name, "row": names[r], "column": names[c],
-                "value": plain_cell(cell), "unit": "count", "split": "test", "where": table.where,
+                "value": plain_cell(cell), "unit": "count", **_part_of_matrix(table), "where": table.where,
             })  # fmt: skip
+
+
+def _part_of_matrix(table: Printed) -> Fields:
+    """Return the part of the data, and the fold, that a matrix is of: that which its caption or corner says, else the
+    tested images.
+
+    >>> _part_of_matrix(Printed(where="t", caption="Confusion matrix on the training set, fold 2", rows=()))
+    {'split': 'train', 'fold': '2'}
+    """
+    said = f"{table.caption} {table.rows[0][0] if table.rows else ''}"
+    part = re.search(
+        r"\b(?:(train)(?:ing)?|val(?:idation)?)[ -](?:set|data|images|part|split|samples|subset)", said, re.I
+    )
+    fold = re.search(r"\bfold\s*[-_=#]?\s*(\d+)", said, re.IGNORECASE)
+    split = (
+        "test" if part is None or re.search(r"\btest", said, re.IGNORECASE) else "train" if part[1] else "validation"
+    )
+    return {"split": split} | ({"fold": fold[1]} if fold else {})
 
 
 def sentence_figures(text: str) -> Iterator[tuple[str, str]]:

@@ -14,15 +14,18 @@ from leukbench.tools.draft.tables import Printed
 _TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _RATES = re.compile(r"(?:f[npdo]r|npv|(?:miss|error) rate|false .* rate)(?: ?\(%\))?|\(?%\)?", re.IGNORECASE)
 """What else may stand beside or below a matrix, as MATLAB prints it, and is not read."""
-_SHARE = r"\d+(?:\.\d+)? ?%"
+_SHARE = r"\d+(?:[.,]\d+)?"
 _COUNTED = re.compile(
-    rf"(\d[\d,]*)(?: ?[(\[] ?(?:{_SHARE}|\d+\.\d+) ?[)\]]| ?/? ?{_SHARE})|{_SHARE} ?[(\[] ?(\d[\d,]*) ?[)\]]"
+    rf"(?P<n>\d[\d,]*)(?: ?[(\[] ?(?P<a>{_SHARE}) ?%? ?[)\]]| ?/? ?(?P<b>{_SHARE}) ?%)"
+    rf"|(?P<c>{_SHARE}) ?% ?[(\[] ?(?P<m>\d[\d,]*) ?[)\]]"
 )
 """A count beside its share, as ``50 (90.9%)``, ``50 90.9%`` or ``90.9% (50)``."""
 _AXES = {
-    "actual": r"(?:actual|true|real|ground[ -]?truth|gt|gold|reference|observed)",
-    "predicted": r"(?:pred(?:icted|iction|\.)?(?: as)?|(?:classified|assigned|identified) as|estimated)",
+    "actual": r"(?:actual|true|truth|real|ground[ -]?truth|gt|gold|reference|observed|target)",
+    "predicted": r"(?:pred(?:icted|iction|\.)?(?: as)?|(?:classified|assigned|identified) as|estimated|output)",
 }
+_OF_FRAMES = {"actual": r"y_true|y_test|true_labels?", "predicted": r"y_pred|y_hat|pred_labels?|preds?|predictions?"}
+"""Names that data frames give the axes."""
 
 
 def is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
@@ -51,8 +54,11 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
         return table, ""
     counts = [[int(cell.replace(",", "")) for cell in row] for row in cells]
     *lines, last = [[*row[:-1], sum(row[:-1])] for row in counts[:-1]] + [counts[-1]]
-    fit = lines == counts[:-1] and last == [sum(column) for column in zip(*lines, strict=True)] and last[-1] > 0
-    named = all(_TOTAL.fullmatch(plain_cell(cell)) for cell in (table.rows[0][-1], table.rows[-1][0]))
+    sums = [*lines, [sum(column) for column in zip(*lines, strict=True)]]
+    wrong = sum(a != b for row, line in zip(counts, sums, strict=True) for a, b in zip(row, line, strict=True))
+    fit = not wrong and last[-1] > 0
+    ends = [plain_cell(cell) for cell in (table.rows[0][-1], table.rows[-1][0])]
+    named = all(map(_TOTAL.fullmatch, ends)) or (ends == ["All", "All"] and wrong <= len(counts))  # as pandas writes it
     if not fit and not named:
         return table, ""
     rows = tuple(row[:-1] for row in table.rows[:-1])
@@ -78,7 +84,7 @@ def without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
     size = 1 + sum(not _is_rate(row[0]) for row in rows[1:])
     inner = tuple(row[:size] for row in rows[:size])
     scores: list[Sequence[str]] = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
-    if not scores or not is_matrix(table, inner[0], inner[1:]) or _of_percent(inner):
+    if not scores or not is_matrix(table, inner[0], inner[1:]) or of_percent(inner):
         return table, []
     totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
     named = all(_is_rate(line[0]) for line in scores)
@@ -89,34 +95,86 @@ def _is_rate(text: str) -> bool:
     return read_header(text).metric in SCORES or _RATES.fullmatch(text) is not None
 
 
-def _of_percent(matrix: Sequence[Sequence[str]]) -> bool:
+def of_percent(matrix: Sequence[Sequence[str]]) -> bool:
     """Whether all rows or all columns of whole cells come to about a hundred."""
     counts = [[float(plain_cell(cell).replace(",", "")) for cell in row[1:]] for row in matrix[1:]]
     return any(all(99 <= sum(line) <= 101 for line in lines) for lines in (counts, [*zip(*counts, strict=True)]))
 
 
-def with_axes(table: Printed) -> Printed:
-    """Return a confusion matrix with classes alone as the names of rows and columns, counts alone as cells, and
-    ``rows_are`` where the names say which axis is which; any other table as it is.
+def with_axes(table: Printed) -> tuple[Printed, list[str]]:
+    """Return a confusion matrix with classes alone as the names of rows and columns, in one order, counts alone as
+    cells, and ``rows_are`` where the names say which axis is which; and what of it does not fit. Any other table as
+    it is.
 
     >>> rows = [("", "Predicted A", "Predicted B"), ("True A", "5 (83%)", "1 (17%)"), ("True B", "2 (33%)", "4 (67%)")]
-    >>> matrix = with_axes(Printed(where="t", caption="", rows=tuple(rows)))
-    >>> matrix.rows, matrix.rows_are
-    ((('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4')), 'actual')
+    >>> matrix, remarks = with_axes(Printed(where="t", caption="", rows=tuple(rows)))
+    >>> matrix.rows, matrix.rows_are, remarks
+    ((('', 'A', 'B'), ('A', '5', '1'), ('B', '2', '4')), 'actual', [])
     """
     if len(table.rows) < 3:
-        return table
+        return table, []
     heads, body, (columns, rows) = _headed(table)
     of_columns, names = _classes(heads[1:])
     of_rows, labels = _classes([row[0] for row in body])
     columns, rows = of_columns or columns, of_rows or rows
-    counts = [[_count(plain_cell(cell)) for cell in row[1:]] for row in body]
+    if rows and rows == columns:
+        return table, []
+    names, lines = _in_order(names, labels, [row[1:] for row in body])
+    counts, remarks = _counts(table.where, names, labels, lines)
     cells = tuple((label, *line) for label, line in zip(labels, counts, strict=True))
     rows_are = rows or {"actual": "predicted", "predicted": "actual"}.get(columns, table.rows_are)
-    found = replace(table, rows=(("", *names), *cells), rows_are=rows_are)
+    found = replace(table, rows=((heads[0], *names), *cells), rows_are=rows_are)
     inner = without_totals(without_scores(found)[0])[0].rows
-    square = [plain_cell(row[0]).lower() for row in inner[1:]] == [plain_cell(n).lower() for n in inner[0][1:]]
-    return found if square and not (rows and rows == columns) else table
+    square = [row[0].lower() for row in inner[1:]] == [name.lower() for name in inner[0][1:]]
+    return (found, remarks) if square else (table, [])
+
+
+def _in_order(
+    names: list[str], labels: Sequence[str], lines: Sequence[Sequence[str]]
+) -> tuple[list[str], Sequence[Sequence[str]]]:
+    """Return the columns of a matrix in the order of its rows, where both are the same classes."""
+    n = len(labels)
+    order = [names.index(label) for label in labels] if sorted(names[:n]) == sorted(labels) else []
+    if not order or len({*labels}) < n:
+        return names, lines
+    order += range(n, len(names))
+    return [names[i] for i in order], [[line[i] for i in order] for line in lines]
+
+
+def _counts(
+    where: str, names: Sequence[str], labels: Sequence[str], lines: Sequence[Sequence[str]]
+) -> tuple[Sequence[Sequence[str]], list[str]]:
+    """Return cells that hold a count beside its share as counts alone, and the shares that are not those of a row, of
+    a column or of all, whichever most of them are; cells whose second number is no share, as they are.
+    """
+    n = sum(not _is_rate(label) and not _TOTAL.fullmatch(label) for label in labels)
+    plain = [[plain_cell(cell) for cell in line] for line in lines]
+    found = [[_COUNTED.fullmatch(cell) for cell in line] for line in plain]
+    inner = [(r, c, m) for r in range(n) for c, m in enumerate(found[r][:n]) if m]
+    if not inner or len(inner) < n * n:
+        return plain, []
+    count = {(r, c): int((m["n"] or m["m"]).replace(",", "")) for r, c, m in inner}
+    share = {(r, c): (m["a"] or m["b"] or m["c"]).replace(",", ".") for r, c, m in inner}
+    wrong: list[list[tuple[int, int]]] = []
+    for whole in (lambda r, c, at: at[0] == r, lambda r, c, at: at[1] == c, lambda r, c, at: True):
+        sums = {(r, c): sum(k for at, k in count.items() if whole(r, c, at)) for r, c in count}
+        wrong.append([at for at in count if not _is_share(share[at], count[at], sums[at])])
+    bad = min(wrong, key=len)
+    if 2 * len(bad) >= len(inner):
+        return plain, []
+    counts = [
+        [(m["n"] or m["m"]) if m else cell for m, cell in zip(ms, line, strict=True)]
+        for ms, line in zip(found, plain, strict=True)
+    ]
+    return counts, [
+        f"{where}, {labels[r]} and {names[c]}: {plain[r][c]}: this is no share of that count." for r, c in bad
+    ]
+
+
+def _is_share(printed: str, n: int, whole: int) -> bool:
+    """Whether a count's share of a whole, in per cent, is what is printed, rounded or cut off."""
+    step = 10.0 ** -len(printed.partition(".")[2])
+    return whole > 0 and abs(100 * n / whole - float(printed)) < step
 
 
 def _headed(table: Printed) -> tuple[Sequence[str], Sequence[Sequence[str]], tuple[str, str]]:
@@ -136,26 +194,25 @@ def _headed(table: Printed) -> tuple[Sequence[str], Sequence[Sequence[str]], tup
     return head, body, axes
 
 
-def _count(cell: str) -> str:
-    match = _COUNTED.fullmatch(cell)
-    return match[1] or match[2] if match is not None else cell
-
-
 def _axis(text: str) -> str:
     """Return which axis a text is the name of, "" where of none."""
-    plain = re.sub(r"[ _]*(?:class|label|value)(?:e?s)?$", "", plain_cell(text).lower())
-    return next((axis for axis, words in _AXES.items() if re.fullmatch(words, plain)), "")
+    name = plain_cell(text).lower()
+    plain = re.sub(r"[ _]*(?:class|label|value)(?:e?s)?$", "", name)
+    frames = (axis for axis, words in _OF_FRAMES.items() if re.fullmatch(words, text.strip().lower()))
+    return next((axis for axis, words in _AXES.items() if re.fullmatch(words, plain)), next(frames, ""))
 
 
 def _classes(texts: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the axis that all names speak of, and the names without it; "" and the names where they do not.
+    """Return the axis that all names speak of, and the names without it and without their numbers of images; "" and the
+    names where they speak of none.
 
-    >>> _classes(["Actual: HEM", "Actual: ALL", "Total"]), _classes(["True", "False"])
+    >>> _classes(["Actual: HEM", "Actual: ALL (n=12)", "Total"]), _classes(["True", "False"])
     (('actual', ['HEM', 'ALL', 'Total']), ('', ['True', 'False']))
     """
-    plain = [plain_cell(text) for text in texts]
+    plain = [re.sub(r" ?[(\[]n ?= ?[\d,]+[)\]]$", "", plain_cell(text)) for text in texts]
+    label = r"(?:[ _]*(?:class|label)(?![ _:=-]*\w{1,2}$))?"  # the class "class 1" keeps its name
     for axis, words in _AXES.items():
-        named = re.compile(rf"{words}(?:[ _]*(?:class|label))?[ _:=-]+(?P<a>\S.*)|(?P<b>\S.*?)[ _(-]+{words}\)?", re.I)
+        named = re.compile(rf"{words}{label}[ _:=-]+(?P<a>\S.*)|(?P<b>\S.*?)[ _(-]+{words}\)?", re.IGNORECASE)
         found = [named.fullmatch(text) for text in plain]
         left = [m["a"] or m["b"] if m else text for m, text in zip(found, plain, strict=True)]
         others = [text for m, text in zip(found, plain, strict=True) if not m]

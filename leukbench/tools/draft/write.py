@@ -16,6 +16,7 @@ from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentenc
 from leukbench.tools.draft.headers import class_named
 from leukbench.tools.draft.matrices import without_totals
 from leukbench.tools.draft.means import with_folds
+from leukbench.tools.draft.sizes import apart_from_sizes, without_percentages
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 
 if TYPE_CHECKING:
@@ -86,14 +87,16 @@ def draft_tables(
         Where no figure of any table is understood.
     """
     figures = read_figures(tables, key, list(classes))
+    without_percentages(figures, classes)
+    apart_from_sizes(figures, classes)
     figures.remarks += unread_scores(sentences)
     if not figures.claims:
         raise InputError(
             "no figure of any table is understood",
             where=name,
-            expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP",
+            expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP, or a confusion matrix",
             found="; ".join([*figures.left[:5], *figures.remarks[:5]]) or f"{len(tables)} tables",
-            do="name the columns by their metrics",
+            do="name the columns by their metrics, rows and columns of a matrix by the classes; or give --matrix",
         )
     support = _support(figures, classes)
     names = list(classes) or next((list(m["classes"]) for m in figures.matrices), list(support))
@@ -104,7 +107,7 @@ def draft_tables(
     if any(classes.values()) or support:
         rows = [_tested(row) for row in rows]
     figures.remarks += _of_other_data(rows) if any(classes.values()) else []
-    rows = [{k: v for k, v in row.items() if k not in {"other_data", "mean_of"}} for row in with_folds(rows)]
+    rows = [{k: v for k, v in row.items() if k not in {"other_data", "mean_of", "apart"}} for row in with_folds(rows)]
     text = "\n".join(
         [*_head(key, name, names, rows), *_matrices(figures), *_claims(rows, tables), *_notes(figures, sentences)]
     )
@@ -150,7 +153,7 @@ def _in_study(row: Fields, names: Sequence[str]) -> Fields:
 
 def _tested(row: Fields) -> Fields:
     """Return a figure that names no part, no fold and no mean as one of the tested images, whose number is given."""
-    other = row.get("kind") == "cited" or any(row.get(key) for key in ("fold", "aggregation", "other_data"))
+    other = row.get("kind") == "cited" or any(row.get(key) for key in ("fold", "aggregation", "other_data", "apart"))
     return {**row, "split": "test"} if row.get("split") == "unstated" and not other else row
 
 

@@ -38,7 +38,8 @@ def _rows(*rows: str) -> str:
         (_rows("|Predicted HEM|Predicted ALL|Total", "Actual HEM|600|48|648", "Actual ALL|50|1169|1219",
                "Total|650|1217|1867"), "actual"),
         (CROSSTAB.format("Predicted", "Actual"), "actual"),
-        (CROSSTAB.format("y_hat", "y"), "unstated"),
+        (CROSSTAB.format("y_hat", "y"), "actual"),
+        (CROSSTAB.format("col_0", "row_0"), "unstated"),
         (_rows("Predicted / Actual|HEM|ALL", "HEM|600|50", "ALL|48|1169"), "unstated"),
     ],
 )  # fmt: skip
@@ -103,3 +104,83 @@ def test_a_long_table_that_repeats_a_metric_is_left_as_it_is(tmp_path: Path) -> 
     rows = ["Model|Metric|Value", "V|F1|90", "V|Recall|91", "V|F1|92", "R|Accuracy|93"]
     file.write_text(_rows(*rows) + "\n\n" + _rows("Model|Accuracy", "V|91.2") + "\n", encoding="utf-8")
     assert [c.value for c in draft_of(file).paper().claims] == ["91.2"]
+
+
+HEAD = "|Predicted HEM|Predicted ALL"
+OF_TEST = _rows(HEAD, "Actual HEM|600|48", "Actual ALL|50|1169")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Table 1. Confusion matrix on the training set\n\n" + _rows(HEAD, "Actual HEM|2400|189", "Actual ALL|200|5022"),
+        "Table 1. Confusion matrix on the external set\n\n" + _rows(HEAD, "Actual HEM|57|2", "Actual ALL|1|48")
+        + "\n\nTable 2. Confusion matrix\n\n" + OF_TEST,
+        "".join(f"Table {k}. Confusion matrix, fold {k}\n\n" + _rows(HEAD, "Actual HEM|120|10", "Actual ALL|10|234")
+                + "\n\n" for k in (1, 2, 3)),
+        _rows(HEAD.replace("|", "Fold 1|", 1), "Actual HEM|120|10", "Actual ALL|10|234"),
+        "Table 1. Agreement of two experts\n\n" + _rows("Expert 1 / Expert 2|HEM|ALL", "HEM|300|20", "ALL|28|480"),
+        "Table 1. Confusion matrix of VGG\n\n" + OF_TEST
+        + "\n\nTable 2. Scores of ResNet\n\n" + _rows("Class|Precision|Recall", "HEM|90.8|91.0", "ALL|95.2|95.1"),
+        _rows("Model|Metric|Value", "VGG|Accuracy|94.75", "|Recall|95.90", "Res|Accuracy|93.14", "|Precision|94.46",
+              "Net|Accuracy|94.16", "|F1|95.58"),
+        _rows("Training data|Test data|Metric|Value", "A|C-NMC|Accuracy|94.75", "A|C-NMC|Recall|95.90",
+              "A|B|Accuracy|97.22", "A|B|Recall|97.96"),
+        _rows("Model|Metric|Value|95% CI", "V|Accuracy|94.75|93.8-95.8", "V|Recall|95.90|94.7-97.0"),
+    ],
+)  # fmt: skip
+def test_what_is_of_other_images_is_not_held_against_those_given(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "t.md"
+    file.write_text(text + "\n", encoding="utf-8")
+    checks = {f.check for f in audit_papers([draft_of(file, SIZES).paper()]) if f.status == "inconsistent"}
+    assert checks == set()
+    assert not any(check == "matrix_class_sizes" and status != "consistent" for check, status in _statuses(file))
+
+
+@pytest.mark.parametrize(
+    ("head", "cells"),
+    [
+        (HEAD, ("Actual HEM|93|7", "Actual ALL|4|96")),
+        ("|HEM|ALL", ("HEM|93|7", "ALL|4|96")),
+        (HEAD, ("Actual HEM|93 (1.2)|7 (1.2)", "Actual ALL|4 (0.8)|96 (0.8)")),
+        (HEAD, ("Actual HEM|120 (2.5)|10 (2.5)", "Actual ALL|10 (1.1)|234 (1.1)")),
+    ],
+)
+def test_percentages_and_means_are_no_counts(tmp_path: Path, head: str, cells: tuple[str, str]) -> None:
+    file = tmp_path / "t.md"
+    file.write_text(_rows(head, *cells) + "\n\n" + _rows("Model|Accuracy", "V|91.2") + "\n", encoding="utf-8")
+    assert [c.value for c in draft_of(file).paper().claims] == ["91.2"]
+
+
+def test_a_hundred_images_a_class_are_counts_where_so_many_are_given(tmp_path: Path) -> None:
+    file = tmp_path / "t.md"
+    file.write_text(_rows("|HEM|ALL", "HEM|93|7", "ALL|4|96") + "\n", encoding="utf-8")
+    assert _statuses(file, "HEM=100,ALL=100") == {("matrix_class_sizes", "consistent")}
+
+
+def test_a_share_that_is_not_that_of_its_count_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.md"
+    file.write_text(_rows(HEAD, "Actual HEM|600 (52.6%)|48 (7.4%)", "Actual ALL|50 (4.1%)|1169 (95.9%)"), "utf-8")
+    assert any("HEM and HEM: 600 (52.6%): this is no share" in remark for remark in draft_of(file, SIZES).remarks)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("|Predicted class 1|Predicted class 2", "Actual class 1|600|{}", "Actual class 2|50|1169"),
+        ("|Output: class 2|Output: class 1", "Target: class 1 (n=648)|{}|600", "Target: class 2 (n=1,219)|1169|50"),
+    ],
+)
+def test_numbered_classes_keep_their_names_and_a_wrong_cell_is_found(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    file = tmp_path / "t.md"
+    for wrong, status in (("48", "consistent"), ("58", "inconsistent")):
+        file.write_text(_rows(*(row.format(wrong) for row in rows)) + "\n", encoding="utf-8")
+        assert ("matrix_class_sizes", status) in _statuses(file, "class 1=648,class 2=1219")
+
+
+def test_scores_that_fit_only_the_other_axes_than_the_class_sizes_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "t.md"
+    rows = ["|HEM|ALL|{} (%)", "HEM|600|50|92.3", "ALL|48|1169|96.1"]
+    for score, status in (("Precision", "consistent"), ("Recall", "inconsistent")):
+        file.write_text(_rows(rows[0].format(score), *rows[1:]) + "\n", encoding="utf-8")
+        assert ("matrix_scores", status) in _statuses(file)

@@ -90,7 +90,7 @@ def _common_repair(failing: list[Draft], counts: Counts, classes: Sequence[str])
 def _oriented(printed: Printed, candidates: list[Counts], row: Row) -> tuple[Printed, list[Counts], Draft | None]:
     """Return the matrix turned, with a finding, where its rows are not known to be actual and turning explains more
     scores."""
-    if printed.actual_known:
+    if printed.actual_known or printed.turned:
         return printed, candidates, None
     classes = printed.matrix.classes
     claims = [c[0] for name, c in row.scores.items() if name[0] != "auc"]

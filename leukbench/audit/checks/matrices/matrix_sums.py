@@ -203,19 +203,24 @@ def check_matrix_class_sizes(ledger: Ledger) -> list[Draft]:
         counts, classes = printed.counts(), printed.matrix.classes
         line = {name: sum(counts[i]) for i, name in enumerate(classes)}
         column = {name: sum(c[i] for c in counts) for i, name in enumerate(classes)}
-        for claim, n in stated_sizes(printed, ledger.own):
-            other = counted_elsewhere(ledger, printed, claim.class_, line[claim.class_])
-            found.append(_class_size_draft(printed, claim, n, line, column, other if line[claim.class_] != n else ""))
+        sizes = stated_sizes(printed, ledger.own)
+        exchanged = all(column[claim.class_] == n for claim, n in sizes)
+        for claim, n in sizes:
+            good = line[claim.class_] == n
+            other = "" if good else counted_elsewhere(ledger, printed, claim.class_, line[claim.class_])
+            turned = exchanged and not good
+            found.append(_class_size_draft(printed, claim, n, line, column, other, turned=turned))
     return found
 
 
 def _class_size_draft(
-    printed: Printed, claim: Claim, n: int, line: dict[str, int], column: dict[str, int], other: str
+    printed: Printed, claim: Claim, n: int, line: dict[str, int], column: dict[str, int], other: str, *, turned: bool
 ) -> Draft:
-    """``other``: of which other images the row sum is the stated number, "" of none."""
+    """``other``: of which other images the row sum is the stated number, "" of none; ``turned``: all stated sizes are
+    those of columns, and this one no row's.
+    """
     name = claim.class_
     good = line[name] == n
-    turned = not good and column[name] == n
     named = all(c.metric in ("tp", "fp", "fn", "tn") for c in printed.claims)
     proved = not good and not other and (named or printed.actual_known)
     counts = printed.counts()
