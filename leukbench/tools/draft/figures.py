@@ -15,7 +15,6 @@ from leukbench.tools.draft.headers import (
     NOT_AVERAGED,
     WHOLE,
     Header,
-    average_of,
     decimal_points,
     header_rows,
     is_figure,
@@ -25,6 +24,7 @@ from leukbench.tools.draft.headers import (
     writes_commas,
 )
 from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
+from leukbench.tools.draft.layout import by_metric, turned, wide
 from leukbench.tools.draft.matrices import is_matrix, with_axes, without_scores, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence
 
@@ -48,13 +48,6 @@ _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _SHARES = frozenset(
     {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
 )
-_BESIDE_VALUES = re.compile(
-    r"(?:95 ?%? ?)?(?:ci|confidence interval)s?(?: ?\(?95 ?%\)?)?|"
-    r"(?:ci )?(?:lower|upper|low|high)(?: (?:ci|bound|limit))?|"
-    r"std\.?(?: ?dev(?:iation)?\.?)?|sd|s\.?e\.?|n|±|#|no\.?|index|unnamed: 0",
-    re.IGNORECASE,
-)
-"""Headers of a long table's columns that are neither values nor what these are of."""
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
@@ -80,11 +73,11 @@ class Figures:
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
-    apart = itertools.chain.from_iterable(_by_metric(_wide(table)) for table in tables)
+    apart = itertools.chain.from_iterable(by_metric(wide(table)) for table in tables)
     for number, (table, remarks) in enumerate(map(with_axes, apart), start=1):
         found.remarks += remarks
         inner, scores = without_scores(table)
-        _read(found, _as_report(_turned(inner)), f"{key}.t{number}", list(classes))
+        _read(found, _as_report(turned(inner)), f"{key}.t{number}", list(classes))
         if scores:
             _read_margins(found, table, scores, f"{key}.t{number}_margins", list(inner.rows[0][1:]))
     beside = {claim["where"] for claim in found.claims if "_margins_" in claim["id"]}
@@ -93,69 +86,6 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
             claim |= {"condition": claim["where"]} if claim["where"] in beside else {}
     _tell_apart(found, {table.where: table.caption for table in tables})
     return found
-
-
-def _by_metric(table: Printed) -> list[Printed]:
-    """Return a table of folds in columns with a column of metrics as one table a metric, its caption naming it; any
-    other table as it is.
-
-    >>> rows = (("Model", "Metric", "Fold 1", "Fold 2"), ("V", "F1", "90", "91"), ("V", "Recall", "92", "93"))
-    >>> [(part.caption, part.rows[1:]) for part in _by_metric(Printed(where="t", caption="", rows=rows))]
-    [('F1', (('V', '90', '91'),)), ('Recall', (('V', '92', '93'),))]
-    """
-    head, *body = table.rows or ((),)
-    if sum(bool(read_header(text).fold) for text in head) < 2:
-        return [table]
-    for c in range(1, len(head)):
-        names = dict.fromkeys(row[c] for row in body)
-        if all(read_header(name).metric in SCORES for name in names) and names:
-            rows = {name: [row[:c] + row[c + 1 :] for row in body if row[c] == name] for name in names}
-            return [replace(table, caption=n, rows=(head[:c] + head[c + 1 :], *of)) for n, of in rows.items()]
-    return [table]
-
-
-def _wide(table: Printed) -> Printed:
-    """Return a long table, of one column of metrics and one of values, with a column a metric; any other as it is.
-
-    A cell left empty stands for the one above; intervals, deviations, numbers of rows beside the values are left out.
-
-    >>> rows = (("Model", "Metric", "Value"), ("V", "F1", "90"), ("V", "Recall", "92"), ("R", "F1", "91"))
-    >>> _wide(Printed(where="t", caption="", rows=rows)).rows
-    (('Model', 'F1', 'Recall'), ('V', '90', '92'), ('R', '91', ''))
-    """
-    head, *body = table.rows or ((),)
-    counted = [str(n) for n in range(len(body))]
-    columns = [
-        c for c, name in enumerate(head)
-        if not _BESIDE_VALUES.fullmatch(name) and (name or [row[c] for row in body] != counted)
-    ]  # fmt: skip
-    values = [c for c in columns if body and all(is_figure(row[c]) for row in body)]
-    body = _filled_down(body, [c for c in columns if c not in values])
-    metrics = [c for c in columns if body and all(read_header(row[c]).metric for row in body)]
-    plain = re.compile(r"(?:values?|scores?|results?|estimates?)?[ (%)]*", re.IGNORECASE)
-    if (len(metrics), len(values)) != (1, 1) or not plain.fullmatch(head[values[0]]):
-        return table
-    (m,), (v,) = metrics, values
-    keys = [c for c in columns if c not in {m, v}]
-    names = list(dict.fromkeys(row[m] for row in body))
-    cells: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in body:
-        cells.setdefault(tuple(row[c] for c in keys), {}).setdefault(row[m], row[v])
-    if sum(map(len, cells.values())) != len(body) or not keys or len(names) < 2:
-        return table
-    percent = " (%)" if "%" in head[v] else ""
-    header = (*(head[c] for c in keys), *(name + percent for name in names))
-    rows = [(*key, *(of.get(name, "") for name in names)) for key, of in cells.items()]
-    return replace(table, rows=(header, *rows))
-
-
-def _filled_down(body: Sequence[tuple[str, ...]], columns: Sequence[int]) -> list[tuple[str, ...]]:
-    """Return rows in which an empty cell of these columns holds what stands above it."""
-    filled: list[tuple[str, ...]] = []
-    for row in body:
-        above = filled[-1] if filled else row
-        filled.append(tuple(cell or (above[c] if c in columns else "") for c, cell in enumerate(row)))
-    return filled
 
 
 def _read_margins(
@@ -217,17 +147,6 @@ def _name_others(caption: str, other: str) -> bool:
         if first and second and not first & second:
             return True
     return False
-
-
-def _turned(table: Printed) -> Printed:
-    """Return a table with the metrics in its header: turned where they stand in the first column."""
-    heads = [read_header(text) for text in joined_headers(table.rows, header_rows(table.rows))]
-    first = [read_header(row[0]) for row in table.rows[1:] if row]
-    averages = any(average_of(h.rest) for h in heads)  # a report of classes has a column "accuracy" too
-    folds = sum(bool(h.fold) for h in heads) > 1
-    if (any(h.metric for h in heads[1:]) and not averages) or sum(bool(h.metric) for h in first) < (1 if folds else 2):
-        return table
-    return replace(table, rows=tuple(zip(*table.rows, strict=True)))
 
 
 def report_labels(table: Printed) -> list[str]:
