@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leukbench.papers.vocabulary import METRICS, SCORES
+from leukbench.tools.draft.captions import fold_of, name_others, part_of
 from leukbench.tools.draft.headers import (
     FIGURE,
     METRIC_WORDS,
@@ -60,6 +61,8 @@ class Figures:
     accuracy too, which a class has none of; ``other_data``: the column in which its table names
     several datasets; ``apart``: it is of other images than those that are given for the classes.
 
+    ``captions``: table -> its caption and first cell.
+
     ``supports``: table -> class -> the images that its column ``support`` counts, where it counts every class.
     """
 
@@ -67,6 +70,7 @@ class Figures:
     matrices: list[dict[str, Any]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    captions: dict[str, str] = field(default_factory=dict)
     supports: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
@@ -84,6 +88,7 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     if len(found.matrices) > 1:  # each is held against the scores beside it, and no others
         for claim in found.claims:
             claim |= {"condition": claim["where"]} if claim["where"] in beside else {}
+    found.captions = {table.where: f"{table.caption} {table.rows[0][0] if table.rows else ''}" for table in tables}
     _tell_apart(found, {table.where: table.caption for table in tables})
     return found
 
@@ -123,30 +128,17 @@ def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
         for where in of_table
     }
     matrices = {matrix["where"] for matrix in found.matrices}
-    apart |= {
-        where
-        for where, caption in captions.items()
-        if matrices and where not in matrices and all(_name_others(caption, captions[m]) for m in matrices)
-    }
+    scored = {claim["where"] for claim in found.claims if claim["metric"] in SCORES} - matrices
+    others = {w for w in scored if matrices and all(name_others(captions[w], captions[m]) for m in matrices)}
+    found.remarks += [
+        f"{where}: its caption names another network, or other data, than that of the matrix; the two are not held "
+        "together."
+        for where in sorted(others)
+    ]
+    apart |= others
     for claim in found.claims:
         if claim["where"] in apart and claim["metric"] in SCORES:
             claim["condition"] = " ".join(filter(None, (claim.get("condition"), claim["where"])))
-
-
-def _name_others(caption: str, other: str) -> bool:
-    """Whether two captions name networks, or data, that have no word in common.
-
-    >>> _name_others("Confusion matrix of VGG", "Scores of ResNet"), _name_others("Matrix of VGG", "Scores on C-NMC")
-    (True, False)
-    """
-    for words in ("of|for|by|using|with", "on|from"):
-        names = re.compile(rf"\b(?:{words}) (?:the )?((?:[A-Z][\w-]*|[\w-]*\d[\w-]*)(?: [A-Z\d][\w-]*)*)")
-        first, second = (
-            {w.casefold() for name in names.findall(text) for w in name.split()} for text in (caption, other)
-        )
-        if first and second and not first & second:
-            return True
-    return False
 
 
 def report_labels(table: Printed) -> list[str]:
@@ -443,21 +435,10 @@ def _matrix(found: Figures, table: Printed, headers: Sequence[str], body: Sequen
 
 
 def _part_of_matrix(table: Printed) -> Fields:
-    """Return the part of the data, and the fold, that a matrix is of: that which its caption or corner says, else the
-    tested images.
-
-    >>> _part_of_matrix(Printed(where="t", caption="Confusion matrix on the training set, fold 2", rows=()))
-    {'split': 'train', 'fold': '2'}
-    """
-    said = f"{table.caption} {table.rows[0][0] if table.rows else ''}"
-    part = re.search(
-        r"\b(?:(train)(?:ing)?|val(?:idation)?)[ -](?:set|data|images|part|split|samples|subset)", said, re.I
-    )
-    fold = re.search(r"\bfold\s*[-_=#]?\s*(\d+)", said, re.IGNORECASE)
-    split = (
-        "test" if part is None or re.search(r"\btest", said, re.IGNORECASE) else "train" if part[1] else "validation"
-    )
-    return {"split": split} | ({"fold": fold[1]} if fold else {})
+    """Return the part of the data, and the fold if any, that a matrix is of, by its caption and its corner."""
+    said = f"{table.caption} {table.rows[0][0]}"
+    fold = fold_of(said)
+    return {"split": part_of(said)} | ({"fold": fold} if fold else {})
 
 
 def sentence_figures(text: str) -> Iterator[tuple[str, str]]:

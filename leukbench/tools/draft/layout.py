@@ -13,10 +13,14 @@ from leukbench.tools.draft.tables import Printed
 _BESIDE_VALUES = re.compile(
     r"(?:95 ?%? ?)?(?:ci|confidence interval)s?(?: ?\(?95 ?%\)?)?|"
     r"(?:ci )?(?:lower|upper|low|high)(?: (?:ci|bound|limit))?|"
-    r"std\.?(?: ?dev(?:iation)?\.?)?|sd|s\.?e\.?|n|±|#|no\.?|index|unnamed: 0",
+    r"std\.?(?: ?dev(?:iation)?\.?)?|sd|s\.?e\.?|n|±|#|no\.?|index|unnamed: 0|units?",
     re.IGNORECASE,
 )
 """Headers of a long table's columns that are neither values nor what these are of."""
+_VALUES = re.compile(r"(?:values?|scores?|results?|estimates?)?[ (%)]*", re.IGNORECASE)
+_OF_ALL = re.compile(r"(?:class|label|categor|averag|subtype|type)\w*", re.IGNORECASE)
+"""Headers of columns in which an empty cell stands for all."""
+_NONE = re.compile(r"n/?a|nan|none|[-–—]+", re.IGNORECASE)
 
 
 def by_metric(table: Printed) -> list[Printed]:
@@ -41,31 +45,35 @@ def by_metric(table: Printed) -> list[Printed]:
 def wide(table: Printed) -> Printed:
     """Return a long table, of one column of metrics and one of values, with a column a metric; any other as it is.
 
-    A cell left empty stands for the one above; intervals, deviations, numbers of rows beside the values are left out.
+    A cell left empty stands for the one above, but for a class or an average, without which a score is of all; what
+    stands beside the values, as an interval or a deviation, is left out.
 
     >>> rows = (("Model", "Metric", "Value"), ("V", "F1", "90"), ("V", "Recall", "92"), ("R", "F1", "91"))
     >>> wide(Printed(where="t", caption="", rows=rows)).rows
     (('Model', 'F1', 'Recall'), ('V', '90', '92'), ('R', '91', ''))
     """
-    head, *body = table.rows or ((),)
+    head, *lines = table.rows or ((),)
+    body = [tuple("" if _NONE.fullmatch(cell) else cell for cell in line) for line in lines]
     counted = [str(n) for n in range(len(body))]
     columns = [
         c for c, name in enumerate(head)
         if not _BESIDE_VALUES.fullmatch(name) and (name or [row[c] for row in body] != counted)
     ]  # fmt: skip
-    values = [c for c in columns if body and all(is_figure(row[c]) for row in body)]
-    body = _filled_down(body, [c for c in columns if c not in values])
-    metrics = [c for c in columns if body and all(read_header(row[c]).metric for row in body)]
-    plain = re.compile(r"(?:values?|scores?|results?|estimates?)?[ (%)]*", re.IGNORECASE)
-    if (len(metrics), len(values)) != (1, 1) or not plain.fullmatch(head[values[0]]):
+    values = [c for c in columns if _VALUES.fullmatch(head[c]) and any(is_figure(row[c]) for row in body)]
+    texts = [c for c in columns if c not in values]
+    body = _filled_down(body, [c for c in texts if head[c] and not _OF_ALL.fullmatch(head[c])])
+    metrics = [c for c in texts if body and all(read_header(row[c]).metric for row in body)]
+    if (len(metrics), len(values)) != (1, 1) or any(row[values[0]] and not is_figure(row[values[0]]) for row in body):
         return table
     (m,), (v,) = metrics, values
-    keys = [c for c in columns if c not in {m, v}]
+    keys = [c for c in texts if c != m]
     names = list(dict.fromkeys(row[m] for row in body))
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in body:
-        cells.setdefault(tuple(row[c] for c in keys), {}).setdefault(row[m], row[v])
-    if sum(map(len, cells.values())) != len(body) or not keys or len(names) < 2:
+        key = tuple(row[c] or ("overall" if _OF_ALL.fullmatch(head[c]) else "") for c in keys)
+        cells.setdefault(key, {}).setdefault(row[m], row[v])
+    numbers = any(all(is_figure(row[c]) for row in body) for c in keys)
+    if sum(map(len, cells.values())) != len(body) or not keys or numbers or len(names) < 2:
         return table
     percent = " (%)" if "%" in head[v] else ""
     header = (*(head[c] for c in keys), *(name + percent for name in names))

@@ -84,7 +84,7 @@ def without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
     size = 1 + sum(not _is_rate(row[0]) for row in rows[1:])
     inner = tuple(row[:size] for row in rows[:size])
     scores: list[Sequence[str]] = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
-    if not scores or not is_matrix(table, inner[0], inner[1:]) or of_percent(inner):
+    if not scores or not is_matrix(table, inner[0], inner[1:]):
         return table, []
     totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
     named = all(_is_rate(line[0]) for line in scores)
@@ -160,21 +160,23 @@ def _counts(
         sums = {(r, c): sum(k for at, k in count.items() if whole(r, c, at)) for r, c in count}
         wrong.append([at for at in count if not _is_share(share[at], count[at], sums[at])])
     bad = min(wrong, key=len)
-    if 2 * len(bad) >= len(inner):
+    if len(bad) > n:  # more than one wrong count can make
         return plain, []
     counts = [
         [(m["n"] or m["m"]) if m else cell for m, cell in zip(ms, line, strict=True)]
         for ms, line in zip(found, plain, strict=True)
     ]
     return counts, [
-        f"{where}, {labels[r]} and {names[c]}: {plain[r][c]}: this is no share of that count." for r, c in bad
+        f"{where}, {labels[r]} and {names[c]}: {plain[r][c]}: that count has another share in row, column and all."
+        for r, c in bad
     ]
 
 
 def _is_share(printed: str, n: int, whole: int) -> bool:
-    """Whether a count's share of a whole, in per cent, is what is printed, rounded or cut off."""
+    """Whether a count's share of a whole, in per cent or as a fraction, is what is printed, rounded or cut off."""
     step = 10.0 ** -len(printed.partition(".")[2])
-    return whole > 0 and abs(100 * n / whole - float(printed)) < step
+    share = n / max(whole, 1)
+    return min(abs(100 * share - float(printed)), abs(share - float(printed))) < step
 
 
 def _headed(table: Printed) -> tuple[Sequence[str], Sequence[Sequence[str]], tuple[str, str]]:

@@ -126,6 +126,14 @@ OF_TEST = _rows(HEAD, "Actual HEM|600|48", "Actual ALL|50|1169")
               "Net|Accuracy|94.16", "|F1|95.58"),
         _rows("Training data|Test data|Metric|Value", "A|C-NMC|Accuracy|94.75", "A|C-NMC|Recall|95.90",
               "A|B|Accuracy|97.22", "A|B|Recall|97.96"),
+        "Table 1. Validation confusion matrix\n\n" + _rows(HEAD, "Actual HEM|620|28", "Actual ALL|15|285"),
+        "Table 1. Matrix, external centre\n\n" + _rows(HEAD, "Actual HEM|700|100", "Actual ALL|67|1000"),
+        "Table 1. Validation confusion matrix\n\n" + OF_TEST + "\n\nTable 2. Test results\n\n"
+        + _rows("Class|Precision (%)|Recall (%)", "HEM|95.4|95.7", "ALL|97.7|97.5"),
+        _rows("Class|Metric|Value", "HEM|Recall|0.926", "ALL|Recall|0.959", "|Precision|0.942", "|Accuracy|0.948"),
+        _rows("Class|Metric|Value", "HEM|Recall|0.926", "ALL|Recall|0.959", "N/A|Precision|0.942", "-|Accuracy|0.948"),
+        _rows("Average|Metric|Value", "macro|precision|0.9418", "macro|recall|0.9425", "weighted|precision|0.9475",
+              "weighted|recall|0.9475", "|f1|0.9597"),
         _rows("Model|Metric|Value|95% CI", "V|Accuracy|94.75|93.8-95.8", "V|Recall|95.90|94.7-97.0"),
     ],
 )  # fmt: skip
@@ -152,16 +160,50 @@ def test_percentages_and_means_are_no_counts(tmp_path: Path, head: str, cells: t
     assert [c.value for c in draft_of(file).paper().claims] == ["91.2"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "held"),
+    [
+        ("VGG16 confusion matrix", "ResNet50 results", False),
+        ("Confusion matrix (vgg)", "Scores of resnet", False),
+        ("Confusion matrix of Model A", "Scores of Model B", False),
+        ("Confusion matrix of ResNet 18", "Scores of ResNet 50", False),
+        ("Confusion matrix of the baseline", "Scores of the proposed model", False),
+        ("Confusion matrix on the internal test set", "Scores on the external test set", False),
+        ("Confusion matrix before augmentation", "Scores after augmentation", False),
+        ("Confusion matrix of ResNet50", "Results for C-NMC", True),
+        ("Confusion matrix for C-NMC", "Results of ResNet50 on C-NMC", True),
+        ("Confusion matrix of ResNet50", "Results of ResNet-50 with 95 % CI", True),
+        ("Confusion matrix of ResNet50", "Scores of HEM and ALL", True),
+        ("Confusion matrix of 1867 images", "Scores of ResNet50", True),
+        ("Confusion matrix of the proposed model", "Results of DSCNet", True),
+    ],
+)
+def test_scores_are_held_against_a_matrix_of_the_same_thing_alone(
+    tmp_path: Path, first: str, second: str, held: bool
+) -> None:
+    file = tmp_path / "t.md"
+    scores = _rows("Class|Recall (%)|Specificity (%)", "HEM|96.6|95.9", "ALL|95.9|96.6")
+    file.write_text(f"Table 1. {first}\n\n{OF_TEST}\n\nTable 2. {second}\n\n{scores}\n", encoding="utf-8")
+    assert (("matrix_scores", "inconsistent") in _statuses(file)) == held
+    assert any("not held together" in remark for remark in draft_of(file, SIZES).remarks) != held
+
+
 def test_a_hundred_images_a_class_are_counts_where_so_many_are_given(tmp_path: Path) -> None:
     file = tmp_path / "t.md"
     file.write_text(_rows("|HEM|ALL", "HEM|93|7", "ALL|4|96") + "\n", encoding="utf-8")
     assert _statuses(file, "HEM=100,ALL=100") == {("matrix_class_sizes", "consistent")}
+    file.write_text(_rows("|HEM|ALL", "HEM|94|7", "ALL|5|96") + "\n", encoding="utf-8")
+    assert _statuses(file, "HEM=100,ALL=100") == {("matrix_class_sizes", "implausible")}
+    file.write_text(_rows("|HEM|ALL|Recall (%)", "HEM|93|7|98.0", "ALL|4|96|96.0") + "\n", encoding="utf-8")
+    assert ("matrix_scores", "inconsistent") in _statuses(file, "HEM=100,ALL=100")
 
 
 def test_a_share_that_is_not_that_of_its_count_is_named(tmp_path: Path) -> None:
     file = tmp_path / "t.md"
     file.write_text(_rows(HEAD, "Actual HEM|600 (52.6%)|48 (7.4%)", "Actual ALL|50 (4.1%)|1169 (95.9%)"), "utf-8")
-    assert any("HEM and HEM: 600 (52.6%): this is no share" in remark for remark in draft_of(file, SIZES).remarks)
+    assert any(
+        "HEM and HEM: 600 (52.6%): that count has another share" in remark for remark in draft_of(file, SIZES).remarks
+    )
 
 
 @pytest.mark.parametrize(
