@@ -65,20 +65,28 @@ def wide(table: Printed) -> Printed:
     metrics = [c for c in texts if body and all(read_header(row[c]).metric for row in body)]
     if (len(metrics), len(values)) != (1, 1) or any(row[values[0]] and not is_figure(row[values[0]]) for row in body):
         return table
-    (m,), (v,) = metrics, values
-    keys = [c for c in texts if c != m]
-    names = list(dict.fromkeys(row[m] for row in body))
+    keys = [c for c in texts if c not in metrics]
+    if not keys or any(all(is_figure(row[c]) for row in body) for c in keys):
+        return table
+    return replace(table, rows=_pivoted(head, body, keys, metrics[0], values[0]) or table.rows)
+
+
+def _pivoted(
+    head: Sequence[str], body: Sequence[Sequence[str]], keys: Sequence[int], metric: int, value: int
+) -> tuple[tuple[str, ...], ...]:
+    """Return a header and a row for each key, with a column a metric; () where a key has a metric twice, or there is
+    one metric alone.
+    """
+    names = list(dict.fromkeys(row[metric] for row in body))
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for row in body:
         key = tuple(row[c] or ("overall" if _OF_ALL.fullmatch(head[c]) else "") for c in keys)
-        cells.setdefault(key, {}).setdefault(row[m], row[v])
-    numbers = any(all(is_figure(row[c]) for row in body) for c in keys)
-    if sum(map(len, cells.values())) != len(body) or not keys or numbers or len(names) < 2:
-        return table
-    percent = " (%)" if "%" in head[v] else ""
+        cells.setdefault(key, {}).setdefault(row[metric], row[value])
+    if sum(map(len, cells.values())) != len(body) or len(names) < 2:
+        return ()
+    percent = " (%)" if "%" in head[value] else ""
     header = (*(head[c] for c in keys), *(name + percent for name in names))
-    rows = [(*key, *(of.get(name, "") for name in names)) for key, of in cells.items()]
-    return replace(table, rows=(header, *rows))
+    return (header, *((*key, *(of.get(name, "") for name in names)) for key, of in cells.items()))
 
 
 def _filled_down(body: Sequence[tuple[str, ...]], columns: Sequence[int]) -> list[tuple[str, ...]]:

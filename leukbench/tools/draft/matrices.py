@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -155,11 +156,7 @@ def _counts(
         return plain, []
     count = {(r, c): int((m["n"] or m["m"]).replace(",", "")) for r, c, m in inner}
     share = {(r, c): (m["a"] or m["b"] or m["c"]).replace(",", ".") for r, c, m in inner}
-    wrong: list[list[tuple[int, int]]] = []
-    for whole in (lambda r, c, at: at[0] == r, lambda r, c, at: at[1] == c, lambda r, c, at: True):
-        sums = {(r, c): sum(k for at, k in count.items() if whole(r, c, at)) for r, c in count}
-        wrong.append([at for at in count if not _is_share(share[at], count[at], sums[at])])
-    bad = min(wrong, key=len)
+    bad = _bad_shares(count, share)
     if len(bad) > n:  # more than one wrong count can make
         return plain, []
     counts = [
@@ -170,6 +167,20 @@ def _counts(
         f"{where}, {labels[r]} and {names[c]}: {plain[r][c]}: that count has another share in row, column and all."
         for r, c in bad
     ]
+
+
+def _bad_shares(count: dict[tuple[int, int], int], share: dict[tuple[int, int], str]) -> list[tuple[int, int]]:
+    """Return the cells whose shares are not those of their rows, columns, or all, of which fewest are."""
+    of_rows, of_columns = Counter[int](), Counter[int]()
+    for (r, c), n in count.items():
+        of_rows[r] += n
+        of_columns[c] += n
+    wholes = [
+        {at: of_rows[at[0]] for at in count},
+        {at: of_columns[at[1]] for at in count},
+        dict.fromkeys(count, of_rows.total()),
+    ]
+    return min(([at for at in count if not _is_share(share[at], count[at], sums[at])] for sums in wholes), key=len)
 
 
 def _is_share(printed: str, n: int, whole: int) -> bool:
