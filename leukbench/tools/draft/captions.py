@@ -19,12 +19,12 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _NETWORK = re.compile(
-    r"\b(?:(?!imagenet)[a-z]*net|vgg|inception|xception|vit|swin|deit|[a-z]*former|svm|knn|xgboost|cnn|yolo|"
+    r"\b(?:(?!imagenet)[a-z]*net|vgg|inception|xception|vit|swin|deit|[a-z]*former|svm|knn|xgboost|yolo|"
     r"model(?= [a-z\d]\b))(?:[- ]?[a-z]{0,2}\d+[a-z]?\d*|(?<=model) [a-z])*\b",
     re.IGNORECASE,
 )
 _DATA = re.compile(r"\b(?:on|from) (?:the )?((?!Fig|Tab|Sec|Test|Train|Val)[A-Z][\w-]*(?:[ -][A-Z\d][\w-]*)*)")
-_CONTRASTS = (("internal", "external"), ("before", "after"), ("with", "without"), ("baseline", "proposed"))
+_CONTRASTS = (("internal", "external"), ("before", "after"), ("baseline", "proposed"))
 
 
 def part_of(caption: str) -> str:
@@ -63,6 +63,8 @@ def name_others(caption: str, other: str) -> bool:
     (True, False)
     >>> name_others("ResNet 50", "ResNet50"), name_others("the internal test set", "the external test set")
     (False, True)
+    >>> name_others("without TTA", "with TTA"), name_others("Matrix without normalization", "Results with 95 % CI")
+    (True, False)
     """
     for words in (_NETWORK, _DATA):
         first, second = (
@@ -72,7 +74,10 @@ def name_others(caption: str, other: str) -> bool:
         alike = any(a.startswith(b) or b.startswith(a) for a in first for b in second)  # as VGG and VGG16 may be
         if first and second and not alike:
             return True
-    here, there = ({*re.findall(r"[a-z]+", text.casefold())} for text in (caption, other))
-    return any(
-        (a in here - there and b in there - here) or (b in here - there and a in there - here) for a, b in _CONTRASTS
-    )
+    here, there = ({*re.findall(r"without \w+|with \w+|\w+", text.casefold())} for text in (caption, other))
+    here, there = here - there, there - here
+    opposites = [
+        *_CONTRASTS,
+        *((word, word.replace("out", "", 1)) for word in here | there if word.startswith("without ")),
+    ]
+    return any((a in here and b in there) or (b in here and a in there) for a, b in opposites)
