@@ -18,6 +18,17 @@ _OTHERS = re.compile(
     r"valid|fold|subset|experts?|raters?|observers?)",
     re.IGNORECASE,
 )
+_ELSEWHERE = re.compile(
+    r"\b(?:extern|independent|cent(?:re|er)|hospital|cohort|patient[- ]level|per[- ]patient|by patient|slide[- ]level|"
+    r"subject[- ]level|majority vot)",
+    re.IGNORECASE,
+)
+_NO_MATRIX = re.compile(
+    r"mcnemar|contingency|agreement|correlation|co-?occurrence|p-values?|"
+    r"\bbetween (?:the )?(?:two |both )?(?:net|model)",
+    re.IGNORECASE,
+)
+_RESULTS = re.compile(r"confusion|correct|wrong|misclass|\berrors?\b", re.IGNORECASE)
 _NETWORK = re.compile(
     r"\b(?:(?!imagenet)[a-z]*net|vgg|inception|xception|vit|swin|deit|[a-z]*former|svm|knn|xgboost|yolo|"
     r"model(?= [a-z\d]\b))(?:[- ]?[a-z]{0,2}\d+[a-z]?\d*|(?<=model) [a-z])*\b",
@@ -54,6 +65,25 @@ def fold_of(caption: str) -> str:
 def of_others(caption: str) -> bool:
     """Whether a caption speaks of something else than the tested images of a study as a whole, as of another centre."""
     return _OTHERS.search(caption) is not None
+
+
+def elsewhere(caption: str) -> bool:
+    """Whether a caption speaks of scores on other images than a study's test part, or counted by patient.
+
+    >>> elsewhere("Results on the external test set of ALL-IDB2"), elsewhere("Results of five-fold cross-validation")
+    (True, False)
+    """
+    return _ELSEWHERE.search(caption) is not None
+
+
+def of_no_matrix(caption: str) -> bool:
+    """Whether a caption speaks of a square table that holds no classes called against actual ones."""
+    return _NO_MATRIX.search(caption) is not None
+
+
+def of_results(caption: str) -> bool:
+    """Whether a caption speaks of results, so that whole numbers are no images of a part of the data."""
+    return _RESULTS.search(caption) is not None or of_no_matrix(caption)
 
 
 def name_others(caption: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leukbench.papers.vocabulary import METRICS, SCORES
-from leukbench.tools.draft.captions import fold_of, name_others, part_of
+from leukbench.tools.draft.captions import elsewhere, fold_of, name_others, of_results, part_of
 from leukbench.tools.draft.headers import (
     FIGURE,
     METRIC_WORDS,
@@ -26,11 +26,13 @@ from leukbench.tools.draft.headers import (
 )
 from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.layout import by_metric, turned, wide
-from leukbench.tools.draft.matrices import is_matrix, with_axes, without_scores, without_totals
+from leukbench.tools.draft.matrices import axis_of, is_matrix, with_axes, without_scores, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
 """Lines of scikit-learn's classification report that are means."""
+_TOTAL = re.compile(r"(?:grand )?totals?|sum", re.IGNORECASE)
+_RATE = re.compile(r"\bper\b|/ ?s(?:ec)?\b|throughput|fps", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
 _COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
 _IN_TEXT = re.compile(
@@ -89,7 +91,9 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
         for claim in found.claims:
             claim |= {"condition": claim["where"]} if claim["where"] in beside else {}
     found.captions = {table.where: f"{table.caption} {table.rows[0][0] if table.rows else ''}" for table in tables}
-    _tell_apart(found, {table.where: table.caption for table in tables})
+    captions = {table.where: table.caption for table in tables}
+    _tie_to_matrices(found, captions)
+    _tell_apart(found, captions)
     return found
 
 
@@ -112,14 +116,14 @@ def _read_margins(
 
 def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
     """Give the scores of tables their places as a condition where tables of different captions print different figures
-    of what they call alike, or name another thing than the caption of a matrix does: they need not be of one thing,
-    such as a network or a dataset.
+    of what they call alike: they need not be of one thing, such as a network or a dataset that a caption names.
     """
-    others = {"id", "value", "unit", "where", "spread", "approximate"}
+    others = {"id", "value", "unit", "where", "spread", "approximate", "apart"}
     values: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for claim in found.claims:
         if claim["metric"] in SCORES and captions.get(claim["where"]):
-            named = tuple((k, v) for k, v in sorted(claim.items()) if k not in others)
+            alike = claim | {"split": claim["split"].replace("unstated", "test")}
+            named = tuple((k, v) for k, v in sorted(alike.items()) if k not in others)
             values.setdefault(named, {}).setdefault(claim["where"], claim["value"])
     apart = {
         where
@@ -127,18 +131,34 @@ def _tell_apart(found: Figures, captions: Mapping[str, str]) -> None:
         if len({*of_table.values()}) > 1 and len({captions[where] for where in of_table}) > 1
         for where in of_table
     }
-    matrices = {matrix["where"] for matrix in found.matrices}
-    scored = {claim["where"] for claim in found.claims if claim["metric"] in SCORES} - matrices
-    others = {w for w in scored if matrices and all(name_others(captions[w], captions[m]) for m in matrices)}
-    found.remarks += [
-        f"{where}: its caption names another network, or other data, than that of the matrix; the two are not held "
-        "together."
-        for where in sorted(others)
-    ]
-    apart |= others
     for claim in found.claims:
         if claim["where"] in apart and claim["metric"] in SCORES:
             claim["condition"] = " ".join(filter(None, (claim.get("condition"), claim["where"])))
+
+
+def _tie_to_matrices(found: Figures, captions: Mapping[str, str]) -> None:
+    """Give scores that may be of another network, or of other data, than a matrix the one matrix whose caption fits as
+    their condition, which its cells get too; else their own place.
+
+    They may where its caption names another one, and where several matrices of one part and fold do not say which of
+    them the scores are of.
+    """
+    matrices = {c["where"]: (c["split"], c.get("fold")) for c in found.claims if c.get("matrix")}
+    several = len({*matrices.values()}) < len(matrices)
+    for where in {claim["where"]: None for claim in found.claims if claim["metric"] in SCORES}:
+        fitting = [m for m in matrices if not name_others(captions[where], captions[m])]
+        if where in matrices or (len(fitting) == len(matrices) and not (several and len(fitting) > 1)):
+            continue
+        condition = fitting[0] if len(fitting) == 1 else where
+        for claim in found.claims:
+            if claim["where"] in {where, condition} and (claim["metric"] in SCORES or claim["where"] != where):
+                said = claim.get("condition", "").replace(condition, "").strip()
+                claim["condition"] = " ".join(filter(None, (said, condition)))
+        if len(fitting) != 1:
+            found.remarks.append(
+                f"{where}: its scores are held against no matrix, as captions name other networks or data, or do not "
+                "say of which matrix they are."
+            )
 
 
 def report_labels(table: Printed) -> list[str]:
@@ -189,7 +209,11 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     if is_matrix(table, headers, body):
         _matrix(found, table, headers, body, ident)
         return
-    heads = _by_caption([read_header(text, classes) for text in headers], headers, table)
+    if {axis_of(text) for text in headers} >= {"actual", "predicted"}:
+        cells = [(headers[c], row[0], row[c]) for row in body for c in range(1, len(headers)) if is_figure(row[c])]
+        found.left += [f"{table.where}, {head}, {first}: {cell}" for head, first, cell in cells]
+        return  # a row a pair of classes
+    heads = _of_training(_by_caption([read_header(text, classes) for text in headers], headers, table), headers)
     names = _name_columns(headers, heads, body)
     layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
@@ -202,6 +226,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     }
     fractions, unsure = _fractions_of_percent(found, table.where, headers, small)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
+    counting = None if of_results(table.caption) else counting
     several = next(
         (h for c, h in enumerate(headers) if _OTHER_DATA.fullmatch(h) and len({row[c] for row in body}) > 1), ""
     )
@@ -222,9 +247,18 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
             else:
                 more = {"unit": "fraction"} if c in fractions else {}
                 more |= {"other_data": several} if several and claim["metric"] in SCORES else {}
+                more |= {"apart": "true"} if claim["metric"] in SCORES and elsewhere(table.caption) else {}
                 more |= {"guessed": "group"} if claim.get("guessed") and heads[c].rest.casefold() in groups else {}
                 found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **more, "where": table.where})
     _keep_support(found, table, headers)
+
+
+def _of_training(heads: list[Header], headers: Sequence[str]) -> list[Header]:
+    """Return headers with the scores and losses that stand beside their ``val_`` as those of training, as Keras names
+    them.
+    """
+    validated = {h.metric for h, text in zip(heads, headers, strict=True) if text.lower().startswith("val_")}
+    return [replace(h, part="train") if h.metric in validated - {""} and not h.part else h for h in heads]
 
 
 def _by_caption(heads: list[Header], headers: Sequence[str], table: Printed) -> list[Header]:
@@ -356,7 +390,7 @@ def _figure(head: Header, cell: str, *, counting: bool) -> tuple[str, str] | Non
         return None
     value = match.group().lstrip("≈~ ").replace("−", "-")
     value = f"0{value}" if value.startswith(".") else value
-    metric = head.metric
+    metric = "" if head.metric == "n_images" and _RATE.search(head.rest) else head.metric
     if metric in _COUNTS:
         value = re.sub(r"\.0+$", "", value)  # as a data frame writes a count
     if not metric and counting and WHOLE.fullmatch(value):
@@ -371,8 +405,9 @@ def _whose(head: Header, label: Label, metric: str) -> Fields:
     of_row = "" if score and label.of_all else label.class_
     guess = "" if of_row else _class(head, metric)
     conditions = [label.condition]
-    if score and of_row:
-        conditions.append(head.rest)
+    if of_row and not re.fullmatch(rf"(?:{_TOTAL.pattern})|[\d\s.%()]*", head.rest, re.IGNORECASE):
+        conditions.append(head.rest)  # as in "Images (augmented)", "Misclassified"
+    of_row = "" if metric in _COUNTS and _TOTAL.fullmatch(of_row) else of_row
     if score and label.average and not averaged:  # as an accuracy in a row of macro averages, of which kind is not said
         conditions.append(f"{label.average} average")
     aggregation = label.aggregation or ("mean" if head.mean or (score and label.of_all) else "")
@@ -407,8 +442,7 @@ def _class(head: Header, metric: str) -> str:
 def _part_of(metric: str, table: Printed) -> str:
     if metric not in SCORES | {"loss"}:
         return ""
-    part = read_header(table.caption).part
-    return part or "unstated"
+    return ("" if elsewhere(table.caption) else read_header(table.caption).part) or "unstated"
 
 
 def _unit(metric: str, value: str, cell: str, head: Header, table: Printed) -> str:

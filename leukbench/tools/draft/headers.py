@@ -16,7 +16,7 @@ METRIC_WORDS: tuple[tuple[str, str], ...] = (
     (r"recall|rec\.?|tpr", "recall"),
     (r"sensitivity|sens\.?|sen|sn", "sensitivity"),
     (r"specificity|spec\.?|spe|tnr", "specificity"),
-    (r"f[\s_-]?1?[\s_-]?(score|measure)s?|f1|f-1", "f1"),
+    (r"f[\s_-]?1?[\s_-]?(score|measure)s?|f[_-]?1", "f1"),
     (r"roc[\s_-]*auc|auc[\s_-]*roc|auroc|auc|area under (the )?(roc )?curve|az", "auc"),
     (r"mcc|mathews? correlation( coefficient)?|matthews?( correlation)?( coefficient)?", "mcc"),
     (r"cohen'?s?\s*kappa|kappa|κ", "kappa"),
@@ -50,6 +50,8 @@ _MEAN = re.compile(r"(?<![A-Za-z])(?:averaged?|avg|mean)(?![A-Za-z])", re.IGNORE
 _OF_ALL = re.compile(r"(?<![A-Za-z])(?:overall|total)(?![A-Za-z])", re.IGNORECASE)
 _ENDS = " -:,.()[]_"
 NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
+_TYPESET = re.compile(r"\\(?:up|down)arrow|[↑↓$]|\\[ ,;!]")
+"""Arrows that say which way is better, and marks of LaTeX."""
 _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
 _INTERVAL = re.compile(r"[(\[,]?\s*\d+\s*%\s*(?:CI|confidence intervals?)\s*[)\]]?", re.IGNORECASE)
 _BESIDE = re.compile(r"\(?\s*\bn\s*=\s*[\d,]+\s*\)?|±\s*(?:SD|std\.?|standard deviation)?", re.IGNORECASE)
@@ -102,7 +104,7 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
     >>> [read_header(text).average for text in ("Macro-F1", "recall_weighted (%)", "F1 (micro avg.)", "F1 ALL")]
     ['macro', 'weighted', 'micro', '']
     """
-    text = _BESIDE.sub(" ", _INTERVAL.sub(" ", text))
+    text = _BESIDE.sub(" ", _INTERVAL.sub(" ", _TYPESET.sub(" ", text).replace(r"\%", "%")))
     percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
     left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
     fold = ""

@@ -178,18 +178,25 @@ def _apart(label: Label, title: str, seen: set[Label], number: int) -> Label:
 
 
 def _filled(rows: list[list[str]], headers: Sequence[str]) -> list[list[str]]:
-    """Return cells with empty ones filled from above, check marks as the names of their columns, and no counters."""
+    """Return cells with empty ones filled from above, check marks as the names of their columns, "with none" where a
+    row has none and nothing else, and no counters.
+    """
     columns = [list(column) for column in zip(*rows, strict=True)]
+    marked: list[int] = []
     for c, column in enumerate(columns):
         numbers = [str(i) for i in range(len(column))], [str(i + 1) for i in range(len(column))]
         if {*column} <= _MARKS | _NO_MARKS and {*column} & _MARKS:
             columns[c] = [f"with {headers[c]}" if cell in _MARKS else "" for cell in column]
+            marked.append(c)
         elif len(columns) > 1 and headers[c].lower() in _COUNTERS and column in numbers:
             columns[c] = [""] * len(column)
         elif c < len(columns) - 1:
             for r in range(1, len(column)):
                 empty_row = not any(rows[r])
                 column[r] = column[r] or ("" if empty_row else column[r - 1])
+    for r in range(len(rows) if marked else 0):
+        if not any(column[r] for column in columns):
+            columns[marked[0]][r] = "with none"
     return [list(row) for row in zip(*columns, strict=True)] if columns else rows
 
 
@@ -202,7 +209,7 @@ def _label(cells: Sequence[tuple[str, str]], classes: Sequence[str]) -> Label:
         fields |= role or {}
         left += [(head, cell)] if role is None else []
     model = next((cell for head, cell in left if _NAMES.search(head)), "")
-    plain = [cell for head, cell in left if cell != f"with {head}"]
+    plain = [cell for head, cell in left if cell not in {f"with {head}", "with none"}]
     model = model or (plain[0] if plain and not fields.get("class_") else "")
     others = " ".join(cell for _, cell in left if cell != model)
     fields["condition"] = " ".join(filter(None, (fields.get("condition", ""), others)))

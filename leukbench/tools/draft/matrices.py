@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from leukbench.papers.vocabulary import SCORES
+from leukbench.tools.draft.captions import of_no_matrix
 from leukbench.tools.draft.headers import WHOLE, header_rows, joined_headers, plain_cell, read_header
 from leukbench.tools.draft.labels import RUNS
 from leukbench.tools.draft.tables import Printed
@@ -32,11 +33,13 @@ _OF_FRAMES = {"actual": r"y_true|y_test|true_labels?", "predicted": r"y_pred|y_h
 def is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Say whether rows and columns bear the same names over whole numbers, or the caption says so of a square."""
     size = len(body)
-    if size < 2 or len(headers) < size + 1:
+    if size < 2 or len(headers) < size + 1 or of_no_matrix(table.caption):
         return False
     whole = all(WHOLE.fullmatch(plain_cell(cell)) for row in body for cell in row[1 : size + 1])
     names = [plain_cell(row[0]).lower() for row in body]
     same = [h.lower() for h in headers[1 : size + 1]] == names
+    if {*names} <= {"correct", "incorrect", "wrong", "right"}:  # of two networks against each other
+        return False
     return whole and len(headers) <= size + 2 and (same or "confusion" in table.caption.lower())
 
 
@@ -197,17 +200,17 @@ def _headed(table: Printed) -> tuple[Sequence[str], Sequence[Sequence[str]], tup
     head, second, *body = table.rows
     axes = "", ""
     if second[0] and not any(second[1:]):
-        axes = _axis(head[0]), _axis(second[0])
+        axes = axis_of(head[0]), axis_of(second[0])
     else:
         n = header_rows(table.rows)
         head, body = tuple(joined_headers(table.rows, n)), list(table.rows[n:])
     beside = {row[0] for row in body} - {""}
-    if len(beside) == 1 and _axis(word := beside.pop()) and len(head) > 2:
+    if len(beside) == 1 and axis_of(word := beside.pop()) and len(head) > 2:
         head, body = head[1:], [(f"{word} {row[1]}", *row[2:]) for row in body]
     return head, body, axes
 
 
-def _axis(text: str) -> str:
+def axis_of(text: str) -> str:
     """Return which axis a text is the name of, "" where of none."""
     name = plain_cell(text).lower()
     plain = re.sub(r"[ _]*(?:class|label|value)(?:e?s)?$", "", name)

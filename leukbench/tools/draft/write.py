@@ -145,6 +145,8 @@ def _in_study(row: Fields, names: Sequence[str]) -> Fields:
     row = {k: v for k, v in row.items() if k != "guessed"}
     if not names and guessed:
         row["condition"] = " ".join(filter(None, (row.get("condition"), row.pop("class"))))
+    if row.get("apart"):
+        return row
     if not names or not row.get("class"):
         return {**row, "study": STUDY} if names else row
     named = class_named(row["class"], names, counted=row["metric"] not in SCORES) or row["class"]

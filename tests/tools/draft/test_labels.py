@@ -92,7 +92,7 @@ def test_tables_of_different_captions_need_not_be_of_one_thing(tmp_path: Path) -
 
 def test_ticks_titles_and_differences_are_what_they_are(tmp_path: Path) -> None:
     _, claims = audited(tmp_path, ["Aug|SE|Accuracy", "✓||87.5", "✓|✓|93.8", "||81.2"])
-    assert [(c.model, c.condition) for c in claims] == [("", "with Aug"), ("", "with Aug with SE"), ("", "")]
+    assert [(c.model, c.condition) for c in claims] == [("", "with Aug"), ("", "with Aug with SE"), ("", "with none")]
     _, claims = audited(tmp_path, ["|Accuracy|MCC", "ResNet50||", "ALL-IDB|87.5|−0.12", "VGG16||", "C-NMC|90.6|0.5"])
     assert [(c.model, c.condition, c.value) for c in claims] == [
         ("ALL-IDB", "ResNet50", "87.5"), ("ALL-IDB", "ResNet50", "-0.12"), ("C-NMC", "VGG16", "90.6"),

@@ -119,7 +119,7 @@ OF_TEST = _rows(HEAD, "Actual HEM|600|48", "Actual ALL|50|1169")
         "".join(f"Table {k}. Confusion matrix, fold {k}\n\n" + _rows(HEAD, "Actual HEM|120|10", "Actual ALL|10|234")
                 + "\n\n" for k in (1, 2, 3)),
         _rows(HEAD.replace("|", "Fold 1|", 1), "Actual HEM|120|10", "Actual ALL|10|234"),
-        "Table 1. Agreement of two experts\n\n" + _rows("Expert 1 / Expert 2|HEM|ALL", "HEM|300|20", "ALL|28|480"),
+        "Table 1. Labels of two experts\n\n" + _rows("Expert 1 / Expert 2|HEM|ALL", "HEM|300|20", "ALL|28|480"),
         "Table 1. Confusion matrix of VGG\n\n" + OF_TEST
         + "\n\nTable 2. Scores of ResNet\n\n" + _rows("Class|Precision|Recall", "HEM|90.8|91.0", "ALL|95.2|95.1"),
         _rows("Model|Metric|Value", "VGG|Accuracy|94.75", "|Recall|95.90", "Res|Accuracy|93.14", "|Precision|94.46",
@@ -185,7 +185,7 @@ def test_scores_are_held_against_a_matrix_of_the_same_thing_alone(
     scores = _rows("Class|Recall (%)|Specificity (%)", "HEM|96.6|95.9", "ALL|95.9|96.6")
     file.write_text(f"Table 1. {first}\n\n{OF_TEST}\n\nTable 2. {second}\n\n{scores}\n", encoding="utf-8")
     assert (("matrix_scores", "inconsistent") in _statuses(file)) == held
-    assert any("not held together" in remark for remark in draft_of(file, SIZES).remarks) != held
+    assert any("held against no matrix" in remark for remark in draft_of(file, SIZES).remarks) != held
 
 
 def test_a_hundred_images_a_class_are_counts_where_so_many_are_given(tmp_path: Path) -> None:

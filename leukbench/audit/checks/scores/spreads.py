@@ -27,14 +27,17 @@ def check_spreads(ledger: Ledger) -> list[Draft]:
 
     Run by run a = π·r + (1 − π)·s with one share of positives π, so by the triangle inequality for standard
     deviations (and what is proportional to them) |π·SD(r) − (1 − π)·SD(s)| ≤ SD(a) ≤ π·SD(r) + (1 − π)·SD(s), with
-    π from the means. Folds with other class shares, and medians, need not obey.
+    π from the means. Folds with other class shares, and medians, need not obey. Of more classes than two, or of unknown
+    ones, nothing is doubted: their averages obey nothing of the kind.
     """
     found = []
     for row in ledger.rows:
         by_metric = {m: c[0] for (m, class_, _), c in row.scores.items() if not class_ for c in [_with_spread(c)] if c}
         if {"accuracy", "recall", "specificity"} <= set(by_metric):
             found.append(_binary_spreads(row, by_metric))
-    return found
+    studies = ledger.paper.studies
+    two = {key for key, study in studies.items() if len(study.classes) == 2}
+    return [draft for draft in found if draft.status == "consistent" or draft.claims[0].study in two]
 
 
 def _with_spread(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
