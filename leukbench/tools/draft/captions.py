@@ -14,8 +14,8 @@ _FOLD = re.compile(
     rf"\bfold\s*[-_=#]?\s*(\d+)|\b(\d+)(?:st|nd|rd|th) fold|\b({'|'.join(_ORDINALS)}) fold", re.IGNORECASE
 )
 _OTHERS = re.compile(
-    r"\b(?:extern|intern|independent|unseen|cent(?:re|er)|cohort|hospital|patients?|subjects?|slides?|augment|train(?:ing)?\b|"
-    r"validation|fold|subset|experts?|raters?|observers?)",
+    r"\b(?:extern|intern|independent|unseen|cent(?:re|er)|cohort|hospital|patients?|subjects?|slides?|augment|"
+    r"train(?:ing)?\b|validation|fold|subset|experts?|raters?|observers?)",
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(
