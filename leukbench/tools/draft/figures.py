@@ -152,8 +152,8 @@ def _tie_to_matrices(found: Figures, captions: Mapping[str, str]) -> None:
         condition = fitting[0] if len(fitting) == 1 else where
         for claim in found.claims:
             if claim["where"] in {where, condition} and (claim["metric"] in SCORES or claim["where"] != where):
-                said = claim.get("condition", "").replace(condition, "").strip()
-                claim["condition"] = " ".join(filter(None, (said, condition)))
+                said = claim.get("condition", "")
+                claim["condition"] = said if said.endswith(condition) else f"{said} {condition}".strip()
         if len(fitting) != 1:
             found.remarks.append(
                 f"{where}: its scores are held against no matrix, as captions name other networks or data, or do not "
