@@ -106,8 +106,20 @@ def why_no_interval(e: Estimate, unit: str = "group") -> str:
     scale = 2.0 if e.metric in SIGNED else 1.0
     if e.metric in UNBOUNDED or e.high - e.low <= WIDEST * scale:
         return ""
-    by_trainings = e.n_seeds > 1 and 2 * e.seed_variance / e.n_seeds > e.standard_error**2
-    return f"too wide to help: {f'{e.n_seeds} training' if by_trainings else f'{e.n_groups:,} {unit}'}s"
+    return f"too wide to help: {f'{e.n_seeds} training' if _by_trainings(e) else f'{e.n_groups:,} {unit}'}s"
+
+
+def _by_trainings(e: Estimate) -> bool:
+    """Whether the trainings widen an interval more than the groups do, as two of them with one degree of freedom may
+    where the groups' standard error is the larger one.
+    """
+    from scipy.stats import norm, t
+
+    if e.n_seeds < 2:
+        return False
+    of_mean = e.seed_variance / e.n_seeds
+    of_groups = max(e.standard_error**2 - of_mean, 0)
+    return bool(t.ppf(0.975, e.n_seeds - 1) ** 2 * of_mean > norm.ppf(0.975) ** 2 * of_groups)
 
 
 def with_interval(e: Estimate | None, unit: str = "group") -> str:

@@ -123,6 +123,11 @@ def test_one_rule_for_too_few_holds_for_levels_and_differences_of_every_metric(d
     assert with_interval(estimate("accuracy", 0.5, low=0.0, high=1.0)) == "50.0 (too wide to help: 20 groups)"
     wide = estimate("accuracy", 0.5, low=0.0, high=1.0, n_seeds=2, seed_variance=0.01, standard_error=0.08)
     assert with_interval(wide) == "50.0 (too wide to help: 2 trainings)"
+    # 0.049 beside a standard error of 0.117 of the groups, yet 12.7 times it beside twice it
+    wide = estimate("accuracy", 0.74, low=0.06, high=1.0, n_seeds=2, seed_variance=0.0048, standard_error=0.126)
+    assert with_interval(wide) == "74.0 (too wide to help: 2 trainings)"
+    wide = estimate("accuracy", 0.74, low=0.06, high=1.0, n_seeds=2, seed_variance=0.0001, standard_error=0.24)
+    assert with_interval(wide) == "74.0 (too wide to help: 20 groups)"
     assert with_interval(estimate("accuracy", 0.5, low=float("nan"), high=float("nan"))) == "50.0 (no interval)"
     few = compared(data, gaps=(gap("image", "accuracy", n_groups=4),))
     assert rows_of(few)["by image"][LAST] == "too few: 4 patients"
