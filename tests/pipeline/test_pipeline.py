@@ -208,7 +208,7 @@ def test_a_page_of_made_images_shows_no_accuracy_and_no_publication_has_one(home
     accuracy = data.arm("alnet-patient", "alnet").estimates[0].value
     for path in ("smoke.md", "index.md", "papers/alnet.md", "runs.md"):
         assert f"{100 * accuracy:.1f} [" not in pages[path] and f"{100 * accuracy:.1f} (" not in pages[path]
-    assert "not run → not run" in pages["index.md"]
+    assert "not run | not run" in pages["index.md"]
     assert "known_answer.cohort.accuracy" in pages["selftest.md"]
 
 
