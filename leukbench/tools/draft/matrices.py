@@ -31,8 +31,8 @@ _OF_FRAMES = {"actual": r"y_true|y_test|true_labels?", "predicted": r"y_pred|y_h
 
 
 def is_matrix(table: Printed, headers: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Say whether rows and columns bear the same names over whole numbers, or the caption says so of a square; not where
-    it speaks of two networks or experts against each other.
+    """Say whether rows and columns bear the same names over whole numbers, or the caption says so of a square; not
+    where it speaks of two networks or experts against each other.
     """
     size = len(body)
     if size < 2 or len(headers) < size + 1 or of_no_matrix(table.caption):
