@@ -26,12 +26,11 @@ from leukbench.tools.draft.headers import (
 )
 from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.layout import by_metric, turned, wide
-from leukbench.tools.draft.matrices import axis_of, is_matrix, with_axes, without_scores, without_totals
+from leukbench.tools.draft.matrices import TOTAL, axis_of, is_matrix, with_axes, without_scores, without_totals
 from leukbench.tools.draft.tables import Printed, Sentence
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
 """Lines of scikit-learn's classification report that are means."""
-_TOTAL = re.compile(r"(?:grand )?totals?|sum", re.IGNORECASE)
 _RATE = re.compile(r"\bper\b|/ ?s(?:ec)?\b|throughput|fps", re.IGNORECASE)
 _CELLS = frozenset({"tp", "fp", "fn", "tn"})
 _COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
@@ -405,9 +404,9 @@ def _whose(head: Header, label: Label, metric: str) -> Fields:
     of_row = "" if score and label.of_all else label.class_
     guess = "" if of_row else _class(head, metric)
     conditions = [label.condition]
-    if of_row and not re.fullmatch(rf"(?:{_TOTAL.pattern})|[\d\s.%()]*", head.rest, re.IGNORECASE):
+    if of_row and not re.fullmatch(rf"(?:{TOTAL.pattern})|[\d\s.%()]*", head.rest, re.IGNORECASE):
         conditions.append(head.rest)  # as in "Images (augmented)", "Misclassified"
-    of_row = "" if metric in _COUNTS and _TOTAL.fullmatch(of_row) else of_row
+    of_row = "" if metric in _COUNTS and TOTAL.fullmatch(of_row) else of_row
     if score and label.average and not averaged:  # as an accuracy in a row of macro averages, of which kind is not said
         conditions.append(f"{label.average} average")
     aggregation = label.aggregation or ("mean" if head.mean or (score and label.of_all) else "")

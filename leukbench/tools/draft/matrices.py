@@ -13,7 +13,7 @@ from leukbench.tools.draft.headers import WHOLE, header_rows, joined_headers, pl
 from leukbench.tools.draft.labels import RUNS
 from leukbench.tools.draft.tables import Printed
 
-_TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
+TOTAL = re.compile(r"(sub|grand |row |column )?totals?|sums?|Σ|∑", re.IGNORECASE)
 _RATES = re.compile(r"(?:f[npdo]r|npv|(?:miss|error) rate|false .* rate)(?: ?\(%\))?|\(?%\)?", re.IGNORECASE)
 """What else may stand beside or below a matrix, as MATLAB prints it, and is not read."""
 _SHARE = r"\d+(?:[.,]\d+)?"
@@ -64,7 +64,7 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
     wrong = sum(a != b for row, line in zip(counts, sums, strict=True) for a, b in zip(row, line, strict=True))
     fit = not wrong and last[-1] > 0
     ends = [plain_cell(cell) for cell in (table.rows[0][-1], table.rows[-1][0])]
-    named = all(map(_TOTAL.fullmatch, ends)) or (ends == ["All", "All"] and wrong <= len(counts))  # as pandas writes it
+    named = all(map(TOTAL.fullmatch, ends)) or (ends == ["All", "All"] and wrong <= len(counts))  # as pandas writes it
     if not fit and not named:
         return table, ""
     rows = tuple(row[:-1] for row in table.rows[:-1])
@@ -74,7 +74,7 @@ def without_totals(table: Printed) -> tuple[Printed, str]:
 
 def without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
     """Return a confusion matrix without the scores beside and below it, and these, each with its name first; any other
-    table as it is. Its cells are counts of one test, no percentages and not several folds together.
+    table as it is. Its cells are whole numbers of one test, not of several folds together.
 
     >>> rows = [("", "A", "B", "Recall"), ("A", "5", "1", "83.3"), ("B", "2", "4", "66.7"), ("PPV", "71.4", "80", "")]
     >>> matrix, scores = without_scores(Printed(where="t", caption="", rows=tuple(rows)))
@@ -92,19 +92,13 @@ def without_scores(table: Printed) -> tuple[Printed, list[Sequence[str]]]:
     scores: list[Sequence[str]] = [*(column[:size] for column in [*zip(*rows, strict=True)][size:]), *rows[size:]]
     if not scores or not is_matrix(table, inner[0], inner[1:]):
         return table, []
-    totals = any(_TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
+    totals = any(TOTAL.fullmatch(plain_cell(row[0])) for row in inner) or without_totals(replace(table, rows=inner))[1]
     named = all(_is_rate(line[0]) for line in scores)
     return (table, []) if totals or not named else (replace(table, rows=inner), scores)
 
 
 def _is_rate(text: str) -> bool:
     return read_header(text).metric in SCORES or _RATES.fullmatch(text) is not None
-
-
-def of_percent(matrix: Sequence[Sequence[str]]) -> bool:
-    """Whether all rows or all columns of whole cells come to about a hundred."""
-    counts = [[float(plain_cell(cell).replace(",", "")) for cell in row[1:]] for row in matrix[1:]]
-    return any(all(99 <= sum(line) <= 101 for line in lines) for lines in (counts, [*zip(*counts, strict=True)]))
 
 
 def with_axes(table: Printed) -> tuple[Printed, list[str]]:
@@ -153,7 +147,7 @@ def _counts(
     """Return cells that hold a count beside its share as counts alone, and the shares that are not those of a row, of
     a column or of all, whichever most of them are; cells whose second number is no share, as they are.
     """
-    n = sum(not _is_rate(label) and not _TOTAL.fullmatch(label) for label in labels)
+    n = sum(not _is_rate(label) and not TOTAL.fullmatch(label) for label in labels)
     plain = [[plain_cell(cell) for cell in line] for line in lines]
     found = [[_COUNTED.fullmatch(cell) for cell in line] for line in plain]
     inner = [(r, c, m) for r in range(n) for c, m in enumerate(found[r][:n]) if m]
@@ -230,10 +224,12 @@ def _classes(texts: Sequence[str]) -> tuple[str, list[str]]:
     plain = [re.sub(r" ?[(\[]n ?= ?[\d,]+[)\]]$", "", plain_cell(text)) for text in texts]
     label = r"(?:[ _]*(?:class|label)(?![ _:=-]*\w{1,2}$))?"  # the class "class 1" keeps its name
     for axis, words in _AXES.items():
-        named = re.compile(rf"{words}{label}[ _:=-]+(?P<a>\S.*)|(?P<b>\S.*?)[ _(-]+{words}\)?", re.IGNORECASE)
+        named = re.compile(
+            rf"{words}{label}[ _:=-]+(?P<a>\S.*)|(?P<b>\S(?:.*?[^ _(-])?)[ _(-]++{words}\)?", re.IGNORECASE
+        )
         found = [named.fullmatch(text) for text in plain]
         left = [m["a"] or m["b"] if m else text for m, text in zip(found, plain, strict=True)]
         others = [text for m, text in zip(found, plain, strict=True) if not m]
-        if any(found) and not any(text and not _is_rate(text) and not _TOTAL.fullmatch(text) for text in others):
+        if any(found) and not any(text and not _is_rate(text) and not TOTAL.fullmatch(text) for text in others):
             return axis, left
     return "", plain

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from leukbench.tools.draft.captions import of_others
 from leukbench.tools.draft.figures import Figures
 from leukbench.tools.draft.headers import class_named
-from leukbench.tools.draft.matrices import of_percent
 
 
 def without_percentages(figures: Figures, classes: Mapping[str, int]) -> None:
@@ -17,8 +16,8 @@ def without_percentages(figures: Figures, classes: Mapping[str, int]) -> None:
     """
     for matrix in list(figures.matrices):
         cells = _cells(figures, matrix["id"])
-        rows = [[name, *(cells[name, other] for other in matrix["classes"])] for name in matrix["classes"]]
-        hundred = of_percent([["", *matrix["classes"]], *rows])
+        sums = _sums(cells, matrix["classes"])
+        hundred = any(all(99 <= sums[name, axis] <= 101 for name in matrix["classes"]) for axis in (0, 1))
         if re.search(r"%|percent|normali[sz]ed", figures.captions.get(matrix["where"], ""), re.IGNORECASE):
             hundred |= 99 <= sum(map(int, cells.values())) <= 101
         if not hundred or (classes and all(99 <= n <= 101 for n in classes.values())):
@@ -59,6 +58,15 @@ def _cells(figures: Figures, matrix: str) -> dict[tuple[str, str], str]:
     return {(c["row"], c["column"]): c["value"].replace(",", "") for c in figures.claims if c.get("matrix") == matrix}
 
 
+def _sums(cells: Mapping[tuple[str, str], str], names: Sequence[str]) -> dict[tuple[str, int], int]:
+    """Return the sum of each class's row (0) and column (1)."""
+    found = dict.fromkeys(((name, axis) for name in names for axis in (0, 1)), 0)
+    for at, n in cells.items():
+        for axis in (0, 1):
+            found[at[axis], axis] += int(n)
+    return found
+
+
 def _fits(
     cells: Mapping[tuple[str, str], str], names: Sequence[str], classes: Mapping[str, int], *, all_: bool
 ) -> bool:
@@ -66,7 +74,7 @@ def _fits(
     total.
     """
     sizes = {name: classes.get(class_named(name, classes, counted=True), 0) for name in names}
-    sums = {(name, i): sum(int(n) for at, n in cells.items() if at[i] == name) for name in names for i in (0, 1)}
+    sums = _sums(cells, names)
     right = [[0 < sizes[name] == sums[name, i] for name in names] for i in (0, 1)]
     total, given = sum(int(n) for n in cells.values()), sum(classes.values())
     return any(map(all, right)) or (not all_ and (any(map(any, right)) or 20 * abs(total - given) < given))

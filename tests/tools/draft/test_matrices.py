@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from leukbench.audit.findings import audit_papers
+from leukbench.errors import InputError
 from leukbench.tools.draft.audit import draft_of
 
 SIZES = "HEM=648,ALL=1219"
@@ -226,3 +228,12 @@ def test_scores_that_fit_only_the_other_axes_than_the_class_sizes_are_told(tmp_p
     for score, status in (("Precision", "consistent"), ("Recall", "inconsistent")):
         file.write_text(_rows(rows[0].format(score), *rows[1:]) + "\n", encoding="utf-8")
         assert ("matrix_scores", status) in _statuses(file)
+
+
+def test_a_header_of_thousands_of_dashes_takes_no_time(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(f"{'-' * 20_000},Predicted A,{'-' * 20_000}\nA,1,2\nB,3,4\n", encoding="utf-8")
+    start = time.monotonic()
+    with pytest.raises(InputError, match="no figure of any table"):
+        draft_of(file)
+    assert time.monotonic() - start < 5
