@@ -50,7 +50,8 @@ class Contrast:
     """``first`` - ``second`` of a metric with its group-level interval; NaN where undefined, with the reason in note.
 
     ``low_percentile`` and ``high_percentile`` are the bootstrap's own limits, known to be too narrow with few groups.
-    ``p_mcnemar`` compares images and ignores groups: a cross-check, not a test to rely on.
+    ``p_mcnemar`` compares images and ignores groups: a cross-check, not a test to rely on. ``majority`` is the share of
+    the most frequent class among the images that both were tested on, NaN where each was tested on others.
     """
 
     metric: str
@@ -69,6 +70,7 @@ class Contrast:
     n_images: int = 0
     n_groups: int = 0
     effective_groups: float = NAN  # of the poorest class
+    majority: float = NAN
     scope: Scope = Scope.RUNS
     grade: Grade = Grade.NONE
     note: str = ""
@@ -221,7 +223,13 @@ def _contrast(
         [_runs(p, groups) for p in (first, second)], metric=metric, level=level, n_resamples=n_resamples, seed=seed,
         pooled=pooled, trained=trained, note=note,
     )  # fmt: skip
-    return dataclasses.replace(found, n_images=len(np.unique(first.image_id)), p_mcnemar=mcnemar_p(first, second))
+    tested, at = np.unique(first.image_id, return_index=True)
+    return dataclasses.replace(
+        found,
+        n_images=len(tested),
+        majority=float(np.bincount(first.label[at]).max() / len(tested)),
+        p_mcnemar=mcnemar_p(first, second),
+    )
 
 
 def compare_runs(

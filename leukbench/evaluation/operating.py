@@ -15,7 +15,7 @@ import numpy as np
 from leukbench.evaluation.design import PerClass
 from leukbench.evaluation.estimates import calibration_estimates, matrix_estimates
 from leukbench.evaluation.grades import Family, grade_of, poorest_class, too_few
-from leukbench.evaluation.intervals import NAN, jackknife, join_notes, korn_graubard, no_interval
+from leukbench.evaluation.intervals import NAN, Interval, jackknife, join_notes, korn_graubard, no_interval
 from leukbench.evaluation.patients import average_copies
 from leukbench.evaluation.resampling import group_codes
 from leukbench.evaluation.scoring import (
@@ -159,7 +159,8 @@ def predictive_values(called: Predictions, *, prevalence: float) -> tuple[Estima
     rates.
 
     Intervals: group jackknife, t on the logit, within classes where every group has one label; s² between seeds is
-    added.
+    added. A value of 0 or 1 has one rate at its end: its limits are Bayes' of both rates' lower and of both upper
+    limits, as both values rise with either rate.
 
     Parameters
     ----------
@@ -208,11 +209,23 @@ def _predictive(called: Predictions, metric: str, value_of: Callable[[float, flo
     made = no_interval("one group only")
     if n > 1 and not math.isnan(seeds[0]):
         made = jackknife(value, left_out, scale="logit", units=units, extra=(seeds[0] / len(per_seed), seeds[1]))
+        if value in (0.0, 1.0):
+            made = _from_rates(called, made, value_of)
     graded = grade_of(Family.MATRIX, units.effective(), made)
     return dataclasses.replace(
         base, low=made.low, high=made.high, method=made.method, df=made.df, standard_error=made.standard_error,
         df_groups=made.df_groups, grade=graded.grade, note=join_notes(graded.note, too_few(called, units), made.note),
     )  # fmt: skip
+
+
+def _from_rates(called: Predictions, made: Interval, value_of: Callable[[float, float], float]) -> Interval:
+    """Return an interval with the limits that the rates' own give: no group shows how a value at its end varies."""
+    rates = {e.metric: e for e in matrix_estimates(called) if e.class_ == called.classes[1]}
+    sensitivity, specificity = rates["recall"], rates["specificity"]
+    if any(math.isnan(limit) for e in (sensitivity, specificity) for limit in (e.low, e.high)):
+        return no_interval("one of its two rates has no interval", effective_groups=made.effective_groups)
+    low, high = value_of(sensitivity.low, specificity.low), value_of(sensitivity.high, specificity.high)
+    return dataclasses.replace(made, low=low, high=high, method="Bayes of both rates' limits")
 
 
 # -------------------------------------------------------------------------------------------------------- calibration

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
-
 from leukbench.errors import InputError
-from leukbench.evaluation.intervals import clopper_pearson
+from leukbench.evaluation.intervals import clopper_pearson, t_quantile, with_seeds
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ def design_effect_sensitivity(
     n_patients: int,
     correlations: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2),
     level: float = 0.95,
+    seeds: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Sensitivity, ...]:
     """Return the interval of a proportion for each within-patient correlation, for patients that nobody can identify.
 
@@ -43,6 +42,8 @@ def design_effect_sensitivity(
         Between the errors of a patient's images.
     level
         Of the intervals, as a fraction.
+    seeds
+        What several trainings add: a further (variance, df) of the proportion, no part of the design effect.
 
     Returns
     -------
@@ -61,10 +62,11 @@ def design_effect_sensitivity(
         raise InputError(
             "patients cannot hold these images", expected=f"2 to {n_images} patients", found=str(n_patients)
         )
-    shrink = (stats.t.isf((1 - level) / 2, n_images - 1) / stats.t.isf((1 - level) / 2, n_patients - 1)) ** 2
-    rows = []
+    rows, one_image = [], max(value * (1 - value), 1e-12)  # of a value at its end: the df of patients, exact limits
     for correlation in correlations:
         effect = 1 + (n_images / n_patients - 1) * correlation
-        low, high = clopper_pearson(value, n_images / effect * shrink, level=level)
+        variance, df = with_seeds((one_image * effect / n_images, n_patients - 1), seeds)
+        shrink = (t_quantile(n_images - 1, level) / t_quantile(df, level)) ** 2
+        low, high = clopper_pearson(value, one_image / variance * shrink, level=level)
         rows.append(Sensitivity(correlation, effect, low, high))
     return tuple(rows)

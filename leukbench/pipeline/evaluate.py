@@ -65,7 +65,8 @@ def unknown_patients(params: Params, name: str, estimates: Sequence[Estimate]) -
     if accuracy.n_images < stated:
         note = f"{accuracy.n_images} images are fewer than the stated patients"
         return Unknown(n_patients=stated, evidence=evidence, rows=(), note=note)
-    rows = design_effect_sensitivity(accuracy.value, accuracy.n_images, n_patients=stated)
+    seeds = accuracy.seed_variance / max(accuracy.n_seeds, 1), accuracy.seed_df
+    rows = design_effect_sensitivity(accuracy.value, accuracy.n_images, n_patients=stated, seeds=seeds)
     return Unknown(n_patients=stated, evidence=evidence, rows=rows)
 
 

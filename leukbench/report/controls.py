@@ -9,7 +9,7 @@ from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.controls import Probe, Standing
 from leukbench.report.data import ReportData
 from leukbench.report.format import count, interval, number, percent, points, too_few, with_interval
-from leukbench.report.sections import pick, protocol_name, status
+from leukbench.report.sections import only_class, pick, protocol_name, status
 from leukbench.verdicts.comparison import ArmShortcut
 
 SHOWN = {
@@ -21,7 +21,7 @@ SHOWN = {
 
 
 def flags(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return the study's ``shortcut`` flags, one sentence each: by models without a network, and by the patient."""
+    """Return the study's ``shortcut`` flags, one sentence each: of models without a network, and of the probe of patients."""
     found = []
     experiments = data.experiments_of(paper, study)
     for experiment in experiments:
@@ -31,8 +31,9 @@ def flags(data: ReportData, paper: str, study: str) -> list[str]:
             only = f"; {Scope.RUNS.value}" if any(s.scope is Scope.RUNS for s in flagged) else ""
             name = protocol_name(data, experiment)
             found.append(f"`shortcut` {name}: {listed}, against {_networks(flagged)} ({_of(data, flagged)}{only})")
-    for probe in _patient_probe(data, experiments):
-        found.append(f"`shortcut` by the {probe.unit}: {probe_sentence(probe)}")
+    for experiment, probe in _patient_probe(data, experiments):
+        name = protocol_name(data, experiment)
+        found.append(f"`shortcut` to the {probe.unit}, in the images split {name}: {probe_sentence(probe)}")
     return found
 
 
@@ -77,15 +78,15 @@ def _of(data: ReportData, flagged: list[ArmShortcut]) -> str:
     return "; ".join(dict.fromkeys(status(data, s.experiment, s.arm) for s in flagged))
 
 
-def _patient_probe(data: ReportData, experiments: list[str]) -> list[Probe]:
-    """Return the best probe of the study that tells the patient; groups joined by likeness are no flag."""
+def _patient_probe(data: ReportData, experiments: list[str]) -> list[tuple[str, Probe]]:
+    """Return the best probe of the study that tells the patient, by its split; groups joined by likeness are no flag."""
     probes = [
-        p
+        (experiment, p)
         for experiment in experiments
         for p in data.results[experiment].evaluation.probes.values()
         if p.above_chance and p.unit == "patient"
     ]
-    return sorted(probes, key=lambda p: -p.accuracy.value)[:1]
+    return sorted(probes, key=lambda found: -found[1].accuracy.value)[:1]
 
 
 def probe_sentence(probe: Probe) -> str:
@@ -181,8 +182,8 @@ def unknown_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
     rows: list[dict[str, str]] = []
     for experiment, arm in data.networks_of(paper, study):
         unknown = data.arm(experiment, arm).unknown_patients
-        if unknown is None or not unknown.rows:
-            continue  # fewer images than patients: the note of it stays with the estimates
+        if unknown is None or not unknown.rows or only_class(data, experiment, arm):
+            continue  # fewer images than patients: the note of it stays with the estimates; a constant has no interval
         accuracy = pick(data.arm(experiment, arm).estimates, "accuracy")
         row = {"split": protocol_name(data, experiment), "network": arm, "patients stated": str(unknown.n_patients)}
         row["as groups have it"] = with_interval(accuracy)

@@ -249,7 +249,8 @@ def _seen_in_training(result: ExperimentResult, unit: str) -> str:
     seen, tested = max((fold.shared.get(f"{unit}s", 0), getattr(fold.roles["test"], f"{unit}s")) for fold in folds)
     if not seen:
         return ""
-    return f" ({'all' if seen == tested else count(seen)} of them in training too)"
+    known = " known to be" if seen < tested and result.certificate.unknown_origins else ""
+    return f" ({'all' if seen == tested else count(seen)} of them{known} in training too)"
 
 
 def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:

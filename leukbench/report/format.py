@@ -99,10 +99,10 @@ def why_no_interval(e: Estimate, unit: str = "group") -> str:
     """Return why an estimate has no interval that is worth printing, or "": one rule, on pages and in figures."""
     if few := too_few(e.n_groups, unit):
         return few
-    if not math.isfinite(e.low + e.high):
-        return "no interval"
     if few := few_of_a_class(e, unit):
         return few
+    if not math.isfinite(e.low + e.high):
+        return "no interval"
     scale = 2.0 if e.metric in SIGNED else 1.0
     if e.metric in UNBOUNDED or e.high - e.low <= WIDEST * scale:
         return ""

@@ -164,14 +164,16 @@ def _unequal_trainings(data: ReportData, gap: RungGap) -> tuple[int, int] | None
 
 
 def why_silent(data: ReportData, gap: RungGap) -> str:
-    """Return why a difference is not printed, or "": too few groups, or a model that knows no more than
-    the majority.
+    """Return why a difference is not printed, or "": too few groups, or a model that knows no more than the majority
+    of its own test or of the images that the difference is of.
     """
     if few := too_few_to_differ(gap, data.unit(gap.patient)):
         return few
-    below = [e for e in (gap.rung, gap.patient) if not better_than_chance(data, e, gap.arm, gap.metric)]
-    if gap.rung in below:
+    if not better_than_chance(data, gap.rung, gap.arm, gap.metric):
         return "not shown: no better than chance" if gap.metric == "auc" else "not shown: no better than the majority"
+    if gap.metric == "accuracy" and gap.first <= gap.majority:
+        images = f"{count(gap.n_images)} {_compared(data, gap)} that both test"
+        return f"not shown: no better than the majority ({percent(gap.majority)}) of the {images}"
     return ""
 
 
@@ -235,13 +237,16 @@ def joined_sentence(found: Iterable[tuple[bool, int, int]]) -> str:
     """Return how many patients make up how many groups, or "": of several pairs the largest of a split by patient.
 
     >>> joined_sentence([(True, 67, 52), (False, 76, 62), (True, 28, 24)])
-    '67 patients are 52 groups: those whose images are identical or nearly so are counted as one.'
+    'The 67 patients at hand are 52 groups: those whose images are identical or nearly so are counted as one.'
     """
     most = max(found, default=None)
     if most is None:
         return ""
     _, patients, groups = most
-    return f"{patients} patients are {groups} groups: those whose images are identical or nearly so are counted as one."
+    return (
+        f"The {patients} patients at hand are {groups} groups: those whose images are identical or nearly so are "
+        "counted as one."
+    )
 
 
 def inflation_sentence(data: ReportData, paper: str, study: str) -> str:

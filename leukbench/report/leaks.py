@@ -7,7 +7,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_HEAD = re.compile(r"^(?P<source>\w+): [\d,]+ images listed, (?P<present>[\d,]+) at hand with pixels", re.MULTILINE)
+_HEAD = re.compile(
+    r"^(?P<source>\w+): (?P<listed>[\d,]+) images listed, (?P<present>[\d,]+) at hand with pixels", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,9 @@ def leaks_of(page: str) -> dict[str, SourceLeaks]:
     for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         if head := _HEAD.search(section):
             source = head["source"]
-            sentences = (*_copies(section), *_fields(section), *_release(section))
+            listed, present = head["listed"], head["present"]
+            among = "" if listed == present else f", among the {present} of {listed} images at hand"
+            sentences = (*_copies(section, among), *_fields(section), *_release(section))
             found[source] = SourceLeaks(source=source, title=section.splitlines()[0], sentences=sentences)
     return found
 
@@ -43,19 +47,22 @@ def _rows(section: str, first: str) -> list[dict[str, str]]:
 _COPIES = {"identical file": "identical images carry", "near identical": "nearly identical images carry"}
 
 
-def _copies(section: str) -> list[str]:
-    """Return how many pairs of equal and of nearly equal images have two patients' ids."""
+def _copies(section: str, among: str) -> list[str]:
+    """Return how many pairs of equal and of nearly equal images have two patients' ids; the latter are sought among the
+    images at hand, the former by the published hashes of all.
+    """
     found = []
     for row in _rows(section, "kind"):
         across, _, of = row["across patients"].partition(" of ")
         if row["kind"] in _COPIES and across not in {"0", "–"}:
-            found.append(f"{across} of {of or row['pairs']} pairs of {_COPIES[row['kind']]} two patients' ids.")
+            where = among if row["kind"] == "near identical" else ""
+            found.append(f"{across} of {of or row['pairs']} pairs of {_COPIES[row['kind']]} two patients' ids{where}.")
     return found
 
 
 def _fields(section: str) -> list[str]:
     found = re.search(r"^Fields: .*?(Cut 80/20 by image, .*?\.)$", section, re.MULTILINE)
-    words = "are joined to a training image by fields that overlap"
+    words = "are joined to a training image, as copies or by fields that overlap"
     return [found[1].replace("are in a group of a training image", words)] if found else []
 
 

@@ -180,7 +180,10 @@ def shared(result: ExperimentResult) -> str:
         worst = max(range(len(folds)), key=here.__getitem__)
         of = f" of {count(tested[worst])} tested" if tested[worst] else ""
         parts.append(f"{count(here[worst])}{of} {_SHARED.get(what, what).format('' if here[worst] == 1 else 's')}")
-    return ", ".join(parts) + (" (in the worst fold)" if parts and len(folds) > 1 else "") or "nothing"
+    worst_of_all = " (in the worst fold)" if parts and len(folds) > 1 else ""
+    alone = result.certificate.unknown_origins if parts else 0
+    unknown = f" ({count(alone)} of the split of unknown origin, each its own)" if alone else ""
+    return ", ".join(parts) + worst_of_all + unknown or "nothing"
 
 
 _SHARED = {"identical_pixels": "tested image{} with the pixels of another file"}
@@ -277,7 +280,8 @@ def patient_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str
             {
                 "split": protocol_name(data, experiment),
                 "network": arm,
-                "patients called right": f"{number(p.n_right, digits=0)} of {p.n_patients}",
+                "patients called right, by their mean score": f"{number(p.n_right, digits=int(p.n_right % 1 > 0))} "
+                f"of {p.n_patients}",
                 "the worst (share of their images right)": ", ".join(worst[:3]) or "–",
             }
         )

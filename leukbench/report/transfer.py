@@ -94,7 +94,8 @@ def _classes(plan: TransferPlan) -> str:
         ours = [name for name, c in plan.common_of.items() if c == common]
         theirs = [label for label, as_ in plan.tested_as.items() if plan.common_of[as_] == common]
         sides.append(f"{common} ({', '.join(ours)} → {', '.join(theirs) or 'not tested'})")
-    return "Classes mapped: " + "; ".join(sides) + "."
+    added = len(plan.common_of) > len(sides)  # elsewhere on the page the highest of all classes is called
+    return f"Classes mapped: {'; '.join(sides)}{', called by the sum of their scores' if added else ''}."
 
 
 def _run(row: TransferResult) -> str:

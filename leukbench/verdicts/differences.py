@@ -114,7 +114,7 @@ class Difference:
         >>> round(d.smallest_margin(), 3)
         0.091
         """
-        steps = float(stdtrit(self.df, 1 - alpha)) + float(ndtri((1 + power) / 2))
+        steps = float(stdtrit(self.df, 1 - alpha)) + float(stdtrit(self.df, (1 + power) / 2))
         return max(self.se_low * steps + self.slack_low, self.se_high * steps + self.slack_high)
 
 

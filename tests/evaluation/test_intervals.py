@@ -219,6 +219,8 @@ def test_sensitivity_to_unknown_patients_widens_with_correlation() -> None:
     widths = [row.high - row.low for row in rows]
     assert widths == sorted(widths) and rows[0].design_effect == 1
     assert rows[2].design_effect == pytest.approx(1 + (3256 / 89 - 1) * 0.1)
+    trained = reservations.design_effect_sensitivity(0.98, 3256, n_patients=89, seeds=(0.01**2, 2.0))
+    assert all(t.low < row.low and row.high < t.high for t, row in zip(trained, rows, strict=True))
     with pytest.raises(InputError, match="2 to 10 patients"):
         reservations.design_effect_sensitivity(0.9, 10, n_patients=11)
 

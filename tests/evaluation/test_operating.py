@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from leukbench.evaluation.estimates import estimate_predictions
+from leukbench.evaluation.estimates import matrix_estimates
 from leukbench.evaluation.operating import NO_VALIDATION, PREVALENCES, calibration, operating_points, predictive_values
 from leukbench.evaluation.scoring import apply_temperature, sensitivity_at_specificity
 from leukbench.records import Predictions
@@ -136,3 +137,24 @@ def test_nothing_called_positive_has_no_predictive_value(pair: tuple[Predictions
     called = dataclasses.replace(pair[0], predicted=np.zeros(len(pair[0]), dtype=np.int64))
     found = predictive_values(called, prevalence=0.1)
     assert math.isnan(found[0].value) and "undefined" in found[0].note and found[1].value == pytest.approx(0.9)
+
+
+def test_a_predictive_value_at_its_end_takes_its_limits_from_both_rates_by_bayes(
+    pair: tuple[Predictions, Predictions],
+) -> None:
+    """As 0 of a share of groups its upper end would be that of the sensitivity, whatever the prevalence."""
+    label = pair[0].label
+    wrong = np.arange(len(label)) % 20 == 0  # of the class none is called so, of the rest every 20th image
+    called = dataclasses.replace(pair[0], predicted=((label == 0) & wrong).astype(np.int64))
+    rates = {e.metric: e for e in matrix_estimates(called) if e.class_ == called.classes[1]}
+    sens, spec = rates["recall"], rates["specificity"]
+    for prevalence in (0.1, 0.5):
+        value = predictive_values(called, prevalence=prevalence)[0]
+        of_called = sens.high * prevalence / (sens.high * prevalence + (1 - spec.high) * (1 - prevalence))
+        assert (value.value, value.low) == (0.0, 0.0) and value.high == pytest.approx(of_called)
+    none_missed = dataclasses.replace(pair[0], predicted=np.where((label == 1) | wrong, 1, 0))
+    rates = {e.metric: e for e in matrix_estimates(none_missed) if e.class_ == called.classes[1]}
+    sens, spec = rates["recall"], rates["specificity"]
+    value = predictive_values(none_missed, prevalence=0.1)[1]
+    assert (value.value, value.high) == (1.0, 1.0)
+    assert value.low == pytest.approx(spec.low * 0.9 / (spec.low * 0.9 + (1 - sens.low) * 0.1))

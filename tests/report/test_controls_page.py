@@ -113,6 +113,21 @@ def test_a_gap_is_not_shown_where_the_network_has_learned_nothing(data: ReportDa
     assert ladder.why_silent(unsure, auc) == "not shown: no better than chance"
 
 
+def test_a_gap_is_not_shown_where_the_network_is_no_better_than_the_majority_of_the_images_it_is_of(
+    data: ReportData,
+) -> None:
+    below = gap("image", "accuracy", majority=0.9, n_images=18)
+    assert rows_of(compared(data, gaps=(below,)))["by image"][LAST] == (
+        "not shown: no better than the majority (90.0) of the 18 images that both test"
+    )
+    assert ladder.why_silent(data, gap("image", "accuracy", majority=0.89)) == ""
+
+
+def test_a_class_of_too_few_groups_is_named_also_where_there_is_no_interval_at_all() -> None:
+    one = estimate("mcc", 0.6, low=math.nan, high=math.nan, n_groups=8, poorest_class="ALL", poorest_groups=1)
+    assert with_interval(one, "group") == "0.600 (too few: 1 group of ALL)"
+
+
 def test_one_rule_for_too_few_holds_for_levels_and_differences_of_every_metric(data: ReportData) -> None:
     for metric in ("accuracy", "mcc", "auc", "ece", "f1"):
         assert with_interval(estimate(metric, 0.5, n_groups=4), "patient").endswith("(too few: 4 patients)")
@@ -217,7 +232,7 @@ def test_patients_that_are_joined_are_called_groups_and_counted_once(data: Repor
     joined = dataclasses.replace(data, views={"image": view})
     assert rows_of(joined)["by image"]["tested"] == "400 images of 20 groups"
     assert rows_of(joined)["by patient"]["tested"] == "400 images of 20 patients"
-    assert "27 patients are 20 groups" in ladder.ladder_notes(joined, *STUDY)[0]
+    assert "27 patients at hand are 20 groups" in ladder.ladder_notes(joined, *STUDY)[0]
     assert not any("groups" in note for note in ladder.ladder_notes(data, *STUDY))
     by_patient = estimate("patient_accuracy", 0.7, n_groups=27)  # of patients, which are more than the groups
     both = with_arm(joined, "image", NET, selections={"recipe": (*data.arm("image", NET).estimates, by_patient)})
@@ -335,6 +350,18 @@ def test_what_is_shared_is_counted_in_the_folds_that_were_run(data: ReportData) 
     shared = with_result(data, "image", certificate=certificate(shared=({"patients": 14}, {"patients": 20}, {})))
     assert sections.shared(shared.results["image"]) == "14 of 20 tested patients"
     assert sections.shared(data.results["image"]) == "nothing"
+    lost = dataclasses.replace(shared.results["image"].certificate, unknown_origins=2)
+    told = sections.shared(with_result(shared, "image", certificate=lost).results["image"])
+    assert told == "14 of 20 tested patients (2 of the split of unknown origin, each its own)"
+
+
+def test_a_constant_has_no_line_of_what_unknown_patients_would_do_to_its_interval(data: ReportData) -> None:
+    unknown = Unknown(n_patients=89, evidence="absent", rows=tuple(design_effect_sensitivity(0.9, 890, n_patients=89)))
+    asked = with_arm(data, "image", NET, unknown_patients=unknown)
+    assert [row["network"] for row in controls.unknown_rows(asked, *STUDY)] == [NET]
+    recalls = (estimate("recall", 1.0, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    one = with_arm(asked, "image", NET, selections={"recipe": (estimate("accuracy", 0.5), *recalls)})
+    assert controls.unknown_rows(one, *STUDY) == []
 
 
 def test_a_status_is_full_only_where_nothing_deviates(data: ReportData) -> None:
@@ -433,7 +460,9 @@ def test_a_patient_that_is_told_is_a_flag_and_a_group_of_look_alikes_is_not(data
             made = with_result(made, name, evaluation=with_probes)
         return made
 
-    assert [f.split(":")[0] for f in controls.flags(probed("patient"), *STUDY)] == ["`shortcut` by the patient"]
+    assert [f.split(":")[0] for f in controls.flags(probed("patient"), *STUDY)] == [
+        "`shortcut` to the patient, in the images split by image"
+    ]
     rows = controls.probe_rows(probed("patient"), *STUDY)
     assert len(rows) == 1 and rows[0]["split"] == "by image, by patient" and rows[0]["above chance"] == "yes"
     assert (rows[0]["chance %"], rows[0]["the class alone %"]) == ("5.0", "10.0")

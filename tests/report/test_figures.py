@@ -108,6 +108,12 @@ def test_a_confusion_matrix_says_how_many_groups_of_several_classes_it_leaves_ou
     )
 
 
+def test_a_confusion_matrix_of_several_trainings_says_that_its_cells_are_means() -> None:
+    several = dataclasses.replace(network(), confusion=((2.5, 38.5), (1.0, 9.0)))
+    assert "averaged, cells the means of several trainings. Below" in confusion_figure("c", row(), several).caption
+    assert "trainings" not in confusion_figure("c", row(), network()).caption
+
+
 def every_figure() -> list[Figure]:
     rows = [row("as_published", value=0.93, split=LEAK), row("patient", value=0.48, split=LEAK)]
     net = rows[1].network.network

@@ -245,6 +245,9 @@ def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
     head = established.headline([leaking], data.papers[PAPER], NAME, ())
     assert f" patients{said}" in head.as_published and ("training" in head.as_published) == bool(said)
     assert "training" not in head.by_patient
+    lost = dataclasses.replace(certificate(shared=({"patients": 3},)), unknown_origins=1)
+    unsure = established.headline([with_result(data, "as_published", certificate=lost)], data.papers[PAPER], NAME, ())
+    assert " (3 of them known to be in training too)" in unsure.as_published
 
 
 def test_every_reading_of_a_split_that_was_run_stands_on_the_first_screen() -> None:
@@ -398,6 +401,8 @@ def test_leaks_are_read_from_the_page_of_the_data_and_said_only_where_there_are_
     head = "## A title\n\nsome_source: 5 images listed, 5 at hand with pixels\n\n| kind | pairs | across patients |"
     near = leaks_of(f"{head}\n|---|---|---|\n| near identical | 1,014 | 359 of 1,014 |\n")["some_source"].sentences
     assert near == ("359 of 1,014 pairs of nearly identical images carry two patients' ids.",)
+    part = leaks_of(f"{head}\n|---|---|---|\n| near identical | 1,014 | 359 of 1,014 |\n".replace("5 at", "4 at"))
+    assert part["some_source"].sentences[0].endswith("two patients' ids, among the 4 of 5 images at hand.")
     for across, told in (("2 of 2", ("2 of 2 pairs of identical images carry two patients' ids.",)), ("0 of 2", ())):
         made = leaks_of(f"{head}\n|---|---|---|\n| identical file | 3 | {across} |\n")
         assert made["some_source"].sentences == told

@@ -32,7 +32,9 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
     )
     extent = f" Extent: {row.extent}."
     key = (
-        " Matrix: originals, rows the true class, copies averaged. Below: one point a "
+        " Matrix: originals, rows the true class, copies averaged"
+        + (", cells the means of several trainings" if (counts % 1).any() else "")
+        + ". Below: one point a "
         + row.view.unit
         + ", its area by its images."
     )
@@ -88,7 +90,8 @@ def _matrix(ax: Any, classes: tuple[str, ...], counts: np.ndarray[Any, Any]) -> 
     for i in range(len(classes)):
         for j in range(len(classes)):
             colour = "white" if shares[i, j] > 0.7 else "black"
-            text = f"{counts[i, j]:,.0f}\n{100 * shares[i, j]:.0f} %" if totals[i, 0] else "none tested"
+            digits = 1 if counts[i, j] % 1 else 0
+            text = f"{counts[i, j]:,.{digits}f}\n{100 * shares[i, j]:.0f} %" if totals[i, 0] else "none tested"
             ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
     names = [c.replace("_", " ") for c in classes]
     ax.set_xticks(range(len(classes)), names, rotation=20 if sum(map(len, names)) > 40 else 0)
