@@ -24,6 +24,7 @@ from leukbench.audit.checks.scores import (
     fold_scores,
     fold_spreads,
     identities,
+    pairs,
     roc,
     spreads,
 )
@@ -52,6 +53,9 @@ CHECKS: tuple[Check, ...] = (
     folds.check_two_positive_classes,
     identities.check_f1_of_precision_recall,
     identities.check_accuracy_between,
+    pairs.check_error_rates,
+    pairs.check_agreement,
+    pairs.check_balanced_accuracy,
     balanced.check_balanced_classes,
     binary_reading.check_binary_reading,
     roc.check_auc_bounds,

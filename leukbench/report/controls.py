@@ -21,7 +21,7 @@ SHOWN = {
 
 
 def flags(data: ReportData, paper: str, study: str) -> list[str]:
-    """Return the study's ``shortcut`` flags, one sentence each: of models without a network, and of the probe of patients."""
+    """Return the study's ``shortcut`` flags, one sentence each: of models without a network, and of the probe."""
     found = []
     experiments = data.experiments_of(paper, study)
     for experiment in experiments:
@@ -79,7 +79,7 @@ def _of(data: ReportData, flagged: list[ArmShortcut]) -> str:
 
 
 def _patient_probe(data: ReportData, experiments: list[str]) -> list[tuple[str, Probe]]:
-    """Return the best probe of the study that tells the patient, by its split; groups joined by likeness are no flag."""
+    """Return the best probe of the study that tells the patient, and its split; groups joined by likeness are none."""
     probes = [
         (experiment, p)
         for experiment in experiments

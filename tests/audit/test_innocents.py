@@ -140,7 +140,7 @@ def test_without_effort_left_a_row_is_not_decided_and_says_why() -> None:
 
 
 def test_a_search_of_several_classes_without_effort_says_nothing() -> None:
-    row = [Score(m, i) for m, v in (("accuracy", "0.90"), ("mcc", "0.99")) if (i := printed_interval(v))]
+    row = [Score(m, i) for m, v in (("accuracy", "0.90"), ("balanced_accuracy", "0.99")) if (i := printed_interval(v))]
     assert decide([50, 50, 50], row).status == "impossible"
     assert decide([50, 50, 50], row, effort=Effort(0)).status == "open"
 

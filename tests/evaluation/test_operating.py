@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from leukbench.evaluation.estimates import estimate_predictions
-from leukbench.evaluation.estimates import matrix_estimates
+from leukbench.evaluation.estimates import estimate_predictions, matrix_estimates
 from leukbench.evaluation.operating import NO_VALIDATION, PREVALENCES, calibration, operating_points, predictive_values
 from leukbench.evaluation.scoring import apply_temperature, sensitivity_at_specificity
 from leukbench.records import Predictions

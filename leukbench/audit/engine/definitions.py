@@ -60,7 +60,8 @@ def definitions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict
     With n_ij images of class i called j: recall_i = n_ii/Σ_j n_ij, precision_i = n_ii/Σ_j n_ji,
     F1_i = 2 n_ii/(Σ_j n_ij + Σ_j n_ji), specificity_i = (n − row_i − column_i + n_ii)/(n − row_i); macro is their
     plain mean, weighted their mean by row size, micro the ratio of sums; ``macro, harmonic`` is the harmonic mean
-    of macro precision and macro recall. Scores with denominator 0 are left out here; :func:`usual_values` has them.
+    of macro precision and macro recall, ``weighted, harmonic`` that of the weighted ones. Scores with denominator 0 are
+    left out here; :func:`usual_values` has them.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ def definitions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict
 
     References
     ----------
-    MCC of several classes: Gorodkin (2004), Computational Biology and Chemistry 28, 367-374. Kappa: Cohen (1960).
+    MCC of several classes: Gorodkin (2004), Computational Biology and Chemistry 28, 367-374. Kappa: Cohen (1960), with
+    weights Cohen (1968).
 
     >>> d = definitions([[3, 1], [2, 4]], ["a", "b"])
     >>> d[Definition("accuracy", "overall")], d[Definition("precision", "positive:a")]
@@ -87,9 +89,11 @@ def definitions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict
         if None not in values:
             found[Definition(metric, "macro")] = _mean(values, [1] * size) or Fraction(0)
             found[Definition(metric, "weighted")] = _mean(values, m.row) or Fraction(0)
-    macro_p, macro_r = (found.get(Definition(metric, "macro")) for metric in ("precision", "recall"))
-    if macro_p and macro_r:
-        found[Definition("f1", "macro, harmonic")] = 2 * macro_p * macro_r / (macro_p + macro_r)
+    for average in ("macro", "weighted"):
+        p, r = (found.get(Definition(metric, average)) for metric in ("precision", "recall"))
+        if p and r:
+            found[Definition("f1", f"{average}, harmonic")] = 2 * p * r / (p + r)
+    macro_r = found.get(Definition("recall", "macro"))
     if macro_r is not None:
         found[Definition("balanced_accuracy", "overall")] = macro_r
     for metric in ("precision", "recall", "f1"):
@@ -109,7 +113,8 @@ def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dic
     left out with its precision. Such readings carry their convention after a comma. Of several classes all but one may
     be taken together. Accuracy may be the mean of the
     class recalls (torchmetrics' default for several classes), and of one class its recall or its accuracy against
-    the rest.
+    the rest. MCC and kappa of several classes may be those of each class against the rest, or their mean, and kappa may
+    be weighted by how far apart the classes stand in their order.
 
     Parameters
     ----------
@@ -136,7 +141,8 @@ def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dic
             for average, weights in (("macro", [1] * len(classes)), ("weighted", m.row)):
                 if (mean := _mean(filled, weights)) is not None:
                     found[Definition(metric, f"{average}, {words}")] = mean
-    found |= _harmonic_conventions(found)
+    for average in ("macro", "weighted"):
+        found |= _harmonic_conventions(found, average)
     for definition, value in list(found.items()):
         if definition.metric == "recall" and definition.reading.startswith("macro"):
             found.setdefault(Definition("balanced_accuracy", definition.reading), value)
@@ -148,6 +154,8 @@ def usual_values(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dic
         found[Definition("accuracy", f"positive:{c}, against the rest")] = Fraction(right, m.n)
         if len(classes) > 2:
             found |= _pooled(m, i, c)
+    if len(classes) > 2:
+        found |= _agreement_of_classes(m, classes) | _weighted_kappas(counts, m)
     return found | _undefined_agreement(m, found)
 
 
@@ -192,17 +200,18 @@ def _filled(metric: str, values: Parts, m: _Margins) -> Iterator[tuple[str, list
         yield "classes without precision or recall left out", halves
 
 
-def _harmonic_conventions(found: dict[Definition, Value]) -> dict[Definition, Value]:
-    """Return F1 as the harmonic mean of macro precision and recall under each convention, 0 where both are 0."""
+def _harmonic_conventions(found: dict[Definition, Value], average: str) -> dict[Definition, Value]:
+    """Return F1 as the harmonic mean of averaged precision and recall under each convention, 0 where both are 0."""
     precisions, recalls = (
-        {d.reading: v for d, v in found.items() if d.metric == m and d.reading.startswith("macro")}
+        {d.reading: v for d, v in found.items() if d.metric == m and d.reading.startswith(average)}
         for m in ("precision", "recall")
     )
+    plain = Definition("f1", f"{average}, harmonic")
     pairs = itertools.product(precisions.items(), recalls.values())
     return {
-        Definition("f1", "macro, harmonic" + p.removeprefix("macro")): 2 * x * y / (x + y) if x + y else Fraction(0)
+        Definition("f1", plain.reading + p.removeprefix(average)): 2 * x * y / (x + y) if x + y else Fraction(0)
         for (p, x), y in pairs
-        if p != "macro" or not x or not y or Definition("f1", "macro, harmonic") not in found
+        if p != average or not x or not y or plain not in found
     }
 
 
@@ -226,6 +235,33 @@ def _agreement(m: _Margins) -> dict[Definition, Value]:
         found[Definition("mcc", "overall")] = (n * right - chance) / math.sqrt(spread)
     if n * n != chance:
         found[Definition("kappa", "overall")] = Fraction(n * right - chance, n * n - chance)
+    return found
+
+
+def _agreement_of_classes(m: _Margins, classes: Sequence[str]) -> dict[Definition, Value]:
+    """Return MCC and kappa of each class against the rest, and their means; 0/0 as 0, as scikit-learn's MCC has it."""
+    found: dict[Definition, Value] = {}
+    each: dict[str, list[Value]] = {"mcc": [], "kappa": []}
+    for i, name in enumerate(classes):
+        rest = m.n - m.row[i] - m.column[i] + m.hit[i]
+        binary = _agreement(_Margins([m.hit[i], rest], [m.row[i], m.n - m.row[i]], [m.column[i], m.n - m.column[i]]))
+        for metric, values in each.items():
+            values.append(binary.get(Definition(metric, "overall"), Fraction(0)))
+            found[Definition(metric, f"positive:{name}, against the rest")] = values[-1]
+    for metric, values in each.items():
+        found[Definition(metric, "macro")] = sum(values) / len(values)
+        found[Definition(metric, "weighted")] = sum(v * r for v, r in zip(values, m.row, strict=True)) / m.n
+    return found
+
+
+def _weighted_kappas(counts: Sequence[Sequence[int]], m: _Margins) -> dict[Definition, Value]:
+    """Return Cohen's weighted kappas (1968) of classes in their order: 1 − Σ w_ij n_ij / Σ w_ij r_i c_j / n."""
+    found: dict[Definition, Value] = {}
+    for name, power in (("linear weights", 1), ("quadratic weights", 2)):
+        cells = [(i, j, abs(i - j) ** power) for i in range(len(m.row)) for j in range(len(m.row))]
+        by_chance = sum(w * m.row[i] * m.column[j] for i, j, w in cells)
+        if by_chance:
+            found[Definition("kappa", name)] = 1 - Fraction(m.n * sum(w * counts[i][j] for i, j, w in cells), by_chance)
     return found
 
 

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from leukbench.audit.engine.definitions import degenerate_mcc
 from leukbench.audit.engine.rounding import Interval
+from leukbench.audit.engine.score_ranges import HARMONIC
 from leukbench.errors import InputError
 
 MAX_CELLS = 1_200_000
-READINGS = ("positive:first", "positive:second", "macro", "weighted", "macro, harmonic F1")
+READINGS = ("positive:first", "positive:second", "macro", "weighted", f"macro{HARMONIC}", f"weighted{HARMONIC}")
 LINEAR = ("accuracy", "precision", "recall", "specificity", "f1")
 ONE_WAY = ("accuracy", "balanced_accuracy", "mcc", "kappa")
 SLACK = 1e-9
@@ -74,14 +75,13 @@ class BinaryGrid:
             return self.values("recall", "macro")
         if reading.startswith("positive:"):
             return self._of_class(metric, first=reading in {"positive:first", f"positive:{self.classes[0]}"})
-        parts = [self._of_class(metric, first=f) for f in (True, False)]
-        if reading == "macro, harmonic F1":
-            if metric != "f1":
-                return (parts[0] + parts[1]) / 2
-            precision, recall = self.values("precision", "macro"), self.values("recall", "macro")
+        average = reading.removesuffix(HARMONIC)
+        if average != reading and metric == "f1":
+            precision, recall = self.values("precision", average), self.values("recall", average)
             with np.errstate(invalid="ignore", divide="ignore"):
                 return 2 * precision * recall / (precision + recall)
-        weights = (0.5, 0.5) if reading == "macro" else (self.p / n, self.q / n)
+        parts = [self._of_class(metric, first=f) for f in (True, False)]
+        weights = (0.5, 0.5) if average == "macro" else (self.p / n, self.q / n)
         return weights[0] * parts[0] + weights[1] * parts[1]
 
     def _of_class(self, metric: str, *, first: bool) -> npt.NDArray[np.float64]:
@@ -119,7 +119,7 @@ class BinaryGrid:
         if score.class_ in self.classes:
             return f"positive:{score.class_}"
         stated = score.average.startswith("positive:") or score.average in {"macro", "weighted", "micro"}
-        harmonic = (score.metric, score.average, reading) == ("f1", "macro", "macro, harmonic F1")
+        harmonic = score.metric == "f1" and reading == score.average + HARMONIC
         return score.average if stated and not harmonic else reading
 
     def usual_values(self, score: Score, reading: str) -> list[npt.NDArray[np.float64]]:
@@ -157,13 +157,14 @@ class BinaryGrid:
             return self._usual_agreement(metric)
         if metric not in {"precision", "f1"} or reading == "micro":
             return [self.values(metric, reading)]
-        if reading == "macro, harmonic F1" and metric == "f1":
-            recall = self.values("recall", "macro")
-            return [_harmonic(p, recall) for p in self._averaged("precision", "macro")]
+        average = reading.removesuffix(HARMONIC)
+        if average != reading and metric == "f1":
+            recall = self.values("recall", average)
+            return [_harmonic(p, recall) for p in self._averaged("precision", average)]
         if reading.startswith("positive:"):
             values = self.values(metric, reading)
             return [np.nan_to_num(values, nan=0.0), np.nan_to_num(values, nan=1.0)]
-        return self._averaged(metric, "macro" if reading.startswith("macro") else reading)
+        return self._averaged(metric, average)
 
     def _averaged(self, metric: str, reading: str) -> list[npt.NDArray[np.float64]]:
         n = self.p + self.q
@@ -195,8 +196,8 @@ class BinaryGrid:
     def mask(self, score: Score, reading: str) -> Mask:
         """Return which matrices print as this score when overall scores are read as ``reading``, under any usual
         convention for 0/0."""
-        one_way = score.metric in ONE_WAY or (reading.startswith("macro") and score.metric != "f1")
-        key = (score, self._own(score, "macro" if one_way else reading))
+        plain = reading if score.metric == "f1" else reading.removesuffix(HARMONIC)
+        key = (score, self._own(score, "macro" if score.metric in ONE_WAY else plain))
         if key not in self.masks:
             low, high = float(score.interval.low) - SLACK, float(score.interval.high) + SLACK
             found = np.zeros((self.p + 1, self.q + 1), dtype=bool)
@@ -235,8 +236,8 @@ def binary_matrix(
     """Return (reading, matrix) that gives all scores for these class sizes, None where no matrix does under any
     reading.
 
-    Readings: either class positive, macro, weighted, macro with F1 as the harmonic mean of macro precision and recall.
-    Exact for counts: every matrix is tried.
+    Readings: either class positive, macro, weighted, and these two with F1 as the harmonic mean of the averaged
+    precision and recall. Exact for counts: every matrix is tried.
 
     Parameters
     ----------

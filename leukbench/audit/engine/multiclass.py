@@ -54,7 +54,12 @@ MIXTURES = 64
 AVERAGED = ("precision", "recall", "f1", "specificity")
 
 
-USED = (*AVERAGED, "accuracy", "balanced_accuracy", "mcc", "kappa")
+AGREEMENT = ("mcc", "kappa")
+"""Of several classes they may also be the mean of each class against the rest, and kappa weighted by the classes'
+order; the search knows their usual sense alone."""
+
+
+USED = (*AVERAGED, "accuracy", "balanced_accuracy", *AGREEMENT)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Answer:
     matrix: tuple[tuple[int, ...], ...] = ()
     mixed: bool = False  # not under one averaging for all; the status speaks of scores averaged in different ways
     accuracy: str = ""  # how the accuracy is read, where not as the share of right answers
+    left_out: str = ""  # impossible with these scores in their usual sense only, which is not said to be meant
 
 
 class _Search:
@@ -189,7 +195,7 @@ class _Search:
             for reading in readings:
                 weight = self._weights(score.metric, reading.removesuffix(HARMONIC))
                 if weight is None:
-                    by_h, by_c = by_h + 1 / n, by_c + (self.sizes / n**2 if score.metric in {"mcc", "kappa"} else 0.0)
+                    by_h, by_c = by_h + 1 / n, by_c + (self.sizes / n**2 if score.metric in AGREEMENT else 0.0)
                     continue
                 if score.metric in {"recall", "balanced_accuracy"}:
                     by_h = by_h + weight / self.sizes
@@ -361,8 +367,11 @@ def matrix_with_margins(
 
 
 def usable(score: Score) -> bool:
-    """Whether the search knows the score: a class' accuracy has no settled meaning."""
-    return score.metric in USED and not (score.class_ and score.metric not in AVERAGED)
+    """Whether the search knows the score: a class' accuracy has no settled meaning, and an MCC or kappa of a class or
+    averaged over classes is another score than that of them all.
+    """
+    of_all = not score.class_ and (score.metric not in AGREEMENT or score.average in {"", "none", "micro"})
+    return score.metric in USED and (of_all or score.metric in AVERAGED)
 
 
 def _readings(score: Score, names: Sequence[str], joint: str) -> tuple[str, ...]:
@@ -394,7 +403,8 @@ def decide(
     Scores of a class that is none of ``names`` are left out. First the row is read in one way: macro, weighted, micro,
     F1 from the averaged precision and recall, one class against the rest, or all classes but one against it; a quick
     local search, then the exact one with ``budget`` boxes a reading. If all these are refuted, each score may be read
-    in a way of its own (``mixed``). Each search takes from ``effort``; without any left nothing is said.
+    in a way of its own (``mixed``). What of several classes only an MCC or kappa in its usual sense forbids is left
+    open (``left_out``). Each search takes from ``effort``; without any left nothing is said.
 
     Parameters
     ----------
@@ -422,11 +432,7 @@ def decide(
     ('positive:0', 'impossible')
     """
     names = names or [str(i) for i in range(len(sizes))]
-    scores = [
-        replace(s, metric="balanced_accuracy") if (s.metric, s.average) == ("accuracy", "macro") else s
-        for s in scores
-        if usable(s) and of_known_class(s, names)
-    ]
+    scores = [_plain(s) for s in scores if usable(s) and of_known_class(s, names)]
     effort = effort or Effort()
     answer = _decide(sizes, scores, names, budget, tries, effort)
     if answer.status != "impossible":
@@ -435,7 +441,18 @@ def decide(
         other = _decide(sizes, others, names, budget, tries, effort)
         if other.status != "impossible":
             return replace(other, accuracy=words)
+    rest, loose = ([s for s in scores if (s.metric in AGREEMENT) == of] for of in (False, True))
+    if len(sizes) > 2 and loose and rest:
+        other = decide(sizes, rest, names=names, budget=budget, tries=tries, effort=effort)
+        if other.status != "impossible":
+            return Answer("open", left_out=" and ".join(s.label() for s in loose))
     return answer
+
+
+def _plain(score: Score) -> Score:
+    """Return a macro accuracy under its other name."""
+    macro = (score.metric, score.average) == ("accuracy", "macro")
+    return replace(score, metric="balanced_accuracy") if macro else score
 
 
 def _other_accuracies(k: int, scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:

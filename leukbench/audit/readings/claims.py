@@ -20,6 +20,33 @@ def own(paper: Paper) -> list[Claim]:
     return [claim for claim in paper.claims if claim.kind == "own"]
 
 
+def told_apart(paper: Paper) -> Paper:
+    """Return a paper whose results on several datasets, of several tasks or by several arms under one model's name are
+    told apart by their condition, as everything that is read of one result has it.
+
+    Where a study names but one dataset (task, arm), a figure that names none is of the same result.
+    """
+    every = own(paper)
+    for key in ("dataset", "task", "arm"):
+        names: dict[tuple[str, ...], set[str]] = {}
+        for c in every:
+            names.setdefault(_named_for(c, key), set()).add(getattr(c, key))
+        several = {place for place, found in names.items() if len(found - {""}) > 1}
+        every = [
+            c.model_copy(update={"condition": ", ".join(filter(None, (c.condition, getattr(c, key))))})
+            if _named_for(c, key) in several and getattr(c, key)
+            else c
+            for c in every
+        ]
+    changed = {c.id: c for c in every}
+    return paper.model_copy(update={"claims": tuple(changed.get(c.id, c) for c in paper.claims)})
+
+
+def _named_for(claim: Claim, key: str) -> tuple[str, ...]:
+    """Return within what a dataset, task or arm distinguishes results: a study; of arms those of one row."""
+    return (claim.study,) if key != "arm" else (claim.model, *row_key(claim)) if claim.model else ("", claim.id)
+
+
 def canonical(metric: str) -> str:
     """Return the metric's one name (sensitivity is recall)."""
     return CANONICAL.get(metric, metric)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leukbench.audit.engine.effort import Effort
-from leukbench.audit.readings.claims import RowKey, own, own_size
+from leukbench.audit.readings.claims import RowKey, own, own_size, told_apart
 from leukbench.audit.readings.printed_matrices import Printed, matrices
 from leukbench.audit.readings.rows import Row, headlines, rows
 from leukbench.papers.schema import Claim, Paper
@@ -56,6 +56,7 @@ class Ledger:
 
 def read(paper: Paper) -> Ledger:
     """Return the readings of a paper: its own claims, its rows of scores, its matrices, its headline figures."""
+    paper = told_apart(paper)
     return Ledger(
         paper=paper,
         own=tuple(own(paper)),

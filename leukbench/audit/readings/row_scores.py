@@ -36,6 +36,11 @@ def overall_of(row: Row, metric: str) -> Claims | None:
     return found[0] if found else None
 
 
+def same_positive(a: Claim, b: Claim) -> bool:
+    """Whether two scores are said to be of one and the same class, so that neither is an average."""
+    return a.average.startswith("positive:") and a.average == b.average
+
+
 def implied_share(accuracy: Interval, recall: Interval, specificity: Interval) -> Interval | None:
     """Return the shares of positives π for which accuracy = π·recall + (1 − π)·specificity is possible; None where
     it is open.
@@ -80,6 +85,11 @@ def is_mean(row: Row) -> bool:
     """Whether the row's figures are averages over folds or runs (then ratios need not satisfy one matrix'
     identities)."""
     return row.key[5] == "mean" or any(c.spread for claims in row.scores.values() for c in claims)
+
+
+def may_be_mean(row: Row) -> bool:
+    """Whether the row's figures are averages over folds or runs, or nothing says that they are not."""
+    return is_mean(row) or row.unstated_folds
 
 
 def implied_accuracy(row: Row, sizes: dict[str, int]) -> Interval | None:

@@ -10,6 +10,7 @@ from leukbench.audit.readings.claims import (
     RowKey,
     ScoreName,
     canonical,
+    count_of,
     own,
     row_key,
     scale_of,
@@ -22,10 +23,14 @@ MEANS = {"mean": "mean of its runs or folds", "pooled": "all folds together"}
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one result: (metric, class, average) -> its claims, the most precise first."""
+    """The scores of one result: (metric, class, average) -> its claims, the most precise first.
+
+    ``unstated_folds``: the paper has several folds and does not say whether this is one, all, or their mean.
+    """
 
     key: RowKey
     scores: dict[tuple[str, str, str], tuple[Claim, ...]] = field(default_factory=dict)
+    unstated_folds: bool = False
 
     @property
     def label(self) -> str:
@@ -52,8 +57,9 @@ def rows(paper: Paper) -> list[Row]:
         if canonical(claim.metric) in SCORE_METRICS and score_interval(claim) is not None:
             name = (canonical(claim.metric), claim.class_, claim.average)
             found.setdefault(row_key(claim), {}).setdefault(name, []).append(claim)
+    folded = {c.study for c in own(paper) if c.metric == "n_folds" and (count_of(c) or 0) > 1}
     return [
-        Row(key, scores)
+        Row(key, scores, not key[3] and not key[5] and bool(folded & {key[0], ""}))
         for key, lists in found.items()
         for scores in _by_place({n: _sets(c) for n, c in lists.items()})
     ]

@@ -31,16 +31,16 @@ def confusion_figure(file: str, row: Row, network: NetworkView) -> Figure:
         f"{_unit(row)}: {_by_patients(network, row)}."
     )
     extent = f" Extent: {row.extent}."
-    key = (
-        " Matrix: originals, rows the true class, copies averaged"
-        + (", cells the means of several trainings" if (counts % 1).any() else "")
-        + ". Below: one point a "
-        + row.view.unit
-        + ", its area by its images."
-    )
+    key = _key(row, means=bool((counts % 1).any()))
     return Figure(
         file, caption + key + extent, f"Confusion matrix. {caption}{extent}", lambda: _draw(row, network, counts)
     )
+
+
+def _key(row: Row, *, means: bool) -> str:
+    cells = ", cells the means of several trainings" if means else ""
+    points = f"one point a {row.view.unit}, its area by its images"
+    return f" Matrix: originals, rows the true class, copies averaged{cells}. Below: {points}."
 
 
 def _classes(row: Row, totals: np.ndarray[Any, Any]) -> list[tuple[str, float]]:

@@ -46,6 +46,29 @@ def _sum_draft(check: str, total: Claim, parts: list[Claim], what: str, *, sever
     )
 
 
+def _apart_draft(ledger: Ledger, check: str, total: Claim, parts: list[Claim], what: str) -> Draft:
+    """Return the finding on parts that hold each image once; a subject may be in several of them, unless the split is
+    said to be by patient, so that subjects are fewer than their parts' sum and no fewer than the largest.
+    """
+    draft = _sum_draft(check, total, parts, what)
+    several = total.metric == "n_subjects" and not (
+        check != "class_sums" and fact_of(ledger.paper, "patient_level_split", total.study).startswith("yes")
+    )
+    if not several or draft.status == "consistent":
+        return draft
+    numbers = [number_of(p) for p in parts]
+    if not max(numbers) <= number_of(total) <= sum(numbers):
+        return draft
+    return replace(
+        draft,
+        status="consistent",
+        severity=0,
+        statement=f"{what}: {sum(numbers)} subjects in {len(parts)} parts can be {number_of(total)}, some in several.",
+        repair="",
+        members=(),
+    )
+
+
 def check_stated_sums(ledger: Ledger) -> list[Draft]:
     """A total that is said to be made of parts is their sum."""
     by_id = {c.id: c for c in ledger.paper.claims}
@@ -80,7 +103,9 @@ def check_class_sums(ledger: Ledger) -> list[Draft]:
         for total in _distinct(totals):
             if not total.derived_from:
                 found.append(
-                    _sum_draft("class_sums", total, [c[0] for c in classes.values()], f"Classes of {_place(total)}")
+                    _apart_draft(
+                        ledger, "class_sums", total, [c[0] for c in classes.values()], f"Classes of {_place(total)}"
+                    )
                 )
     return found
 
@@ -124,7 +149,7 @@ def check_fold_sums(ledger: Ledger) -> list[Draft]:
         value = sum(number_of(c[0]) for c in by_fold.values())
         if len(by_fold) >= 2:
             found += [
-                _sum_draft("fold_sums", t, [c[0] for c in by_fold.values()], f"Folds of {_place(t)}")
+                _apart_draft(ledger, "fold_sums", t, [c[0] for c in by_fold.values()], f"Folds of {_place(t)}")
                 for t in _distinct(totals)
                 if not t.derived_from and 4 * abs(number_of(t) - value) <= value
             ]
@@ -144,16 +169,16 @@ def check_split_sums(ledger: Ledger) -> list[Draft]:
         if "train+validation" in by_split and ("train" in by_split or "validation" in by_split):
             continue
         if wholes and len(parts) >= 2:
-            found += [_split_draft(w, parts) for w in _distinct(wholes) if not w.derived_from]
+            found += [_split_draft(ledger, w, parts) for w in _distinct(wholes) if not w.derived_from]
     return found
 
 
-def _split_draft(whole: Claim, parts: list[Claim]) -> Draft:
+def _split_draft(ledger: Ledger, whole: Claim, parts: list[Claim]) -> Draft:
     """Return the finding on parts of a whole: their sum, without a validation part that lies within another one."""
     apart = [p for p in parts if p.split != "validation"]
     if len(apart) > 1 and sum(number_of(p) for p in apart) == number_of(whole):
         parts = apart
-    draft = _sum_draft("split_sums", whole, parts, f"Parts of {_place(whole)}", severity=1)
+    draft = _apart_draft(ledger, "split_sums", whole, parts, f"Parts of {_place(whole)}")
     rest = number_of(whole) - sum(number_of(p) for p in parts)
     if rest <= 0 or {p.split for p in parts} & {"validation", "train+validation"}:
         return draft
@@ -162,9 +187,13 @@ def _split_draft(whole: Claim, parts: list[Claim]) -> Draft:
 
 
 def check_multipliers(ledger: Ledger) -> list[Draft]:
-    """Augmentation multiplies a count by a whole number, the same one in every fold and part that says so."""
+    """Augmentation multiplies a count by a whole number, the same one in every fold and part that says so.
+
+    Classes that are all brought to one number are balanced, and of a whole only a part may be augmented: neither needs
+    whole copies.
+    """
     found = []
-    before = {
+    before: dict[tuple[str, ...], Claim] = {
         (c.study, c.split, c.of_fold, c.class_): c
         for c in counted(ledger, "n_images")
         if c.condition in {"", "before augmentation"}
@@ -174,21 +203,47 @@ def check_multipliers(ledger: Ledger) -> list[Draft]:
         if c.condition != AUGMENTED or source is None or number_of(source) == 0:
             continue
         ratio = Fraction(number_of(c), number_of(source))
-        good = ratio.denominator == 1
-        found.append(
-            Draft(
-                check="multipliers",
-                status="consistent" if good else "implausible",
-                kind="arithmetic",
-                claims=(source, c),
-                statement=f"Augmentation multiplies the {c.split} "
-                f"images{' of fold ' + c.of_fold if c.of_fold else ''} by "
-                f"{shown(ratio, 3)}" + (", a whole number." if good else ", which is no whole number of copies."),
-                witness=f"{number_of(c)}/{number_of(source)} = {shown(ratio, 4)}.",
-                repair="" if good else "the number of copies made of each image, or which images were copied.",
-            )
-        )
+        if ratio.denominator > 1 and (_balanced(ledger, c) or _of_a_part(ledger, source, c, before)):
+            continue
+        found.append(_multiplier_draft(source, c, ratio))
     return found
+
+
+def _multiplier_draft(source: Claim, made: Claim, ratio: Fraction) -> Draft:
+    good = ratio.denominator == 1
+    of_fold = f" of fold {made.of_fold}" if made.of_fold else ""
+    return Draft(
+        check="multipliers",
+        status="consistent" if good else "implausible",
+        kind="arithmetic",
+        claims=(source, made),
+        statement=f"Augmentation multiplies the {made.split} images{of_fold} by {shown(ratio, 3)}"
+        + (", a whole number." if good else ", which is no whole number of copies."),
+        witness=f"{number_of(made)}/{number_of(source)} = {shown(ratio, 4)}.",
+        repair="" if good else "the number of copies made of each image, or which images were copied.",
+    )
+
+
+def _balanced(ledger: Ledger, made: Claim) -> bool:
+    """Whether another class of the same part has as many images after augmentation."""
+    return bool(made.class_) and any(
+        c.condition == AUGMENTED and c.class_ not in {"", made.class_} and number_of(c) == number_of(made)
+        for c in counted(ledger, "n_images")
+        if (c.study, c.split, c.of_fold) == (made.study, made.split, made.of_fold)
+    )
+
+
+def _of_a_part(ledger: Ledger, whole: Claim, made: Claim, before: dict[tuple[str, ...], Claim]) -> bool:
+    """Whether a whole grew by what its augmented parts grew by."""
+    grown = [
+        number_of(c) - number_of(source)
+        for c in counted(ledger, "n_images")
+        if c.condition == AUGMENTED
+        and (c.study, c.of_fold, c.class_) == (made.study, made.of_fold, made.class_)
+        and c.split not in {"", "all"}
+        and (source := before.get((c.study, c.split, c.of_fold, c.class_))) is not None
+    ]
+    return made.split in {"", "all"} and bool(grown) and sum(grown) == number_of(made) - number_of(whole)
 
 
 def check_split_shares(ledger: Ledger) -> list[Draft]:
@@ -281,7 +336,7 @@ def check_iterations(ledger: Ledger) -> list[Draft]:
     With the last incomplete batch dropped, batches = ⌊n/b⌋, else ⌈n/b⌉; every stated count of training images, and
     every stated pool less the stated test images, is tried with the stated batch size or the usual ones.
     """
-    iterations = counted(ledger, "iterations")
+    iterations = [c for c in counted(ledger, "iterations") if "epoch" not in c.condition]  # not those of one epoch
     epochs = {number_of(c): c for c in counted(ledger, "epochs")}
     if not iterations or not epochs:
         return []

@@ -22,8 +22,11 @@ from leukbench.audit.readings.matrix_search import (
     value_words,
 )
 from leukbench.audit.readings.printed_matrices import Printed
+from leukbench.audit.readings.row_scores import may_be_mean
 from leukbench.audit.readings.rows import Row
 from leukbench.papers.schema import Claim
+
+_UNLESS_MEAN = ", unless means over folds or runs are meant, which that matrix adds up."
 
 
 def check_matrix_scores(ledger: Ledger) -> list[Draft]:
@@ -44,12 +47,12 @@ def check_matrix_scores(ledger: Ledger) -> list[Draft]:
             found.append(turned)
         block = suspects(ledger, printed)
         drafts = [
-            _score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads))
+            _score_draft(printed, candidates, claims, block, bool({c.id for c in claims} & heads), may_be_mean(row))
             for name, claims in row.scores.items()
             if name[0] != "auc"
         ]
-        failing = [d for d in drafts if d.status == "inconsistent"]
-        found += [d for d in drafts if d.status != "inconsistent"] if len(failing) > 1 else drafts
+        failing = [d for d in drafts if d.status != "consistent" and not d.claims[0].approximate]
+        found += [d for d in drafts if d not in failing] if len(failing) > 1 else drafts
         if len(failing) > 1:
             found.append(
                 _several(printed, candidates[0], failing, [c for d in drafts if d not in failing for c in d.claims[:1]])
@@ -68,16 +71,17 @@ def _several(printed: Printed, counts: Counts, failing: list[Draft], fitting: li
     good = ", ".join(f"{c.metric} {c.value}" for c in fitting)
     return Draft(
         check="matrix_scores",
-        status="inconsistent",
+        status=failing[0].status,
         kind="arithmetic",
         claims=tuple({c.id: c for d in failing for c in d.claims}.values()),
         severity=max(d.severity for d in failing),
-        statement=f"{names} do not follow from {printed.matrix.where} under any usual definition.",
+        statement=f"{names} do not follow from {printed.matrix.where} under any usual definition"
+        + ("." if failing[0].status == "inconsistent" else _UNLESS_MEAN),
         witness=f"{drawn(counts, classes)}. Tried: each class as positive, macro, weighted, micro. Nearest values: "
         f"{', '.join(nearest)}." + (f" {good} do follow." if good else ""),
         repair=_common_repair(failing, counts, classes),
         members=failing[0].members,
-        more=tuple(d.members for d in failing[1:]),
+        more=tuple(d.members for d in failing[1:] if d.members),
     )
 
 
@@ -139,14 +143,17 @@ def _score_draft(
     claims: tuple[Claim, ...],
     block: tuple[tuple[str, ...], ...],
     head: bool,
+    mean: bool,
 ) -> Draft:
     classes, claim = printed.matrix.classes, claims[0]
+    unsure = claim.approximate or mean
     draft = Draft(
         check="matrix_scores",
-        status="implausible" if claim.approximate else "inconsistent",
+        status="implausible" if unsure else "inconsistent",
         kind="arithmetic",
         claims=(*claims, *printed.claims),
-        statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}.",
+        statement=f"No usual definition gives {claim.metric} {claim.value} from {printed.matrix.where}"
+        + (_UNLESS_MEAN if mean else "."),
     )
     readings = search_definition(claim, candidates, classes)
     if readings:
@@ -162,7 +169,7 @@ def _score_draft(
     return replace(
         draft,
         severity=3 if head else 2,
-        members=() if claim.approximate else (tuple(c.id for c in claims), *block),
+        members=() if unsure else (tuple(c.id for c in claims), *block),
         witness=_tried_words(claim, candidates[0], classes),
         repair=repair or "another matrix or another part of the data behind the printed score.",
     )

@@ -10,7 +10,7 @@ from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import class_names
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
-from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmonic, is_mean
+from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmonic, may_be_mean
 from leukbench.audit.readings.rows import Row
 
 _METRICS = ("accuracy", "precision", "recall", "specificity", "f1")
@@ -57,7 +57,7 @@ def _outside(ledger: Ledger, row: Row, metric: str, average: str, claims: Claims
     if stated.meets(Interval(allowed.low - TIE, allowed.high + TIE)):
         return None
     one_kind = bool(average) or k == 2 or (metric == "accuracy" and stated.high < allowed.low)
-    proved = one_kind and names is not None and not is_mean(row)
+    proved = one_kind and names is not None and not may_be_mean(row)
     named = f"{average} average" if average else "average"
     return Draft(
         check="class_averages",

@@ -105,7 +105,7 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         head,
         _fit_repair(pairs),
         sizes=sizes.claims,
-        proved=not sizes.presumed,
+        proved=not sizes.presumed and not row.unstated_folds,
     )
 
 
@@ -466,7 +466,7 @@ def _searched(
         head,
         _fit_repair(pairs) if len(counts) == 2 else _REPAIR_OF_MANY,
         sizes=sizes.claims,
-        proved=not sizes.presumed,
+        proved=not sizes.presumed and not row.unstated_folds,
     )
 
 
@@ -501,16 +501,23 @@ def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], siz
         matrix = drawn([list(line) for line in answer.matrix], list(sizes.counts))
         draft = replace(draft, witness=f"{matrix} prints as {listed}.")
         return _readable(draft, answer, f"{row.label} can hold together on {stated}", one_class=one_class)
-    if answer.mixed:
-        return replace(
-            draft,
-            status="implausible",
-            statement=f"No one averaging gives all scores of {row.label} on {stated}; whether different averagings do "
-            "was not decided (search budget).",
-            witness=f"{listed}; macro, weighted, micro and one-class readings were refuted one by one.",
-            repair="the averaging of each score, and the confusion matrix.",
-        )
+    if answer.mixed or answer.left_out:
+        return _half_decided(draft, answer, f"gives all scores of {row.label} on {stated}", listed)
     return draft
+
+
+def _half_decided(draft: Draft, answer: Answer, gives: str, listed: str) -> Draft:
+    """Return the draft of a row without a matrix under the usual reading, where another was not decided."""
+    if answer.left_out:
+        statement = f"No matrix {gives}, unless {answer.left_out} is an average over classes or has weights."
+        refuted = "without it they can hold together; with it in its usual sense"
+        repair = "how it was averaged or weighted."
+    else:
+        statement = f"No one averaging {gives}; whether different averagings do was not decided (search budget)."
+        refuted, repair = "", "the averaging of each score, and the confusion matrix."
+    readings = "macro, weighted, micro and one-class readings were refuted one by one."
+    witness = f"{listed}; {refuted}{' ' if refuted else ''}{readings}"
+    return replace(draft, status="implausible", statement=statement, witness=witness, repair=repair)
 
 
 def _readable(draft: Draft, answer: Answer, can: str, *, one_class: bool) -> Draft:

@@ -13,7 +13,16 @@ from leukbench.audit.readings.claims import score_interval
 from leukbench.audit.readings.class_sizes import n_classes
 from leukbench.audit.readings.draft import Draft
 from leukbench.audit.readings.ledger import Ledger
-from leukbench.audit.readings.row_scores import TIE, Claims, as_percent, harmonic, implied_share, is_mean, overall_of
+from leukbench.audit.readings.row_scores import (
+    TIE,
+    Claims,
+    as_percent,
+    harmonic,
+    implied_share,
+    may_be_mean,
+    overall_of,
+    same_positive,
+)
 from leukbench.audit.readings.rows import Row
 
 
@@ -85,7 +94,7 @@ def _f1_ceiling(triple: _Triple, k: int, *, mean: bool) -> Fraction:
 def _f1_draft(row: Row, triple: _Triple, heads: frozenset[str], k: int) -> Draft:
     p, r, f = triple.values
     named = f"{row.label}{', ' + triple.class_ if triple.class_ else ''}"
-    mean = is_mean(row)
+    mean = may_be_mean(row)
     expected = harmonic(p, r)
     ceiling = _f1_ceiling(triple, k, mean=mean)
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.scores.items())
@@ -190,13 +199,14 @@ def check_accuracy_between(ledger: Ledger) -> list[Draft]:
             continue
         (a, r, s), claims = _intervals(triple)
         words = f"accuracy {claims[0][0].value}, sensitivity {claims[1][0].value}, specificity {claims[2][0].value}"
+        one_class = same_positive(claims[1][0], claims[2][0])
         # equal recall and specificity can be macro averages, and accuracy need not lie between these
-        if r.meets(s) or _within(a, r, s):
+        if (r.meets(s) and not one_class) or _within(a, r, s):
             flat = tuple(c for cs in claims for c in cs)
             found.append(_between(row, flat, words, implied_share(a, r, s)))
             continue
         of_both = _within(a, _other_class(r, s), s) or _within(a, r, _other_class(s, r)) or _within_weighted(a, r, s)
-        found.append(_not_between(row, claims, words, of_both))
+        found.append(_not_between(row, claims, words, of_both and not one_class))
     return found
 
 
@@ -233,7 +243,7 @@ def _within_weighted(a: Interval, r: Interval, s: Interval) -> bool:
 
 def _not_between(row: Row, claims: list[Claims], words: str, of_both: bool) -> Draft:
     """Return the finding on an accuracy outside the two; ``of_both``: inside if one is an average."""
-    mean = is_mean(row)
+    mean = may_be_mean(row)
     status = "uncheckable" if of_both else "implausible" if mean else "inconsistent"
     return Draft(
         check="accuracy_between",

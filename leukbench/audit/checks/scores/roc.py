@@ -72,12 +72,14 @@ def _share(part: Fraction, rest: Fraction) -> Fraction:
 
 
 def _of_scores(row: Row, auc: Claim, area: Interval) -> list[Draft]:
-    pair = [row.scores.get((m, "", a)) for m in ("recall", "specificity") for a in (auc.average, "")]
-    recall, specificity = pair[0] or pair[1], pair[2] or pair[3]
+    of_class = [a for (m, c, a) in row.scores if m == "recall" and not c and a.startswith("positive:")]
+    pairs = ([row.scores.get((m, "", a)) for m in ("recall", "specificity")] for a in (auc.average, "", *of_class))
+    recall, specificity = next((p for p in pairs if None not in p), (None, None))
     if recall is None or specificity is None or {c[0].average for c in (recall, specificity)} & NEITHER:
         return []
     r, s = score_interval(recall[0]), score_interval(specificity[0])
-    if r is None or s is None or r.meets(s):  # equal ones may be micro averages
+    one_class = recall[0].average.startswith("positive:")
+    if r is None or s is None or (r.meets(s) and not one_class):  # equal ones may be micro averages
         return []
     accuracy = row.scores.get(("accuracy", "", ""))
     a = score_interval(accuracy[0]) if accuracy else None
