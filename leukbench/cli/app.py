@@ -163,7 +163,7 @@ def audit(
     files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files, CSV, text, JATS XML")] = None,
     paper: Annotated[list[str] | None, typer.Option(help="a paper of the suite (repeatable)")] = None,
     format: Format = "md",
-    matrix: Annotated[str, typer.Option(help='a confusion matrix, rows actual, as "752 339; 361 148"')] = "",
+    matrix: Annotated[str | None, typer.Option(help='a confusion matrix, rows actual, as "752 339; 361 148"')] = None,
     classes: Annotated[str, typer.Option(help="tested images a class, as HEM=648,ALL=1219")] = "",
     strict: Annotated[bool, typer.Option(help="exit with 1 if anything is inconsistent")] = False,
     power: Annotated[bool, typer.Option(help="simulate: false alarms and detection rates of each check")] = False,
@@ -181,7 +181,7 @@ def audit(
         _say(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
         return
     known_format(format, "md", "json")
-    if matrix or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
+    if matrix is not None or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
         from leukbench.tools.draft.audit import audit_drafts
 
         text, inconsistent = audit_drafts(files or [], paper or [], format, matrix=matrix, classes=classes)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from leukbench.audit.engine.rounding import Interval, heat_map_interval
 from leukbench.audit.readings.claims import RowKey, count_of, own, row_key
 from leukbench.papers.schema import Claim, Matrix, Paper
+from leukbench.papers.slips import NAMED_CELLS
 
-CELLS = ("tp", "fp", "fn", "tn")
 UNNAMED = ("positive", "negative")
 """Classes of counts whose positive class is not known: they keep the text's words."""
 
@@ -47,7 +47,7 @@ def matrices(paper: Paper) -> list[Printed]:
     found = []
     for matrix in paper.matrices:
         claims = [c for c in own(paper) if c.matrix == matrix.id]
-        named = bool(claims) and all(c.metric in CELLS for c in claims)
+        named = bool(claims) and all(c.metric in NAMED_CELLS for c in claims)
         if named and matrix.positive is None and len(matrix.classes) == 2:
             study = paper.studies.get(claims[0].study)
             positive = study.positive if study is not None and study.positive in matrix.classes else None
@@ -69,7 +69,7 @@ def _known_by_twins(printed: Printed, others: list[Printed]) -> Printed:
     One test set has one set of class sizes: if two matrices have equal row sums and unequal column sums, rows are
     actual.
     """
-    if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
+    if printed.actual_known or not printed.exact or all(c.metric in NAMED_CELLS for c in printed.claims):
         return printed
     twins = [
         m.counts()
@@ -105,7 +105,7 @@ def _turned_by_sizes(printed: Printed, claims: Iterable[Claim]) -> Printed:
     """Return the matrix with rows and columns exchanged where it does not say what its rows are, and every stated class
     size is a sum of a column, not all of them sums of rows: its rows are the predicted classes.
     """
-    if printed.actual_known or not printed.exact or all(c.metric in CELLS for c in printed.claims):
+    if printed.actual_known or not printed.exact or all(c.metric in NAMED_CELLS for c in printed.claims):
         return printed
     sizes = {claim.class_: n for claim, n in stated_sizes(printed, claims)}
     rows, columns = (
@@ -131,7 +131,7 @@ def _turned(counts: list[list[int]]) -> list[list[int]]:
 def _matrices_in_prose(paper: Paper) -> list[Printed]:
     groups: dict[RowKey, dict[str, Claim]] = {}
     for c in own(paper):
-        if c.metric in CELLS and not c.matrix and count_of(c) is not None:
+        if c.metric in NAMED_CELLS and not c.matrix and count_of(c) is not None:
             groups.setdefault(row_key(c), {}).setdefault(c.metric, c)
     found = []
     for key, named in groups.items():
@@ -139,7 +139,7 @@ def _matrices_in_prose(paper: Paper) -> list[Printed]:
         if len(named) == 4 and study is not None and len(study.classes) == 2:
             where = f"the counts at {named['tp'].where}"
             matrix = Matrix(id="", where=where, rows="actual", classes=UNNAMED, positive=UNNAMED[0])
-            claims = [named[m] for m in CELLS]
+            claims = [named[m] for m in NAMED_CELLS]
             grid = _grid(matrix, claims)
             assert grid is not None
             found.append(Printed(matrix, key, tuple(tuple(line) for line in grid), tuple(claims), True))
@@ -155,7 +155,7 @@ def _grid(matrix: Matrix, claims: list[Claim]) -> list[list[Interval]] | None:
         if claim.metric == "matrix_cell" and claim.row in places and claim.column in places:
             # a matrix printed with predicted classes in rows is turned by the caller
             grid[places[claim.row]][places[claim.column]] = interval
-        elif claim.metric in CELLS and size == 2:
+        elif claim.metric in NAMED_CELLS and size == 2:
             i, j = _binary_place(claim.metric, matrix)
             grid[i][j] = interval
     if any(cell is None for line in grid for cell in line):

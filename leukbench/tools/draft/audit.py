@@ -17,7 +17,7 @@ from leukbench.tools.draft.write import Drafted, draft_tables, read_classes, rea
 
 
 def audit_drafts(
-    files: Sequence[Path], papers: Sequence[str], format: str, *, matrix: str, classes: str
+    files: Sequence[Path], papers: Sequence[str], format: str, *, matrix: str | None, classes: str
 ) -> tuple[str, bool]:
     """Return the audit of paper files, drafts of other files and a matrix, and whether anything is inconsistent."""
     from leukbench.audit.findings import audit_papers
@@ -29,7 +29,7 @@ def audit_drafts(
     drafts = [draft_of(file, classes) for file in files if not is_file_name(str(file))]
     loaded = [load_paper(name) for name in [*papers, *(str(file) for file in files if is_file_name(str(file)))]]
     head = [_heading(draft) for draft in drafts]
-    if matrix:
+    if matrix is not None:
         table, remark = without_totals(read_matrix(matrix, list(names)))
         drafts.append(draft_tables([table], "matrix", classes=names, name="--matrix"))
         counts = np.array([[int(cell) for cell in row[1:]] for row in table.rows[1:]])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from leukbench.papers.slips import NAMED_CELLS
 from leukbench.papers.vocabulary import METRICS, SCORES
 from leukbench.tools.draft.captions import elsewhere, fold_of, name_others, of_results, part_of
 from leukbench.tools.draft.headers import (
@@ -32,8 +33,7 @@ from leukbench.tools.draft.tables import Printed, Sentence
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
 """Lines of scikit-learn's classification report that are means."""
 _RATE = re.compile(r"\bper\b|/ ?s(?:ec)?\b|throughput|fps", re.IGNORECASE)
-_CELLS = frozenset({"tp", "fp", "fn", "tn"})
-_COUNTS = frozenset({"n_images", "n_subjects", *_CELLS, "params_total", "params_trainable", "params_nontrainable"})
+_COUNTS = frozenset({"n_images", "n_subjects", *NAMED_CELLS, "params_total", "params_trainable", "params_nontrainable"})
 _IN_TEXT = re.compile(
     r"(?<![\w.,])(?:\d*\.\d+(?:\s?%)?|\d+\s?%)|[:=]\s*\d+(?![\d.])|\d+(?=\s+(?:true|false)\b)", re.IGNORECASE
 )
@@ -513,6 +513,6 @@ def _score_in(text: str) -> str:
         for near, shown in ((before, before + match.group()), (after, before + match.group() + after)):
             words = re.sub(r"[\W_]+", " ", near)
             metric = read_header(words).metric if re.search(r"[^\W\d]", words) else ""
-            if metric in SCORES or metric in _CELLS:
+            if metric in SCORES or metric in NAMED_CELLS:
                 return shown.strip()
     return ""

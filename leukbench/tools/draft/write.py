@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from leukbench.audit.readings.printed_matrices import UNNAMED
 from leukbench.errors import InputError
+from leukbench.papers.slips import NAMED_CELLS
 from leukbench.papers.vocabulary import SCORES
 from leukbench.tools.draft.figures import Fields, Figures, read_figures, sentence_figures, unread_scores
 from leukbench.tools.draft.headers import class_named
@@ -96,12 +98,14 @@ def draft_tables(
             where=name,
             expected="headers such as Accuracy, Recall, F1, AUC, parameters, TP, or a confusion matrix",
             found="; ".join([*figures.left[:5], *figures.remarks[:5]]) or f"{len(tables)} tables",
-            do="name the columns by their metrics, rows and columns of a matrix by the classes; or give --matrix",
+            do="name the columns by their metrics (counts as Train images, Images after augmentation), rows and "
+            "columns of a matrix by the classes; or give --matrix",
         )
     support = _support(figures, classes)
     names = list(classes) or next((list(m["classes"]) for m in figures.matrices), list(support))
+    names = names or (list(UNNAMED) if _counts_of_two(figures.claims) else [])
     rows = [*figures.claims, *_class_sizes(key, classes)]
-    rows = [_in_study(row, names) for row in rows]
+    rows = [_in_study(_of_a_part(row), names) for row in rows]
     if support:
         rows = [_counted(row) for row in rows]
     if any(classes.values()) or support:
@@ -114,6 +118,18 @@ def draft_tables(
     return Drafted(
         key=key, text=text + "\n", n_claims=len(rows), n_left=len(figures.left), remarks=tuple(figures.remarks)
     )
+
+
+def _counts_of_two(rows: Iterable[Fields]) -> bool:
+    """Whether some result has all four counts of a problem of two classes, and no figure names a class."""
+    found: dict[tuple[Any, ...], set[str]] = {}
+    for row in rows:
+        if row.get("class"):
+            return False
+        if row["metric"] in NAMED_CELLS:
+            place = tuple(row.get(key, "") for key in ("where", "model", "fold", "condition"))
+            found.setdefault(place, set()).add(row["metric"])
+    return any(metrics == set(NAMED_CELLS) for metrics in found.values())
 
 
 def _support(figures: Figures, classes: Mapping[str, int]) -> Mapping[str, int]:
@@ -129,6 +145,11 @@ def _support(figures: Figures, classes: Mapping[str, int]) -> Mapping[str, int]:
         return {}
     same = {name.casefold() for name in classes} in (set(), {name.casefold() for name in support})
     return support if same else {}
+
+
+def _of_a_part(row: Fields) -> Fields:
+    """Return a count of true or false answers as one of the part that the scores beside it are of."""
+    return {**row, "split": "unstated"} if row["metric"] in NAMED_CELLS and not row.get("split") else row
 
 
 def _counted(row: Fields) -> Fields:
@@ -280,7 +301,8 @@ def read_matrix(text: str, names: Sequence[str]) -> Printed:
     >>> read_matrix("752 339; 361 148", ["A", "B"]).rows
     (('', 'A', 'B'), ('A', '752', '339'), ('B', '361', '148'))
     """
-    rows = [re.findall(r"\d+", row) for row in re.split(r"[;\n/]", text) if row.strip()]
+    lines = re.split(r"[;\n/]|\]\s*,?\s*\[", text)  # the last as Python writes nested lists
+    rows = [re.findall(r"\d+", row) for row in lines if row.strip()]
     if len(rows) < 2 or any(len(row) != len(rows) for row in rows) or re.search(r"[^\d\s,;/\[\]]", text):
         raise InputError(
             "this is no confusion matrix",
@@ -288,6 +310,8 @@ def read_matrix(text: str, names: Sequence[str]) -> Printed:
             expected='rows of whole numbers, as "752 339; 361 148"',
             found=text,
         )
+    if not any(int(cell) for row in rows for cell in row):
+        raise InputError("a confusion matrix without images", where="--matrix", expected="counts", found=text)
     classes = list(names) or [f"class {i + 1}" for i in range(len(rows))]
     labels = [*classes, *[""] * (len(rows) - len(classes))]
     body = [(name, *row) for name, row in zip(labels, rows, strict=False)]

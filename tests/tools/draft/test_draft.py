@@ -301,6 +301,13 @@ def test_what_is_no_matrix_is_refused(text: str) -> None:
         read_matrix(text, [])
 
 
+def test_a_matrix_as_python_writes_it_is_read_and_one_without_images_is_refused() -> None:
+    assert read_matrix("[[752, 339], [361, 148]]", []).rows == read_matrix("752 339; 361 148", []).rows
+    assert read_matrix("[[752 339]\n [361 148]]", []).rows == read_matrix("752 339; 361 148", []).rows
+    with pytest.raises(InputError, match="without images"):
+        read_matrix("0 0; 0 0", [])
+
+
 def test_files_without_figures_and_wrong_keys_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no figure of any table is understood"):
         draft_file(_file(tmp_path, "t.csv", "a,b\n1,2\n"), "mine")

@@ -158,3 +158,17 @@ def test_what_else_names_a_row_is_its_condition(tmp_path: Path) -> None:
     _, claims = audited(tmp_path, rows)
     assert {c.model for c in claims} == {"R"}
     assert [c.condition for c in claims] == ["Aria Adam", "Aria SGD", "C-NMC SGD", "C-NMC SGD row 4"]
+
+
+@pytest.mark.parametrize(("scores", "found"), [("97.60,95.00,99.00", ["matrix_scores"]), ("93.60,90.00,96.00", [])])
+def test_true_and_false_answers_beside_scores_are_held_together_without_names_of_classes(
+    tmp_path: Path, scores: str, found: list[str]
+) -> None:
+    """180 of 200 and 288 of 300 right: accuracy 93.6, sensitivity 90, specificity 96."""
+    head = "Model,TP,FP,FN,TN,Accuracy,Sensitivity,Specificity"
+    file = tmp_path / "t.csv"
+    file.write_text(f"{head}\nNet,180,12,20,288,{scores}\n", encoding="utf-8")
+    findings = audit_papers([draft_of(file, "").paper()])
+    assert [f.check for f in findings if f.status == "inconsistent"] == found
+    scored = {f.check for f in findings if "consistent" in f.status}
+    assert "matrix_scores" in scored
