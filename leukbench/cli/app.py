@@ -401,7 +401,7 @@ def check_split(
 
 @app.command("make-split")
 def make_split(
-    table: Annotated[Path, typer.Argument(help="CSV, parquet, MONAI datalist, or a folder part/class/image")],
+    table: Annotated[Path, typer.Argument(help="CSV, parquet, MONAI datalist, or a folder (part/)class/image")],
     images: Annotated[Path | None, typer.Option(help="the folder of the images; default: that of the table")] = None,
     k: Annotated[int, typer.Option(min=2, help="number of folds")] = 5,
     test: Annotated[str, typer.Option(help="instead of folds: one cut, with this share to test")] = "",

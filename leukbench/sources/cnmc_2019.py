@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import DataError, InputError
 from leukbench.sources import base
 from leukbench.sources.base import Portal, Source, SourceCard
-from leukbench.sources.dirt import clean_files
+from leukbench.sources.dirt import clean_files, walk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def index(folder: Path) -> pd.DataFrame:
     base.check_labels(CARD, rows, where=folder)
     base.check_counts(CARD, rows, where=folder)
     known = {row["path"] for row in rows}
-    for file in clean_files(folder, below=folder.rglob("*.bmp")):
+    for file in clean_files(folder, below=(file for file in walk(folder) if file.suffix == ".bmp")):
         path = file.relative_to(folder).as_posix()
         if path not in known:
             if _NAME.fullmatch(file.name) is None and not file.stem.isdigit():

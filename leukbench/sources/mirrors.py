@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from leukbench.errors import DataError
+from leukbench.sources.dirt import walk
 from leukbench.sources.placing import Places, Tally, new_folder
 
 COLUMNS = ("image", "subject_id", "class_label", "original_image_name")
@@ -55,7 +56,7 @@ def read_shards(shards: Path) -> Iterator[tuple[str, bytes]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    files = sorted(shards.rglob("*.parquet"))
+    files = sorted(file for file in walk(shards) if file.suffix == ".parquet")
     _refuse_incomplete(shards, files)
     for file in files:
         try:

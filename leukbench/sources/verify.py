@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from leukbench.errors import DataError
 from leukbench.sources import load_source
 from leukbench.sources.base import Source, need_folder
-from leukbench.sources.dirt import is_dirt
+from leukbench.sources.dirt import is_dirt, walk
 from leukbench.sources.hashing import Image
 
 _IMAGES = frozenset({".bmp", ".jpg", ".jpeg", ".png"})
@@ -83,7 +83,7 @@ def verify_source(name: str, folder: Path, *, threads: int = 2) -> VerifyReport:
     source = load_source(name)
     need_folder(source.card, folder)
     listed = dict(source.listing(folder)[["path", "sha256"]].itertuples(index=False, name=None))
-    everything = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    everything = {file.relative_to(folder).as_posix() for file in walk(folder)}
     there = {path for path in everything if path in listed or not is_dirt(PurePosixPath(path))}
     unlisted = {path for path in there - listed.keys() if not _may_stand(source, path)}
     present = sorted(there & listed.keys()) if listed else sorted(p for p in there if _is_part(source, p))

@@ -6,6 +6,7 @@ from leukbench.paths import source_folder
 from leukbench.report.format import table
 from leukbench.sources import load_source, source_names
 from leukbench.sources.base import SourceCard
+from leukbench.sources.dirt import walk
 
 
 def sources_table() -> str:
@@ -68,7 +69,7 @@ def _here(card: SourceCard) -> str:
     if card.needs and not any((folder / part).exists() for part in card.needs):
         return f"a folder without {' or '.join(card.needs)}"
     listed = set(load_source(card.name).listing(folder)["path"])
-    files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in folder.rglob("*") if f.is_file()}
+    files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in walk(folder)}
     size = f"{sum(files.values()) / 1e6:,.0f} MB"
     n_listed = f"{len(listed & files.keys()):,} of {len(listed):,} listed files" if listed else f"{len(files):,} files"
     return f"yes, {folder}: {n_listed}, {size}"

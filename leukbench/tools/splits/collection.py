@@ -8,22 +8,23 @@ import json
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import InputError
-from leukbench.sources.dirt import is_dirt
+from leukbench.sources.dirt import is_dirt, walk
 from leukbench.sources.pictures import SUFFIXES
 from leukbench.tools.splits.shards import shards_below, unpack
 from leukbench.tools.tables.columns import (
+    NO_CLASS,
     find_columns,
     how_read,
     names_nobody,
+    plain_id,
     read_mapping,
     unread_patients,
-    whole_number,
 )
 from leukbench.tools.tables.rows import Line, Lines, Table, read_table
 
@@ -33,8 +34,13 @@ if TYPE_CHECKING:
 ROLES = ("image_id", "label", "patient", "split", "origin", "device", "site")
 FACTS = ("part", "label", "patient", "origin", "device", "site")
 COLUMNS = ("image_id", "path", *FACTS)
-PARTS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing", "holdout", "external"})
-_NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>"})
+_ONE_PART = (
+    frozenset({"train", "training"}), frozenset({"val", "valid", "validation"}), frozenset({"test", "testing"}),
+)  # fmt: skip
+"""Names of parts that mean the same."""
+PARTS = frozenset({"dev", "holdout", "external"}).union(*_ONE_PART)
+_NO_LABEL = NO_CLASS | {"null", "na", "n/a"}
+_NOTHING = _NO_LABEL | {"none"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +57,30 @@ class Collection:
     kept: object = field(default=None, repr=False)  # what ``folder`` goes with, where it is a temporary one
 
 
-def read_collection(table: Path, images: Path | None, mapping: Sequence[str] = ()) -> Collection:
+def missing_text(missing: Sequence[str]) -> str:
+    """Return a sentence about listed images without a file, "" where every image has one."""
+    n = len(missing)
+    said = f"listed image is not in the folder: {missing[0]}; it takes" if n == 1 else (
+        f"listed images are not in the folder, such as {missing[0]}; they take" if n else ""
+    )  # fmt: skip
+    return f"{n} {said} no part." if n else ""
+
+
+def read_collection(
+    table: Path, images: Path | None, mapping: Sequence[str] = (), *, parts: bool = True
+) -> Collection:  # fmt: skip
     """Return the images of a CSV or parquet table, a MONAI datalist (JSON), a folder ``part/class/image``
     (torchvision, datasets), or parquet files that hold the images themselves (datasets).
 
     A table names its images by path, by file name with or without suffix, or by a longer path of another machine.
-    Raises InputError where a name is nobody's file or that of several, and where no column names the image.
+    Raises InputError where a name is nobody's file or that of several, and where no column names the image; with
+    ``parts``, where folders name none: without, those of ``class/image`` are classes.
     """
     shards = shards_below(table) if table.is_dir() or table.suffix.lower() == ".parquet" else []
     if shards:
         return _of_shards(table, shards, mapping)
     if table.is_dir():
-        return _of_folder(table)
+        return _of_folder(table, mapping, parts=parts)
     folder = images or table.parent
     if not folder.is_dir():
         raise InputError(
@@ -96,14 +114,14 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
     columns = find_columns(table, ROLES, read_mapping(mapping, ROLES))
     _refuse_without_images(table, columns)
     files = _Files(folder)
-    rows, missing = [], []
-    for line in table.lines:
-        name = line.cells[columns["image_id"]]
-        path = files.find(name, line)
-        if path is None:
-            missing.append(name)
-        else:
-            rows.append({"image_id": name, "path": path, **_facts(line.cells, columns)})
+    names = table.values(columns["image_id"])
+    paths = files.find_all(names, table.lines)
+    missing = [name for name, path in zip(names, paths, strict=True) if path is None]
+    rows = [
+        {"image_id": line.cells[columns["image_id"]], "path": path, **_facts(line.cells, columns)}
+        for line, path in zip(table.lines, paths, strict=True)
+        if path is not None
+    ]
     if not rows:
         raise InputError(
             "none of the images of the table is in the folder",
@@ -117,8 +135,9 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
     notes = [
         how_read(columns),
         *_patients(table, columns),
+        *_labels(table, columns),
         *table.notes,
-        files.notes(),
+        *files.notes(),
         *of_parts,
         _count(unused, "image of the folder is in no row", "images of the folder are in no row"),
     ]
@@ -126,6 +145,14 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
 
 
 def _refuse_without_images(table: Table, columns: Mapping[str, str]) -> None:
+    _need_images(table, columns)
+    if not table.lines:
+        raise InputError(
+            "this table has no rows", where=str(table.file), expected="a row an image", found="a header alone"
+        )
+
+
+def _need_images(table: Table, columns: Mapping[str, str]) -> None:
     if "image_id" not in columns:
         raise InputError(
             "no column names the images",
@@ -134,19 +161,32 @@ def _refuse_without_images(table: Table, columns: Mapping[str, str]) -> None:
             found=", ".join(table.header),
             do="say which it is: --map image_id=COLUMN",
         )
-    if not table.lines:
-        raise InputError(
-            "this table has no rows", where=str(table.file), expected="a row an image", found="a header alone"
-        )
 
 
 def _facts(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for fact in FACTS:
         value = cells.get(columns.get("split" if fact == "part" else fact, ""), "")
-        nothing = names_nobody(value) if fact in {"patient", "origin"} else value.lower() in _NOTHING
-        found[fact] = "" if nothing else whole_number(value)
+        if fact in {"patient", "origin"}:
+            nothing = names_nobody(value)
+        else:
+            nothing = value.lower() in (_NO_LABEL if fact == "label" else _NOTHING)
+        found[fact] = "" if nothing else plain_id(value)
     return found
+
+
+def _labels(table: Table, columns: Mapping[str, str]) -> list[str]:
+    """Return what is to be said of labels: cells that name no class though they are not empty, and a class None."""
+    column = columns.get("label", "")
+    if not column:
+        return []
+    n_none = sum(name.lower() == "none" for name in table.values(column))
+    nothing = Counter(name for name in table.values(column) if name and name.lower() in _NO_LABEL)
+    shown = ", ".join(f"{name!r} ({n} images)" for name, n in sorted(nothing.items()))
+    return [
+        f"Column {column!r} names no class where it says {shown}: these images have no label." if nothing else "",
+        f"None is taken as a class of its own in column {column!r} ({n_none} images)." if n_none else "",
+    ]
 
 
 def _patients(table: Table, columns: Mapping[str, str]) -> list[str]:
@@ -173,6 +213,7 @@ def _with_parts(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[
         for part, of in spellings.items()
         if len(of) > 1
     ]
+    notes += _maybe_one(spelling)
     n = len(rows)
     if len(spelling) > 1:
         rows = [row for row in rows if row["part"]]
@@ -181,25 +222,39 @@ def _with_parts(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[
     return [{**row, "part": spelling[row["part"].casefold()]} for row in rows], notes
 
 
+def _maybe_one(parts: Iterable[str]) -> list[str]:
+    """Return a sentence each for parts whose names mean the same, of names in lower case."""
+    several = [sorted(names & set(parts)) for names in _ONE_PART]
+    return [f"Parts {' and '.join(names)} may be one; they count as {len(names)}." for names in several if names[1:]]
+
+
 def frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """Return the rows as a table; an id that stands twice gets the place of its second row behind it."""
+    """Return the rows as a table, ``#`` in an id as ``_``; an id that stands twice gets the place of its second row
+    behind it.
+    """
     import pandas as pd
 
     table = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype("str")
-    again = table.groupby("image_id").cumcount()
-    table["image_id"] = table["image_id"].where(
-        again.eq(0), table["image_id"] + " (row " + (again + 1).astype(str) + ")"
-    )
-    table["image_id"] = table["image_id"].str.replace("#", "_", regex=False)
-    return table
+    taken: set[str] = set()
+    again: Counter[str] = Counter()
+    ids = []
+    for name in table["image_id"].str.replace("#", "_", regex=False):
+        again[name] += 1
+        unique = name
+        while unique in taken:
+            unique = f"{name} (row {again[name]})"
+            again[name] += unique in taken
+        taken.add(unique)
+        ids.append(unique)
+    return table.assign(image_id=ids)
 
 
 def _count(n: int, one: str, several: str) -> str:
     return "" if not n else f"{n} {one if n == 1 else several}."
 
 
-def files_below(folder: Path) -> tuple[list[str], str]:
-    """Return the image files below a folder, and a sentence on what of an operating system was left out, or ""."""
+def files_below(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the image files below a folder, and a sentence each on what was left out."""
     files = _Files(folder)
     return files.paths, files.notes()
 
@@ -217,7 +272,8 @@ class _Files:
     """The image files below a folder, by path, name and stem."""
 
     def __init__(self, folder: Path) -> None:
-        everything = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+        self.lost: list[Path] = []
+        everything = sorted(file.relative_to(folder).as_posix() for file in walk(folder, lost=self.lost))
         unwritable = next((path for path in everything if not path.isascii() and _is_no_text(path)), None)
         if unwritable is not None:
             raise InputError(
@@ -237,12 +293,35 @@ class _Files:
         for name, paths in self.by_end.items():
             self.by_look.setdefault(_look(name), []).extend(paths)
 
-    def find(self, name: str, line: Line) -> str | None:
-        """Return the file that a table means. Raises InputError where several bear the name."""
-        named = PurePosixPath(name.replace("\\", "/"))
+    def find_all(self, names: Sequence[str], lines: Sequence[Line]) -> list[str | None]:
+        """Return the files that the rows of a table mean, None where a file is not there or is that of another row.
+
+        Raises InputError where several files bear a name, or several names may be one file.
+        """
+        pures = [_pure(name) for name in names]
+        claimed = {pure.as_posix() for pure in pures} & self.known
+        found = [self.find(pure, lines[i], claimed) for i, pure in enumerate(pures)]
+        rivals: dict[str, dict[PurePosixPath, int]] = {}
+        for i, path in enumerate(found):
+            if path is not None:
+                rivals.setdefault(path, {}).setdefault(pures[i], i)
+        lost = {
+            (path, pure)
+            for path, rows in rivals.items()
+            if len(rows) > 1
+            for pure in _losers(PurePosixPath(path), {pure: lines[i] for pure, i in rows.items()})
+        }
+        return [None if (path, pure) in lost else path for path, pure in zip(found, pures, strict=True)]
+
+    def find(self, named: PurePosixPath, line: Line, claimed: Set[str]) -> str | None:
+        """Return the file that a table means. Raises InputError where several bear the name.
+
+        ``claimed``: paths that the table writes out, which no other folder's image can be.
+        """
         if named.as_posix() in self.known:
             return named.as_posix()
         ends = list(self.by_end.get(named.name) or dict.fromkeys(self.by_look.get(_look(named.name), ())))
+        ends = [path for path in ends if path not in claimed or not _apart(named, PurePosixPath(path))]
         for n in range(1, len(named.parts)):  # as many of the last folders as it takes
             if len(ends) > 1:
                 ends = self._alike(named, ends, n) or ends
@@ -251,7 +330,7 @@ class _Files:
                 "several files of the folder bear one name",
                 where=f"{line.file}, line {line.number}",
                 expected="a path that one file has",
-                found=f"{name}: {', '.join(ends[:3])}",
+                found=f"{named}: {', '.join(ends[:3])}",
                 do="write the paths below the folder into the table",
             )
         return ends[0] if ends else None
@@ -261,10 +340,57 @@ class _Files:
         wanted = [_look(part) for part in named.parts[-n - 1 : -1]]
         return [path for path in ends if [_look(p) for p in PurePosixPath(path).parts[-n - 1 : -1]] == wanted]
 
-    def notes(self) -> str:
-        return _count(
-            self.n_dirt, "file of the operating system is left out", "files of the operating system are left out"
+    def notes(self) -> list[str]:
+        dirt = "file of the operating system is left out", "files of the operating system are left out"
+        lost = "link leads nowhere or back to a folder above it", "links lead nowhere or back to a folder above them"
+        followed = f", as {self.lost[0].relative_to(self.folder)}, and is not followed" if self.lost else ""
+        return [t for t in (_count(self.n_dirt, *dirt), _count(len(self.lost), *(w + followed for w in lost))) if t]
+
+
+def _pure(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _agreement(one: PurePosixPath, other: PurePosixPath) -> int:
+    """Return how many folders two paths share from their end on, the files themselves left out.
+
+    >>> _agreement(PurePosixPath("/data/p1/5.png"), PurePosixPath("p1/5.png"))
+    1
+    """
+    pairs = zip(reversed(one.parts[:-1]), reversed(other.parts[:-1]), strict=False)
+    return next(
+        (n for n, (a, b) in enumerate(pairs) if _look(a) != _look(b)), min(len(one.parts), len(other.parts)) - 1
+    )
+
+
+def _apart(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Say whether two paths cannot be one, as they name different folders.
+
+    >>> path = PurePosixPath("p1/5.png")
+    >>> _apart(path, PurePosixPath("p2/5.png")), _apart(path, PurePosixPath("/data/p1/5.png"))
+    (True, False)
+    """
+    return _agreement(one, other) < min(len(one.parts), len(other.parts)) - 1
+
+
+def _losers(path: PurePosixPath, rows: Mapping[PurePosixPath, Line]) -> list[PurePosixPath]:
+    """Return which names of one file name it in fewer of its folders than another name that cannot be the same.
+
+    Raises InputError where two that cannot be the same name it equally well.
+    """
+    agreement = {named: _agreement(named, path) for named in rows}
+    longest = sorted(rows, key=lambda named: -len(named.parts))
+    best = [named for named in longest if agreement[named] == max(agreement.values())]
+    rival = next((named for named in best[1:] if _apart(best[0], named)), None)
+    if rival is not None:
+        raise InputError(
+            "two images of the table may be one file of the folder",
+            where=f"{rows[rival].file}, lines {rows[best[0]].number} and {rows[rival].number}",
+            expected="a file for each",
+            found=f"{best[0]} and {rival}: {path}",
+            do="write the paths below the folder into the table",
         )
+    return [named for named in rows if any(named not in best and _apart(named, one) for one in best)]
 
 
 def _of_shards(table: Path, shards: Sequence[Path], mapping: Sequence[str]) -> Collection:
@@ -275,48 +401,76 @@ def _of_shards(table: Path, shards: Sequence[Path], mapping: Sequence[str]) -> C
     return replace(found, kept=kept)
 
 
-def _of_folder(folder: Path) -> Collection:
+def _of_folder(folder: Path, mapping: Sequence[str], *, parts: bool) -> Collection:
     """Return the images of ``part/class/…`` or ``part/…``, with a ``metadata.csv`` of the datasets library where there
-    is one.
+    is one; where ``parts`` need not be told, those of ``class/…`` too.
     """
     files = _Files(folder)
-    parts = {path.split("/")[0] for path in files.paths}
-    if not {part.lower() for part in parts} & PARTS:
+    below = [path for path in files.paths if "/" in path]
+    tops = sorted({path.split("/")[0] for path in below})
+    are_parts = bool({top.lower() for top in tops} & PARTS)
+    if not are_parts and (parts or not tops):
         raise InputError(
-            "the folders do not say which part of a split they are",
+            "the folders do not say which part of a split they are" if parts else "there are no folders of classes",
             where=str(folder),
-            expected="folders such as train, val, test",
-            found=", ".join(sorted(parts)[:8]) or "no image",
-            do="give a table with a column split, and the folder with --images",
+            expected="folders such as train, val, test" if parts else "folders of classes, with images in them",
+            found=", ".join(tops[:8]) or (f"{len(files.paths)} images in no folder" if files.paths else "no image"),
+            do=f"give a table with a column {'split' if parts else 'label'}, and the folder with --images",
         )
-    described = _metadata(folder, sorted(parts))
+    described = _metadata(folder, tops, mapping)
     rows = []
-    for path in files.paths:
-        part, *between, _ = path.split("/")
+    for path in below:
+        top, *between, _ = path.split("/")
         of_path = {"image_id": path, "path": path, **dict.fromkeys(FACTS, "")}
-        rows.append({**of_path, "part": part, "label": between[0] if between else "", **described.get(path, {})})
-    return Collection(folder=folder, rows=frame(rows), notes=tuple(t for t in (files.notes(),) if t))
+        label = (between[0] if between else "") if are_parts else top
+        rows.append({**of_path, "part": top if are_parts else "", "label": label, **described.get(path, {})})
+    one, several = "image lies in no folder and is left out", "images lie in no folder and are left out"
+    notes = [
+        *files.notes(),
+        *(_maybe_one(top.casefold() for top in tops) if are_parts else [f"Folders are classes: {', '.join(tops)}."]),
+        _count(len(files.paths) - len(below), one, several),
+    ]
+    missing = tuple(path for path in described if path not in files.known)
+    return Collection(folder=folder, rows=frame(rows), missing=missing, notes=tuple(t for t in notes if t))
 
 
-def _metadata(folder: Path, parts: Sequence[str]) -> dict[str, dict[str, str]]:
+def _metadata(folder: Path, parts: Sequence[str], mapping: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return what ``metadata.csv`` or ``metadata.jsonl`` in the folder of a part say of its images, by path."""
     found: dict[str, dict[str, str]] = {}
+    roles, described = tuple(role for role in ROLES if role != "split"), False
     for part in parts:
         for file in (folder / part / "metadata.csv", folder / part / "metadata.jsonl"):
             if not file.is_file():
                 continue
             table = read_table(file) if file.suffix == ".csv" else _json_lines(file)
-            columns = find_columns(
-                table, ("image_id", "label", "patient", "origin", "device", "site"), read_mapping([], ())
-            )
+            columns = find_columns(table, roles, read_mapping(mapping, roles))
+            _need_images(table, columns)
+            described = True
             for line in table.lines:
                 facts = {fact: value for fact, value in _facts(line.cells, columns).items() if value}
-                found[f"{part}/{line.cells[columns['image_id']]}"] = facts
+                found[f"{part}/{_pure(line.cells[columns['image_id']])}"] = facts
+    if mapping and not described:
+        raise InputError(
+            "--map names columns, and no table is read", where=f"--map {mapping[0]}, {folder}",
+            expected="a table, or metadata.csv in the folder of a part", found="folders of images alone",
+            do="leave --map out, or give a table, and the folder with --images",
+        )  # fmt: skip
     return found
 
 
 def _json_lines(file: Path) -> Table:
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = []
+    for number, line in enumerate(file.read_bytes().decode("utf-8-sig", errors="replace").splitlines(), start=1):
+        try:
+            row = json.loads(line) if line.strip() else {}
+        except (ValueError, RecursionError) as error:
+            row = str(error)
+        if not isinstance(row, dict):
+            raise InputError(
+                "a line is no JSON object", where=f"{file}, line {number}", expected='such as {"file_name": "a.png"}',
+                found=line[:80], do="mend this line, or write the file again",
+            )  # fmt: skip
+        rows += [row] if row else []
     return _table_of(file, rows)
 
 
@@ -333,15 +487,15 @@ def _datalist(file: Path) -> Table:
         if isinstance(plain, dict)
         else {"": plain if isinstance(plain, list) else []}
     )
-    rows = []
+    rows, other = [], []
     for part, entries in lists.items():
-        for entry in entries:
-            row = {"image": entry} if isinstance(entry, str) else dict(entry) if isinstance(entry, dict) else {}
-            if isinstance(row.get("image"), str):
-                fold = f" fold {row['fold']}" if "fold" in row and part.lower().startswith("train") else ""
-                rows.append(
-                    {**{k: v for k, v in row.items() if k != "fold"}, **({"split": part + fold} if part else {})}
-                )
+        for number, entry in enumerate(entries):
+            row = _entry(entry)
+            if not row:
+                other.append(f"{part or 'entry'}[{number}]: {str(entry)[:60]}")
+                continue
+            fold = f" fold {row['fold']}" if "fold" in row and part.lower().startswith("train") else ""
+            rows.append({**{k: v for k, v in row.items() if k != "fold"}, **({"split": part + fold} if part else {})})
     if not rows:
         raise InputError(
             "this JSON lists no images",
@@ -350,7 +504,22 @@ def _datalist(file: Path) -> Table:
             found=str(plain)[:80],
             do="give a MONAI datalist or a table",
         )
-    return _table_of(file, rows)
+    told = "entry of the datalist names", "entries of the datalist name"
+    left = _count(len(other), *(f"{words} no single image and takes no part, as {other[:1]}" for words in told))
+    return replace(_table_of(file, rows), notes=(left,) if left else ())
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    """Return an entry of a datalist with the one image that it names, {} where it names none or several.
+
+    >>> _entry("a.png"), _entry({"image": ["a.png"], "label": 1}), _entry({"image": ["a.png", "b.png"]})
+    ({'image': 'a.png'}, {'image': 'a.png', 'label': 1}, {})
+    """
+    row = {"image": entry} if not isinstance(entry, dict) else entry
+    image = row.get("image")
+    if isinstance(image, list) and len(image) == 1:
+        image = image[0]
+    return {**row, "image": image} if isinstance(image, str) else {}
 
 
 def _table_of(file: Path, rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from leukbench.cohort.duplicates import Greys
 
+LEAST_PX = 3
 SHORTEST_PX = 256
 """Features are taken from images shrunk to about this side: colour, border and size need no more."""
 
@@ -119,6 +120,8 @@ def _features(rgb: np.ndarray) -> FloatArray:
     small = np.asarray(rgb, dtype=np.uint8)
     if factor < 0.75:
         small = np.asarray(cv2.resize(rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    lacking = [max(0, LEAST_PX - side) for side in small.shape[:2]]  # a border needs something between two edges
+    small = np.pad(small, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
     size = np.log(np.array(rgb.shape[:2], dtype=np.float64))
     return np.concatenate([colour_histogram(small), border(small) / 255, foreground_size(small), size])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import InputError
 from leukbench.paths import write_text
 from leukbench.records import SplitRule, json_text
-from leukbench.tools.splits.collection import Collection, read_collection
+from leukbench.tools.splits.collection import Collection, missing_text, read_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,8 @@ def make_split(
     Parameters
     ----------
     table
-        A CSV, Excel or JSON file with a row an image.
+        A CSV or parquet file with a row an image, a MONAI datalist, or a folder ``part/class/image`` or
+        ``class/image``.
     images
         The folder of the images; None where they lie beside the table.
     k
@@ -91,7 +92,7 @@ def make_split(
     Raises
     ------
     InputError
-        For a table without labels, or with one patient in several spellings.
+        For a table without labels, with one patient in several spellings, or a share outside (0, 1).
     SplitError
         Where a fold would lack a class.
     """
@@ -102,11 +103,10 @@ def make_split(
     from leukbench.cohort.splits import make_splits
     from leukbench.tools.splits.looks import look_at
 
-    collection = read_collection(table, images, mapping)
+    rule = _rule(k=k, test=test, validation=validation)
+    collection = read_collection(table, images, mapping, parts=False)
     classes = _classes(collection, table)
     _refuse_spellings(collection, table)
-    shares = (1 - test, test) if test else None
-    rule = SplitRule(unit="group", k=None if test else k, shares=shares, validation=validation)
     looks = look_at(collection, advance=advance)
     manifest = as_manifest(looks.manifest.assign(pool=""))
     groups = make_groups(manifest, find_duplicates(manifest, list(manifest["image_id"]), looks.greys))
@@ -118,8 +118,29 @@ def make_split(
         split=split,
         certificate=certificate,
         table=_used_for(collection, split),
-        notes=(*collection.notes, *looks.notes),
+        notes=tuple(text for text in (*collection.notes, *_left_out(collection), *looks.notes) if text),
     )
+
+
+def _rule(*, k: int | None, test: float | None, validation: float) -> SplitRule:
+    if test is not None and not 0 < test < 1:
+        raise InputError(
+            "a share of 0 or of all tests nothing that was not trained on", where="--test",
+            expected="a fraction between 0 and 1", found=f"{test:g}", do="as in --test 0.2; leave it out for folds",
+        )  # fmt: skip
+    shares = (1 - test, test) if test is not None else None
+    return SplitRule(unit="group", k=k if test is None else None, shares=shares, validation=validation)
+
+
+def _left_out(collection: Collection) -> list[str]:
+    """Return what is to be said of images that are not split, and of classes that may be one."""
+    from leukbench.tools.splits.crossings import spellings
+
+    label = collection.rows["label"]
+    n, several = int(label.eq("").sum()), sorted(set(spellings(label).values()))
+    said = "image has no label and is in no fold" if n == 1 else "images have no label and are in no fold"
+    alike = f"Classes that may be one in several spellings, counted as different: {'; '.join(several[:5])}."
+    return [missing_text(collection.missing), f"{n} {said}." if n else "", alike if several else ""]
 
 
 def _classes(collection: Collection, table: Path) -> list[str]:
@@ -181,8 +202,18 @@ def summary(made: MadeSplit) -> str:
         for f in made.certificate["folds"]
     ]
     n_groups, n_images = made.groups["group"].nunique(), len(made.groups)
-    head = f"{n_images} images in {n_groups} groups; {made.certificate['sentence']}."
+    head = f"{n_images} images in {n_groups} groups; {_whose(made.manifest, made.certificate)}."
     return "\n\n".join([head, *made.notes, table(rows)])
+
+
+def _whose(manifest: pd.DataFrame, certificate: dict[str, Any]) -> str:
+    """Return the certificate's sentence about patients, or where only some images have one, of how many that is so."""
+    named, n = int(manifest["patient"].ne("").sum()), len(manifest)
+    if named in {0, n}:
+        return str(certificate["sentence"])
+    return (
+        f"by group, patients named for {named} of {n} images, the other {n - named} in groups by their pictures alone"
+    )
 
 
 def check_made(folder: Path) -> tuple[str, bool]:
@@ -200,12 +231,13 @@ def check_made(folder: Path) -> tuple[str, bool]:
         raise InputError(
             "cannot read a certificate", where=str(file), expected="what make-split wrote", found=str(error)
         ) from error
+    manifest = read_manifest(folder / _FILES["manifest"])
     problems = check_certificate(
-        certificate, manifest=read_manifest(folder / _FILES["manifest"]), groups=read_groups(folder / _FILES["groups"]),
+        certificate, manifest=manifest, groups=read_groups(folder / _FILES["groups"]),
         split=read_split(folder / _FILES["split"]),
     )  # fmt: skip
     if problems:
         return "\n".join([f"{folder}: BROKEN", *(f"  - {problem}" for problem in problems)]), True
     n = len(certificate["folds"])
     shares = certificate["declares"] or "nothing is shared between training side and test"
-    return f"{folder}: kept; {n} fold{'s' if n > 1 else ''}, {certificate['sentence']}; {shares}", False
+    return f"{folder}: kept; {n} fold{'s' if n > 1 else ''}, {_whose(manifest, certificate)}; {shares}", False

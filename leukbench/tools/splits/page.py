@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from leukbench.report.format import on_one_line, percent, table
+from leukbench.tools.splits.collection import missing_text
 
 Plain = dict[str, Any]
 Block = tuple[str, Any]
@@ -66,11 +67,7 @@ def _blocks(facts: Plain) -> Iterator[Block]:
     yield "p", _verdict(facts)
     yield from (("p", text) for text in facts["notes"])
     if facts["missing"]:
-        yield (
-            "p",
-            f"{len(facts['missing'])} listed images are not in the folder, such as {facts['missing'][0]}; they "
-            "take no part.",
-        )
+        yield "p", missing_text(facts["missing"])
     yield "h2", "Parts"
     yield "table", _parts(facts["parts"])
     yield from _shared(facts)

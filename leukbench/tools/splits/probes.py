@@ -73,6 +73,8 @@ def _by_group(
         return None
     use = np.sort(generator_for(seed, "probe sample").permutation(use)[:MOST_IMAGES])
     classes, label = np.unique(truth[use], return_inverse=True)
+    if len(np.unique(groups[use])) < CUTS or len(classes) < 2:
+        return None
     folds = StratifiedGroupKFold(CUTS, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class in fewer groups than folds

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leukbench.errors import InputError
+from leukbench.sources.dirt import walk
 
 _NAME = re.compile(r"(?P<part>.+?)(-\d+-of-\d+)?\.parquet")
 _ROWS = 256
@@ -19,7 +20,7 @@ _ROWS = 256
 
 def shards_below(path: Path) -> list[Path]:
     """Return the parquet files with image bytes that a path names, itself or below it; none where there is none."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    files = [path] if path.is_file() else sorted(walk(path))
     return [file for file in files if file.suffix.lower() == ".parquet" and _image_column(file)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leukbench.errors import InputError
 from leukbench.paths import write_text
-from leukbench.tools.splits.collection import FACTS, Collection, read_collection
+from leukbench.tools.splits.collection import FACTS, Collection, missing_text, read_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def find_twins(
         pairs=named[kept],
         groups=groups,
         merges=merges(groups, looks.manifest, pairs),
-        notes=(*collection.notes, *looks.notes),
+        notes=tuple(t for t in (*collection.notes, missing_text(collection.missing), *looks.notes) if t),
     )
 
 
@@ -68,7 +68,7 @@ def _of_any(folder: Path) -> Collection:
             "this folder holds no images", where=str(folder), expected="image files in it or below", found="none"
         )
     rows = [{"image_id": path, "path": path, **dict.fromkeys(FACTS, "")} for path in paths]
-    return Collection(folder=folder, rows=frame(rows), notes=(notes,) if notes else ())
+    return Collection(folder=folder, rows=frame(rows), notes=tuple(notes))
 
 
 def page(twins: Twins) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -185,6 +186,8 @@ _NOBODY = frozenset({
     "", "nan", "none", "null", "na", "n/a", "n.a.", "<na>", "nat", "unknown", "unk", "missing", "not available",
     "-", "--", "–", "—", "?", ".", "-1", "-1.0",
 })  # fmt: skip
+NO_CLASS = frozenset({"", "nan", "<na>"})
+"""Cells that name no class, in any case: None is a class of its own, as some have one of that name."""
 
 
 @dataclass(frozen=True)
@@ -255,15 +258,23 @@ def plain_name(name: str) -> str:
 
 
 def spelled_alike(name: str) -> str:
-    """Return what two names share that differ only in case, blanks, dashes or leading zeros.
+    """Return what two names share that differ only in case, blanks, dashes of any kind, leading zeros or the form of
+    their letters in Unicode.
 
     >>> spelled_alike("P 007") == spelled_alike("p7"), spelled_alike("P70") == spelled_alike("P7")
     (True, False)
     >>> spelled_alike("1-11") == spelled_alike("11_1")  # between figures they keep two numbers apart
     False
+    >>> spelled_alike("M\u00fcller\u20131") == spelled_alike("Mu\u0308ller-1")
+    True
     """
-    between = re.sub(r"(?<=\d)[\s_\-]+(?=\d)", "/", name.casefold())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_\-]+", "", between))
+    plain = unicodedata.normalize("NFC", name.casefold())
+    between = re.sub(rf"(?<=\d){_BLANKS}(?=\d)", "/", plain)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(_BLANKS, "", between))
+
+
+_BLANKS = r"[\s_\-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b\u2060\ufeff]+"
+"""Blanks, dashes (the minus sign and the soft hyphen among them) and characters without width."""
 
 
 def names_nobody(name: str) -> bool:
@@ -282,6 +293,15 @@ def whole_number(name: str) -> str:
     ('12', '007', '1.5', 'P12.0')
     """
     return name.split(".")[0] if re.fullmatch(r"\d+\.0+", name) else name
+
+
+def plain_id(name: str) -> str:
+    """Return an id as it counts: its letters in one form of Unicode, without the zeros of a decimal behind it.
+
+    >>> plain_id("Mu\u0308ller") == plain_id("M\u00fcller"), plain_id("12.0")
+    (True, '12')
+    """
+    return whole_number(unicodedata.normalize("NFC", name))
 
 
 _JUDGED = frozenset({"label", "predicted"})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -342,3 +343,162 @@ def test_a_patient_of_each_image_beside_the_person_is_asked_about(images: Path, 
     found = check_split(table, images, mapping=[f"patient={other}"])
     assert [s["name"] for s in found.facts["shared"]] == ["P00"]
     assert "Patients are read from column " + repr(other) + "; not read: 'patient'." in found.facts["notes"]
+
+
+# ------------------------------------------------------------------------------ files, links and lists as they come
+
+
+def _names(found: Any) -> list[tuple[str, str]]:
+    return [(p["kind"], p["across_parts"]) for p in found.facts["pairs"]]
+
+
+def test_a_row_whose_file_is_missing_takes_no_file_of_another_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    paths = [f"p{patient}/{i}.png" for patient in (1, 2) for i in range(6)]
+    for seed, path in enumerate(paths[:-1]):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / path), made_up(seed))
+    rows = [(path, "train" if path.startswith("p1") else "test") for path in paths]
+    for before in ("", "/home/me/set/"):
+        named = [(before + path, part) for path, part in rows]
+        found = check_split(write_table(tmp_path / "t.csv", named, ("filename", "split")), folder)
+        assert found.facts["missing"] == [f"{before}p2/5.png"] and not found.crosses
+        assert f"1 listed image is not in the folder: {before}p2/5.png; it takes no part." in found.text("md")
+
+
+def test_two_images_of_a_table_that_may_be_one_file_are_refused(images: Path, tmp_path: Path) -> None:
+    rows = [(f"{part}/img_00{i}.png", part) for part in ("train", "test") for i in range(3)]
+    with pytest.raises(InputError, match="two images of the table may be one file") as raised:
+        check_split(write_table(tmp_path / "t.csv", rows, ("filename", "split")), images)
+    assert raised.value.where.endswith("t.csv, lines 2 and 5") and "test/img_000.png" in raised.value.found
+    rows = [("img_000.png", "train"), (f"{images}/img_000.png", "test"), ("img_001.png", "test")]
+    found = check_split(write_table(tmp_path / "t.csv", rows, ("filename", "split")), images)
+    assert _names(found) == [("identical_file", 1)]  # one file under a short and a long name
+
+
+def _parts_of(images: Path, folder: Path, parts: tuple[str, ...] = ("train", "test")) -> Path:
+    for name, part, label, _ in ROWS:
+        if part in parts:
+            (folder / part / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(images / name, folder / part / label / name)
+    return folder
+
+
+def test_linked_folders_are_followed_and_links_that_lead_back_or_nowhere_told(images: Path, tmp_path: Path) -> None:
+    data, other = _parts_of(images, tmp_path / "data"), tmp_path / "other"
+    shutil.copytree(data / "train" / "A", other / "A")
+    (data / "val").symlink_to(other)
+    (data / "train" / "again").symlink_to(data)
+    (data / "train" / "A" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (other / "up").symlink_to(tmp_path)
+    found = check_split(data)
+    assert {p["part"]: p["n_images"] for p in found.facts["parts"]} == {"test": 16, "train": 32, "val": 16}
+    assert _names(found) == [("identical_file", 16)] and found.crosses
+    assert any(text.startswith("3 links lead nowhere or back to a folder above") for text in found.facts["notes"])
+
+
+def test_an_image_beside_the_folders_of_the_parts_is_told_and_in_none(images: Path, tmp_path: Path) -> None:
+    data = _parts_of(images, tmp_path / "data")
+    shutil.copy(images / "img_000.png", data / "overview.png")
+    found = check_split(data)
+    assert found.facts["n_images"] == 48 and not found.crosses
+    assert "1 image lies in no folder and is left out." in found.facts["notes"]
+
+
+def test_names_with_a_hash_stay_apart(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(images, folder)
+    shutil.copy(folder / "img_000.png", folder / "img#001.png")
+    rows = [*ROWS, ("img#001.png", "train", "A", "P30")]
+    found = check_split(write_table(tmp_path / "t.csv", rows), folder)
+    assert found.facts["n_images"] == 49 and _names(found) == [("identical_file", 1)]
+    assert list(found.tables["pairs_across"][["image_id_a", "image_id_b"]].iloc[0]) == [
+        "img_000.png", "img_001.png (row 2)"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where", "words"),
+    [
+        ("metadata.csv", "picture of,label\nimg_000.png,A\n", "metadata.csv, line 1", "no column names the images"),
+        (
+            "metadata.jsonl",
+            '{"file_name": "img_000.png"}\n{"file_name": \n',
+            "metadata.jsonl, line 2",
+            "no JSON object",
+        ),
+        ("metadata.jsonl", '["img_000.png"]\n', "metadata.jsonl, line 1", "no JSON object"),
+    ],
+)
+def test_metadata_that_cannot_be_read_are_refused_by_file_and_line(
+    images: Path, tmp_path: Path, name: str, text: str, where: str, words: str
+) -> None:
+    data = _parts_of(images, tmp_path / "data")
+    (data / "train" / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=words) as raised:
+        check_split(data)
+    assert raised.value.where.endswith(where)
+
+
+def test_metadata_may_have_a_column_that_is_mapped_and_name_images_that_are_not_there(
+    images: Path, tmp_path: Path
+) -> None:
+    data = _parts_of(images, tmp_path / "data")
+    (data / "train" / "metadata.csv").write_text("picture of,who\nB/img_004.png,P9\nA/gone.png,P8\n", encoding="utf-8")
+    (data / "test" / "metadata.csv").write_text("picture of,who\nA/img_000.png,P9\n", encoding="utf-8")
+    found = check_split(data, mapping=["image_id=picture of", "patient=who"])
+    assert [s["name"] for s in found.facts["shared"]] == ["P9"] and found.facts["missing"] == ["train/A/gone.png"]
+    shutil.rmtree(data)
+    with pytest.raises(InputError, match="no table is read"):
+        check_split(_parts_of(images, data), mapping=["patient=who"])
+
+
+def test_a_datalist_names_images_in_lists_of_one_and_what_names_several_is_told(images: Path, tmp_path: Path) -> None:
+    lists = {
+        key: [{"image": [n], "label": la, "patient": pa} for n, pt, la, pa in ROWS if pt == part]
+        for key, part in (("training", "train"), ("validation", "test"))
+    }
+    lists["training"].append({"image": ["img_000.png", "img_001.png"], "label": "A", "patient": "P00"})
+    table = tmp_path / "list.json"
+    table.write_text(json.dumps(lists))
+    found = check_split(table, images)
+    assert found.facts["n_images"] == 48
+    assert any(text.startswith("1 entry of the datalist names no single image") for text in found.facts["notes"])
+    assert any("training[32]" in text for text in found.facts["notes"])
+
+
+@pytest.mark.parametrize("n_groups", [1, 2])
+def test_few_groups_leave_the_verdict_and_only_the_probe_away(images: Path, tmp_path: Path, n_groups: int) -> None:
+    rows = [(n, "test" if i % 2 else "train", c, f"P{i % n_groups}") for i, (n, _, c, _) in enumerate(ROWS)]
+    found = check_split(write_table(tmp_path / "t.csv", rows), images)
+    assert found.crosses is (n_groups == 1)
+    assert {p["what"] for p in found.facts["probes"]} <= {"patient"}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 40), (40, 2), (1, 300)])
+def test_an_image_of_a_pixel_or_two_is_looked_at(images: Path, tmp_path: Path, shape: tuple[int, int]) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(images, folder)
+    cv2.imwrite(str(folder / "small.png"), np.full((*shape, 3), 90, np.uint8))
+    rows = [*ROWS, ("small.png", "train", "A", "P30")]
+    found = check_split(write_table(tmp_path / "t.csv", rows), folder)
+    assert found.facts["n_images"] == 49 and not found.crosses
+
+
+def test_parts_whose_names_mean_the_same_are_told(images: Path, tmp_path: Path) -> None:
+    rows = [(n, ("val" if i % 8 else "valid") if p == "test" else p, c, q) for i, (n, p, c, q) in enumerate(ROWS)]
+    assert "Parts val and valid may be one; they count as 2." in _facts(images, tmp_path, rows)["notes"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [("M\u00fcller", "Mu\u0308ller", "patient"), ("P\u20110", "P-0", "spelling"), ("P\u22120", "P\u20130", "spelling")],
+)
+def test_a_patient_in_another_form_of_unicode_or_with_another_dash_is_never_passed_over(
+    images: Path, tmp_path: Path, one: str, other: str, kind: str
+) -> None:
+    rows = [(n, p, c, (other if i == 1 else one) if i < 4 else q) for i, (n, p, c, q) in enumerate(ROWS)]
+    rows[1] = (rows[1][0], "train", *rows[1][2:])
+    found = check_split(write_table(tmp_path / "t.csv", rows), images)
+    assert [s["what"] for s in found.facts["shared"]] == [kind]
+    assert {t["part"]: t["patient"] for t in found.facts["touched"]} == {"test": 3, "train": 1}
