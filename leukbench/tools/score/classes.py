@@ -5,11 +5,12 @@ for.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from leukbench.errors import InputError
-from leukbench.tools.tables.columns import option
+from leukbench.tools.tables.columns import BLANKS, option
 
 
 def check_same_names(
@@ -29,7 +30,7 @@ def check_same_names(
     what
         What the other side is: predicted classes, columns of scores.
     known
-        Classes that ``--map`` names, which are taken at their word.
+        Classes that ``--map`` says are right as they are.
     """
     unseen = [name for name in others if name not in labels and name not in known]
     missed = [name for name in labels if name not in others and name not in known]
@@ -97,7 +98,7 @@ def _folded(name: str) -> str:
     """
     if re.fullmatch(r"\d+\.0+", name):
         name = name.split(".")[0]
-    return re.sub(r"[\s_\-]+", "", name.casefold())
+    return re.sub(BLANKS, "", unicodedata.normalize("NFC", name.casefold()))
 
 
 def _shorter(name: str, label: str) -> str:

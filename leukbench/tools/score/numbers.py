@@ -86,7 +86,34 @@ def find_scores(
         return None, (f"Column {single!r} is not read: it is no score of one class, and predicted is scored.",)
     if not single:
         return None, ()
-    return _single(table, single, next(iter(best), ""), labels, mapped, logits=logits), ()
+    found = _single(table, single, next(iter(best), ""), labels, mapped, logits=logits)
+    if "predicted" in columns:
+        _refuse_opposite(table, found, columns["predicted"], labels, mapped)
+    return found, ()
+
+
+def _refuse_opposite(
+    table: Table, scores: ScoreColumns, predicted: str, labels: Sequence[str], mapped: ColumnMapping
+) -> None:
+    """Raise InputError where the calls say in every row that a score is that of the other class."""
+    calls = [mapped.classes.get(name, name) for name in table.values(predicted)]
+    column = scores.of[scores.positive]
+    values = np.array([float(cell.replace(",", ".", 1)) for cell in table.values(column)])
+    called = np.array([call == scores.positive for call in calls])
+    cut = 0.0 if scores.logits else 0.5
+    if called.all() or not called.any():
+        against = bool(((values < cut) if called.all() else (values > cut)).all())
+    else:
+        against = bool(values[called].max() <= values[~called].min() and values.min() < values.max())
+    if not against or not set(calls) <= set(labels):
+        return
+    other = next(name for name in labels if name != scores.positive)
+    raise InputError(
+        "the calls contradict a score in every row", where=f"{table.file}, columns {column} and {predicted}",
+        expected=f"high scores where {scores.positive} is called", found=f"low ones there, high ones for {other}",
+        do=f"if it is the score of {other}, add {option({'positive': other})}; to leave it out "
+        f"{option({'score': 'none'})}; to leave the calls out {option({'predicted': 'none'})}",
+    )  # fmt: skip
 
 
 def _follows(table: Table, column: str, predicted: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +24,18 @@ from leukbench.tools.score.calls import (
 )
 from leukbench.tools.score.classes import check_same_names
 from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
+from leukbench.tools.score.repeats import within_runs
 from leukbench.tools.tables.columns import (
     IS,
     MAY_BE,
+    NO_CLASS,
+    PARTS,
     ColumnMapping,
     find_columns,
     how_read,
     names_nobody,
     option,
+    plain_id,
     plain_name,
     read_mapping,
     whole_number,
@@ -42,8 +47,7 @@ LAYOUT = (
     "columns for the image, its true class (label), its patient or group, and a score of every class or "
     "the predicted one"
 )
-_PARTS = frozenset({"split", "subset", "partition", "set", "phase", "dataset", "data_split"})
-_NO_CLASS = frozenset({"", "nan", "<na>"})
+_SPLITS = (IS["split"] | MAY_BE["split"] | {"split"}) - IS["fold"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,8 @@ def load_predictions(
     """
     mapped = read_mapping(mapping, ROLES)
     read = file if isinstance(file, Table) else read_table(file)
-    table, chosen = _choose(_where(read, where), arm=arm, selection=selection)
+    of_parts, pooled = _where(read, where)
+    table, chosen = _choose(of_parts, arm=arm, selection=selection)
     if not table.lines:
         raise InputError(
             "this file holds no predictions", where=str(read.file), expected="a row per image", found="a header"
@@ -125,7 +130,7 @@ def load_predictions(
         raise _no_calls(table, columns)
     if columns.get("score") not in (scores.of.values() if scores else ()):
         columns.pop("score", None)  # beside the scores of all classes, or beside calls that it does not follow
-    return _loaded(table, columns, mapped, labels, scores, (*chosen, *no_image, *called, *left))
+    return _loaded(table, columns, mapped, labels, scores, (*pooled, *chosen, *no_image, *called, *left))
 
 
 def _loaded(
@@ -137,10 +142,11 @@ def _loaded(
     notes: tuple[str, ...],
 ) -> LoadedPredictions:
     """Return the predictions of a table whose columns are known."""
-    images, from_rows = _images(table, columns)
+    images, from_rows = _images(table, columns, mapped)
     unit = next((role for role in ("group", "patient") if role in columns), "image")
     predicted = _names(table, columns["predicted"], mapped) if "predicted" in columns else None
     classes, values, done = _classes(table, columns, mapped, labels, predicted, scores)
+    done += (*_merged(table, columns, mapped), *_idle(table, columns, mapped, classes, scores))
     predictions = Predictions(
         classes=classes,
         image_id=images,
@@ -171,24 +177,29 @@ def _loaded(
 # ------------------------------------------------------------------------------------------------------ which rows
 
 
-def _where(table: Table, conditions: Sequence[str]) -> Table:
-    """Return the rows that ``--where`` asks for. Raises InputError where a file holds training and test rows and nobody
-    chose.
+def _where(table: Table, conditions: Sequence[str]) -> tuple[Table, tuple[str, ...]]:
+    """Return the rows that ``--where`` asks for, and what parts are scored together. Raises InputError where a file
+    holds training and test rows and nobody chose.
     """
+    pooled = []
     for text in conditions:
         column, equals, value = (part.strip() for part in text.partition("="))
         if not equals or column not in table.header:
             raise unknown_name("column", column, table.header, where=f"--where {text}, {table.file}")
         table = _of(table, column, value, known=list(dict.fromkeys(table.values(column))))
     for column in table.header:
-        there = list(dict.fromkeys(table.values(column))) if plain_name(column) in _PARTS else []
+        there = list(dict.fromkeys(table.values(column))) if plain_name(column) in _SPLITS else []
         if len(there) > 1 and any(value.lower().startswith("train") for value in there):
             tested = next((v for v in there if v.lower().startswith("test")), there[-1])
             raise InputError(
                 "this file holds what was trained on beside what was tested", where=f"{table.file}, column {column}",
                 expected="one part", found=", ".join(there), do=f"add --where {column}={tested}",
             )  # fmt: skip
-    return table
+        if len({value.lower() for value in there} & PARTS) > 1:
+            pooled.append(
+                f"Rows of several parts ({', '.join(there)}) are scored together; of one: --where {column}={there[0]}."
+            )
+    return table, tuple(pooled)
 
 
 def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str, ...]]:
@@ -196,6 +207,9 @@ def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str
     being asked.
     """
     notes = []
+    for option_, value in (("arm", arm), ("selection", selection)):
+        if value and option_ not in table.header:
+            raise unknown_name("column", option_, table.header, where=f"--{option_} {value}, {table.file}")
     if "arm" in table.header:
         arms = [a for a in dict.fromkeys(table.values("arm")) if not a.startswith("trivial:")]
         table = _of(
@@ -297,13 +311,19 @@ def _classes(
     """Return the classes, their scores (NaN where there are none) and what was done. Raises InputError for names that
     do not fit.
     """
-    known = list(mapped.classes.values())
+    known = _at_their_word(table, columns, mapped, scores)
     truth, called = _distinct(labels), _distinct(predicted or [])
     if scores is None:
         check_same_names(table.file, truth, called, what="predicted", known=known)
         names = tuple(sorted({*truth, *called}))
         return names, np.full((len(labels), len(names)), np.nan), ()
     named = tuple(mapped.classes.get(name, name) for name in scores.of)
+    if len(set(named)) < len(named):
+        raise InputError(
+            "two columns of scores are mapped to one class", where=f"{table.file}, --map class:…",
+            expected="a class for each", do="name another class for one of them",
+            found=", ".join(f"{column}: {name}" for column, name in zip(scores.of.values(), named, strict=True)),
+        )  # fmt: skip
     if len(scores.of) == 1:
         named = (next(name for name in truth if name != named[0]), named[0])
     check_same_names(table.file, truth, named, what="the columns of scores", known=known)
@@ -313,16 +333,66 @@ def _classes(
     return named, values, done
 
 
+def _at_their_word(
+    table: Table, columns: Mapping[str, str], mapped: ColumnMapping, scores: ScoreColumns | None
+) -> list[str]:
+    """Return the classes that ``--map class:X=X`` takes as they are.
+
+    Raises InputError where ``--map`` names what stands nowhere, and something else that stands there is left unnamed.
+    """
+    cells = {name for role in ("label", "predicted") if role in columns for name in _plain(table, columns[role])}
+    meant = {*mapped.classes, *mapped.classes.values()}
+    there = {*cells, *(scores.of if scores else ()), *mapped.classes.values()}
+    absent = [name for name in mapped.classes if name not in there]
+    unnamed = [name for name in _distinct(sorted(cells)) if name not in meant]
+    if absent and unnamed:
+        where = f"--map class:{absent[0]}={mapped.classes[absent[0]]}, {table.file}"
+        raise unknown_name("class", absent[0], unnamed, where=where)
+    return [name for name, class_ in mapped.classes.items() if name == class_]
+
+
+def _merged(table: Table, columns: Mapping[str, str], mapped: ColumnMapping) -> list[str]:
+    """Return a sentence for each column in which ``--map`` makes one class of several that stand there."""
+    texts = []
+    for column in (columns[role] for role in ("label", "predicted") if role in columns):
+        names: dict[str, list[str]] = {}
+        for name in _distinct(_plain(table, column)):
+            names.setdefault(mapped.classes.get(name, name), []).append(name)
+        texts += [
+            f"--map makes one class of {' and '.join(of)} in column {column!r}: {class_}."
+            for class_, of in names.items()
+            if len(of) > 1
+        ]
+    return texts
+
+
+def _idle(
+    table: Table, columns: Mapping[str, str], mapped: ColumnMapping, classes: Sequence[str], scores: ScoreColumns | None
+) -> list[str]:
+    """Return that ``positive`` changes nothing where it does not. Raises InputError where it names no class."""
+    if not mapped.positive or (scores is not None and scores.positive):
+        return []
+    if mapped.positive not in classes:
+        raise unknown_name("class", mapped.positive, classes, where=f"--map positive={mapped.positive}, {table.file}")
+    why = "the scores of all classes are read" if scores else f"column {columns['predicted']!r} is scored"
+    return [f"--map positive={mapped.positive} changes nothing: {why}."]
+
+
 # ----------------------------------------------------------------------------------------------------------- cells
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
     """Return the classes that are named, sorted."""
-    return sorted({name for name in names if name.lower() not in _NO_CLASS})
+    return sorted({name for name in names if name.lower() not in NO_CLASS})
 
 
 def _names(table: Table, column: str, mapped: ColumnMapping) -> list[str]:
-    return [mapped.classes.get(name, name) for name in table.values(column)]
+    return [mapped.classes.get(name, name) for name in _plain(table, column)]
+
+
+def _plain(table: Table, column: str) -> list[str]:
+    """Return the cells of a column with their letters in one form of Unicode."""
+    return [unicodedata.normalize("NFC", name) for name in table.values(column)]
 
 
 def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str, classes: Sequence[str]) -> IntArray:
@@ -332,7 +402,7 @@ def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str
         row, name = next((row, name) for row, name in enumerate(names) if name not in code)
         line = table.lines[row]
         image = line.cells.get(columns.get("image_id", ""), "")
-        if name.lower() in _NO_CLASS:
+        if name.lower() in NO_CLASS:
             raise line.wrong(f"a row has no {role}", column, expected="one of: " + ", ".join(classes), image=image)
         near = difflib.get_close_matches(name, classes, n=1, cutoff=0.5)
         raise line.wrong(
@@ -342,10 +412,16 @@ def _codes(table: Table, names: list[str], columns: Mapping[str, str], role: str
     return np.array([code[name] for name in names], dtype=np.int64)
 
 
-def _images(table: Table, columns: Mapping[str, str]) -> tuple[StringArray, tuple[str, ...]]:
+def _images(
+    table: Table, columns: Mapping[str, str], mapped: ColumnMapping
+) -> tuple[StringArray, tuple[str, ...]]:  # fmt: skip
     """Return an id for each row, and what stands for it where the file has no column of images."""
     if "image_id" in columns:
         return np.array(_filled(table, columns, "image_id"), dtype=np.str_), ()
+    ids = within_runs(table, columns) if "image_id" not in mapped.columns else []
+    if ids:
+        n, alike = len(set(ids)), f"the rows of each {columns['seed']} are alike in their order"
+        return np.array(ids, dtype=np.str_), (f"No column names the images: {alike} and taken as the same {n} images.",)
     for column in table.index:
         values = table.values(column)
         if len(set(values)) == len(values) and "" not in values:
@@ -375,7 +451,7 @@ def _filled(table: Table, columns: Mapping[str, str], role: str) -> Sequence[str
 
 def _owners(table: Table, columns: Mapping[str, str], unit: str) -> StringArray:
     cells = _filled(table, columns, unit)
-    plain = {name: whole_number(name) for name in set(cells)}
+    plain = {name: plain_id(name) for name in set(cells)}
     return np.array([plain[name] for name in cells], dtype=np.str_)
 
 
@@ -384,12 +460,12 @@ def _patients(table: Table, columns: Mapping[str, str], unit: str) -> StringArra
     if unit != "group" or "patient" not in columns:
         return _owners(table, columns, unit) if unit == "patient" else np.full(len(table.lines), "")
     cells = table.values(columns["patient"])
-    plain = {name: "" if names_nobody(name) else whole_number(name) for name in set(cells)}
+    plain = {name: "" if names_nobody(name) else plain_id(name) for name in set(cells)}
     return np.array([plain[name] for name in cells], dtype=np.str_)
 
 
 def _texts(table: Table, column: str) -> StringArray:
-    return np.array(table.values(column) if column else [""] * len(table.lines), dtype=np.str_)
+    return np.array(_plain(table, column) if column else [""] * len(table.lines), dtype=np.str_)
 
 
 def _whole(table: Table, columns: Mapping[str, str], role: str) -> IntArray:
@@ -397,11 +473,12 @@ def _whole(table: Table, columns: Mapping[str, str], role: str) -> IntArray:
     if column is None:
         return np.zeros(len(table.lines), dtype=np.int64)
     cells = table.values(column)
-    wrong = {cell for cell in set(cells) if not re.fullmatch(r"[0-9]{1,9}", cell)}
+    number = {cell: whole_number(cell) for cell in set(cells)}
+    wrong = {cell for cell, plain in number.items() if not re.fullmatch(r"[0-9]{1,9}", plain)}
     if wrong:
         line = next(line for line in table.lines if line.cells[column] in wrong)
         raise line.wrong(f"a {role} is no whole number", column, expected="a whole number such as 0")
-    return np.array([int(cell) for cell in cells], dtype=np.int64)
+    return np.array([int(number[cell]) for cell in cells], dtype=np.int64)
 
 
 def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, unit: str) -> None:

@@ -4,6 +4,8 @@ no metric shows it.
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import numpy.typing as npt
 
@@ -58,7 +60,7 @@ def _alike(p: Predictions) -> list[str]:
             shown = "; ".join(" = ".join(map(repr, found)) for found in several[:3])
             texts.append(
                 f"{len(several)} {what}{'s are' if len(several) > 1 else ' is'} written in several ways that "
-                "differ only in case, blanks or"
+                "differ only in case, blanks, dashes or"
                 f" leading zeros ({shown}{'; …' if len(several) > 3 else ''}): they count as different; write "
                 "one that is one in one way."
             )
@@ -69,7 +71,7 @@ def _alike(p: Predictions) -> list[str]:
 def _same_images(p: Predictions) -> str:
     """Return the ids of images that may be one file: they differ only in case, slashes or a leading ``./``."""
     names = p.images[0].tolist()
-    plain = [name.replace("\\", "/").removeprefix("./").casefold() for name in names]
+    plain = [unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./").casefold()) for name in names]
     if len(set(plain)) == len(names):
         return ""
     sets: dict[str, set[str]] = {}

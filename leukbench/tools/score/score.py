@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from leukbench.errors import InputError
 from leukbench.evaluation.estimates import majority_accuracy
 from leukbench.evaluation.patients import average_copies, patient_results
 from leukbench.records import Estimate, Predictions, json_text
 from leukbench.tools.score.estimates import by_patient, confusion, estimates_of, remark_on_trainings, tied_patients
 from leukbench.tools.score.predictions import LoadedPredictions, load_predictions
 from leukbench.tools.score.remarks import remarks_on
-from leukbench.tools.tables.rows import Table
+from leukbench.tools.tables.rows import Table, read_table
 
 Plain = dict[str, Any]
 _OF_PATIENTS = frozenset({"accuracy", "balanced_accuracy", "mcc", "recall", "specificity", "auc"})
@@ -90,7 +91,15 @@ def results(
     mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> Plain:  # fmt: skip
     """Return the scores of predictions as JSON data (:func:`score` names its keys)."""
-    loaded = load_predictions(file, mapping=mapping, logits=logits, arm=arm, selection=selection, where=where)
+    if study and claims is None:
+        raise InputError(
+            "a study is whose claims the predictions are held against", where=f"--study {study}",
+            expected="--claims with a paper's key or file", found="no --claims",
+            do="add --claims, or leave --study out",
+        )  # fmt: skip
+    table = file if isinstance(file, Table) else read_table(file)
+    of_file = arm if claims is None or "arm" in table.header else ""
+    loaded = load_predictions(table, mapping=mapping, logits=logits, arm=of_file, selection=selection, where=where)
     estimates = estimates_of(loaded.predictions)
     result = scored(loaded, estimates)
     if claims is not None:

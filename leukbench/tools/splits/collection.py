@@ -19,6 +19,8 @@ from leukbench.sources.pictures import SUFFIXES
 from leukbench.tools.splits.shards import shards_below, unpack
 from leukbench.tools.tables.columns import (
     NO_CLASS,
+    ONE_PART,
+    PARTS,
     find_columns,
     how_read,
     names_nobody,
@@ -34,11 +36,6 @@ if TYPE_CHECKING:
 ROLES = ("image_id", "label", "patient", "split", "origin", "device", "site")
 FACTS = ("part", "label", "patient", "origin", "device", "site")
 COLUMNS = ("image_id", "path", *FACTS)
-_ONE_PART = (
-    frozenset({"train", "training"}), frozenset({"val", "valid", "validation"}), frozenset({"test", "testing"}),
-)  # fmt: skip
-"""Names of parts that mean the same."""
-PARTS = frozenset({"dev", "holdout", "external"}).union(*_ONE_PART)
 _NO_LABEL = NO_CLASS | {"null", "na", "n/a"}
 _NOTHING = _NO_LABEL | {"none"}
 
@@ -224,7 +221,7 @@ def _with_parts(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[
 
 def _maybe_one(parts: Iterable[str]) -> list[str]:
     """Return a sentence each for parts whose names mean the same, of names in lower case."""
-    several = [sorted(names & set(parts)) for names in _ONE_PART]
+    several = [sorted(names & set(parts)) for names in ONE_PART]
     return [f"Parts {' and '.join(names)} may be one; they count as {len(names)}." for names in several if names[1:]]
 
 
@@ -358,9 +355,8 @@ def _agreement(one: PurePosixPath, other: PurePosixPath) -> int:
     1
     """
     pairs = zip(reversed(one.parts[:-1]), reversed(other.parts[:-1]), strict=False)
-    return next(
-        (n for n, (a, b) in enumerate(pairs) if _look(a) != _look(b)), min(len(one.parts), len(other.parts)) - 1
-    )
+    least = min(len(one.parts), len(other.parts)) - 1
+    return next((n for n, (a, b) in enumerate(pairs) if _look(a) != _look(b)), least)
 
 
 def _apart(one: PurePosixPath, other: PurePosixPath) -> bool:

@@ -211,9 +211,7 @@ def _whose(manifest: pd.DataFrame, certificate: dict[str, Any]) -> str:
     named, n = int(manifest["patient"].ne("").sum()), len(manifest)
     if named in {0, n}:
         return str(certificate["sentence"])
-    return (
-        f"by group, patients named for {named} of {n} images, the other {n - named} in groups by their pictures alone"
-    )
+    return f"by group, patients named for {named} of {n} images, the other {n - named} grouped by their pictures alone"
 
 
 def check_made(folder: Path) -> tuple[str, bool]:

@@ -188,6 +188,12 @@ _NOBODY = frozenset({
 })  # fmt: skip
 NO_CLASS = frozenset({"", "nan", "<na>"})
 """Cells that name no class, in any case: None is a class of its own, as some have one of that name."""
+ONE_PART = (
+    frozenset({"train", "training"}), frozenset({"val", "valid", "validation"}), frozenset({"test", "testing"}),
+)  # fmt: skip
+"""Names of parts of a split that mean the same."""
+PARTS = frozenset({"dev", "holdout", "external"}).union(*ONE_PART)
+"""What parts of a split are called, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,7 @@ def read_mapping(texts: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     columns: dict[str, str] = {}
     classes: dict[str, str] = {}
     positive = ""
-    for text in texts:
+    for text in (unicodedata.normalize("NFC", text) for text in texts):
         left, equals, right = (part.strip() for part in text.partition("="))
         if not equals or not left or not right:
             raise InputError(
@@ -269,11 +275,11 @@ def spelled_alike(name: str) -> str:
     True
     """
     plain = unicodedata.normalize("NFC", name.casefold())
-    between = re.sub(rf"(?<=\d){_BLANKS}(?=\d)", "/", plain)
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(_BLANKS, "", between))
+    between = re.sub(rf"(?<=\d){BLANKS}(?=\d)", "/", plain)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(BLANKS, "", between))
 
 
-_BLANKS = r"[\s_\-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b\u2060\ufeff]+"
+BLANKS = r"[\s_\-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b\u2060\ufeff]+"
 """Blanks, dashes (the minus sign and the soft hyphen among them) and characters without width."""
 
 
@@ -366,7 +372,7 @@ def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
         return role
     for names in ((role, *certain), others) if role in _JUDGED else ((role,), certain, others):
         fitting = sorted((c for c in free if plain_name(c) in names), key=lambda c: c != role)
-        if len(fitting) > 1 and not _say_the_same(table, fitting):
+        if len(fitting) > 1 and not _say_the_same(table, fitting, judged=role in _JUDGED):
             raise InputError(
                 f"several columns may be {role!r}",
                 where=f"{table.file}, line 1",
@@ -379,12 +385,16 @@ def _column_of(table: Table, role: str, *, free: Sequence[str]) -> str:
     return ""
 
 
-def _say_the_same(table: Table, columns: Sequence[str]) -> bool:
-    """Say whether columns tell the same rows apart, as a name and a path of one image do."""
-    first = table.values(columns[0])
+def _say_the_same(table: Table, columns: Sequence[str], *, judged: bool) -> bool:
+    """Say whether columns tell the same rows apart, as a name and a path of one image do.
+
+    Labels and calls (``judged``) under the same names must agree in every row: turned round, they are the contrary.
+    """
+    first, *others = ([whole_number(name) for name in table.values(c)] for c in columns)
     return all(
         len(set(first)) == len(set(other)) == len(set(zip(first, other, strict=True)))
-        for other in (table.values(c) for c in columns[1:])
+        and not (judged and first != other and set(first) & set(other))
+        for other in others
     )
 
 

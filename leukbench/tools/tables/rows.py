@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any, overload
 from leukbench.errors import InputError
 
 SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
+"""The first line by which Excel is told what separates the cells."""
 NAMELESS = re.compile(r"|unnamed: ?\d+(_level_\d+)?|__index_level_\d+__", re.IGNORECASE)
 """What an index column is called that pandas or R wrote without a name."""
 
@@ -82,11 +85,15 @@ def read_table(file: Path) -> Table:
     if _starts(file, b"PAR1"):
         return _parquet(file)
     text = _text(file)
-    first = next(iter(text.splitlines()), "")
+    first, *rest = [*text.splitlines()[:2], "", ""][:2]
+    told = _SEPARATOR_LINE.fullmatch(first)
+    first = rest[0] if told else first
     if first.lstrip().startswith(("{", "[")):
         raise InputError("this looks like JSON", where=str(file), expected="a CSV or parquet file", found=first[:60],
                          do="export it as CSV, one row an image")  # fmt: skip
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(first), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=told[1] if told else _separator(first), strict=True)
+    if told:
+        _next(file, reader)
     header = [name.strip() for name in _next(file, reader) or []]
     named, nameless = _names(file, header)
     n_nameless = len(header) - len("\0".join(header).rstrip("\0").split("\0"))
@@ -119,6 +126,7 @@ def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: Lin
 
 def _names(file: Path, header: list[str]) -> tuple[list[str], list[str]]:
     """Return every column's name, made up where it has none, and the made-up ones."""
+    header = [unicodedata.normalize("NFC", name) for name in header]
     if not any(header):
         raise InputError(
             "this file has no header",

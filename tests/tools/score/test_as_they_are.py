@@ -388,3 +388,172 @@ def test_the_page_names_the_average_that_stands_beside_a_claim_without_one(tmp_p
     page = score(path, paper, "md", margin=0.05)
     assert f"({meant})" in page and "does not say which average" in page
     assert "does not say which average" not in score(path, _file(tmp_path, SMALLEST, "q.yaml"), "md", margin=0.05)
+
+
+# ---------------------------------------------------------------------------- what would be scored wrongly is refused
+
+
+def _numbers(n: int = 60, right: int = 42) -> list[tuple[str, str]]:
+    """Return labels ALL, HEM in turn and calls 1, 0, of which the first are right."""
+    truth = [("ALL", "1"), ("HEM", "0")]
+    return [(truth[i % 2][0], truth[(i + (i >= right)) % 2][1]) for i in range(n)]
+
+
+def _calls_file(folder: Path) -> Path:
+    rows = [f"i{i},{label},P{i // 4},{call}" for i, (label, call) in enumerate(_numbers())]
+    return _file(folder, "image,label,patient,predicted\n" + "\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        (["class:0=HEM", "class:l=ALL"], "unknown class 'l'"),
+        (["class:1=ALL", "class:0=HAM"], "do not name the same classes"),
+    ],
+)
+def test_a_slip_in_the_mapping_of_classes_is_refused(tmp_path: Path, mapping: list[str], words: str) -> None:
+    file = _calls_file(tmp_path)
+    with pytest.raises(InputError, match=words):
+        load_predictions(file, mapping=mapping)
+    p = load_predictions(file, mapping=["class:0=HEM", "class:1=ALL", "class:2=CML"]).predictions
+    assert (p.label == p.predicted).mean() == 0.7 and p.classes == ("ALL", "HEM")
+
+
+def test_a_mapping_that_makes_one_class_of_two_says_so(tmp_path: Path) -> None:
+    loaded = load_predictions(_calls_file(tmp_path), mapping=["class:0=ALL", "class:1=ALL"])
+    assert "--map makes one class of 0 and 1 in column 'predicted': ALL." in loaded.notes
+    text = "image,label,patient,prob_0,prob_1\na,A,1,0.8,0.2\nb,B,2,0.3,0.7\n"
+    with pytest.raises(InputError, match="two columns of scores are mapped to one class"):
+        _read(tmp_path, text, mapping=["class:0=A", "class:1=A"])
+
+
+@pytest.mark.parametrize("column", ["stage", "split_name", "train_test", "role", "dataset_split", "usage", "part"])
+def test_training_rows_beside_tested_ones_are_asked_about_whatever_the_column_is_called(
+    tmp_path: Path, column: str
+) -> None:
+    text = f"image,label,pred,{column}\na,A,A,train\nb,B,B,train\nc,A,B,test\nd,B,B,test\n"
+    with pytest.raises(InputError, match="trained on beside") as caught:
+        _read(tmp_path, text)
+    assert f"--where {column}=test" in caught.value.do
+    assert len(_read(tmp_path, text, where=[f"{column}=test"])) == 2
+    loaded = load_predictions(_file(tmp_path, text.replace("train\n", "val\n")))
+    assert f"Rows of several parts (val, test) are scored together; of one: --where {column}=val." in loaded.notes
+
+
+def _single_score(folder: Path, *, called: str = "", name: str = "prob") -> Path:
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(40):
+        p = rng.uniform(0.55, 0.95) if rng.random() < (0.75 if i % 2 else 0.25) else rng.uniform(0.05, 0.45)
+        call = called or str(int(p > 0.5))
+        shown = (1 - p if p > 0.5 else p) if called else 1 - p
+        rows.append(f"i{i},{i % 2},P{i},{call},{shown:.4f}")
+    return _file(folder, f"image,label,patient,predicted,{name}\n" + "\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize("called", ["", "1"])
+def test_a_score_that_the_calls_contradict_in_every_row_is_refused(tmp_path: Path, called: str) -> None:
+    file = _single_score(tmp_path, called=called)
+    with pytest.raises(InputError, match="the calls contradict a score in every row") as caught:
+        load_predictions(file)
+    assert "--map positive=0" in caught.value.do
+    other = load_predictions(file, mapping=["positive=0"])
+    assert other.with_scores and other.predictions.classes == ("1", "0")
+    assert not load_predictions(file, mapping=["score=none"]).with_scores
+    assert load_predictions(file, mapping=["predicted=none"]).with_scores
+
+
+def test_the_auc_of_a_score_of_the_other_class_is_not_turned_round(tmp_path: Path) -> None:
+    file = _single_score(tmp_path)
+    auc = json.loads(score(file, None, "json", mapping=["positive=0"]))["metrics"]["auc"]["value"]
+    turned = json.loads(score(file, None, "json", mapping=["predicted=none"]))["metrics"]["auc"]["value"]
+    assert auc > 0.5 > turned and auc + turned == pytest.approx(1)
+
+
+def _runs(folder: Path, column: str, *, shuffled: bool = False, patients: bool = True) -> Path:
+    rows = [(label, f"P{i // 4}", "HEM" if i % 5 else "ALL") for i, (label, _) in enumerate(_numbers(20, 20))]
+    lines = []
+    for run in "012":
+        of_run = rows[::-1] if shuffled and run == "1" else rows
+        lines += [",".join([label, *([patient] if patients else []), call, run]) for label, patient, call in of_run]
+    header = ",".join(["label", *(["patient"] if patients else []), "predicted", column])
+    return _file(folder, header + "\n" + "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("patients", [True, False])
+def test_rows_of_seeds_that_are_alike_are_the_same_images(tmp_path: Path, patients: bool) -> None:
+    loaded = load_predictions(_runs(tmp_path, "seed", patients=patients))
+    assert len(loaded.predictions.images[0]) == 20 and len(loaded.predictions) == 60
+    assert any("taken as the same 20 images" in text for text in loaded.notes)
+
+
+@pytest.mark.parametrize(("column", "shuffled"), [("seed", True), ("model", False), ("epoch", True), ("fold", False)])
+def test_images_without_a_name_that_may_stand_several_times_are_asked_about(
+    tmp_path: Path, column: str, shuffled: bool
+) -> None:
+    file = _runs(tmp_path, column, shuffled=shuffled)
+    with pytest.raises(InputError, match="may be the same ones several times") as caught:
+        load_predictions(file)
+    assert f"--where {column}=0" in caught.value.do and "--map image_id=none" in caught.value.do
+    assert len(load_predictions(file, where=[f"{column}=0"]).predictions.images[0]) == 20
+    assert len(load_predictions(file, mapping=["image_id=none"]).predictions.images[0]) == 60
+
+
+def test_folds_of_other_images_need_no_name(tmp_path: Path) -> None:
+    lines = [f"{'AB'[i % 2]},P{i // 2},A,{i // 12}" for i in range(60)]
+    text = "label,patient,predicted,fold\n" + "\n".join(lines) + "\n"
+    assert len(_read(tmp_path, text).images[0]) == 60
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"arm": "foo"}, "unknown column 'arm'"),
+        ({"selection": "foo"}, "unknown column 'selection'"),
+        ({"mapping": ["positive=7"]}, "unknown class '7'"),
+        ({"study": "foo"}, "whose claims"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    file = _file(tmp_path, "image,label,patient,predicted\na,0,1,0\nb,1,2,1\n")
+    with pytest.raises(InputError, match=words):
+        score(file, None, "json", **options)
+
+
+def test_a_positive_class_that_changes_nothing_is_told(tmp_path: Path) -> None:
+    text = "image,label,patient,prob_0,prob_1\na,0,1,0.8,0.2\nb,1,2,0.3,0.7\n"
+    loaded = load_predictions(_file(tmp_path, text), mapping=["positive=0"])
+    assert "--map positive=0 changes nothing: the scores of all classes are read." in loaded.notes
+
+
+def test_one_patient_and_one_class_in_two_forms_of_unicode_are_one(tmp_path: Path) -> None:
+    rows = ["a,Bl\u00e4schen,M\u00fcller,Bla\u0308schen", "b,Bla\u0308schen,Mu\u0308ller,X", "c,X,P\u20131,X"]
+    rows.append("d,X,P-1,X")
+    loaded = load_predictions(_file(tmp_path, "image,label,patient,predicted\n" + "\n".join(rows) + "\n"))
+    p = loaded.predictions
+    assert p.classes == ("Bl\u00e4schen", "X") and (p.label == p.predicted).tolist() == [True, False, True, True]
+    assert len(set(p.group.tolist())) == 3
+    assert any("1 patient is written in several ways" in text for text in remarks_on(loaded))
+
+
+def test_two_columns_of_calls_that_are_the_contrary_are_asked_about(tmp_path: Path) -> None:
+    text = "image,label,patient,pred,prediction\na,0,1,0,1.0\nb,1,2,1,0.0\nc,1,3,0,1.0\n"
+    with pytest.raises(InputError, match="several columns may be 'predicted'"):
+        _read(tmp_path, text)
+    same = text.replace("0,1.0", "0,0.0").replace("1,0.0", "1,1.0").replace("b,1,2,1,0.0", "b,1,2,1,1.0")
+    assert len(_read(tmp_path, same)) == 3
+    words = text.replace("1.0", "HEM").replace("0.0", "ALL")
+    assert len(_read(tmp_path, words, mapping=["class:HEM=0", "class:ALL=1"])) == 3
+
+
+def test_folds_as_decimals_are_whole(tmp_path: Path) -> None:
+    text = "image,label,patient,predicted,fold,seed\na,A,1,A,0.0,7.0\nb,B,2,B,1.0,7.0\n"
+    p = _read(tmp_path, text)
+    assert (p.fold.tolist(), p.seed.tolist()) == ([0, 1], [7, 7])
+    with pytest.raises(InputError, match="a fold is no whole number"):
+        _read(tmp_path, text.replace("1.0", "1.5"))
+
+
+def test_the_line_by_which_excel_is_told_the_separator_is_no_header(tmp_path: Path) -> None:
+    p = _read(tmp_path, "sep=;\nimage;label;patient;predicted\na,1;A;P1;A\nb,2;B;P2;A\n")
+    assert (p.image_id.tolist(), p.predicted.tolist()) == (["a,1", "b,2"], [0, 0])

@@ -99,7 +99,7 @@ def test_sums_within_a_thousandth_pass(tmp_path: Path) -> None:
     assert len(load_predictions(_file(tmp_path, GOOD.replace("0.9,0.1", "0.9,0.1009"))).predictions) == 3
 
 
-@pytest.mark.parametrize(("column", "value"), [("fold", "one"), ("fold", "-1"), ("seed", "0.0"), ("seed", "")])
+@pytest.mark.parametrize(("column", "value"), [("fold", "one"), ("fold", "-1"), ("seed", "0.5"), ("seed", "")])
 def test_fold_and_seed_are_whole_numbers(tmp_path: Path, column: str, value: str) -> None:
     text = f"image_id,label,group,predicted,{column}\na,A,1,A,0\nb,A,1,A,{value}\n"
     with pytest.raises(InputError, match=f"a {column} is no whole number") as raised:

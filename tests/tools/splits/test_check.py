@@ -427,7 +427,7 @@ def test_names_with_a_hash_stay_apart(images: Path, tmp_path: Path) -> None:
             "metadata.jsonl, line 2",
             "no JSON object",
         ),
-        ("metadata.jsonl", '["img_000.png"]\n', "metadata.jsonl, line 1", "no JSON object"),
+        ("metadata.jsonl", '["img_000.png"]\n', "jsonl, line 1", "no JSON object"),
     ],
 )
 def test_metadata_that_cannot_be_read_are_refused_by_file_and_line(

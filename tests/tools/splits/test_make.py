@@ -124,7 +124,7 @@ def test_folders_of_classes_need_no_parts(world: tuple[Path, Path], tmp_path: Pa
 def test_images_with_and_without_a_patient_are_counted(world: tuple[Path, Path], tmp_path: Path) -> None:
     rows = [(*row[:3], row[3] if i < 84 else "") for i, row in enumerate(_rows())]
     made = make_split(write_table(tmp_path / "t.csv", rows), world[1], k=2)
-    words = "by group, patients named for 84 of 96 images, the other 12 in groups by their pictures alone"
+    words = "by group, patients named for 84 of 96 images, the other 12 grouped by their pictures alone"
     assert words in summary(made)
     write_made(made, tmp_path / "out")
     assert words in check_made(tmp_path / "out")[0]
