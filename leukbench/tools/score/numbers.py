@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,13 +71,7 @@ def find_scores(
         families = {"": {c: c for c in _like_classes(table, free, labels)}}
     kept = {name: of for name, of in families.items() if (name in _LOGITS) == logits} or families
     if set(kept) == _LOGITS & set(kept) and kept and not logits:
-        raise InputError(
-            "these scores are called logits",
-            where=str(table.file),
-            expected="--logits, which takes their softmax",
-            found=", ".join(next(iter(kept.values())).values()),
-            do="add --logits",
-        )
+        raise _called_logits(table, next(iter(kept.values())).values())
     best = _best(table, kept, labels, optional="predicted" in columns)
     if len(best) > 1:
         return ScoreColumns(of=best, logits=logits), ()
@@ -92,6 +86,13 @@ def find_scores(
     return found, ()
 
 
+def _called_logits(table: Table, columns: Iterable[str]) -> InputError:
+    return InputError(
+        "these scores are called logits", where=str(table.file), expected="--logits, which takes their softmax",
+        found=", ".join(columns), do="add --logits",
+    )  # fmt: skip
+
+
 def _refuse_opposite(
     table: Table, scores: ScoreColumns, predicted: str, labels: Sequence[str], mapped: ColumnMapping
 ) -> None:
@@ -102,7 +103,8 @@ def _refuse_opposite(
     called = np.array([call == scores.positive for call in calls])
     cut = 0.0 if scores.logits else 0.5
     if called.all() or not called.any():
-        against = bool(((values < cut) if called.all() else (values > cut)).all())
+        meant = scores.logits or bool(((values >= 0) & (values <= 1)).all())
+        against = meant and bool(((values < cut) if called.all() else (values > cut)).all())
     else:
         against = bool(values[called].max() <= values[~called].min() and values.min() < values.max())
     if not against or not set(calls) <= set(labels):

@@ -311,21 +311,18 @@ def _classes(
     """Return the classes, their scores (NaN where there are none) and what was done. Raises InputError for names that
     do not fit.
     """
-    known = _at_their_word(table, columns, mapped, scores)
     truth, called = _distinct(labels), _distinct(predicted or [])
     if scores is None:
+        known = _at_their_word(table, columns, mapped, truth, called)
         check_same_names(table.file, truth, called, what="predicted", known=known)
         names = tuple(sorted({*truth, *called}))
         return names, np.full((len(labels), len(names)), np.nan), ()
     named = tuple(mapped.classes.get(name, name) for name in scores.of)
     if len(set(named)) < len(named):
-        raise InputError(
-            "two columns of scores are mapped to one class", where=f"{table.file}, --map class:…",
-            expected="a class for each", do="name another class for one of them",
-            found=", ".join(f"{column}: {name}" for column, name in zip(scores.of.values(), named, strict=True)),
-        )  # fmt: skip
+        raise _scores_of_one(table, scores, named)
     if len(scores.of) == 1:
         named = (next(name for name in truth if name != named[0]), named[0])
+    known = _at_their_word(table, columns, mapped, truth, named)
     check_same_names(table.file, truth, named, what="the columns of scores", known=known)
     if called:
         check_same_names(table.file, named, called, what="predicted", known=known)
@@ -333,19 +330,27 @@ def _classes(
     return named, values, done
 
 
+def _scores_of_one(table: Table, scores: ScoreColumns, named: Sequence[str]) -> InputError:
+    return InputError(
+        "two columns of scores are mapped to one class", where=f"{table.file}, --map class:…",
+        expected="a class for each", do="name another class for one of them",
+        found=", ".join(f"{column}: {name}" for column, name in zip(scores.of.values(), named, strict=True)),
+    )  # fmt: skip
+
+
 def _at_their_word(
-    table: Table, columns: Mapping[str, str], mapped: ColumnMapping, scores: ScoreColumns | None
+    table: Table, columns: Mapping[str, str], mapped: ColumnMapping, truth: Sequence[str], others: Sequence[str]
 ) -> list[str]:
     """Return the classes that ``--map class:X=X`` takes as they are.
 
-    Raises InputError where ``--map`` names what stands nowhere, and something else that stands there is left unnamed.
+    Raises InputError where ``--map`` names what stands nowhere, and labels and the other side do not fit without it.
     """
     cells = {name for role in ("label", "predicted") if role in columns for name in _plain(table, columns[role])}
+    absent = [name for name in mapped.classes if name not in {*cells, *others, *mapped.classes.values()}]
     meant = {*mapped.classes, *mapped.classes.values()}
-    there = {*cells, *(scores.of if scores else ()), *mapped.classes.values()}
-    absent = [name for name in mapped.classes if name not in there]
-    unnamed = [name for name in _distinct(sorted(cells)) if name not in meant]
-    if absent and unnamed:
+    unseen, missed = set(others) - set(truth), set(truth) - set(others)
+    unnamed = (unseen | missed) - meant
+    if absent and unseen and missed and unnamed:
         where = f"--map class:{absent[0]}={mapped.classes[absent[0]]}, {table.file}"
         raise unknown_name("class", absent[0], unnamed, where=where)
     return [name for name, class_ in mapped.classes.items() if name == class_]

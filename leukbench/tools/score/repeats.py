@@ -42,7 +42,7 @@ def within_runs(table: Table, columns: Mapping[str, str]) -> list[str]:
     for column in table.header:
         free = column not in columns.values() and plain_name(column) in _RUNS
         blocks = _blocks(table, column, facts) if free else {}
-        if len(blocks) > 1 and len({frozenset(Counter(rows).items()) for rows in blocks.values()}) == 1:
+        if len(blocks) > 1 and _same_rows(blocks):
             raise _unnamed(table, column, blocks, f"score one: --where {column}={next(iter(blocks))}")
     fold, seed = columns.get("fold", ""), columns.get("seed", "")
     if fold and len(facts) > 1:
@@ -68,6 +68,12 @@ def _blocks(table: Table, column: str, facts: Sequence[str]) -> dict[str, list[t
     for value, *row in zip(table.values(column), *(table.values(c) for c in facts), strict=True):
         found.setdefault(value, []).append(tuple(row))
     return found
+
+
+def _same_rows(blocks: Mapping[str, Sequence[tuple[str, ...]]]) -> bool:
+    """Say whether blocks of several rows hold the same ones, in whatever order."""
+    first, *others = (Counter(rows) for rows in blocks.values())
+    return first.total() > 1 and all(other == first for other in others)
 
 
 def _same_order(blocks: Mapping[str, Sequence[tuple[str, ...]]]) -> bool:

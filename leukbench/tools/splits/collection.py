@@ -406,13 +406,7 @@ def _of_folder(folder: Path, mapping: Sequence[str], *, parts: bool) -> Collecti
     tops = sorted({path.split("/")[0] for path in below})
     are_parts = bool({top.lower() for top in tops} & PARTS)
     if not are_parts and (parts or not tops):
-        raise InputError(
-            "the folders do not say which part of a split they are" if parts else "there are no folders of classes",
-            where=str(folder),
-            expected="folders such as train, val, test" if parts else "folders of classes, with images in them",
-            found=", ".join(tops[:8]) or (f"{len(files.paths)} images in no folder" if files.paths else "no image"),
-            do=f"give a table with a column {'split' if parts else 'label'}, and the folder with --images",
-        )
+        raise _unnamed_folders(folder, tops, len(files.paths), parts=parts)
     described = _metadata(folder, tops, mapping)
     rows = []
     for path in below:
@@ -428,6 +422,16 @@ def _of_folder(folder: Path, mapping: Sequence[str], *, parts: bool) -> Collecti
     ]
     missing = tuple(path for path in described if path not in files.known)
     return Collection(folder=folder, rows=frame(rows), missing=missing, notes=tuple(t for t in notes if t))
+
+
+def _unnamed_folders(folder: Path, tops: Sequence[str], n_images: int, *, parts: bool) -> InputError:
+    return InputError(
+        "the folders do not say which part of a split they are" if parts else "there are no folders of classes",
+        where=str(folder),
+        expected="folders such as train, val, test" if parts else "folders of classes, with images in them",
+        found=", ".join(tops[:8]) or (f"{n_images} images in no folder" if n_images else "no image"),
+        do=f"give a table with a column {'split' if parts else 'label'}, and the folder with --images",
+    )
 
 
 def _metadata(folder: Path, parts: Sequence[str], mapping: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -456,7 +460,7 @@ def _metadata(folder: Path, parts: Sequence[str], mapping: Sequence[str]) -> dic
 
 def _json_lines(file: Path) -> Table:
     rows = []
-    for number, line in enumerate(file.read_bytes().decode("utf-8-sig", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(file.read_bytes().decode("utf-8-sig", errors="replace").split("\n"), start=1):
         try:
             row = json.loads(line) if line.strip() else {}
         except (ValueError, RecursionError) as error:

@@ -85,9 +85,9 @@ def read_table(file: Path) -> Table:
     if _starts(file, b"PAR1"):
         return _parquet(file)
     text = _text(file)
-    first, *rest = [*text.splitlines()[:2], "", ""][:2]
-    told = _SEPARATOR_LINE.fullmatch(first)
-    first = rest[0] if told else first
+    lines = [*text.splitlines()[:2], "", ""]
+    told = _SEPARATOR_LINE.fullmatch(lines[0])
+    first = lines[1] if told else lines[0]
     if first.lstrip().startswith(("{", "[")):
         raise InputError("this looks like JSON", where=str(file), expected="a CSV or parquet file", found=first[:60],
                          do="export it as CSV, one row an image")  # fmt: skip

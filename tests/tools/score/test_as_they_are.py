@@ -419,6 +419,14 @@ def test_a_slip_in_the_mapping_of_classes_is_refused(tmp_path: Path, mapping: li
     assert (p.label == p.predicted).mean() == 0.7 and p.classes == ("ALL", "HEM")
 
 
+def test_a_mapping_for_several_files_may_name_classes_that_one_of_them_lacks(tmp_path: Path) -> None:
+    text = "image,label,patient,predicted\na,A,1,A\nb,B,2,A\n"
+    loaded = load_predictions(_file(tmp_path, text), mapping=["class:Cc=C", "class:bb=B"])
+    assert loaded.predictions.classes == ("A", "B")
+    taken = load_predictions(_file(tmp_path, text.replace("b,B,2,A", "b,B,2,C")), mapping=["class:C=C"])
+    assert taken.predictions.classes == ("A", "B", "C")
+
+
 def test_a_mapping_that_makes_one_class_of_two_says_so(tmp_path: Path) -> None:
     loaded = load_predictions(_calls_file(tmp_path), mapping=["class:0=ALL", "class:1=ALL"])
     assert "--map makes one class of 0 and 1 in column 'predicted': ALL." in loaded.notes
