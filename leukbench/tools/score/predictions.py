@@ -188,7 +188,9 @@ def _where(table: Table, conditions: Sequence[str]) -> tuple[Table, tuple[str, .
             raise unknown_name("column", column, table.header, where=f"--where {text}, {table.file}")
         table = _of(table, column, value, known=list(dict.fromkeys(table.values(column))))
     for column in table.header:
-        there = list(dict.fromkeys(table.values(column))) if plain_name(column) in _SPLITS else []
+        there = list(dict.fromkeys(table.values(column)))
+        if plain_name(column) not in _SPLITS and not {value.lower() for value in there} <= PARTS:
+            continue
         if len(there) > 1 and any(value.lower().startswith("train") for value in there):
             tested = next((v for v in there if v.lower().startswith("test")), there[-1])
             raise InputError(

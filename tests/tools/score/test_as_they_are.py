@@ -435,7 +435,9 @@ def test_a_mapping_that_makes_one_class_of_two_says_so(tmp_path: Path) -> None:
         _read(tmp_path, text, mapping=["class:0=A", "class:1=A"])
 
 
-@pytest.mark.parametrize("column", ["stage", "split_name", "train_test", "role", "dataset_split", "usage", "part"])
+@pytest.mark.parametrize(
+    "column", ["stage", "split_name", "train_test", "role", "dataset_split", "usage", "part", "fold_type"]
+)
 def test_training_rows_beside_tested_ones_are_asked_about_whatever_the_column_is_called(
     tmp_path: Path, column: str
 ) -> None:
