@@ -125,6 +125,7 @@ class SplitPlan:
     sizes: Sizes
     experiment: Experiment
     transfer: TransferPlan | None = None
+    seed: int | None = None  # of params.yaml; none in a plan from before it was kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,12 +218,15 @@ class FoldSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network it has folds alone."""
+    """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network it has folds alone.
+    ``made_from`` is the digest of its entry in params.yaml and of its split; "" in a receipt from before it was kept.
+    """
 
     arms: dict[str, ArmReceipt]
     runs: tuple[RunReceipt, ...]
     folds: tuple[FoldSizes, ...]
     sizes: Sizes
+    made_from: str = ""
 
     def of_earlier_recipe(self, arm: str) -> bool:
         """Say whether an arm was trained by a version from before runs said which epoch they chose.

@@ -96,6 +96,7 @@ def evaluate(params: Params, name: str) -> str:
     from leukbench.evaluation.likeness import likeness
 
     params.experiment(name)
+    Result(params, name).check()
     table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].map(is_trivial)]

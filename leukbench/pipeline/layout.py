@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leukbench.artefacts import ResolvedStudy, SplitPlan, from_plain
+from leukbench.artefacts import Certificate, ResolvedStudy, SplitPlan, from_plain
 from leukbench.errors import DataError
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, source_folder
-from leukbench.records import Experiment
+from leukbench.records import Experiment, as_plain, digest
 from leukbench.sources import load_source
 
 T = TypeVar("T")
@@ -45,8 +45,26 @@ def store_file(params: Params, name: str) -> Path:
 
 
 def store_files(params: Params, experiment: Experiment) -> tuple[Path, ...]:
-    """Return the .npy file of an experiment's pixel store, and of a transfer's test store."""
-    return tuple(store_file(params, name) for name in (experiment.store, experiment.test_store) if name)
+    """Return the .npy file of an experiment's pixel store, and of a transfer's test store.
+
+    Raises
+    ------
+    DataError
+        Where one that is there has another size or crop than params.yaml.
+    """
+    names = [name for name in (experiment.store, experiment.test_store) if name]
+    for name in names:
+        index, wanted = store_file(params, name).with_suffix(".json"), params.stores[name]
+        made = read_json(index, stage="decode") if index.is_file() else None
+        if made is not None and (made["side_px"], made["crop"]) != (wanted.side_px, wanted.crop):
+            raise DataError(
+                "a pixel store is another than params.yaml asks for",
+                where=f"store {name}",
+                expected=f"side_px {wanted.side_px}, crop {wanted.crop}",
+                found=f"side_px {made['side_px']}, crop {made['crop']} in {index}",
+                do=f"run the decode stage: leukbench decode {name}",
+            )
+    return tuple(store_file(params, name) for name in names)
 
 
 def whole(file: Path, *, stage: str) -> Path:
@@ -105,5 +123,35 @@ def read_study(params: Params, experiment: Experiment) -> ResolvedStudy:
 
 
 def read_plan(params: Params, name: str) -> SplitPlan:
-    """Return what an experiment's split was planned from."""
-    return read_record(SplitPlan, experiment_file(params, "splits", name, ".plan.json"), stage="split")
+    """Return what an experiment's split was planned from.
+
+    Raises
+    ------
+    DataError
+        Where params.yaml now asks for another split.
+    """
+    file = experiment_file(params, "splits", name, ".plan.json")
+    plan = read_record(SplitPlan, file, stage="split")
+    now, then = (_split_keys(e, s) for e, s in ((params.experiment(name), params.seed), (plan.experiment, plan.seed)))
+    changed = [key for key in now if then[key] is not None and now[key] != then[key]]
+    if changed:
+        raise DataError(
+            "params.yaml asks for another split than was made",
+            where=f"experiment {name}",
+            expected=", ".join(f"{key} {now[key]!r}" for key in changed),
+            found=", ".join(f"{key} {then[key]!r}" for key in changed) + f" in {file}",
+            do=f"run the split stage (leukbench split {name}), and what follows it; or put params.yaml back",
+        )
+    return plan
+
+
+def made_from(experiment: Experiment, certificate: Certificate) -> str:
+    """Return the digest of an experiment's entry in params.yaml and of its split: what predictions are made from."""
+    return digest({"experiment": as_plain(experiment), "certificate": certificate.self_sha256})
+
+
+def _split_keys(experiment: Experiment, seed: int | None) -> dict[str, Any]:
+    """Return what a split depends on of an experiment's entry, by key; the rest decides training alone."""
+    own = {key: getattr(experiment, key) for key in ("paper", "study", "protocol", "reading", "source", "test_source")}
+    limits = {key: getattr(experiment.limits, key) for key in ("images", "class_size", "training_rows")}
+    return {**own, **{f"limits.{key}": value or 0 for key, value in limits.items()}, "seed": seed}

@@ -13,7 +13,7 @@ from leukbench.errors import DataError
 from leukbench.evaluation.evaluated import Evaluation
 from leukbench.params import Params
 from leukbench.paths import out_folder
-from leukbench.pipeline.layout import experiment_file, read_json, read_plan, read_record, whole
+from leukbench.pipeline.layout import experiment_file, made_from, read_json, read_plan, read_record, whole
 from leukbench.records import Experiment, Finding, Predictions
 from leukbench.verdicts.questions import EvaluatedExperiment
 
@@ -51,8 +51,22 @@ class Result:
 
     @cached_property
     def receipt(self) -> Receipt:
-        """Its runs."""
+        """Its runs, of this plan (:meth:`check`)."""
+        self.check()
         return self._read(Receipt, "predictions", ".receipt.json", stage="train")
+
+    def check(self) -> None:
+        """Raise DataError where params.yaml or the split is another than the predictions were collected from."""
+        receipt = self._read(Receipt, "predictions", ".receipt.json", stage="train")
+        read_plan(self.params, self.name)
+        if receipt.made_from and receipt.made_from != made_from(self.experiment, self.certificate):
+            raise DataError(
+                "params.yaml or the split is another than the predictions were collected from",
+                where=f"experiment {self.name}",
+                expected="predictions of this plan",
+                found=str(experiment_file(self.params, "predictions", self.name, ".receipt.json")),
+                do=f"run the train stage (leukbench train {self.name}), and what follows it; or put params.yaml back",
+            )
 
     @cached_property
     def evaluation(self) -> Evaluation:

@@ -11,11 +11,11 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from leukbench.artefacts import SplitPlan
+from leukbench.artefacts import Certificate, SplitPlan
 from leukbench.errors import LeukbenchError
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file, read_plan, read_study, store_files, whole
+from leukbench.pipeline.layout import experiment_file, made_from, read_plan, read_record, read_study, store_files, whole
 from leukbench.records import Experiment, json_text
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ def train(params: Params, name: str) -> str:
     tables = {".parquet": predictions}
     if not plan.transfer:  # of a transfer nothing is chosen on images of another source, nor a patient's shortcut asked
         tables |= _beside(receipt, table, store, classes=tuple(study.classes))
-    _write(params, name, tables, {**receipt, "sizes": plan.sizes})
+    certificate = read_record(Certificate, experiment_file(params, "splits", name, ".certificate.json"), stage="split")
+    of = {"sizes": plan.sizes, "made_from": made_from(params.experiment(name), certificate)}
+    _write(params, name, tables, {**receipt, **of})
     return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"
 
 

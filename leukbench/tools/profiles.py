@@ -14,8 +14,8 @@ from leukbench.tools.plans import params_text, read_profile
 def use_profile(name: str) -> str:
     """Put ``profiles/<name>.yaml`` in place as params.yaml once it is valid; without a name, list the profiles.
 
-    A params.yaml that is no profile as it stands is kept as params.yaml.before. Raises InputError for an unknown name,
-    or a profile that is not as params.yaml should be.
+    A params.yaml that is no profile as it stands is kept as params.yaml.before, beside earlier ones. Raises InputError
+    for an unknown name, or a profile that is not as params.yaml should be.
     """
     profiles = _profiles()
     present = workspace() / "params.yaml"
@@ -69,8 +69,10 @@ def _keep_edited(present: Path, profiles: dict[str, Path]) -> str:
     text = present.read_text(encoding="utf-8")
     if any(_stands_for(file, text) for file in profiles.values()):
         return ""
-    write_text(present.with_name("params.yaml.before"), text)
-    return "; the one before had changes of its own and is kept as params.yaml.before"
+    names = (f"params.yaml.before{f'.{n}' if n else ''}" for n in itertools.count())
+    kept = next(f for f in map(present.with_name, names) if not f.exists() or f.read_text(encoding="utf-8") == text)
+    write_text(kept, text)
+    return f"; the one before had changes of its own and is kept as {kept.name}"
 
 
 def _profile_list(profiles: dict[str, Path], present: Path) -> str:

@@ -29,7 +29,7 @@ _BEFORE_SEALS = frozenset(
     ]
 )
 """The keys of a receipt from before receipts were sealed; no other unsealed receipt is taken."""
-_DO = "delete the folder, or put the files back as they were"
+_DO = "put the files back as they were; or delete the folder: the run is then trained anew"
 
 
 def seal(folder: Path, receipt: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from leukbench.pixels.store import Store
 from leukbench.records import Experiment, NetworkSpec, Recipe
 from leukbench.training.costs import Estimator, Load, Speed, planned_seconds, work_of
 from leukbench.training.experiment import epoch_rows, fold_rows, make_spec, plan_arm, plan_experiment
+from leukbench.training.finished import read_receipt
 from leukbench.training.run import epochs_done, execute_run, run_folder
 
 
@@ -143,8 +144,14 @@ def plan_grid(experiments: Iterable[ExperimentInputs]) -> list[Task]:
 
 
 def is_finished(key: str) -> bool:
-    """Say whether a run has ended with a receipt."""
-    return (run_folder(key) / "receipt.json").is_file()
+    """Say whether a run has ended with a receipt that all of its folder still is as sealed by; who trains one that is
+    damaged says what is wrong.
+    """
+    if not (run_folder(key) / "receipt.json").is_file():
+        return False
+    with contextlib.suppress(DataError):
+        return bool(read_receipt(run_folder(key))["key"] == key)
+    return False
 
 
 def missing(tasks: Iterable[Task]) -> list[Task]:

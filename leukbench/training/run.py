@@ -45,6 +45,8 @@ KEPT_BYTES = 1 << 24
 """Weights up to this size stay with a finished run: those of ALNet, DDRNet and DSCNet are 1 to 2 MiB each."""
 _LOG = logging.getLogger(__name__)
 _SERIES = ("train_loss", "train_accuracy", "validation_loss", "train_s", "scoring_s")
+_OF_RUN = ("key", "environment")
+"""What a checkpoint's notes say besides: of which run it is, and what it was made with; earlier ones say neither."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,14 @@ def find_run(key: str) -> Finished | None:
         raise DataError(
             "a finished run is damaged", where=str(folder), found=str(error), do="delete the folder"
         ) from error
+    if found.receipt["key"] != key:
+        raise DataError(
+            "a folder holds another run than it is named after",
+            where=str(folder),
+            expected=f"the run {key}",
+            found=f"the run {found.receipt['key']}",
+            do="give the folder the name of its run",
+        )
     expected = (len(found.history["train_loss"]), found.receipt["n_test_rows"])
     if found.test.shape[:2] != expected or len(found.validation) != expected[0]:
         raise DataError(
@@ -194,14 +204,15 @@ def _train_run(
         half_written.unlink()
     write_text(folder / "spec.json", json.dumps(as_plain(spec), indent=1, sort_keys=True) + "\n")
     started = time.perf_counter()
-    state, earlier_s = _start_or_resume(spec, folder, device)
-    _write_environment(folder / "environment.json", hardware_card(device), done=len(state.epochs))
+    state, earlier_s, made_with = _start_or_resume(spec, folder, device)
+    _write_environment(folder / "environment.json", hardware_card(device), done=len(state.epochs), before=made_with)
     parts = {
         role: Pixels(getattr(rows, role), store, spec.recipe, device=device) for role in ("train", "validation", "test")
     }
 
     def after_epoch(state: State) -> None:
-        _save_checkpoint(folder / "checkpoint.safetensors", state, wall_s=earlier_s + time.perf_counter() - started)
+        spent_s = earlier_s + time.perf_counter() - started
+        _save_checkpoint(folder / "checkpoint.safetensors", state, key=spec.key, wall_s=spent_s)
         progress(len(state.epochs), spec.recipe.epochs)
 
     state = train_stages(
@@ -217,15 +228,16 @@ def _train_run(
     return _finish(spec, state, rows, device, wall_s=wall_s)
 
 
-def _write_environment(file: Path, card: dict[str, Any], *, done: int) -> None:
-    """Write what a run goes on with; what its first epochs were made with, where that was another, stays beside it."""
-    before: Any = {}
-    if done:
+def _write_environment(file: Path, card: dict[str, Any], *, done: int, before: Any = None) -> None:
+    """Write what a run goes on with; what its first epochs were made with, where that was another, stays beside it:
+    ``before`` as their checkpoint says, else what the file says.
+    """
+    if done and before is None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             before = json.loads(file.read_text(encoding="utf-8"))
     if done and not (isinstance(before, dict) and before):
         _LOG.warning("%s cannot be read: what the first %d epochs were made with is lost", file, done)
-        before = {}
+    before = before if done and isinstance(before, dict) else {}
     earlier = before.pop("earlier", [])
     earlier = earlier if isinstance(earlier, list) else []
     if before and before != card:
@@ -252,7 +264,11 @@ def epochs_done(key: str) -> int:
         return 0
 
 
-def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple[State, float]:
+def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple[State, float, Any]:
+    """Return the state that a run goes on from, the seconds spent on it, and what it was made with where its checkpoint
+    says so.
+    """
+
     def build() -> nn.Module:
         size, pretrained = spec.recipe.input_px, spec.recipe.pretrained
         return build_network(spec.network, n_classes=len(spec.classes), input_px=size, pretrained=pretrained)
@@ -263,23 +279,28 @@ def _start_or_resume(spec: RunSpec, folder: Path, device: torch.device) -> tuple
     file = folder / "checkpoint.safetensors"
     if file.is_file():
         try:
-            return (state := fresh(epochs_done(spec.key))), _load_checkpoint(file, state)
+            return (state := fresh(epochs_done(spec.key))), *_load_checkpoint(file, state, key=spec.key)
         except DataError as error:
             aside = file.with_name(f"damaged-{file.name}")
             file.replace(aside)
             _LOG.warning("%s\n  done: set aside as %s, and the run starts anew", error, aside.name)
-    return fresh(), 0.0
+    return fresh(), 0.0, None
 
 
-def _save_checkpoint(file: Path, state: State, *, wall_s: float) -> None:
-    """Write the state as plain tensors: ``model.<name>``, ``optimiser.<i>.<key>``, ``scores.<role>``."""
+def _save_checkpoint(file: Path, state: State, *, key: str, wall_s: float) -> None:
+    """Write the state as plain tensors: ``model.<name>``, ``optimiser.<i>.<key>``, ``scores.<role>``. Its notes say of
+    which run it is and what it was made with, as it may be copied away from the files beside it.
+    """
+    of_run = {"key": key}
+    with contextlib.suppress(OSError):
+        of_run["environment"] = (file.parent / "environment.json").read_text(encoding="utf-8")
     tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in state.model.state_dict().items()}
     for i, values in state.optimiser.state_dict()["state"].items():
         for key, value in values.items():
             tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
     for role in ("test", "validation"):
         tensors[f"scores.{role}"] = torch.from_numpy(np.stack(getattr(state.epochs, role)))
-    _write_tensors(file, tensors, state.epochs, wall_s=wall_s)
+    _write_tensors(file, tensors, state.epochs, wall_s=wall_s, of_run=of_run)
 
 
 def _keep_weights(file: Path, state: State, *, wall_s: float) -> None:
@@ -293,10 +314,12 @@ def _keep_weights(file: Path, state: State, *, wall_s: float) -> None:
         _LOG.warning("the weights of a finished run are not kept: %s", error)
 
 
-def _write_tensors(file: Path, tensors: Mapping[str, Tensor], epochs: Epochs, *, wall_s: float) -> None:
+def _write_tensors(
+    file: Path, tensors: Mapping[str, Tensor], epochs: Epochs, *, wall_s: float, of_run: Mapping[str, str] | None = None
+) -> None:
     series = {name: getattr(epochs, name) for name in _SERIES}
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    notes = {"series": json.dumps(series), "wall_s": repr(wall_s)}
+    notes = {"series": json.dumps(series), "wall_s": repr(wall_s), **(of_run or {})}
     with replacing(file) as temporary:
         try:
             save_file(flat, temporary, metadata={**notes, "sha256": _checkpoint_digest(flat, notes)})
@@ -309,7 +332,8 @@ def _write_tensors(file: Path, tensors: Mapping[str, Tensor], epochs: Epochs, *,
 
 def _checkpoint_digest(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> str:
     """Return the sha256 of all that a checkpoint holds: safetensors files have no checksum of their own."""
-    made = hashlib.sha256(json.dumps([notes["series"], notes["wall_s"]]).encode())
+    said = [notes[name] for name in ("series", "wall_s", *_OF_RUN) if name in notes]
+    made = hashlib.sha256(json.dumps(said).encode())
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         made.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -326,7 +350,8 @@ def _read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError("a checkpoint is damaged", where=str(file), found=str(error)) from error
     unsealed = notes.keys() == {"series", "wall_s"}  # from before checkpoints were sealed
-    sealed = notes.keys() == {"series", "wall_s", "sha256"} and notes["sha256"] == _checkpoint_digest(tensors, notes)
+    complete = notes.keys() - set(_OF_RUN) == {"series", "wall_s", "sha256"}
+    sealed = complete and notes["sha256"] == _checkpoint_digest(tensors, notes)
     if not (unsealed or sealed):
         raise DataError(
             "a checkpoint is damaged", where=str(file), expected="the sha256 that it names", found="another"
@@ -357,11 +382,16 @@ def kept_weights(folder: Path) -> tuple[dict[str, Tensor], int]:
     return weights, len(json.loads(notes["series"])["train_loss"])
 
 
-def _load_checkpoint(file: Path, state: State) -> float:
-    """Fill the state from a checkpoint and return the seconds already spent. Raises DataError where it is damaged."""
+def _load_checkpoint(file: Path, state: State, *, key: str) -> tuple[float, Any]:
+    """Fill the state from a checkpoint; return the seconds already spent, and what it was made with where it says so.
+    Raises DataError where it is damaged, or of another run.
+    """
     tensors, notes = _read_checkpoint(file)
+    if (of := notes.get("key", key)) != key:
+        raise DataError("a checkpoint is not of this run", where=str(file), expected=f"run {key}", found=f"run {of}")
     try:
-        return _fill(state, tensors, notes)
+        spent_s = _fill(state, tensors, notes)
+        return spent_s, json.loads(notes["environment"]) if "environment" in notes else None
     except (KeyError, ValueError, RuntimeError) as error:
         raise DataError("a checkpoint is not of this run", where=str(file), found=str(error)[:200]) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES, is_trivial
-from leukbench.errors import InputError
+from leukbench.errors import DataError, InputError
 from leukbench.papers.loader import load_paper
 from leukbench.params import Params, load_params
 from leukbench.pipeline import audit, compare, count, decode, evaluate, report, split, train
@@ -19,7 +20,7 @@ from leukbench.pipeline.report import gather
 from leukbench.pipeline.results import results_of
 from leukbench.report.pages import study_run
 from leukbench.verdicts.frozen import frozen_digest
-from tests.support.plans import known_experiment, known_plan, prepare, write_plan
+from tests.support.plans import SIDE_PX, known_experiment, known_plan, prepare, write_plan
 
 pytestmark = pytest.mark.long
 PROTOCOLS = ("as_published", "image", "patient")
@@ -92,3 +93,44 @@ def test_the_page_has_the_controls_and_promises_no_verdict(home: Path) -> None:
     assert not made["claims"] and not made["selection"] and not made["contrasts"] and made["figures"] == []
     assert made["no_flag"] == "No network was run, so nothing could come close to one."
     assert made["status"] == "models without a network only"
+
+
+def test_a_plan_that_changed_since_the_split_or_the_training_is_refused(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every stage reads the plan as it is now; what earlier stages made of another one is not taken for it."""
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy, symlinks=True)
+    monkeypatch.setenv("LEUKBENCH_HOME", str(copy))
+    plan = (copy / "params.yaml").read_text(encoding="utf-8")
+
+    def stages(changed: str) -> list[str]:
+        assert changed != plan
+        (copy / "params.yaml").write_text(changed, encoding="utf-8")
+        params = load_params()
+        said = []
+        for stage in (
+            lambda: train.train(params, "image"),
+            lambda: evaluate.evaluate(params, "image"),
+            lambda: compare.compare(params),
+            lambda: report.report(params),
+        ):
+            with pytest.raises(DataError) as error:
+                stage()
+            said.append(str(error.value))
+        return said
+
+    swapped = plan.replace("protocol: image", "protocol: X").replace("protocol: patient", "protocol: image")
+    swapped = swapped.replace("protocol: X", "protocol: patient")
+    assert all("another split than was made" in words for words in stages(swapped))
+    seeded = stages(f"seed: 7\n{plan}")
+    assert all("seed 7" in words and "seed 0" in words for words in seeded)
+    side = plan.replace(f"side_px: {SIDE_PX}", f"side_px: {2 * SIDE_PX}")
+    (copy / "params.yaml").write_text(side, encoding="utf-8")
+    with pytest.raises(DataError, match=r"another than params\.yaml asks for"):
+        train.train(load_params(), "image")
+    (copy / "params.yaml").write_text(f"seed: 7\n{plan}", encoding="utf-8")
+    params = load_params()
+    split.split(params, [*params.experiments])
+    with pytest.raises(DataError, match="than the predictions were collected from"):
+        compare.compare(params)

@@ -87,6 +87,11 @@ def test_edited_params_are_kept(home: Path) -> None:
     assert "none of these as it stands" in use_profile("")
     assert "kept as params.yaml.before" in use_profile("large")
     assert "0.07" in (home / "params.yaml.before").read_text()
+    (home / "params.yaml").write_text(SMALL.replace("0.05", "0.08"))
+    assert "kept as params.yaml.before.1" in use_profile("large"), "the first edit is still there"
+    assert "0.07" in (home / "params.yaml.before").read_text()
+    (home / "params.yaml").write_text(SMALL.replace("0.05", "0.08"))
+    assert "kept as params.yaml.before.1" in use_profile("large"), "the same text needs no third file"
 
 
 def test_unknown_profile_names_the_nearest_and_changes_nothing(home: Path) -> None:

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from leukbench.errors import DataError, InputError, SplitError
 from leukbench.records import NetworkSpec, Recipe, RunSpec
+from leukbench.training import grid
 from leukbench.training import run as run_module
 from leukbench.training.data import Pixels
 from leukbench.training.network import build_network
@@ -199,13 +199,24 @@ def test_a_run_stopped_after_an_epoch_resumes_from_it_to_the_same_bits(
     assert not (run_folder(spec.key) / "checkpoint.safetensors").exists()
 
 
+def as_before_notes(file: Path, *, sealed: bool = False) -> None:
+    """Write a checkpoint as it was before its notes named the run and its machine, or before it was sealed at all."""
+    tensors, notes = run_module._read_checkpoint(file)
+    kept = {name: notes[name] for name in ("series", "wall_s")}
+    save_file(
+        tensors, file, metadata=kept | ({"sha256": run_module._checkpoint_digest(tensors, kept)} if sealed else {})
+    )
+
+
 @pytest.mark.parametrize("found", ["another", "same", "damaged"])
 def test_a_run_that_goes_on_elsewhere_says_what_its_first_epochs_were_made_with(
     tmp_path: Path, found: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Of a checkpoint that does not say so itself the file beside it does."""
     spec, rows, store = world(tmp_path, make_recipe())
     with pytest.raises(Killed):
         execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    as_before_notes(run_folder(spec.key) / "checkpoint.safetensors", sealed=True)
     file = run_folder(spec.key) / "environment.json"
     here = json.loads(file.read_text())
     texts = {"another": json.dumps(here | {"processor": "another"}), "same": json.dumps(here), "damaged": "[1]"}
@@ -214,6 +225,46 @@ def test_a_run_that_goes_on_elsewhere_says_what_its_first_epochs_were_made_with(
     earlier = {"earlier": [here | {"processor": "another", "until_epoch": 2}]} if found == "another" else {}
     assert json.loads(file.read_text()) == here | earlier
     assert ("cannot be read" in caplog.text) == (found == "damaged")
+
+
+@pytest.mark.parametrize("beside", ["this machine's", "[1]", ""])
+def test_a_checkpoint_copied_from_another_machine_says_itself_what_its_epochs_were_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: str
+) -> None:
+    spec, rows, store = world(tmp_path, make_recipe())
+    card = run_module.hardware_card(CPU)
+    with monkeypatch.context() as there:
+        there.setattr(run_module, "hardware_card", lambda device: card | {"processor": "another"})
+        with pytest.raises(Killed):
+            execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    file = run_folder(spec.key) / "environment.json"
+    file.write_text(json.dumps(card) if beside == "this machine's" else beside)
+    execute_run(spec, rows, store, device=CPU)
+    assert json.loads(file.read_text()) == card | {"earlier": [card | {"processor": "another", "until_epoch": 2}]}
+
+
+def test_a_checkpoint_of_another_run_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, rows, store = world(tmp_path, make_recipe())
+    second = dataclasses.replace(first, seed=first.seed + 1)
+    whole = execute_run(second, rows, store, device=CPU)
+    forget(second)
+    for spec in (first, second):
+        with pytest.raises(Killed):
+            execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
+    shutil.copy(run_folder(first.key) / "checkpoint.safetensors", run_folder(second.key))
+    assert same(whole, execute_run(second, rows, store, device=CPU))
+    assert "not of this run" in caplog.text
+    assert (run_folder(second.key) / "damaged-checkpoint.safetensors").is_file()
+
+
+def test_a_finished_run_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    first, rows, store = world(tmp_path, make_recipe())
+    second = dataclasses.replace(first, seed=first.seed + 1)
+    execute_run(first, rows, store, device=CPU)
+    shutil.copytree(run_folder(first.key), run_folder(second.key))
+    with pytest.raises(DataError, match="another run than it is named after"):
+        execute_run(second, rows, store, device=CPU)
+    assert grid.is_finished(first.key) and not grid.is_finished(second.key)
 
 
 def test_a_run_stopped_after_its_last_epoch_only_finishes(tmp_path: Path) -> None:
@@ -340,9 +391,7 @@ def test_a_checkpoint_from_before_they_were_sealed_is_still_resumed(tmp_path: Pa
     spec, rows, store = world(tmp_path, make_recipe(epochs=3))
     with pytest.raises(Killed):
         execute_run(spec, rows, store, device=CPU, progress=stopping_at(2))
-    file = run_folder(spec.key) / "checkpoint.safetensors"
-    tensors, notes = load_file(file), safe_open(file, framework="pt").metadata()
-    save_file(tensors, file, metadata={k: v for k, v in notes.items() if k != "sha256"})
+    as_before_notes(run_folder(spec.key) / "checkpoint.safetensors")
     epochs: list[int] = []
     execute_run(spec, rows, store, device=CPU, progress=lambda done, total: epochs.append(done))
     assert epochs == [3]
