@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,13 +40,15 @@ from leukbench.tools.tables.columns import (
     read_mapping,
     whole_number,
 )
-from leukbench.tools.tables.rows import Table, keep_rows, read_table
+from leukbench.tools.tables.rows import Table, keep_rows, read_table, without_columns
 
 ROLES = ("image_id", "label", "patient", "group", "predicted", "score", "fold", "seed", "origin")
 LAYOUT = (
     "columns for the image, its true class (label), its patient or group, and a score of every class or "
     "the predicted one"
 )
+_CHOSEN = frozenset({"arm", "selection"})
+"""Columns that choose rows and are nothing else."""
 _SPLITS = (IS["split"] | MAY_BE["split"] | {"split"}) - IS["fold"]
 
 
@@ -112,11 +114,13 @@ def load_predictions(
     read = file if isinstance(file, Table) else read_table(file)
     of_parts, pooled = _where(read, where)
     table, chosen = _choose(of_parts, arm=arm, selection=selection)
+    asked = frozenset(_condition(text)[0] for text in where)
     if not table.lines:
         raise InputError(
             "this file holds no predictions", where=str(read.file), expected="a row per image", found="a header"
         )
-    columns = find_columns(table, ROLES, mapped)
+    columns = _of_one_value(table, find_columns(table, ROLES, mapped), asked)
+    table = without_columns(table, asked - set(columns.values()))
     columns, no_image = _without_repeated_names(table, columns, mapped)
     columns |= find_pair(table, columns)
     if "label" not in columns:
@@ -177,16 +181,39 @@ def _loaded(
 # ------------------------------------------------------------------------------------------------------ which rows
 
 
+def _condition(text: str) -> tuple[str, str, str]:
+    """Return column, equals sign and value of a ``--where``."""
+    column, equals, value = (part.strip() for part in text.partition("="))
+    return unicodedata.normalize("NFC", column), equals, value
+
+
+def _of_one_value(table: Table, columns: Mapping[str, str], asked: Collection[str]) -> dict[str, str]:
+    """Return the columns without those that ``--where`` gave one value and that say nothing more of a row: a fold
+    that is a part of the split, a group beside which patients are named.
+    """
+    idle = {
+        role
+        for role, column in columns.items()
+        if column in asked
+        and (
+            (role in {"fold", "seed"} and not all(map(_is_whole, set(table.values(column)))))
+            or (role == "group" and "patient" in columns)
+        )
+    }
+    return {role: column for role, column in columns.items() if role not in idle}
+
+
 def _where(table: Table, conditions: Sequence[str]) -> tuple[Table, tuple[str, ...]]:
     """Return the rows that ``--where`` asks for, and what parts are scored together. Raises InputError where a file
     holds training and test rows and nobody chose.
     """
     pooled = []
     for text in conditions:
-        column, equals, value = (part.strip() for part in text.partition("="))
+        column, equals, value = _condition(text)
         if not equals or column not in table.header:
             raise unknown_name("column", column, table.header, where=f"--where {text}, {table.file}")
         table = _of(table, column, value, known=list(dict.fromkeys(table.values(column))))
+        table = without_columns(table, {column} & _CHOSEN)
     for column in table.header:
         there = list(dict.fromkeys(table.values(column)))
         if plain_name(column) not in _SPLITS and not {value.lower() for value in there} <= PARTS:
@@ -224,7 +251,7 @@ def _choose(table: Table, *, arm: str, selection: str) -> tuple[Table, tuple[str
         notes.append(
             f"Selection {selection or default!r} is scored" + (f" (of {', '.join(there)})." if len(there) > 1 else ".")
         )
-    return table, tuple(notes)
+    return without_columns(table, _CHOSEN), tuple(notes)
 
 
 def _of(table: Table, column: str, wanted: str, *, known: list[str]) -> Table:
@@ -481,11 +508,15 @@ def _whole(table: Table, columns: Mapping[str, str], role: str) -> IntArray:
         return np.zeros(len(table.lines), dtype=np.int64)
     cells = table.values(column)
     number = {cell: whole_number(cell) for cell in set(cells)}
-    wrong = {cell for cell, plain in number.items() if not re.fullmatch(r"[0-9]{1,9}", plain)}
+    wrong = {cell for cell in number if not _is_whole(cell)}
     if wrong:
         line = next(line for line in table.lines if line.cells[column] in wrong)
         raise line.wrong(f"a {role} is no whole number", column, expected="a whole number such as 0")
     return np.array([int(number[cell]) for cell in cells], dtype=np.int64)
+
+
+def _is_whole(cell: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,9}", whole_number(cell)) is not None
 
 
 def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, unit: str) -> None:

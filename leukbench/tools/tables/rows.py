@@ -7,8 +7,8 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -101,20 +101,53 @@ def read_table(file: Path) -> Table:
 
 
 def of_frame(frame: Any, *, name: str = "the data frame") -> Table:
-    """Return a pandas data frame as rows of text, its index left out."""
-    named, nameless = _names(Path(name), [str(column).strip() for column in frame.columns])
-    columns = [[_cell(value) for value in frame.iloc[:, i].tolist()] for i in range(len(named))]
+    """Return a pandas data frame as rows of text; what its index names comes first, an index without a name is left
+    out.
+
+    Raises InputError where a level of the index and a column bear one name and differ.
+    """
+    columns = [[_cell(value) for value in frame.iloc[:, i].tolist()] for i in range(frame.shape[1])]
+    header = [str(column).strip() for column in frame.columns]
+    levels = _levels(frame.index, dict(zip(header, columns, strict=True)), name)
+    named, nameless = _names(Path(name), [*levels, *header])
+    columns = [*levels.values(), *columns]
     lines = Lines(Path(name), range(len(frame)), dict(zip(named, columns, strict=True)))
     return _table(Path(name), named, nameless, lines)
 
 
+def _levels(index: Any, columns: Mapping[str, list[str]], name: str) -> dict[str, list[str]]:
+    """Return the named levels of a data frame's index as columns, but for those that stand among its columns as they
+    are.
+    """
+    found: dict[str, list[str]] = {}
+    for i, level in enumerate(index.names):
+        title = "" if level is None else unicodedata.normalize("NFC", str(level).strip())
+        cells = [_cell(value) for value in index.get_level_values(i).tolist()] if title else []
+        beside = {**columns, **found}.get(title, cells)
+        if beside != cells:
+            raise InputError(
+                "the index and a column bear one name and differ", where=f"{name}, index {title!r}",
+                expected="each name once", found=f"{cells[0]!r} in the index, {beside[0]!r} in the column, and so on",
+                do="rename one of them, or leave the index out: reset_index(drop=True)",
+            )  # fmt: skip
+        if title and title not in columns:
+            found[title] = cells
+    return found
+
+
 def keep_rows(table: Table, column: str, value: str) -> Table:
-    """Return the table with the rows alone that have a value in a column, and without that column."""
+    """Return the table with the rows alone that have a value in a column."""
     kept = [i for i, cell in enumerate(table.values(column)) if cell == value]
-    columns = {c: [cells[i] for i in kept] for c, cells in table.lines.columns.items() if c != column}
+    columns = {c: [cells[i] for i in kept] for c, cells in table.lines.columns.items()}
     lines = Lines(table.file, [table.lines.numbers[i] for i in kept], columns)
-    header = tuple(c for c in table.header if c != column)
-    return Table(file=table.file, header=header, lines=lines, index=table.index, notes=table.notes)
+    return replace(table, lines=lines)
+
+
+def without_columns(table: Table, names: Collection[str]) -> Table:
+    """Return the table without the columns of these names."""
+    columns = {c: cells for c, cells in table.lines.columns.items() if c not in names}
+    header = tuple(c for c in table.header if c not in names)
+    return replace(table, header=header, lines=replace(table.lines, columns=columns))
 
 
 def _table(file: Path, named: Sequence[str], nameless: Sequence[str], lines: Lines) -> Table:

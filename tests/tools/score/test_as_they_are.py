@@ -4,6 +4,7 @@ scored wrongly.
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 from pathlib import Path
@@ -13,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import leukbench
 from leukbench.errors import InputError
 from leukbench.records import Predictions
 from leukbench.tools.score.predictions import load_predictions
 from leukbench.tools.score.remarks import remarks_on
-from leukbench.tools.score.score import score
+from leukbench.tools.score.score import results, score
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -567,3 +569,74 @@ def test_folds_as_decimals_are_whole(tmp_path: Path) -> None:
 def test_the_line_by_which_excel_is_told_the_separator_is_no_header(tmp_path: Path) -> None:
     p = _read(tmp_path, "sep=;\nimage;label;patient;predicted\na,1;A;P1;A\nb,2;B;P2;A\n")
     assert (p.image_id.tolist(), p.predicted.tolist()) == (["a,1", "b,2"], [0, 0])
+
+
+def _of_two_patients(extra: str = "", cell: str = "") -> str:
+    """Return ten images of two patients each, with calls of which one in five is wrong."""
+    rows = [f"i{k},{'AB'[k % 2]},{'BA'[k % 2] if k % 5 == 0 else 'AB'[k % 2]},p{k // 10}{cell}" for k in range(20)]
+    return f"image,label,pred,patient{extra}\n" + "\n".join(rows) + "\n"
+
+
+def test_the_patient_that_where_asks_for_stays_the_patient(tmp_path: Path) -> None:
+    path = _file(tmp_path, _of_two_patients())
+    loaded = load_predictions(path, where=["patient=p1"])
+    assert (loaded.unit, set(loaded.predictions.group.tolist()), loaded.unread) == ("patient", {"p1"}, ())
+    found = results(path, where=["patient=p1"])
+    accuracy = found["metrics"]["accuracy"]
+    assert (found["grouped_by"], found["n_groups"], found["n_images"]) == ("patient", 1, 10)
+    assert (accuracy["value"], accuracy["ci95"]) == (0.8, [None, None])
+    assert not any("No column names a patient" in remark for remark in found["remarks"])
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "n_groups"),
+    [("group", "patient", 2), ("fold", "patient", 2), ("seed", "patient", 2), ("model", "patient", 2)],
+)
+def test_a_column_that_where_makes_one_value_takes_no_patient_away(
+    tmp_path: Path, column: str, unit: str, n_groups: int
+) -> None:
+    path = _file(tmp_path, _of_two_patients(f",{column}", ",7"))
+    loaded = load_predictions(path, where=[f"{column}=7"])
+    assert (loaded.unit, len(set(loaded.predictions.group.tolist())), loaded.unread) == (unit, n_groups, ())
+
+
+@pytest.mark.parametrize("name", ["patient", "group"])
+def test_a_group_that_where_asks_for_is_one_group(tmp_path: Path, name: str) -> None:
+    path = _file(tmp_path, _of_two_patients().replace("patient", name))
+    assert set(load_predictions(path, where=[f"{name}=p0"]).predictions.group.tolist()) == {"p0"}
+
+
+def test_a_fold_that_is_a_part_may_still_be_asked_for(tmp_path: Path) -> None:
+    text = "image,label,pred,fold\na,A,A,test\nb,B,A,test\nc,A,A,train\n"
+    assert _read(tmp_path, text, where=["fold=test"]).fold.tolist() == [0, 0]
+    numbered = text.replace("test", "3").replace("train", "4")
+    assert _read(tmp_path, numbered, where=["fold=3"]).fold.tolist() == [3, 3]
+
+
+def test_a_label_that_where_asks_for_is_not_replaced_by_another_column(tmp_path: Path) -> None:
+    text = "image,label,class,pred\na,A,x,A\nb,A,y,B\nc,B,y,B\n"
+    p = _read(tmp_path, text, where=["label=A"])
+    assert [p.classes[c] for c in p.label] == ["A", "A"]
+
+
+def _frame(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text))
+
+
+@pytest.mark.parametrize("levels", [["patient"], ["image"], ["patient", "image"]])
+def test_what_the_index_of_a_frame_names_is_read(levels: list[str]) -> None:
+    frame = _frame(_of_two_patients())
+    plain, indexed = leukbench.score(frame), leukbench.score(frame.set_index(levels))
+    assert plain["grouped_by"] == "patient" and plain["n_groups"] == 2
+    assert indexed == plain
+
+
+def test_an_index_without_a_name_is_left_out_and_one_beside_its_column_is_one() -> None:
+    frame = _frame(_of_two_patients())
+    plain = leukbench.score(frame)
+    assert leukbench.score(frame.set_index(pd.Index(range(100, 120)))) == plain
+    assert leukbench.score(frame.set_index("patient", drop=False)) == plain
+    frame.index = pd.Index([f"q{k}" for k in range(20)], name="patient")
+    with pytest.raises(InputError, match="the index and a column bear one name and differ") as caught:
+        leukbench.score(frame)
+    assert "'q0' in the index, 'p0' in the column" in caught.value.found
