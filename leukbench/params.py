@@ -3,7 +3,7 @@ What the papers did stands in paper.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,24 @@ class Params(_Strict):
             raise unknown_name("experiment", name, self.all_experiments, where="params.yaml")
         return self.all_experiments[name]
 
+    def planned(self) -> Params:
+        """Return these params. Raises InputError where they plan no experiment, so that nothing could be done."""
+        if not self.all_experiments:
+            raise InputError(
+                "params.yaml has no experiments", where=str(workspace() / "params.yaml"),
+                expected="a row under experiments", found="experiments: {}",
+                do="add one, or put a profile in place: leukbench profile",
+            )  # fmt: skip
+        return self
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    """Return the names that stand more than once, each once."""
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
 
 def _of_tables(params: Params) -> Iterator[str]:
+    yield from (f"papers: {key!r} stands twice" for key in _twice(params.papers))
     for name, store in params.stores.items():
         if store.source not in params.sources:
             yield f"store {name}: source {store.source!r} is not under sources"
@@ -124,6 +140,7 @@ def _of_experiments(params: Params) -> Iterator[str]:
     known = {(s.paper, s.study) for s in params.studies.values()}
     for name, experiment in params.all_experiments.items():
         source = experiment.source
+        yield from (f"experiment {name}: arm {arm!r} stands twice" for arm in _twice(experiment.arms))
         if experiment.store not in params.stores or params.stores[experiment.store].source != source:
             yield f"experiment {name}: store {experiment.store!r} is not a store of source {source!r}"
         if (experiment.paper, experiment.study) not in known:

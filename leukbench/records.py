@@ -199,6 +199,10 @@ class Recipe:
     checkpoint: Literal["last", "best_validation_accuracy", "best_validation_loss"] = "last"
 
 
+MOST_SEEDS = 1000
+"""Of an arm in an experiment: each is a run of every fold."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """How much of a study to run. Limits shrink data, epochs, folds, seeds; never the architecture or the metric."""
@@ -217,6 +221,8 @@ class Limits:
         for name, value in vars(self).items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value} and must be at least 1")
+        if self.seeds > MOST_SEEDS:
+            raise ValueError(f"seeds is {self.seeds} and must be at most {MOST_SEEDS}")
 
 
 @dataclass(frozen=True, kw_only=True)

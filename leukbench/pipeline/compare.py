@@ -6,6 +6,7 @@ from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.frozen import check_frozen
+from leukbench.pipeline.layout import check_predicted
 from leukbench.pipeline.results import read_findings, results_of
 from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
@@ -21,6 +22,8 @@ def compare(params: Params) -> str:
     papers = [load_paper(key) for key in params.papers]
     check_frozen(params.verdicts, papers)
     results = results_of(params)
+    for name, result in results.items():
+        check_predicted(name, result.experiment, result.receipt.arms)
     experiments = {name: results[name] for name in params.experiments}
     transfers = {name: results[name] for name in params.transfers}
     accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
 from leukbench.artefacts import Certificate, ResolvedStudy, SplitPlan, from_plain
-from leukbench.errors import DataError
+from leukbench.errors import DataError, unknown_name
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, source_folder
 from leukbench.records import Experiment, as_plain, digest
@@ -118,8 +119,26 @@ def read_record(kind: type[T], file: Path, *, stage: str) -> T:
 
 
 def read_study(params: Params, experiment: Experiment) -> ResolvedStudy:
-    """Return an experiment's study as the resolve stage wrote it."""
-    return read_record(ResolvedStudy, study_file(params, experiment.paper, experiment.study), stage="resolve")
+    """Return an experiment's study as the resolve stage wrote it. Raises InputError for an arm that it lacks."""
+    study = read_record(ResolvedStudy, study_file(params, experiment.paper, experiment.study), stage="resolve")
+    for arm in experiment.arms:
+        if arm not in study.arms:
+            where = f"params.yaml, arms of an experiment of study {experiment.paper}.{experiment.study}"
+            raise unknown_name("arm", arm, study.arms, where=where)
+    return study
+
+
+def check_predicted(name: str, experiment: Experiment, predicted: Collection[str]) -> None:
+    """Raise DataError where an arm of an experiment is not among the models that have predictions: a name that is
+    wrong, or an arm that was added since.
+    """
+    lacking = [arm for arm in experiment.arms if arm not in predicted]
+    if lacking:
+        raise DataError(
+            "an arm has no predictions", where=f"params.yaml, experiment {name}",
+            expected=f"one of: {', '.join(sorted(predicted))}", found=", ".join(lacking),
+            do="mend its name, or run the split, train and evaluate stages for it",
+        )  # fmt: skip
 
 
 def read_plan(params: Params, name: str) -> SplitPlan:

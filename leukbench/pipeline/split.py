@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file
+from leukbench.pipeline.layout import experiment_file, read_study
 from leukbench.pipeline.plan import RUNGS, PlannedSplits, one_ladder
 from leukbench.records import Experiment, Limits, json_text
 
@@ -19,6 +19,8 @@ def split(params: Params, names: Sequence[str]) -> list[str]:
     Rungs of one ladder (experiments of one study, source and store) are cut down to the training rows of the smallest
     fold among them, so that none of them is better for having more to learn from; ``as_published`` keeps its own size.
     """
+    for name in names:
+        read_study(params, params.experiment(name))
     planned = PlannedSplits(params)
     return [_write_split(params, name, planned) for name in names]
 

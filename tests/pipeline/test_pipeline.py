@@ -44,7 +44,7 @@ from leukbench.pipeline.record import RECORD
 from leukbench.pipeline.remake import report_from
 from leukbench.pipeline.report import gather
 from leukbench.pipeline.site import write_site
-from leukbench.records import json_text
+from leukbench.records import Limits, json_text
 from leukbench.report.pages import Site, site_pages, study_run
 from leukbench.report.transfer import transfer_sections
 from leukbench.sources import load_source, source_names
@@ -371,6 +371,26 @@ def test_another_budget_trains_anew(params: Params, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("leukbench.training.stages.train", trains)
     with pytest.raises(AssertionError, match="trains"):
         train_stage.train(Params.model_validate(plain), "known-patient")
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("stage", ["split", "evaluate", "compare", "report"])
+def test_an_arm_that_does_not_exist_is_refused_and_what_was_written_stays(
+    home: Path, params: Params, stage: str
+) -> None:
+    plain = params.model_dump(mode="python")
+    plain["experiments"]["known-patient"]["arms"] = ["zzz"]
+    wrong, before = Params.model_validate(plain), files_below(home / "reports") | files_below(home / "out")
+    stages: dict[str, Callable[[], object]] = {
+        "split": lambda: split_stage.split(wrong, ["known-patient"]),
+        "evaluate": lambda: evaluate_stage.evaluate(wrong, "known-patient"),
+        "compare": lambda: compare_stage.compare(wrong),
+        "report": lambda: report_stage.report(wrong),
+    }
+    with pytest.raises(InputError, match="zzz") as caught:
+        stages[stage]()
+    assert "cohort_cnn" in caught.value.expected and "params.yaml" in caught.value.where
+    assert files_below(home / "reports") | files_below(home / "out") == before
 
 
 @pytest.mark.trains
@@ -706,6 +726,9 @@ def made_image(home: Path) -> Path:
         ("profile: small", "profil: small", "profil"),
         ("protocol: patient", "protocol: patients", "experiments.by-patient.protocol"),
         ("store: s\n", "store: t\n", "experiment by-patient: store 't'"),
+        ("[cohort_cnn]", "[cohort_cnn, cohort_cnn]", "experiment by-patient: arm 'cohort_cnn' stands twice"),
+        ("[known_answer]", "[known_answer, known_answer]", "papers: 'known_answer' stands twice"),
+        ("    arms:", "    limits: {seeds: 100000000}\n    arms:", "seeds is 100000000 and must be at most 1000"),
     ],
 )
 def test_a_params_value_of_the_wrong_type_is_named(small: Path, refused: Command, old: str, new: str, key: str) -> None:
@@ -729,6 +752,32 @@ def test_a_name_that_does_not_exist_names_the_nearest(
     small: Path, refused: Command, words: tuple[str, ...], nearest: str
 ) -> None:
     assert nearest in refused(*words)
+
+
+@pytest.mark.parametrize("stage", ["split", "train", "evaluate", "compare", "report", "certify", "grid"])
+def test_a_plan_without_experiments_is_refused_by_each_stage_that_runs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Command, stage: str
+) -> None:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path))
+    write_plan(tmp_path, known_plan("small", {}))
+    assert "params.yaml has no experiments" in refused(stage)
+
+
+def test_a_thousand_seeds_are_within_the_limit() -> None:
+    assert Limits(seeds=1000).seeds == 1000
+    with pytest.raises(ValueError, match="seeds is 1001 and must be at most 1000"):
+        Limits(seeds=1001)
+
+
+@pytest.mark.parametrize("stage", ["split", "certify"])
+def test_an_arm_that_the_study_lacks_is_refused_before_anything_is_split(
+    small: Path, refused: Command, stage: str
+) -> None:
+    file = small / "params.yaml"
+    file.write_text(file.read_text().replace("[cohort_cnn]", "[cohort_cn]"), encoding="utf-8")
+    message = refused(stage)
+    assert "unknown arm 'cohort_cn'" in message and "did you mean 'cohort_cnn'" in message
+    assert not (small / "out" / "small" / "splits").exists()
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(small: Path, refused: Command) -> None:
