@@ -25,7 +25,18 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, err
 
 def workspace() -> Path:
     """Return the workspace folder."""
-    return Path(os.environ.get("LEUKBENCH_HOME", ".")).expanduser()
+    return expanded(Path(os.environ.get("LEUKBENCH_HOME", ".")), where="LEUKBENCH_HOME")
+
+
+def expanded(path: Path, *, where: str) -> Path:
+    """Return a path with a home folder for ``~``. Raises InputError, naming ``where`` it was given, for nobody's."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            "a path begins with the home folder of nobody", where=where, expected="a path, or ~ and a user that exists",
+            found=f"{path}: {error}", do="write the folder out",
+        ) from error  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 from leukbench.process import check_room, limit_threads
 
 
+def _write_everything() -> None:
+    r"""Let a terminal whose encoding lacks a character show its code, as ``\u2265``, so that nothing is lost or ends in
+    a traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run the command line; deliberate errors end in their message and exit code 2."""
     limit_threads()
+    _write_everything()
     from leukbench import errors
 
     try:

@@ -60,12 +60,13 @@ def mirror_of(card: SourceCard, *, from_dir: Path | None) -> Path | None:
     Raises InputError if ``from_dir`` is no folder.
     """
     if from_dir is not None:
-        if not from_dir.expanduser().is_dir():
+        folder = paths.expanded(from_dir, where="--from")
+        if not folder.is_dir():
             raise InputError("--from names no folder", where=str(from_dir), expected="an existing folder",
                              found="nothing" if not from_dir.exists() else "a file", do=how_to_get(card))  # fmt: skip
-        return from_dir.expanduser().resolve()
+        return folder.resolve()
     mirror = os.environ.get("LEUKBENCH_MIRROR", "")
-    folder = Path(mirror).expanduser() / card.name
+    folder = paths.expanded(Path(mirror), where="LEUKBENCH_MIRROR") / card.name
     return folder.resolve() if mirror and folder.is_dir() else None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from leukbench import paths
 from leukbench.errors import DataError, InputError, unknown_name
 from leukbench.sources import fetching
 from leukbench.sources.archives import unpack
@@ -114,7 +115,7 @@ def _github(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s:
 
 def _kaggle(source: Source, portal: Portal, folder: Path, *, tries: int, wait_s: float) -> str:
     kagglehub = _library("kagglehub")
-    cache = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()
+    cache = paths.expanded(Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")), where="KAGGLEHUB_CACHE")
     unpacked = int(source.listing(folder)["size_bytes"].sum())
     fetching.check_space(cache, needed_bytes=portal.size_bytes + unpacked)
     got = Path(

@@ -104,3 +104,46 @@ def test_the_shell_completes_commands_and_options(words: str, at: int, completed
         timeout=60,
     )
     assert found.stdout.split() == [completed]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+     {"PYTHONIOENCODING": "latin-1"}],
+    ids=["ascii", "C", "latin-1"],
+)  # fmt: skip
+@pytest.mark.parametrize("arguments", [["claims", "--format", "csv"], ["claims"], ["audit", "--help"]])
+def test_a_terminal_of_few_characters_gets_the_codes_of_the_others(
+    environment: dict[str, str], arguments: list[str]
+) -> None:
+    def run(**more: str) -> bytes:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "PYTHONIO", "PYTHONUTF8"))}
+        command = [sys.executable, "-m", "leukbench", *arguments]
+        return subprocess.run(command, env={**kept, **more}, capture_output=True, check=True, timeout=60).stdout
+
+    whole = run(PYTHONIOENCODING="utf-8").decode()
+    encoding = "latin-1" if environment.get("PYTHONIOENCODING") == "latin-1" else "ascii"
+    assert run(**environment) == whole.encode(encoding, errors="backslashreplace")
+
+
+def test_an_error_is_told_to_such_a_terminal_too(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "leukbench", "score", str(tmp_path / "\u2265.csv")]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == 2 and "\\u2265.csv" in found.stderr and "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("LEUKBENCH_HOME", ["resolve"]), ("LEUKBENCH_HOME", ["fetch", "cnmc_2019"]), ("", ["fetch", "--from"])],
+)
+def test_a_home_folder_of_nobody_is_refused(tmp_path: Path, name: str, arguments: list[str]) -> None:
+    nobody = "~nosuch/x"
+    (tmp_path / "params.yaml").write_text((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
+    words = [*arguments, *([] if name else [nobody, "cnmc_2019"])]
+    command = [sys.executable, "-m", "leukbench", *words]
+    environment = {**os.environ, "LEUKBENCH_HOME": str(tmp_path)} | ({name: nobody} if name else {})
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert found.returncode == 2 and "Traceback" not in found.stderr
+    assert "a path begins with the home folder of nobody" in found.stderr and nobody in found.stderr
+    assert f"where: {name or '--from'}" in found.stderr
