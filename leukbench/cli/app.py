@@ -30,6 +30,10 @@ def _params() -> Params:
     return load_params()
 
 
+def _plan() -> Params:
+    return _params().planned()
+
+
 def _say(text: str, *, end: str = "\n", err: bool = False) -> None:
     """Print what a command has to say; names from others' files steer no terminal."""
     from leukbench.errors import visible
@@ -102,7 +106,7 @@ def split(experiment: NameOrAll = "") -> None:
     """Write the splits of experiments and their certificates."""
     from leukbench.pipeline import split as stage
 
-    params = _params()
+    params = _plan()
     _say("\n".join(stage.split(params, [experiment] if experiment else [*params.all_experiments])))
 
 
@@ -111,7 +115,7 @@ def train(experiment: NameOrAll = "") -> None:
     """Train what is missing of the runs of experiments and transfers, and collect their predictions."""
     from leukbench.pipeline import train as stage
 
-    params = _params()
+    params = _plan()
     for line in [stage.train(params, experiment)] if experiment else stage.train_all(params):
         _say(line)
 
@@ -136,7 +140,7 @@ def grid(
     choice = gridding.Choice(*(gridding.names(texts) for texts in (studies, protocols, arms)))
     job = {"time_limit": time_limit, "jobs": jobs, "cpus": cpus, "gpus": gpus}
     asked = gridding.slurm_options(slurm or [], **job, partition=partition)
-    text, failed = gridding.grid(_params(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
+    text, failed = gridding.grid(_plan(), choice, executor=executor, jobs=jobs, slurm=asked, dry=dry_run)
     _finish(text, failed=failed)
 
 
@@ -153,7 +157,7 @@ def evaluate(experiment: NameOrAll = "") -> None:
     """Turn predictions of experiments into estimates with intervals."""
     from leukbench.pipeline import evaluate as stage
 
-    params = _params()
+    params = _plan()
     for name in [experiment] if experiment else params.experiments:
         _say(stage.evaluate(params, name))
 
@@ -195,7 +199,7 @@ def compare() -> None:
     """Hold the claims against the estimates and findings: verdicts."""
     from leukbench.pipeline import compare as stage
 
-    _say(stage.compare(_params()))
+    _say(stage.compare(_plan()))
 
 
 @app.command()
@@ -207,7 +211,7 @@ def report(
     from leukbench.pipeline import remake
     from leukbench.pipeline import report as stage
 
-    _say(remake.report_from(from_dir, to) if from_dir else stage.report(_params()))
+    _say(remake.report_from(from_dir, to) if from_dir else stage.report(_plan()))
 
 
 @app.command()
@@ -315,7 +319,7 @@ def certify(
     else:
         from leukbench.tools import certify as certifying
 
-        text, broken = certifying.certify(_params(), experiment)
+        text, broken = certifying.certify(_plan(), experiment)
     _finish(text, failed=broken)
 
 
@@ -323,14 +327,14 @@ def certify(
 def score(
     predictions: Annotated[Path, typer.Argument(help="CSV or parquet: image, label, patient, scores or predicted")],
     claims: Annotated[str, typer.Option(help="a paper, by key or paper.yaml, whose claims to hold them against")] = "",
-    protocol: Annotated[str, typer.Option(help="how they were made: patient or as_published")] = "patient",
+    protocol: Annotated[str, typer.Option(help="how they were made: patient (the default) or as_published")] = "",
     study: Annotated[str, typer.Option(help="a study of the paper, if several fit")] = "",
     arm: Annotated[str, typer.Option(help="an arm of file and study; default: the proposed one")] = "",
     selection: Annotated[str, typer.Option(help="a selection of the file, as last; default: recipe")] = "",
     map: Annotated[list[str] | None, typer.Option(help="PART=COLUMN or none, class:NAME=CLASS, positive=CLASS")] = None,
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: score these rows alone (repeatable)")] = None,
     logits: Annotated[bool, typer.Option("--logits", help="the scores are logits: take their softmax")] = False,
-    margin: Annotated[str, typer.Option(help="what difference still counts as the same, a fraction")] = "0.02",
+    margin: Annotated[str, typer.Option(help="what difference still counts as the same; default: 0.02")] = "",
     format: Format = "md",
 ) -> None:
     """Score predictions of your own with group-level intervals. Uploads nothing."""
@@ -338,8 +342,8 @@ def score(
 
     known_format(format, "md", "json")
     _say(scoring.score(
-        predictions, claims or None, format, protocol=protocol, study=study, arm=arm, margin=as_fraction(margin),
-        selection=selection, mapping=map or [], logits=logits, where=where or [],
+        predictions, claims or None, format, protocol=protocol, study=study, arm=arm, selection=selection,
+        margin=as_fraction(margin) if margin else None, mapping=map or [], logits=logits, where=where or [],
     ))  # fmt: skip
 
 

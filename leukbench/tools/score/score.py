@@ -21,12 +21,19 @@ from leukbench.tools.score.remarks import remarks_on
 from leukbench.tools.tables.rows import Table, read_table
 
 Plain = dict[str, Any]
+PROTOCOL, MARGIN = "patient", 0.02
+"""How predictions that are held against claims were made, and the margin, where nobody says otherwise."""
+_OF_CLAIMS = {
+    "study": "is whose claims the predictions are held against",
+    "protocol": "says as what the predictions are held against claims",
+    "margin": "is of the differences from claims",
+}
 _OF_PATIENTS = frozenset({"accuracy", "balanced_accuracy", "mcc", "recall", "specificity", "auc"})
 
 
 def score(
     file: Path, claims: str | Path | None, format: str, *,
-    protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02, selection: str = "",
+    protocol: str = "", study: str = "", arm: str = "", margin: float | None = None, selection: str = "",
     mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the scores of a CSV or parquet file of predictions, as ``json`` or ``md`` text; nothing leaves this
@@ -49,11 +56,11 @@ def score(
     format
         ``json`` or ``md``.
     protocol
-        How the predictions were made: ``patient`` or ``as_published``.
+        How the predictions were made: ``patient`` (also where it is "") or ``as_published``.
     study, arm
         Whose claims; "" where there is one.
     margin
-        Of equivalence, as a fraction.
+        Of equivalence, as a fraction; None for 0.02.
     selection, mapping, logits, where
         As in :func:`leukbench.tools.score.predictions.load_predictions`.
 
@@ -87,16 +94,12 @@ def score(
 
 def results(
     file: Path | Table, claims: str | Path | None = None, *,
-    protocol: str = "patient", study: str = "", arm: str = "", margin: float = 0.02, selection: str = "",
+    protocol: str = "", study: str = "", arm: str = "", margin: float | None = None, selection: str = "",
     mapping: Sequence[str] = (), logits: bool = False, where: Sequence[str] = (),
 ) -> Plain:  # fmt: skip
     """Return the scores of predictions as JSON data (:func:`score` names its keys)."""
-    if study and claims is None:
-        raise InputError(
-            "a study is whose claims the predictions are held against", where=f"--study {study}",
-            expected="--claims with a paper's key or file", found="no --claims",
-            do="add --claims, or leave --study out",
-        )  # fmt: skip
+    if claims is None:
+        _refuse_without_claims(study=study, protocol=protocol, margin="" if margin is None else f"{margin:g}")
     table = file if isinstance(file, Table) else read_table(file)
     of_file = arm if claims is None or "arm" in table.header else ""
     loaded = load_predictions(table, mapping=mapping, logits=logits, arm=of_file, selection=selection, where=where)
@@ -106,9 +109,21 @@ def results(
         from leukbench.tools.score.claims import hold
 
         result["verdicts"] = hold(
-            str(claims), loaded, estimates, protocol=protocol, study=study, arm=arm, margin=margin
+            str(claims), loaded, estimates, protocol=protocol or PROTOCOL, study=study, arm=arm,
+            margin=MARGIN if margin is None else margin,
         )  # fmt: skip
     return result
+
+
+def _refuse_without_claims(**given: str) -> None:
+    """Raise InputError for an option that speaks of claims where none are given."""
+    for name, value in given.items():
+        if value:
+            raise InputError(
+                f"a {name} {_OF_CLAIMS[name]}", where=f"--{name} {value}",
+                expected="--claims with a paper's key or file", found="no --claims",
+                do=f"add --claims, or leave --{name} out",
+            )  # fmt: skip
 
 
 def scored(loaded: LoadedPredictions, estimates: Sequence[Estimate]) -> Plain:

@@ -74,6 +74,8 @@ def read_collection(
     ``parts``, where folders name none: without, those of ``class/image`` are classes.
     """
     shards = shards_below(table) if table.is_dir() or table.suffix.lower() == ".parquet" else []
+    if shards or table.is_dir():
+        _refuse_another_folder(table, images)
     if shards:
         return _of_shards(table, shards, mapping)
     if table.is_dir():
@@ -85,6 +87,15 @@ def read_collection(
         )
     rows = _datalist(table) if table.suffix.lower() == ".json" else read_table(table)
     return of_table(rows, folder, mapping)
+
+
+def _refuse_another_folder(table: Path, images: Path | None) -> None:
+    """Raise InputError for a folder of images beside what holds its own, where it would never be looked at."""
+    if images is not None and images.resolve() != table.resolve():
+        raise InputError(
+            "these images lie in what is split itself, so no other folder can hold them", where=f"--images {images}",
+            expected="--images beside a table alone", found=str(table), do="leave --images out, or give a table",
+        )  # fmt: skip
 
 
 def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collection:

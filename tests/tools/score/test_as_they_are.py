@@ -524,6 +524,11 @@ def test_folds_of_other_images_need_no_name(tmp_path: Path) -> None:
         ({"selection": "foo"}, "unknown column 'selection'"),
         ({"mapping": ["positive=7"]}, "unknown class '7'"),
         ({"study": "foo"}, "whose claims"),
+        ({"protocol": "as_published"}, "a protocol says as what"),
+        ({"protocol": "patient"}, "add --claims, or leave --protocol out"),
+        ({"margin": 0.02}, "--margin 0.02"),
+        ({"margin": 0.0}, "add --claims, or leave --margin out"),
+        ({"margin": float("nan")}, "--margin nan"),
     ],
 )
 def test_an_option_that_would_be_passed_over_is_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:
@@ -640,3 +645,60 @@ def test_an_index_without_a_name_is_left_out_and_one_beside_its_column_is_one() 
     with pytest.raises(InputError, match="the index and a column bear one name and differ") as caught:
         leukbench.score(frame)
     assert "'q0' in the index, 'p0' in the column" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        (np.zeros((2, 2)), "ndarray: [[0. 0.] [0. 0.]]"),
+        ({"image": ["a"]}, "dict: {'image': ['a']}"),
+        ([1, 2], "list: [1, 2]"),
+        (None, "NoneType: None"),
+        (pd.Series([1, 2], name="y"), "Series: "),
+    ],
+)
+def test_what_is_no_table_is_refused_with_what_it_is(table: Any, found: str, tmp_path: Path) -> None:
+    for call in (leukbench.score, lambda t: leukbench.check_split(t, tmp_path)):
+        with pytest.raises(InputError, match="the table is of a type") as caught:
+            call(table)
+        assert caught.value.found.startswith(found) and "data frame" in caught.value.expected
+
+
+@pytest.mark.parametrize("option", [{"margin": "a"}, {"margin": True}, {"margin": [0.1]}, {"where": 1}, {"where": [1]},
+                                    {"mapping": {"label": "y"}}, {"logits": "no"}, {"arm": 3}, {"study": ["s"]},
+                                    {"protocol": 1}, {"selection": b"x"}, {"claims": 5}])  # fmt: skip
+def test_an_option_of_another_type_is_named(option: dict[str, Any]) -> None:
+    (name,) = option
+    with pytest.raises(InputError, match=f"{name} is of a type") as caught:
+        leukbench.score(_frame(_of_two_patients()), **{"claims": "known_answer", **option})
+    assert caught.value.where == f"leukbench.score, {name}"
+    assert caught.value.found.startswith(type(option[name]).__name__)
+
+
+@pytest.mark.parametrize(("margin", "claims"), [(2, "known_answer"), (float("nan"), "known_answer"), (2, None)])
+def test_a_margin_that_is_no_fraction_or_of_nothing_is_refused(margin: float, claims: str | None) -> None:
+    with pytest.raises(InputError, match="margin"):
+        leukbench.score(_frame(_of_two_patients()), claims, margin=margin)
+
+
+def test_an_unknown_option_names_those_that_there_are() -> None:
+    with pytest.raises(InputError, match="unknown option 'were'") as caught:
+        leukbench.score(_frame(_of_two_patients()), were=["split=test"])
+    assert "did you mean 'where'" in caught.value.do and "results" not in str(caught.value)
+
+
+def test_one_text_is_a_list_of_one_and_none_is_no_option() -> None:
+    frame = _frame(_of_two_patients(",truth", ",A"))
+    one = leukbench.score(frame, where="patient=p1", mapping="label=truth", arm=None, margin=None)
+    assert one == leukbench.score(frame, where=["patient=p1"], mapping=("label=truth",), logits=np.bool_(False))
+    assert (one["n_images"], list(one["classes"])) == (10, ["A", "B"])
+    assert one["metrics"]["accuracy"]["value"] == 0.5  # against truth, where every image is A
+
+
+@pytest.mark.parametrize("path", [None, pd.DataFrame({"a": [1]}), 3])
+def test_only_a_path_is_audited(path: Any) -> None:
+    with pytest.raises(InputError, match="path is of a type") as caught:
+        leukbench.audit(path)
+    assert caught.value.where == "leukbench.audit, path"
+    with pytest.raises(InputError, match="classes is of a type"):
+        leukbench.audit("table.csv", classes=["A=5"])

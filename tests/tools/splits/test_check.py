@@ -33,6 +33,19 @@ ROWS = [
 ]
 
 
+def test_images_beside_a_folder_that_holds_its_own_are_refused(images: Path, tmp_path: Path) -> None:
+    for name, part, label, _ in ROWS:
+        target = tmp_path / "data" / part / label / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / name, target)
+    data = tmp_path / "data"
+    for call in (check_split, make_split):
+        with pytest.raises(InputError, match="no other folder can hold them") as caught:
+            call(data, images)
+        assert (caught.value.where, caught.value.found) == (f"--images {images}", str(data))
+    assert check_split(data, data).facts == check_split(data).facts
+
+
 def test_an_honest_split_passes_with_code_0_and_names_nothing(images: Path, tmp_path: Path) -> None:
     table = write_table(tmp_path / "t.csv", ROWS)
     found = check_split(table, images)
