@@ -7,7 +7,7 @@ from leukbench.paths import out_folder, write_text
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.frozen import check_frozen
 from leukbench.pipeline.layout import check_predicted
-from leukbench.pipeline.results import read_findings, results_of
+from leukbench.pipeline.results import Result, read_findings, results_of
 from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
 from leukbench.verdicts.comparison import Comparison
@@ -21,9 +21,7 @@ def compare(params: Params) -> str:
 
     papers = [load_paper(key) for key in params.papers]
     check_frozen(params.verdicts, papers)
-    results = results_of(params)
-    for name, result in results.items():
-        check_predicted(name, result.experiment, result.receipt.arms)
+    results = _results(params)
     experiments = {name: results[name] for name in params.experiments}
     transfers = {name: results[name] for name in params.transfers}
     accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
@@ -41,3 +39,11 @@ def compare(params: Params) -> str:
     )
     write_text(out_folder(params.profile, "verdicts.json"), json_text(comparison), summed=True)
     return f"{len(comparison.verdicts)} claims compared"
+
+
+def _results(params: Params) -> dict[str, Result]:
+    """Return the results of a plan. Raises DataError for an arm without predictions."""
+    results = results_of(params)
+    for name, result in results.items():
+        check_predicted(name, result.experiment, result.receipt.arms)
+    return results
