@@ -6,8 +6,7 @@ from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.frozen import check_frozen
-from leukbench.pipeline.layout import check_predicted
-from leukbench.pipeline.results import Result, read_findings, results_of
+from leukbench.pipeline.results import checked_results, read_findings
 from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
 from leukbench.verdicts.comparison import Comparison
@@ -21,10 +20,10 @@ def compare(params: Params) -> str:
 
     papers = [load_paper(key) for key in params.papers]
     check_frozen(params.verdicts, papers)
-    results = _results(params)
+    accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
+    results = checked_results(params)
     experiments = {name: results[name] for name in params.experiments}
     transfers = {name: results[name] for name in params.transfers}
-    accused = frozenset(c for f in read_findings(params) if f.status == "inconsistent" for c in f.accused)
     evaluated = [result.evaluated for result in experiments.values()]
     questions = [q for paper in papers for q in questions_of(paper, evaluated, accused)]
     comparison = Comparison(
@@ -39,11 +38,3 @@ def compare(params: Params) -> str:
     )
     write_text(out_folder(params.profile, "verdicts.json"), json_text(comparison), summed=True)
     return f"{len(comparison.verdicts)} claims compared"
-
-
-def _results(params: Params) -> dict[str, Result]:
-    """Return the results of a plan. Raises DataError for an arm without predictions."""
-    results = results_of(params)
-    for name, result in results.items():
-        check_predicted(name, result.experiment, result.receipt.arms)
-    return results

@@ -11,7 +11,7 @@ from leukbench.artefacts import is_trivial
 from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation, PatientSummary, SeedVariance, Unknown
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import check_predicted, experiment_file
+from leukbench.pipeline.layout import experiment_file
 from leukbench.pipeline.results import PREDICTIONS, Result, as_predictions, classes_of, read_predictions
 from leukbench.records import Estimate, Predictions, json_text
 
@@ -95,10 +95,9 @@ def evaluate(params: Params, name: str) -> str:
     from leukbench.evaluation.estimates import seed_scatter
     from leukbench.evaluation.likeness import likeness
 
-    experiment = params.experiment(name)
+    params.experiment(name)
     Result(params, name).check()
     table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
-    check_predicted(name, experiment, set(table["arm"]))
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].map(is_trivial)]
     of_arms = [as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)]

@@ -10,8 +10,8 @@ from pathlib import Path
 from leukbench.artefacts import RunReceipt, from_plain
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, reports_folder, runs_folder
-from leukbench.pipeline.layout import as_read, check_predicted, experiment_file, read_json, read_record
-from leukbench.pipeline.results import PREDICTIONS, Result, read_findings, results_of
+from leukbench.pipeline.layout import as_read, experiment_file, read_json, read_record
+from leukbench.pipeline.results import PREDICTIONS, Result, checked_results, read_findings
 from leukbench.pipeline.views import read_views, write_views
 from leukbench.report.data import ExperimentResult, Measured, ReportData
 from leukbench.sources import load_source
@@ -105,8 +105,7 @@ def report(params: Params) -> str:
     """Write the profile's pages, with the predictions and the record behind them."""
     from leukbench.pipeline.record import write_record
 
-    for name, result in results_of(params).items():
-        check_predicted(name, result.experiment, result.receipt.arms)
+    checked_results(params)
     write_views(params)
     write_record(params)
     return write_pages(params)

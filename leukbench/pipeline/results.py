@@ -13,7 +13,15 @@ from leukbench.errors import DataError
 from leukbench.evaluation.evaluated import Evaluation
 from leukbench.params import Params
 from leukbench.paths import out_folder
-from leukbench.pipeline.layout import experiment_file, made_from, read_json, read_plan, read_record, whole
+from leukbench.pipeline.layout import (
+    check_predicted,
+    experiment_file,
+    made_from,
+    read_json,
+    read_plan,
+    read_record,
+    whole,
+)
 from leukbench.records import Experiment, Finding, Predictions
 from leukbench.verdicts.questions import EvaluatedExperiment
 
@@ -56,8 +64,11 @@ class Result:
         return self._read(Receipt, "predictions", ".receipt.json", stage="train")
 
     def check(self) -> None:
-        """Raise DataError where params.yaml or the split is another than the predictions were collected from."""
+        """Raise DataError where params.yaml or the split is another than the predictions were collected from, or where
+        an arm has none.
+        """
         receipt = self._read(Receipt, "predictions", ".receipt.json", stage="train")
+        check_predicted(self.name, self.experiment, receipt.arms)
         read_plan(self.params, self.name)
         if receipt.made_from and receipt.made_from != made_from(self.experiment, self.certificate):
             raise DataError(
@@ -117,6 +128,14 @@ class Result:
 def results_of(params: Params) -> dict[str, Result]:
     """Return every experiment and transfer of the profile by name, in the order of params.yaml."""
     return {name: Result(params, name) for name in params.all_experiments}
+
+
+def checked_results(params: Params) -> dict[str, Result]:
+    """Return what :func:`results_of` does, each held against params.yaml (:meth:`Result.check`)."""
+    results = results_of(params)
+    for result in results.values():
+        result.check()
+    return results
 
 
 def read_predictions(file: Path) -> Any:

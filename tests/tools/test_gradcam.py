@@ -19,6 +19,7 @@ from leukbench.errors import DataError, InputError
 from leukbench.papers.facts import load_facts
 from leukbench.papers.files import paper_keys
 from leukbench.papers.loader import load_paper
+from leukbench.params import StoreParams
 from leukbench.paths import write_sum
 from leukbench.records import json_text
 from leukbench.report.figures import heat as drawn
@@ -31,6 +32,7 @@ from tests.support.tiny_grid import write_experiment
 from tests.support.tiny_world import CLASSES, fold_rows, make_images, make_recipe, make_spec, make_store
 
 SIDE = 32
+STORES = {"store": StoreParams(source="known_answer", side_px=SIDE)}
 BLACK, PURPLE, RED, GREY = (0, 0, 0), (120, 40, 160), (200, 120, 110), (220, 215, 218)
 
 
@@ -117,7 +119,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
     torch.manual_seed(0)
     network = build_network(spec.network, n_classes=2, input_px=SIDE, pretrained=False)
     write_weights(run / "checkpoint.safetensors", network.state_dict(), epochs=2)
-    return SimpleNamespace(profile="made", experiment=lambda name: inputs.experiment), run
+    return SimpleNamespace(profile="made", stores=STORES, experiment=lambda name: inputs.experiment), run
 
 
 def test_maps_panels_and_a_table_are_made_from_a_checkpoint(tiny: tuple[Any, Path], tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_only_a_publication_on_its_own_dataset_is_put_on_its_page(tiny: tuple[An
     with pytest.raises(InputError, match="expected: blood_cells"):
         gradcam(params, run, "e", tmp_path / "to", publish=True)
     plan = dataclasses.replace(params.experiment("e"), source="blood_cells")
-    there = SimpleNamespace(profile="made", experiment=lambda name: plan)
+    there = SimpleNamespace(profile="made", stores=STORES, experiment=lambda name: plan)
     text = gradcam(there, run, "e", tmp_path / "to", publish=True)  # type: ignore[arg-type]
     assert "*Claimed* (Figure 7; DDRNet model feature analysis): Grad-CAM" in text
     (file,) = shown_files(tmp_path / "reports")
