@@ -144,16 +144,23 @@ def test_scores_said_to_be_of_one_class_bind_the_accuracy_and_the_auc() -> None:
     assert [d.status for d in roc.check_auc_bounds(read(area))] == ["inconsistent"]
 
 
+BOTH = [score(m, v, average="positive:ill") for m, v in (("recall", "93.0"), ("specificity", "95.5"))]
+"""Sensitivity and specificity inside of 0 and 1: both classes have images."""
+
+
 @pytest.mark.parametrize(
-    ("accuracy", "metric", "value", "status"),
-    [("95.11", "kappa", "0.97", "inconsistent"), ("90.00", "mcc", "0.999", "inconsistent"),
-     ("95.11", "kappa", "0.95", "consistent"), ("99.0", "mcc", "0.98", "consistent")],
+    ("accuracy", "metric", "value", "good"),
+    [("95.11", "kappa", "0.97", False), ("90.00", "mcc", "0.999", False), ("95.11", "kappa", "0.95", True),
+     ("99.0", "mcc", "0.98", True)],
 )  # fmt: skip
 def test_mcc_and_kappa_of_two_classes_are_at_most_the_accuracy(
-    accuracy: str, metric: str, value: str, status: str
+    accuracy: str, metric: str, value: str, good: bool
 ) -> None:
+    """Of a class without images MCC may be printed as 1: then nothing is proved."""
     row = (score("accuracy", accuracy), score(metric, value, **FRACTION))
-    assert [d.status for d in pairs.check_agreement(read(paper(*row)))] == [status]
+    assert [d.status for d in pairs.check_agreement(read(paper(*row)))] == ["consistent" if good else "implausible"]
+    proved = pairs.check_agreement(read(paper(*row, *BOTH)))
+    assert [d.status for d in proved] == ["consistent" if good else "inconsistent"]
     assert pairs.check_agreement(read(paper(*row, classes=THREE))) == []
 
 
@@ -175,9 +182,10 @@ def test_error_rate_and_balanced_accuracy_follow_from_their_neighbours() -> None
 
     assert of(score("accuracy", "95.11"), score("error_rate", "6.89")) == ["implausible"]
     assert of(score("accuracy", "95.11"), score("error_rate", "4.89")) == ["consistent"]
-    both = [score(m, v, average="positive:ill") for m, v in (("recall", "93.0"), ("specificity", "95.5"))]
-    assert of(*both, score("balanced_accuracy", "97.0")) == ["inconsistent"]
-    assert of(*both, score("balanced_accuracy", "94.2")) == ["consistent"]
+    assert of(*BOTH, score("balanced_accuracy", "97.0")) == ["inconsistent"]
+    assert of(*BOTH, score("balanced_accuracy", "94.2")) == ["consistent"]
+    none = [score("recall", "90.0", average="positive:ill"), score("specificity", "0.0", average="positive:ill")]
+    assert of(*none, score("balanced_accuracy", "90.0")) == ["implausible"], "no image of well: 0/0 as 0"
     unstated = [score("recall", "93.0"), score("specificity", "95.5")]
     assert of(*unstated, score("balanced_accuracy", "97.0")) == ["implausible"]
 

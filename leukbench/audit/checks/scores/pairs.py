@@ -40,7 +40,8 @@ def check_agreement(ledger: Ledger) -> list[Draft]:
 
     MCC² = (r + s − 1)(p + q − 1) with the two recalls and the two precisions; the accuracy lies between r and s and
     between p and q, so neither factor is above it; MCC² ≤ 2b − 1 ≤ b² of the balanced accuracy b = (r + s)/2; kappa is
-    at most MCC (Warrens 2008). What holds of every fold holds of means.
+    at most MCC (Warrens 2008). What holds of every fold holds of means. It is proved where both classes are known to
+    have images (:func:`_of_two_present`): of a class without, libraries print what they like for 0/0.
     """
     found = []
     for row in ledger.rows:
@@ -58,12 +59,25 @@ def _most(row: Row, claims: Printed) -> Draft | None:
     values = [score_interval(c[0]) for c in claims]
     if len(claims) < 2 or values[0] is None or values[1] is None:
         return None
-    return _draft("agreement", row, claims, Interval(Fraction(-1), values[0].high), values[1], "at most the other")
+    expected = Interval(Fraction(-1), values[0].high)
+    return _draft("agreement", row, claims, expected, values[1], "at most the other", proved=_of_two_present(row))
+
+
+def _of_two_present(row: Row) -> bool:
+    """Whether sensitivity and specificity are said to be of one class and lie inside of 0 and 1, so that no class is
+    without images.
+    """
+    rates = [overall_of(row, m) for m in ("recall", "specificity")]
+    values = [score_interval(c[0]) for c in rates if c is not None]
+    inside = [v is not None and v.low > TIE and v.high < 1 - TIE for v in values]
+    first, second = (c[0] if c is not None else None for c in rates)
+    return first is not None and second is not None and same_positive(first, second) and all(inside)
 
 
 def check_balanced_accuracy(ledger: Ledger) -> list[Draft]:
     """The balanced accuracy of two classes is the mean of sensitivity and specificity; linear, so that it is true of
-    means as well. It is proved where both are said to be of one class: otherwise one of them may be an average.
+    means as well. It is proved where both are said to be of one class, and both classes have images: otherwise one of
+    them may be an average, or 0/0.
     """
     found = []
     for row in ledger.rows:
@@ -75,14 +89,13 @@ def check_balanced_accuracy(ledger: Ledger) -> list[Draft]:
         if len(values) == 3:
             r, s, balanced = values
             mean = Interval((r.low + s.low) / 2, (r.high + s.high) / 2)
-            proved = same_positive(known[0][0], known[1][0])
-            words = "the mean of sensitivity and specificity"
+            words, proved = "the mean of sensitivity and specificity", _of_two_present(row)
             found.append(_draft("balanced_accuracy", row, known, mean, balanced, words, proved=proved))
     return found
 
 
 def _draft(
-    check: str, row: Row, claims: Printed, expected: Interval, value: Interval, words: str, *, proved: bool = True
+    check: str, row: Row, claims: Printed, expected: Interval, value: Interval, words: str, *, proved: bool
 ) -> Draft:
     """Return the finding on the last of some scores, which the others fix to ``expected``, in words."""
     good = value.meets(Interval(expected.low - TIE, expected.high + TIE))
@@ -97,6 +110,9 @@ def _draft(
         severity=0 if good else 2 if proved else 1,
         statement=f"The {name} of {row.label} is {'' if good else 'not '}what its other scores make it.",
         witness=f"{printed}. By {words}: {as_percent(expected)}; printed: {as_percent(value)}.",
-        repair="" if good else "figures of different runs or parts" + ("." if proved else ", or of another averaging."),
+        repair=""
+        if good
+        else "figures of different runs or parts"
+        + ("." if proved else ", of another averaging, or of a class without images."),
         members=tuple(tuple(c.id for c in cs) for cs in claims) if not good and proved else (),
     )
