@@ -93,7 +93,7 @@ def _place(claim: Claim) -> str:
 
 
 def check_class_sums(ledger: Ledger) -> list[Draft]:
-    """The classes of a part add up to its total."""
+    """The classes of a part add up to its total; a subject may be of several."""
     found = []
     for key, by_class in claim_groups(counted(ledger), without="class").items():
         totals, classes = by_class.pop("", []), by_class

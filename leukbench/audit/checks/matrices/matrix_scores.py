@@ -32,9 +32,9 @@ _UNLESS_MEAN = ", unless means over folds or runs are meant, which that matrix a
 def check_matrix_scores(ledger: Ledger) -> list[Draft]:
     """Each score printed for the result of a matrix equals the matrix' value under some definition; which one is named.
 
-    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix. Where it
-    is not said whether rows are actual or predicted, the orientation that explains more of the scores is taken and
-    named.
+    A score that no definition gives, for no completion of rounded cells, cannot stand beside that matrix; of one that
+    is a mean, or may be as the paper has folds, that is implausible only. Where it is not said whether rows are actual
+    or predicted, the orientation that explains more of the scores is taken and named.
     """
     found = []
     heads = ledger.headlines
