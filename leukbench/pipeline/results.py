@@ -59,17 +59,12 @@ class Result:
 
     @cached_property
     def receipt(self) -> Receipt:
-        """Its runs, of this plan (:meth:`check`)."""
-        self.check()
-        return self._read(Receipt, "predictions", ".receipt.json", stage="train")
-
-    def check(self) -> None:
-        """Raise DataError where params.yaml or the split is another than the predictions were collected from, or where
-        an arm has none.
+        """Its runs. Raises DataError where params.yaml or the split is another than the predictions were collected
+        from, or where an arm has none.
         """
         receipt = self._read(Receipt, "predictions", ".receipt.json", stage="train")
         check_predicted(self.name, self.experiment, receipt.arms)
-        read_plan(self.params, self.name)
+        _ = self.plan  # refused where params.yaml asks for another split
         if receipt.made_from and receipt.made_from != made_from(self.experiment, self.certificate):
             raise DataError(
                 "params.yaml or the split is another than the predictions were collected from",
@@ -78,6 +73,11 @@ class Result:
                 found=str(experiment_file(self.params, "predictions", self.name, ".receipt.json")),
                 do=f"run the train stage (leukbench train {self.name}), and what follows it; or put params.yaml back",
             )
+        return receipt
+
+    def check(self) -> None:
+        """Raise DataError where its predictions are not of this plan."""
+        _ = self.receipt
 
     @cached_property
     def evaluation(self) -> Evaluation:
