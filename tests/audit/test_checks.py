@@ -585,6 +585,19 @@ def test_layer_tables_totals_and_pooling_kernels() -> None:
     assert accused == {"p.q2"}  # the layer, not the totals
 
 
+def test_no_more_parameters_are_trainable_than_there_are() -> None:
+    def split(total: str, trainable: str, where: str = "Table 3") -> list[str]:
+        counts = [
+            {"metric": "params_total", "model": "net", "value": total, "where": "Table 3"},
+            {"metric": "params_trainable", "model": "net", "value": trainable, "where": where},
+        ]
+        return statuses(architecture.check_total_split(read(paper(score("accuracy", "90"), *counts))))
+
+    assert split("776,962", "776,963") == ["inconsistent"]
+    assert split("776,962", "776,963", "Section 4") == ["implausible"]
+    assert split("776,962", "776,962") == split("777,000", "777,962") == []
+
+
 def test_pooling_that_gives_halved_sides_only_with_several_paddings_is_not_called_impossible() -> None:
     table = [
         *layer(1, "MaxPooling2D", "(None, 23, 23, 8)", 0),

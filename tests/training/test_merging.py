@@ -32,7 +32,10 @@ def test_without_classes_in_common_nothing_is_touched() -> None:
     assert merged.classes == CLASSES and merged.scores(scores) is scores
 
 
-def test_a_experiment_is_collected_in_the_classes_in_common_from_the_same_run(tmp_path: Path) -> None:
+def test_a_experiment_is_collected_in_the_classes_in_common_from_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
     study, experiment = make_study(tmp_path), make_experiment(arms=("wet",), limits=Limits(folds=1))
     options = {"store": store(), "device": torch.device("cpu"), "limited_source": False}
     plain, receipt = train_experiment(study, experiment, make_split(), **options)  # type: ignore[arg-type]

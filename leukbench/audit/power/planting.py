@@ -432,4 +432,12 @@ def slight_lead(paper: Raw, rng: np.random.Generator) -> str:
     return str(other["id"])
 
 
+def kappa_above_accuracy(paper: Raw, rng: np.random.Generator) -> str:
+    accuracy, kappa = _by_id(paper, "sim.k.accuracy"), _by_id(paper, "sim.k.kappa")
+    if accuracy is None or kappa is None or _fraction(accuracy) > 0.95:
+        return ""
+    _print(kappa, _fraction(accuracy) + float(rng.uniform(0.02, 0.04)))
+    return "sim.k.kappa"
+
+
 TABLE = ("accuracy", "sensitivity", "specificity", "precision", "f1", "auc")

@@ -37,6 +37,7 @@ def add_blocks(paper: Raw, counts: Counts, names: list[str], rng: np.random.Gene
         (_like_folds, 0.3),
         (_recipe, 0.4),
         (_others_work, 0.3),
+        (_corrected_for_chance, 0.3),
     )
     for block, chance in blocks:
         if rng.random() < chance:
@@ -244,3 +245,27 @@ def _others_work(paper: Raw, counts: Counts, names: list[str], rng: np.random.Ge
     """A figure quoted rightly from a paper of the suite."""
     keys = {"kind": "cited", "model": "DDRNet (Jawahar et al. 2024)", "unit": "%", "study": ""}
     _claim(paper, "quoted", "accuracy", "91.98", **keys)
+
+
+def _corrected_for_chance(
+    paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw
+) -> None:
+    """Accuracy, error rate, both recalls of two classes, balanced accuracy, MCC and kappa of one more network, the
+    positive class named.
+    """
+    if len(names) != 2:
+        return
+    values = definitions(same_sizes(counts, rng), names)
+    positive = f"positive:{names[0]}"
+    right = Fraction(values[Definition("accuracy", "overall")])
+    scores = {
+        "accuracy": right,
+        "error_rate": 1 - right,
+        "recall": values[Definition("recall", positive)],
+        "specificity": values[Definition("specificity", positive)],
+        **{m: values[Definition(m, "overall")] for m in ("balanced_accuracy", "mcc", "kappa")},
+    }
+    for metric, value in scores.items():
+        keys = {"model": "k", "split": "test", "unit": _unit(style)}
+        stated = {"average": positive} if metric in {"recall", "specificity"} else {}
+        _claim(paper, f"k.{metric}", metric, print_score(Fraction(value), rng, **style), **keys, **stated)

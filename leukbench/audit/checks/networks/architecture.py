@@ -148,14 +148,40 @@ def optimiser_values(trainable: int) -> dict[int, str]:
 
 
 def check_total_split(ledger: Ledger) -> list[Draft]:
-    """Total = trainable + non-trainable parameters, in Keras 3 with the values of the optimiser as well."""
+    """Total = trainable + non-trainable parameters, in Keras 3 with the values of the optimiser as well; and where the
+    non-trainable ones are not printed, no more are trainable than there are.
+    """
     found = []
     for model in models_of(ledger):
-        options = list(itertools.product(*(distinct_counts(ledger.own, model, metric) for metric in PARAMS)))
+        totals, trainable, rest = (distinct_counts(ledger.own, model, metric) for metric in PARAMS)
+        options = list(itertools.product(totals, trainable, rest))
         of_one_place = [o for o in options if o[0].where == o[1].where == o[2].where]
         if options:
             found.append(_split_draft(model, *(of_one_place or options)[0]))
+        elif totals and trainable and not rest:
+            found += [_excess_draft(model, *pair) for pair in itertools.product(totals, trainable) if _exceeds(*pair)]
     return found
+
+
+def _exceeds(total: Claim, trainable: Claim) -> bool:
+    """Whether more parameters are trainable than there are, even if the total is rounded to its last digit but 0."""
+    most = str(parameter_count(total) or 0)
+    return (parameter_count(trainable) or 0) >= int(most) + 10 ** (len(most) - len(most.rstrip("0")))
+
+
+def _excess_draft(model: str, total: Claim, trainable: Claim) -> Draft:
+    one_place = total.where == trainable.where
+    return Draft(
+        check="total_split",
+        status="inconsistent" if one_place else "implausible",
+        kind="arithmetic",
+        claims=(total, trainable),
+        severity=1,
+        statement=f"More parameters of {model} are trainable than it has in all.",
+        witness=f"total {total.value}; trainable {trainable.value}.",
+        repair="the two belong to different versions of the network.",
+        members=((total.id,), (trainable.id,)) if one_place else (),
+    )
 
 
 def _split_draft(model: str, total: Claim, trainable: Claim, rest: Claim) -> Draft:
