@@ -32,7 +32,7 @@ pages: env  ## the committed pages of reports/ and the README's lines of them, f
 	$(BIN)/leukbench site --markdown --to reports
 	$(BIN)/python -m docs.readme
 
-style: env
+style: env  ## style, types and import rules alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -64,7 +64,7 @@ bench: env  ## speed, side by side with what else one would use
 	$(BIN)/python -m benchmarks
 
 # rewrites the tables of leukbench/evaluation/README.md, leukbench/verdicts/README.md and docs/statistics.md: 17 minutes of processor time on a Xeon with AVX512, 40 on an EPYC
-simulate: env
+simulate: env  ## how often intervals cover and verdicts are wrong, on drawn data
 	$(BIN)/python -m simulations
 
 check: env  ## a small training against reference seeds

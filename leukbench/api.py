@@ -132,7 +132,14 @@ def audit(path: str | Path, *, classes: str = "") -> tuple[Finding, ...]:
     from leukbench.tools.draft.audit import draft_of
 
     file, given = _path("audit", "path", path), _text("audit", "classes", classes)
-    return audit_papers([load_paper(path) if is_file_name(str(path)) else draft_of(file, given).paper()])
+    if not is_file_name(str(path)):
+        return audit_papers([draft_of(file, given).paper()])
+    if given:
+        raise InputError(
+            "what would be passed over", where="leukbench.audit, classes", expected="it goes with tables",
+            found=f"{path}, a paper file", do="leave it out; a paper file has class sizes as claims",
+        )  # fmt: skip
+    return audit_papers([load_paper(path)])
 
 
 # ------------------------------------------------------------------------------------------------------ what is taken

@@ -172,6 +172,11 @@ def load_params(file: Path | None = None) -> Params:
     return params_from_plain(raw, where=str(file))
 
 
+def _plain(error: Any) -> str:
+    """Return what pydantic says of a key, in our words where it is one of ours or an unknown one."""
+    return "unknown key" if error["type"] == "extra_forbidden" else str(error["msg"]).removeprefix("Value error, ")
+
+
 def params_from_plain(raw: Any, *, where: str) -> Params:
     """Return validated params from plain data.
 
@@ -184,7 +189,7 @@ def params_from_plain(raw: Any, *, where: str) -> Params:
         return Params.model_validate(raw)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            f"{'.'.join(map(str, e['loc'])) or 'the file'}: {_plain(e)}"
             + ("" if isinstance(e.get("input"), dict) else f" (found {str(e.get('input'))[:60]!r})")
             for e in error.errors()[:6]
         )
@@ -192,5 +197,5 @@ def params_from_plain(raw: Any, *, where: str) -> Params:
             "params.yaml is not as it should be",
             where=where,
             found=wrong,
-            do="mend these keys; README.md describes the file",
+            do="mend these keys; docs/reference.md has every one",
         ) from error

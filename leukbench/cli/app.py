@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leukbench.cli.quick import QuickTyper
+from leukbench.cli.quick import QuickTyper, only_with
 from leukbench.tools.options import as_fraction, known_format
 
 if TYPE_CHECKING:
@@ -22,6 +22,21 @@ Name = Annotated[str, typer.Argument(help="a name under that heading of params.y
 NameOrAll = Annotated[str, typer.Argument(help="a name under that heading of params.yaml; empty: all")]
 Mapping = Annotated[list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis (repeatable)")]
 Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from leukbench import __version__
+
+        _say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+) -> None:
+    """What goes with every command."""
 
 
 def _params() -> Params:
@@ -62,6 +77,7 @@ def fetch(
     from leukbench.tools.sources import sources_table
 
     if listing or not source:
+        only_with("a source, without --list", "from_dir", "portal", *(["source"] if listing else []))
         _say(sources_table())
     else:
         _say(stage.fetch(_params(), source, from_dir=from_dir or None, portal=portal))
@@ -137,6 +153,8 @@ def grid(
     """Train what is missing of the whole plan, several runs at once; exit with 1 if one failed."""
     from leukbench.pipeline import grid as gridding
 
+    if executor == "local":
+        only_with("--executor slurm", "time_limit", "cpus", "gpus", "partition", "slurm")
     choice = gridding.Choice(*(gridding.names(texts) for texts in (studies, protocols, arms)))
     job = {"time_limit": time_limit, "jobs": jobs, "cpus": cpus, "gpus": gpus}
     asked = gridding.slurm_options(slurm or [], **job, partition=partition)
@@ -181,15 +199,18 @@ def audit(
     from leukbench.pipeline import audit as auditing
 
     if stage or power:
+        only_with("figures, without --power", "files", "paper", "format", "matrix", "classes", "strict")
         simulated = "" if stage else auditing.audit_power(experiments, honest=honest, sets=sets, seed=seed)
         _say(f"{auditing.audit_stage(_params())}\n" if stage else simulated, end="")
         return
+    only_with("--power", "experiments", "honest", "sets", "seed")
     known_format(format, "md", "json")
     if matrix is not None or any(file.suffix not in {".yaml", ".yml"} for file in files or []):
         from leukbench.tools.draft.audit import audit_drafts
 
         text, inconsistent = audit_drafts(files or [], paper or [], format, matrix=matrix, classes=classes)
     else:
+        only_with("--matrix, or a file that is no paper file", "classes")
         text, inconsistent = auditing.audit(files or [], paper or [], format)
     _finish(text, failed=strict and inconsistent, end="")
 
@@ -211,6 +232,8 @@ def report(
     from leukbench.pipeline import remake
     from leukbench.pipeline import report as stage
 
+    if from_dir is None:
+        only_with("--from", "to")
     _say(remake.report_from(from_dir, to) if from_dir else stage.report(_plan()))
 
 
@@ -369,6 +392,7 @@ def duplicates(
 ) -> None:
     """Name equal and near-equal images of any folder with their distance, or of a source within and across parts."""
     if source and (Path(source).is_dir() or "/" in source):
+        only_with("a source", "folder")
         from leukbench.pipeline.progress import bar
         from leukbench.tools.splits import twins
 
@@ -378,6 +402,7 @@ def duplicates(
         if out is not None:
             twins.write_twins(found, out)
         return
+    only_with("a folder of images", "patients", "map", "out")
     from leukbench.tools import duplicates as data
 
     _say(data.duplicates(source, folder) if source or folder else data.duplicates_of_all())
@@ -418,6 +443,8 @@ def make_split(
     from leukbench.pipeline.progress import bar
     from leukbench.tools.splits import make
 
+    if test:
+        only_with("folds, without --test", "k")
     share = as_fraction(test, "--test") if test else None
     with bar("look at images") as advance:
         made = make.make_split(
@@ -426,10 +453,7 @@ def make_split(
         )  # fmt: skip
     make.write_made(made, out)
     _say(make.summary(made))
-    _say(
-        f"written: {out}/images.csv, split.csv, {make.CERTIFICATE}; check it with: leukbench certify {out}",
-        err=True,
-    )
+    _say(f"written: {out}/images.csv, split.csv, {make.CERTIFICATE}; check it with: leukbench certify {out}", err=True)
 
 
 @app.command()

@@ -53,7 +53,13 @@ def _quicken(parameters: list[Any]) -> list[Any]:
 
 
 class QuickCommand(TyperCommand):
-    """A command whose simple parameters need no adapter."""
+    """A command whose simple parameters need no adapter, and which :func:`only_with` knows while it runs."""
+
+    running: Any = None  # the context of the command that runs
+
+    def invoke(self, ctx: Any) -> Any:
+        QuickCommand.running = ctx
+        return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _quicken(super().get_params(ctx))
@@ -75,3 +81,30 @@ class QuickTyper(typer.Typer):
     def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
         """Declare a command, as Typer does."""
         return super().command(name, **{"cls": QuickCommand, **options})
+
+
+def only_with(what: str, *names: str) -> None:
+    """Refuse options of the running command that were given although they would be passed over.
+
+    Parameters
+    ----------
+    what
+        What they go with, for the error.
+    names
+        Of the command's parameters.
+
+    Raises
+    ------
+    InputError
+        Naming those that were given.
+    """
+    from leukbench.errors import InputError
+
+    context = QuickCommand.running
+    given = [n for n in names if getattr(context.get_parameter_source(n), "name", "") == "COMMANDLINE"]
+    if given:
+        shown = [p.opts[0] if p.opts[0].startswith("-") else p.name for p in context.command.params if p.name in given]
+        raise InputError(
+            "what would be passed over", where=f"leukbench {context.info_name}", expected=f"it goes with {what}",
+            found=", ".join(map(str, shown)), do="leave it out, or give what it goes with",
+        )  # fmt: skip

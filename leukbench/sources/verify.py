@@ -49,7 +49,7 @@ class VerifyReport:
     def summary(self, *, n_shown: int = 5) -> str:
         """Return a text of one line a kind of finding, with the first ``n_shown`` paths each."""
         nobody = not (self.n_checked or self.same_pixels)
-        state = "intact" if self.intact else ("NOT here" if nobody else "NOT intact")
+        state = "what is here is intact" if self.intact else ("NOT here" if nobody else "NOT intact")
         listed = f"{self.n_checked} of {self.n_listed} listed files are here"
         nothing = f"no list of hashes is published or recorded, {self.n_checked} images decoded"
         lines = [f"{self.source}: {state}, {listed if self.n_listed else nothing}"]

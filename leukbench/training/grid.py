@@ -211,7 +211,7 @@ def _opened(inputs: ExperimentInputs) -> tuple[ResolvedStudy, pd.DataFrame, Stor
                 where=f"experiment {inputs.name}",
                 expected=str(file),
                 found="no such file",
-                do=f"run the {stage} stage: dvc repro {stage}, or leukbench {stage}",
+                do=f"run the {stage} stage: dvc repro {stage}",
             )
     return _open(inputs, tuple(file.stat().st_mtime_ns for file in files))
 

@@ -81,7 +81,8 @@ def test_the_other_commands_of_the_guide_run(fetched: Path) -> None:
     for command in commands:
         result = CliRunner().invoke(app, command.split())
         assert result.exit_code == 0, result.output
-    assert "my_cells: intact, 12 of 12 listed files are here" in CliRunner().invoke(app, commands[0].split()).stdout
+    said = CliRunner().invoke(app, commands[0].split()).stdout
+    assert "my_cells: what is here is intact, 12 of 12 listed files are here" in said
 
 
 def test_it_passes_the_checks_of_every_source(source: Source, fetched: Path, manifest: pd.DataFrame) -> None:

@@ -203,7 +203,7 @@ def test_kaggle_delivers_a_folder_that_is_linked_and_verified(
     message = fetch_by(load_source("cnmc_2019"), "kaggle", tmp_path / "d" / "cnmc_2019", wait_s=0)
     assert asked == ["andrewmvd/leukemia-classification"]
     assert (tmp_path / "d" / "cnmc_2019").resolve() == got / "C-NMC_Leukemia"
-    assert message.startswith("cnmc_2019: intact, 4 of 4 listed files are here")
+    assert message.startswith("cnmc_2019: what is here is intact, 4 of 4 listed files are here")
 
 
 def test_altered_files_from_kaggle_are_named(

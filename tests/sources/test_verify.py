@@ -29,7 +29,7 @@ def test_a_cohort_as_made_is_intact_and_complete(folder: Path) -> None:
         source="known_answer", n_listed=12, n_checked=12, missing=(), extra=(), truncated=(), altered=()
     )
     assert report.intact and report.complete
-    assert report.summary().startswith("known_answer: intact, 12 of 12 listed files are here")
+    assert report.summary().startswith("known_answer: what is here is intact, 12 of 12 listed files are here")
 
 
 def test_missing_extra_truncated_and_altered_files_are_told_apart(folder: Path) -> None:

@@ -247,9 +247,7 @@ def _others_work(paper: Raw, counts: Counts, names: list[str], rng: np.random.Ge
     _claim(paper, "quoted", "accuracy", "91.98", **keys)
 
 
-def _corrected_for_chance(
-    paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw
-) -> None:
+def _corrected_for_chance(paper: Raw, counts: Counts, names: list[str], rng: np.random.Generator, style: Raw) -> None:
     """Accuracy, error rate, both recalls of two classes, balanced accuracy, MCC and kappa of one more network, the
     positive class named.
     """

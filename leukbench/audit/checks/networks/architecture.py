@@ -166,7 +166,8 @@ def check_total_split(ledger: Ledger) -> list[Draft]:
 def _exceeds(total: Claim, trainable: Claim) -> bool:
     """Whether more parameters are trainable than there are, even if the total is rounded to its last digit but 0."""
     most = str(parameter_count(total) or 0)
-    return (parameter_count(trainable) or 0) >= int(most) + 10 ** (len(most) - len(most.rstrip("0")))
+    last = int("1" + "0" * (len(most) - len(most.rstrip("0"))))
+    return (parameter_count(trainable) or 0) >= int(most) + last
 
 
 def _excess_draft(model: str, total: Claim, trainable: Claim) -> Draft:
