@@ -58,7 +58,8 @@ def _runs(study: Study, effect: FloatArray, n: FloatArray, rng: np.random.Genera
     """Return right images ``(seeds, patients)`` of one of our arms."""
     p = study.claimed + study.off
     rates = [_rates(p, effect, study.noise, study.claimed, rng) for _ in range(study.seeds)]
-    return rng.binomial(n.astype(int), np.array(rates)).astype(np.float64)
+    right: FloatArray = rng.binomial(n.astype(int), np.array(rates)).astype(np.float64)
+    return right
 
 
 def _alike(effect: FloatArray, correlation: float, rng: np.random.Generator) -> FloatArray:
@@ -110,7 +111,9 @@ def shares(
     for replicate in range(replicates):
         q = question(study, np.random.default_rng([seed, replicate]))
         d = difference(q, q.faithful[0])
-        for margin in margins if d else ():
+        if d is None:
+            continue
+        for margin in margins:
             outcome, _ = conclude(d, margin, alpha=ALPHA)
             found[margin][0] += outcome == "within"
             found[margin][1] += outcome in ("lower", "higher")

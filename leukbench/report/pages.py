@@ -150,6 +150,7 @@ def index_page(site: Site) -> str:
         "index.md.j2",
         n_papers=len(site.papers),
         n_claims=count(sum(len(p.claims) for p in site.papers.values())),
+        n_cited=count(sum(c.kind == "cited" for p in site.papers.values() for c in p.claims)),
         n_inconsistent=statuses["inconsistent"],
         n_implausible=statuses["implausible"],
         verdicts=verdict_sentence(site),

@@ -82,15 +82,12 @@ def _verdict(facts: Plain) -> str:
         whose = "Whose the images are is not said" if lost == n else f"Whose {lost} of the {n} images are is not said"
         unknown = f" {whose}, so that patients on both sides cannot be seen." if lost else ""
         return "**Nothing was found that crosses the parts.**" + unknown
-    what = [f"{sum(1 for s in facts['shared'] if s['what'] == kind)} {words}" for kind, words in _SHARED.items()]
-    what += [
-        f"{p['across_parts']} pairs of {_KINDS[p['kind']].split(' (')[0]}" for p in facts["pairs"] if p["across_parts"]
-    ]
-    return (
-        "**The parts are not apart**: "
-        + ", ".join(text for text in what if not text.startswith("0 "))
-        + " are in several parts."
-    )
+    shared = [(sum(1 for s in facts["shared"] if s["what"] == kind), words) for kind, words in _SHARED.items()]
+    what = [f"{n} {words if n > 1 else words.removesuffix('s')}" for n, words in shared if n]
+    pairs = [(p["across_parts"], _KINDS[p["kind"]].split(" (")[0]) for p in facts["pairs"] if p["across_parts"]]
+    what += [f"{n} pair{'s' if n > 1 else ''} of {kind}" for n, kind in pairs]
+    verb = "is" if len(what) == 1 and what[0].startswith("1 ") else "are"
+    return f"**The parts are not apart**: {', '.join(what)} {verb} in several parts."
 
 
 def _parts(parts: Sequence[Plain]) -> list[Plain]:
