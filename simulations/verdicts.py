@@ -58,12 +58,12 @@ def _runs(study: Study, effect: FloatArray, n: FloatArray, rng: np.random.Genera
     """Return right images ``(seeds, patients)`` of one of our arms."""
     p = study.claimed + study.off
     rates = [_rates(p, effect, study.noise, study.claimed, rng) for _ in range(study.seeds)]
-    right: FloatArray = rng.binomial(n.astype(int), np.array(rates)).astype(np.float64)
-    return right
+    return rng.binomial(n.astype(int), np.array(rates)).astype(np.float64)
 
 
 def _alike(effect: FloatArray, correlation: float, rng: np.random.Generator) -> FloatArray:
-    return correlation * effect + np.sqrt(1 - correlation**2) * rng.normal(size=len(effect))
+    own: FloatArray = np.sqrt(1 - correlation**2) * rng.normal(size=len(effect))
+    return correlation * effect + own
 
 
 def question(study: Study, rng: np.random.Generator) -> Question:
