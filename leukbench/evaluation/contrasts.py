@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,14 @@ from leukbench.evaluation.intervals import (
     without_each,
 )
 from leukbench.evaluation.patients import average_copies
-from leukbench.evaluation.resampling import GroupedRun, bootstrap_runs, draw_weights, group_run, group_strata
+from leukbench.evaluation.resampling import (
+    GroupedRun,
+    bootstrap_runs,
+    draw_weights,
+    group_run,
+    group_strata,
+    sole_groups,
+)
 from leukbench.records import FloatArray, Grade, IntArray, Predictions, StringArray
 from leukbench.seeds import generator_for
 
@@ -286,7 +294,7 @@ def compare_runs(
         return dataclasses.replace(base, note=join_notes(reason, note))
     spread = _Spread(drawn, left_out, strata, units)
     total = _with_trainings(spread, [i for i in (0, 1) if trained[i]], s2)
-    return _interval(base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), total, level, units, note)
+    return _interval(base, drawn[0].mean(axis=0) - drawn[1].mean(axis=0), (*total, s2[1]), level, units, note)
 
 
 def _weighted(
@@ -305,7 +313,11 @@ def _weighted(
     values = bootstrap_runs([r for arm in runs for r in arm], weighted, names=[metric])[metric]
     arms = [values[: len(runs[0])], values[len(runs[0]) :]]
     drawn, rest = [arm[:, 1 : n_resamples + 1] for arm in arms], [arm[:, n_resamples + 1 :] for arm in arms]
-    return [arm[:, 0] for arm in arms], drawn, rest if n_groups <= _LEFT_OUT_UP_TO else None
+    if n_groups > _LEFT_OUT_UP_TO:
+        return [arm[:, 0] for arm in arms], drawn, None
+    for run, values in zip([r for arm in runs for r in arm], itertools.chain(*rest), strict=True):
+        values[sole_groups(run) if metric == "auc" else []] = np.nan
+    return [arm[:, 0] for arm in arms], drawn, rest
 
 
 @dataclass(frozen=True)
@@ -367,10 +379,12 @@ def _runs(p: Predictions, groups: StringArray) -> list[GroupedRun]:
 
 
 def _interval(
-    base: Contrast, drawn: FloatArray, total: tuple[float, float], level: float, units: PerClass, note: str
+    base: Contrast, drawn: FloatArray, total: tuple[float, float, float], level: float, units: PerClass, note: str
 ) -> Contrast:
-    """Turn resampled differences and their (variance, df) into a t interval, with the percentile limits beside it."""
-    kept, (variance, df) = drawn[~np.isnan(drawn)], total
+    """Turn resampled differences and their (variance, df, df between seeds) into a t interval, with the percentile
+    limits beside it.
+    """
+    kept, (variance, df, seed_df) = drawn[~np.isnan(drawn)], total
     lost = f"{len(drawn) - len(kept)} resamples without a class left out" if len(kept) < len(drawn) else ""
     if not variance > 1e-15 or not df > 0:
         reason = "the two never differ in a way that groups tell apart: no interval"
@@ -379,7 +393,7 @@ def _interval(
     half = float(stats.t.isf((1 - level) / 2, df)) * error
     percentiles = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
     low, high = max(base.difference - half, -2.0), min(base.difference + half, 2.0)
-    graded = grade_of(Family.CONTRAST, units.effective(), Interval(low=low, high=high))
+    graded = grade_of(Family.CONTRAST, units.effective(), Interval(low=low, high=high), seed_df=seed_df)
     return dataclasses.replace(
         base, low=low, high=high, method="paired group jackknife, t", df=df, standard_error=error,
         p_value=float(2 * stats.t.sf(abs(base.difference) / error, df)), low_percentile=float(percentiles[0]),

@@ -183,6 +183,7 @@ def _check(predictions: Predictions) -> None:
 # ------------------------------------------------------------------------------------------------ confusion matrices
 
 CONSTANT = "one class is always named: a constant has no interval"
+FIXED = "fixed by which classes have images here: a constant has no interval"
 _Counts = Callable[[Margins], tuple[FloatArray, FloatArray]]
 _Metric = Callable[[Margins], Any]
 
@@ -272,8 +273,18 @@ def _proportion(t: Table, subject: Subject, function: _Metric, counts: _Counts) 
     return made(t, subject, value, noted(by_group, majority), by_image, seeds)
 
 
-def _constant(t: Table, subject: Subject, value: float, seeds: tuple[float, float]) -> Estimate:
-    return made(t, subject, value, no_interval(CONSTANT), no_interval(CONSTANT), seeds)
+def _constant(t: Table, subject: Subject, value: float, seeds: tuple[float, float], why: str = CONSTANT) -> Estimate:
+    return made(t, subject, value, no_interval(why), no_interval(why), seeds)
+
+
+def _is_fixed(t: Table, subject: Subject) -> bool:
+    """Whether the value follows from which classes are tested alone: nothing called a class without images is right,
+    all is that is called the only one, and nobody agrees beyond chance with one class.
+    """
+    tested = t.by_group.actual.sum(axis=(1, 2)) > 0
+    if subject.class_ and not tested[t.p.classes.index(subject.class_)]:
+        return True
+    return int(tested.sum()) == 1 and subject.metric in {"precision", "mcc", "kappa"}
 
 
 def _poor(t: Table, subject: Subject) -> bool:
@@ -327,6 +338,8 @@ def _jackknifed(t: Table, subject: Subject, function: _Metric, scale: Scale) -> 
     seeds, extra = subject.extra(t, per_seed)
     if t.names_one_class:  # known from the images of each class alone
         return _constant(t, subject, value, seeds)
+    if _is_fixed(t, subject):
+        return _constant(t, subject, value, seeds, FIXED)
     by_image = _jackknife(t, function, scale, by_image=True)
     by_group = _by_model(t, function, value, -1.0 if scale == "fisher" else 0.0, extra)
     return made(t, subject, value, by_group or _jackknife(t, function, scale, extra=extra), by_image, seeds)

@@ -26,6 +26,8 @@ FLAT = "exact binomial, one observation a group"
 """The method where groups show no variation."""
 HEAVY_TAILS = "one group makes up most of the error: with heavy tails less is covered"
 _OUTLIER_FROM, _OUTLIER_SHARE = 10, 0.5
+_WHOLE_SCALE = 20.0
+"""An interval that reaches so far on a logit, Fisher or log scale holds everything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -689,6 +691,8 @@ def t_interval(
         return no_interval("groups show no variation", effective_groups=groups)
     spread = math.sqrt(variance) if on_scale else math.sqrt(variance) * steep
     half, centre = t_quantile(df, level) * spread, float(to_scale(value, scale))
+    if half > _WHOLE_SCALE and scale != "identity":
+        return no_interval("too few groups for an interval", effective_groups=groups)
     return Interval(
         low=from_scale(centre - half, scale), high=from_scale(centre + half, scale), method=method, df=df,
         standard_error=spread / steep, effective_groups=groups,

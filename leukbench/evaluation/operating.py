@@ -211,7 +211,7 @@ def _predictive(called: Predictions, metric: str, value_of: Callable[[float, flo
         made = jackknife(value, left_out, scale="logit", units=units, extra=(seeds[0] / len(per_seed), seeds[1]))
         if value in (0.0, 1.0):
             made = _from_rates(called, made, value_of)
-    graded = grade_of(Family.MATRIX, units.effective(), made)
+    graded = grade_of(Family.MATRIX, units.effective(), made, seed_df=seeds[1])
     return dataclasses.replace(
         base, low=made.low, high=made.high, method=made.method, df=made.df, standard_error=made.standard_error,
         df_groups=made.df_groups, grade=graded.grade, note=join_notes(graded.note, too_few(called, units), made.note),

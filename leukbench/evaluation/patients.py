@@ -125,8 +125,9 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
         notes.append(f"{int((~kept).sum())} with images of several classes left out")
     right = _right_by_seed(p, codes, labels.argmax(axis=1))
     rows = _rows(p, names, codes, right, kept)
-    per_patient = right.mean(axis=0)[kept]
-    spread = right[:, kept].mean(axis=1) if kept.any() else np.zeros(0)
+    per_patient = np.nanmean(right, axis=0)[kept]
+    tested = ~np.isnan(right[:, kept])
+    spread = np.array([np.nanmean(s) for s, t in zip(right[:, kept], tested, strict=True) if t.any()])
     seeds = (float(np.var(spread, ddof=1)), len(spread) - 1.0) if len(spread) > 1 else (0.0, 0.0)
     extra = (seeds[0] / max(len(spread), 1), seeds[1])
     interval = korn_graubard(per_patient, np.ones(len(per_patient)), level=level, extra=extra)
@@ -143,16 +144,17 @@ def patient_results(predictions: Predictions, *, level: float = 0.95) -> Patient
 
 def _right_by_seed(p: Predictions, codes: IntArray, label: IntArray) -> FloatArray:
     """Return 1 where a seed's mean score over a patient's images is highest for the label, ``(n_seeds,
-    n_patients)``.
+    n_patients)``; NaN where a seed tested no image of the patient.
     """
     seeds = np.unique(p.seed)
     use = np.eye(len(p.classes))[p.predicted] if np.isnan(p.scores).any() else p.scores
-    right = np.zeros((len(seeds), len(label)))
+    right = np.full((len(seeds), len(label)), np.nan)
     for s, seed in enumerate(seeds):
         rows = p.seed == seed
         sums = np.zeros((len(label), len(p.classes)))
         np.add.at(sums, codes[rows], use[rows])
-        right[s] = sums.argmax(axis=1) == label
+        tested = np.bincount(codes[rows], minlength=len(label)) > 0
+        right[s, tested] = (sums.argmax(axis=1) == label)[tested]
     return right
 
 
@@ -177,7 +179,7 @@ def _rows(
             int(images[i]),
             float(hits[i]),
             float(score[i]),
-            float(right[:, i].mean()),
+            float(np.nanmean(right[:, i])),
         )
         for i in np.flatnonzero(kept)
     )

@@ -156,16 +156,22 @@ def fold_seed_codes(predictions: Predictions) -> IntArray:
 
 
 def _cells(predictions: Predictions, codes: IntArray) -> list[RankedCell]:
+    """Return what is ranked, by fold, seed and class; folds that lack a class are left out, as in estimates."""
     cells = []
     cell_of = fold_seed_codes(predictions)
+    classes = auc_classes(predictions.scores)
     for k in range(int(cell_of.max()) + 1 if len(cell_of) else 0):
         rows = cell_of == k
         label, scores, owner = predictions.label[rows], predictions.scores[rows], codes[rows]
-        for c in auc_classes(predictions.scores):
-            positive = label == c
-            if positive.any() and not positive.all():
-                cells.append(rank_cell(positive, scores[:, c], owner))
+        if all(0 < int((label == c).sum()) < len(label) for c in classes):
+            cells += [rank_cell(label == c, scores[:, c], owner) for c in classes]
     return cells
+
+
+def sole_groups(run: GroupedRun) -> IntArray:
+    """Return the groups that are alone on a side of one of the run's cells: without them its AUC would be of others."""
+    sides = [np.unique(c.owner[c.is_positive == side]) for c in run.cells for side in (True, False)]
+    return np.unique([groups[0] for groups in sides if len(groups) == 1]).astype(np.int64)
 
 
 def group_strata(run: GroupedRun) -> IntArray | None:

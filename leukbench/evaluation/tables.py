@@ -159,7 +159,7 @@ def made(
     n_groups, n_images = t.units.counts.shape[1], int(t.images.max()) + 1
     single = "every group is one image: same as image" if n_groups == n_images and n_images > 1 else ""
     effective = t.units.effective(subject.classes)
-    grade = grade_of(subject.family, effective, by_group, method_of_few=hierarchical.METHOD)
+    grade = grade_of(subject.family, effective, by_group, method_of_few=hierarchical.METHOD, seed_df=seeds[1])
     few = too_few(t.p, t.units, subject.classes) if not math.isnan(by_group.low) else ""
     poorest, n_of_poorest = poorest_class(t.units, subject.classes) if subject.of_classes else (0, 0)
     return Estimate(

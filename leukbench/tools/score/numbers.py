@@ -323,11 +323,11 @@ def _number(line: Line, column: str, image: str, *, comma: bool) -> float:
         value = float((cell.replace(",", ".") if comma else cell).replace("_", "x"))  # float() would read 1_0 as 10
     except ValueError:
         hint = "write decimals with a point, or with a comma, in the whole file" if "," in cell else ""
-        hint = hint if cell else "leave out images without a prediction"
+        hint = hint if cell else "give one for every image: those left out count nowhere"
         raise line.wrong("a score is no number", column, expected="a number in [0, 1]", do=hint, image=named) from None
     if not math.isfinite(value):
         raise line.wrong("a score is not finite", column, expected="a number in [0, 1]", image=named,
-                         do="leave out images without a prediction")  # fmt: skip
+                         do="give one for every image: those left out count nowhere")  # fmt: skip
     return value
 
 
