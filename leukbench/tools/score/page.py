@@ -56,7 +56,8 @@ def _tested(result: Plain) -> str:
     seeds = f", {result['n_seeds']} seeds" if result["n_seeds"] > 1 else ""
     copies = "; copies of one origin are averaged" if result["n_rows"] > result["n_images"] * result["n_seeds"] else ""
     text = (
-        f"{result['n_images']} images of {result['n_groups']} {unit}s{seeds} (images of {unit}s by class: "
+        f"{result['n_images']} images of {result['n_groups']} {unit}{'s' if result['n_groups'] != 1 else ''}{seeds} "
+        f"(images of {unit}s by class: "
         f"{sizes}){copies}."
     )
     if unit == "image":
