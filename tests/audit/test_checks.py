@@ -226,7 +226,7 @@ def test_fold_means_are_decided_exactly() -> None:
 @pytest.mark.parametrize(
     ("precision", "recall", "f1", "status"),
     [
-        ("95.62", "98.00", "99.35", "inconsistent"),
+        ("95.62", "98.00", "99.35", "implausible"),
         ("91.21", "93.19", "92.19", "consistent"),
         ("91.63", "97.00", "92.89", "uncheckable"),
         ("90.0", "80.0", "84.7", "consistent"),
@@ -237,15 +237,63 @@ def test_f1_against_precision_and_recall(precision: str, recall: str, f1: str, s
     assert statuses(identities.check_f1_of_precision_recall(read(p))) == [status]
 
 
+FORMULAS = {"precision": "TP / (TP + FP)", "recall": "TP / (TP + FN)", "f1": "2 * TP / (2 * TP + FP + FN)"}
+
+
+@pytest.mark.parametrize(("precision", "recall", "f1"), [("57.14", "40.00", "90.28"), ("75.25", "77.23", "77.40")])
+def test_an_f1_averaged_otherwise_than_its_precision_and_recall_is_no_contradiction(
+    precision: str, recall: str, f1: str
+) -> None:
+    """TP 40, FN 60, FP 30, TN 870 has a weighted F1 of 90.28 beside P and R of the positive class; macro ones beside a
+    weighted F1 are as far apart."""
+
+    def status(facts: dict[str, str], **said: str) -> list[str]:
+        row = [score(m, v, **said) for m, v in (("precision", precision), ("recall", recall), ("f1", f1))]
+        return statuses(identities.check_f1_of_precision_recall(read(paper(*row, protocol_facts=facts))))
+
+    printed = {f"formula.{metric}": text for metric, text in FORMULAS.items()}
+    assert status({}) == ["implausible"]
+    assert status({}, average="positive:ill") == status({}, **{"class": "ill"}) == status(printed) == ["inconsistent"]
+    del printed["formula.f1"]
+    assert status(printed) == ["implausible"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"average": "macro"}, "a macro average need not be"),
+        ({}, "an F1 averaged otherwise than these"),
+        ({"average": "positive:ill", "aggregation": "mean"}, "only means over folds or runs"),
+    ],
+)
+def test_why_an_f1_need_not_be_a_harmonic_mean_is_told_by_what_is_stated(said: dict[str, str], words: str) -> None:
+    row = [score(m, v, **said) for m, v in (("precision", "91.63"), ("recall", "97.00"), ("f1", "92.89"))]
+    [found] = identities.check_f1_of_precision_recall(read(paper(*row)))
+    assert found.status == "uncheckable" and words in found.statement
+    assert ("which averaging" in found.repair) is not bool(said)
+
+
+def test_a_macro_f1_beside_its_classes_is_in_order() -> None:
+    of_classes = [score(m, v, **{"class": c}) for m, c, v in (
+        ("precision", "ill", "83.3"), ("recall", "ill", "75.0"), ("f1", "ill", "78.9"),
+        ("precision", "well", "89.1"), ("recall", "well", "93.2"), ("f1", "well", "91.1"))]  # fmt: skip
+    macro = [score(m, v, average="macro") for m, v in (("precision", "86.2"), ("recall", "84.1"), ("f1", "85.0"))]
+    found = identities.check_f1_of_precision_recall(read(paper(*of_classes, *macro)))
+    assert statuses(found) == ["consistent"] * 3
+
+
 def test_an_f1_that_neither_precision_nor_recall_allows_is_accused() -> None:
-    p = paper(score("precision", "95.62"), score("recall", "98.00"), score("f1", "99.35"))
+    p = paper(
+        *(score(m, v, average="macro") for m, v in (("precision", "95.62"), ("recall", "98.00"), ("f1", "99.35")))
+    )
     assert {c for x in every_finding(p) for c in x.accused} == {
         "p.q2"
     }  # with P alone at most 97.8, with R alone at most 99.0
 
 
 def test_f1_above_precision_and_recall_together_is_flagged_only() -> None:
-    p = paper(score("precision", "90.00"), score("recall", "91.00"), score("f1", "92.00"))
+    row = (("precision", "90.00"), ("recall", "91.00"), ("f1", "92.00"))
+    p = paper(*(score(m, v, average="macro") for m, v in row))
     findings = [x for x in every_finding(p) if x.status == "inconsistent"]
     assert findings and not any(x.accused for x in findings)
 
@@ -847,7 +895,8 @@ def test_a_share_above_one_hundred_percent_is_accused_and_a_full_one_is_not() ->
 
 
 def test_figures_of_two_places_whose_parts_are_not_named_may_be_of_different_images() -> None:
-    row = [score(m, v, split_assumed=True) for m, v in (("precision", "80.00"), ("recall", "82.00"))]
-    elsewhere = score("f1", "95.00", split_assumed=True, where="Table 2")
+    said = {"split_assumed": True, "average": "macro"}
+    row = [score(m, v, **said) for m, v in (("precision", "80.00"), ("recall", "82.00"))]
+    elsewhere = score("f1", "95.00", **said, where="Table 2")
     found = [x for x in every_finding(paper(*row, elsewhere, ambiguities=READ)) if x.check == "f1_of_precision_recall"]
     assert {x.status for x in found} == {"implausible"} and all(x.accused == () for x in found)

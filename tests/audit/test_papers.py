@@ -166,9 +166,9 @@ claims:
     common: {study: s, model: net, split: test, unit: "%"}
     rows:
       - {id: mine.acc, metric: accuracy, value: "99.31"}
-      - {id: mine.p, metric: precision, value: "95.62"}
-      - {id: mine.r, metric: recall, value: "98.00"}
-      - {id: mine.f1, metric: f1, value: "99.35"}
+      - {id: mine.p, metric: precision, average: "positive:a", value: "95.62"}
+      - {id: mine.r, metric: recall, average: "positive:a", value: "98.00"}
+      - {id: mine.f1, metric: f1, average: "positive:a", value: "99.35"}
 """,
         encoding="utf-8",
     )

@@ -309,7 +309,7 @@ def test_the_plane_of_scores_repeats_the_audit_and_claims_nothing_itself() -> No
     findings = audit_paper(batool)
     accused = feasible_figure("f", batool, "cnmc", findings)
     assert accused is not None and "harmonic mean is 96.80" in accused.alt
-    assert "more than 96.81: the audit calls them inconsistent (batool.f1_of_precision_recall" in accused.alt
+    assert "at most 96.81: the audit calls them inconsistent (batool.f1_of_precision_recall" in accused.alt
     silent = feasible_figure("f", batool, "cnmc", ())
     assert silent is not None and "finds nothing against them" in silent.alt
     assert feasible_figure("f", KNOWN, "cohort", ()) is None, "it prints no F1"

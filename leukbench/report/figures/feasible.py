@@ -45,7 +45,7 @@ def feasible_figure(file: str, paper: Paper, study: str, findings: Sequence[Find
         f"Printed: precision {scores.precision.value}, recall {scores.recall.value}, F1 {scores.f1.value} "
         f"({scores.f1.where}). Their harmonic mean is {harmonic:.2f}"
         + (
-            f", and no averaging gives more than {(p + r) / 2:.2f}: the audit calls them inconsistent "
+            f", and one averaging of all three gives at most {(p + r) / 2:.2f}: the audit calls them inconsistent "
             f"({against[0].id})."
             if against
             else ": the audit finds nothing against them."

@@ -210,6 +210,6 @@ def _other_n(interval: Interval, sizes: dict[int, tuple[str, Claim | None]]) -> 
     near = next(
         (m for d in range(1, 60) for m in (n - d, n + d) if m > 0 and len(counts_printing_as(interval, m))), None
     )
-    return "an average over classes, folds or runs, or another number of images" + (
+    return "an average over classes, folds, runs or batches, or another number of images" + (
         f" (the nearest that gives it: {near})." if near else "."
     )

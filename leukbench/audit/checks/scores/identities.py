@@ -71,10 +71,14 @@ def check_f1_of_precision_recall(ledger: Ledger) -> list[Draft]:
     For one class F1 = 2PR/(P+R). The harmonic mean is at most the arithmetic one, so macro and weighted F1, and
     means over folds, are at most (P+R)/2 of the macro or weighted P and R as well; micro values are all equal. Only
     the last bound is used where the averaging is unstated or the figures are means.
+
+    The bounds are of one averaging of all three. A weighted F1 beside P and R of the positive class, or macro ones, may
+    have any value where the classes are of other sizes, so that nothing is proved where the averaging is not said; it
+    is said by a class or an average, and for two classes by printed formulas.
     """
-    heads, studies = ledger.headlines, ledger.paper.studies
+    studies = ledger.paper.studies
     return [
-        _f1_draft(row, triple, heads, n_classes(ledger, row.key) or max(2, len({c for _, c, _ in row.scores if c})))
+        _f1_draft(ledger, row, triple)
         for row in ledger.rows
         for triple in _triples(row, studies[row.key[0]].classes if row.key[0] in studies else ())
     ]
@@ -91,8 +95,18 @@ def _f1_ceiling(triple: _Triple, k: int, *, mean: bool) -> Fraction:
     return largest_mean_f1(p, r, f, k, over_runs=mean)
 
 
-def _f1_draft(row: Row, triple: _Triple, heads: frozenset[str], k: int) -> Draft:
+def _of_one_averaging(ledger: Ledger, row: Row, triple: _Triple) -> str:
+    """Return what says that all three are of one class or averaging, "" where nothing does."""
+    if triple.class_ or triple.claims[0].average:
+        return "its class or averaging"
+    printed = {key.removeprefix("formula.") for key in ledger.paper.protocol_facts if key.startswith("formula.")}
+    of_all = {"precision", "f1"} <= printed and bool({"recall", "sensitivity"} & printed)
+    return "the printed formulas" if of_all and n_classes(ledger, row.key) == 2 else ""
+
+
+def _f1_draft(ledger: Ledger, row: Row, triple: _Triple) -> Draft:
     p, r, f = triple.values
+    k = n_classes(ledger, row.key) or max(2, len({c for _, c, _ in row.scores if c}))
     named = f"{row.label}{', ' + triple.class_ if triple.class_ else ''}"
     mean = may_be_mean(row)
     expected = harmonic(p, r)
@@ -111,43 +125,68 @@ def _f1_draft(row: Row, triple: _Triple, heads: frozenset[str], k: int) -> Draft
     if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
         return draft
     if f.low > ceiling + TIE:
-        return _above_any_averaging(draft, row, triple, heads, ceiling, named, would_be)
-    proved = triple.one_class and not mean and not f.contains(0)  # an F1 of 0 may be a 0/0
+        return _above_one_averaging(ledger, draft, row, triple, ceiling, named, would_be)
+    if triple.one_class and not mean and not f.contains(0):
+        return replace(
+            draft,
+            status="inconsistent",
+            members=triple.members,
+            severity=2,
+            statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
+            repair=f"F1 {would_be}, or figures of different results.",
+        )
+    status, why, missing = _not_harmonic(row, triple, mean=mean)
     return replace(
         draft,
-        status="inconsistent" if proved else "uncheckable",
-        members=triple.members if proved else (),
-        severity=2 if proved else 1,
-        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall"
-        + ("." if proved else "; only a mean over classes, folds or runs could differ so."),
-        repair=f"F1 {would_be}, or figures of different results."
-        if proved
-        else "which averaging was used, or the confusion matrix.",
+        status=status,
+        severity=0 if status == "consistent" else 1,
+        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; {why}.",
+        repair=missing,
     )
 
 
-def _above_any_averaging(
-    draft: Draft, row: Row, triple: _Triple, heads: frozenset[str], ceiling: Fraction, named: str, would_be: str
+def _not_harmonic(row: Row, triple: _Triple, *, mean: bool) -> tuple[str, str, str]:
+    """Return the status of an F1 that is no harmonic mean and need not be, why it need not, and what is missing."""
+    average = triple.claims[0].average
+    if triple.one_class:
+        if mean:
+            return "uncheckable", "only means over folds or runs could differ so", "the figures of each fold or run."
+        return "uncheckable", "an F1 of 0 may stand for 0/0", "the confusion matrix."
+    if average in {"macro", "weighted"}:
+        why = f"a {average} average need not be, and it is no larger than they allow"
+        if len({c for m, c, _ in row.scores if m == "f1" and c}) > 1:
+            return "consistent", why, ""  # its classes stand beside it: check_class_averages
+        return "uncheckable", why, "the figures of each class, or the confusion matrix."
+    why = "only means over classes, folds or runs, or an F1 averaged otherwise than these, could differ so"
+    return "uncheckable", why, "which averaging was used, or the confusion matrix."
+
+
+def _above_one_averaging(
+    ledger: Ledger, draft: Draft, row: Row, triple: _Triple, ceiling: Fraction, named: str, would_be: str
 ) -> Draft:
     """Return the finding on an F1 that lies above ``ceiling``, the most that its precision and recall allow."""
-    p, r, f = triple.values
+    heads, (p, r, f) = ledger.headlines, triple.values
+    said = _of_one_averaging(ledger, row, triple)
     in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
     head = any(c.id in heads for c in draft.claims) or (not triple.class_ and in_row)
     above = " It is above both." if f.low > max(p.high, r.high) else ""
     conflicts = _f1_conflicts(triple.members, triple.values)
     bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
+    other = "" if said else "an F1 of another averaging or class than its precision and recall (a weighted one beside "
+    other += "" if said else "those of the positive class, or macro ones), which must be said; "
     return replace(
         draft,
-        status="inconsistent",
+        status="inconsistent" if said else "implausible",
         topic="above",
-        members=conflicts[0],
-        more=conflicts[1:],
-        accused=tuple(i for block in accused(conflicts) for i in block),
-        severity=3 if head else 2,
-        statement=f"The F1 of {named} is larger than its precision and recall allow under any averaging.{above}",
-        witness=f"{draft.witness} Any averaging gives F1 ≤ (precision + recall)/2{bound}, at most "
-        f"{100 * float(ceiling):.3f} %.",
-        repair="an F1 of another result, class or part of the data than the precision and recall beside it; "
+        members=conflicts[0] if said else (),
+        more=conflicts[1:] if said else (),
+        accused=tuple(i for block in accused(conflicts) for i in block) if said else (),
+        severity=(3 if head else 2) - (not said),
+        statement=f"The F1 of {named} is larger than its precision and recall allow under one averaging of all three."
+        f"{above}",
+        witness=f"{draft.witness} Any averaging of all three gives F1 ≤ (precision + recall)/2{bound}, at most "
+        f"{100 * float(ceiling):.3f} %{f', by {said} they are of one' if said else ''}.",
+        repair=f"{other}an F1 of another result, class or part of the data than the precision and recall beside it; "
         f"from these it would be {would_be}.",
     )
 
