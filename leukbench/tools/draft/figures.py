@@ -28,6 +28,7 @@ from leukbench.tools.draft.headers import (
 from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.layout import by_metric, turned, wide
 from leukbench.tools.draft.matrices import TOTAL, axis_of, is_matrix, with_axes, without_scores, without_totals
+from leukbench.tools.draft.scales import scales_of, without_spreads
 from leukbench.tools.draft.tables import Printed, Sentence
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
@@ -47,9 +48,6 @@ _OTHER_DATA = re.compile(
 )
 _MANY = re.compile(r"\s*(?:[KMBG]|[×x]? ?10\^?\d|thousands?|millions?|billions?)\b", re.IGNORECASE)
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
-_SHARES = frozenset(
-    {"accuracy", "error_rate", "balanced_accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc"}
-)
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
 
@@ -218,12 +216,6 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
     if commas:
         found.remarks.append(f"{table.where}: decimal commas are read as points.")
-    small = {
-        c: _small_values([_pointed(row[c], head, commas) for row in body])
-        for c, head in enumerate(heads)
-        if head.metric in _SHARES and (head.percent or "percentage" in table.caption.lower())
-    }
-    fractions, unsure = _fractions_of_percent(found, table.where, headers, small)
     counting = re.search(r"image|sample|cell|distribution|dataset|split|augment", table.caption, re.IGNORECASE)
     counting = None if of_results(table.caption) else counting
     several = next(
@@ -232,6 +224,9 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
     groups = {head.rest.casefold() for head in heads if head.metric == "accuracy"}
     titles = [not any(map(is_figure, row)) and len({*filter(None, row)}) == 1 for row in body]
     labels = row_labels([[row[c] for c in names] for row in body], [headers[c] for c in names], classes, titles)
+    columns = {c: [_pointed(row[c], head, commas) for row in body] for c, head in enumerate(heads) if c not in names}
+    fractions, unsure, said = scales_of(table, headers, heads, without_spreads(columns, heads, labels))
+    found.remarks += said
     for r, (row, label) in enumerate(zip(body, labels, strict=True), start=1):
         for c, cell in enumerate(row):
             shape = heads[c].metric == "output_shape" and bool(re.search(r"\d", cell))
@@ -241,7 +236,7 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
                 claim: Fields | None = _of_layer(heads[c].metric, label, cell)
             else:
                 claim = _claim(heads[c], label, _pointed(cell, heads[c], commas), table, counting=counting is not None)
-            if claim is None or c in unsure:
+            if claim is None or (r, c) in unsure:
                 found.left.append(f"{table.where}, {headers[c] or f'column {c + 1}'}, {label.text}: {cell}")
             else:
                 more = {"unit": "fraction"} if c in fractions else {}
@@ -287,42 +282,6 @@ def _by_caption(heads: list[Header], headers: Sequence[str], table: Printed) -> 
         replace(new, percent=said.percent) if old.fold or (new.mean and not new.rest) else old
         for old, new in zip(heads, scored, strict=True)
     ]
-
-
-def _fractions_of_percent(
-    found: Figures, where: str, headers: Sequence[str], small: dict[int, list[float] | None]
-) -> tuple[set[int], set[int]]:
-    """Return the columns that are said to be percentages and hold fractions, and those of which either can be meant,
-    each with a remark; ``small``: column -> its values, as :func:`_small_values` gives them.
-
-    All of these columns lie in [0, 1] and one figure is a half at least: nobody prints an accuracy of 0.97 per cent.
-    With none that large either may be meant, and percentages are read, which is said as well. Beside a column of
-    percentages above 1 a small one may be either, and is not read: a precision may be 0.6 per cent where a recall is
-    99.
-    """
-    fractions, unsure = set(), set()
-    most = max((value for values in small.values() for value in values or ()), default=0.0)
-    for c, values in small.items():
-        if not values:
-            continue
-        said = "they are read as percentages; write fractions without the %"
-        if None in small.values():
-            said = "other columns do not, so that they are not read; write all as percentages"
-            unsure.add(c)
-        elif most >= 0.5:
-            said = "they are read as fractions"
-            fractions.add(c)
-        shown = f"{min(values):g} to {max(values):g}" if len(values) > 1 else f"{values[0]:g}"
-        found.remarks.append(f"{where}, {headers[c]}: {shown} under a percent sign look like fractions; {said}.")
-    return fractions, unsure
-
-
-def _small_values(cells: Sequence[str]) -> list[float] | None:
-    """Return the decimals of a column whose figures all lie in [0, 1] and bear no percent sign; None of another one."""
-    small = re.compile(r"[≈~ ]*(0?\.\d+|[01](\.0*)?)(?![\d.,])")
-    if any("%" in cell or (is_figure(cell) and not small.match(cell)) for cell in cells):
-        return None
-    return [float(m.group().strip("≈~ ")) for cell in cells if (m := re.match(r"[≈~ ]*\d*\.\d+", cell))]
 
 
 def _keep_support(found: Figures, table: Printed, headers: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from leukbench.audit.findings import audit_papers
 from leukbench.papers.schema import Claim
 from leukbench.tools.draft.audit import draft_of
+from leukbench.tools.draft.figures import read_figures
+from leukbench.tools.draft.tables import Printed
 
 SIZES = "ALL=20,HEM=44"
 """A matrix [[15, 5], [3, 41]]: accuracy 87.5, recalls 75.0 and 93.2, precisions 83.3 and 89.1."""
@@ -172,3 +174,49 @@ def test_true_and_false_answers_beside_scores_are_held_together_without_names_of
     assert [f.check for f in findings if f.status == "inconsistent"] == found
     scored = {f.check for f in findings if "consistent" in f.status}
     assert "matrix_scores" in scored
+
+
+@pytest.mark.parametrize(
+    ("rows", "left", "units"),
+    [
+        (["Class|Precision|Recall|F1", "Basophil|50.0|0.5|1.0", "Eosinophil|71.4|83.3|76.9", "Monocyte|66.7|80.0|72.7"],
+         ["0.5", "1.0"], {"%"}),
+        (["Class|Precision|Recall|F1", "a|33.3|0.8|1.6", "b|71.4|83.3|76.9"], ["0.8"], {"%"}),
+        (["Model|Precision|Recall|F1", "a|33.3|0.8|1.6"], ["0.8"], {"%"}),
+        (["Model|Accuracy|Sensitivity|Specificity", "a|91.36363636363636|98.79518072289157|0.7042253521126761"],
+         ["0.7042253521126761"], {"%"}),
+        (["epoch|val_accuracy", "1|0.6478", "2|35.558"], ["0.6478"], {"%"}),
+        (["Model|Accuracy|F1|AUC|MCC", "a|95.1|0.948|0.98|0.91"], [], {"%", "fraction"}),
+        (["Model|Accuracy (%)|F1|AUC", "a|95|0.94|0.98", "b|93|1|0.97"], [], {"%", "fraction"}),
+        (["Model|Accuracy|F1", "a|95.1%|0.948", "b|0.9%|0.01"], [], {"%", "fraction"}),
+        (["Model|Accuracy|Recall", "a|95.1|0.0", "b|93.2|12.0"], [], {"%", "fraction"}),
+        (["Class|Precision (%)|Recall (%)|F1 (%)", "a|50.0|0.5|1.0", "b|71.4|83.3|76.9"], [], {"%"}),
+        (["Model|Accuracy|Recall", "a|90.1|91.0", "SD|0.9|0.8"], ["0.9", "0.8"], {"%"}),
+    ],
+)  # fmt: skip
+def test_a_small_figure_among_percentages_without_a_sign_is_not_guessed(
+    tmp_path: Path, rows: list[str], left: list[str], units: set[str]
+) -> None:
+    accused, claims = audited(tmp_path, rows)
+    printed = [cell for row in rows[1:] for cell in row.split("|")[1:]]
+    assert accused == [] and {c.unit for c in claims if c.metric != "epochs"} == units
+    assert sorted(left) == sorted({*printed} - {c.value for c in claims} - {c.value + "%" for c in claims})
+    remarks = draft_of(tmp_path / "t.md").remarks
+    assert any("beside percentages" in text for text in remarks) is (bool(left) and "SD|" not in rows[-1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [
+        (["rank|gene|f_score|p_value", "1|M1|147.27|0.001", "2|X2|41.97|0.002"], []),
+        (["Feature|F-score|p-value", "area|51.3|0.001"], []),
+        (["model|accuracy|f_score", "a|0.91|147.27", "b|0.92|41.97"], ["accuracy", "accuracy"]),
+        (["Model|Precision|Recall|F-score|p-value", "a|83.3|75.0|78.9|0.001"], ["precision", "recall", "f1"]),
+        (["Rank|Model|F-score|Accuracy", "1|a|78.9|80.0"], ["f1", "accuracy"]),
+    ],
+)
+def test_the_f_of_an_analysis_of_variance_is_no_f1(rows: list[str], read: list[str]) -> None:
+    found = read_figures([Printed(where="t", caption="", rows=tuple(tuple(row.split("|")) for row in rows))], "p")
+    assert [claim["metric"] for claim in found.claims] == read
+    assert any("analysis of variance" in text for text in found.remarks) is ("f1" not in read)
+    assert any("core" in text for text in found.left) is ("f1" not in read)
