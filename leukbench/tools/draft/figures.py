@@ -47,6 +47,8 @@ _OTHER_DATA = re.compile(
     re.IGNORECASE,
 )
 _MANY = re.compile(r"\s*(?:[KMBG]|[×x]? ?10\^?\d|thousands?|millions?|billions?)\b", re.IGNORECASE)
+_NO_END = re.compile(r"[.,·]?\d|\^|\s*(?:[/–—−~→;,-]|-?->|\.\.+|…|to\b|and\b|%\s*[–—−~→-])\s*[≈~]?\.?\d", re.IGNORECASE)
+"""What follows a number that is none by itself: more of it, a fraction's lower half, or the other end of a range."""
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
@@ -321,13 +323,17 @@ def _pointed(cell: str, head: Header, commas: bool) -> str:
 
 
 def _claim(head: Header, label: Label, cell: str, table: Printed, *, counting: bool) -> Fields | None:
-    """Return a figure as a claim, None where its header names no metric, for a spread, a bound (``>95``), no number."""
+    """Return a figure as a claim, None where its header names no metric, for a spread, a bound (``>95``), a range, no
+    number.
+    """
     figure = None if label.spread or SPREAD.fullmatch(head.rest) else _figure(head, cell, counting=counting)
     if figure is None:
         return None
     metric, value = figure
     if metric in _COUNTS and label.aggregation == "mean" and "total" not in label.text.lower():
         return None  # as the mean of the numbers of images that a frame's mean() gives
+    if metric in SCORES and label.total:
+        return None  # a mean, or of all images together
     claim = ({"kind": "cited"} if label.cited else {}) | _whose(head, label, metric)
     claim["split"] = head.part or label.part or _part_of(metric, table)
     claim |= {"value": value, "unit": _unit(metric, value, cell, head, table)}
@@ -344,7 +350,7 @@ def _claim(head: Header, label: Label, cell: str, table: Printed, *, counting: b
 def _figure(head: Header, cell: str, *, counting: bool) -> tuple[str, str] | None:
     """Return the metric and the number of a cell; None where either is not understood."""
     match = FIGURE.match(cell)
-    if match is None or cell[0] in "<>≤≥" or re.match(r"[.,·]?\d|\^|\s*/\s*\d", cell[match.end() :]):
+    if match is None or cell[0] in "<>≤≥" or _NO_END.match(cell, match.end()):
         return None
     value = match.group().lstrip("≈~ ").replace("−", "-")
     value = f"0{value}" if value.startswith(".") else value

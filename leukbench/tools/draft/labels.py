@@ -38,17 +38,19 @@ RUNS = re.compile(
 )
 """Words of a caption or a name that say that scores are over folds or runs."""
 _COUNT_OF = re.compile(r"[(,]?\s*\bn\s*=\s*[\d,]+\s*\)?", re.IGNORECASE)
-_TOTAL = re.compile(r"(?i:(?:sub|grand )?totals?|sums?)|[Aa]ll (?:classes|folds|images|cells)|Σ|∑")
+_SUM = re.compile(r"(?:(?:sub|grand )?totals?|sums?)|Σ|∑", re.IGNORECASE)
+_ALL = re.compile(r"[Aa]ll (?:classes|folds|images|cells)")
 SPREAD = re.compile(
     r"(st\.?d\.?|s\.?d\.?|st(andard|d?\.?) ?dev(iation)?\.?|variance|var\.?|σ)( ?\(.*\))?", re.IGNORECASE
 )
 _NO_RESULT = re.compile(
     r"p(?:[ -]?values?)?|(?:improvements?|gains?|diff(?:erence)?s?|delta|Δ)\b.*|"
     r"(?:\d+ ?% ?)?(?:CI|confidence intervals?)|(?:lower|upper)(?: (?:bound|limit))?|"
+    r"samples?[ _-](?:avg\.?|averages?)|"
     r"min(?:imum)?\.?|max(?:imum)?\.?|range|best|worst|highest|lowest|median\b.*|relative change|[↑↓]",
     re.IGNORECASE,
 )
-"""Rows of what is no result: of a test, a difference or a bound."""
+"""Rows of what is no result: of a test, a difference or a bound; or one over the labels of each image."""
 _MARKS = frozenset("✓✔√☑●•+xX×")
 _NO_MARKS = frozenset(["", "-", "–", "—", "✗", "✘", "○"])
 _COUNTERS = frozenset(["", "#", "no", "no.", "index", "unnamed: 0", "rank", "s.no", "s. no."])
@@ -58,8 +60,8 @@ FOLDS = re.compile(r"(k-?|cv[ -]?)?folds?( (no|number|id|#)\.?)?", re.IGNORECASE
 @dataclass(frozen=True, kw_only=True)
 class Label:
     """Whose a row is: ``text`` as printed; model, condition, class, fold, part, average and aggregation as a claim
-    names them; ``of_all`` for a total, whose scores are a mean of some kind; ``mean_of``: the "folds" or
-    "classes" above it; ``spread`` for what is no result, and ``cited``.
+    names them; ``of_all`` for a row of all, whose scores are a mean of some kind, ``total`` where it is a sum, which no
+    score has; ``mean_of``: the "folds" or "classes" above it; ``spread`` for what is no result, and ``cited``.
     """
 
     text: str
@@ -71,6 +73,7 @@ class Label:
     average: str = ""
     aggregation: str = ""
     of_all: bool = False
+    total: bool = False
     mean_of: str = ""
     spread: bool = False
     cited: bool = False
@@ -215,15 +218,15 @@ def _label(cells: Sequence[tuple[str, str]], classes: Sequence[str]) -> Label:
     fields["condition"] = " ".join(filter(None, (fields.get("condition", ""), others)))
     text = ", ".join(cell for _, cell in cells)
     cited = bool(CITED.search(text)) and not _OURS.search(text)
-    spread, none, of_all = (
+    spread, none, of_all, total = (
         any(pattern.fullmatch(cell) and cell not in classes for _, cell in cells)
-        for pattern in (SPREAD, _NO_RESULT, _TOTAL)
+        for pattern in (SPREAD, _NO_RESULT, _ALL, _SUM)
     )
     metric = any(_is_metric(cell) for _, cell in cells)  # whose figure stands under another one
     if RUNS.search(text) and not fields.get("fold"):
         fields.setdefault("aggregation", "mean")
     spread |= none or metric
-    return Label(text=text, model=model, of_all=of_all, spread=spread, cited=cited, **fields)
+    return Label(text=text, model=model, of_all=of_all or total, total=total, spread=spread, cited=cited, **fields)
 
 
 def _is_metric(cell: str) -> bool:

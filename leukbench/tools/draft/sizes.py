@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from leukbench.tools.draft.captions import of_others
 from leukbench.tools.draft.figures import Figures
@@ -13,14 +13,18 @@ from leukbench.tools.draft.headers import class_named
 def without_percentages(figures: Figures, classes: Mapping[str, int]) -> None:
     """Leave out matrices whose rows, columns or, where the caption speaks of it, cells all come to about a hundred,
     which may be per cent; not where so many images are given for the classes.
+
+    Each cell of rounded percentages may be off by half a unit, so that four of them may come to 98.
     """
     for matrix in list(figures.matrices):
         cells = _cells(figures, matrix["id"])
         sums = _sums(cells, matrix["classes"])
-        hundred = any(all(99 <= sums[name, axis] <= 101 for name in matrix["classes"]) for axis in (0, 1))
+        names, k = matrix["classes"], len(matrix["classes"])
+        hundred = any(_about_a_hundred((sums[name, axis] for name in names), k) for axis in (0, 1))
         if re.search(r"%|percent|normali[sz]ed", figures.captions.get(matrix["where"], ""), re.IGNORECASE):
-            hundred |= 99 <= sum(map(int, cells.values())) <= 101
-        if not hundred or (classes and all(99 <= n <= 101 for n in classes.values())):
+            hundred |= _about_a_hundred([sum(map(int, cells.values()))], k * k)
+        so_many = classes and _about_a_hundred(classes.values(), k)
+        if not hundred or so_many or any(_are_images(sums, names, g) for g in figures.supports.values()):
             continue
         figures.matrices.remove(matrix)
         figures.claims = [claim for claim in figures.claims if claim.get("matrix") != matrix["id"]]
@@ -29,6 +33,16 @@ def without_percentages(figures: Figures, classes: Mapping[str, int]) -> None:
             f"{matrix['where']}: its rows, columns or all cells come to a hundred, so the matrix is taken for "
             "percentages and left out; give its counts, or the images of the classes if these are a hundred each."
         )
+
+
+def _about_a_hundred(sums: Iterable[int], n_cells: int) -> bool:
+    """Whether all are a hundred but for what rounding so many percentages each can add."""
+    return all(abs(n - 100) <= max(2, n_cells) / 2 for n in sums)
+
+
+def _are_images(sums: Mapping[tuple[str, int], int], names: Sequence[str], given: Mapping[str, int]) -> bool:
+    """Whether the sums of a matrix's rows or columns are the numbers of images given for its classes."""
+    return any({name: sums[name, axis] for name in names} == dict(given) for axis in (0, 1))
 
 
 def apart_from_sizes(figures: Figures, classes: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ from leukbench.tools.draft.tables import Printed
 
 SIZES = "ALL=20,HEM=44"
 """A matrix [[15, 5], [3, 41]]: accuracy 87.5, recalls 75.0 and 93.2, precisions 83.3 and 89.1."""
-MEANS = ("Avg.", "Average:", "Mean (SD)", "Mean ± SD", "Mean of folds", "CV mean", "5-fold mean", "Total", "All")
+MEANS = ("Avg.", "Average:", "Mean (SD)", "Mean ± SD", "Mean of folds", "CV mean", "5-fold mean", "All")
 
 
 def audited(folder: Path, rows: list[str], classes: str = "") -> tuple[list[str], tuple[Claim, ...]]:
@@ -220,3 +220,37 @@ def test_the_f_of_an_analysis_of_variance_is_no_f1(rows: list[str], read: list[s
     assert [claim["metric"] for claim in found.claims] == read
     assert any("analysis of variance" in text for text in found.remarks) is ("f1" not in read)
     assert any("core" in text for text in found.left) is ("f1" not in read)
+
+
+@pytest.mark.parametrize("name", ["Total", "Sum", "Σ", "samples avg", "Samples average"])
+def test_a_total_and_a_mean_over_samples_are_no_means_of_the_rows_above(name: str) -> None:
+    rows = ["Class|Images|Precision|Recall|Accuracy", "ALL|20|83.3|75.0|87.5", "HEM|44|89.1|93.2|87.5",
+            f"{name}|64|87.3|87.5|87.5"]  # fmt: skip
+    found = read_figures([Printed(where="t", caption="", rows=tuple(tuple(row.split("|")) for row in rows))], "p")
+    scores = [claim for claim in found.claims if claim["metric"] != "n_images"]
+    assert len(scores) == 6 and not any(claim.get("aggregation") for claim in scores)
+    assert [text.rsplit(", ")[-1] for text in found.left if "Images" not in text] == [
+        f"{name}: 87.3", f"{name}: 87.5", f"{name}: 87.5"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["0.68-0.72", "0.75–0.78", "0.68 − 0.72", "0.68 to 0.72", "68%-72%", "0.68..0.72", "0.68, 0.72", "0.68 → 0.72",
+     ".68-.72", "0.68 and 0.72"],
+)  # fmt: skip
+def test_a_range_is_no_figure(cell: str) -> None:
+    rows = (("Model", "Accuracy", "Recall"), ("V", cell, "0.7"))
+    found = read_figures([Printed(where="t", caption="", rows=rows)], "p")
+    assert [claim["value"] for claim in found.claims] == ["0.7"] and found.left == [f"t, Accuracy, V: {cell}"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("0.70 (0.68-0.72)", "0.70"), ("0.70 [0.68, 0.72]", "0.70"), ("0.70 ± 0.02", "0.70"), ("70 %", "70"),
+     ("0.70 -", "0.70"), ("0.70, best", "0.70")],
+)  # fmt: skip
+def test_what_stands_behind_a_figure_is_no_range(cell: str, value: str) -> None:
+    rows = (("Model", "Accuracy"), ("V", cell))
+    found = read_figures([Printed(where="t", caption="", rows=rows)], "p")
+    assert [claim["value"] for claim in found.claims] == [value]

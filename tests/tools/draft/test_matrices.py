@@ -88,9 +88,9 @@ def test_names_that_speak_of_no_two_axes_make_no_matrix(tmp_path: Path, rows: tu
     assert draft_of(file).paper().matrices == ()
 
 
-@pytest.mark.parametrize(("f1", "accused"), [("91.5", set()), ("99.0", {"f1_of_precision_recall"})])
+@pytest.mark.parametrize(("f1", "doubted"), [("91.5", set()), ("99.0", {"f1_of_precision_recall"})])
 @pytest.mark.parametrize("head", ["Model|Metric|Value (%)", "Metric|Model|Score"])
-def test_a_long_table_is_read_as_a_row_a_model(tmp_path: Path, f1: str, accused: set[str], head: str) -> None:
+def test_a_long_table_is_read_as_a_row_a_model(tmp_path: Path, f1: str, doubted: set[str], head: str) -> None:
     rows = [("V", "Accuracy", "91.4"), ("V", "Precision", "91.0"), ("V", "Recall", "92.0"), ("V", "F1", f1),
             ("R", "Accuracy", "81.4")]  # fmt: skip
     turned = [(m, n, v) if head.startswith("Metric") else (n, m, v) for n, m, v in rows]
@@ -98,7 +98,7 @@ def test_a_long_table_is_read_as_a_row_a_model(tmp_path: Path, f1: str, accused:
     file.write_text(_rows(head, *map("|".join, turned)) + "\n", encoding="utf-8")
     draft = draft_of(file)
     assert {(c.model, c.metric, c.value) for c in draft.paper().claims} == {(n, m.lower(), v) for n, m, v in rows}
-    assert {f.check for f in audit_papers([draft.paper()]) if f.status == "inconsistent"} == accused
+    assert {f.check for f in audit_papers([draft.paper()]) if f.status in {"inconsistent", "implausible"}} == doubted
 
 
 def test_a_long_table_that_repeats_a_metric_is_left_as_it_is(tmp_path: Path) -> None:
@@ -198,6 +198,25 @@ def test_a_hundred_images_a_class_are_counts_where_so_many_are_given(tmp_path: P
     assert _statuses(file, "HEM=100,ALL=100") == {("matrix_class_sizes", "implausible")}
     file.write_text(_rows("|HEM|ALL|Recall (%)", "HEM|93|7|98.0", "ALL|4|96|96.0") + "\n", encoding="utf-8")
     assert ("matrix_scores", "inconsistent") in _statuses(file, "HEM=100,ALL=100")
+
+
+ROUNDED = ("|A|B|C|D", "A|93|3|3|3", "B|2|92|2|2", "C|1|1|97|1", "D|0|4|0|96")
+
+
+def test_rounded_percentages_come_to_a_hundred_but_for_half_a_unit_a_cell(tmp_path: Path) -> None:
+    """Rows of 102, 98, 100 and 100: percentages, unless these are the numbers of images."""
+    file = tmp_path / "t.md"
+    file.write_text(_rows(*ROUNDED) + "\n\n" + _rows("Model|Accuracy", "V|91.2") + "\n", encoding="utf-8")
+    for classes in ("", "A=400,B=400,C=400,D=400"):
+        drafted = draft_of(file, classes)
+        assert not drafted.paper().matrices and any("taken for percentages" in text for text in drafted.remarks)
+    assert draft_of(file, "A=102,B=98,C=100,D=100").paper().matrices
+    support = [f"{name}|.9|.9|.9|{n}" for name, n in zip("ABCD", (102, 98, 100, 100), strict=True)]
+    report = _rows("Class|Precision|Recall|F1|Support", *support)
+    file.write_text(_rows(*ROUNDED) + "\n\n" + report + "\n", encoding="utf-8")
+    assert draft_of(file).paper().matrices
+    file.write_text(_rows(ROUNDED[0], "A|120|3|3|3", *ROUNDED[2:]) + "\n", encoding="utf-8")
+    assert draft_of(file).paper().matrices, "129 is no hundred"
 
 
 def test_a_share_that_is_not_that_of_its_count_is_named(tmp_path: Path) -> None:
