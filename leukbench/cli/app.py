@@ -21,7 +21,7 @@ app = QuickTyper(
 Name = Annotated[str, typer.Argument(help="a name under that heading of params.yaml")]
 NameOrAll = Annotated[str, typer.Argument(help="a name under that heading of params.yaml; empty: all")]
 Mapping = Annotated[list[str] | None, typer.Option("--map", help="PART=COLUMN, as label=diagnosis (repeatable)")]
-Format = Annotated[str, typer.Option("--format", help="md, json or csv, as the command offers")]
+Format = Annotated[str, typer.Option("--format", help="md or json")]
 
 
 def _version(asked: bool) -> None:
@@ -292,7 +292,7 @@ def diff(
 @app.command()
 def claims(
     paper: Annotated[list[str] | None, typer.Option(help="a paper, by key or file (repeatable); default: all")] = None,
-    format: Format = "md",
+    format: Annotated[str, typer.Option("--format", help="md, json or csv")] = "md",
 ) -> None:
     """Print the ledger: every figure that the papers print."""
     from leukbench.tools.ledger import claims_text
