@@ -112,7 +112,6 @@ def _f1_draft(ledger: Ledger, row: Row, triple: _Triple) -> Draft:
     expected = harmonic(p, r)
     ceiling = _f1_ceiling(triple, k, mean=mean)
     printed = ", ".join(f"{m} {cs[0].value}" for m, cs in triple.scores.items())
-    would_be = f"{shown(100 * (expected.low + expected.high) / 2, 2)} %"
     draft = Draft(
         check="f1_of_precision_recall",
         status="consistent",
@@ -125,27 +124,30 @@ def _f1_draft(ledger: Ledger, row: Row, triple: _Triple) -> Draft:
     if f.meets(Interval(expected.low - TIE, expected.high + TIE)):
         return draft
     if f.low > ceiling + TIE:
-        return _above_one_averaging(ledger, draft, row, triple, ceiling, named, would_be)
-    if triple.one_class and not mean and not f.contains(0):
+        return _above_one_averaging(ledger, draft, row, triple, ceiling, named)
+    return _not_harmonic(draft, row, triple, f"The F1 of {named} is not the harmonic mean of its precision and recall")
+
+
+def _not_harmonic(draft: Draft, row: Row, triple: _Triple, said: str) -> Draft:
+    """Return the finding on an F1 that is no harmonic mean, as is ``said``."""
+    p, r, f = triple.values
+    mean = may_be_mean(row)
+    if triple.one_class and not mean and not f.contains(0):  # an F1 of 0 may be a 0/0
+        repair = f"F1 {_would_be(p, r)}, or figures of different results."
         return replace(
-            draft,
-            status="inconsistent",
-            members=triple.members,
-            severity=2,
-            statement=f"The F1 of {named} is not the harmonic mean of its precision and recall.",
-            repair=f"F1 {would_be}, or figures of different results.",
+            draft, status="inconsistent", members=triple.members, severity=2, statement=f"{said}.", repair=repair
         )
-    status, why, missing = _not_harmonic(row, triple, mean=mean)
-    return replace(
-        draft,
-        status=status,
-        severity=0 if status == "consistent" else 1,
-        statement=f"The F1 of {named} is not the harmonic mean of its precision and recall; {why}.",
-        repair=missing,
-    )
+    status, why, missing = _why_not_harmonic(row, triple, mean=mean)
+    severity = 0 if status == "consistent" else 1
+    return replace(draft, status=status, severity=severity, statement=f"{said}; {why}.", repair=missing)
 
 
-def _not_harmonic(row: Row, triple: _Triple, *, mean: bool) -> tuple[str, str, str]:
+def _would_be(p: Interval, r: Interval) -> str:
+    expected = harmonic(p, r)
+    return f"{shown(100 * (expected.low + expected.high) / 2, 2)} %"
+
+
+def _why_not_harmonic(row: Row, triple: _Triple, *, mean: bool) -> tuple[str, str, str]:
     """Return the status of an F1 that is no harmonic mean and need not be, why it need not, and what is missing."""
     average = triple.claims[0].average
     if triple.one_class:
@@ -161,33 +163,38 @@ def _not_harmonic(row: Row, triple: _Triple, *, mean: bool) -> tuple[str, str, s
     return "uncheckable", why, "which averaging was used, or the confusion matrix."
 
 
+_OTHER_AVERAGING = (
+    "an F1 of another averaging or class than its precision and recall (a weighted one beside those of the positive "
+    "class, or macro ones), which must be said; "
+)
+
+
 def _above_one_averaging(
-    ledger: Ledger, draft: Draft, row: Row, triple: _Triple, ceiling: Fraction, named: str, would_be: str
+    ledger: Ledger, draft: Draft, row: Row, triple: _Triple, ceiling: Fraction, named: str
 ) -> Draft:
     """Return the finding on an F1 that lies above ``ceiling``, the most that its precision and recall allow."""
     heads, (p, r, f) = ledger.headlines, triple.values
-    said = _of_one_averaging(ledger, row, triple)
     in_row = any(c.id in heads for cs in row.scores.values() for c in cs)
     head = any(c.id in heads for c in draft.claims) or (not triple.class_ and in_row)
     above = " It is above both." if f.low > max(p.high, r.high) else ""
-    conflicts = _f1_conflicts(triple.members, triple.values)
+    said = _of_one_averaging(ledger, row, triple)
+    conflicts = _f1_conflicts(triple.members, triple.values) if said else ()
     bound = "" if ceiling == (p.high + r.high) / 2 else " but for what leaving out classes of 0/0 can add"
-    other = "" if said else "an F1 of another averaging or class than its precision and recall (a weighted one beside "
-    other += "" if said else "those of the positive class, or macro ones), which must be said; "
+    other = "" if said else _OTHER_AVERAGING
     return replace(
         draft,
         status="inconsistent" if said else "implausible",
         topic="above",
         members=conflicts[0] if said else (),
-        more=conflicts[1:] if said else (),
-        accused=tuple(i for block in accused(conflicts) for i in block) if said else (),
+        more=conflicts[1:],
+        accused=tuple(i for block in accused(conflicts) for i in block),
         severity=(3 if head else 2) - (not said),
         statement=f"The F1 of {named} is larger than its precision and recall allow under one averaging of all three."
         f"{above}",
         witness=f"{draft.witness} Any averaging of all three gives F1 ≤ (precision + recall)/2{bound}, at most "
         f"{100 * float(ceiling):.3f} %{f', by {said} they are of one' if said else ''}.",
         repair=f"{other}an F1 of another result, class or part of the data than the precision and recall beside it; "
-        f"from these it would be {would_be}.",
+        f"from these it would be {_would_be(p, r)}.",
     )
 
 
