@@ -129,11 +129,11 @@ def audit(path: str | Path, *, classes: str = "") -> tuple[Finding, ...]:
     from leukbench.audit.findings import audit_papers
     from leukbench.papers.files import is_file_name
     from leukbench.papers.loader import load_paper
-    from leukbench.tools.draft.audit import draft_of
+    from leukbench.tools.draft.audit import drafts_of
 
     file, given = _path("audit", "path", path), _text("audit", "classes", classes)
     if not is_file_name(str(path)):
-        return audit_papers([draft_of(file, given).paper()])
+        return audit_papers([draft.paper() for draft in drafts_of(file, given)])
     if given:
         raise InputError(
             "what would be passed over", where="leukbench.audit, classes", expected="it goes with tables",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from leukbench.errors import InputError
-from leukbench.tools.draft.figures import AVERAGES, report_labels
-from leukbench.tools.draft.headers import average_of, read_header
 from leukbench.tools.draft.matrices import without_totals
-from leukbench.tools.draft.tables import Printed, read_tables
+from leukbench.tools.draft.reports import not_of_all_classes, report_labels
+from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 from leukbench.tools.draft.write import Drafted, draft_tables, read_classes, read_matrix
 
 
@@ -26,7 +26,7 @@ def audit_drafts(
     from leukbench.papers.loader import load_paper
 
     names = read_classes(classes)
-    drafts = [draft_of(file, classes) for file in files if not is_file_name(str(file))]
+    drafts = [draft for file in files if not is_file_name(str(file)) for draft in drafts_of(file, classes)]
     loaded = [load_paper(name) for name in [*papers, *(str(file) for file in files if is_file_name(str(file)))]]
     head = [_heading(draft) for draft in drafts]
     if matrix is not None:
@@ -43,40 +43,67 @@ def audit_drafts(
 
 
 def draft_of(file: Path, classes: str = "") -> Drafted:
-    """Return the draft of a file that is no paper file, under a key made from its name."""
+    """Return the one draft, or the first, of a file that is no paper file."""
+    return drafts_of(file, classes)[0]
+
+
+def drafts_of(file: Path, classes: str = "") -> list[Drafted]:
+    """Return the drafts of a file that is no paper file, under keys made from its name: one of its tables, and one of
+    each classification report where there are several, which need not be of one network or of the same images.
+    """
     tables, sentences = read_tables(file)
-    _check_reports(tables, file)
-    return draft_tables(tables, _key(file), sentences=sentences, classes=read_classes(classes), name=file.name)
+    tables = [replace(table, left_out=table.left_out or not_of_all_classes(table)) for table in tables]
+    alone = [table for table in tables if report_labels(table)]
+    if len(alone) < 2:
+        return [draft_tables(tables, _key(file), sentences=sentences, classes=read_classes(classes), name=file.name)]
+    others = [table for table in tables if table not in alone]
+    parts = [([table], name) for table, name in zip(alone, _names(alone), strict=True)]
+    return _drafted(parts, others, sentences, _key(file), read_classes(classes), file.name)
 
 
-def _check_reports(tables: Sequence[Printed], file: Path) -> None:
-    """Refuse what would be held together and need not: several classification reports, or one of some labels alone."""
-    reports = [labels for table in tables if (labels := report_labels(table))]
-    if len(reports) > 1:
-        raise InputError(
-            "several classification reports in one file, which may be of other models or images",
-            where=str(file), expected="one", found=str(len(reports)),
-            do="audit each as a file of its own",
-        )  # fmt: skip
-    summary = {"accuracy", "samples avg", *AVERAGES}
-    named = [label for labels in reports for label in labels[1:] if label not in summary]
-    if odd := [label for label in named if read_header(label).metric or average_of(label) or label == "std"]:
-        raise InputError(
-            "a class is called as a line of a classification report is", where=str(file),
-            expected="names of classes", found=odd[0], do="give the class another name",
-        )  # fmt: skip
-    part = next((label for labels in reports for label in labels if label in {"micro avg", "samples avg"}), "")
-    if part:
-        raise InputError(
-            "a classification report of some of the classes, or of several labels an image",
-            where=str(file), expected="a line accuracy, which scikit-learn prints for all classes of one label",
-            found=part, do="print the report of all classes",
-        )  # fmt: skip
+def _drafted(
+    parts: Sequence[tuple[list[Printed], str]],
+    others: Sequence[Printed],
+    sentences: Sequence[Sentence],
+    key: str,
+    classes: Mapping[str, int],
+    name: str,
+) -> list[Drafted]:
+    """Return the draft of each part of a file, and of its ``others`` together; what none could be made of is told with
+    the first. Raises InputError where no figure of any part is understood.
+    """
+    found: list[Drafted] = []
+    failed: list[InputError] = []
+    for tables, title in [*parts, *([(others, "")] if others else [])]:
+        key_of = f"{key}_{_slug(title)}" if title else key
+        try:
+            found.append(draft_tables(tables, key_of, sentences=sentences, classes=classes, name=title or name))
+        except InputError as error:
+            failed.append(error)
+        else:
+            sentences = ()
+    if not found:
+        raise failed[0]
+    told = [error.found for error in failed]
+    return [replace(found[0], remarks=(*found[0].remarks, *told)), *found[1:]]
+
+
+def _names(tables: Sequence[Printed]) -> list[str]:
+    """Return a name of each table, by the line above it: each once."""
+    names: list[str] = []
+    for n, table in enumerate(tables, start=1):
+        name = table.above or f"report {n}"
+        names.append(f"{name} ({n})" if _slug(name) in map(_slug, names) else name)
+    return names
 
 
 def _key(file: Path) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", file.stem.lower()).strip("_")
+    name = _slug(file.stem)
     return name if re.match(r"[a-z]", name) else f"file_{name}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 def _heading(draft: Drafted) -> str:

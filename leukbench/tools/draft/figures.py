@@ -28,11 +28,10 @@ from leukbench.tools.draft.headers import (
 from leukbench.tools.draft.labels import CITED, FOLDS, RUNS, SPREAD, Label, row_labels
 from leukbench.tools.draft.layout import by_metric, turned, wide
 from leukbench.tools.draft.matrices import TOTAL, axis_of, is_matrix, with_axes, without_scores, without_totals
+from leukbench.tools.draft.reports import as_report, report_labels
 from leukbench.tools.draft.scales import scales_of, without_spreads
 from leukbench.tools.draft.tables import Printed, Sentence
 
-AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
-"""Lines of scikit-learn's classification report that are means."""
 _RATE = re.compile(r"\bper\b|/ ?s(?:ec)?\b|throughput|fps", re.IGNORECASE)
 _COUNTS = frozenset({"n_images", "n_subjects", *NAMED_CELLS, "params_total", "params_trainable", "params_nontrainable"})
 _IN_TEXT = re.compile(
@@ -78,11 +77,17 @@ class Figures:
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
+    several = sum(bool(report_labels(table)) for table in tables) > 1
     apart = itertools.chain.from_iterable(by_metric(wide(table)) for table in tables)
     for number, (table, remarks) in enumerate(map(with_axes, apart), start=1):
         found.remarks += remarks
         inner, scores = without_scores(table)
-        _read(found, _as_report(turned(inner)), f"{key}.t{number}", list(classes))
+        report, remarks = as_report(turned(inner))
+        found.remarks += remarks
+        n = len(found.claims)
+        _read(found, report, f"{key}.t{number}", list(classes))
+        if several and report_labels(table):  # which need not be of one network, nor of the same images
+            found.claims[n:] = [claim | {"condition": f"{table.above} ({table.where})"} for claim in found.claims[n:]]
         if scores:
             _read_margins(found, table, scores, f"{key}.t{number}_margins", list(inner.rows[0][1:]))
     beside = {claim["where"] for claim in found.claims if "_margins_" in claim["id"]}
@@ -158,30 +163,6 @@ def _tie_to_matrices(found: Figures, captions: Mapping[str, str]) -> None:
                 f"{where}: its scores are held against no matrix, as captions name other networks or data, or do not "
                 "say of which matrix they are."
             )
-
-
-def report_labels(table: Printed) -> list[str]:
-    """Return the first column of scikit-learn's classification report, in small letters; [] of any other table."""
-    metrics = ["precision", "recall", "f1", "n_images"]
-    if not table.rows or [read_header(h).metric for h in table.rows[0][1:]] != metrics:
-        return []
-    labels = [row[0].lower() for row in table.rows]
-    return labels if set(labels) & {*AVERAGES, "samples avg", "accuracy"} else []
-
-
-def _as_report(table: Printed) -> Printed:
-    """Return scikit-learn's classification report with its accuracy in a column of its own, other tables as they are.
-
-    Its line ``accuracy`` has one value, which stands under f1-score, or under every column where it was a data frame.
-    """
-    labels = report_labels(table)
-    if not labels:
-        return table
-    rows = [("class", *table.rows[0][1:], "accuracy")]
-    for label, row in zip(labels[1:], table.rows[1:], strict=True):
-        overall = ", ".join(dict.fromkeys(filter(None, row[1:4])))
-        rows.append(("", "", "", "", "", overall) if label == "accuracy" else (*row, ""))
-    return replace(table, rows=tuple(rows))
 
 
 def _is_class_score(text: str) -> bool:

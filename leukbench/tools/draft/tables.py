@@ -51,6 +51,11 @@ _BLOCKS = frozenset(
 _OF_TABLES = frozenset(["table", "tr", "td", "th"])
 _MARKED = frozenset(["caption", "script", "style", "sup", "pre"])
 _WIDEST = 600  # characters of a line of a table
+_EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|`)(?=\S)([^*`]*\S)\1(?!\w)")
+_SAYS_NOTHING = re.compile(
+    r"(?:(?:the|full|detailed|final) )?(?:classification )?(?:report|results?|metrics|output|evaluation|text|python)",
+    re.IGNORECASE,
+)
 _FAR = 12  # lines by which a caption may stand above its table
 
 
@@ -58,7 +63,7 @@ _FAR = 12  # lines by which a caption may stand above its table
 class Printed:
     """A table as printed: ``where`` it stands, its caption, and its cells row by row, all of one width; ``left_out``
     says why none of them is taken as a figure, where that is so; ``rows_are``: of a confusion matrix, "actual",
-    "predicted" or "unstated".
+    "predicted" or "unstated"; ``above``: the line of text above it, where there is one.
     """
 
     where: str
@@ -66,6 +71,7 @@ class Printed:
     rows: tuple[tuple[str, ...], ...]
     left_out: str = ""
     rows_are: str = "unstated"
+    above: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,14 +144,26 @@ def of_text(text: str) -> Iterator[Printed]:
             near = start - at <= _FAR
             where = number if near else f"line {start + 1}"
             at = end if near else at
-            yield _printed(where, caption if near else "", rows)
+            yield replace(_printed(where, caption if near else "", rows), above=_above(lines, start))
         start = max(end, start + 1)
+
+
+def _above(lines: Sequence[str], start: int) -> str:
+    """Return the line of text that stands above a table and may say of what it is; "" where none is near."""
+    for line in reversed(lines[max(0, start - 6) : start]):
+        plain = line.strip(" \t#*=-_`~:>|+.")
+        if _cells(line) is not None or _is_spaced(line) or "[" in line:
+            return ""
+        if plain and not _SAYS_NOTHING.fullmatch(plain):
+            return visible(plain[:60]) if re.search("[A-Za-z]", plain) else ""
+    return ""
 
 
 def _cells(line: str) -> list[str] | None:
     """Return the cells of a line of a table, None where it is none."""
     if line.strip().startswith("|") and line.count("|") > 2:
-        return re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
+        cells = re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
+        return [_EMPHASIS.sub(r"\2", cell.strip()) for cell in cells]
     return line.split("\t") if "\t" in line and len(line) < _WIDEST else None
 
 
@@ -360,7 +378,8 @@ def _report(text: str, where: str) -> Iterator[Printed]:
     Raises InputError where a line within a report is none of its lines.
     """
     lines = text.splitlines()
-    for start, end in _reports(lines):
+    reports = list(_reports(lines))
+    for start, end in reports:
         rows = [["class", *lines[start].split()]]
         for name, values in filter(None, map(_report_line, lines[start + 1 : end])):
             rows.append([name, *([""] * (4 - len(values))), *("" if v == "nan" else v for v in values)])
@@ -371,7 +390,8 @@ def _report(text: str, where: str) -> Iterator[Printed]:
                 expected="a class, three scores and a whole number of images, between spaces or tabs", found=odd[:60],
                 do="print the report as scikit-learn does without sample weights, or give the table as CSV",
             )  # fmt: skip
-        yield _printed(where, "classification report", rows)
+        place = f"{where}, line {start + 1}" if len(reports) > 1 else where
+        yield replace(_printed(place, "classification report", rows), above=_above(lines, start))
 
 
 def _report_line(line: str) -> tuple[str, list[str]] | None:
