@@ -49,16 +49,29 @@ def draft_of(file: Path, classes: str = "") -> Drafted:
 
 def drafts_of(file: Path, classes: str = "") -> list[Drafted]:
     """Return the drafts of a file that is no paper file, under keys made from its name: one of its tables, and one of
-    each classification report where there are several, which need not be of one network or of the same images.
+    each classification report or block of lines where there are several, which need not be of one network or of the
+    same images.
     """
     tables, sentences = read_tables(file)
     tables = [replace(table, left_out=table.left_out or not_of_all_classes(table)) for table in tables]
-    alone = [table for table in tables if report_labels(table)]
-    if len(alone) < 2:
-        return [draft_tables(tables, _key(file), sentences=sentences, classes=read_classes(classes), name=file.name)]
-    others = [table for table in tables if table not in alone]
-    parts = [([table], name) for table, name in zip(alone, _names(alone), strict=True)]
+    parts, others = _apart(tables)
     return _drafted(parts, others, sentences, _key(file), read_classes(classes), file.name)
+
+
+def _apart(tables: Sequence[Printed]) -> tuple[list[tuple[list[Printed], str]], list[Printed]]:
+    """Return the parts of a file that are results of their own, each with a name, and its other tables.
+
+    A single one is held together with the others where it is a report, or where these hold no figures.
+    """
+    results: dict[str, list[Printed]] = {}
+    for n, table in enumerate(tables):
+        if alone := table.alone or (f"report {n}" if report_labels(table) else ""):
+            results.setdefault(alone, []).append(table)
+    others = [table for table in tables if not any(table in of for of in results.values())]
+    block = any(table.alone for of in results.values() for table in of)
+    if len(results) > 1 or (block and any(table.rows and not table.left_out for table in others)):
+        return list(zip(results.values(), _names([of[0] for of in results.values()]), strict=True)), others
+    return [], list(tables)
 
 
 def _drafted(

@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from leukbench.errors import InputError, visible
+from leukbench.tools.draft.blocks import Block, caret, pairs, uncommented
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
 _SCORE, _COUNT = r"(?:\d*\.\d+|\d+\.?|nan)", r"(?:\d{1,3}(?:,\d{3})+|\d+)"
@@ -53,7 +54,8 @@ _MARKED = frozenset(["caption", "script", "style", "sup", "pre"])
 _WIDEST = 600  # characters of a line of a table
 _EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|`)(?=\S)([^*`]*\S)\1(?!\w)")
 _SAYS_NOTHING = re.compile(
-    r"(?:(?:the|full|detailed|final) )?(?:classification )?(?:report|results?|metrics|output|evaluation|text|python)",
+    r"(?:(?:the|full|detailed|final) )?(?:classification )?(?:report|results?|metrics|output|evaluation|text|python)|"
+    r"confusion matrix(?: and statistics)?",
     re.IGNORECASE,
 )
 _FAR = 12  # lines by which a caption may stand above its table
@@ -63,7 +65,8 @@ _FAR = 12  # lines by which a caption may stand above its table
 class Printed:
     """A table as printed: ``where`` it stands, its caption, and its cells row by row, all of one width; ``left_out``
     says why none of them is taken as a figure, where that is so; ``rows_are``: of a confusion matrix, "actual",
-    "predicted" or "unstated"; ``above``: the line of text above it, where there is one.
+    "predicted" or "unstated"; ``above``: the line of text above it, where there is one; ``alone``: the result that
+    it is held together with and nothing else, "" where it is one of the file's tables.
     """
 
     where: str
@@ -72,6 +75,7 @@ class Printed:
     left_out: str = ""
     rows_are: str = "unstated"
     above: str = ""
+    alone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +109,9 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
+    blocks, text = _of_blocks(uncommented(text), file.name)
     found, sentences = _of_running(text, file.name)
-    return [*of_text(_without_tabs(text)), *found, *_spaced(text)], sentences
+    return [*blocks, *of_text(_without_tabs(text)), *found, *_spaced(text)], sentences
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -301,10 +306,11 @@ def _of_running(text: str, name: str) -> tuple[list[Printed], list[Sentence]]:
     """Return the classification reports and arrays of a text, which are not held against each other, and its sentences
     with figures.
     """
+    blocks, text = _of_blocks(text, name)
     reports, arrays = list(_report(text, name)), list(_arrays(text, name))
     if reports:
         arrays = [replace(array, left_out=array.left_out or _BESIDE_A_REPORT) for array in arrays]
-    return [*reports, *arrays], list(_sentences(_without_reports(text).split("\n\n"), ""))
+    return [*blocks, *reports, *arrays], list(_sentences(_without_reports(text).split("\n\n"), ""))
 
 
 def _page(text: str) -> _Page:
@@ -354,7 +360,9 @@ def _of_notebook(cells: Sequence[Sequence[Any]]) -> tuple[list[Printed], list[Se
     for n, outputs in enumerate(cells, start=1):
         for output in outputs:
             page, text = _shown(output)
+            blocks, text = _of_blocks(uncommented(text), f"cell {n}")
             tables += [
+                *blocks,
                 *_of_page(_page(page), f"cell {n}, table"),
                 *_report(text, f"cell {n}"),
                 *_arrays(text, f"cell {n}"),
@@ -410,6 +418,27 @@ def _reports(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
                     break
                 last, end = read[0] if read else last, end + 1
             yield start, end
+
+
+def _of_blocks(text: str, where: str) -> tuple[list[Printed], str]:
+    """Return the results that a text prints in lines of names and numbers, each alone, and the text without them."""
+    lines = text.split("\n")
+    found: list[Printed] = []
+    left = list(lines)
+    for pair in caret(lines):
+        for block, caption in zip(pair, ("confusion matrix", "statistics"), strict=True):
+            table = _of_block(block, lines, where, pair[0].start)
+            found += [replace(table, caption=caption, rows_are="predicted")] if block.rows or block.left_out else []
+            left[block.start : block.end] = [""] * (block.end - block.start)
+    for block in pairs(list(left)):
+        found.append(_of_block(block, lines, where, block.start))
+        left[block.start : block.end] = [""] * (block.end - block.start)
+    return found, "\n".join(left)
+
+
+def _of_block(block: Block, lines: Sequence[str], where: str, result: int) -> Printed:
+    table = replace(_printed(f"{where}, line {block.start + 1}", "", block.rows), left_out=block.left_out)
+    return replace(table, above=_above(lines, block.start), alone=f"{where}, line {result + 1}")
 
 
 def _without_tabs(text: str) -> str:
