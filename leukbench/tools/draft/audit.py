@@ -87,7 +87,7 @@ def _drafted(
     """
     found: list[Drafted] = []
     failed: list[InputError] = []
-    for tables, title in [*parts, *([(others, "")] if others else [])]:
+    for tables, title in [*parts, *([(others, "")] if others or not parts else [])]:
         key_of = f"{key}_{_slug(title)}" if title else key
         try:
             found.append(draft_tables(tables, key_of, sentences=sentences, classes=classes, name=title or name))

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from leukbench.errors import InputError, visible
 from leukbench.tools.draft.blocks import Block, caret, pairs, uncommented
+from leukbench.tools.draft.latex import paragraphs, tabulars, without_comments
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
 _SCORE, _COUNT = r"(?:\d*\.\d+|\d+\.?|nan)", r"(?:\d{1,3}(?:,\d{3})+|\d+)"
@@ -106,12 +107,15 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         raise InputError(
             "cannot read tables",
             where=str(file),
-            expected="CSV, Markdown, text, JATS XML, HTML or a notebook, in UTF-8",
+            expected="CSV, Markdown, text, LaTeX, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
+    of_latex, text = _of_latex(without_comments(text) if suffix == ".tex" else text)
+    if suffix == ".tex":
+        return of_latex, list(_sentences(paragraphs(text), ""))
     blocks, text = _of_blocks(uncommented(text), file.name)
     found, sentences = _of_running(text, file.name)
-    return [*blocks, *of_text(_without_tabs(text)), *found, *_spaced(text)], sentences
+    return [*of_latex, *blocks, *of_text(_without_tabs(text)), *found, *_spaced(text)], sentences
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -170,6 +174,21 @@ def _cells(line: str) -> list[str] | None:
         cells = re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
         return [_EMPHASIS.sub(r"\2", cell.strip()) for cell in cells]
     return line.split("\t") if "\t" in line and len(line) < _WIDEST else None
+
+
+def _of_latex(text: str) -> tuple[list[Printed], str]:
+    """Return the tables of LaTeX in a text, and the text without them."""
+    if "\\begin" not in text:
+        return [], text
+    tables = list(tabulars(without_comments(text)))
+    found: list[Printed] = []
+    for table in tables:
+        place = table.number or f"line {text.count(chr(10), 0, table.start) + 1}"
+        again = sum(other.where.partition(",")[0] == place for other in found)
+        found.append(_printed(f"{place}, part {again + 1}" if again else place, table.caption, table.rows))
+    for table in reversed(tables):
+        text = text[: table.start] + "\n" * text.count("\n", table.start, table.end) + text[table.end :]
+    return found, text
 
 
 def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
