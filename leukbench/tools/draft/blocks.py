@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ _UNREAD = re.compile(
 """Names beside which a block goes on, though their figures are not read."""
 _EPOCH = re.compile(r"\b(?:epoch|step|iter(?:ation)?|batch)\b\W*\d", re.IGNORECASE)
 _SYNONYMS = ({"recall", "sensitivity"}, {"precision"}, {"specificity"}, {"auc"}, {"f1"}, {"mcc"}, {"kappa"})
+WIDEST = 600  # characters of a line of a table
+_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?: +[-+]?\d[\d.,]*%?){2,}\s*")
 _COMMENTED = re.compile(r"\s{0,3}(#{1,2})(?!#)(?: |$)")
 _CARET = {
     "sensitivity": "Sensitivity", "specificity": "Specificity", "pos pred value": "Precision", "precision": "Precision",
@@ -34,12 +37,15 @@ WRAPPED = "a confusionMatrix print whose matrix is not square is left out; print
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Lines ``start`` to ``end`` of a text as the rows of a table, () where it is ``left_out`` for a reason."""
+    """Lines ``start`` to ``end`` of a text as the rows of a table, () where it is ``left_out`` for a reason; whether it
+    is a result ``alone``, or one of the text's tables.
+    """
 
     start: int
     end: int
     rows: tuple[tuple[str, ...], ...] = ()
     left_out: str = ""
+    alone: bool = True
 
 
 def uncommented(text: str) -> str:
@@ -50,6 +56,8 @@ def uncommented(text: str) -> str:
     >>> uncommented("# Title\\n\\n## a  b\\n## 1  2\\n##\\n## 3  4")
     '# Title\\n\\na  b\\n1  2\\n\\n3  4'
     """
+    if "#" not in text:
+        return text
     lines = text.split("\n")
     marks = [m[1] if (m := _COMMENTED.match(line)) else "" for line in lines]
     start = 0
@@ -77,7 +85,7 @@ def pairs(lines: Sequence[str]) -> Iterator[Block]:
     start, found, seen = 0, list[tuple[str, str]](), set[Header]()
     for n, line in enumerate([*lines, ""]):
         pair = _pair(line)
-        head = read_header(pair[0]) if pair else Header()
+        head = _head(pair[0]) if pair else Header()
         if found and (pair is None or head in seen):
             yield from _block(lines, start, found)
             found, seen = [], set()
@@ -88,7 +96,7 @@ def pairs(lines: Sequence[str]) -> Iterator[Block]:
 
 
 def _block(lines: Sequence[str], start: int, found: Sequence[tuple[str, str]]) -> Iterator[Block]:
-    metrics = [metric for name, _ in found if (metric := read_header(name).metric)]
+    metrics = [metric for name, _ in found if (metric := _head(name).metric)]
     above = next((line for line in reversed(lines[max(0, start - 3) : start]) if line.strip()), "")
     if len(metrics) < 2 or not {*metrics} & {*SCORES, *NAMED_CELLS} or "epochs" in metrics or _EPOCH.search(above):
         return
@@ -96,21 +104,26 @@ def _block(lines: Sequence[str], start: int, found: Sequence[tuple[str, str]]) -
     yield Block(start=start, end=start + len(found), rows=(("", *names), ("", *values)))
 
 
+@functools.lru_cache(maxsize=1024)
+def _head(name: str) -> Header:
+    return read_header(name)
+
+
 def _pair(line: str) -> tuple[str, str] | None:
     """Return the metric and the number that a line alone consists of; None of any other line."""
-    if len(line) > 120 or "\t" in line or "|" in line:
+    if len(line) > 120 or "\t" in line or "|" in line or not ("=" in line or ":" in line):
         return None
     match = _PAIR.fullmatch(re.sub(r"\*\*|__|`|['\"]", "", line).strip(" {}"))
     if match is None:
         return None
     name = re.sub(r"\b(?:final|overall|scores?)\b", " ", match["name"], flags=re.IGNORECASE)
     name = " ".join(name.split())
-    head = read_header(name)
+    head = _head(name)
     if _UNREAD.fullmatch(name) or (head.metric in _KNOWN and not head.rest and not head.fold):
         return name, match["value"].strip()
     first, _, second = name.rstrip(")").partition("(")
-    metrics = {read_header(first).metric, read_header(second).metric}
-    if any("" not in metrics and metrics <= same for same in _SYNONYMS) and not read_header(first).rest:
+    metrics = {_head(first).metric, _head(second).metric}
+    if any("" not in metrics and metrics <= same for same in _SYNONYMS) and not _head(first).rest:
         return first.strip(), match["value"].strip()  # as Recall (Sensitivity)
     return None
 
@@ -124,7 +137,7 @@ def caret(lines: Sequence[str]) -> Iterator[tuple[Block, Block]]:
     """Yield what each print of R's ``confusionMatrix`` says, as two tables: its matrix, whose rows are predicted, and
     its scores, in one row a class and one of all.
     """
-    heads = [n for n, line in enumerate(lines) if re.fullmatch(r"\s*Reference\s*", line)]
+    heads = [n for n, line in enumerate(lines) if line.strip() == "Reference"]
     for n, end in itertools.pairwise([*heads, len(lines)]):
         if n + 1 == len(lines) or not re.match(r"\s*Prediction\s+\S", lines[n + 1]):
             continue
@@ -193,3 +206,51 @@ def _by_class(lines: Sequence[str]) -> dict[str, dict[str, str]]:
             if title and re.fullmatch(r"[\d.]+", value):
                 found.setdefault(name, {})[title] = value
     return found
+
+
+# ------------------------------------------------------------------------------------------------- between blanks
+
+
+def is_spaced(line: str) -> bool:
+    """Whether a line ends with two figures and more between blanks."""
+    return len(line) < WIDEST and _SPACED_LINE.fullmatch(line) is not None
+
+
+def aligned(lines: Sequence[str]) -> Iterator[Block]:
+    """Yield tables whose columns stand below one another, two blanks apart, as pandas prints data frames: those with a
+    score in their header, and those of whole numbers that have the same names in it as in their rows.
+    """
+    start = 0
+    while start < len(lines):
+        end = start
+        while end < len(lines) and is_spaced(lines[end]):
+            end += 1
+        if end - start > 1:
+            named = start > 1 and len(lines[start - 1].split()) == 1  # what the index is of has a line of its own
+            top = start - 1 - named
+            rows = _columns(lines[top:end]) if top >= 0 and lines[top].strip() else ()
+            if rows and (_has_scores(rows) or _is_square(rows)):
+                yield Block(start=top, end=end, rows=rows, alone=False)
+        start = max(end, start + 1)
+
+
+def _columns(lines: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the cells of lines, () where a cell is empty but for the corner and the name of the index."""
+    if max(map(len, lines)) > WIDEST or any(mark in line for line in lines for mark in "|[\t\\"):
+        return ()
+    width = max(map(len, lines))
+    blank = "".join("x" if all(line[c : c + 1] in {" ", ""} for line in lines) else "." for c in range(width))
+    ends = [0, *(gap.end() for gap in re.finditer("(?<=[.])xx+", blank)), width]
+    rows = [tuple(line[a:b].strip() for a, b in itertools.pairwise(ends)) for line in lines]
+    body = [row for row in rows[1:] if any(row[1:])]
+    whole = all(all(row) for row in body) and all(rows[0][1:]) and len(rows[0]) > 2
+    return tuple(rows) if whole and len(rows) - len(body) <= 2 else ()
+
+
+def _has_scores(rows: Sequence[Sequence[str]]) -> bool:
+    return any(read_header(text).metric in SCORES for text in rows[0][1:])
+
+
+def _is_square(rows: Sequence[Sequence[str]]) -> bool:
+    names = [row[0] for row in rows[1:] if any(row[1:])]
+    return names == list(rows[0][1:]) and all(cell.isdigit() for row in rows[1:] for cell in row[1:] if cell)

@@ -14,14 +14,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from leukbench.errors import InputError, visible
-from leukbench.tools.draft.blocks import Block, caret, pairs, uncommented
+from leukbench.tools.draft.blocks import WIDEST, Block, aligned, caret, is_spaced, pairs, uncommented
 from leukbench.tools.draft.latex import paragraphs, tabulars, without_comments
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
 _SCORE, _COUNT = r"(?:\d*\.\d+|\d+\.?|nan)", r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _REPORT_LINE = re.compile(
-    rf"\s*(?:(accuracy)\s+({_SCORE}\s+{_COUNT})"
-    rf"|(\S+(?: \S+)*)(?:\s{{2,}}|\t)({_SCORE}(?:\s+{_SCORE}){{2}}\s+{_COUNT}))\s*"
+    rf"\s*(?:(accuracy)\s+({_SCORE}\s+{_COUNT}|{_SCORE}(?:\s+{_SCORE}){{3}})"  # the latter of a data frame
+    rf"|(\S+(?: \S+)*)(?:\s{{2,}}|\t)({_SCORE}(?:\s+{_SCORE}){{2}}\s+{_COUNT}(?:\.0+)?))\s*"
 )
 _LAST_LINES = frozenset(["weighted avg", "samples avg"])
 _BESIDE_A_REPORT = "a confusion matrix is left out, as a report stands beside it; audit it by itself"
@@ -46,13 +46,11 @@ _OF_OTHERS = re.compile(
 _BRACKETS = re.compile(r"\[[-+.e\d\s,\[\]]*+")  # possessive: no text is searched twice
 _NAMED_ROW = re.compile(r"(?:[A-Za-z_]\w*\s*[:=]\s*)?(?:[\w.]*array\()?(\[[\d\s,]+\])[\s,.)]*(?:#.*)?")
 _SPACED = "these lines look like a table between spaces, which is not read; give it as CSV or with bars"
-_SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?: +[-+]?\d[\d.,]*%?){2,}\s*")
 _BLOCKS = frozenset(
     ["p", "div", "li", "br", "pre", "section", "article", "figcaption", *(f"h{n}" for n in range(1, 7))]
 )
 _OF_TABLES = frozenset(["table", "tr", "td", "th"])
 _MARKED = frozenset(["caption", "script", "style", "sup", "pre"])
-_WIDEST = 600  # characters of a line of a table
 _EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|`)(?=\S)([^*`]*\S)\1(?!\w)")
 _SAYS_NOTHING = re.compile(
     r"(?:(?:the|full|detailed|final) )?(?:classification )?(?:report|results?|metrics|output|evaluation|text|python)|"
@@ -161,7 +159,7 @@ def _above(lines: Sequence[str], start: int) -> str:
     """Return the line of text that stands above a table and may say of what it is; "" where none is near."""
     for line in reversed(lines[max(0, start - 6) : start]):
         plain = line.strip(" \t#*=-_`~:>|+.")
-        if _cells(line) is not None or _is_spaced(line) or "[" in line:
+        if _cells(line) is not None or is_spaced(line) or "[" in line:
             return ""
         if plain and not _SAYS_NOTHING.fullmatch(plain):
             return visible(plain[:60]) if re.search("[A-Za-z]", plain) else ""
@@ -173,7 +171,7 @@ def _cells(line: str) -> list[str] | None:
     if line.strip().startswith("|") and line.count("|") > 2:
         cells = re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
         return [_EMPHASIS.sub(r"\2", cell.strip()) for cell in cells]
-    return line.split("\t") if "\t" in line and len(line) < _WIDEST else None
+    return line.split("\t") if "\t" in line and len(line) < WIDEST else None
 
 
 def _of_latex(text: str) -> tuple[list[Printed], str]:
@@ -193,7 +191,7 @@ def _of_latex(text: str) -> tuple[list[Printed], str]:
 
 def _sentences(paragraphs: Sequence[str], where: str) -> Iterator[Sentence]:
     for n, paragraph in enumerate(paragraphs, start=1):
-        running = " ".join(line for line in paragraph.splitlines() if _cells(line) is None and not _is_spaced(line))
+        running = " ".join(line for line in paragraph.splitlines() if _cells(line) is None and not is_spaced(line))
         for text in re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(running.split())):
             if re.search(r"\d", text):
                 yield Sentence(where=where or f"paragraph {n}", text=visible(text))
@@ -317,19 +315,19 @@ class _Page(HTMLParser):
 
 def _of_html(text: str, name: str) -> tuple[list[Printed], list[Sentence]]:
     page = _page(text)
-    found, sentences = _of_running("".join(page.running), name)
-    return [*_of_page(page, ""), *found], sentences
+    blocks, running = _of_blocks("".join(page.running), name)
+    found, sentences = _of_running(running, name)
+    return [*_of_page(page, ""), *blocks, *found], sentences
 
 
 def _of_running(text: str, name: str) -> tuple[list[Printed], list[Sentence]]:
     """Return the classification reports and arrays of a text, which are not held against each other, and its sentences
     with figures.
     """
-    blocks, text = _of_blocks(text, name)
     reports, arrays = list(_report(text, name)), list(_arrays(text, name))
     if reports:
         arrays = [replace(array, left_out=array.left_out or _BESIDE_A_REPORT) for array in arrays]
-    return [*blocks, *reports, *arrays], list(_sentences(_without_reports(text).split("\n\n"), ""))
+    return [*reports, *arrays], list(_sentences(_without_reports(text).split("\n\n"), ""))
 
 
 def _page(text: str) -> _Page:
@@ -441,6 +439,8 @@ def _reports(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _of_blocks(text: str, where: str) -> tuple[list[Printed], str]:
     """Return the results that a text prints in lines of names and numbers, each alone, and the text without them."""
+    if re.search(r"\d", text) is None:
+        return [], text
     lines = text.split("\n")
     found: list[Printed] = []
     left = list(lines)
@@ -449,8 +449,11 @@ def _of_blocks(text: str, where: str) -> tuple[list[Printed], str]:
             table = _of_block(block, lines, where, pair[0].start)
             found += [replace(table, caption=caption, rows_are="predicted")] if block.rows or block.left_out else []
             left[block.start : block.end] = [""] * (block.end - block.start)
-    for block in pairs(list(left)):
-        found.append(_of_block(block, lines, where, block.start))
+    reports = {n for start, end in _reports(left) for n in range(start, end)}
+    others = ["" if n in reports else line for n, line in enumerate(left)]
+    for block in [*pairs(others), *aligned(others)]:
+        table = _of_block(block, lines, where, block.start)
+        found.append(table if block.alone else replace(table, alone=""))
         left[block.start : block.end] = [""] * (block.end - block.start)
     return found, "\n".join(left)
 
@@ -535,14 +538,10 @@ def _no_matrix(cells: Sequence[Sequence[str]]) -> str:
     return "" if all(cell.isdigit() for row in cells for cell in row) else _SHARES
 
 
-def _is_spaced(line: str) -> bool:
-    return len(line) < _WIDEST and _SPACED_LINE.fullmatch(line) is not None
-
-
 def _spaced(text: str) -> Iterator[Printed]:
     """Yield what is left out of a text: lines with two figures and more between spaces, outside of its reports."""
     lines = _without_reports(text).splitlines()
-    like = "".join("x" if _is_spaced(line) else " " for line in lines)
+    like = "".join("x" if is_spaced(line) else " " for line in lines)
     places = [f"lines {found.start() + 1} to {found.end()}" for found in re.finditer("xx+", like)]
     if places:
         where = ", ".join(places[:3]) + (" and more" if len(places) > 3 else "")
