@@ -116,16 +116,25 @@ def _pair(line: str) -> tuple[str, str] | None:
     match = _PAIR.fullmatch(re.sub(r"\*\*|__|`|['\"]", "", line).strip(" {}"))
     if match is None:
         return None
-    name = re.sub(r"\b(?:final|overall|scores?)\b", " ", match["name"], flags=re.IGNORECASE)
-    name = " ".join(name.split())
+    name = known_name(match["name"])
+    return (name, match["value"].strip()) if name else None
+
+
+def known_name(text: str) -> str:
+    """Return a name of a metric alone, or of one beside which a block goes on, as a header; "" of anything else.
+
+    >>> [known_name(text) for text in ("Final Accuracy", "eval_f1_macro", "Recall (Sensitivity)", "F1 of ALL", "NPV")]
+    ['Accuracy', 'f1_macro', 'Recall', '', 'NPV']
+    """
+    name = re.sub(r"(?<![A-Za-z])(?:final|overall|scores?|eval)(?![A-Za-z])", " ", text, flags=re.IGNORECASE)
+    name = " ".join(name.split()).strip(" _")
     head = _head(name)
     if _UNREAD.fullmatch(name) or (head.metric in _KNOWN and not head.rest and not head.fold):
-        return name, match["value"].strip()
+        return name
     first, _, second = name.rstrip(")").partition("(")
     metrics = {_head(first).metric, _head(second).metric}
-    if any("" not in metrics and metrics <= same for same in _SYNONYMS) and not _head(first).rest:
-        return first.strip(), match["value"].strip()  # as Recall (Sensitivity)
-    return None
+    same = any("" not in metrics and metrics <= names for names in _SYNONYMS) and not _head(first).rest
+    return first.strip() if same else ""  # as Recall (Sensitivity)
 
 
 _KNOWN = frozenset({*SCORES, *NAMED_CELLS, "loss", "n_images", "epochs"})

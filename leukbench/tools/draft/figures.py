@@ -78,7 +78,7 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
     several = sum(bool(report_labels(table)) for table in tables) > 1
-    of_matrices = {table.alone for table in tables if table.rows_are != "unstated"} - {""}
+    of_matrices = {table.alone for table in tables if table.caption == "confusion matrix"} - {""}
     apart = itertools.chain.from_iterable(by_metric(wide(table)) for table in tables)
     for number, (table, remarks) in enumerate(map(with_axes, apart), start=1):
         found.remarks += remarks
@@ -87,8 +87,9 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
         found.remarks += remarks
         n = len(found.claims)
         _read(found, report, f"{key}.t{number}", list(classes))
-        if table.alone in of_matrices:  # the scores that caret prints below it
-            found.claims[n:] = [claim | _part_of_matrix(table) for claim in found.claims[n:]]
+        if table.alone in of_matrices and table.rows:  # the scores that stand beside it, but those of another part
+            of = _part_of_matrix(table)
+            found.claims[n:] = [c | of if c.get("split") == "unstated" else c for c in found.claims[n:]]
         if several and report_labels(table):  # which need not be of one network, nor of the same images
             found.claims[n:] = [claim | {"condition": f"{table.above} ({table.where})"} for claim in found.claims[n:]]
         if scores:

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from leukbench.errors import InputError, visible
 from leukbench.tools.draft.blocks import WIDEST, Block, aligned, caret, is_spaced, pairs, uncommented
 from leukbench.tools.draft.latex import paragraphs, tabulars, without_comments
+from leukbench.tools.draft.objects import results
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
 _SCORE, _COUNT = r"(?:\d*\.\d+|\d+\.?|nan)", r"(?:\d{1,3}(?:,\d{3})+|\d+)"
@@ -97,6 +98,8 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             return [_of_csv(file, text)], []
         if suffix == ".ipynb":
             return _of_notebook(_notebook(json.loads(text), file))
+        if suffix == ".json" and (found := list(_of_json(text, file.name))):
+            return found, []
         if suffix in {".xml", ".nxml"}:
             return _of_jats(ElementTree.fromstring(text))  # nosec B314 # expat bounds what entities multiply
         if suffix in {".html", ".htm"}:
@@ -105,15 +108,15 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
         raise InputError(
             "cannot read tables",
             where=str(file),
-            expected="CSV, Markdown, text, LaTeX, JATS XML, HTML or a notebook, in UTF-8",
+            expected="CSV, Markdown, text, LaTeX, JSON, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
     of_latex, text = _of_latex(without_comments(text) if suffix == ".tex" else text)
     if suffix == ".tex":
         return of_latex, list(_sentences(paragraphs(text), ""))
     blocks, text = _of_blocks(uncommented(text), file.name)
-    found, sentences = _of_running(text, file.name)
-    return [*of_latex, *blocks, *of_text(_without_tabs(text)), *found, *_spaced(text)], sentences
+    running, sentences = _of_running(text, file.name)
+    return [*of_latex, *blocks, *of_text(_without_tabs(text)), *running, *_spaced(text)], sentences
 
 
 def _printed(where: str, caption: str, rows: Sequence[Sequence[str]]) -> Printed:
@@ -172,6 +175,14 @@ def _cells(line: str) -> list[str] | None:
         cells = re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
         return [_EMPHASIS.sub(r"\2", cell.strip()) for cell in cells]
     return line.split("\t") if "\t" in line and len(line) < WIDEST else None
+
+
+def _of_json(text: str, name: str) -> Iterator[Printed]:
+    for result in results(text):
+        for n, (caption, rows) in enumerate(result.tables, start=1):
+            where = f"{name}, {result.path or 'the whole'}" + (f", {n}" if n > 1 else "")
+            table = _printed(where, caption, rows)
+            yield replace(table, above=visible(result.path[-60:]), alone=f"{name}, {result.path}")
 
 
 def _of_latex(text: str) -> tuple[list[Printed], str]:

@@ -428,7 +428,7 @@ _FRAME = pd.DataFrame({"Model": ["ALNet", "VGG16"], "Accuracy": [91.13, 88.0], "
     [
         (str(np.array([[0.91, 0.09], [0.2, 0.8]])), "r.txt: an array that holds no counts"),
         (str(np.eye(3, dtype=int)), "r.txt: an array of zeros and ones"),
-        ("Ours:\n" + _FRAME.rename(columns={"F1": ""}).to_string(), "lines 3 to 4: these lines look like a table between"),
+        ("Ours:\n" + _FRAME.rename(columns={"F1": ""}).to_string(), "lines 3 to 4: these lines look like a table"),
         (str(np.eye(4, dtype=int)[[0, 1, 1, 2, 3]]), "r.txt: an array of zeros and ones"),
         (str(np.arange(6).reshape(3, 2)), "r.txt: an array that is not square"),
         (str(np.arange(8).reshape(2, 2, 2)), "r.txt: an array of three dimensions"),
