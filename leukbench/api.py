@@ -114,7 +114,7 @@ def audit(path: str | Path, *, classes: str = "") -> tuple[Finding, ...]:
     Parameters
     ----------
     path
-        A paper.yaml, or tables as CSV, Markdown, text, JATS XML, HTML or a notebook.
+        A paper.yaml, or tables as CSV, Markdown, text, LaTeX, JSON, JATS XML, HTML or a notebook.
     classes
         Of tables: tested images a class, as ``"HEM=648,ALL=1219"``.
 

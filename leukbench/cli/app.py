@@ -182,7 +182,7 @@ def evaluate(experiment: NameOrAll = "") -> None:
 
 @app.command()
 def audit(
-    files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files, CSV, text, JATS XML")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="paper.yaml files, CSV, text, LaTeX, JSON, JATS")] = None,
     paper: Annotated[list[str] | None, typer.Option(help="a paper of the suite (repeatable)")] = None,
     format: Format = "md",
     matrix: Annotated[str | None, typer.Option(help='a confusion matrix, rows actual, as "752 339; 361 148"')] = None,
@@ -302,7 +302,7 @@ def claims(
 
 @app.command()
 def draft(
-    file: Annotated[Path, typer.Argument(help="CSV, Markdown, text, JATS XML, HTML or a notebook")],
+    file: Annotated[Path, typer.Argument(help="CSV, Markdown, text, LaTeX, JSON, JATS XML, HTML or a notebook")],
     key: Annotated[str, typer.Option(help="a short name for the paper: small letters, figures, _")],
     classes: Annotated[str, typer.Option(help="tested images a class, as HEM=648,ALL=1219, or names alone")] = "",
 ) -> None:

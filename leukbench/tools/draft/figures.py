@@ -77,8 +77,6 @@ class Figures:
 def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = ()) -> Figures:
     """Return the figures of tables; ``classes``: names of classes, where they are known."""
     found = Figures()
-    several = sum(bool(report_labels(table)) for table in tables) > 1
-    of_matrices = {table.alone for table in tables if table.caption == "confusion matrix"} - {""}
     apart = itertools.chain.from_iterable(by_metric(wide(table)) for table in tables)
     for number, (table, remarks) in enumerate(map(with_axes, apart), start=1):
         found.remarks += remarks
@@ -87,11 +85,8 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
         found.remarks += remarks
         n = len(found.claims)
         _read(found, report, f"{key}.t{number}", list(classes))
-        if table.alone in of_matrices and table.rows:  # the scores that stand beside it, but those of another part
-            of = _part_of_matrix(table)
-            found.claims[n:] = [c | of if c.get("split") == "unstated" else c for c in found.claims[n:]]
-        if several and report_labels(table):  # which need not be of one network, nor of the same images
-            found.claims[n:] = [claim | {"condition": f"{table.above} ({table.where})"} for claim in found.claims[n:]]
+        if table.alone or report_labels(table):
+            found.claims[n:] = [_of_result(claim, table, tables) for claim in found.claims[n:]]
         if scores:
             _read_margins(found, table, scores, f"{key}.t{number}_margins", list(inner.rows[0][1:]))
     beside = {claim["where"] for claim in found.claims if "_margins_" in claim["id"]}
@@ -103,6 +98,19 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     _tie_to_matrices(found, captions)
     _tell_apart(found, captions)
     return found
+
+
+def _of_result(claim: Fields, table: Printed, tables: Sequence[Printed]) -> Fields:
+    """Return a claim of a table that need not be of the network and the images of others with its place as a condition,
+    and with the part of the matrix that is of the same result.
+    """
+    if not table.alone:
+        results = {other.alone or other.where for other in tables if other.alone or report_labels(other)}
+        return claim | ({"condition": f"{table.above} ({table.where})"} if len(results) > 1 else {})
+    matrix = any(other.alone == table.alone and other.caption == "confusion matrix" for other in tables)
+    of = _part_of_matrix(table) if matrix and claim.get("split") == "unstated" else {}
+    several = any(other.alone != table.alone for other in tables if other.rows)
+    return claim | of | ({"condition": table.alone} if several else {})
 
 
 def _read_margins(

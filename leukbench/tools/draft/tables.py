@@ -1,4 +1,4 @@
-"""The tables that a file prints: CSV, Markdown or plain text, JATS XML and HTML, the outputs of a notebook."""
+"""The tables that a file prints: CSV, Markdown or plain text, LaTeX, JSON, JATS XML, HTML, outputs of a notebook."""
 
 from __future__ import annotations
 
@@ -111,11 +111,19 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
             expected="CSV, Markdown, text, LaTeX, JSON, JATS XML, HTML or a notebook, in UTF-8",
             found=str(error)[:200],
         ) from error
-    of_latex, text = _of_latex(without_comments(text) if suffix == ".tex" else text)
-    if suffix == ".tex":
-        return of_latex, list(_sentences(paragraphs(text), ""))
-    blocks, text = _of_blocks(uncommented(text), file.name)
-    running, sentences = _of_running(text, file.name)
+    return _of_tex(text) if suffix == ".tex" else _of_plain(text, file.name)
+
+
+def _of_tex(text: str) -> tuple[list[Printed], list[Sentence]]:
+    tables, text = _of_latex(without_comments(text))
+    return tables, list(_sentences(paragraphs(text), ""))
+
+
+def _of_plain(text: str, name: str) -> tuple[list[Printed], list[Sentence]]:
+    """Return what Markdown or plain text holds."""
+    of_latex, text = _of_latex(text)
+    blocks, text = _of_blocks(uncommented(text), name)
+    running, sentences = _of_running(text, name)
     return [*of_latex, *blocks, *of_text(_without_tabs(text)), *running, *_spaced(text)], sentences
 
 

@@ -11,6 +11,7 @@ from leukbench.audit.findings import audit_papers
 from leukbench.errors import InputError
 from leukbench.tools.draft.audit import draft_of, drafts_of
 from leukbench.tools.draft.blocks import pairs
+from leukbench.tools.draft.write import draft_file
 
 COUNTS = "TP: 1154\nTrue Negatives: 461\nFalse Positives: 187\nFN = 65\n"
 SCORES = """- **Accuracy**: {}
@@ -100,6 +101,8 @@ def test_blocks_apart_are_not_held_against_each_other(tmp_path: Path) -> None:
     for between in ("\n", "-----\n", f"\n{table}\n", "Results on the other cells:\n"):
         file = _file(tmp_path, "r.md", f"Train\n{SCORES.format('86.50%')}{between}{COUNTS.replace('1154', '1054')}")
         assert len(drafts_of(file)) == 2 + ("|" in between) and _bad(file) == []
+        claims = draft_file(file, "mine").paper().claims
+        assert len({c.condition for c in claims}) == 2 + ("|" in between)
     again = [block.rows[1][1:] for block in pairs(["Accuracy: 1", "F1: 2", "Accuracy: 3", "F1: 4"])]
     assert again == [("1", "2"), ("3", "4")]
 
