@@ -30,6 +30,7 @@ from leukbench.tools.draft.layout import by_metric, turned, wide
 from leukbench.tools.draft.matrices import TOTAL, axis_of, is_matrix, with_axes, without_scores, without_totals
 from leukbench.tools.draft.reports import as_report, report_labels
 from leukbench.tools.draft.scales import scales_of, without_spreads
+from leukbench.tools.draft.shares import by_diagonal
 from leukbench.tools.draft.tables import Printed, Sentence
 
 _RATE = re.compile(r"\bper\b|/ ?s(?:ec)?\b|throughput|fps", re.IGNORECASE)
@@ -81,7 +82,7 @@ def read_figures(tables: Sequence[Printed], key: str, classes: Sequence[str] = (
     for number, (table, remarks) in enumerate(map(with_axes, apart), start=1):
         found.remarks += remarks
         inner, scores = without_scores(table)
-        report, remarks = as_report(turned(inner))
+        report, remarks = as_report(turned(by_diagonal(inner)))
         found.remarks += remarks
         n = len(found.claims)
         _read(found, report, f"{key}.t{number}", list(classes))
