@@ -11,9 +11,14 @@ import numpy as np
 
 from leukbench.errors import InputError
 from leukbench.tools.draft.matrices import without_totals
-from leukbench.tools.draft.reports import not_of_all_classes, report_labels
+from leukbench.tools.draft.reports import as_report, not_of_all_classes, report_labels
 from leukbench.tools.draft.tables import Printed, Sentence, read_tables
 from leukbench.tools.draft.write import Drafted, draft_tables, read_classes, read_matrix
+
+_SOME_OR_WRONG = (
+    "a classification report with a micro avg is left out: it is of some of the classes alone, or its figures cannot "
+    "hold together; print the report of all classes"
+)
 
 
 def audit_drafts(
@@ -53,9 +58,21 @@ def drafts_of(file: Path, classes: str = "") -> list[Drafted]:
     same images.
     """
     tables, sentences = read_tables(file)
-    tables = [replace(table, left_out=table.left_out or not_of_all_classes(table)) for table in tables]
+    tables = [replace(table, left_out=table.left_out or _no_report(table)) for table in tables]
     parts, others = _apart(tables)
     return _drafted(parts, others, sentences, _key(file), read_classes(classes), file.name)
+
+
+def _no_report(table: Printed) -> str:
+    """Return why a classification report is left out, "" where it is not: also one whose micro avg is no accuracy by
+    its other figures, as a report of some of the classes may have one value of it by chance.
+    """
+    from leukbench.audit.findings import audit_papers
+
+    if (why := not_of_all_classes(table)) or not as_report(table)[1]:
+        return why
+    findings = audit_papers([draft_tables([table], "report", classes={}, name=table.where).paper()])
+    return _SOME_OR_WRONG if any(f.status == "inconsistent" for f in findings) else ""
 
 
 def _apart(tables: Sequence[Printed]) -> tuple[list[tuple[list[Printed], str]], list[Printed]]:

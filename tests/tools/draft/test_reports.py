@@ -78,7 +78,22 @@ def test_micro_avg_of_all_classes_is_the_accuracy(tmp_path: Path) -> None:
     (accuracy,) = [c for c in draft.paper().claims if c.metric == "accuracy"]
     assert accuracy.value == "0.8650" and "micro avg is read as the accuracy" in draft.remarks[0]
     assert _bad(file) == []
-    assert _bad(_file(tmp_path, "s.txt", OLD.format("0.8750    0.8750    0.8750")))
+    with pytest.raises(InputError, match="of some of the classes alone, or its figures cannot hold together"):
+        draft_of(_file(tmp_path, "s.txt", OLD.format("0.8750    0.8750    0.8750")))
+
+
+def test_a_report_of_some_classes_whose_micro_avg_has_one_value_by_chance_accuses_nobody(tmp_path: Path) -> None:
+    generator, read = np.random.default_rng(7), 0
+    for _ in range(60):
+        truth = generator.integers(0, 3, 90)
+        called = np.where(generator.random(90) < 0.8, truth, generator.integers(0, 3, 90))
+        file = _file(tmp_path, "r.txt", str(classification_report(truth, called, labels=[0, 1])))
+        try:
+            assert _bad(file) == []
+            read += 1
+        except InputError as error:
+            assert "some of the classes" in str(error)
+    assert read < 20
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def test_the_diagonal_is_a_score_of_each_class(tmp_path: Path, names: str, rows:
 @pytest.mark.parametrize(
     ("names", "rows", "said"),
     [("/", ("0.9467|0.0533", "0.2886|0.7114"), "which axis is which"),
-     ("Predicted /Actual ", ("0.9|0.1", "0.1|0.9"), "both"), ("Predicted /Actual ", ("0.9|0.3", "0.2|0.9"), "ALL: 0.9")],
+     ("Predicted /Actual ", ("0.9|0.1", "0.1|0.9"), "both"),
+     ("Predicted /Actual ", ("0.9|0.3", "0.2|0.9"), "ALL: 0.9")],
 )  # fmt: skip
 def test_a_matrix_of_shares_of_unknown_kind_is_left_out(
     tmp_path: Path, names: str, rows: tuple[str, str], said: str
