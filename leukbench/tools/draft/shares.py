@@ -11,8 +11,8 @@ from leukbench.tools.draft.tables import Printed
 
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?|\.\d+) ?%?")
 _UNSTATED = (
-    "a confusion matrix of shares that does not say which axis is which is left out; name its corner, rows or columns "
-    "Actual and Predicted, or give counts"
+    "a confusion matrix of shares that does not say which axis is which is left out; name its rows or columns "
+    "as Actual A, Actual B or Predicted A, Predicted B, or give counts"
 )
 _BOTH = "a confusion matrix of shares is left out, as both its rows and its columns come to a whole; give its counts"
 
