@@ -30,7 +30,7 @@ def wrong(k: int, ratio: float, replicates: int) -> tuple[float, float]:
 def rows(replicates: int) -> list[str]:
     """Return the rows of the table."""
     out = ["| degrees of freedom of s² | " + " | ".join(f"{r:g} times" for r in RATIOS) + " |", "|---" * 5 + "|"]
-    for k in (2, 4, 10):
+    for k in (1, 2, 4, 10):
         cells = [" / ".join(f"{x:.1f}" for x in wrong(k, ratio, replicates)) for ratio in RATIOS]
         out.append(f"| {k} | " + " | ".join(cells) + " |")
     return out
