@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -104,6 +105,11 @@ def read_header(text: str, classes: Iterable[str] = ()) -> Header:
     >>> [read_header(text).average for text in ("Macro-F1", "recall_weighted (%)", "F1 (micro avg.)", "F1 ALL")]
     ['macro', 'weighted', 'micro', '']
     """
+    return _read_header(text, tuple(classes))
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_header(text: str, classes: tuple[str, ...]) -> Header:
     text = _BESIDE.sub(" ", _INTERVAL.sub(" ", _TYPESET.sub(" ", text).replace(r"\%", "%")))
     percent = "%" in text or re.search(r"percent", text, re.IGNORECASE) is not None
     left = " ".join(_UNIT.sub(" ", text).replace("*", " ").split())
