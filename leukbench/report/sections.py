@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from leukbench.audit.render import named_studies
+from leukbench.evaluation.estimates import CONSTANT
 from leukbench.evaluation.times import TimeEstimate, seconds_per_epoch
 from leukbench.papers.schema import Claim, Paper
 from leukbench.records import Deviation, Estimate, Finding
@@ -66,14 +67,19 @@ def by_patient_or_group(data: ReportData, paper: str, study: str) -> str:
 
 
 def only_class(data: ReportData, experiment: str, arm: str) -> str:
-    """Return the class that a model names for every tested image, or "": one recall is 1, all others are 0."""
+    """Return the class that a model names for every tested image, or "": one recall is 1, all others are 0. Where each
+    of several trainings names one of its own, these.
+    """
     recalls = {
         e.class_: e.value
         for e in data.arm(experiment, arm).estimates
         if e.metric == "recall" and e.class_ and not e.fold and math.isfinite(e.value)
     }
     right = [name for name, value in recalls.items() if value > 0]
-    return right[0] if len(recalls) > 1 and len(right) == 1 and recalls[right[0]] >= 1 else ""
+    if len(recalls) > 1 and len(right) == 1 and recalls[right[0]] >= 1:
+        return right[0]
+    constant = any(e.metric == "mcc" and not e.fold and CONSTANT in e.note for e in data.arm(experiment, arm).estimates)
+    return f"{' or '.join(right)} (each training one)" if constant and len(right) > 1 else ""
 
 
 EARLIER_RECIPE = "earlier recipe"

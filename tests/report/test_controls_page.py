@@ -16,6 +16,7 @@ import pytest
 from leukbench.artefacts import COLOUR_HISTOGRAM, Sizes, from_plain
 from leukbench.evaluation.contrasts import Scope
 from leukbench.evaluation.controls import Standing, probe_result
+from leukbench.evaluation.estimates import CONSTANT
 from leukbench.evaluation.evaluated import Evaluation, Unknown
 from leukbench.evaluation.grades import DOUBTED
 from leukbench.evaluation.reservations import design_effect_sensitivity
@@ -204,6 +205,11 @@ def test_a_network_with_one_answer_is_a_line_that_says_so(data: ReportData) -> N
         "as published (random images)",
         "by patient",
     ]
+    halves = (estimate("recall", 0.5, class_="malignant"), estimate("recall", 0.5, class_="normal"))
+    constant = (*halves, estimate("mcc", 0.0, note=CONSTANT))
+    each = sections.only_class(with_arm(data, "image", NET, selections={"recipe": constant}), "image", NET)
+    assert each == "malignant or normal (each training one)"
+    assert sections.only_class(with_arm(data, "image", NET, selections={"recipe": halves}), "image", NET) == ""
     nearly = (estimate("recall", 0.99, class_="malignant"), estimate("recall", 0.0, class_="normal"))
     assert sections.only_class(with_arm(data, "image", NET, selections={"recipe": nearly}), "image", NET) == ""
 
