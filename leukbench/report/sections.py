@@ -78,7 +78,10 @@ def only_class(data: ReportData, experiment: str, arm: str) -> str:
     right = [name for name, value in recalls.items() if value > 0]
     if len(recalls) > 1 and len(right) == 1 and recalls[right[0]] >= 1:
         return right[0]
-    constant = any(e.metric == "mcc" and not e.fold and CONSTANT in e.note for e in data.arm(experiment, arm).estimates)
+    constant = any(
+        e.metric == "recall" and e.class_ and not e.fold and CONSTANT in e.note
+        for e in data.arm(experiment, arm).estimates
+    )
     return f"{' or '.join(right)} (each training one)" if constant and len(right) > 1 else ""
 
 
