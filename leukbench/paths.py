@@ -219,7 +219,7 @@ def check_whole(path: Path, *, do: str, needed: bool = True) -> None:
         raise DataError(
             "a stage's output cannot be read whole" if path.exists() else "a stage has not run",
             where=str(missing), expected="the file, and its sha256 beside it", found=error.strerror or str(error),
-            do=do if path.exists() else do.replace(" again", ""),
+            do=do,
         ) from error  # fmt: skip
     if expected != f"{found}  {path.name}\n".encode():
         raise DataError(

@@ -76,7 +76,7 @@ def whole(file: Path, *, stage: str) -> Path:
     DataError
         Naming the stage, where either is missing or they do not match.
     """
-    check_whole(file, do=f"run the {stage} stage again")
+    check_whole(file, do=f"run the {stage} stage")
     return file
 
 

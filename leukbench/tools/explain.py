@@ -163,7 +163,7 @@ def chain_of(paper: Paper, claim: Claim, record: Record | None, measured: Mappin
     """Return the chain behind a claim from a record of results, or from the ledger alone."""
     headline = claim.id in {study.headline for study in paper.studies.values()}
     if record is None:
-        why = "no record of results is here; --from reports/first-verdicts names one"
+        why = "no record of results is here; --from reports/PROFILE names one"
         return Chain(claim=claim, headline=headline, findings=_audited(paper, claim), why_none=why)
     results = _Recorded(record, measured)
     question, verdict = results.question(claim.id), results.verdict(claim.id)

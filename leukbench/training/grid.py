@@ -219,7 +219,7 @@ def _opened(inputs: ExperimentInputs) -> tuple[ResolvedStudy, pd.DataFrame, Stor
 @lru_cache(maxsize=2)
 def _open(inputs: ExperimentInputs, changed: tuple[int, ...]) -> tuple[ResolvedStudy, pd.DataFrame, Store]:
     for file, stage in ((inputs.study, "resolve"), (inputs.split, "split")):
-        check_whole(file, needed=False, do=f"run the {stage} stage again")
+        check_whole(file, needed=False, do=f"run the {stage} stage")
     plain = json.loads(inputs.study.read_text(encoding="utf-8"))
     study = from_plain(ResolvedStudy, plain, where=str(inputs.study), do="run the resolve stage again")
     return study, read_split(inputs.split), open_stores(inputs.stores, test_source=inputs.experiment.test_source)

@@ -11,8 +11,8 @@ _FLOAT = re.compile(r"\\(begin|end)\s*\{((?:wrap|sideways|long)?table\*?|threepa
 _CAPTION = re.compile(r"\\caption(?:of\s*\{table\})?\*?\s*(?:\[[^\]]*\])?\s*(?=\{)")
 _CITE = re.compile(r"[~ ]?\\[Cc]ite[a-z]*\*?\s*(?:\[[^\]]*\]\s*){0,2}\{([^{}]*)\}")
 _RULES = re.compile(
-    r"\\(?:hline|toprule|midrule|bottomrule|endlastfoot|hhline\s*\{[^{}]*\}|(?:cmidrule|cline)\s*(?:\([^)]*\))?\s*\{[^{}]*\}|"
-    r"addlinespace|specialrule(?:\s*\{[^{}]*\}){3}|(?:row|cell|column)color\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|"
+    r"\\(?:hline|toprule|midrule|bottomrule|endlastfoot|hhline\s*\{[^{}]*\}|"
+    r"(?:cmidrule|cline)\s*(?:\([^)]*\))?\s*\{[^{}]*\}|addlinespace|specialrule(?:\s*\{[^{}]*\}){3}|(?:row|cell|column)color\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|"
     r"noalign\s*\{[^{}]*\}|label\s*\{[^{}]*\})(?:\s*\[[^\]]*\])?"
 )
 _NEW_ROW = re.compile(r"\\\\\*?(?:\s*\[-?[\d.]+\s*\w+\])?|\\tabularnewline|\\cr(?![a-z])")

@@ -11,6 +11,7 @@ from leukbench.tools.draft.tables import Printed
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
 """Lines of scikit-learn's classification report that are means."""
+_SUMMARY = frozenset({"accuracy", "samples avg", *AVERAGES})
 _ACCURACY = re.compile(r"(?:(?:overall|total|test) )?accuracy(?: \(?(?:overall|total)\)?)?")
 _MICRO = "{}: micro avg is read as the accuracy, which it is where the report is of all classes (scikit-learn 0.20)."
 _SAMPLES = "a classification report of several labels an image (samples avg) is left out"
@@ -29,7 +30,7 @@ def report_labels(table: Printed) -> list[str]:
     if not table.rows or [read_header(h).metric for h in table.rows[0][1:]] != metrics:
         return []
     labels = [_plain(row[0]) for row in table.rows]
-    return labels if set(labels) & {*AVERAGES, "samples avg", "accuracy"} else []
+    return labels if _SUMMARY & {*labels} else []
 
 
 def _plain(text: str) -> str:
@@ -61,11 +62,10 @@ def _of_all_classes(table: Printed, labels: Sequence[str]) -> bool:
     if labels.count("micro avg") != 1:
         return False
     rows = dict(zip(labels, table.rows, strict=True))
-    summary = {labels[0], "accuracy", "samples avg", *AVERAGES}
     counts = {label: re.sub(r"\.0+$|,", "", plain_cell(row[4])) for label, row in rows.items() if label != labels[0]}
     if not all(map(WHOLE.fullmatch, counts.values())):
         return False
-    total = sum(int(n) for label, n in counts.items() if label not in summary)
+    total = sum(int(n) for label, n in counts.items() if label not in _SUMMARY)
     return len({*rows["micro avg"][1:4]}) == 1 and total == int(counts["micro avg"])
 
 
@@ -74,9 +74,8 @@ def not_of_all_classes(table: Printed) -> str:
     lines are classes; "" of a report that is, and of any other table.
     """
     labels = report_labels(table)
-    summary = {"accuracy", "samples avg", *AVERAGES}
     rows = zip(labels[1:], table.rows[1:], strict=False)
-    named = [label for label, row in rows if label not in summary and is_figure(row[4])]
+    named = [label for label, row in rows if label not in _SUMMARY and is_figure(row[4])]
     if odd := [label for label in named if read_header(label).metric or average_of(label) or label == "std"]:
         return _ODD.format(odd[0])
     if "samples avg" in labels:

@@ -10,22 +10,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import classification_report
 
-from leukbench.audit.findings import audit_papers
 from leukbench.errors import InputError
-from leukbench.tools.draft.audit import draft_of, drafts_of
+from leukbench.tools.draft.audit import draft_of
+from tests.support.drafts import doubts, text_file
 
 CLASSES = ["ALL", "HEM"]
-
-
-def _file(folder: Path, name: str, text: str) -> Path:
-    file = folder / name
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def _bad(file: Path, classes: str = "") -> list[str]:
-    papers = [draft.paper() for draft in drafts_of(file, classes)]
-    return [f.check for f in audit_papers(papers) if f.status in {"inconsistent", "implausible"}]
 
 
 def _answers() -> tuple[np.ndarray, np.ndarray]:
@@ -40,21 +29,21 @@ def test_a_report_as_a_printed_data_frame_is_read_and_held(tmp_path: Path) -> No
     truth, called = _answers()
     report = pd.DataFrame(classification_report(truth, called, target_names=CLASSES, output_dict=True)).T
     text = f"VGG\n{report}\n"
-    file = _file(tmp_path, "r.txt", text)
+    file = text_file(tmp_path, "r.txt", text)
     claims = draft_of(file).paper().claims
     assert [(c.class_, c.value) for c in claims if c.metric == "n_images" and c.class_] == [
         ("ALL", "61"),
         ("HEM", "34"),
     ]
     assert [c.value for c in claims if c.metric == "accuracy"] == ["0.863158"]
-    assert _bad(file) == [] and _bad(_file(tmp_path, "s.txt", text.replace("0.863158", "0.883158")))
+    assert doubts(file) == [] and doubts(text_file(tmp_path, "s.txt", text.replace("0.863158", "0.883158")))
 
 
 @pytest.mark.parametrize("margins", [False, True])
 def test_a_crosstab_in_text_is_a_matrix_with_its_axes(tmp_path: Path, margins: bool) -> None:
     truth, called = (pd.Series(values).map(dict(enumerate(CLASSES))) for values in _answers())
     table = pd.crosstab(truth.rename("Actual"), called.rename("Predicted"), margins=margins)
-    paper = draft_of(_file(tmp_path, "m.txt", f"Counts:\n\n{table}\n\nThat is all.\n")).paper()
+    paper = draft_of(text_file(tmp_path, "m.txt", f"Counts:\n\n{table}\n\nThat is all.\n")).paper()
     assert [matrix.rows for matrix in paper.matrices] == ["actual"]
     assert [c.value for c in paper.claims if c.metric == "matrix_cell"] == ["56", "5", "8", "26"]
 
@@ -65,13 +54,13 @@ def test_a_data_frame_of_models_in_text_and_in_a_notebook_is_read_and_held(tmp_p
     for frame, n in ((pd.DataFrame(rows), 0), (pd.DataFrame(rows).set_index("Model"), 1)):
         text = f"Results of all models\n{frame}\n"
         cells = {"cells": [{"outputs": [{"output_type": "stream", "text": text}]}]}
-        for file in (_file(tmp_path, "t.txt", text), _file(tmp_path, "t.ipynb", json.dumps(cells))):
+        for file in (text_file(tmp_path, "t.txt", text), text_file(tmp_path, "t.ipynb", json.dumps(cells))):
             draft = draft_of(file)
             assert {(c.model, c.metric, c.value) for c in draft.paper().claims} >= {
                 ("VGG 16", "f1", "0.9016"), ("ResNet", "recall", "0.9087")
             }, n  # fmt: skip
-            assert _bad(file) == [] and draft.remarks == ()
-        assert _bad(_file(tmp_path, "s.txt", text.replace("0.9016", "0.9616")))
+            assert doubts(file) == [] and draft.remarks == ()
+        assert doubts(text_file(tmp_path, "s.txt", text.replace("0.9016", "0.9616")))
 
 
 @pytest.mark.parametrize(
@@ -81,4 +70,4 @@ def test_a_data_frame_of_models_in_text_and_in_a_notebook_is_read_and_held(tmp_p
 )  # fmt: skip
 def test_other_lines_between_blanks_are_told_and_not_read(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="table between spaces"):
-        draft_of(_file(tmp_path, "t.txt", text))
+        draft_of(text_file(tmp_path, "t.txt", text))

@@ -11,6 +11,7 @@ from leukbench.tools.draft.audit import draft_of
 from leukbench.tools.draft.latex import tabulars
 from leukbench.tools.draft.tables import read_tables
 from leukbench.tools.draft.write import draft_file
+from tests.support.drafts import text_file
 
 PAPER = r"""\documentclass{article} % \begin{tabular}{l} no \end{tabular}
 \begin{document}
@@ -48,14 +49,8 @@ ResNet & 0.93
 """
 
 
-def _file(folder: Path, name: str, text: str) -> Path:
-    file = folder / name
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
 def test_tables_of_a_paper_are_read_with_their_captions(tmp_path: Path) -> None:
-    tables, sentences = read_tables(_file(tmp_path, "p.tex", PAPER))
+    tables, sentences = read_tables(text_file(tmp_path, "p.tex", PAPER))
     assert [(t.where, t.caption) for t in tables] == [
         ("Table 1", "Results on the test cells (%) of C_NMC [2]"), ("Table 2", "Reports"),
         ("Table 2, part 2", "Reports"), ("Table 3", "Long"),
@@ -72,7 +67,7 @@ def test_tables_of_a_paper_are_read_with_their_captions(tmp_path: Path) -> None:
 
 
 def test_figures_of_latex_are_claims_with_their_spread_and_who_is_cited(tmp_path: Path) -> None:
-    claims = draft_file(_file(tmp_path, "p.tex", PAPER), "mine").paper().claims
+    claims = draft_file(text_file(tmp_path, "p.tex", PAPER), "mine").paper().claims
     found = {(c.model, c.kind == "cited", c.metric, c.value, c.unit, c.spread) for c in claims if c.where == "Table 1"}
     assert found == {
         ("VGG-16 [1]", True, "accuracy", "86.50", "%", ""), ("VGG-16 [1]", True, "f1", "90.16", "%", ""),
@@ -86,7 +81,7 @@ def test_a_table_of_latex_is_held_in_a_tex_file_and_in_a_text(tmp_path: Path, f1
     head = r"\begin{tabular}{lccc} Class & Precision & Recall & F1 \\ \hline "
     table = rf"{head} Benign & 0.8606 & 0.9467 & {f1} \\ \end{{tabular}}"
     for name in ("t.tex", "t.md"):
-        findings = audit_papers([draft_of(_file(tmp_path, name, f"Text.\n\n{table}\n"), "").paper()])
+        findings = audit_papers([draft_of(text_file(tmp_path, name, f"Text.\n\n{table}\n"), "").paper()])
         assert any(f.status == "inconsistent" for f in findings) == bad
 
 

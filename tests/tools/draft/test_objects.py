@@ -10,21 +10,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import classification_report, f1_score
 
-from leukbench.audit.findings import audit_papers
 from leukbench.tools.draft.audit import drafts_of
+from tests.support.drafts import doubts, text_file
 
 CLASSES = ["ALL", "HEM"]
 
 
 def _file(folder: Path, name: str, plain: Any) -> Path:
-    file = folder / name
-    file.write_text(json.dumps(plain, indent=1), encoding="utf-8")
-    return file
-
-
-def _bad(file: Path) -> list[str]:
-    papers = [draft.paper() for draft in drafts_of(file)]
-    return [f.check for f in audit_papers(papers) if f.status in {"inconsistent", "implausible"}]
+    return text_file(folder, name, json.dumps(plain, indent=1))
 
 
 def _answers(wrong: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -45,9 +38,9 @@ def test_reports_as_dictionaries_are_read_each_by_itself_and_held(tmp_path: Path
     assert {(c.metric, c.class_, c.value) for c in draft.paper().claims} >= {
         ("n_images", "HEM", "34"), ("accuracy", "", str(82 / 95)), ("recall", "ALL", str(56 / 61))
     }  # fmt: skip
-    assert _bad(file) == [] != _bad(_file(tmp_path, "s.json", _report() | {"accuracy": 0.8831578947368421}))
+    assert doubts(file) == [] != doubts(_file(tmp_path, "s.json", _report() | {"accuracy": 0.8831578947368421}))
     two = _file(tmp_path, "t.json", {"models": [{"VGG": _report()}, {"ResNet": _report(9)}]})
-    assert [draft.key for draft in drafts_of(two)] == ["t_models_1_vgg", "t_models_2_resnet"] and _bad(two) == []
+    assert [draft.key for draft in drafts_of(two)] == ["t_models_1_vgg", "t_models_2_resnet"] and doubts(two) == []
 
 
 @pytest.mark.parametrize("names", [{"class_names": CLASSES}, {"labels": {"0": "ALL", "1": "HEM"}}])
@@ -65,7 +58,7 @@ def test_scores_beside_a_matrix_are_held_against_it_under_its_names(tmp_path: Pa
     assert {(c.metric, c.split) for c in paper.claims} == {
         ("accuracy", "train"), ("accuracy", "test"), ("f1", "test"), ("matrix_cell", "test")
     }  # fmt: skip
-    assert _bad(file) == [] != _bad(_file(tmp_path, "s.json", plain | {"accuracy": 0.91}))
+    assert doubts(file) == [] != doubts(_file(tmp_path, "s.json", plain | {"accuracy": 0.91}))
 
 
 def test_other_objects_are_no_results(tmp_path: Path) -> None:

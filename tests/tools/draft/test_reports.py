@@ -14,6 +14,7 @@ from leukbench.errors import InputError
 from leukbench.tools.draft.audit import draft_of, drafts_of
 from leukbench.tools.draft.tables import read_tables
 from leukbench.tools.draft.write import draft_file
+from tests.support.drafts import doubts, text_file
 
 BOLD = """| Class | Precision | Recall | F1-Score | Support |
 |---|---|---|---|---|
@@ -34,17 +35,6 @@ weighted avg     0.8661    0.8650    0.8612      1867
 """
 
 
-def _file(folder: Path, name: str, text: str) -> Path:
-    file = folder / name
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def _bad(file: Path, classes: str = "") -> list[str]:
-    papers = [draft.paper() for draft in drafts_of(file, classes)]
-    return [f.check for f in audit_papers(papers) if f.status in {"inconsistent", "implausible"}]
-
-
 def _report(seed: int, n: int = 400) -> str:
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, 2, n)
@@ -56,30 +46,30 @@ def _report(seed: int, n: int = 400) -> str:
 @pytest.mark.parametrize("cells", ["| | {}", "- | - | **{}**", "{0} | {0} | {0}"])
 def test_bold_reports_are_read_and_held(tmp_path: Path, label: str, cells: str) -> None:
     true, false = (BOLD.format(label, cells.format(value)) for value in ("0.8650", "0.8750"))
-    claims = draft_of(_file(tmp_path, "r.md", true)).paper().claims
+    claims = draft_of(text_file(tmp_path, "r.md", true)).paper().claims
     assert {(c.metric, c.class_, c.value) for c in claims} >= {
         ("accuracy", "", "0.8650"), ("recall", "ALL", "0.9467"), ("f1", "HEM", "0.7853"), ("n_images", "HEM", "648"),
     }  # fmt: skip
     assert {c.average for c in claims} == {"", "macro", "weighted"}
-    assert _bad(_file(tmp_path, "r.md", true)) == [] != _bad(_file(tmp_path, "s.md", false))
+    assert doubts(text_file(tmp_path, "r.md", true)) == [] != doubts(text_file(tmp_path, "s.md", false))
 
 
 def test_a_star_beside_a_figure_and_underscores_in_a_name_are_no_emphasis(tmp_path: Path) -> None:
     table = "| Model | Accuracy |\n|---|---|\n| my_net_a* | 0.91* |\n| a * b | 0.92 |\n"
-    claims = draft_file(_file(tmp_path, "t.md", table), "mine").paper().claims
+    claims = draft_file(text_file(tmp_path, "t.md", table), "mine").paper().claims
     assert [c.value for c in claims] == ["0.91", "0.92"]
     rows = read_tables(tmp_path / "t.md")[0][0].rows
     assert rows[1:] == (("my_net_a*", "0.91*"), ("a * b", "0.92"))
 
 
 def test_micro_avg_of_all_classes_is_the_accuracy(tmp_path: Path) -> None:
-    file = _file(tmp_path, "r.txt", OLD.format("0.8650    0.8650    0.8650"))
+    file = text_file(tmp_path, "r.txt", OLD.format("0.8650    0.8650    0.8650"))
     draft = draft_of(file)
     (accuracy,) = [c for c in draft.paper().claims if c.metric == "accuracy"]
     assert accuracy.value == "0.8650" and "micro avg is read as the accuracy" in draft.remarks[0]
-    assert _bad(file) == []
+    assert doubts(file) == []
     with pytest.raises(InputError, match="of some of the classes alone, or its figures cannot hold together"):
-        draft_of(_file(tmp_path, "s.txt", OLD.format("0.8750    0.8750    0.8750")))
+        draft_of(text_file(tmp_path, "s.txt", OLD.format("0.8750    0.8750    0.8750")))
 
 
 def test_a_report_of_some_classes_whose_micro_avg_has_one_value_by_chance_accuses_nobody(tmp_path: Path) -> None:
@@ -87,9 +77,9 @@ def test_a_report_of_some_classes_whose_micro_avg_has_one_value_by_chance_accuse
     for _ in range(60):
         truth = generator.integers(0, 3, 90)
         called = np.where(generator.random(90) < 0.8, truth, generator.integers(0, 3, 90))
-        file = _file(tmp_path, "r.txt", str(classification_report(truth, called, labels=[0, 1])))
+        file = text_file(tmp_path, "r.txt", str(classification_report(truth, called, labels=[0, 1])))
         try:
-            assert _bad(file) == []
+            assert doubts(file) == []
             read += 1
         except InputError as error:
             assert "some of the classes" in str(error)
@@ -104,9 +94,9 @@ def test_a_report_of_some_classes_whose_micro_avg_has_one_value_by_chance_accuse
 )  # fmt: skip
 def test_micro_avg_of_anything_else_is_left_out(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        draft_of(_file(tmp_path, "r.txt", text))
+        draft_of(text_file(tmp_path, "r.txt", text))
     beside = f"{text}\n\n| Model | Accuracy |\n|---|---|\n| VGG | 0.91 |\n"
-    draft = draft_of(_file(tmp_path, "t.txt", beside))
+    draft = draft_of(text_file(tmp_path, "t.txt", beside))
     assert [c.value for c in draft.paper().claims] == ["0.91"] and any(said in text for text in draft.remarks)
 
 
@@ -115,14 +105,14 @@ def test_each_of_several_reports_is_a_result_of_its_own(tmp_path: Path) -> None:
     wrong[5] = wrong[5].replace(wrong[5].split()[1], "0.9911")
     table = "| Model | Accuracy |\n|---|---|\n| VGG | 0.91 |\n"
     text = f"## VGG16\n\n{_report(1)}\n{table}\n**ResNet-50:**\n```\n{_report(2)}\n```\n\n-----\n\n{_report(3, 300)}\n"
-    drafts = drafts_of(_file(tmp_path, "all.md", text))
+    drafts = drafts_of(text_file(tmp_path, "all.md", text))
     assert [draft.key for draft in drafts] == ["all_vgg16", "all_resnet_50", "all_report_3", "all"]
-    assert _bad(_file(tmp_path, "all.md", text)) == []
+    assert doubts(text_file(tmp_path, "all.md", text)) == []
     papers = [
-        draft.paper() for draft in drafts_of(_file(tmp_path, "bad.md", text.replace(_report(2), "\n".join(wrong))))
+        draft.paper() for draft in drafts_of(text_file(tmp_path, "bad.md", text.replace(_report(2), "\n".join(wrong))))
     ]
     assert {f.paper for f in audit_papers(papers) if f.status == "inconsistent"} == {"bad_resnet_50"}
-    drafted = draft_file(_file(tmp_path, "all.md", text), "mine").paper()
+    drafted = draft_file(text_file(tmp_path, "all.md", text), "mine").paper()
     assert len({c.condition for c in drafted.claims if c.metric == "accuracy"}) == 4
 
 
@@ -131,6 +121,6 @@ def test_reports_of_a_notebook_are_named_by_the_line_above(tmp_path: Path) -> No
         {"output_type": "stream", "text": f"Results for VGG16:\nClassification Report:\n{_report(1)}"},
         {"output_type": "stream", "text": _report(2)},
     ]
-    file = _file(tmp_path, "n.ipynb", json.dumps({"cells": [{"outputs": [output]} for output in outputs]}))
+    file = text_file(tmp_path, "n.ipynb", json.dumps({"cells": [{"outputs": [output]} for output in outputs]}))
     assert [draft.key for draft in drafts_of(file)] == ["n_results_for_vgg16", "n_report_2"]
-    assert _bad(file, "HEM,ALL") == []
+    assert doubts(file, "HEM,ALL") == []
