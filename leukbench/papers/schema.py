@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from leukbench.papers.vocabulary import METRICS, SPLITS, UNITS
 from leukbench.records import Augmentation, NetworkSpec, Protocol, Reading, Recipe, SplitRule, fold_of
@@ -40,6 +40,17 @@ class Assumed(Strict):
     reason: str
 
 
+def _once_each(entries: tuple[Assumed, ...]) -> tuple[Assumed, ...]:
+    """Return the entries; facts name them by their field, so a second one of a field could not be named."""
+    fields = [entry.field for entry in entries]
+    if twice := sorted({field for field in fields if fields.count(field) > 1}):
+        raise ValueError(f"entries of one field stand once each, which {', '.join(twice)} does not")
+    return entries
+
+
+AssumedEntries = Annotated[tuple[Assumed, ...], AfterValidator(_once_each)]
+
+
 class Network(Strict):
     """A network that an arm trains: the name of a builder in this paper's model.py and its options."""
 
@@ -48,13 +59,13 @@ class Network(Strict):
     where: str
     printed_name: str
     parameters: tuple[str, ...] = ()  # ids of the claims that print its parameter counts
-    assumed: tuple[Assumed, ...] = ()
+    assumed: AssumedEntries = ()
 
 
 class NamedRecipe(Strict):
     recipe: Recipe
     where: str
-    assumed: tuple[Assumed, ...] = ()
+    assumed: AssumedEntries = ()
 
     @field_validator("recipe")
     @classmethod
@@ -220,7 +231,7 @@ class Paper(Strict):
     arms: dict[str, Arm] = {}
     matrices: tuple[Matrix, ...] = ()
     protocol_facts: dict[str, str] = {}  # stated facts about the protocol that audits read; see papers/README.md
-    ambiguities: tuple[Assumed, ...] = ()  # what belongs to no single network or recipe
+    ambiguities: AssumedEntries = ()  # what belongs to no single network or recipe
     claims: tuple[Claim, ...]
 
     @field_validator("claims", mode="before")

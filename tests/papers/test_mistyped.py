@@ -47,6 +47,8 @@ ACC, REC, F1, N = (
     "claim mine.n (line 27)",
 )
 VALUE = '"90.00"'
+ENTRY = "{field: head, value: plain, reason: unstated}"
+TWICE = f"{{builder: b, where: Table 1, printed_name: Net, assumed: [{ENTRY}, {ENTRY}]}}"
 
 
 def refused(tmp_path: Path, *changes: tuple[str, str]) -> str:
@@ -115,6 +117,7 @@ def refused(tmp_path: Path, *changes: tuple[str, str]) -> str:
         ("selection_on: validation", "test_set_augmented: yes", ("test_set_augmented", 'quotes around it: "yes"')),
         ("selection_on: validation", "selection_onn: validation", ("selection_onn", "did you mean 'selection_on'?")),
         ("selection_on: validation", "selection_on.t: validation", ("selection_on.t", "no study")),
+        ("claims:\n", f"networks: {{n: {TWICE}}}\nclaims:\n", ("networks", "head")),
     ],
 )
 def test_a_slip_is_refused_with_its_place(tmp_path: Path, old: str, new: str, words: tuple[str, ...]) -> None:
