@@ -17,13 +17,13 @@ _PAIR = re.compile(
     r"(?P<value>[≈~]?\s?(?:\d[\d,]*\.?\d*|\.\d+)\s*%?(?:\s*±\s*\d*\.?\d+\s*%?)?)(?:\s*\(\s*[\d.]+\s*%\s*\))?[,.;]?"
 )
 _UNREAD = re.compile(
-    r"npv|negative predictive value|neg pred value|prevalence|f[pnd]r|fall[- ]out|false \w+ rate|g-?mean|jaccard|iou|"
+    r"npv|negative predictive value|neg pred value|prevalence|f[pnd]r|fall[- ]out|(?:false \w+|f[pn]) rate|g-?mean|"
+    r"jaccard|iou|dice(?: score| coefficient)?|average precision|f-?(?:2|0\.5|beta)(?:[ -]score)?|auprc|pr[- ]?auc|"
     r"log[- ]?loss|brier(?: score)?",
     re.IGNORECASE,
 )
 """Names beside which a block goes on, though their figures are not read."""
 _EPOCH = re.compile(r"\b(?:epoch|step|iter(?:ation)?|batch)\b\W*\d", re.IGNORECASE)
-_SYNONYMS = ({"recall", "sensitivity"}, {"precision"}, {"specificity"}, {"auc"}, {"f1"}, {"mcc"}, {"kappa"})
 WIDEST = 600  # characters of a line of a table
 _SPACED_LINE = re.compile(r"[^|\t\[\]]*\S(?: +[-+]?\d[\d.,]*%?){2,}\s*")
 _COMMENTED = re.compile(r"\s{0,3}(#{1,2})(?!#)(?: |$)")
@@ -124,17 +124,12 @@ def known_name(text: str) -> str:
     """Return a name of a metric alone, or of one beside which a block goes on, as a header; "" of anything else.
 
     >>> [known_name(text) for text in ("Final Accuracy", "eval_f1_macro", "Recall (Sensitivity)", "F1 of ALL", "NPV")]
-    ['Accuracy', 'f1_macro', 'Recall', '', 'NPV']
+    ['Accuracy', 'f1_macro', 'Recall (Sensitivity)', '', 'NPV']
     """
     name = re.sub(r"(?<![A-Za-z])(?:final|overall|scores?|eval)(?![A-Za-z])", " ", text, flags=re.IGNORECASE)
     name = " ".join(name.split()).strip(" _")
     head = _head(name)
-    if _UNREAD.fullmatch(name) or (head.metric in _KNOWN and not head.rest and not head.fold):
-        return name
-    first, _, second = name.rstrip(")").partition("(")
-    metrics = {_head(first).metric, _head(second).metric}
-    same = any("" not in metrics and metrics <= names for names in _SYNONYMS) and not _head(first).rest
-    return first.strip() if same else ""  # as Recall (Sensitivity)
+    return name if _UNREAD.fullmatch(name) or (head.metric in _KNOWN and not head.rest and not head.fold) else ""
 
 
 _KNOWN = frozenset({*SCORES, *NAMED_CELLS, "loss", "n_images", "epochs"})

@@ -47,8 +47,11 @@ _OTHER_DATA = re.compile(
     re.IGNORECASE,
 )
 _MANY = re.compile(r"\s*(?:[KMBG]|[×x]? ?10\^?\d|thousands?|millions?|billions?)\b", re.IGNORECASE)
-_NO_END = re.compile(r"[.,·]?\d|\^|\s*(?:[/–—−~→;,-]|-?->|\.\.+|…|to\b|and\b|%\s*[–—−~→-])\s*[≈~]?\.?\d", re.IGNORECASE)
+_NO_END = re.compile(
+    r"[.,·]?\d|\^|\s*‰|\s*(?:[/–—−~→;,-]|-?->|\.\.+|…|to\b|and\b|%\s*[–—−~→-])\s*[≈~]?\.?\d", re.IGNORECASE
+)
 """What follows a number that is none by itself: more of it, a fraction's lower half, or the other end of a range."""
+_WEIGHTS = re.compile(r"(?:weighted|quadratic|linear|squared|unweighted)(?:[ -]weight(?:s|ed)?)?", re.IGNORECASE)
 _OF_LAYERS = frozenset({"output_shape", "params_total", "params_trainable"})
 _WHOLE = _COUNTS | {"epochs", "batch_size", "output_shape"}
 Fields = dict[str, str]
@@ -206,7 +209,8 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
         cells = [(headers[c], row[0], row[c]) for row in body for c in range(1, len(headers)) if is_figure(row[c])]
         found.left += [f"{table.where}, {head}, {first}: {cell}" for head, first, cell in cells]
         return  # a row a pair of classes
-    heads = _of_training(_by_caption([read_header(text, classes) for text in headers], headers, table), headers)
+    heads = _without_curves([read_header(text, classes) for text in headers], headers)
+    heads = _of_training(_by_caption(heads, headers, table), headers)
     names = _name_columns(headers, heads, body)
     layers = any(re.search(r"\blayers?\b", text, re.IGNORECASE) for text in headers)
     commas = writes_commas(plain_cell(cell) for row in body for c, cell in enumerate(row) if c not in names)
@@ -241,6 +245,15 @@ def _read(found: Figures, table: Printed, ident: str, classes: list[str]) -> Non
                 more |= {"guessed": "group"} if claim.get("guessed") and heads[c].rest.casefold() in groups else {}
                 found.claims.append({"id": f"{ident}_r{r}_c{c + 1}", **claim, **more, "where": table.where})
     _keep_support(found, table, headers)
+
+
+def _without_curves(heads: list[Header], headers: Sequence[str]) -> list[Header]:
+    """Return headers without the average precision, which is an area under a curve unless it stands beside other means
+    of classes, as an average recall.
+    """
+    alone = sum(head.mean and head.metric in SCORES - NOT_AVERAGED for head in heads) < 2
+    curves = [re.search(r"\baverage[ _]precision", text, re.IGNORECASE) is not None for text in headers]
+    return [Header(rest=text) if c and alone else h for h, c, text in zip(heads, curves, headers, strict=True)]
 
 
 def _of_training(heads: list[Header], headers: Sequence[str]) -> list[Header]:
@@ -366,6 +379,8 @@ def _whose(head: Header, label: Label, metric: str) -> Fields:
     if of_row and not re.fullmatch(rf"(?:{TOTAL.pattern})|[\d\s.%()]*", head.rest, re.IGNORECASE):
         conditions.append(head.rest)  # as in "Images (augmented)", "Misclassified"
     of_row = "" if metric in _COUNTS and TOTAL.fullmatch(of_row) else of_row
+    if guess and metric == "kappa" and _WEIGHTS.fullmatch(guess):
+        conditions, guess = [*conditions, guess], ""
     if score and label.average and not averaged:  # as an accuracy in a row of macro averages, of which kind is not said
         conditions.append(f"{label.average} average")
     aggregation = label.aggregation or ("mean" if head.mean or (score and label.of_all) else "")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from leukbench.papers.slips import NAMED_CELLS
 from leukbench.papers.vocabulary import SCORES
 
 METRIC_WORDS: tuple[tuple[str, str], ...] = (
@@ -14,9 +15,9 @@ METRIC_WORDS: tuple[tuple[str, str], ...] = (
     (r"error[\s_-]*rate", "error_rate"),
     (r"(top[\s-]?1[\s-]*)?acc(uracy)?(uracies)?\.?", "accuracy"),
     (r"precision|prec\.?|ppv|positive predictive value", "precision"),
-    (r"recall|rec\.?|tpr", "recall"),
+    (r"recall|rec\.?|tpr|(true positive|tp)[\s_-]*rate", "recall"),
     (r"sensitivity|sens\.?|sen|sn", "sensitivity"),
-    (r"specificity|spec\.?|spe|tnr", "specificity"),
+    (r"specificity|spec\.?|spe|tnr|(true negative|tn)[\s_-]*rate", "specificity"),
     (r"f[\s_-]?1?[\s_-]?(score|measure)s?|f[_-]?1", "f1"),
     (r"roc[\s_-]*auc|auc[\s_-]*roc|auroc|auc|area under (the )?(roc )?curve|az", "auc"),
     (r"mcc|mathews? correlation( coefficient)?|matthews?( correlation)?( coefficient)?", "mcc"),
@@ -51,6 +52,16 @@ _MEAN = re.compile(r"(?<![A-Za-z])(?:averaged?|avg|mean)(?![A-Za-z])", re.IGNORE
 _OF_ALL = re.compile(r"(?<![A-Za-z])(?:overall|total)(?![A-Za-z])", re.IGNORECASE)
 _ENDS = " -:,.()[]_"
 NOT_AVERAGED = frozenset({"accuracy", "balanced_accuracy", "mcc", "kappa", "error_rate"})
+_SYNONYMS = ({"recall", "sensitivity"}, {"precision"}, {"specificity"}, {"auc"}, {"f1"}, {"mcc"}, {"kappa"})
+"""Sets of metrics of which a header may say one under two names, as Recall (Sensitivity)."""
+_OF_ANOTHER_KIND = re.compile(
+    r"(?:abs(?:olute|\.)?|rel(?:ative|\.)?)?\W*(?:gains?|improvements?|increases?|decreases?|drops?|reductions?|loss|"
+    r"diff(?:erence)?s?|delta|changes?|rank(?:ing)?|ratio)(?:\W+(?:in|of|vs|over|against)\b.*)?\W*|"
+    r"(?:ci )?(?:lower|upper)(?: (?:bound|limit|ci))?|(?:adj\w*\W*)?[pq]\W?values?|median|relative|expected|chance|"
+    r"pr|log|partial|.*(?:[‰βΔ∆]|\bper mille\b|\btop[ -]?(?:[2-9]|1\d)|@ ?[1-9]\d?(?![\dx×.])).*",
+    re.IGNORECASE,
+)
+"""What makes of a score's name that of another figure: a difference, a bound, a place in an order, a thousandth."""
 _TYPESET = re.compile(r"\\(?:up|down)arrow|[↑↓$]|\\[ ,;!]")
 """Arrows that say which way is better, and marks of LaTeX."""
 _UNIT = re.compile(r"\(?\s*(in\s*)?(%|percent(age)?|/100)\s*\)?|\(\s*(s|sec|min)\s*\)", re.IGNORECASE)
@@ -126,9 +137,36 @@ def _read_header(text: str, classes: tuple[str, ...]) -> Header:
         left, n = _MEAN.subn(" ", _OF_ALL.sub(" ", left))
         mean = n > 0
     part, left = _taken(left, _PARTS)
-    return Header(
-        metric=metric, part=part, fold=fold, percent=percent, average=average, mean=mean, rest=left.strip(_ENDS)
-    )
+    rest = left.strip(_ENDS)
+    if not class_named(rest, classes):
+        if _is_synonym(metric, rest):
+            metric, rest = _taken(re.split(r"[(/=]", text)[0], METRIC_WORDS)[0] or metric, ""
+        if _is_another(metric, rest, percent):
+            return Header(part=part, fold=fold, percent=percent, rest=text.strip(_ENDS))
+    return Header(metric=metric, part=part, fold=fold, percent=percent, average=average, mean=mean, rest=rest)
+
+
+def _is_another(metric: str, rest: str, percent: bool) -> bool:
+    """Whether a header that names a metric is that of another figure by what it says besides.
+
+    >>> [_is_another("accuracy", rest, False) for rest in ("gain", "Top-5", "noise reduction", "Spec=0.95")]
+    [True, True, False, True]
+    >>> _is_another("fp", "rate", False), _is_another("fp", "", True)
+    (True, True)
+    """
+    if metric in NAMED_CELLS:
+        return percent or re.search(r"\b(?:rate|ratio|share|fraction)", rest, re.IGNORECASE) is not None
+    return metric in SCORES and bool(_OF_ANOTHER_KIND.fullmatch(rest) or _taken(rest, METRIC_WORDS)[0] in SCORES)
+
+
+def _is_synonym(metric: str, rest: str) -> bool:
+    """Whether what a header says besides is its metric under another name, as Sensitivity (Recall) does.
+
+    >>> _is_synonym("recall", "Sensitivity"), _is_synonym("precision", "PPV"), _is_synonym("recall", "/Specificity")
+    (True, True, False)
+    """
+    other, left = _taken(rest.strip("/= "), METRIC_WORDS)
+    return any({metric, other} <= same for same in _SYNONYMS) and not left.strip(_ENDS)
 
 
 def _metric_in(text: str) -> tuple[str, str]:

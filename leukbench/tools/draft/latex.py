@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_TABULAR = re.compile(r"\\(begin|end)\s*\{(tabular[*xy]?|longtable\*?|supertabular|tabu)\}")
+_TABULAR = re.compile(
+    r"\\(begin|end)\s*\{(tabular[*xy]?|longtable\*?|xltabular|supertabular|tabu|array|"
+    r"NiceTabular[*X]?|(?:long|tall)?tblr)\}"
+)
+_OF_TWO = re.compile(r"(?:tabular|NiceTabular)[*xyX]|xltabular")
+"""Environments that take a width and columns as arguments."""
+_BARE = re.compile(
+    r"(?:^[^\n&]*&[^\n&]*&[^\n]*\\\\[^\n]*(?:\n\s*\\\w*(?:rule|line)[^\n]*)*(?:\n|\Z)){2,}", re.MULTILINE
+)
+"""Lines of three cells and more outside of any environment, as a file holds that a table takes in."""
 _FLOAT = re.compile(r"\\(begin|end)\s*\{((?:wrap|sideways|long)?table\*?|threeparttable)\}")
 _CAPTION = re.compile(r"\\caption(?:of\s*\{table\})?\*?\s*(?:\[[^\]]*\])?\s*(?=\{)")
 _CITE = re.compile(r"[~ ]?\\[Cc]ite[a-z]*\*?\s*(?:\[[^\]]*\]\s*){0,2}\{([^{}]*)\}")
@@ -22,7 +31,7 @@ _MULTICOLUMN, _MULTIROW = (
 )
 _STACKED = re.compile(r"\\(?:makecell|thead|shortstack|specialcell|multirowcell)\s*(?:\[[^\]]*\]\s*)?(?=\{)")
 _DROPPED = re.compile(
-    r"\\(?:label|footnote|footnotemark|tnote|tablefootnote|vspace|hspace|color|cellcolor|fontsize|selectfont|setlength)"
+    r"\\(?:label|SetCell|footnote|footnotemark|tnote|tablefootnote|vspace|hspace|color|cellcolor|fontsize|selectfont|setlength)"
     r"\*?\s*(?:\[[^\]]*\])?(?:\s*\{[^{}]*\})?"
 )
 _END = r"(?![a-zA-Z])"
@@ -63,10 +72,17 @@ def tabulars(text: str) -> Iterator[Tabular]:
     floats, cited = list(_floats(text)), _cited(text)
     for start, end, name, body in _environments(text):
         around = next(((number, caption) for first, last, number, caption in floats if first <= start < last), ("", ""))
-        rows = _rows(
-            _without_heads(_after_arguments(body, 2 if name[-1] in "*xy" and name != "longtable*" else 1)), cited
-        )
+        rows = _rows(_without_heads(_after_arguments(body, 2 if _OF_TWO.fullmatch(name) else 1)), cited)
         yield Tabular(number=around[0], caption=_words(around[1], cited), rows=rows, start=start, end=end)
+
+
+def with_environments(text: str) -> str:
+    r"""Return LaTeX without tables with an environment around its bare rows.
+
+    >>> with_environments("Text.\nNet & Recall & F1 \\\\\nA & 0.9 & 0.8 \\\\\n")
+    'Text.\n\\begin{tabular}{}Net & Recall & F1 \\\\\nA & 0.9 & 0.8 \\\\\\end{tabular}\n'
+    """
+    return _BARE.sub(lambda rows: rf"\begin{{tabular}}{{}}{rows[0].rstrip()}\end{{tabular}}" + "\n", text)
 
 
 def paragraphs(text: str) -> list[str]:

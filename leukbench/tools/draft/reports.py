@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from leukbench.tools.draft.headers import WHOLE, average_of, is_figure, plain_cell, read_header
+from leukbench.tools.draft.headers import WHOLE, is_figure, plain_cell, read_header
+from leukbench.tools.draft.labels import row_labels
 from leukbench.tools.draft.tables import Printed
 
 AVERAGES = frozenset(["macro avg", "macro average", "weighted avg", "weighted average", "micro avg", "avg / total"])
@@ -69,6 +70,12 @@ def _of_all_classes(table: Printed, labels: Sequence[str]) -> bool:
     return len({*rows["micro avg"][1:4]}) == 1 and total == int(counts["micro avg"])
 
 
+def _is_class(name: str) -> bool:
+    """Whether a row of this name is taken for one of a class, and not for a mean, a total, a spread or a fold."""
+    label = row_labels([[name], ["accuracy"]], ["class"], ())[0]  # "all" in a last row may be a total
+    return bool(label.class_) and not (label.spread or label.of_all or label.aggregation or label.average)
+
+
 def not_of_all_classes(table: Printed) -> str:
     """Return why a classification report is none of all classes of one label an image, or does not say which of its
     lines are classes; "" of a report that is, and of any other table.
@@ -76,7 +83,9 @@ def not_of_all_classes(table: Printed) -> str:
     labels = report_labels(table)
     rows = zip(labels[1:], table.rows[1:], strict=False)
     named = [label for label, row in rows if label not in _SUMMARY and is_figure(row[4])]
-    if odd := [label for label in named if read_header(label).metric or average_of(label) or label == "std"]:
+    if table.caption == "statistics":  # of caret, whose last row is of all classes
+        named = [row[0] for row in table.rows[1:] if row[0]]
+    if odd := [label for label in named if read_header(label).metric or not _is_class(label)]:
         return _ODD.format(odd[0])
     if "samples avg" in labels:
         return _SAMPLES

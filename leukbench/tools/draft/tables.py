@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from leukbench.errors import InputError, visible
 from leukbench.tools.draft.blocks import WIDEST, Block, aligned, caret, is_spaced, pairs, uncommented
-from leukbench.tools.draft.latex import paragraphs, tabulars, without_comments
+from leukbench.tools.draft.latex import paragraphs, tabulars, with_environments, without_comments
 from leukbench.tools.draft.objects import results
 
 _CAPTION = re.compile(r"(?:\*\*)?(table|tab\.)\s+([0-9]+|[IVX]+)\b\.?:?\s*(.*)", re.IGNORECASE)
@@ -58,6 +58,8 @@ _SAYS_NOTHING = re.compile(
     r"confusion matrix(?: and statistics)?",
     re.IGNORECASE,
 )
+_OF_BOXES = {n: "-" if chr(n) in "─━═" else "|" for n in range(0x2500, 0x2580)}
+"""The lines of which tables are drawn, as PyTorch Lightning's, as bars and dashes."""
 _FAR = 12  # lines by which a caption may stand above its table
 
 
@@ -116,6 +118,8 @@ def read_tables(file: Path) -> tuple[list[Printed], list[Sentence]]:
 
 def _of_tex(text: str) -> tuple[list[Printed], list[Sentence]]:
     tables, text = _of_latex(without_comments(text))
+    bare, text = _of_latex(with_environments(text))
+    tables += bare
     return tables, list(_sentences(paragraphs(text), ""))
 
 
@@ -179,6 +183,7 @@ def _above(lines: Sequence[str], start: int) -> str:
 
 def _cells(line: str) -> list[str] | None:
     """Return the cells of a line of a table, None where it is none."""
+    line = line.translate(_OF_BOXES)
     if line.strip().startswith("|") and line.count("|") > 2:
         cells = re.split(r"(?<!\\)\|", re.sub(r"^\||\|$", "", line.strip()))
         return [_EMPHASIS.sub(r"\2", cell.strip()) for cell in cells]

@@ -144,3 +144,23 @@ def test_two_prints_of_caret_are_two_results_and_a_wrapped_one_is_left_out(tmp_p
     wrapped = CARET_OF_THREE.replace("Prediction  A  B  C", "Prediction  A  B")
     with pytest.raises(InputError, match="not square"):
         draft_of(text_file(tmp_path, "w.txt", wrapped))
+
+
+def test_scores_of_caret_whose_class_is_called_as_another_row_are_left_out(tmp_path: Path) -> None:
+    text = CARET.replace("ALL", "total").format("0.8650")
+    (draft,) = drafts_of(text_file(tmp_path, "r.txt", text))
+    assert any("total is called as one of its lines" in remark for remark in draft.remarks)
+
+
+BOX = """┏━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┓
+┃  Test metric  ┃ DataLoader 0 ┃
+┡━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━┩
+│   test_acc    │ 0.7692307829 │
+│    test_f1    │ 0.7258147001 │
+└───────────────┴──────────────┘
+"""
+
+
+def test_a_drawn_table_is_read(tmp_path: Path) -> None:
+    (draft,) = drafts_of(text_file(tmp_path, "r.txt", BOX))
+    assert [(c.metric, c.split) for c in draft.paper().claims] == [("accuracy", "test"), ("f1", "test")]

@@ -90,3 +90,21 @@ def test_what_is_not_closed_is_no_table() -> None:
     assert not list(tabulars(r"\end{tabular} a & b"))
     (table,) = tabulars(r"\begin{tabular}{ll} a & \textbf{0.9 \\ \multirow & \end{tabular}")
     assert table.rows[0] == ["a", "0.9"]
+
+
+ROWS = r"Net & Accuracy & F1 \\ \hline" + "\n" + r"A & 0.91 & 0.90 \\" + "\n" + r"B & 0.92 & 0.93 \\" + "\n"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}", r"$\begin{array}{lcc}{}\end{array}$", r"\begin{NiceTabular}{lcc}[hvlines]{}\end{NiceTabular}",
+        r"\begin{tblr}{colspec={lcc}}{}\end{tblr}", r"\begin{tabulary}{\textwidth}{LCC}{}\end{tabulary}",
+        r"\begin{xltabular}{\textwidth}{lXX}{}\end{xltabular}",
+    ],
+)  # fmt: skip
+def test_rows_are_read_in_any_environment_and_in_none(tmp_path: Path, around: str) -> None:
+    before, _, after = around.rpartition("{}") if around != "{}" else ("", "", "")
+    file = text_file(tmp_path, "t.tex", f"Words.\n\n{before}{ROWS}{after}\n")
+    found = {(c.model, c.metric): c.value for c in draft_of(file).paper().claims}
+    assert found == {("A", "accuracy"): "0.91", ("A", "f1"): "0.90", ("B", "accuracy"): "0.92", ("B", "f1"): "0.93"}

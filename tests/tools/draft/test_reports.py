@@ -124,3 +124,10 @@ def test_reports_of_a_notebook_are_named_by_the_line_above(tmp_path: Path) -> No
     file = text_file(tmp_path, "n.ipynb", json.dumps({"cells": [{"outputs": [output]} for output in outputs]}))
     assert [draft.key for draft in drafts_of(file)] == ["n_results_for_vgg16", "n_report_2"]
     assert doubts(file, "HEM,ALL") == []
+
+
+@pytest.mark.parametrize("name", ["total", "micro", "mean", "support"])
+def test_a_report_of_a_class_called_as_a_line_is_left_out(tmp_path: Path, name: str) -> None:
+    text = classification_report([0] * 40 + [1] * 60, [0] * 33 + [1] * 67, target_names=[name, "none"])
+    with pytest.raises(InputError, match=f"its class {name} is called as one of its lines"):
+        draft_of(text_file(tmp_path, "r.txt", text))
