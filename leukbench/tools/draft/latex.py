@@ -59,12 +59,12 @@ class Tabular:
 
 
 def without_comments(text: str) -> str:
-    r"""Return LaTeX with blanks for its comments.
+    r"""Return LaTeX with blanks for its comments; ``(%)`` is none, as pandas' ``to_latex`` leaves it.
 
-    >>> without_comments(r"91 \% & 92 \\% best")
-    '91 \\% & 92 \\\\      '
+    >>> without_comments(r"91 \% & 92 \\% best"), without_comments("Recall (%) & F1 (%)")
+    ('91 \\% & 92 \\\\      ', 'Recall (%) & F1 (%)')
     """
-    return re.sub(r"(?<!\\)((?:\\\\)*)(%.*)", lambda m: m[1] + " " * len(m[2]), text)
+    return re.sub(r"(?<!\\)((?:\\\\)*)((?:(?<!\()%|%(?!\))).*)", lambda m: m[1] + " " * len(m[2]), text)
 
 
 def tabulars(text: str) -> Iterator[Tabular]:

@@ -108,3 +108,9 @@ def test_rows_are_read_in_any_environment_and_in_none(tmp_path: Path, around: st
     file = text_file(tmp_path, "t.tex", f"Words.\n\n{before}{ROWS}{after}\n")
     found = {(c.model, c.metric): c.value for c in draft_of(file).paper().claims}
     assert found == {("A", "accuracy"): "0.91", ("A", "f1"): "0.90", ("B", "accuracy"): "0.92", ("B", "f1"): "0.93"}
+
+
+def test_a_percent_sign_in_brackets_is_no_comment(tmp_path: Path) -> None:
+    text = r"\begin{tabular}{lll}" + "\n" + r"Net & Recall (%) & F1 (%) \\" + "\n" + r"A & 91.0 & 90.0 \\ % best"
+    (paper,) = [draft_of(text_file(tmp_path, "t.tex", text + "\n" + r"\end{tabular}")).paper()]
+    assert [(c.model, c.metric, c.value) for c in paper.claims] == [("A", "recall", "91.0"), ("A", "f1", "90.0")]
