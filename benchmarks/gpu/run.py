@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from benchmarks.work import AUGMENTATION, cells, image_folder_loader, make_recipe, make_rows, make_store, write_folder  # noqa: E402
+from leukbench.errors import DataError, LeukbenchError  # noqa: E402
 from leukbench.paths import write_text  # noqa: E402
 from leukbench.pixels.store import Store  # noqa: E402
 from leukbench.records import NetworkSpec, Recipe  # noqa: E402
@@ -67,6 +68,7 @@ EPOCHS_AND_IMAGES = {  # the papers' full epochs, and the images that a run of t
 }
 RUNS_EACH = 9  # three folds, three seeds
 _FAILURES = (AssertionError, RuntimeError, ValueError, TypeError, OSError, LookupError, AttributeError, ImportError)
+MADE_WITH = ("commit", "python", "versions")
 COMPILING_S = 90.0  # what a compilation may take; the budget keeps so much free
 
 
@@ -286,6 +288,29 @@ def measure(wanted: dict[str, Callable[[], dict[str, Any]]], file: Path, state: 
     return sum(name not in state["parts"] for name in wanted)
 
 
+def earlier(file: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """Return what an earlier call left to go on from, {} where there is none.
+
+    Raises DataError where it cannot be read, or was measured by other code or other versions than are here: one page
+    would hold both under one commit.
+    """
+    if not file.is_file():
+        return {}
+    do = f"move it away, or name another folder: --out; {file.name} stays as it is"
+    try:
+        state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        made_with = {key: state["hardware"][key] for key in MADE_WITH}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise DataError("earlier results cannot be read", where=str(file), found=found, do=do) from error
+    now = {key: card[key] for key in MADE_WITH}
+    if made_with != now:
+        raise DataError(
+            "earlier results are of other code", where=str(file), expected=str(now), found=str(made_with), do=do
+        )
+    return state
+
+
 def headline(parts: dict[str, Any]) -> str:
     """Return how long the headline grid takes at the engine's measured rates, one run after the other,
     against its goal of 40 minutes."""
@@ -388,7 +413,11 @@ def main(arguments: list[str] | None = None) -> int:
     file = options.out / (
         re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") + ("-quick" if options.quick else "") + ".json"
     )
-    state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        state = earlier(file, card)
+    except LeukbenchError as error:
+        print(f"run: {error}", file=sys.stderr)
+        return 2
     if not state:
         limits = measure_device(device, side=512 if options.quick else 8192)
         state = {"hardware": card, "limits": dataclasses.asdict(limits), "parts": {}}
@@ -407,6 +436,9 @@ def main(arguments: list[str] | None = None) -> int:
         batch_size=2 if small else None,
     )
     wanted = {name: call for name, call in parts_of(bench, whole_networks=not small).items() if options.only in name}
+    if not wanted:
+        print(f"run: no part has {options.only!r} in its name, as 'ALNet' or 'engine bf16'", file=sys.stderr)
+        return 2
     left = measure(wanted, file, state, until=until)
     write_text(file.with_suffix(".md"), markdown(state))
     print(f"{file.with_suffix('.md')}: " + (f"{left} parts left; run again to go on" if left else "complete"))

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,8 +40,10 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 
 from leukbench.errors import DataError, LeukbenchError  # noqa: E402
-from leukbench.paths import replacing, runs_folder, write_text  # noqa: E402
+from leukbench.paths import check_whole, replacing, runs_folder, sha256_of, sum_file, write_sum, write_text  # noqa: E402
 from leukbench.records import Experiment, Limits, as_plain, run_key  # noqa: E402
+from leukbench.training.finished import is_finished, read_receipt  # noqa: E402
+from leukbench.training.locks import holding  # noqa: E402
 
 if TYPE_CHECKING:
     from leukbench.training.grid import ExperimentInputs, Task
@@ -66,6 +69,7 @@ def pack(experiments: list[ExperimentInputs], bundle: Path, *, part_mib: float) 
         for file, kind in ((inputs.study, "studies"), (inputs.split, "splits")):
             (bundle / kind).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, bundle / kind / file.name)
+            write_sum(bundle / kind / file.name)
         plain.append(
             {
                 "name": inputs.name,
@@ -76,7 +80,8 @@ def pack(experiments: list[ExperimentInputs], bundle: Path, *, part_mib: float) 
                 "limited_source": inputs.limited_source,
             }
         )
-    write_text(bundle / "plan.json", json.dumps({"experiments": plain, "stores": stores}, indent=1) + "\n")
+    plan = json.dumps({"experiments": plain, "stores": stores}, indent=1) + "\n"
+    write_text(bundle / "plan.json", plan, summed=True)
     size = sum(f.stat().st_size for f in bundle.rglob("*") if f.is_file()) / 2**20
     parts = sum(store["parts"] for store in stores.values())
     return (
@@ -138,9 +143,10 @@ def _part(bundle: Path, store: str, number: int) -> Path:
 
 def unpack(bundle: Path, home: Path) -> list[ExperimentInputs]:
     """Put the stores together below ``home`` and return the experiments.
-    Raises DataError for a missing or damaged part."""
+    Raises DataError for a missing or damaged file."""
     from leukbench.training.grid import ExperimentInputs
 
+    check_whole(bundle / "plan.json", do="name a bundle that pack wrote, and carry all of it")
     plan = json.loads((bundle / "plan.json").read_text(encoding="utf-8"))
     files = {name: _unpack_store(name, store, bundle, home) for name, store in plan["stores"].items()}
     found = []
@@ -168,10 +174,10 @@ def _unpack_store(name: str, store: dict[str, Any], bundle: Path, home: Path) ->
     """Return the store's file, made from its parts unless it is there; rows that no split names stay black."""
     index, found = store["index"], hashlib.sha256()
     file: Path = home / "stores" / store["pixels_sha256"][:16] / f"{name}.npy"
-    if file.with_suffix(".json").is_file():
+    if sum_file(file.with_suffix(".json")).is_file():  # who opens it holds both files against their sums
         return file
     shape = (len(index["image_id"]), index["side_px"], index["side_px"], 3)
-    with replacing(file) as temporary:
+    with replacing(file, summed=True) as temporary:
         images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         for row, image in zip(store["rows"], _images(bundle, name, store["parts"]), strict=True):
             images[row] = image
@@ -179,7 +185,7 @@ def _unpack_store(name: str, store: dict[str, Any], bundle: Path, home: Path) ->
         images.flush()
         if found.hexdigest() != store["pixels_sha256"]:
             raise DataError("a store's pixels are not those that were packed", where=name, do="pack and carry it again")
-    write_text(file.with_suffix(".json"), json.dumps(index) + "\n")
+    write_text(file.with_suffix(".json"), json.dumps(index) + "\n", summed=True)
     return file
 
 
@@ -251,7 +257,10 @@ def _archive(runs: Sequence[Path], logs: Sequence[Path], results: Path, *, part_
         filled += size
     results.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(parts):
-        with zipfile.ZipFile(results / f"runs-{number:03d}.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        with (
+            replacing(results / f"runs-{number:03d}.zip") as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed,
+        ):
             for file, name in part:
                 packed.write(file, name)
 
@@ -266,37 +275,58 @@ def _kept(run: Path) -> list[Path]:
 
 
 def collect(results: Path) -> str:
-    """Copy finished runs into this workspace's runs/. Raises DataError for a damaged archive,
-    or a run that its name does not fit."""
-    from leukbench.training.run import find_run
-
-    new = 0
+    """Copy finished runs into this workspace's runs/. Raises DataError where there is no archive, for a damaged one,
+    for a run that its name does not fit, and for one that is here with other predictions."""
+    archives, new, known = sorted(results.glob("runs-*.zip")), 0, 0
+    if not archives:
+        raise DataError("no runs to collect", where=str(results), expected="runs-000.zip, as `run --results` leaves it")
     with tempfile.TemporaryDirectory() as opened:
-        for archive in sorted(results.glob("runs-*.zip")):
+        for archive in archives:
             try:
                 with zipfile.ZipFile(archive) as packed:
                     packed.extractall(opened)
-            except zipfile.BadZipFile as error:
+            except (zipfile.BadZipFile, zlib.error) as error:
                 raise DataError("an archive of runs is damaged", where=str(archive), do="fetch it again") from error
         for folder in sorted(p.parent for p in Path(opened, "runs").glob("*/receipt.json")):
-            if find_run(folder.name) is not None:
-                continue
-            _check_key(folder)
+            _check_run(folder)
             target = runs_folder() / folder.name
-            target.mkdir(parents=True, exist_ok=True)
-            for file in _kept(folder):
-                shutil.copyfile(file, target / file.name)
-            if find_run(folder.name) is None:
-                raise DataError("a run is not whole", where=folder.name, do="fetch it again")
+            if is_finished(target):
+                _check_same(folder, target)
+                known += 1
+                continue
+            with holding(target, patience_s=0):
+                for file in _kept(folder):
+                    shutil.copyfile(file, target / file.name)
             new += 1
-    return f"{new} new runs in {runs_folder()}; dvc repro collects them"
+    here = f", {known} that were here" if known else ""
+    return f"{new} new runs in {runs_folder()}{here}; dvc repro collects them"
 
 
-def _check_key(folder: Path) -> None:
-    """Hold a run's key against its own spec: a folder of another name would be taken for another run."""
-    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    if (key := run_key(spec)) != folder.name:
+def _check_run(folder: Path) -> None:
+    """Hold a run's files against its receipt, and its key against its own spec: a folder of another name would be taken
+    for another run."""
+    try:
+        key = run_key(json.loads((folder / "spec.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+        where, found = f"{folder.name}/spec.json", f"{type(error).__name__}: {error}"
+        raise DataError("a run is not whole", where=where, found=found, do="fetch it again") from error
+    if key != folder.name:
         raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {key}")
+    if (receipt := read_receipt(folder))["key"] != key:
+        raise DataError("a run is not the one that its folder names", where=folder.name, found=f"key {receipt['key']}")
+
+
+def _check_same(folder: Path, here: Path) -> None:
+    """Refuse a run of the same key whose predictions are others: nobody could say which of them a page shows."""
+    read_receipt(here)
+    for name in ("test.npy", "validation.npy", "rows.csv"):
+        there, mine = sha256_of(folder / name), sha256_of(here / name)
+        if there != mine:
+            raise DataError(
+                "a run is here already, with other predictions", where=str(here / name), expected=f"sha256 {mine}",
+                found=f"sha256 {there} in what is collected",
+                do="compare them (leukbench diff says what can explain it), and delete the folder to take the other",
+            )  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.gpu.trainings import by_importance, collect, pack, unpack
+from benchmarks.gpu.trainings import _archive, by_importance, collect, pack, unpack
 from leukbench.cohort.tables import read_split
 from leukbench.errors import DataError
 from leukbench.papers.loader import load_paper
@@ -27,7 +28,9 @@ from leukbench.pipeline.grid import Choice, grid, inputs_of
 from leukbench.pixels.store import open_store
 from leukbench.training import run as running
 from leukbench.training.data import copied_images
-from leukbench.training.grid import plan_grid
+from leukbench.training.finished import seal
+from leukbench.training.grid import execute_task, plan_grid
+from leukbench.training.run import run_folder
 from tests.support.blocked_imports import NEVER, ROOT, allowed_modules, environment
 from tests.support.plans import known_experiment, known_plan, prepare, write_plan
 from tests.support.tiny_grid import write_experiment
@@ -156,6 +159,81 @@ def test_a_run_under_another_runs_name_is_refused(tmp_path: Path, monkeypatch: p
     assert raised.value.where.endswith("runs-001.zip")
 
 
+def test_what_is_collected_is_there_whole_and_no_other_than_what_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
+    with pytest.raises(DataError, match="no runs to collect"):
+        collect(tmp_path / "out")
+    (task, _) = plan_grid([write_experiment(tmp_path / "world")])
+    execute_task(task, device=torch.device("cpu"))
+    here, away = run_folder(task.key), tmp_path / "away" / task.key
+    shutil.copytree(here, away)
+    _archive([away], [], tmp_path / "out", part_mib=1.0)
+    assert collect(tmp_path / "out").startswith("0 new runs") and "1 that were here" in collect(tmp_path / "out")
+
+    scores = np.load(away / "test.npy")
+    np.save(away / "test.npy", scores[:, ::-1])
+    _archive([away], [], tmp_path / "out", part_mib=1.0)
+    with pytest.raises(DataError, match="damaged"):  # by its own receipt
+        collect(tmp_path / "out")
+    seal(away, json.loads((away / "receipt.json").read_text()))
+    _archive([away], [], tmp_path / "out", part_mib=1.0)
+    with pytest.raises(DataError, match="here already, with other predictions") as refused:
+        collect(tmp_path / "out")
+    assert refused.value.where == str(here / "test.npy") and np.array_equal(np.load(here / "test.npy"), scores)
+
+    (away / "history.json").write_text("{}", encoding="utf-8")
+    _archive([away], [], tmp_path / "out", part_mib=1.0)
+    shutil.rmtree(here)
+    with pytest.raises(DataError, match="damaged"):
+        collect(tmp_path / "out")
+    assert not here.exists()  # nothing of it is left for a later stage to stumble over
+
+
+@pytest.mark.parametrize("name", ["plan.json", "studies/study.json", "splits/experiment.csv"])
+def test_a_digit_changed_in_a_bundle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Another row of a store's plan would put an image in another's place, under the key of the right run."""
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
+    pack([write_experiment(tmp_path / "world")], tmp_path / "bundle", part_mib=1.0)
+    file = tmp_path / "bundle" / name
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("1", "2", 1), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != text
+    with pytest.raises(DataError, match="not as it was written") as refused:
+        plan_grid(unpack(tmp_path / "bundle", tmp_path / "work"))
+    assert refused.value.where.endswith(name)
+    with pytest.raises(DataError, match="has not run"):
+        unpack(tmp_path / "nowhere", tmp_path / "work")
+
+
+def test_an_unpacked_store_that_was_damaged_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEUKBENCH_HOME", str(tmp_path / "home"))
+    pack([write_experiment(tmp_path / "world")], tmp_path / "bundle", part_mib=1.0)
+    (inputs,) = unpack(tmp_path / "bundle", tmp_path / "work")
+    data = bytearray(inputs.store.read_bytes())
+    data[-1] ^= 1
+    inputs.store.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="not as it was written"):
+        plan_grid(unpack(tmp_path / "bundle", tmp_path / "work"))
+
+
+def test_the_timing_script_goes_on_from_results_of_the_same_code_alone(tmp_path: Path) -> None:
+    from benchmarks.gpu.run import earlier
+
+    card = {"commit": "1" * 12, "python": "3.12", "versions": {"torch": "2"}, "processor": "any"}
+    file = tmp_path / "device.json"
+    assert earlier(file, card) == {}
+    file.write_text(json.dumps({"hardware": card, "parts": {}}), encoding="utf-8")
+    assert earlier(file, {**card, "processor": "another"})["parts"] == {}
+    with pytest.raises(DataError, match="of other code"):
+        earlier(file, {**card, "commit": "2" * 12})
+    for text in ('{"hardw', "[]", "{}", '{"hardware": {}}'):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match="cannot be read"):
+            earlier(file, card)
+
+
 def time_there(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], str]:
     """Run the timing script at its smallest size; return how it ended, its parts and its page."""
     script = str(ROOT / "benchmarks" / "gpu" / "run.py")
@@ -194,6 +272,10 @@ def test_the_headline_grid_is_the_papers_epochs(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_the_timing_script_stops_in_time_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    wrong = there(
+        tmp_path, str(ROOT / "benchmarks" / "gpu" / "run.py"), "--device", "cpu", "--quick", "--only", "nosuch"
+    )
+    assert wrong.returncode == 2 and "no part has 'nosuch' in its name" in wrong.stderr
     first, none, _ = time_there(tmp_path, "--budget-s", "0")
     assert first.returncode == 3 and none == {}
     _, some, _ = time_there(tmp_path, "--only", "engine bf16: DSCNet")
