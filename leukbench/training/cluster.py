@@ -7,7 +7,6 @@ database).
 
 from __future__ import annotations
 
-import getpass
 import os
 import subprocess
 import time
@@ -152,11 +151,11 @@ def _parameters(options: SlurmOptions, *, n_arrays: int) -> dict[str, Any]:
 
 def _states() -> dict[str, str]:
     """Return job id -> state (PENDING, RUNNING, COMPLETING, ...) of the user's jobs that Slurm still has."""
-    command = ["squeue", "-h", "-r", "-u", getpass.getuser(), "-o", "%i %T"]
+    command = ["squeue", "-h", "-r", "-u", str(os.getuid()), "-o", "%i %T"]  # a user need not have a name here
     for _ in range(_TRIES):
         try:
             answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
             time.sleep(3)
             continue
         return dict(line.split(maxsplit=1) for line in answer.stdout.splitlines() if line.strip())

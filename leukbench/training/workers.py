@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from leukbench.training.locks import RunHeld
 RUNS_AN_ACCELERATOR = 2
 """How many runs share an accelerator unless the user says otherwise: small networks leave gaps that another fills."""
 _PATIENCE_S = 5.0
+_NOTE = 400  # characters of an error
 
 
 def default_jobs(device: torch.device) -> int:
@@ -73,9 +75,11 @@ def run_locally(tasks: Sequence[Task], *, jobs: int, device: torch.device) -> Ge
         while todo or any(w and w.task for w in slots):
             for number, worker in enumerate(slots):
                 if todo and (worker is None or worker.task is None):
-                    slots[number] = worker = worker or _start(number, device, threads_each(jobs))
+                    if worker is None or not worker.process.is_alive():  # none yet, or ended from outside meanwhile
+                        slots[number] = worker = _start(number, device, threads_each(jobs))
                     worker.task, patience_s = todo.popleft()
-                    worker.connection.send((worker.task, patience_s))
+                    with contextlib.suppress(OSError):  # it has just ended: who listens hears that its run failed
+                        worker.connection.send((worker.task, patience_s))
             for number in _with_news(slots):
                 event = _hear(slots[number])
                 if event.what == "held":
@@ -161,7 +165,9 @@ def _work(connection: Connection, kind: str, threads: int) -> None:
             connection.send(Event(task.key, "held", note=refused.owner))
         except BrokenPipeError:  # the grid is gone
             return
-        except Exception as error:  # whatever it is, it stands in the log, and this process ends
+        except Exception as error:  # whatever it is, it stands in the log if one can be written; this process ends
+            note = " ".join("".join(traceback.format_exception_only(error)).split())
+            connection.send(Event(task.key, "failed", note=note[:_NOTE]))
             raise SystemExit(1) from error
         else:
             connection.send(Event(task.key, "finished"))

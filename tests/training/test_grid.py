@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -189,6 +190,27 @@ def test_a_grid_trains_in_workers_resumes_and_goes_on_after_a_failed_run(tmp_pat
         study, collected.experiment, split, store=store, device=CPU, limited_source=False, progress=never
     )
     assert [run["key"] for run in receipt["runs"]] == [t.key for t in tasks[:4]]
+
+
+def test_a_worker_that_was_killed_while_it_had_nothing_to_do_is_replaced(tmp_path: Path) -> None:
+    """As for want of memory: between two runs nobody listens to a worker."""
+    tasks = plan_grid([write_experiment(tmp_path / "world", arms={"quick": {}, "dry": {"dropout": 0.4}})])
+    ends = []
+    for event in run_locally(tasks, jobs=1, device=CPU):
+        if event.what == "finished":
+            ends.append(event.key)
+            for child in multiprocessing.active_children():
+                child.kill()
+                child.join()
+    assert ends == [task.key for task in tasks]
+
+
+def test_a_run_whose_folder_cannot_be_made_says_so_without_a_log(tmp_path: Path) -> None:
+    (task, *_) = plan_grid([write_experiment(tmp_path / "world")])
+    run_folder(task.key).parent.mkdir(parents=True)
+    run_folder(task.key).write_text("no folder", encoding="utf-8")
+    events = list(run_locally([task], jobs=1, device=CPU))
+    assert events[-1].what == "failed" and "File exists" in events[-1].note and task.key in events[-1].note
 
 
 GRID = """
