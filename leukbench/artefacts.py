@@ -119,13 +119,16 @@ class TransferPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """What a split was planned from: ``<experiment>.plan.json``."""
+    """What a split was planned from: ``<experiment>.plan.json``. ``made_from``: the sha256 of each file of its sources,
+    and of each pixel store that these make, by name; none in a plan from before they were kept.
+    """
 
     reading: ReadingName
     sizes: Sizes
     experiment: Experiment
     transfer: TransferPlan | None = None
     seed: int | None = None  # of params.yaml; none in a plan from before it was kept
+    made_from: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +223,7 @@ class FoldSizes:
 class Receipt:
     """An experiment's runs, without times: ``<experiment>.receipt.json``. Without a network it has folds alone.
     ``made_from`` is the digest of its entry in params.yaml and of its split; "" in a receipt from before it was kept.
+    ``predictions``: suffix -> sha256 of each file of predictions; none in a receipt from before they were kept.
     """
 
     arms: dict[str, ArmReceipt]
@@ -227,6 +231,7 @@ class Receipt:
     folds: tuple[FoldSizes, ...]
     sizes: Sizes
     made_from: str = ""
+    predictions: dict[str, str] = field(default_factory=dict)
 
     def of_earlier_recipe(self, arm: str) -> bool:
         """Say whether an arm was trained by a version from before runs said which epoch they chose.

@@ -75,13 +75,16 @@ class SeedVariance:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """``<experiment>.json`` of the evaluate stage."""
+    """``<experiment>.json`` of the evaluate stage. ``made_from`` is the digest of the receipt of its predictions; "" in
+    one from before it was kept.
+    """
 
     classes: tuple[str, ...]
     seed_variance: tuple[SeedVariance, ...]
     likeness: Likeness = field(default_factory=Likeness)
     arms: dict[str, ArmEvaluation]
     probes: dict[str, Probe]
+    made_from: str = ""
 
 
 def pooled_seeds(evaluations: Sequence[Evaluation], metric: str) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.frozen import check_frozen
-from leukbench.pipeline.results import checked_results, read_findings
+from leukbench.pipeline.results import checked_results, compared_from, read_findings
 from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
 from leukbench.verdicts.comparison import Comparison
@@ -35,6 +35,7 @@ def compare(params: Params) -> str:
         contrasts=tuple(arm_contrasts(experiments)),
         shortcuts=tuple(shortcuts(experiments, margin=params.verdicts.margin)),
         transfers=tuple(transfer_results(transfers, experiments)),
+        made_from=compared_from(params),
     )
     write_text(out_folder(params.profile, "verdicts.json"), json_text(comparison), summed=True)
     return f"{len(comparison.verdicts)} claims compared"

@@ -12,7 +12,7 @@ from leukbench.evaluation.evaluated import ArmEvaluation, Evaluation, PatientSum
 from leukbench.params import Params
 from leukbench.paths import write_text
 from leukbench.pipeline.layout import experiment_file
-from leukbench.pipeline.results import PREDICTIONS, Result, as_predictions, classes_of, read_predictions
+from leukbench.pipeline.results import PREDICTIONS, Result, as_predictions, classes_of
 from leukbench.records import Estimate, Predictions, json_text
 
 if TYPE_CHECKING:
@@ -96,8 +96,9 @@ def evaluate(params: Params, name: str) -> str:
     from leukbench.evaluation.likeness import likeness
 
     params.experiment(name)
-    Result(params, name).check()
-    table, validation, probed = (read_predictions(experiment_file(params, "predictions", name, s)) for s in PREDICTIONS)
+    of = Result(params, name)
+    of.check()
+    table, validation, probed = (of.predicted(suffix) for suffix in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].map(is_trivial)]
     of_arms = [as_predictions(rows, classes) for _, rows in networks.groupby("arm", sort=False)]
@@ -112,6 +113,7 @@ def evaluate(params: Params, name: str) -> str:
         likeness=likeness(of_arms),
         arms=arms,
         probes=unit_probes(probed),
+        made_from=of.receipt_digest,
     )
     write_text(experiment_file(params, "estimates", name, ".json"), json_text(result), summed=True)
     return f"{name}: {len(arms)} models evaluated"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from leukbench.errors import InputError, LeukbenchError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import experiment_file, read_plan, store_files, study_file
+from leukbench.pipeline.layout import certified_split, read_plan, store_files, study_file
 from leukbench.pipeline.progress import duration, shown, speed_text
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
 
     found = []
     for name, experiment in _chosen(params, choice).items():
-        store, *test_store = (file.absolute() for file in store_files(params, experiment))
+        store, *test_store = (file.absolute() for file in store_files(params, name))
         found.append(
             ExperimentInputs(
                 name=name,
                 experiment=experiment,
                 study=study_file(params, experiment.paper, experiment.study).absolute(),
-                split=experiment_file(params, "splits", name, ".csv").absolute(),
+                split=certified_split(params, name).absolute(),
                 store=store,
                 limited_source=not read_plan(params, name).sizes.complete,
                 test_store=next(iter(test_store), None),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from leukbench.artefacts import Certificate, ResolvedStudy, SplitPlan, from_plain
 from leukbench.errors import DataError, unknown_name
 from leukbench.params import Params
-from leukbench.paths import check_whole, out_folder, source_folder
+from leukbench.paths import check_whole, out_folder, sha256_of, source_folder, sum_file
 from leukbench.records import Experiment, as_plain, digest
 from leukbench.sources import load_source
 
@@ -45,27 +45,41 @@ def store_file(params: Params, name: str) -> Path:
     return out_folder(params.profile, "stores", f"{name}.npy")
 
 
-def store_files(params: Params, experiment: Experiment) -> tuple[Path, ...]:
+def store_files(params: Params, name: str) -> tuple[Path, ...]:
     """Return the .npy file of an experiment's pixel store, and of a transfer's test store.
 
     Raises
     ------
     DataError
-        Where one that is there has another size or crop than params.yaml.
+        Where one that is there has another size or crop than params.yaml, or was decoded from another manifest than the
+        split was made from.
     """
-    names = [name for name in (experiment.store, experiment.test_store) if name]
-    for name in names:
-        index, wanted = store_file(params, name).with_suffix(".json"), params.stores[name]
-        made = read_json(index, stage="decode") if index.is_file() else None
-        if made is not None and (made["side_px"], made["crop"]) != (wanted.side_px, wanted.crop):
+    experiment, plan = params.experiment(name), read_plan(params, name)
+    stores = [store for store in (experiment.store, experiment.test_store) if store]
+    for store in stores:
+        index, wanted = store_file(params, store).with_suffix(".json"), params.stores[store]
+        if not index.is_file():
+            continue
+        made = read_json(index, stage="decode")
+        if (made["side_px"], made["crop"]) != (wanted.side_px, wanted.crop):
             raise DataError(
                 "a pixel store is another than params.yaml asks for",
-                where=f"store {name}",
+                where=f"store {store}",
                 expected=f"side_px {wanted.side_px}, crop {wanted.crop}",
                 found=f"side_px {made['side_px']}, crop {made['crop']} in {index}",
-                do=f"run the decode stage: leukbench decode {name}",
+                do=f"run the decode stage: leukbench decode {store}",
             )
-    return tuple(store_file(params, name) for name in names)
+        of_plan = plan.made_from.get(f"store {store}", made["sha256"])
+        if made["sha256"] != of_plan:
+            raise DataError(
+                "a pixel store was decoded from another manifest than the split was made from",
+                where=f"experiment {name}, store {store}",
+                expected=f"images with the digest {of_plan}",
+                found=f"{made['sha256']} in {index}",
+                do=f"run the decode stage (leukbench decode {store}), the split stage (leukbench split {name}), and "
+                "what follows them",
+            )
+    return tuple(store_file(params, store) for store in stores)
 
 
 def whole(file: Path, *, stage: str) -> Path:
@@ -161,7 +175,49 @@ def read_plan(params: Params, name: str) -> SplitPlan:
             found=", ".join(f"{key} {then[key]!r}" for key in changed) + f" in {file}",
             do=f"run the split stage (leukbench split {name}), and what follows it; or put params.yaml back",
         )
+    for what, found in sources_now(params, plan.experiment).items():
+        if found != (expected := plan.made_from.get(what, found)):
+            raise DataError(
+                "a source is another than the split was made from", where=f"experiment {name}, {what}",
+                expected=f"sha256 {expected}, as {file} says", found=f"sha256 {found}",
+                do=f"run the split stage (leukbench split {name}), and what follows it; or put the source back",
+            )  # fmt: skip
     return plan
+
+
+def sources_now(params: Params, experiment: Experiment) -> dict[str, str]:
+    """Return the sha256 that index and group left of each file of an experiment's sources, by its path below sources/;
+    of those that are here: pages are made again where no source is.
+    """
+    sources = [source for source in (experiment.source, experiment.test_source) if source]
+    files = {f"{s}/{name}": source_file(params, s, name) for s in sources for name in ("manifest.csv", "groups.csv")}
+    left = {what: sum_file(file) for what, file in files.items()}
+    return {what: file.read_bytes()[:64].decode("ascii", "replace") for what, file in left.items() if file.is_file()}
+
+
+def certified_split(params: Params, name: str) -> Path:
+    """Return the file of an experiment's split, held against its certificate.
+
+    Raises
+    ------
+    DataError
+        Where the certificate speaks of another split, or of another protocol than params.yaml.
+    """
+    file = whole(experiment_file(params, "splits", name, ".csv"), stage="split")
+    certificate, protocol = read_certificate(params, name), params.experiment(name).protocol
+    now, then = (protocol, sha256_of(file)), (certificate.protocol, certificate.sha256["split"])
+    if now != then:
+        raise DataError(
+            "a split is another than its certificate speaks of", where=str(file),
+            expected=f"protocol {then[0]}, sha256 {then[1]}", found=f"protocol {now[0]}, sha256 {now[1]}",
+            do=f"run the split stage (leukbench split {name}), and what follows it",
+        )  # fmt: skip
+    return file
+
+
+def read_certificate(params: Params, name: str) -> Certificate:
+    """Return the certificate of an experiment's split."""
+    return read_record(Certificate, experiment_file(params, "splits", name, ".certificate.json"), stage="split")
 
 
 def made_from(experiment: Experiment, certificate: Certificate) -> str:

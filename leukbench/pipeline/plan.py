@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.artefacts import ReadingName, ResolvedStudy, Sizes, SplitPlan, TransferPlan
 from leukbench.errors import InputError, unknown_name
 from leukbench.params import Params
-from leukbench.pipeline.layout import read_study, source_file, whole
+from leukbench.pipeline.layout import read_study, source_file, sources_now, whole
 from leukbench.records import Experiment, Limits, Reading, SplitRule
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class PlannedSplits:
     def __init__(self, params: Params) -> None:
         self.params = params
         self._made: dict[Experiment, _Planned] = {}
+        self._stores: dict[str, str] = {}
 
     def of(self, experiment: Experiment) -> _Planned:
         """Return an experiment's split; experiments that differ in arms, epochs, folds or seeds share one."""
@@ -72,6 +73,22 @@ class PlannedSplits:
             plan = _planned_transfer if experiment.protocol == "transfer" else _planned_split
             self._made[key] = _within_training_rows(plan(self.params, experiment), seed=self.params.seed)
         return self._made[key]
+
+    def made_from(self, experiment: Experiment) -> dict[str, str]:
+        """Return the sha256 of each file of an experiment's sources, and the digest of each store that decode makes of
+        them.
+        """
+        stores = [store for store in (experiment.store, experiment.test_store) if store]
+        return {**sources_now(self.params, experiment), **{f"store {store}": self._store(store) for store in stores}}
+
+    def _store(self, name: str) -> str:
+        from leukbench.pixels.store import store_digest
+
+        if name not in self._stores:
+            store = self.params.stores[name]
+            manifest, _ = _tables_of(self.params, store.source)
+            self._stores[name] = store_digest(manifest, side_px=store.side_px, crop=store.crop)
+        return self._stores[name]
 
 
 def _within_training_rows(planned: _Planned, *, seed: int) -> _Planned:

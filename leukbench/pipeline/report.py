@@ -10,13 +10,12 @@ from pathlib import Path
 from leukbench.artefacts import RunReceipt, from_plain
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, reports_folder, runs_folder
-from leukbench.pipeline.layout import as_read, experiment_file, read_json, read_record
-from leukbench.pipeline.results import PREDICTIONS, Result, checked_results, read_findings
+from leukbench.pipeline.layout import as_read, experiment_file, read_json
+from leukbench.pipeline.results import PREDICTIONS, Result, checked_results, read_comparison, read_findings
 from leukbench.pipeline.views import read_views, write_views
 from leukbench.report.data import ExperimentResult, Measured, ReportData
 from leukbench.sources import load_source
 from leukbench.training.finished import is_finished, read_history, read_receipt
-from leukbench.verdicts.comparison import Comparison
 
 
 def gather(params: Params) -> ReportData:
@@ -35,7 +34,7 @@ def gather(params: Params) -> ReportData:
         profile=params.profile,
         papers={key: load_paper(key) for key in params.papers},
         results=results,
-        comparison=read_record(Comparison, out_folder(params.profile, "verdicts.json"), stage="compare"),
+        comparison=read_comparison(params),
         findings=read_findings(params),
         parameters=tuple(read_json(out_folder(params.profile, "parameters.json"), stage="count")),
         measured=measured_of(params, runs),

@@ -12,17 +12,19 @@ from leukbench.artefacts import Certificate, Receipt, SplitPlan, from_plain, is_
 from leukbench.errors import DataError
 from leukbench.evaluation.evaluated import Evaluation
 from leukbench.params import Params
-from leukbench.paths import out_folder
+from leukbench.paths import out_folder, sha256_of
 from leukbench.pipeline.layout import (
     check_predicted,
     experiment_file,
     made_from,
+    read_certificate,
     read_json,
     read_plan,
     read_record,
     whole,
 )
-from leukbench.records import Experiment, Finding, Predictions
+from leukbench.records import Experiment, Finding, Predictions, digest
+from leukbench.verdicts.comparison import Comparison
 from leukbench.verdicts.questions import EvaluatedExperiment
 
 T = TypeVar("T")
@@ -55,7 +57,7 @@ class Result:
     @cached_property
     def certificate(self) -> Certificate:
         """What its split keeps apart."""
-        return self._read(Certificate, "splits", ".certificate.json", stage="split")
+        return read_certificate(self.params, self.name)
 
     @cached_property
     def receipt(self) -> Receipt:
@@ -81,13 +83,46 @@ class Result:
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """Its estimates; a transfer has none."""
-        return self._read(Evaluation, "estimates", ".json", stage="evaluate")
+        """Its estimates; a transfer has none. Raises DataError where they are of other predictions."""
+        found = self._read(Evaluation, "estimates", ".json", stage="evaluate")
+        if found.made_from and found.made_from != self.receipt_digest:
+            raise DataError(
+                "estimates are of other predictions than there are now",
+                where=str(experiment_file(self.params, "estimates", self.name, ".json")),
+                expected=f"estimates of the receipt with digest {self.receipt_digest}",
+                found=f"of the one with digest {found.made_from}",
+                do=f"run the evaluate stage (leukbench evaluate {self.name}), and what follows it",
+            )
+        return found
+
+    @property
+    def receipt_digest(self) -> str:
+        """The digest of its receipt, which names the predictions by their sha256: what estimates are made from."""
+        file = experiment_file(self.params, "predictions", self.name, ".receipt.json")
+        return digest(read_json(file, stage="train"))
 
     @cached_property
     def table(self) -> Any:
         """Its predictions of test images, as a table."""
-        return read_predictions(experiment_file(self.params, "predictions", self.name, ".parquet"))
+        return self.predicted(".parquet")
+
+    def predicted(self, suffix: str) -> Any:
+        """Return one of its :data:`PREDICTIONS` as a table, held against its receipt.
+
+        Raises
+        ------
+        DataError
+            Where it cannot be read, or is another than the receipt speaks of.
+        """
+        file = experiment_file(self.params, "predictions", self.name, suffix)
+        table, found = read_predictions(file), sha256_of(file)
+        expected = self.receipt.predictions.get(suffix, found)
+        if found != expected:
+            raise DataError(
+                "predictions are others than their receipt speaks of", where=str(file), expected=f"sha256 {expected}",
+                found=f"sha256 {found}", do=f"run the train stage (leukbench train {self.name}), and what follows it",
+            )  # fmt: skip
+        return table
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -176,6 +211,38 @@ def as_predictions(table: Any, classes: Sequence[str]) -> Predictions:
 def classes_of(table: Any) -> tuple[str, ...]:
     """Return the study's classes in output order, from the score columns."""
     return tuple(c.removeprefix("score_") for c in table.columns if c.startswith("score_"))
+
+
+def compared_from(params: Params) -> str:
+    """Return the digest of what verdicts are made from: receipts, estimates, findings, margin and alpha."""
+    from leukbench.papers.files import paper_file
+
+    made = {name: result.receipt_digest for name, result in results_of(params).items()}
+    estimates = {name: experiment_file(params, "estimates", name, ".json") for name in params.experiments}
+    read = {"findings": (out_folder(params.profile, "findings.json"), "audit")}
+    read |= {f"estimates of {name}": (file, "evaluate") for name, file in estimates.items()}
+    made |= {what: digest(read_json(file, stage=stage)) for what, (file, stage) in read.items()}
+    made |= {f"paper {key}": sha256_of(paper_file(key)) for key in params.papers}
+    return digest({**made, "verdicts": params.verdicts.model_dump()})
+
+
+def read_comparison(params: Params) -> Comparison:
+    """Return the verdicts of the compare stage.
+
+    Raises
+    ------
+    DataError
+        Where they were made from other results, findings or papers, or with another margin.
+    """
+    file = out_folder(params.profile, "verdicts.json")
+    found = read_record(Comparison, file, stage="compare")
+    if found.made_from and found.made_from != (now := compared_from(params)):
+        raise DataError(
+            "verdicts are of other estimates, findings, papers or margins than there are now", where=str(file),
+            expected=f"what has the digest {now}", found=f"made from what had {found.made_from}",
+            do="run the compare stage (leukbench compare), and what follows it; or put params.yaml back",
+        )  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ def _write_plan(params: Params, name: str, planned: PlannedSplits) -> str:
     rows, left = _training_rows(params, experiment, planned), _rows_without_limits(params, experiment, planned)
     plan = planned.of(experiment).plan  # experiments that differ in arms or epochs share one
     sizes = dataclasses.replace(plan.sizes, n_training_rows=left if rows < left else 0)
-    plan = dataclasses.replace(plan, experiment=experiment, sizes=sizes, seed=params.seed)
+    made_from = planned.made_from(experiment)
+    plan = dataclasses.replace(plan, experiment=experiment, sizes=sizes, seed=params.seed, made_from=made_from)
     write_text(experiment_file(params, "splits", name, ".plan.json"), json_text(plan), summed=True)
     return f", {rows:,} of {left:,} training rows" if sizes.n_training_rows else ""
 

@@ -11,11 +11,20 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from leukbench.artefacts import Certificate, SplitPlan
+from leukbench.artefacts import SplitPlan
 from leukbench.errors import LeukbenchError
 from leukbench.params import Params
 from leukbench.paths import write_text
-from leukbench.pipeline.layout import experiment_file, made_from, read_plan, read_record, read_study, store_files, whole
+from leukbench.pipeline.layout import (
+    certified_split,
+    experiment_file,
+    made_from,
+    read_certificate,
+    read_plan,
+    read_study,
+    store_files,
+    whole,
+)
 from leukbench.records import Experiment, json_text
 
 if TYPE_CHECKING:
@@ -83,8 +92,8 @@ def train(params: Params, name: str) -> str:
     experiment = params.experiment(name)
     study, plan = read_study(params, experiment), read_plan(params, name)
     experiment = as_split(experiment, plan)
-    table = read_split(whole(experiment_file(params, "splits", name, ".csv"), stage="split"))
-    device, store = _ready(params, experiment)
+    table = read_split(certified_split(params, name))
+    device, store = _ready(params, name)
     with run_progress(name) as progress:
         predictions, receipt = train_experiment(
             study,
@@ -100,8 +109,7 @@ def train(params: Params, name: str) -> str:
     tables = {".parquet": predictions}
     if not plan.transfer:  # of a transfer nothing is chosen on images of another source, nor a patient's shortcut asked
         tables |= _beside(receipt, table, store, classes=tuple(study.classes))
-    certificate = read_record(Certificate, experiment_file(params, "splits", name, ".certificate.json"), stage="split")
-    of = {"sizes": plan.sizes, "made_from": made_from(params.experiment(name), certificate)}
+    of = {"sizes": plan.sizes, "made_from": made_from(params.experiment(name), read_certificate(params, name))}
     _write(params, name, tables, {**receipt, **of})
     return f"{name}: {len(receipt['runs'])} run(s), {len(predictions)} rows of predictions"
 
@@ -116,16 +124,16 @@ def as_split(experiment: Experiment, plan: SplitPlan) -> Experiment:
     return dataclasses.replace(experiment, limits=limits)
 
 
-def _ready(params: Params, experiment: Experiment) -> tuple[torch.device, Store]:
+def _ready(params: Params, name: str) -> tuple[torch.device, Store]:
     """Return the device, set up for the images' size, and the experiment's pixels, held against their sha256."""
     from leukbench.pixels.joined import open_stores
     from leukbench.training.hardware import choose_device, keep_pages, use_threads
 
-    files = store_files(params, experiment)
+    files = store_files(params, name)
     for file in files:
         whole(file, stage="decode")
         whole(file.with_suffix(".json"), stage="decode")
-    device, store = choose_device(), open_stores(files, test_source=experiment.test_source)
+    device, store = choose_device(), open_stores(files, test_source=params.experiment(name).test_source)
     if device.type == "cpu":
         use_threads(store.side_px)
         keep_pages()
@@ -146,9 +154,12 @@ def _beside(
 
 
 def _write(params: Params, name: str, tables: dict[str, pd.DataFrame], receipt: dict[str, Any]) -> None:
-    from leukbench.paths import replacing
+    from leukbench.paths import replacing, sha256_of
 
+    predictions = {}
     for suffix, rows in tables.items():
         with replacing(experiment_file(params, "predictions", name, suffix), summed=True) as temporary:
             rows.to_parquet(temporary, index=False, compression="zstd")
-    write_text(experiment_file(params, "predictions", name, ".receipt.json"), json_text(receipt), summed=True)
+            predictions[suffix] = sha256_of(temporary)
+    whole = json_text({**receipt, "predictions": predictions})
+    write_text(experiment_file(params, "predictions", name, ".receipt.json"), whole, summed=True)

@@ -101,7 +101,9 @@ class TransferResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """``verdicts.json``: what the claims of a profile come to, and the differences behind it."""
+    """``verdicts.json``: what the claims of a profile come to, and the differences behind it. ``made_from`` is the
+    digest of the stages' outputs that it was made from; "" in one from before it was kept.
+    """
 
     margin: float
     alpha: float
@@ -111,3 +113,4 @@ class Comparison:
     contrasts: tuple[ArmContrast, ...]
     shortcuts: tuple[ArmShortcut, ...]
     transfers: tuple[TransferResult, ...]
+    made_from: str = ""
