@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from leukbench.params import Params
 from leukbench.paths import out_folder, write_text
+from leukbench.pipeline.compared import compared_from
 from leukbench.pipeline.contrasts import arm_contrasts, protocol_gaps, shortcuts
 from leukbench.pipeline.frozen import check_frozen
-from leukbench.pipeline.results import checked_results, compared_from, read_findings
+from leukbench.pipeline.results import checked_results, read_findings
 from leukbench.pipeline.transfers import transfer_results
 from leukbench.records import json_text
 from leukbench.verdicts.comparison import Comparison

@@ -97,7 +97,6 @@ def evaluate(params: Params, name: str) -> str:
 
     params.experiment(name)
     of = Result(params, name)
-    of.check()
     table, validation, probed = (of.predicted(suffix) for suffix in PREDICTIONS)
     classes = classes_of(table)
     networks = table[(table["selection"] == "recipe") & ~table["arm"].map(is_trivial)]

@@ -57,29 +57,29 @@ def store_files(params: Params, name: str) -> tuple[Path, ...]:
     experiment, plan = params.experiment(name), read_plan(params, name)
     stores = [store for store in (experiment.store, experiment.test_store) if store]
     for store in stores:
-        index, wanted = store_file(params, store).with_suffix(".json"), params.stores[store]
-        if not index.is_file():
-            continue
-        made = read_json(index, stage="decode")
-        if (made["side_px"], made["crop"]) != (wanted.side_px, wanted.crop):
-            raise DataError(
-                "a pixel store is another than params.yaml asks for",
-                where=f"store {store}",
-                expected=f"side_px {wanted.side_px}, crop {wanted.crop}",
-                found=f"side_px {made['side_px']}, crop {made['crop']} in {index}",
-                do=f"run the decode stage: leukbench decode {store}",
-            )
-        of_plan = plan.made_from.get(f"store {store}", made["sha256"])
-        if made["sha256"] != of_plan:
-            raise DataError(
-                "a pixel store was decoded from another manifest than the split was made from",
-                where=f"experiment {name}, store {store}",
-                expected=f"images with the digest {of_plan}",
-                found=f"{made['sha256']} in {index}",
-                do=f"run the decode stage (leukbench decode {store}), the split stage (leukbench split {name}), and "
-                "what follows them",
-            )
+        if store_file(params, store).with_suffix(".json").is_file():
+            planned = plan.made_from.get(f"store {store}", "")
+            _check_store(params, store, planned, where=f"experiment {name}, store {store}")
     return tuple(store_file(params, store) for store in stores)
+
+
+def _check_store(params: Params, store: str, planned: str, *, where: str) -> None:
+    index, wanted = store_file(params, store).with_suffix(".json"), params.stores[store]
+    made = read_json(index, stage="decode")
+    if (made["side_px"], made["crop"]) != (wanted.side_px, wanted.crop):
+        raise DataError(
+            "a pixel store is another than params.yaml asks for",
+            where=f"store {store}",
+            expected=f"side_px {wanted.side_px}, crop {wanted.crop}",
+            found=f"side_px {made['side_px']}, crop {made['crop']} in {index}",
+            do=f"run the decode stage: leukbench decode {store}",
+        )
+    if planned and planned != made["sha256"]:
+        raise DataError(
+            "a pixel store was decoded from another manifest than the split was made from", where=where,
+            expected=f"images with the digest {planned}", found=f"{made['sha256']} in {index}",
+            do=f"run the decode stage (leukbench decode {store}); where the split is the older one, the split stage",
+        )  # fmt: skip
 
 
 def whole(file: Path, *, stage: str) -> Path:

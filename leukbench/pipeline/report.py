@@ -10,8 +10,9 @@ from pathlib import Path
 from leukbench.artefacts import RunReceipt, from_plain
 from leukbench.params import Params
 from leukbench.paths import check_whole, out_folder, reports_folder, runs_folder
+from leukbench.pipeline.compared import read_comparison
 from leukbench.pipeline.layout import as_read, experiment_file, read_json
-from leukbench.pipeline.results import PREDICTIONS, Result, checked_results, read_comparison, read_findings
+from leukbench.pipeline.results import PREDICTIONS, Result, checked_results, read_findings
 from leukbench.pipeline.views import read_views, write_views
 from leukbench.report.data import ExperimentResult, Measured, ReportData
 from leukbench.sources import load_source

@@ -24,7 +24,6 @@ from leukbench.pipeline.layout import (
     whole,
 )
 from leukbench.records import Experiment, Finding, Predictions, digest
-from leukbench.verdicts.comparison import Comparison
 from leukbench.verdicts.questions import EvaluatedExperiment
 
 T = TypeVar("T")
@@ -115,8 +114,8 @@ class Result:
             Where it cannot be read, or is another than the receipt speaks of.
         """
         file = experiment_file(self.params, "predictions", self.name, suffix)
-        table, found = read_predictions(file), sha256_of(file)
-        expected = self.receipt.predictions.get(suffix, found)
+        receipt, table, found = self.receipt, read_predictions(file), sha256_of(file)
+        expected = receipt.predictions.get(suffix, found)
         if found != expected:
             raise DataError(
                 "predictions are others than their receipt speaks of", where=str(file), expected=f"sha256 {expected}",
@@ -211,38 +210,6 @@ def as_predictions(table: Any, classes: Sequence[str]) -> Predictions:
 def classes_of(table: Any) -> tuple[str, ...]:
     """Return the study's classes in output order, from the score columns."""
     return tuple(c.removeprefix("score_") for c in table.columns if c.startswith("score_"))
-
-
-def compared_from(params: Params) -> str:
-    """Return the digest of what verdicts are made from: receipts, estimates, findings, margin and alpha."""
-    from leukbench.papers.files import paper_file
-
-    made = {name: result.receipt_digest for name, result in results_of(params).items()}
-    estimates = {name: experiment_file(params, "estimates", name, ".json") for name in params.experiments}
-    read = {"findings": (out_folder(params.profile, "findings.json"), "audit")}
-    read |= {f"estimates of {name}": (file, "evaluate") for name, file in estimates.items()}
-    made |= {what: digest(read_json(file, stage=stage)) for what, (file, stage) in read.items()}
-    made |= {f"paper {key}": sha256_of(paper_file(key)) for key in params.papers}
-    return digest({**made, "verdicts": params.verdicts.model_dump()})
-
-
-def read_comparison(params: Params) -> Comparison:
-    """Return the verdicts of the compare stage.
-
-    Raises
-    ------
-    DataError
-        Where they were made from other results, findings or papers, or with another margin.
-    """
-    file = out_folder(params.profile, "verdicts.json")
-    found = read_record(Comparison, file, stage="compare")
-    if found.made_from and found.made_from != (now := compared_from(params)):
-        raise DataError(
-            "verdicts are of other estimates, findings, papers or margins than there are now", where=str(file),
-            expected=f"what has the digest {now}", found=f"made from what had {found.made_from}",
-            do="run the compare stage (leukbench compare), and what follows it; or put params.yaml back",
-        )  # fmt: skip
-    return found
 
 
 @dataclass(frozen=True)

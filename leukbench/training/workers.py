@@ -166,14 +166,17 @@ def _work(connection: Connection, kind: str, threads: int) -> None:
         except BrokenPipeError:  # the grid is gone
             return
         except Exception as error:  # whatever it is, it stands in the log if one can be written; this process ends
-            note = " ".join("".join(traceback.format_exception_only(error)).split())
-            connection.send(Event(task.key, "failed", note=note[:_NOTE]))
+            connection.send(Event(task.key, "failed", note=_words(error)))
             raise SystemExit(1) from error
         else:
             connection.send(Event(task.key, "finished"))
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _words(error: Exception) -> str:
+    return " ".join("".join(traceback.format_exception_only(error)).split())[:_NOTE]
 
 
 def _telling(connection: Connection, key: str) -> Callable[[int, int], None]:
