@@ -32,7 +32,7 @@ from leukbench.papers.loader import load_paper
 from leukbench.paths import replacing
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment, Role
 from leukbench.report import sections
-from leukbench.report.figures import _calls_several, words, write_figures
+from leukbench.report.figures import _of_networks, words, write_figures
 from leukbench.report.figures.accuracy import Row, forest, ladder
 from leukbench.report.figures.feasible import feasible_figure
 from leukbench.report.figures.patients import confusion_figure
@@ -40,7 +40,7 @@ from leukbench.report.figures.scores import reliability_figure, roc_figure
 from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import CYCLE, Figure, write_figure
 from leukbench.report.figures.training import costs_figure, epoch_table, training_figure
-from leukbench.report.figures.words import counted, only_answer, with_limits
+from leukbench.report.figures.words import counted, with_limits
 from leukbench.report.format import FEWEST_GROUPS, one_answer
 from tests.support.made_predictions import make_predictions
 
@@ -69,7 +69,7 @@ def accuracy(value: float, *, low: float = 0.5, high: float = 0.9, n_groups: int
 def row(
     protocol: str = "patient", *, value: float = 0.7, histogram: float = 0.6, majority: float = 0.5,
     n_patients: int = 20, net: NetworkView | None = None, networks: int = 1, split: tuple[SplitShare, ...] = (),
-    extent: str = "full",
+    extent: str = "full", answer: str = "",
 ) -> Row:  # fmt: skip
     models = {
         f"net{i}": ModelView(accuracy=accuracy(value), majority=majority, network=net or network(i + 1))
@@ -83,7 +83,7 @@ def row(
     spec = Experiment(
         paper="known_answer", study="cohort", protocol=protocol, source="s", store="s", arms=tuple(models)[:-1]  # type: ignore[arg-type]
     )  # fmt: skip
-    return Row(spec, view, "net0", extent)
+    return Row(spec, view, "net0", extent, answer)
 
 
 def shares(*places: tuple[str, Role, str]) -> tuple[SplitShare, ...]:
@@ -195,12 +195,20 @@ def test_patients_that_are_joined_are_called_groups() -> None:
 
 
 def test_a_network_with_one_answer_has_no_interval_in_the_forest() -> None:
-    one = dataclasses.replace(network(), confusion=((0.0, 200.0), (0.0, 200.0)))
-    rows = [row("as_published", value=0.5, net=one), row(value=0.48)]
+    each = "a or b (each training one)"  # the mean of two such trainings has limits, and no level
+    rows = [row("as_published", value=0.5, answer="b"), row("image", value=0.5, answer=each), row(value=0.48)]
     made = forest("f", CLAIM, rows)
     assert "as published (random images) 50.0 (calls every image b)" in made.alt
+    assert f"by image 50.0 (calls every image {each})" in made.alt
     assert "by patient 48.0 [50.0 to 90.0]" in made.alt
-    assert only_answer(rows[0].view.models[COLOUR_HISTOGRAM], rows[0].view) == "", "no network, no matrix"
+    for figure, other in ((made, 1), (ladder("l", rows), 4)):  # the printed line, or each row's histogram and majority
+        lines = [line for line in figure.draw().axes[0].lines if len(line.get_xdata()) == 2]
+        assert len(lines) == other + 1 + (2 if other == 4 else 0), "limits are drawn of the last row's network alone"
+
+
+def test_a_printed_figure_near_the_end_of_the_axis_is_drawn_whole() -> None:
+    marks = [line for line in forest("f", CLAIM, [row()]).draw().axes[0].lines if line.get_marker() == "D"]
+    assert [mark.get_clip_on() for mark in marks] == [False]
 
 
 def test_a_figure_withholds_an_auc_where_the_tables_do() -> None:
@@ -209,6 +217,12 @@ def test_a_figure_withholds_an_auc_where_the_tables_do() -> None:
     few = dataclasses.replace(base, auc=dataclasses.replace(base.auc, poorest_class="a", poorest_groups=3))
     made = roc_figure("r", [(row(), few)])
     assert made is not None and "(too few: 3 patients of a)" in made.alt
+    wide = dataclasses.replace(base, auc=dataclasses.replace(base.auc, low=0.01, high=0.99, n_seeds=2))
+    for shown, bands in (([base], 1), ([base, wide], 1), ([wide], 0)):
+        drawn = roc_figure("r", [(row(), net) for net in shown])
+        assert drawn is not None and len(drawn.draw().axes[0].collections) == bands
+        assert ("which hold nothing of what trainings differ by" in drawn.caption) == (wide in shown)
+        assert ("no band where the AUC has no interval" in drawn.caption) == (wide in shown)
     one = dataclasses.replace(base, roc=Roc(note="too few: 1 groups hold one of the sides"))
     left = roc_figure("r", [(row(), base), (row("image"), one)])
     assert left is not None and "too few: 1 group holds one of the sides" in left.alt
@@ -230,8 +244,9 @@ def test_a_network_that_never_calls_a_class_is_said_to() -> None:
 
 
 def test_a_network_with_one_answer_has_no_matrix_and_figures_of_earlier_results_go(tmp_path: Path) -> None:
-    several, one = network(), dataclasses.replace(network(), confusion=((0.0, 150.0), (0.0, 250.0)))
-    assert _calls_several(several) and not _calls_several(one)
+    for answer, kinds in (("", {"confusion", "reliability"}), ("a or b (each training one)", set[str]())):
+        drawn = {figure.file.removeprefix("s-") for figure in _of_networks([row(answer=answer)], "s", ())}
+        assert drawn & {"confusion", "reliability"} == kinds and "roc" in drawn
     (tmp_path / "old-confusion.svg").touch()
     made = write_figures([ladder("new-ladder", [row()])], tmp_path)
     assert set(tmp_path.iterdir()) == set(made) and len(made) == 2

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from leukbench.artefacts import COLOUR_HISTOGRAM
-from leukbench.evaluation.views import NetworkView
 from leukbench.papers.schema import Claim
 from leukbench.paths import remove_half_written
 from leukbench.report.data import ReportData
@@ -17,7 +16,7 @@ from leukbench.report.figures.scores import Pair, reliability_figure, roc_figure
 from leukbench.report.figures.splits import split_figure
 from leukbench.report.figures.style import Figure, write_figure
 from leukbench.report.figures.training import costs_figure, training_figure
-from leukbench.report.sections import status
+from leukbench.report.sections import only_class, status
 
 __all__ = ["Figure", "figures_of", "write_figures"]
 
@@ -65,7 +64,8 @@ def _rows(data: ReportData, paper: str, study: str, arm: str) -> list[Row]:
         spec, view = data.experiments[name], data.views[name]
         shown = arm if arm in spec.arms else spec.arms[0]
         trained = view.models[shown].network is not None
-        found.append(Row(spec, view, shown, status(data, name, shown) if trained else ""))
+        extent, answer = (status(data, name, shown), only_class(data, name, shown)) if trained else ("", "")
+        found.append(Row(spec, view, shown, extent, answer))
     return found
 
 
@@ -74,19 +74,15 @@ def _of_networks(rows: list[Row], stem: str, claims: tuple[Claim, ...]) -> Itera
     honest = next((pair for pair in pairs if pair[0].spec.protocol == "patient"), pairs[0])
     faithful = next((pair for pair in pairs if pair[0].spec.protocol == "as_published"), pairs[0])
     curves = [faithful] + [honest] * (honest is not faithful)
+    one_class = honest[0].answer  # then a matrix, and scores of the class called, have nothing to show
     found = (
-        confusion_figure(f"{stem}-confusion", *honest) if _calls_several(honest[1]) else None,
+        None if one_class else confusion_figure(f"{stem}-confusion", *honest),
         roc_figure(f"{stem}-roc", pairs),
-        reliability_figure(f"{stem}-reliability", *honest),
+        None if one_class else reliability_figure(f"{stem}-reliability", *honest),
         training_figure(f"{stem}-training", curves, claims),
         costs_figure(f"{stem}-costs", honest[0]),
     )
     yield from (figure for figure in found if figure is not None)
-
-
-def _calls_several(network: NetworkView) -> bool:
-    """Say whether a network calls more than one class; of one that does not, a matrix has nothing to show."""
-    return sum(any(row[c] for row in network.confusion) for c in range(len(network.confusion))) > 1
 
 
 def _both_sides(rows: list[Row]) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 from leukbench.artefacts import COLOUR_HISTOGRAM, COLOUR_TREES
 from leukbench.evaluation.views import ExperimentView, ModelView
 from leukbench.papers.schema import Claim
-from leukbench.records import Experiment
+from leukbench.records import Estimate, Experiment
 from leukbench.report.figures.style import (
     BLACK,
     BLUE,
@@ -24,7 +24,6 @@ from leukbench.report.figures.style import (
 )
 from leukbench.report.figures.words import (
     counted,
-    only_answer,
     pct,
     sampled,
     sampling_unit,
@@ -43,6 +42,7 @@ class Row:
     view: ExperimentView
     arm: str
     extent: str  # how much of the paper's experiment was run, in the pages' words
+    answer: str = ""  # the one class that each training names for every image, as the pages' tables have it
 
     @property
     def network(self) -> ModelView:
@@ -79,8 +79,7 @@ def forest(file: str, printed: Claim, rows: Sequence[Row]) -> Figure:
 
 def _result(row: Row) -> str:
     """Return a network's accuracy with its interval; without one where it names one class for every image."""
-    one = only_answer(row.network, row.view)
-    accuracy = row.network.accuracy
+    accuracy, one = row.network.accuracy, row.answer
     return f"{pct(accuracy.value)} ({one_answer(accuracy, one)})" if one else with_limits(accuracy, row.view)
 
 
@@ -97,18 +96,17 @@ def _draw_forest(printed: Claim, rows: Sequence[Row]) -> Any:
         row_label(ax, top, "printed", f"{printed.value}{' %' if printed.unit == '%' else ''}")
         if printed.fraction is not None:
             ax.axvline(100 * printed.fraction, color=BLACK, ls=(0, (4, 3)), lw=0.9, zorder=1)
-            ax.plot(100 * printed.fraction, top, "D", color=BLACK, ms=6, zorder=3)
+            ax.plot(100 * printed.fraction, top, "D", color=BLACK, ms=6, zorder=3, clip_on=False)
         for y, row in zip(range(top - 1, -1, -1), rows, strict=True):
             accuracy = row.network.accuracy
             count = f"{counted(accuracy)}, {sampled(accuracy, row.view)}"
             row_label(ax, y, row.name, f"{count}: {pct(accuracy.value)}")
-            _point(ax, y, row.network, BLUE, "o", row.view)
+            _point(ax, y, accuracy, BLUE, "o", limits=not row.answer)
     return fig
 
 
-def _point(ax: Any, y: float, model: ModelView, colour: str, marker: str, view: ExperimentView) -> None:
-    e = model.accuracy
-    if not (too_few(e) or only_answer(model, view)):
+def _point(ax: Any, y: float, e: Estimate, colour: str, marker: str, *, limits: bool = True) -> None:
+    if limits and not too_few(e):
         ax.plot([100 * e.low, 100 * e.high], [y, y], color=colour, lw=2.0, zorder=2, solid_capstyle="butt")
     ax.plot(100 * e.value, y, marker, color=colour, ms=6, zorder=3, clip_on=False)
 
@@ -124,10 +122,11 @@ def ladder(file: str, rows: Sequence[Row]) -> Figure:
             f"{row.name}: network {pct(row.network.accuracy.value)}, {beside}, majority {pct(row.network.majority)}"
         )
     behind = [row.name for row in rows if _histogram(row).accuracy.value >= row.network.accuracy.value]
-    ahead = (
-        f" The histogram is level or ahead under: {', '.join(behind)}."
+    ahead = " By these values "  # whatever the intervals are: what is shown of the two stands with the shortcuts
+    ahead += (
+        f"the histogram is level or ahead under: {', '.join(behind)}."
         if behind
-        else f" The network is ahead of the histogram under {'every' if len(rows) > 1 else 'this'} split."
+        else f"the network is ahead of the histogram under {'every' if len(rows) > 1 else 'this'} split."
     )
     trees = [row.name for row in rows if _trees(row) >= row.network.accuracy.value]
     ahead += f" Trees on the same histogram are level or ahead under: {', '.join(trees)}." if trees else ""
@@ -152,8 +151,8 @@ def _draw_ladder(rows: Sequence[Row]) -> Any:
         percent_axis(ax, "accuracy in %")
         for y, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
             row_label(ax, y, row.name, f"{counted(row.network.accuracy)}, {sampled(row.network.accuracy, row.view)}")
-            _point(ax, y + 0.09, row.network, BLUE, "o", row.view)
-            _point(ax, y - 0.11, _histogram(row), ORANGE, "s", row.view)
+            _point(ax, y + 0.09, row.network.accuracy, BLUE, "o", limits=not row.answer)
+            _point(ax, y - 0.11, _histogram(row).accuracy, ORANGE, "s")
             ax.plot([100 * row.network.majority] * 2, [y - 0.3, y + 0.24], color=GREY, lw=2.2, zorder=1)
         for marker, colour, label in (
             ("o", BLUE, "network"),

@@ -12,7 +12,7 @@ from leukbench.evaluation.operating import Bin
 from leukbench.evaluation.views import ROC_STEPS, NetworkView
 from leukbench.report.figures.accuracy import Row
 from leukbench.report.figures.style import BLUE, CYCLE, GREY, VERMILION, Figure, axes
-from leukbench.report.figures.words import pct, with_limits
+from leukbench.report.figures.words import pct, too_few, with_limits
 from leukbench.report.format import FEWEST_GROUPS, extents
 
 FEWEST_IMAGES = 20
@@ -32,9 +32,20 @@ def roc_figure(file: str, pairs: Sequence[Pair]) -> Figure | None:
     several = len(shown[0][0].view.classes) > 2
     caption = f"AUC of {shown[0][0].arm.replace('_', ' ')}{', mean over classes' if several else ''}: {listed}."
     missing = f" Not drawn: {left}." if left else ""
-    key = " Curves: mean over folds and seeds; bands: pointwise 95 %, groups resampled as wholes."
-    return Figure(file, caption + missing + key + _extent(shown), f"ROC curves. {caption}{missing}{_extent(shown)}",
-                  lambda: _draw_roc(shown))  # fmt: skip
+    key = " Curves: mean over folds and seeds; bands: pointwise 95 %, groups resampled as wholes"
+    key += ", which hold nothing of what trainings differ by" if any(_trained_again(net) for _, net in shown) else ""
+    bare = "; no band where the AUC has no interval." if any(not _banded(net) for _, net in shown) else "."
+    told = f"{caption}{missing}", _extent(shown)
+    return Figure(file, f"{told[0]}{key}{bare}{told[1]}", f"ROC curves. {''.join(told)}", lambda: _draw_roc(shown))
+
+
+def _trained_again(network: NetworkView) -> bool:
+    return network.auc is not None and network.auc.n_seeds > 1
+
+
+def _banded(network: NetworkView) -> bool:
+    """Say whether a curve has a band: not where the AUC below it has no interval, or one too wide to help."""
+    return network.auc is None or not too_few(network.auc)
 
 
 def _extent(pairs: Sequence[Pair]) -> str:
@@ -56,7 +67,8 @@ def _draw_roc(shown: Sequence[Pair]) -> Any:
         ax.plot([0, 100], [0, 100], color=GREY, lw=0.8, ls=":")
         for i, (row, network) in enumerate(shown):
             roc, colour = network.roc, CYCLE[i % len(CYCLE)]
-            ax.fill_between(grid, 100 * np.array(roc.low), 100 * np.array(roc.high), color=colour, alpha=0.14, lw=0)
+            if _banded(network):
+                ax.fill_between(grid, 100 * np.array(roc.low), 100 * np.array(roc.high), color=colour, alpha=0.14, lw=0)
             dashes = _DASHES[i % len(_DASHES)]
             auc = "–" if network.auc is None else f"{network.auc.value:.2f}"
             label = f"{row.name}: AUC {auc}, {roc.n_groups} groups"

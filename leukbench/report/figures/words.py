@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from leukbench.evaluation.views import ExperimentView, ModelView
+from leukbench.evaluation.views import ExperimentView
 from leukbench.records import COPIES_AVERAGED, Estimate, Experiment
 from leukbench.report.format import why_no_interval, with_interval
 
@@ -56,10 +56,3 @@ def too_few(e: Estimate) -> bool:
 def with_limits(e: Estimate, view: ExperimentView) -> str:
     """Return an estimate with its interval over groups, or why it has none, as the pages' tables have it."""
     return with_interval(e, sampling_unit(e, view))
-
-
-def only_answer(model: ModelView, view: ExperimentView) -> str:
-    """Return the class that a network names for every tested image, or ""."""
-    counts = model.network.confusion if model.network else ()
-    named = [name for j, name in enumerate(view.classes) if any(row[j] for row in counts)]
-    return named[0] if len(named) == 1 and sum(any(row) for row in counts) > 1 else ""
