@@ -70,7 +70,7 @@ def one_grid(markdown: str) -> bool:
 
 
 def site_of(markdown: str, tmp_path: Path) -> str:
-    return html_site({"index.md": markdown}, tmp_path)["index.html"]
+    return html_site({"index.md": markdown}, tmp_path, tmp_path)["index.html"]
 
 
 OWN_SCRIPTS = 1

@@ -77,7 +77,7 @@ def write_site(to: Path, *, html: bool) -> str:
         kept = {
             name: (reports / name).read_text(encoding="utf-8") for name in AS_THEY_ARE if (reports / name).is_file()
         }
-        files = html_site({**pages, **kept}, reports)
+        files = html_site({**pages, **kept}, reports, to)
     else:
         files = pages
     for path, text in files.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import itertools
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -51,7 +52,16 @@ class Link:
     here: bool
 
 
-def html_site(pages: Mapping[str, str], reports: Path) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where a page's links and figures lie; ``beside``: the way from the site to the folder of reports."""
+
+    pages: frozenset[str]
+    reports: Path
+    beside: str
+
+
+def html_site(pages: Mapping[str, str], reports: Path, to: Path) -> dict[str, str]:
     """Return each page as a self-contained HTML file, path -> text.
 
     Parameters
@@ -60,19 +70,26 @@ def html_site(pages: Mapping[str, str], reports: Path) -> dict[str, str]:
         Path below the site -> Markdown; links between them are relative and end in ``.md``.
     reports
         The folder that figures are relative to, where a page of the same path would lie.
+    to
+        Where the site will lie: links to files that are no pages lead from there to ``reports``.
     """
     loader = PackageLoader("leukbench.report", "templates")
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     assert environment.loader is not None
     style, script = (environment.loader.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
     template = environment.get_template("page.html.j2")
-    made = {}
+    made, files = {}, Files(pages=frozenset(pages), reports=reports, beside=_between(to, reports))
     for path, text in pages.items():
-        body, sections = _body(text, path, set(pages), reports)
+        body, sections = _body(text, path, files)
         made[_html_path(path)] = template.render(
             title=_title(text), style=style, script=script, body=body, sections=sections, links=_links(path, pages)
         )
     return made
+
+
+def _between(to: Path, reports: Path) -> str:
+    """Return the way from the site to the folder of reports, as a link has it."""
+    return Path(os.path.relpath(reports.resolve(), to.resolve())).as_posix()
 
 
 def _html_path(path: str) -> str:
@@ -107,7 +124,7 @@ def _links(here: str, pages: Iterable[str]) -> list[Link]:
 _FOREIGN = re.compile(r"<(?!/?(?:details|summary)>|br>)")
 
 
-def _body(text: str, path: str, pages: set[str], reports: Path) -> tuple[str, list[Section]]:
+def _body(text: str, path: str, files: Files) -> tuple[str, list[Section]]:
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(text)
     _only_our_html(tokens)
@@ -115,7 +132,7 @@ def _body(text: str, path: str, pages: set[str], reports: Path) -> tuple[str, li
     _mark_tables(tokens)
     for token in tokens:
         for child in token.children or ():
-            _mend(child, path, pages, reports)
+            _mend(child, path, files)
     return str(parser.renderer.render(tokens, parser.options, {})), [s for s in sections if s.level in {2, 3}]
 
 
@@ -190,21 +207,20 @@ def _plain(markdown: str) -> str:
     return re.sub(r"[*`]|<[^>]*>", " ", markdown).strip()
 
 
-def _mend(child: Token, path: str, pages: set[str], reports: Path) -> None:
+def _mend(child: Token, path: str, files: Files) -> None:
     """Point links to pages of the site, and put figures into the page."""
     folder = posixpath.dirname(path)
     if child.type == "link_open":
         target, _, anchor = str(child.attrGet("href")).partition("#")
-        if posixpath.normpath(posixpath.join(folder, target)) in pages:
+        if posixpath.normpath(posixpath.join(folder, target)) in files.pages:
             child.attrSet("href", _html_path(target) + (f"#{anchor}" if anchor else ""))
         elif target and "://" not in target:
-            child.attrSet(
-                "href", posixpath.relpath(posixpath.join("reports", folder, target), posixpath.join("site", folder))
-            )
+            up = posixpath.relpath(".", folder or ".")
+            child.attrSet("href", posixpath.normpath(posixpath.join(up, files.beside, folder, target)))
     elif child.type == "code_inline":
         parts = re.split(r"(?<=[._/:])", child.content)
         child.type, child.content = "html_inline", f"<code>{'<wbr>'.join(map(html.escape, parts))}</code>"
     elif child.type == "image":
-        file = reports / posixpath.normpath(posixpath.join(folder, str(child.attrGet("src"))))
+        file = files.reports / posixpath.normpath(posixpath.join(folder, str(child.attrGet("src"))))
         kind = _KINDS[file.suffix]
         child.attrSet("src", f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}")

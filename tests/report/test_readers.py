@@ -38,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = {name: (REPORTS / name).read_text(encoding="utf-8") for name in AS_THEY_ARE}
     kept["audit.md"] = render_markdown(known.findings, list(known.papers.values()))
     folder = tmp_path_factory.mktemp("site")
-    for path, text in html_site({**pages, **kept}, REPORTS).items():
+    for path, text in html_site({**pages, **kept}, REPORTS, folder).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder

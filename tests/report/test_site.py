@@ -60,7 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     figure.parent.mkdir(parents=True)
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="30"><circle cx="5" cy="5" r="4"/></svg>'
     figure.write_text(svg, encoding="utf-8")
-    for path, text in html_site(PAGES, folder / "reports").items():
+    for path, text in html_site(PAGES, folder / "reports", folder / "site").items():
         file = folder / "site" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -120,6 +120,18 @@ def test_every_internal_link_answers(site: Path) -> None:
                 assert target in pages and (not anchor or anchor in pages[target].ids), link
     outside = [link for link in pages[(site / "index.html").resolve()].links if "README" in link]
     assert outside == ["../reports/papers/README.txt"]
+
+
+@pytest.mark.parametrize("to", ["site", "elsewhere/deep/site", "reports/html"])
+def test_a_link_to_a_file_that_is_no_page_leads_to_it_from_wherever_the_site_lies(tmp_path: Path, to: str) -> None:
+    pages = dict.fromkeys(("index.md", "papers/one.md"), "# A\n\n[table](../made/estimates.csv)\n")
+    pages["index.md"] = "# A\n\n[table](made/estimates.csv), [cited](../CITATION.cff)\n"
+    for name in ("reports/made/estimates.csv", "CITATION.cff"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for path, text in html_site(pages, tmp_path / "reports", tmp_path / to).items():
+        lead = [link for link in Reader(text).links if link.endswith((".csv", ".cff"))]
+        assert lead and all(Path(os.path.normpath(tmp_path / to / path / ".." / link)).is_file() for link in lead), lead
 
 
 def test_equal_headings_have_ids_of_their_own_and_contents_name_each(site: Path) -> None:
