@@ -5,6 +5,7 @@ data, of the split.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from leukbench.report.sections import (
     serious,
     shared,
     status,
+    training_side,
 )
 from leukbench.verdicts.questions import counted_on
 from leukbench.verdicts.rule import Verdict
@@ -174,8 +176,8 @@ def how_much(states: Sequence[str]) -> str:
     '480 of 3,581 images → 480 of 10,661 images, 40 of 140 epochs'
     """
     parts = [state.split(", ") for state in dict.fromkeys(states)]
-    if len({len(one) for one in parts}) > 1:  # where one lacks what another says, each stands whole
-        return " → ".join(dict.fromkeys(states))
+    if len({tuple(re.sub(r"[\d,]+", "", part) for part in one) for one in parts}) > 1:
+        return " → ".join(dict.fromkeys(states))  # where one lacks what another says, each stands whole
     columns = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
     return ", ".join(" → ".join(column) for column in columns)
 
@@ -210,12 +212,13 @@ def _level(data: ReportData, paper: str, study: str, claim: Claim, protocol: Pro
 
 def _other_reading(data: ReportData, experiment: str, first: str, claim: Claim) -> str:
     """Return what the claim's network came to by another reading of a split, and how much was run if that differs from
-    the first; "" where it names one class alone.
+    the first.
     """
-    if only_class(data, experiment, claim.arm):
-        return ""
     name = data.results[experiment].plan.reading.name.replace("_", " ")
-    result = with_interval(_estimate(data, experiment, claim), data.unit(experiment))
+    e, one = _estimate(data, experiment, claim), only_class(data, experiment, claim.arm)
+    if one:
+        return f"; by {name} {one_answer(e, one)}"
+    result = with_interval(e, data.unit(experiment))
     ran, of_first = (status(data, n, claim.arm) for n in (experiment, first))
     return f"; by {name} {result}{'' if ran == of_first else f', {ran}'}"
 
@@ -242,15 +245,15 @@ def _after_steps(data: ReportData, experiment: str, arm: str) -> str:
 
 
 def _seen_in_training(result: ExperimentResult, unit: str) -> str:
-    """Return how many of the tested patients (or groups) have images in training too, of several folds in the worst;
-    "" where none has.
+    """Return how many of the tested patients (or groups) have images in training or validation too, of several folds in
+    the worst; "" where none has.
     """
     folds = [result.certificate.folds[i] for i in folds_run(result)]
     seen, tested = max((fold.shared.get(f"{unit}s", 0), getattr(fold.roles["test"], f"{unit}s")) for fold in folds)
     if not seen:
         return ""
     known = " known to be" if seen < tested and result.certificate.unknown_origins else ""
-    return f" ({'all' if seen == tested else count(seen)} of them{known} in training too)"
+    return f" ({'all' if seen == tested else count(seen)} of them{known} in {training_side(result)} too)"
 
 
 def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:
@@ -285,10 +288,11 @@ def _same_test(data: ReportData, paper: str, study: str, claim: Claim) -> str:
     names = _experiments(data, paper, study, claim, "as_published")
     if not names:
         return ""
-    reading = data.results[names[0]].plan.reading
+    result = data.results[names[0]]
+    reading = result.plan.reading
     parts = [
         f"split read as {reading.name.replace('_', ' ')} ({reading.basis})",
-        f"of its test images, in training too: {shared(data.results[names[0]])}",
+        f"of its test images, in {training_side(result)} too: {shared(result)}",
     ]
     if (best := best_without_network(data, names[0])) is not None:
         parts.append(f"without a network, on the same split, {best[0]} {percent(best[1])}")
@@ -338,7 +342,20 @@ def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings:
     if unsettled_though_whole(reports, paper, study):
         return f"another training under its own split, and{others or f' {many}'}{patients}"
     n = "" if counted_on(claim, paper) else "the number of images behind the figure, which is not printed, and "
-    return f"{n}all of the paper's images, epochs and starting weights under its own split and by patient{patients}"
+    lacking = "images and epochs" if _has_its_weights(reports, paper, study) else "images, epochs and starting weights"
+    return f"{n}all of the paper's {lacking} under its own split and by patient{patients}"
+
+
+def _has_its_weights(reports: Sequence[ReportData], paper: Paper, study: str) -> bool:
+    """Say whether the headline's network ran, and never without the weights that the paper starts from, if any."""
+    arm = paper.claim(paper.studies[study].headline).arm
+    ran = [
+        data.results[name].receipt.arms[arm].deviations
+        for data in real(reports, paper.key, study)
+        for name in data.experiments_of(paper.key, study)
+        if arm in data.results[name].receipt.arms
+    ]
+    return bool(ran) and not any("weights_absent" in deviations for deviations in ran)
 
 
 def _other_readings(reports: Sequence[ReportData], paper: Paper, study: str) -> str:

@@ -90,17 +90,16 @@ EARLIER_RECIPE = "earlier recipe"
 
 
 def status(data: ReportData, experiment: str, arm: str) -> str:
-    """Return in a layman's words how much of the paper's experiment was run: ``full`` only where nothing deviates, with
-    ``one seed`` where one training is all there is.
+    """Return in a layman's words how much of the paper's experiment was run: ``full`` only where nothing deviates;
+    with ``one seed`` where one training (a fold) is all there is.
     """
     result, facts = data.results[experiment], data.results[experiment].receipt.arms[arm]
     if result.stand_in:
         return "made images"
     earlier = [EARLIER_RECIPE] if result.receipt.of_earlier_recipe(arm) else []
     half = ["bfloat16"] if facts.precision == "bf16" else []
+    one = ["one seed"] if len({run.seed for run in result.receipt.runs if run.arm == arm}) == 1 else []
     if not facts.deviations:
-        seeds = {run.seed for run in result.receipt.runs if run.arm == arm}
-        one = ["one seed"] if len(seeds) == 1 else []
         return ", ".join(["full", *one, *half, *earlier])
     parts = _rows_taken(data, result)
     if facts.epochs < facts.epochs_published:
@@ -108,7 +107,7 @@ def status(data: ReportData, experiment: str, arm: str) -> str:
     if 0 < (ran := len(folds_run(result))) < (planned := len(result.certificate.folds)):
         parts.append(f"{ran} of {planned} folds")
     parts += [DEVIATIONS[d] for d in facts.deviations if d != "limited"]
-    return ", ".join([*(parts or ["limited run"]), *half, *earlier])
+    return ", ".join([*(parts or ["limited run"]), *one, *half, *earlier])
 
 
 def _rows_taken(data: ReportData, result: ExperimentResult) -> list[str]:
@@ -178,8 +177,8 @@ def folds_run(result: ExperimentResult) -> list[int]:
 
 
 def shared(result: ExperimentResult) -> str:
-    """Return what training and test parts have in common, in the folds that were run only, beside how
-    much is tested.
+    """Return what training and validation have in common with the test part, in the folds that were run only,
+    beside how much is tested.
     """
     folds = [result.certificate.folds[i] for i in folds_run(result)]
     parts = []
@@ -193,6 +192,13 @@ def shared(result: ExperimentResult) -> str:
     alone = result.certificate.unknown_origins if parts else 0
     unknown = f" ({count(alone)} of the split of unknown origin, each its own)" if alone else ""
     return ", ".join(parts) + worst_of_all + unknown or "nothing"
+
+
+def training_side(result: ExperimentResult) -> str:
+    """Return what the parts beside the test are called, of which :func:`shared` speaks: validation counts, if any."""
+    parts = [result.certificate.folds[i].roles.get("validation") for i in folds_run(result)]
+    validated = any(part is not None and part.rows for part in parts)
+    return "training or validation" if validated else "training"
 
 
 _SHARED = {"identical_pixels": "tested image{} with the pixels of another file"}
@@ -219,7 +225,7 @@ def size_rows(data: ReportData, paper: str, study: str) -> list[dict[str, str]]:
                     "run": status(data, experiment, arm) if arm else _images(result),
                     "folds × seeds": f"{_folds(result)} × {seeds or '–'}",
                     "training rows": training_rows(data, experiment),
-                    "in training and test": shared(result),
+                    "in training or validation, and in test": shared(result),
                 }
             )
     return rows
@@ -472,9 +478,16 @@ def time_rows(data: ReportData) -> list[dict[str, str]]:
     return rows
 
 
+_WIDEST_TIMES = 10
+"""How many times the value the upper limit of a time may be, above which its interval is not printed."""
+
+
 def _with_limits(epoch: TimeEstimate) -> str:
-    limits = "" if math.isnan(epoch.low) else f" [{seconds(epoch.low)} to {seconds(epoch.high)}]"
-    return f"{seconds(epoch.value)}{limits}"
+    if math.isnan(epoch.low):
+        return seconds(epoch.value)
+    if epoch.high > _WIDEST_TIMES * epoch.value:
+        return f"{seconds(epoch.value)} (too wide to help: {epoch.n_runs} run{'' if epoch.n_runs == 1 else 's'})"
+    return f"{seconds(epoch.value)} [{seconds(epoch.low)} to {seconds(epoch.high)}]"
 
 
 def finding_rows(findings: Iterable[Finding], paper: Paper) -> list[dict[str, str]]:

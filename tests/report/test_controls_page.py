@@ -20,6 +20,7 @@ from leukbench.evaluation.estimates import CONSTANT
 from leukbench.evaluation.evaluated import Evaluation, Unknown
 from leukbench.evaluation.grades import DOUBTED
 from leukbench.evaluation.reservations import design_effect_sensitivity
+from leukbench.evaluation.times import seconds_per_epoch
 from leukbench.evaluation.views import ExperimentView
 from leukbench.papers.loader import load_paper
 from leukbench.records import Estimate, Grade, Limits
@@ -311,16 +312,16 @@ def test_a_split_of_one_of_the_papers_folds_says_which_and_folds_that_were_left_
     plan = dataclasses.replace(data.results["as_published"].plan, sizes=sizes)
     limited = receipt(300, deviations=("limited",))
     alone = with_result(data, "as_published", certificate=made, plan=plan, receipt=limited)
-    assert sections.status(alone, "as_published", NET) == "480 of 3,581 images of fold 1 alone"
+    assert sections.status(alone, "as_published", NET) == "480 of 3,581 images of fold 1 alone, one seed"
     ours = with_result(data, "image", certificate=made, plan=plan, receipt=limited)
-    assert sections.status(ours, "image", NET) == "480 of 3,581 images", "our folds are no paper's"
+    assert sections.status(ours, "image", NET) == "480 of 3,581 images, one seed", "our folds are no paper's"
     left = with_result(data, "image", certificate=certificate(shared=({}, {}, {})))
     rows = {row["split"]: row["folds × seeds"] for row in sections.size_rows(left, *STUDY)}
     assert (rows["by image"], rows["by patient"]) == ("1 of 3 × 1", "1 × 1")
     one_fold = with_result(left, "image", receipt=receipt(300, deviations=("limited",), precision="bf16"))
-    assert sections.status(one_fold, "image", NET) == "1 of 3 folds, bfloat16"
+    assert sections.status(one_fold, "image", NET) == "1 of 3 folds, one seed, bfloat16"
     parted = study_run(one_fold, *STUDY)["status"]
-    assert "by image: 1 of 3 folds, bfloat16" in parted.split("; ")
+    assert "by image: 1 of 3 folds, one seed, bfloat16" in parted.split("; ")
     assert study_run(data, *STUDY)["status"] == "full, one seed"
 
 
@@ -336,7 +337,7 @@ def test_a_status_says_how_many_of_the_planned_copies_were_made(data: ReportData
     few = with_result(
         made, "image", experiment=experiment, plan=plan, receipt=receipt(300, deviations=("limited",), epochs=8)
     )
-    assert sections.status(few, "image", NET) == "1,000 of 5,000 files a class, 8 of 40 epochs"
+    assert sections.status(few, "image", NET) == "1,000 of 5,000 files a class, 8 of 40 epochs, one seed"
 
 
 def test_a_status_says_on_how_many_of_the_training_rows_a_network_was_trained(data: ReportData) -> None:
@@ -344,7 +345,16 @@ def test_a_status_says_on_how_many_of_the_training_rows_a_network_was_trained(da
     fewer = dataclasses.replace(plan, sizes=dataclasses.replace(plan.sizes, n_training_rows=6000))
     few = with_result(data, "image", plan=fewer, receipt=receipt(300, deviations=("limited",)))
     rows = few.results["image"].certificate.folds[0].roles["train"].rows
-    assert sections.status(few, "image", NET) == f"{rows} of 6,000 training rows"
+    assert sections.status(few, "image", NET) == f"{rows} of 6,000 training rows, one seed"
+
+
+@pytest.mark.parametrize(
+    ("runs", "shown"),
+    [([[9.0, 2.0, 2.0, 2.1]], "2 s [1.9 s to 2.2 s]"), ([[9.0, 2.0], [9.0, 3.0]], "2.4 s (too wide to help: 2 runs)"),
+     ([[9.0, 2.0]], "2 s")],
+)  # fmt: skip
+def test_a_time_of_two_runs_has_no_limits_of_microseconds_and_years(runs: list[list[float]], shown: str) -> None:
+    assert sections._with_limits(seconds_per_epoch(runs)) == shown
 
 
 def test_images_of_other_files_with_the_same_pixels_are_called_images(data: ReportData) -> None:
@@ -373,7 +383,7 @@ def test_a_constant_has_no_line_of_what_unknown_patients_would_do_to_its_interva
 def test_a_status_is_full_only_where_nothing_deviates(data: ReportData) -> None:
     assert sections.status(data, "image", NET) == "full, one seed"
     limited = with_result(data, "image", receipt=receipt(250, deviations=("limited", "weights_absent"), epochs=5))
-    assert sections.status(limited, "image", NET) == "5 of 40 epochs, no pretrained weights"
+    assert sections.status(limited, "image", NET) == "5 of 40 epochs, no pretrained weights, one seed"
     assert sections.status(with_result(data, "image", stand_in=True), "image", NET) == "made images"
     before = data.results["image"].receipt
     kept = dataclasses.replace(before, runs=tuple(dataclasses.replace(r, epochs_selected={}) for r in before.runs))

@@ -93,7 +93,7 @@ def test_the_first_line_counts_figures_findings_and_verdicts(data: ReportData) -
     found = (finding("inconsistent", 3), finding("implausible", 2), finding("implausible", 1), finding("consistent", 0))
     page = index_page(site(data, findings=found))
     n_claims = len(load_paper(PAPER).claims)
-    assert f"**1 papers, {n_claims} printed figures, 0 of them quoted from others: 1 findings proved" in page
+    assert f"**1 paper, {n_claims} printed figures, 0 of them quoted from others: 1 finding proved" in page
     assert "No accuracy verdict from runs yet: every run is limited." in page
 
 
@@ -190,6 +190,10 @@ def test_how_much_was_run_is_said_once_and_what_differs_in_the_order_of_the_resu
             ["5 of 9 images, 1 of 2 epochs", "3 of 9 images, 1 of 2 epochs"],
             "5 of 9 images → 3 of 9 images, 1 of 2 epochs",
         ),
+        (
+            ["2 of 20 epochs, no pretrained weights, one seed", "2 of 20 epochs, 1 of 5 folds, no pretrained weights"],
+            "2 of 20 epochs, no pretrained weights, one seed → 2 of 20 epochs, 1 of 5 folds, no pretrained weights",
+        ),  # as many words of other kinds
         ([], ""),
     ):
         assert established.how_much(states) == told
@@ -204,7 +208,10 @@ def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportD
     assert made.status == "full, one seed"
     assert made.without_network == "border 88.0 (majority 50.0; 400 images of 20 patients)"
     limited = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=5))
-    assert established.headline([limited], data.papers[PAPER], NAME, ()).status == "full, one seed → 5 of 40 epochs"
+    assert (
+        established.headline([limited], data.papers[PAPER], NAME, ()).status
+        == "full, one seed → 5 of 40 epochs, one seed"
+    )
 
 
 def test_a_papers_page_says_how_much_of_each_class_its_network_finds_by_patient_unless_it_names_only_one(
@@ -248,6 +255,34 @@ def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
     lost = dataclasses.replace(certificate(shared=({"patients": 3},)), unknown_origins=1)
     unsure = established.headline([with_result(data, "as_published", certificate=lost)], data.papers[PAPER], NAME, ())
     assert " (3 of them known to be in training too)" in unsure.as_published
+
+
+def test_what_validation_shares_with_the_test_is_not_said_of_training(data: ReportData) -> None:
+    fold = certificate(shared=({"patients": 3},)).folds[0]
+    roles = {**fold.roles, "validation": dataclasses.replace(fold.roles["validation"], rows=40)}
+    validated = dataclasses.replace(certificate(), folds=(dataclasses.replace(fold, roles=roles),))
+    head = established.headline(
+        [with_result(data, "as_published", certificate=validated)], data.papers[PAPER], NAME, ()
+    )
+    assert " (3 of them in training or validation too)" in head.as_published
+    assert "of its test images, in training or validation too: 3" in head.same_test
+
+
+def test_a_reading_under_which_the_network_calls_every_image_one_class_was_run_all_the_same(data: ReportData) -> None:
+    paper, study = data.papers[PAPER], data.papers[PAPER].studies[NAME]
+    (reading,) = study.protocols["as_published"]
+    other = dataclasses.replace(reading, name="any_cell")
+    protocols = {**study.protocols, "as_published": (reading, other)}
+    two = paper.model_copy(update={"studies": {NAME: study.model_copy(update={"protocols": protocols})}})
+    result = data.results["as_published"]
+    plan = dataclasses.replace(result.plan, reading=dataclasses.replace(result.plan.reading, name="any_cell"))
+    again = dataclasses.replace(
+        data, papers={PAPER: two}, results={**data.results, "again": dataclasses.replace(result, plan=plan)}
+    )
+    one = (estimate("recall", 1.0, class_="malignant"), estimate("recall", 0.0, class_="normal"))
+    again = with_arm(again, "again", NET, selections={"recipe": (estimate("accuracy", 0.5), *one)})
+    head = established.headline([again], two, NAME, ())
+    assert "(1 of 2 readings; by any cell calls every image malignant)" in head.as_published
 
 
 def test_every_reading_of_a_split_that_was_run_stands_on_the_first_screen() -> None:
@@ -340,7 +375,12 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     accused = finding("inconsistent", 3, accused=(HEADLINE,))
     assert "impossible as printed" in established.to_settle([data], paper, NAME, (accused,))
     lacking = established.to_settle([data], paper, NAME, ())
-    assert lacking == "all of the paper's images, epochs and starting weights under its own split and by patient"
+    assert lacking == "all of the paper's images and epochs under its own split and by patient"
+    for without in ("as_published", "patient"):
+        absent = with_result(data, without, receipt=receipt(250, deviations=("weights_absent",)))
+        lacking = established.to_settle([absent], paper, NAME, ())
+        assert lacking.startswith("all of the paper's images, epochs and starting weights under"), without
+    assert "starting weights" in established.to_settle([], paper, NAME, ()), "not run: nothing is known"
     without_n = [c.model_copy(update={"n": ""}) for c in paper.claims if c.metric != "n_images"]
     unknown_n = paper.model_copy(update={"claims": tuple(without_n)})
     first = "the number of images behind the figure, which is not printed, and all of the paper's images"
@@ -357,7 +397,7 @@ def test_what_would_settle_a_headline_follows_from_what_is_known(data: ReportDat
     stays = "and the error of the printed figure itself, of one training, stays"
     assert established.to_settle([unsure], paper, NAME, ()) == f"{wanted}, {stays}"
     begun = with_result(unsure, "patient", receipt=receipt(250, deviations=("limited",), epochs=17))
-    assert "as many by patient (so far 17 of 40 epochs);" in established.to_settle([begun], paper, NAME, ())
+    assert "as many by patient (so far 17 of 40 epochs, one seed);" in established.to_settle([begun], paper, NAME, ())
     untold = compared(data, verdicts=(verdict("not testable"),))
     another = "another training under its own split, and as many by patient"
     assert established.to_settle([untold], paper, NAME, ()) == another
