@@ -174,12 +174,23 @@ def how_much(states: Sequence[str]) -> str:
 
     >>> how_much(["480 of 3,581 images, 40 of 140 epochs", "480 of 10,661 images, 40 of 140 epochs"])
     '480 of 3,581 images → 480 of 10,661 images, 40 of 140 epochs'
+    >>> how_much(["full, bfloat16", "1 of 5 folds, bfloat16"])
+    'full → 1 of 5 folds; both bfloat16'
     """
     parts = [state.split(", ") for state in dict.fromkeys(states)]
     if len({tuple(re.sub(r"[\d,]+", "", part) for part in one) for one in parts}) > 1:
-        return " → ".join(dict.fromkeys(states))  # where one lacks what another says, each stands whole
+        return _of_both(parts)
     columns = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
     return ", ".join(" → ".join(column) for column in columns)
+
+
+def _of_both(parts: Sequence[Sequence[str]]) -> str:
+    """Return what splits were run with, each its own and then, once, what they have in common."""
+    common = [part for part in parts[0] if all(part in one for one in parts)]
+    own = [", ".join(part for part in one if part not in common) for one in parts]
+    if not (common and all(own)):
+        return " → ".join(", ".join(one) for one in parts)
+    return f"{' → '.join(own)}; both {', '.join(common)}"
 
 
 def _experiments(data: ReportData, paper: str, study: str, claim: Claim, protocol: str) -> list[str]:
@@ -217,7 +228,8 @@ def _other_reading(data: ReportData, experiment: str, first: str, claim: Claim) 
     name = data.results[experiment].plan.reading.name.replace("_", " ")
     e, one = _estimate(data, experiment, claim), only_class(data, experiment, claim.arm)
     if one:
-        return f"; by {name} {one_answer(e, one)}"
+        alike = one == only_class(data, first, claim.arm)
+        return f"; by {name} {'alike' if alike else one_answer(e, one)}"
     result = with_interval(e, data.unit(experiment))
     ran, of_first = (status(data, n, claim.arm) for n in (experiment, first))
     return f"; by {name} {result}{'' if ran == of_first else f', {ran}'}"

@@ -192,7 +192,7 @@ def test_how_much_was_run_is_said_once_and_what_differs_in_the_order_of_the_resu
         ),
         (
             ["2 of 20 epochs, no pretrained weights, one seed", "2 of 20 epochs, 1 of 5 folds, no pretrained weights"],
-            "2 of 20 epochs, no pretrained weights, one seed → 2 of 20 epochs, 1 of 5 folds, no pretrained weights",
+            "one seed → 1 of 5 folds; both 2 of 20 epochs, no pretrained weights",
         ),  # as many words of other kinds
         ([], ""),
     ):
@@ -209,8 +209,7 @@ def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportD
     assert made.without_network == "border 88.0 (majority 50.0; 400 images of 20 patients)"
     limited = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=5))
     assert (
-        established.headline([limited], data.papers[PAPER], NAME, ()).status
-        == "full, one seed → 5 of 40 epochs, one seed"
+        established.headline([limited], data.papers[PAPER], NAME, ()).status == "full → 5 of 40 epochs; both one seed"
     )
 
 
@@ -283,6 +282,8 @@ def test_a_reading_under_which_the_network_calls_every_image_one_class_was_run_a
     again = with_arm(again, "again", NET, selections={"recipe": (estimate("accuracy", 0.5), *one)})
     head = established.headline([again], two, NAME, ())
     assert "(1 of 2 readings; by any cell calls every image malignant)" in head.as_published
+    both = with_arm(again, "as_published", NET, selections={"recipe": (estimate("accuracy", 0.5), *one)})
+    assert "(1 of 2 readings; by any cell alike)" in established.headline([both], two, NAME, ()).as_published
 
 
 def test_every_reading_of_a_split_that_was_run_stands_on_the_first_screen() -> None:
