@@ -308,7 +308,7 @@ class _Files:
         """
         pures = [_pure(name) for name in names]
         claimed = {pure.as_posix() for pure in pures} & self.known
-        found = [self.find(pure, lines[i], claimed) for i, pure in enumerate(pures)]
+        found = _of_own_folders(pures, [self.find(pure, lines[i], claimed) for i, pure in enumerate(pures)])
         rivals: dict[str, dict[PurePosixPath, int]] = {}
         for i, path in enumerate(found):
             if path is not None:
@@ -378,6 +378,23 @@ def _apart(one: PurePosixPath, other: PurePosixPath) -> bool:
     (True, False)
     """
     return _agreement(one, other) < min(len(one.parts), len(other.parts)) - 1
+
+
+def _of_own_folders(named: Sequence[PurePosixPath], found: Sequence[str | None]) -> list[str | None]:
+    """Return the files without those that lie in another folder than their row names, where the folders of another row
+    are those of its file.
+
+    >>> named = [PurePosixPath("p1/5.png"), PurePosixPath("p9/7.png")]
+    >>> _of_own_folders(named, ["p1/5.png", "p3/7.png"]), _of_own_folders(named, ["a/5.png", "b/7.png"])
+    (['p1/5.png', None], ['a/5.png', 'b/7.png'])
+    """
+    pairs = [(pure, PurePosixPath(path or "")) for pure, path in zip(named, found, strict=True)]
+    agreed = [_agreement(*pair) if pair[1].parts else 0 for pair in pairs]
+    most = max(agreed, default=0)
+    own = [
+        n >= min(most, len(pure.parts) - 1, len(path.parts) - 1) for n, (pure, path) in zip(agreed, pairs, strict=True)
+    ]
+    return [path if is_own else None for path, is_own in zip(found, own, strict=True)]
 
 
 def _losers(path: PurePosixPath, rows: Mapping[PurePosixPath, Line]) -> list[PurePosixPath]:

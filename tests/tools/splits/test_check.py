@@ -379,6 +379,17 @@ def test_a_row_whose_file_is_missing_takes_no_file_of_another_folder(tmp_path: P
         assert f"1 listed image is not in the folder: {before}p2/5.png; it takes no part." in found.text("md")
 
 
+def test_a_row_whose_file_is_missing_takes_no_file_that_no_row_names_either(images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    for i, name in enumerate(("P0/5.png", "P1/5.png", "P3/7.png")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / ROWS[i][0], folder / name)
+    rows = [("P0/5.png", "train", "A", "P0"), ("P1/5.png", "test", "B", "P1"), ("P9/7.png", "test", "B", "P9")]
+    facts = check_split(write_table(tmp_path / "t.csv", rows), folder).facts
+    assert facts["missing"] == ["P9/7.png"] and facts["n_images"] == 2
+    assert "1 image of the folder is in no row." in facts["notes"]
+
+
 def test_two_images_of_a_table_that_may_be_one_file_are_refused(images: Path, tmp_path: Path) -> None:
     rows = [(f"{part}/img_00{i}.png", part) for part in ("train", "test") for i in range(3)]
     with pytest.raises(InputError, match="two images of the table may be one file") as raised:
