@@ -21,6 +21,12 @@ from leukbench.errors import DataError
 Image = npt.NDArray[np.uint8]
 KINDS = "BMP, JPEG, PNG, TIFF, GIF or WebP"
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gif", ".webp"})
+UNREAD = frozenset({
+    ".dcm", ".dicom", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".exr",
+    ".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".czi", ".lif", ".nd2", ".oib", ".nii", ".npy", ".raw", ".dng", ".cr2",
+    ".nef", ".psd",
+})  # fmt: skip
+"""Endings of images that are not read."""
 _DAMAGE = re.compile(
     rb"(?:Corrupt JPEG data|Premature end of JPEG|Invalid SOS|Inconsistent progression|Invalid JPEG|libpng "
     rb"error|Unsupported marker type)[^\n]*"
@@ -201,6 +207,16 @@ def _gif_frames(data: bytes) -> int:
 
 
 # -------------------------------------------------------------------------------------------------------------- whole
+
+
+def begins_as_image(start: bytes) -> bool:
+    """Say whether the first 132 bytes of a file are those of an image of a kind that is read, or of DICOM.
+
+    >>> begins_as_image(b"GIF89a"), begins_as_image(b"image,label"), begins_as_image(b"\\0" * 128 + b"DICM")
+    (True, False, True)
+    """
+    known = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8", b"II*\x00", b"MM\x00*")
+    return start.startswith(known) or start[8:12] == b"WEBP" or start[128:132] == b"DICM"
 
 
 def broken(data: bytes) -> str:

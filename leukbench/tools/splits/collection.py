@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import InputError
 from leukbench.sources.dirt import is_dirt, walk
-from leukbench.sources.pictures import SUFFIXES
+from leukbench.sources.pictures import SUFFIXES, UNREAD, begins_as_image
 from leukbench.tools.splits.shards import shards_below, unpack
 from leukbench.tools.tables.columns import (
     NO_CLASS,
@@ -24,6 +24,7 @@ from leukbench.tools.tables.columns import (
     find_columns,
     how_read,
     names_nobody,
+    not_read,
     plain_id,
     read_mapping,
     unread_patients,
@@ -38,6 +39,9 @@ FACTS = ("part", "label", "patient", "origin", "device", "site")
 COLUMNS = ("image_id", "path", *FACTS)
 _NO_LABEL = NO_CLASS | {"null", "na", "n/a"}
 _NOTHING = _NO_LABEL | {"none"}
+_METADATA = ("metadata.csv", "metadata.jsonl")
+"""What the datasets library calls the table of a folder of images."""
+_TABLES = frozenset({".csv", ".tsv", ".jsonl", ".xlsx", ".xls", ".ods", ".parquet"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +146,7 @@ def of_table(table: Table, folder: Path, mapping: Sequence[str] = ()) -> Collect
     rows, of_parts = _with_parts(rows)
     notes = [
         how_read(columns),
+        not_read(table, columns),
         *_patients(table, columns),
         *_labels(table, columns),
         *table.notes,
@@ -291,6 +296,8 @@ class _Files:
         clean = [path for path in everything if not is_dirt(PurePosixPath(path))]
         self.folder, self.n_dirt = folder, len(everything) - len(clean)
         self.paths = [path for path in clean if PurePosixPath(path).suffix.lower() in SUFFIXES]
+        self.tables = [path for path in clean if PurePosixPath(path).suffix.lower() in _TABLES]
+        self.unread = Counter(kind for path in clean if (kind := _unread_kind(folder / path)))
         self.known = set(self.paths)
         self.by_end: dict[str, list[str]] = {}
         for path in self.paths:
@@ -349,10 +356,31 @@ class _Files:
         return [path for path in ends if [_look(p) for p in PurePosixPath(path).parts[-n - 1 : -1]] == wanted]
 
     def notes(self) -> list[str]:
+        """Return a sentence each on files that are left out."""
         dirt = "file of the operating system is left out", "files of the operating system are left out"
         lost = "link leads nowhere or back to a folder above it", "links lead nowhere or back to a folder above them"
-        followed = f", as {self.lost[0].relative_to(self.folder)}, and is not followed" if self.lost else ""
-        return [t for t in (_count(self.n_dirt, *dirt), _count(len(self.lost), *(w + followed for w in lost))) if t]
+        first = f", as {self.lost[0].relative_to(self.folder)}, and " if self.lost else ""
+        followed = (f"{first}is not followed", f"{first}are not followed")
+        kinds = ", ".join(f"{kind}: {n}" for kind, n in self.unread.most_common())
+        unread = (
+            "image is of a kind that is not read and left out",
+            "images are of kinds that are not read and left out",
+        )
+        found = [
+            _count(self.n_dirt, *dirt),
+            _count(len(self.lost), *(w + f for w, f in zip(lost, followed, strict=True))),
+            _count(self.unread.total(), *(f"{words} ({kinds})" for words in unread)),
+        ]
+        return [text for text in found if text]
+
+
+def _unread_kind(file: Path) -> str:
+    """Return of what kind an image is that is not read, "" for other files."""
+    suffix = file.suffix.lower()
+    if suffix:
+        return suffix if suffix in UNREAD else ""
+    with file.open("rb") as handle:
+        return "without an ending" if begins_as_image(handle.read(132)) else ""
 
 
 def _pure(name: str) -> PurePosixPath:
@@ -426,30 +454,57 @@ def _of_shards(table: Path, shards: Sequence[Path], mapping: Sequence[str]) -> C
 
 
 def _of_folder(folder: Path, mapping: Sequence[str], *, parts: bool) -> Collection:
-    """Return the images of ``part/class/…`` or ``part/…``, with a ``metadata.csv`` of the datasets library where there
-    is one; where ``parts`` need not be told, those of ``class/…`` too.
+    """Return the images of ``part/class/…`` or ``part/…``, with the ``metadata.csv`` of the datasets library, in
+    the folder itself or in that of a part, where there is one; where ``parts`` need not be told, those of ``class/…``.
     """
     files = _Files(folder)
-    below = [path for path in files.paths if "/" in path]
-    tops = sorted({path.split("/")[0] for path in below})
+    tops = sorted({path.split("/")[0] for path in files.paths if "/" in path})
     are_parts = bool({top.lower() for top in tops} & PARTS)
-    if not are_parts and (parts or not tops):
+    described, missing, of_tables = _metadata(files, tops, mapping, are_parts=are_parts)
+    told = any(facts.get("part") for facts in described.values())
+    if not are_parts and not told and (parts or not (tops or described)):
         raise _unnamed_folders(folder, tops, len(files.paths), parts=parts)
-    described = _metadata(folder, tops, mapping)
-    rows = []
-    for path in below:
-        top, *between, _ = path.split("/")
-        of_path = {"image_id": path, "path": path, **dict.fromkeys(FACTS, "")}
-        label = (between[0] if between else "") if are_parts else top
-        rows.append({**of_path, "part": top if are_parts else "", "label": label, **described.get(path, {})})
+    below = [path for path in files.paths if "/" in path or path in described]
+    rows = [{**_of_path(path, are_parts=are_parts), **described.get(path, {})} for path in below]
+    rows, of_parts = _with_parts(rows) if told else (rows, [])
     one, several = "image lies in no folder and is left out", "images lie in no folder and are left out"
+    labelled = are_parts or any("label" in facts for facts in described.values())
+    named = [] if labelled or not tops else [f"Folders are classes: {', '.join(tops)}."]
     notes = [
         *files.notes(),
-        *(_maybe_one(top.casefold() for top in tops) if are_parts else [f"Folders are classes: {', '.join(tops)}."]),
+        *(_maybe_one(top.casefold() for top in tops) if are_parts else named),
+        *of_tables,
+        *of_parts,
         _count(len(files.paths) - len(below), one, several),
+        _unread_folders(rows, are_parts=are_parts),
+        _unread_tables(files),
     ]
-    missing = tuple(path for path in described if path not in files.known)
     return Collection(folder=folder, rows=frame(rows), missing=missing, notes=tuple(t for t in notes if t))
+
+
+def _of_path(path: str, *, are_parts: bool) -> dict[str, str]:
+    """Return what the folders of an image say of it."""
+    *folders, _ = path.split("/")
+    part, classes = (folders[:1], folders[1:]) if are_parts else ([], folders)
+    named = {"part": "".join(part), "label": "".join(classes[:1])}
+    return {"image_id": path, "path": path, **dict.fromkeys(FACTS, ""), **named}
+
+
+def _unread_folders(rows: Sequence[Mapping[str, str]], *, are_parts: bool) -> str:
+    """Return a doubt about folders below those of the classes, which often are patients."""
+    deep = 2 if are_parts else 1
+    below = [row["path"].split("/")[deep] for row in rows if row["path"].count("/") > deep and not row["patient"]]
+    if not below:
+        return ""
+    n, first = len(set(below)), min(below)
+    return f"Folders below those of the classes ({n}, as {first}) say nothing here; if they are patients, give a table."
+
+
+def _unread_tables(files: _Files) -> str:
+    """Return which tables lie in the folder or in those of its parts and are not read."""
+    found = [path for path in files.tables if path.count("/") < 2 and PurePosixPath(path).name not in _METADATA]
+    shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+    return f"Not read: {shown}; give a table in place of the folder, and the folder with --images." if found else ""
 
 
 def _unnamed_folders(folder: Path, tops: Sequence[str], n_images: int, *, parts: bool) -> InputError:
@@ -462,28 +517,47 @@ def _unnamed_folders(folder: Path, tops: Sequence[str], n_images: int, *, parts:
     )
 
 
-def _metadata(folder: Path, parts: Sequence[str], mapping: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return what ``metadata.csv`` or ``metadata.jsonl`` in the folder of a part say of its images, by path."""
+def _places(folder: Path, tops: Sequence[str]) -> list[str]:
+    places = [f"{top}{name}" for top in ("", *(f"{top}/" for top in tops)) for name in _METADATA]
+    return [place for place in places if (folder / place).is_file()]
+
+
+def _metadata(
+    files: _Files, tops: Sequence[str], mapping: Sequence[str], *, are_parts: bool
+) -> tuple[dict[str, dict[str, str]], tuple[str, ...], list[str]]:
+    """Return what ``metadata.csv`` or ``metadata.jsonl`` in the folder, or in one below it, say of its images, by path;
+    which of these are not there; and how the tables were read.
+    """
     found: dict[str, dict[str, str]] = {}
-    roles, described = tuple(role for role in ROLES if role != "split"), False
-    for part in parts:
-        for file in (folder / part / "metadata.csv", folder / part / "metadata.jsonl"):
-            if not file.is_file():
-                continue
-            table = read_table(file) if file.suffix == ".csv" else _json_lines(file)
-            columns = find_columns(table, roles, read_mapping(mapping, roles))
-            _need_images(table, columns)
-            described = True
-            for line in table.lines:
-                facts = {fact: value for fact, value in _facts(line.cells, columns).items() if value}
-                found[f"{part}/{_pure(line.cells[columns['image_id']])}"] = facts
-    if mapping and not described:
-        raise InputError(
-            "--map names columns, and no table is read", where=f"--map {mapping[0]}, {folder}",
-            expected="a table, or metadata.csv in the folder of a part", found="folders of images alone",
-            do="leave --map out, or give a table, and the folder with --images",
-        )  # fmt: skip
-    return found
+    missing: list[str] = []
+    notes: list[str] = []
+    roles = tuple(role for role in ROLES if role != "split" or not are_parts)
+    for place in _places(files.folder, tops):
+        table = read_table(files.folder / place) if place.endswith(".csv") else _json_lines(files.folder / place)
+        columns = find_columns(table, roles, read_mapping(mapping, roles))
+        if "image_id" not in columns and "/" not in place:  # a table of the patients alone, it may be
+            notes.append(f"{place} names no images and is not read; say which column does: --map image_id=COLUMN.")
+            continue
+        _need_images(table, columns)
+        names = [(PurePosixPath(place).parent / _pure(n)).as_posix() for n in table.values(columns["image_id"])]
+        for name, path, line in zip(names, files.find_all(names, table.lines), table.lines, strict=True):
+            if path is None:
+                missing.append(name)
+            else:
+                found[path] = found.get(path, {}) | {k: v for k, v in _facts(line.cells, columns).items() if v}
+        read = ", ".join(role for role in columns if role != "image_id")
+        notes += [f"Read from {place}: {read or 'nothing but names'}.", not_read(table, columns)]
+    if mapping and not notes:
+        raise _no_table(files.folder, mapping)
+    return found, tuple(missing), notes
+
+
+def _no_table(folder: Path, mapping: Sequence[str]) -> InputError:
+    return InputError(
+        "--map names columns, and no table is read", where=f"--map {mapping[0]}, {folder}",
+        expected="a table, or metadata.csv in the folder or in that of a part", found="folders of images alone",
+        do="leave --map out, or give a table, and the folder with --images",
+    )  # fmt: skip
 
 
 def _json_lines(file: Path) -> Table:

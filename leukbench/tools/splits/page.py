@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ def _verdict(facts: Plain) -> str:
         unknown = f" {whose}, so that patients on both sides cannot be seen." if lost else ""
         return "**Nothing was found that crosses the parts.**" + unknown
     shared = [(sum(1 for s in facts["shared"] if s["what"] == kind), words) for kind, words in _SHARED.items()]
-    what = [f"{n} {words if n > 1 else words.removesuffix('s')}" for n, words in shared if n]
+    what = [f"{n} {words if n > 1 else re.sub('s(?= |$)', '', words, count=1)}" for n, words in shared if n]
     pairs = [(p["across_parts"], _KINDS[p["kind"]].split(" (")[0]) for p in facts["pairs"] if p["across_parts"]]
     what += [f"{n} pair{'s' if n > 1 else ''} of {kind}" for n, kind in pairs]
     verb = "is" if len(what) == 1 and what[0].startswith("1 ") else "are"
@@ -141,7 +142,9 @@ def _pairs(facts: Plain) -> Iterator[Block]:
 
 
 def _conflicts(conflicts: list[Plain]) -> Iterator[Block]:
-    yield "p", f"{len(conflicts)} pairs of equal pixels have two labels: one of each pair is wrong."
+    n = len(conflicts)
+    pairs = f"{n} pairs of equal pixels have" if n > 1 else "1 pair of equal pixels has"
+    yield "p", f"{pairs} two labels: one of each pair is wrong."
     yield (
         "table",
         [

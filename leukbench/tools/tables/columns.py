@@ -310,6 +310,7 @@ def plain_id(name: str) -> str:
     return whole_number(unicodedata.normalize("NFC", name))
 
 
+_SHOWN = 8
 _JUDGED = frozenset({"label", "predicted"})
 """Parts of which two columns that differ are two scores, so that no name is better than another certain one."""
 
@@ -336,7 +337,21 @@ def find_columns(table: Table, roles: Sequence[str], mapped: ColumnMapping) -> d
                 found[role] = column
     if "patient" in found and "patient" not in mapped.columns:
         _check_patients(table, found)
+    _refuse_lost_figures(table, found)
     return found
+
+
+def _refuse_lost_figures(table: Table, columns: Mapping[str, str]) -> None:
+    """Raise InputError for ids that a spreadsheet has turned into powers of ten: several may have become one."""
+    for role in (role for role in ("image_id", "patient", "group", "origin") if role in columns):
+        column = columns[role]
+        lost = {name for name in set(table.values(column)) if re.fullmatch(r"\d([.,]\d+)?E\+\d+", name, re.IGNORECASE)}
+        if lost:
+            line = next(line for line in table.lines if line.cells[column] in lost)
+            raise line.wrong(
+                "a spreadsheet has cut an id off", column, expected="all figures of it, as several ids may look so",
+                do="format the column as text before the ids are put in, and export it again",
+            )  # fmt: skip
 
 
 def _is_none(table: Table, column: str) -> bool:
@@ -413,3 +428,17 @@ def how_read(columns: Mapping[str, str]) -> str:
     """Return a sentence about the columns that are read under another name, "" where there is none."""
     renamed = [f"{role} from column {column!r}" for role, column in columns.items() if role != column]
     return f"Read: {', '.join(renamed)}." if renamed else ""
+
+
+def not_read(table: Table, columns: Mapping[str, str]) -> str:
+    """Return a sentence about the columns that no part was read from, "" where there is none: one that names the person
+    under a name of its own would be passed over.
+    """
+    known = {*columns.values(), *(unread_patients(table, columns) if "patient" in columns else ())}
+    free = [repr(c) for c in table.header if c not in known and plain_name(c) not in {*IS["image_id"], "path"}]
+    if not free:
+        return ""
+    shown = ", ".join(free[:_SHOWN]) + (f" and {len(free) - _SHOWN} more" if len(free) > _SHOWN else "")
+    return f"Columns not read: {shown}" + (
+        "." if "patient" in columns else "; if one of them names the person: --map patient=COLUMN."
+    )

@@ -256,6 +256,14 @@ def test_a_patient_under_another_spelling_on_the_other_side_is_never_passed_over
         make_split(tmp_path / "t.csv", images, k=3)
 
 
+def test_one_of_a_kind_is_told_as_one(images: Path, tmp_path: Path) -> None:
+    rows = [(n, "train" if i else "test", c, "p01" if i else "P1") for i, (n, _, c, _) in enumerate(ROWS)]
+    rows.append((ROWS[0][0], "test", "B" if ROWS[0][2] == "A" else "A", "P1"))
+    page = check_split(write_table(tmp_path / "t.csv", rows), images).text("md")
+    assert "1 patient in spellings that differ in case, blanks, dashes or leading zeros alone is in several" in page
+    assert "1 pair of equal pixels has two labels" in page
+
+
 def test_spellings_on_one_side_are_said_and_cross_nothing(images: Path, tmp_path: Path) -> None:
     rows = [("img_001.png", "test", "A", "p00"), *[row for row in ROWS if row[0] != "img_001.png"]]
     facts = _facts(images, tmp_path, rows)
@@ -475,6 +483,55 @@ def test_metadata_may_have_a_column_that_is_mapped_and_name_images_that_are_not_
     shutil.rmtree(data)
     with pytest.raises(InputError, match="no table is read"):
         check_split(_parts_of(images, data), mapping=["patient=who"])
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_metadata_in_the_folder_itself_are_read(images: Path, tmp_path: Path, name: str) -> None:
+    data = _parts_of(images, tmp_path / "data")
+    rows = [(f"{part}/{label}/{image}", patient) for image, part, label, patient in ROWS]
+    first = {path.split("/")[0]: path for path, _ in reversed(rows)}.values()
+    rows = [(path, "P00" if path in first else patient) for path, patient in rows]
+    if name.endswith("csv"):
+        write_table(data / name, rows, ("file_name", "Patient ID"))
+    else:
+        lines = [json.dumps({"file_name": image, "Patient ID": patient}) for image, patient in rows]
+        (data / name).write_text("\n".join(lines), encoding="utf-8")
+    found = check_split(data)
+    assert [s["name"] for s in found.facts["shared"]] == ["P00"]
+    assert f"Read from {name}: patient." in found.facts["notes"]
+    (data / name).write_text("who,age\nP00,5\n" if name.endswith("csv") else '{"who": "P00"}', encoding="utf-8")
+    assert any(text.startswith(f"{name} names no images") for text in check_split(data).facts["notes"])
+
+
+def test_metadata_may_name_the_parts_of_folders_of_classes(images: Path, tmp_path: Path) -> None:
+    for image, _, label, _ in ROWS:
+        (tmp_path / label).mkdir(exist_ok=True)
+        shutil.copy(images / image, tmp_path / label / image)
+    rows = [(f"{label}/{image}", part if i else "", patient) for i, (image, part, label, patient) in enumerate(ROWS)]
+    write_table(tmp_path / "metadata.csv", rows, ("file_name", "split", "patient"))
+    facts = check_split(tmp_path).facts
+    assert {p["part"]: p["n_images"] for p in facts["parts"]} == {"test": 15, "train": 32}
+    assert "1 image has no part of the split; it is left out." in facts["notes"] and facts["n_without_patient"] == 0
+
+
+def test_what_of_a_folder_or_table_says_nothing_is_told(images: Path, tmp_path: Path) -> None:
+    data = _parts_of(images, tmp_path / "data")
+    for i, part in enumerate(("train", "test")):
+        (data / part / "A" / "P07").mkdir()
+        shutil.copy(images / ROWS[i * 2][0], data / part / "A" / "P07" / "more.png")
+    for name in ("scan.dcm", "photo.HEIC", "notes.txt", "labels.csv"):
+        (data / "train" / name).write_bytes(b"something")
+    shutil.copy(images / ROWS[0][0], data / "train" / "A" / "without")
+    notes = check_split(data).facts["notes"]
+    left = "3 images are of kinds that are not read and left out ("
+    assert any(text.startswith(left) and "without an ending: 1" in text and ".heic: 1" in text for text in notes)
+    assert any(text.startswith("Folders below those of the classes (1, as P07) say nothing") for text in notes)
+    assert any(text.startswith("Not read: train/labels.csv; give a table") for text in notes)
+    rows = [(*row[:3], "s1", row[3]) for row in ROWS]
+    table = write_table(tmp_path / "t.csv", rows, ("image", "split", "label", "slide", "Pat-Nr"))
+    told = "Columns not read: 'slide', 'Pat-Nr'; if one of them names the person: --map patient=COLUMN."
+    assert told in check_split(table, images).facts["notes"]
+    assert "Columns not read: 'slide'." in check_split(table, images, mapping=["patient=Pat-Nr"]).facts["notes"]
 
 
 def test_a_datalist_names_images_in_lists_of_one_and_what_names_several_is_told(images: Path, tmp_path: Path) -> None:
