@@ -65,6 +65,8 @@ def find_scores(
         Where logits are not said to be such, and, unless there is a column of calls to score instead, where two
         sets of columns fit and where a single column does not say of which class it is.
     """
+    if mapped.columns.get("score") == "none" and "score" not in columns:
+        return None, ("No scores are read, as --map score=none says.",)
     free = [c for c in table.header if c not in columns.values()]
     families = _families(free, {mapped.classes.get(name, name) for name in labels}, mapped)
     if _may_be_classes(table, free, labels, families, columns, mapped):
@@ -373,7 +375,8 @@ def _check_sums(table: Table, used: Sequence[str], values: FloatArray, off: Floa
         where=f"{table.file}, line {line.number}, columns {', '.join(used)}, image {line.cells.get(image, '')!r}",
         expected=f"1, to within {tolerance:.3g} for {decimals} decimals",
         found=f"{' + '.join(map(str, row.tolist()))} = {row.sum():.6g}",
-        do="give the softmax over all classes (of logits add --logits); of a sigmoid per class, give predicted instead",
+        do="give the softmax over all classes (of logits add --logits); of a sigmoid per class give predicted instead; "
+        f"where it is there, leave the scores out: {option({'score': 'none'})}",
     )
 
 

@@ -24,7 +24,7 @@ from leukbench.tools.score.calls import (
 )
 from leukbench.tools.score.classes import check_same_names
 from leukbench.tools.score.numbers import SCORE, ScoreColumns, find_scores, read_numbers
-from leukbench.tools.score.repeats import within_runs
+from leukbench.tools.score.repeats import one_training, within_runs
 from leukbench.tools.tables.columns import (
     IS,
     MAY_BE,
@@ -547,7 +547,12 @@ def _check_repeats(table: Table, columns: Mapping[str, str], p: Predictions, uni
 
 
 def _unique_by(table: Table, columns: Mapping[str, str]) -> str:
-    """Return what to do about an image that stands twice: another column may name it, or two share a name."""
+    """Return what to do about an image that stands twice: a column may tell models apart, another one may name it, or
+    two share a name.
+    """
+    one = one_training(table, columns)
+    if one:
+        return f"score one of several trainings: {one}; or number the seeds of one network in a column seed"
     free = [c for c in table.header if c not in columns.values() and plain_name(c) in {*IS["image_id"], "path"}]
     unique = [c for c in free if len(set(table.values(c))) == len(table.lines)]
     other = option({"image_id": unique[0] if unique else "none"})

@@ -25,6 +25,7 @@ def remarks_on(loaded: LoadedPredictions) -> tuple[str, ...]:
         _unnamed_groups(loaded),
         *_alike(p),
         _same_images(p),
+        _same_trainings(p),
         _never_tested(p),
         _none_right(p),
         *_mixed_up(p),
@@ -84,6 +85,28 @@ def _same_images(p: Predictions) -> str:
         f"{len(several)} image{'s have' if len(several) > 1 else ' has'} several ids that differ only in case or a "
         f"leading ./ ({'; '.join(several[:3])}{'; …' if len(several) > 3 else ''}): each id counts as an image of its "
         "own; where they are one, write one id."
+    )
+
+
+def _same_trainings(p: Predictions) -> str:
+    """Return which seeds hold the same calls and scores of the same images: they are one training, most likely.
+
+    Calls alone say so only where many are wrong: two good networks may call the same images right.
+    """
+    if len(p) < 20 or (np.isnan(p.scores).all() and (p.label != p.predicted).sum() < 20):
+        return ""
+    said: dict[bytes, list[str]] = {}
+    for seed in np.unique(p.seed).tolist():
+        rows = np.flatnonzero(p.seed == seed)
+        rows = rows[np.lexsort((p.fold[rows], p.image_id[rows]))]
+        found = (p.image_id, p.fold, p.predicted, p.scores)
+        said.setdefault(b"".join(array[rows].tobytes() for array in found), []).append(str(seed))
+    several = "; ".join(", ".join(seeds) for seeds in said.values() if len(seeds) > 1)
+    return (
+        f"Seeds {several} say the same of every image: they may be one training several times; then the intervals say "
+        "nothing of another one."
+        if several
+        else ""
     )
 
 

@@ -5,6 +5,7 @@ epoch.
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -60,6 +61,16 @@ def within_runs(table: Table, columns: Mapping[str, str]) -> list[str]:
         counted[value] += 1
         ids.append(f"row {counted[value]} of its {columns['seed']}")
     return ids
+
+
+def one_training(table: Table, columns: Mapping[str, str]) -> str:
+    """Return the option that scores one training alone, "" where no column tells apart the rows of each image."""
+    places = [columns[role] for role in ("image_id", "fold", "seed") if role in columns]
+    for column in (c for c in table.header if c not in columns.values() and plain_name(c) in _RUNS):
+        values = table.values(column)
+        if len(set(zip(values, *(table.values(c) for c in places), strict=True))) == len(table.lines):
+            return f"--where {shlex.quote(f'{column}={values[0]}')}"
+    return ""
 
 
 def _blocks(table: Table, column: str, facts: Sequence[str]) -> dict[str, list[tuple[str, ...]]]:

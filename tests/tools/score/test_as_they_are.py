@@ -475,6 +475,35 @@ def test_a_score_that_the_calls_contradict_in_every_row_is_refused(tmp_path: Pat
     assert load_predictions(file, mapping=["predicted=none"]).with_scores
 
 
+def test_scores_of_a_sigmoid_each_are_left_out_beside_calls_when_asked(tmp_path: Path) -> None:
+    text = "image,label,patient,pred,prob_A,prob_B,prob_C\n" + "".join(
+        f"i{i},{'ABC'[i % 3]},P{i},{'ABC'[i * 2 % 3]},0.7,0.6,0.{i}\n" for i in range(1, 10)
+    )
+    with pytest.raises(InputError, match="do not sum to 1") as caught:
+        load_predictions(_file(tmp_path, text))
+    assert "leave the scores out: --map score=none" in caught.value.do
+    found = load_predictions(_file(tmp_path, text), mapping=["score=none"])
+    assert not found.with_scores and found.with_predicted and "prob_A" in found.unread
+    assert "No scores are read, as --map score=none says." in found.notes
+
+
+def test_images_that_several_models_called_ask_for_one_of_them(tmp_path: Path) -> None:
+    rows = [f"i{i},{'AB'[i % 2]},P{i},A,{model}" for model in ("a net", "vgg") for i in range(6)]
+    file = _file(tmp_path, "image,label,patient,pred,model\n" + "\n".join(rows) + "\n")
+    with pytest.raises(InputError, match="stands twice") as caught:
+        load_predictions(file)
+    assert "--where 'model=a net'" in caught.value.do and "none" not in caught.value.do
+    assert len(load_predictions(file, where=["model=a net"]).predictions) == 6
+
+
+@pytest.mark.parametrize("lost", ["1.23457E+11", "2,1E+05", "1E+08"])
+def test_ids_that_a_spreadsheet_cut_off_are_refused(tmp_path: Path, lost: str) -> None:
+    rows = [f"i{i};{'AB'[i % 2]};{lost if i else '12E5'};A" for i in range(6)]
+    with pytest.raises(InputError, match="a spreadsheet has cut an id off") as caught:
+        load_predictions(_file(tmp_path, "image;label;patient;pred\n" + "\n".join(rows) + "\n"))
+    assert "line 3, column patient" in caught.value.where
+
+
 def test_the_auc_of_a_score_of_the_other_class_is_not_turned_round(tmp_path: Path) -> None:
     file = _single_score(tmp_path)
     auc = json.loads(score(file, None, "json", mapping=["positive=0"]))["metrics"]["auc"]["value"]

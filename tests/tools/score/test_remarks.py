@@ -57,6 +57,22 @@ def test_seeds_may_cut_folds_differently(tmp_path: Path) -> None:
     assert [text for text in found if not text.startswith("The AUC is computed within")] == []
 
 
+def test_seeds_that_say_the_same_of_every_image_are_told(tmp_path: Path) -> None:
+    def remarks(of_seed: dict[int, float]) -> list[str]:
+        rows = [
+            f"i{i},{'AB'[i % 2]},P{i // 4},{(0.3 + 0.01 * i) % 1:.2f},{1 - (0.3 + 0.01 * i) % 1:.2f},{seed}"
+            if shift == 0
+            else f"i{i},{'AB'[i % 2]},P{i // 4},{0.5 + shift},{0.5 - shift},{seed}"
+            for seed, shift in of_seed.items()
+            for i in range(24)
+        ]
+        text = "image,label,patient,score_A,score_B,seed\n" + "\n".join(rows) + "\n"
+        return [remark for remark in _remarks(tmp_path, text) if remark.startswith("Seeds")]
+
+    assert remarks({0: 0, 3: 0, 4: 0.1})[0].startswith("Seeds 0, 3 say the same of every image")
+    assert not remarks({0: 0, 3: 0.2, 4: 0.1}) and not remarks({0: 0})
+
+
 @pytest.mark.parametrize("what", ["patient", "origin"])
 def test_what_lies_in_several_groups_is_named(tmp_path: Path, what: str) -> None:
     rows = "a,A,g1,x,A\nb,A,g2,x,A\nc,B,g3,y,B\n"
