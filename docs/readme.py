@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 START = "<!-- index: the lines of reports/index.md -->\n"
 END = "\n<!-- /index -->"
-_COLUMNS = 3
+_COLUMNS = 4
 
 
 def block(index: str) -> str:
@@ -20,11 +20,11 @@ def block(index: str) -> str:
 
     Of tables the first columns are kept; links lead into ``reports/``.
 
-    >>> print(block("# Title\\n\\n**Two** [papers](p.md).\\n\\n| a | b | c | d |\\n|---|---|---|---|\\n\\nBrackets"))
+    >>> print(block("# Title\\n\\n**Two** [papers](p.md).\\n\\n| a | b | c | d | e |\\n|---|---|---|---|---|\\n\\nBrackets"))
     **Two** [papers](reports/p.md).
     <BLANKLINE>
-    | a | b | c |
-    |---|---|---|
+    | a | b | c | d |
+    |---|---|---|---|
     """
     lines = itertools.dropwhile(lambda line: not line.startswith("**"), index.splitlines())
     first = itertools.takewhile(lambda line: not line.startswith(("Brackets", "## ")), lines)

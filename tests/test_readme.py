@@ -29,17 +29,17 @@ INDEX = """# Title
 
 **2 papers** ([all](audit.md), [out](https://a.org)).
 
-| a | b | c | d |
-|---|---|---|---|
-| [1](p.md) | 2 | 3 | 4 |
+| a | b | c | d | e |
+|---|---|---|---|---|
+| [1](p.md) | 2 | 3 | 4 | 5 |
 
 Brackets are intervals.
 """
 BLOCK = """**2 papers** ([all](reports/audit.md), [out](https://a.org)).
 
-| a | b | c |
-|---|---|---|
-| [1](reports/p.md) | 2 | 3 |"""
+| a | b | c | d |
+|---|---|---|---|
+| [1](reports/p.md) | 2 | 3 | 4 |"""
 
 
 def test_the_readme_opens_with_the_lines_of_the_committed_index() -> None:

@@ -57,6 +57,7 @@ class Headline:
     without_network: str
     status: str
     verdict: str = ""  # of its runs, with the difference from what is printed
+    held: str = "not run"  # its name, or the whole of it, before how much was run
 
 
 def tested_verdict(reports: Sequence[ReportData], paper: Paper, study: str) -> Verdict | None:
@@ -144,6 +145,9 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
     data = ran[0]
     shown = [names[0] for protocol in FIRST if (names := _experiments(data, paper.key, study, claim, protocol))]
     states = [status(data, name, claim.arm) for name in shown]
+    extent, found = how_much(states) or "not run", data.verdict(claim.id)
+    outcome = f"{found.verdict}: " if found else ""
+    verdict = _verdict(data, claim, tested_verdict(reports, paper, study), shown[:1])
     return Headline(
         paper=made.paper, study=study, printed=made.printed, could_be_true=made.could_be_true, finding=made.finding,
         as_published=_level(data, paper.key, study, claim, "as_published"),
@@ -151,8 +155,8 @@ def headline(reports: Sequence[ReportData], paper: Paper, study: str, findings: 
         by_class=_by_class(data, paper.key, study, claim),
         same_test=_same_test(data, paper.key, study, claim),
         last_epochs="; ".join(filter(None, (_last_epochs(data, name, claim.arm) for name in shown))),
-        without_network=made.without_network, status=how_much(states) or "not run",
-        verdict=_verdict(data, claim, tested_verdict(reports, paper, study), shown[:1]),
+        without_network=made.without_network, status=extent, verdict=verdict,
+        held=f"{verdict}. Run: {extent}" if verdict else f"{outcome}{extent}",
     )  # fmt: skip
 
 
@@ -231,8 +235,8 @@ def _other_reading(data: ReportData, experiment: str, first: str, claim: Claim) 
         alike = one == only_class(data, first, claim.arm)
         return f"; by {name} {'alike' if alike else one_answer(e, one)}"
     result = with_interval(e, data.unit(experiment))
-    ran, of_first = (status(data, n, claim.arm) for n in (experiment, first))
-    return f"; by {name} {result}{'' if ran == of_first else f', {ran}'}"
+    ran, of_first = (status(data, n, claim.arm).split(", ") for n in (experiment, first))
+    return f"; by {name} {', '.join([result, *(part for part in ran if part not in of_first)])}"
 
 
 def _estimate(data: ReportData, experiment: str, claim: Claim) -> Estimate | None:
@@ -243,8 +247,8 @@ def _estimate(data: ReportData, experiment: str, claim: Claim) -> Estimate | Non
 
 def _trainings(e: Estimate) -> str:
     """Return how much the trainings differ whose mean an estimate is: with two of them that decides its limits."""
-    spread = f"standard deviation {percent(math.sqrt(e.seed_variance))} points"
-    return f", mean of {e.n_seeds} trainings ({spread})" if e.n_seeds > 1 else ""
+    spread = percent(math.sqrt(e.seed_variance))
+    return f", mean of {e.n_seeds} trainings (SD {spread})" if e.n_seeds > 1 else ""
 
 
 def _after_steps(data: ReportData, experiment: str, arm: str) -> str:
@@ -265,7 +269,7 @@ def _seen_in_training(result: ExperimentResult, unit: str) -> str:
     if not seen:
         return ""
     known = " known to be" if seen < tested and result.certificate.unknown_origins else ""
-    return f" ({'all' if seen == tested else count(seen)} of them{known} in {training_side(result)} too)"
+    return f" ({'all' if seen == tested else count(seen)}{known} in {training_side(result)} too)"
 
 
 def _by_class(data: ReportData, paper: str, study: str, claim: Claim) -> str:
@@ -330,7 +334,7 @@ def _without(reports: Sequence[ReportData], paper: str, study: str) -> str:
     n, (model, value), majority, groups, unit = max(found)
     if few := too_few(groups, unit):
         return few
-    return f"{model} {percent(value)} (majority {percent(majority)}; {count(n)} images of {count(groups)} {unit}s)"
+    return f"{model} {percent(value)} (majority {percent(majority)}; {count(n)} images)"
 
 
 def to_settle(reports: Sequence[ReportData], paper: Paper, study: str, findings: Sequence[Finding]) -> str:

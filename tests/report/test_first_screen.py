@@ -206,7 +206,7 @@ def test_claimed_stands_beside_reproduced_with_patients_and_status(data: ReportD
         "70.0 [65.0 to 75.0], 20 patients",
     )
     assert made.status == "full, one seed"
-    assert made.without_network == "border 88.0 (majority 50.0; 400 images of 20 patients)"
+    assert made.without_network == "border 88.0 (majority 50.0; 400 images)"
     limited = with_result(data, "patient", receipt=receipt(250, deviations=("limited",), epochs=5))
     assert (
         established.headline([limited], data.papers[PAPER], NAME, ()).status == "full → 5 of 40 epochs; both one seed"
@@ -241,8 +241,8 @@ def test_a_result_as_published_stands_with_what_its_test_shares_and_what_colours
 
 @pytest.mark.parametrize(("shared", "said"), [
     (({},), ""),
-    (({"patients": 20},), " (all of them in training too)"),
-    (({"patients": 3}, {"patients": 7}), " (3 of them in training too)"),  # the second fold was not run
+    (({"patients": 20},), " (all in training too)"),
+    (({"patients": 3}, {"patients": 7}), " (3 in training too)"),  # the second fold was not run
 ])  # fmt: skip
 def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
     data: ReportData, shared: tuple[dict[str, int], ...], said: str
@@ -253,7 +253,7 @@ def test_a_result_says_at_once_how_many_of_its_patients_were_trained_on(
     assert "training" not in head.by_patient
     lost = dataclasses.replace(certificate(shared=({"patients": 3},)), unknown_origins=1)
     unsure = established.headline([with_result(data, "as_published", certificate=lost)], data.papers[PAPER], NAME, ())
-    assert " (3 of them known to be in training too)" in unsure.as_published
+    assert " (3 known to be in training too)" in unsure.as_published
 
 
 def test_what_validation_shares_with_the_test_is_not_said_of_training(data: ReportData) -> None:
@@ -263,7 +263,7 @@ def test_what_validation_shares_with_the_test_is_not_said_of_training(data: Repo
     head = established.headline(
         [with_result(data, "as_published", certificate=validated)], data.papers[PAPER], NAME, ()
     )
-    assert " (3 of them in training or validation too)" in head.as_published
+    assert " (3 in training or validation too)" in head.as_published
     assert "of its test images, in training or validation too: 3" in head.same_test
 
 
@@ -302,7 +302,7 @@ def test_a_mean_of_trainings_says_how_much_they_differ(data: ReportData) -> None
     head = established.headline(
         [with_arm(data, "as_published", NET, selections={"recipe": (twice,)})], data.papers[PAPER], NAME, ()
     )
-    assert ", mean of 2 trainings (standard deviation 4.9 points), " in head.as_published
+    assert ", mean of 2 trainings (SD 4.9), " in head.as_published
     assert "trainings" not in head.by_patient
 
 
@@ -413,12 +413,14 @@ def test_a_verdict_of_runs_stands_on_the_first_screen_with_the_difference_and_th
     said = established.headline([tested], data.papers[PAPER], NAME, ()).verdict
     assert said == "**inconclusive**: +4.6 points from what is printed [+0.4 to +8.4], at a margin of 10"
     assert f"- *Verdict of these runs*: {said}." in paper_page(site(tested), site().papers[PAPER])
-    assert f". {said} |" in index_page(site(tested))
+    assert f" | {said}. Run: " in index_page(site(tested))
     copies = dataclasses.replace(tested, by_image={("as_published", NET): 0.985})
     counted = established.headline([copies], data.papers[PAPER], NAME, ()).verdict
     assert counted.endswith("[+0.4 to +8.4] by original, +3.0 image by image, at a margin of 10")
     untold = compared(asked, verdicts=(dataclasses.replace(verdict("not testable"), faithful=difference),))
-    assert established.headline([untold], data.papers[PAPER], NAME, ()).verdict == ""
+    none = established.headline([untold], data.papers[PAPER], NAME, ())
+    assert (none.verdict, none.held) == ("", f"not testable: {none.status}")
+    assert f" | {none.held} | " in index_page(site(untold))
     assert "Verdict of these runs" not in paper_page(site(untold), site().papers[PAPER])
 
 
