@@ -20,7 +20,7 @@ def block(index: str) -> str:
 
     Of tables the first columns are kept; links lead into ``reports/``.
 
-    >>> print(block("# Title\\n\\n**Two** [papers](p.md).\\n\\n| a | b | c | d | e |\\n|---|---|---|---|---|\\n\\nBrackets"))
+    >>> print(block("# T\\n\\n**Two** [papers](p.md).\\n\\n| a | b | c | d | e |\\n|---|---|---|---|---|\\n\\nBrackets"))
     **Two** [papers](reports/p.md).
     <BLANKLINE>
     | a | b | c | d |
