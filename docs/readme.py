@@ -20,8 +20,8 @@ def block(index: str) -> str:
 
     Of tables the first columns are kept; links lead into ``reports/``.
 
-    >>> print(block("# T\\n\\n**Two** [papers](p.md).\\n\\n| a | b | c | d | e |\\n|---|---|---|---|---|\\n\\nBrackets"))
-    **Two** [papers](reports/p.md).
+    >>> print(block("# T\\n\\n**2** [papers](p.md).\\n\\n| a | b | c | d | e |\\n|---|---|---|---|---|\\n\\nBrackets"))
+    **2** [papers](reports/p.md).
     <BLANKLINE>
     | a | b | c | d |
     |---|---|---|---|

@@ -217,8 +217,8 @@ Made-up papers with known truth. In an honest one every figure follows from draw
 classes, 40 to 900 test images, matrices, scores, per-class scores, folds, repeated runs, curves, counts, copies, layer
 tables, a recipe, quotations and repetitions in the text, each present or not, printed in percent or as fractions with
 one to three decimals, rounded or truncated. Into each corrupted one a single error is planted. An alarm is a finding
-*inconsistent*; where a check never says that, its milder finding about what was planted counts. Nothing but the
-planted figure may be accused.
+*inconsistent*; where a check may not say that (of a row that may be a mean over trainings, for one), its milder finding
+about what was planted counts. Nothing but the planted figure may be accused.
 
 Brackets are 95 % intervals of Clopper and Pearson. The same numbers give the same page:
 

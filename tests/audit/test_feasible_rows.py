@@ -120,7 +120,11 @@ def test_margins_become_a_matrix() -> None:
 
 
 def test_a_row_of_several_classes_names_its_smallest_conflict() -> None:
-    rows = (score("accuracy", "91.33"), score("f1", "97.10", average="macro"), score("mcc", "0.870", unit="fraction"))
+    once = {"aggregation": "single"}
+    rows = (
+        score("accuracy", "91.33", **once), score("f1", "97.10", average="macro", **once),
+        score("mcc", "0.870", unit="fraction", **once),
+    )  # fmt: skip
     sizes = [images("100", split="test", **{"class": c}) for c in "abc"]
     (draft,) = together.check_multiclass_rows(read(paper(*rows, *sizes, classes=tuple("abc"))))
     assert draft.status == "inconsistent" and not draft.accused

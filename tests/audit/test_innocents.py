@@ -136,7 +136,7 @@ def test_without_effort_left_a_row_is_not_decided_and_says_why() -> None:
     drafts = feasible_rows.check_binary_rows(read(paper(*rows, *sizes)))
     undecided = [d for d in drafts if d.status == "uncheckable"]
     assert len(drafts) == 8 and 0 < len(undecided) < 8 and all("budget" in d.statement for d in undecided)
-    assert all(d.status == "inconsistent" for d in drafts if d not in undecided)
+    assert all(d.status == "implausible" for d in drafts if d not in undecided)
 
 
 def test_a_search_of_several_classes_without_effort_says_nothing() -> None:

@@ -90,13 +90,15 @@ def test_scores_of_the_cells_of_c_nmc_need_a_matrix_of_their_class_sizes() -> No
     """
     sizes = [images("2182", split="test", **{"class": "ill"}), images("1017", split="test", **{"class": "well"})]
 
-    def row(precision: str) -> str:
-        scores = (score("accuracy", "95.0"), score("recall", "99.0", **{"class": "ill"}))
-        third = score("precision", precision, **{"class": "ill"})
+    def row(precision: str, aggregation: str = "single") -> str:
+        said = {"aggregation": aggregation}
+        scores = (score("accuracy", "95.0", **said), score("recall", "99.0", **said, **{"class": "ill"}))
+        third = score("precision", precision, **said, **{"class": "ill"})
         (found,) = feasible_rows.check_binary_rows(read(paper(*scores, third, *sizes)))
         return found.status
 
     assert (row("94.0"), row("97.0")) == ("consistent", "inconsistent")
+    assert row("97.0", "") == "implausible"  # a mean over trainings, it may be
 
 
 def test_a_score_of_what_is_no_class_refutes_nothing() -> None:

@@ -305,6 +305,34 @@ def gains(rng: Rng) -> Paper:
     return paper(*rows, {**gain, "value": printed(value, digits=digits, percent=True, truncate=False)})
 
 
+def unsaid_runs(rng: Rng) -> Paper:
+    """Means over several trainings, tested on the same images, of which the table says nothing."""
+    k, style = int(rng.choice([2, 2, 3])), _style(rng)
+    sizes, rates = rng.integers(20, 300, k), rng.uniform(0.6, 0.98, k)
+    runs = [_run(rng, sizes, rates) for _ in range(int(rng.integers(2, 11)))]
+    how = str(rng.choice(["macro", "0"] if k == 2 else ["macro", "weighted"]))
+    common = {"model": "m", "split": "test"}
+    accuracy = float(np.mean([np.trace(m) / m.sum() for m in runs]))
+    rows: list[Row] = [{**common, "metric": "accuracy", **_print(accuracy, rng, style)}]
+    for metric in ("precision", "recall", "f1"):
+        value = float(np.mean([_averaged(m, metric, how) for m in runs]))
+        rows.append({**common, "metric": metric, **_print(value, rng, style)})
+    names = tuple(f"c{i}" for i in range(k))
+    stated = [images(str(n), split="test", **{"class": name}) for name, n in zip(names, sizes, strict=True)]
+    return paper(*rows, *stated, classes=names)
+
+
+def _run(rng: Rng, sizes: np.ndarray[Any, Any], rates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the matrix of one training, whose recalls differ from those of others."""
+    k = len(sizes)
+    right = rng.binomial(sizes, np.clip(rates + rng.normal(0, 0.03, k), 0, 1))
+    m = np.diag(right)
+    for c in range(k):
+        others = [o for o in range(k) if o != c]
+        m[c, others] = rng.multinomial(sizes[c] - right[c], np.full(k - 1, 1 / (k - 1)))
+    return m
+
+
 KINDS: tuple[Callable[[Rng], Paper], ...] = (
     mixed_row,
     pooled_row,
@@ -313,4 +341,5 @@ KINDS: tuple[Callable[[Rng], Paper], ...] = (
     parts,
     layer_table,
     gains,
+    unsaid_runs,
 )

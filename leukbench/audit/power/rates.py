@@ -23,7 +23,7 @@ class PowerRow:
 
     corruption: str
     experiments: int
-    found: int  # with an inconsistent finding (or, where a check never says that, a milder one of an aimed check)
+    found: int  # with an inconsistent finding (or, where a check may not say that, a milder one of an aimed check)
     checks: tuple[str, ...]  # that found it
     wrongly_accused: int = 0  # experiments in which a figure that was not touched is accused
     by_check: tuple[tuple[str, int], ...] = ()  # in how many experiments each aimed check found it

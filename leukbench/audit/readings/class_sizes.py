@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 
 from leukbench.audit.readings.claims import RowKey, canonical, count_of, own_size, row_key
@@ -63,7 +64,7 @@ def _class_sizes(ledger: Ledger, key: RowKey) -> Sizes | None:
     every = [m for m in ledger.matrices if m.exact and m.actual_known and total_is_stated(ledger, m)]
     own_matrix = next((m for m in every if m.key == key), None)
     if own_matrix is not None:
-        return _from_matrix(own_matrix, "the row sums of its matrix")
+        return replace(_from_matrix(own_matrix, "the row sums of its matrix"), of_matrix=True)
     if over_folds(ledger, key):
         return None  # one stated part is not what its folds are
     _, model, _, _, condition, _ = key

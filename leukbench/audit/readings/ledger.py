@@ -18,12 +18,14 @@ class Sizes:
     """How many images of each class a result was counted on, and the claims that say so.
 
     ``presumed``: taken from another network's test part, on which this result was only presumably counted too.
+    ``of_matrix``: the row sums of its own matrix, which is of one pass over them.
     """
 
     counts: dict[str, int]
     claims: tuple[Claim, ...]
     basis: str
     presumed: bool = False
+    of_matrix: bool = False
 
     @property
     def total(self) -> int:

@@ -153,8 +153,9 @@ def _of_a_part(row: Fields) -> Fields:
 
 
 def _counted(row: Fields) -> Fields:
-    """Return the number of images of a report as one of its tested images."""
-    return {**row, "split": "test"} if row["metric"] == "n_images" and not row.get("split") else row
+    """Return the number of images of a report as one of its tested images, which it is one pass over."""
+    of_report = row["metric"] == "n_images" and not row.get("split")
+    return {**row, "split": "test", "aggregation": "single"} if of_report else row
 
 
 def _in_study(row: Fields, names: Sequence[str]) -> Fields:

@@ -11,6 +11,7 @@ from leukbench.papers.schema import Claim
 from leukbench.tools.draft.audit import draft_of
 from leukbench.tools.draft.figures import read_figures
 from leukbench.tools.draft.tables import Printed
+from tests.support.drafts import doubts
 
 SIZES = "ALL=20,HEM=44"
 """A matrix [[15, 5], [3, 41]]: accuracy 87.5, recalls 75.0 and 93.2, precisions 83.3 and 89.1."""
@@ -145,11 +146,10 @@ def test_a_caption_of_means_and_numbers_of_images_beside_names_are_understood(tm
     paper = draft_of(tmp_path / "t.md", SIZES).paper()
     assert not [f for f in audit_papers([paper]) if f.status == "inconsistent"]
     assert {c.aggregation for c in paper.claims if c.metric == "recall"} == {"mean"}
-    accused, claims = audited(
-        tmp_path, ["Class|Recall|Accuracy (mean ± SD)", "ALL (n = 20)|77.0|", "HEM (n=44)|94.0|90"], SIZES
-    )
+    rows = ["Class|Recall|Accuracy (mean ± SD)", "ALL (n = 20)|77.0|", "HEM (n=44)|94.0|90"]
+    accused, claims = audited(tmp_path, rows, SIZES)
     assert [(c.class_, c.condition) for c in claims] == [("ALL", ""), ("HEM", ""), ("HEM", "")]
-    assert accused == ["binary_rows"]
+    assert accused == [] and "binary_rows" in doubts(tmp_path / "t.md", SIZES)
 
 
 def test_what_else_names_a_row_is_its_condition(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from leukbench.audit.engine.feasibility import (
 )
 from leukbench.audit.engine.multiclass import Answer, decide, usable
 from leukbench.audit.engine.rounding import Interval, shown
+from leukbench.audit.engine.run_means import run_means_fit
 from leukbench.audit.readings.claims import count_of, score_interval
 from leukbench.audit.readings.class_sizes import class_sizes, n_classes
 from leukbench.audit.readings.draft import Draft
@@ -41,6 +43,12 @@ _REPAIR_OF_MANY = (
     "another class balance in the test set, a binary reading (some classes pooled against the others), or an accuracy "
     "that is a mean of one-against-rest accuracies."
 )
+_POINT = Fraction(1, 100)
+_UNLESS = {
+    "": "", "near": ", unless they are averages over folds, runs or batches",
+    "far": ", unless they are averages over folds or runs that differ widely",
+}  # fmt: skip
+_ONCE = frozenset({"single", "pooled"})
 MOST_IMAGES = 1_000_000
 """Test images beyond which no search for a matrix is begun."""
 
@@ -78,12 +86,14 @@ def _counted_row(
     cells = math.prod(n + 1 for n in sizes.counts.values())
     if len(pairs) > 1 and cells <= MAX_CELLS:
         enough = effort.take(cells * len(pairs) // SCORE_VALUES)
-        return [_with_sizes(row, pairs, sizes, head) if enough else _not_tried(row, pairs, sizes)]
+        return [_with_sizes(effort, row, pairs, sizes, head) if enough else _not_tried(row, pairs, sizes)]
     known = [p for p in pairs if usable(p[0])]
     return [_searched("binary_rows", effort, row, known, sizes, head)] if len(known) > 1 else []
 
 
-def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool) -> Draft:
+def _with_sizes(
+    effort: Effort, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, head: bool
+) -> Draft:
     grid = BinaryGrid(sizes.counts)
     # a score may be read in any way here, even another way than its neighbours: what is refused then is proved
     masks = [functools.reduce(np.logical_or, [grid.mask(score, r) for r in (*READINGS, "micro")]) for score, _ in pairs]
@@ -98,14 +108,12 @@ def _with_sizes(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: S
         row,
         pairs,
         conflicts,
-        _on(sizes),
+        sizes,
         f"All {(grid.p + 1) * (grid.q + 1)} matrices with these class sizes were tried, with either class as "
         "positive, macro and weighted",
-        tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         head,
         _fit_repair(pairs),
-        sizes=sizes.claims,
-        proved=not sizes.presumed and not row.unstated_folds,
+        averaged=_as_average(effort, row, pairs, sizes),
     )
 
 
@@ -254,17 +262,18 @@ def _conflict_draft(
     row: Row,
     pairs: list[tuple[Score, tuple[Claim, ...]]],
     conflicts: list[tuple[int, ...]],
-    basis: str,
+    sizes: Sizes,
     how: str,
-    claims: tuple[Claim, ...],
     head: bool,
     repair: str,
     *,
-    sizes: tuple[Claim, ...] = (),
-    proved: bool = True,
+    averaged: Literal["", "near", "far"],
 ) -> Draft:
-    """Return the draft of a conflict; ``sizes``: claims of the class sizes that every conflict rests on as well."""
-    background = tuple((c.id,) for c in sizes)
+    """Return the draft of a conflict, which rests on the class sizes too; ``averaged``: how the row may be a mean over
+    trainings or folds (:func:`_as_average`), of which one matrix proves nothing.
+    """
+    proved = not (sizes.presumed or row.unstated_folds or averaged)
+    background = tuple((c.id,) for c in sizes.claims)
     blocks = [(*(tuple(c.id for c in pairs[i][1]) for i in conflict), *background) for conflict in conflicts]
     guilty = accused(blocks) if proved else ()
     others = f" {len(conflicts)} such smallest sets exist." if len(conflicts) > 1 else ""
@@ -274,11 +283,11 @@ def _conflict_draft(
         check=check,
         status="inconsistent" if proved else "implausible",
         kind="arithmetic",
-        claims=claims,
-        severity=(3 if head else 2) if proved else 1,
-        statement=f"The scores of {row.label} cannot hold together {basis}.",
+        claims=tuple(c for _, cs in pairs for c in cs) + sizes.claims,
+        severity=(3 if head else 2) if proved or averaged == "far" else 1,
+        statement=f"The scores of {row.label} cannot hold together {_on(sizes)}{_UNLESS[averaged]}.",
         witness=f"{_conflict_words(pairs, conflicts[0])} {how}; none prints as these.{others}{blame}",
-        repair=repair,
+        repair=f"an average over folds, runs or batches, or {repair}" if averaged == "near" else repair,
         members=blocks[0] if proved else (),
         more=tuple(blocks[1:]) if proved else (),
         accused=tuple(i for block in guilty for i in block),
@@ -459,14 +468,12 @@ def _searched(
         row,
         pairs,
         [_smallest_conflict(effort, sizes, scores)],
-        _on(sizes),
+        sizes,
         "Right answers and calls of each class were searched whole, with macro, weighted, micro and one-class "
         "readings of each",
-        tuple(c for _, cs in pairs for c in cs) + sizes.claims,
         head,
         _fit_repair(pairs) if len(counts) == 2 else _REPAIR_OF_MANY,
-        sizes=sizes.claims,
-        proved=not sizes.presumed and not row.unstated_folds,
+        averaged=_as_average(effort, row, pairs, sizes),
     )
 
 
@@ -475,10 +482,32 @@ def _smallest_conflict(effort: Effort, sizes: Sizes, scores: list[Score]) -> tup
     shows."""
 
     def feasible(subset: tuple[int, ...]) -> bool:
-        some, counts = [scores[i] for i in subset], list(sizes.counts.values())
-        return decide(counts, some, names=list(sizes.counts), budget=4000, effort=effort).status != "impossible"
+        return _feasible(effort, sizes, [scores[i] for i in subset])
 
     return one_conflict(range(len(scores)), feasible)  # what stands first, the accuracy, is kept if it can be
+
+
+def _feasible(effort: Effort, sizes: Sizes, scores: list[Score]) -> bool:
+    counts, names = list(sizes.counts.values()), list(sizes.counts)
+    return decide(counts, scores, names=names, budget=4000, effort=effort).status != "impossible"
+
+
+def _as_average(
+    effort: Effort, row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes
+) -> Literal["", "near", "far"]:
+    """Return whether a row can be a mean over several trainings, or over folds: "" where it is said to be one pass over
+    its images, or all counts together, or where its scores refute a mean too; "near" where every score is within a
+    point of what one pass gives, as means of trainings alike are; else "far".
+
+    The images of each class may say it in the row's place, as those of a classification report do, and its own matrix.
+    "" too where nothing is proved for another reason.
+    """
+    claims, scores = [claim for _, of_score in pairs for claim in of_score], [score for score, _ in pairs]
+    once = [of for of in (claims, sizes.claims) if of and all(c.aggregation in _ONCE or c.of_fold for c in of)]
+    if once or sizes.of_matrix or sizes.presumed or row.unstated_folds or not run_means_fit(sizes.counts, scores):
+        return ""
+    wider = [replace(s, interval=Interval(s.interval.low - _POINT, s.interval.high + _POINT)) for s in scores]
+    return "near" if _feasible(effort, sizes, wider) else "far"
 
 
 def _multiclass_open(row: Row, pairs: list[tuple[Score, tuple[Claim, ...]]], sizes: Sizes, answer: Answer) -> Draft:
