@@ -122,7 +122,7 @@ def audit(path: str | Path, *, classes: str = "") -> tuple[Finding, ...]:
     --------
     >>> import leukbench, pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "table.csv")
-    >>> _ = file.write_text("Model,Precision (%),Recall (%),F1 (%)\\nNet,90.0,80.0,95.0\\n")
+    >>> _ = file.write_text("Model,Accuracy (%),Recall (%),Specificity (%)\\nNet,95,80,90\\n")
     >>> {finding.status for finding in leukbench.audit(file, classes="A=50,B=50")} >= {"inconsistent"}
     True
     """

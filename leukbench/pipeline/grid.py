@@ -82,7 +82,7 @@ def inputs_of(params: Params, choice: Choice) -> list[ExperimentInputs]:
 
     found = []
     for name, experiment in _chosen(params, choice).items():
-        store, *test_store = (file.absolute() for file in store_files(params, name))
+        store, *test_store = (file.absolute() for file in store_files(params, experiment, read_plan(params, name)))
         found.append(
             ExperimentInputs(
                 name=name,

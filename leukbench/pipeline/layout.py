@@ -45,25 +45,24 @@ def store_file(params: Params, name: str) -> Path:
     return out_folder(params.profile, "stores", f"{name}.npy")
 
 
-def store_files(params: Params, name: str) -> tuple[Path, ...]:
+def store_files(params: Params, experiment: Experiment, plan: SplitPlan | None = None) -> tuple[Path, ...]:
     """Return the .npy file of an experiment's pixel store, and of a transfer's test store.
 
     Raises
     ------
     DataError
         Where one that is there has another size or crop than params.yaml, or was decoded from another manifest than the
-        split was made from.
+        split that is planned was made from.
     """
-    experiment, plan = params.experiment(name), read_plan(params, name)
+    made_from = plan.made_from if plan else {}
     stores = [store for store in (experiment.store, experiment.test_store) if store]
     for store in stores:
         if store_file(params, store).with_suffix(".json").is_file():
-            planned = plan.made_from.get(f"store {store}", "")
-            _check_store(params, store, planned, where=f"experiment {name}, store {store}")
+            _check_store(params, store, made_from.get(f"store {store}", ""))
     return tuple(store_file(params, store) for store in stores)
 
 
-def _check_store(params: Params, store: str, planned: str, *, where: str) -> None:
+def _check_store(params: Params, store: str, planned: str) -> None:
     index, wanted = store_file(params, store).with_suffix(".json"), params.stores[store]
     made = read_json(index, stage="decode")
     if (made["side_px"], made["crop"]) != (wanted.side_px, wanted.crop):
@@ -76,7 +75,7 @@ def _check_store(params: Params, store: str, planned: str, *, where: str) -> Non
         )
     if planned and planned != made["sha256"]:
         raise DataError(
-            "a pixel store was decoded from another manifest than the split was made from", where=where,
+            "a pixel store was decoded from another manifest than the split was made from", where=f"store {store}",
             expected=f"images with the digest {planned}", found=f"{made['sha256']} in {index}",
             do=f"run the decode stage (leukbench decode {store}); where the split is the older one, the split stage",
         )  # fmt: skip

@@ -129,7 +129,7 @@ def _ready(params: Params, name: str) -> tuple[torch.device, Store]:
     from leukbench.pixels.joined import open_stores
     from leukbench.training.hardware import choose_device, keep_pages, use_threads
 
-    files = store_files(params, name)
+    files = store_files(params, params.experiment(name), read_plan(params, name))
     for file in files:
         whole(file, stage="decode")
         whole(file.with_suffix(".json"), stage="decode")

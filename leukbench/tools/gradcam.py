@@ -15,7 +15,7 @@ from leukbench.artefacts import from_plain
 from leukbench.errors import InputError
 from leukbench.params import Params
 from leukbench.paths import reports_folder, write_text
-from leukbench.pipeline.layout import as_read, certified_split, store_files
+from leukbench.pipeline.layout import as_read, experiment_file, store_files, whole
 from leukbench.records import FloatArray, IntArray, RunSpec, json_text
 from leukbench.report.figures.heat import Looked, looked_rows, maps_figure, panels_figure, share_texts
 from leukbench.report.figures.style import write_figure
@@ -130,8 +130,8 @@ def _pixels(params: Params, spec: RunSpec, experiment: str) -> Pixels:
     from leukbench.training.data import Pixels, rows_of
 
     planned = params.experiment(experiment)
-    store = open_stores(store_files(params, experiment), test_source=planned.test_source)
-    split = read_split(certified_split(params, experiment))
+    store = open_stores(store_files(params, planned), test_source=planned.test_source)
+    split = read_split(whole(experiment_file(params, "splits", experiment, ".csv"), stage="split"))
     found = set(split.loc[split["role"].eq("test"), "label"])
     if not found <= set(spec.classes):
         raise InputError(

@@ -291,7 +291,7 @@ def test_every_reading_of_a_split_that_was_run_stands_on_the_first_screen() -> N
         rows = [r for r in csv.DictReader(file) if r["metric"] == "accuracy" and r["arm"] == "ddrnet"]
     (pool,) = [r for r in rows if r["experiment"] == "ddrnet-released_pool" and r["aggregation"] == "pooled"]
     value, low, high = (f"{100 * float(pool[key]):.1f}" for key in ("value", "low", "high"))
-    line = f"(1 of 5 readings; by released pool {value} [{low} to {high}], full, one seed, bfloat16)"
+    line = f"(1 of 5 readings; by released pool {value} [{low} to {high}], one seed)"
     index = (REPORTS / "index.md").read_text(encoding="utf-8")
     assert line in index and line in (REPORTS / "papers" / "ddrnet.md").read_text(encoding="utf-8")
     assert "also under the other 4 readings of its split (so far 1 of them)" in index
