@@ -139,6 +139,19 @@ def test_without_effort_left_a_row_is_not_decided_and_says_why() -> None:
     assert all(d.status == "implausible" for d in drafts if d not in undecided)
 
 
+def test_a_mean_over_trainings_may_have_an_accuracy_of_each_class_against_the_rest() -> None:
+    """Recalls 0.8013 and an accuracy of 1 - 2(1 - 0.8013)/3 = 0.8675; classes taken together have other recalls."""
+    sizes = [images("50", split="test", **{"class": c}) for c in "abc"]
+    for scores in (("86.75", "80.13", "macro"), ("80.13", "91.57", "")):
+        rows = [score("accuracy", scores[0]), score("recall", scores[1], average=scores[2])]
+        drafts = feasible_rows.check_multiclass_rows(read(paper(*rows, *sizes, classes=tuple("abc"))))
+        assert {d.status for d in drafts} <= {"implausible", "consistent"}
+    (refuted,) = feasible_rows.check_multiclass_rows(
+        read(paper(score("accuracy", "80.13"), score("recall", "91.57", average="macro"), *sizes, classes=tuple("abc")))
+    )
+    assert refuted.status == "inconsistent"
+
+
 def test_a_search_of_several_classes_without_effort_says_nothing() -> None:
     row = [Score(m, i) for m, v in (("accuracy", "0.90"), ("balanced_accuracy", "0.99")) if (i := printed_interval(v))]
     assert decide([50, 50, 50], row).status == "impossible"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from leukbench.audit.engine.feasibility import SLACK, Score
 
 Weights = tuple[float, ...]
+"""The weight of each class's recall in a score, and a constant."""
 
 
 def run_means_fit(sizes: Mapping[str, int], scores: Sequence[Score]) -> bool:
@@ -31,15 +32,15 @@ def run_means_fit(sizes: Mapping[str, int], scores: Sequence[Score]) -> bool:
 
     linear = [(s, options) for s in scores if (options := _weights(s, sizes))]
     for weights in itertools.product(*(options for _, options in linear)):
-        rows = [row for w in weights for row in (w, tuple(-x for x in w))]
-        bounds = [b for s, _ in linear for b in _bounds(s)]
+        rows = [row for *w, _ in weights for row in (w, [-x for x in w])]
+        bounds = [b for (s, _), (*_, constant) in zip(linear, weights, strict=True) for b in _bounds(s, constant)]
         if not rows or linprog([0] * len(sizes), A_ub=rows, b_ub=bounds, bounds=(0, 1), method="highs").status != 2:
             return True
     return False
 
 
-def _bounds(score: Score) -> tuple[float, float]:
-    low, high = float(score.interval.low), float(score.interval.high)
+def _bounds(score: Score, constant: float) -> tuple[float, float]:
+    low, high = float(score.interval.low) - constant, float(score.interval.high) - constant
     return high + (high - low) + SLACK, (high - low) - low + SLACK
 
 
@@ -51,10 +52,13 @@ def _weights(score: Score, sizes: Mapping[str, int]) -> set[Weights]:
     shares, equal = tuple(n / sum(sizes.values()) for n in sizes.values()), (1 / k,) * k
     own = {name: tuple(float(i == c) for i in range(k)) for c, name in enumerate(sizes)}
     named = score.class_ or score.average.removeprefix("positive:")
-    if score.metric in {"accuracy", "balanced_accuracy"}:
-        return {shares, equal} if named not in own else set()
-    if score.metric not in {"recall", "specificity"} or (score.metric == "specificity" and k > 2):
-        return set()
     averages = {"macro": equal, "weighted": shares, "micro": shares, **own}
-    ways = {averages[named]} if named in averages else {*averages.values()}
-    return ways if score.metric == "recall" else {way[::-1] for way in ways} | ({shares} if named not in own else set())
+    if score.metric in {"accuracy", "balanced_accuracy"} and named not in own:
+        each_against_rest = (*(2 * share / k for share in shares), 1 - 2 / k)
+        return {(*shares, 0.0), (*equal, 0.0), each_against_rest}
+    if score.metric == "recall" and (named in averages or k == 2):  # of several classes, some may be taken together
+        return {(*way, 0.0) for way in ([averages[named]] if named in averages else averages.values())}
+    if score.metric == "specificity" and k == 2:
+        ways = [averages[named]] if named in own else [*averages.values()]
+        return {(*way[::-1], 0.0) for way in ways} | ({(*shares, 0.0)} if named not in own else set())
+    return set()

@@ -21,7 +21,8 @@ _CAPTION = re.compile(r"\\caption(?:of\s*\{table\})?\*?\s*(?:\[[^\]]*\])?\s*(?=\
 _CITE = re.compile(r"[~ ]?\\[Cc]ite[a-z]*\*?\s*(?:\[[^\]]*\]\s*){0,2}\{([^{}]*)\}")
 _RULES = re.compile(
     r"\\(?:hline|toprule|midrule|bottomrule|endlastfoot|hhline\s*\{[^{}]*\}|"
-    r"(?:cmidrule|cline)\s*(?:\([^)]*\))?\s*\{[^{}]*\}|addlinespace|specialrule(?:\s*\{[^{}]*\}){3}|(?:row|cell|column)color\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|"
+    r"(?:cmidrule|cline)\s*(?:\([^)]*\))?\s*\{[^{}]*\}|addlinespace|specialrule(?:\s*\{[^{}]*\}){3}|"
+    r"(?:row|cell|column)color\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|"
     r"noalign\s*\{[^{}]*\}|label\s*\{[^{}]*\})(?:\s*\[[^\]]*\])?"
 )
 _NEW_ROW = re.compile(r"\\\\\*?(?:\s*\[-?[\d.]+\s*\w+\])?|\\tabularnewline|\\cr(?![a-z])")
@@ -31,7 +32,8 @@ _MULTICOLUMN, _MULTIROW = (
 )
 _STACKED = re.compile(r"\\(?:makecell|thead|shortstack|specialcell|multirowcell)\s*(?:\[[^\]]*\]\s*)?(?=\{)")
 _DROPPED = re.compile(
-    r"\\(?:label|SetCell|footnote|footnotemark|tnote|tablefootnote|vspace|hspace|color|cellcolor|fontsize|selectfont|setlength)"
+    r"\\(?:label|SetCell|footnote|footnotemark|tnote|tablefootnote|vspace|hspace|color|cellcolor|fontsize|selectfont|"
+    r"setlength)"
     r"\*?\s*(?:\[[^\]]*\])?(?:\s*\{[^{}]*\})?"
 )
 _END = r"(?![a-zA-Z])"
